@@ -1,0 +1,6 @@
+export type { ErrorKind } from './errors.ts'
+export { BilevelError, deviceError, exitCodeOf, failure, inputError, internalError } from './errors.ts'
+export type { StreamName } from './random.ts'
+export { philox4x32, RandomStream, randomStream } from './random.ts'
+export type { DType, NamedTensors, Shape, Tensor, TypedArrays } from './tensor.ts'
+export { filled, float32, int64, sameShape, sizeOf, stridesOf, tensor } from './tensor.ts'

@@ -1,0 +1,44 @@
+/**
+ * What a sampler calls. A compiled network is a `Denoiser`; so is a closed-form host function, so that tests run the real
+ * samplers and tuners on problems with known answers.
+ */
+import type { Shape, Tensor } from '../base/index.ts'
+
+/** A batch of images [batch, channels, height, width]: float32 from networks, float64 from closed forms. */
+export type Images = Tensor<'float32'> | Tensor<'float64'>
+
+/** What the network predicts. */
+export type Prediction = 'noise' | 'sample' | 'velocity'
+
+/** Cotangents that come back through a network. */
+export interface DenoiserGradient {
+  /** Cotangent of x, the shape of x. */
+  readonly dx: Images
+  /** Derivative in the told time, summed over the batch; null where the network takes integer times only. */
+  readonly dtime: number | null
+  /** Cotangent of the flat weights, where asked for. */
+  readonly dweights?: Float32Array
+}
+
+/** A noise-predicting (or sample-, velocity-predicting) network at fixed weights. */
+export interface Denoiser {
+  readonly prediction: Prediction
+  /** `integer`: a learned table of times, no derivative in time. */
+  readonly times: 'integer' | 'real'
+  /** [channels, height, width] */
+  readonly imageShape: Shape
+  /** Images per call; callers cut and pad to it. Undefined: any number. */
+  readonly batch?: number
+  /** Whether `vjp` exists. False for other people's ONNX files. */
+  readonly differentiable: boolean
+  /** Prediction at x [batch, ...imageShape]; all images are told the same time; `condition` is a class per image. */
+  predict(x: Images, time: number, condition?: Int32Array): Promise<Images>
+  /** Vector-Jacobian product at the same arguments. */
+  vjp(
+    x: Images,
+    time: number,
+    condition: Int32Array | undefined,
+    cotangent: Images,
+    options?: { readonly weights?: boolean },
+  ): Promise<DenoiserGradient>
+}

@@ -1,0 +1,72 @@
+/** Reverse-mode differentiation: the derivative of a graph is another graph, made of the same operators. */
+import { inputError } from '../base/index.ts'
+import { nodesOf } from './graph.ts'
+import { add } from './ops/elementwise.ts'
+import type { Node } from './symbolic.ts'
+import { constant, SymbolicTensor } from './symbolic.ts'
+import { filled } from '../base/index.ts'
+
+/**
+ * Vector-Jacobian products: sum over outputs of cotangent times Jacobian, for each of `wrt`. Where an output does not depend on a
+ * variable the result is a constant zero tensor.
+ * @param outputs   float tensors
+ * @param cotangents one per output, of the same shape
+ * @param wrt       graph inputs or any intermediate tensors (an intermediate is treated as independent of what made it)
+ * @throws `graph.derivative` if a path from `wrt` to an output passes an operator without a derivative
+ */
+export function vjp(
+  outputs: readonly SymbolicTensor[],
+  cotangents: readonly SymbolicTensor[],
+  wrt: readonly SymbolicTensor[],
+): SymbolicTensor[] {
+  const targets = new Set(wrt)
+  const nodes = nodesOf(outputs)
+  const dependent = new Set<SymbolicTensor>(wrt)
+  for (const node of nodes) {
+    if (!node.inputs.some((value) => value && dependent.has(value))) continue
+    for (const output of node.outputs) if (isFloat(output)) dependent.add(output)
+  }
+  const gradients = new Map<SymbolicTensor, SymbolicTensor>()
+  const accumulate = (value: SymbolicTensor, gradient: SymbolicTensor) => {
+    const before = gradients.get(value)
+    gradients.set(value, before ? add(before, gradient) : gradient)
+  }
+  outputs.forEach((output, i) => {
+    if (dependent.has(output)) accumulate(output, cotangents[i])
+  })
+  for (const node of nodes.toReversed()) {
+    const received = node.outputs.map((output) => (targets.has(output) ? null : (gradients.get(output) ?? null)))
+    if (received.every((gradient) => gradient === null)) continue
+    const wanted = node.inputs.map((value) => value !== null && dependent.has(value))
+    if (!wanted.some(Boolean)) continue
+    pullBack(node, received, wanted).forEach((gradient, i) => {
+      const value = node.inputs[i]
+      if (gradient && value && wanted[i]) accumulate(value, gradient)
+    })
+  }
+  return wrt.map((value) => gradients.get(value) ?? constant(filled(value.shape)))
+}
+
+function pullBack(node: Node, cotangents: readonly (SymbolicTensor | null)[], wanted: readonly boolean[]) {
+  const { operator, inputs, outputs, attributes } = node
+  if (!operator.differentiate) {
+    throw inputError(
+      'graph.derivative',
+      `${operator.name} has no derivative, yet the output depends on the variable through it; ` +
+        'take it out of the differentiated path or use an estimator that needs no derivative',
+    )
+  }
+  return operator.differentiate({ inputs, outputs, attributes, cotangents, wanted })
+}
+
+/** Gradient of a scalar float tensor. @throws `graph.scalar` if `value` has more than one element */
+export function gradient(value: SymbolicTensor, wrt: readonly SymbolicTensor[]): SymbolicTensor[] {
+  if (value.size !== 1) {
+    throw inputError('graph.scalar', `gradient needs a scalar, got shape [${value.shape}]; use vjp with a cotangent`)
+  }
+  return vjp([value], [constant(filled(value.shape, 1))], wrt)
+}
+
+function isFloat(value: SymbolicTensor): boolean {
+  return value.dtype === 'float32' || value.dtype === 'float64'
+}

@@ -1,0 +1,8 @@
+export type { Graph, Named, Rewrite } from './graph.ts'
+export { bind, mapRecord, nodesOf, rewrite, trace } from './graph.ts'
+export { gradient, vjp } from './gradient.ts'
+export { evaluate, evaluateTensors, toReference } from './evaluate.ts'
+export type { AttributeKind, DerivativeCall, Operator, Reference } from './operator.ts'
+export { allOperators, apply, defineOperator } from './operator.ts'
+export type { Attribute, Attributes, Node, Source, TensorType } from './symbolic.ts'
+export { constant, input, scalar, SymbolicTensor } from './symbolic.ts'

@@ -1,0 +1,43 @@
+/** Named tensors as one flat float32 vector and back: the form in which weights, moments, EMA and statistics are kept. */
+import type { NamedTensors, Shape } from '../base/index.ts'
+import { inputError, sizeOf, tensor } from '../base/index.ts'
+
+/** Anything with a name and a shape. */
+export interface NamedShape {
+  readonly name: string
+  readonly shape: Shape
+}
+
+/** Total number of elements. */
+export function flatSize(specs: readonly NamedShape[]): number {
+  return specs.reduce((sum, { shape }) => sum + sizeOf(shape), 0)
+}
+
+/** Views of a flat vector under the names, in order (no copy). */
+export function unflatten(specs: readonly NamedShape[], flat: Float32Array): NamedTensors {
+  let offset = 0
+  return Object.fromEntries(
+    specs.map(({ name, shape }) => {
+      const view = flat.subarray(offset, offset + sizeOf(shape))
+      offset += view.length
+      return [name, tensor('float32', shape, view)]
+    }),
+  )
+}
+
+/** Copies named tensors into one flat vector, in the order of `specs`. @throws `nn.parameters` if one is missing or misshapen */
+export function flatten(specs: readonly NamedShape[], values: NamedTensors): Float32Array {
+  const flat = new Float32Array(flatSize(specs))
+  let offset = 0
+  for (const { name, shape } of specs) {
+    const value = values[name]
+    const size = sizeOf(shape)
+    if (!value || value.data.length !== size) {
+      const came = value ? `[${value.shape}]` : 'nothing'
+      throw inputError('nn.parameters', `parameter '${name}' needs shape [${shape}], got ${came}`)
+    }
+    flat.set(value.data as Float32Array, offset)
+    offset += size
+  }
+  return flat
+}

@@ -1,0 +1,15 @@
+/** A compiled graph: typed named inputs in, typed named outputs out. */
+import type { Tensor } from '../base/index.ts'
+import type { TensorType } from '../graph/index.ts'
+
+export interface Program<I extends string = string, O extends string = string> {
+  readonly inputs: Readonly<Record<I, TensorType>>
+  readonly outputs: Readonly<Record<O, TensorType>>
+  /** Runs once. Calls on one program are queued, not overlapped. @throws `runtime.feed` naming a missing or misshapen input */
+  run(inputs: Readonly<Record<I, Tensor>>): Promise<Record<O, Tensor>>
+  /** Frees the session. */
+  dispose(): Promise<void>
+}
+
+/** Where programs run. */
+export type Device = 'cpu' | 'webgpu' | 'cuda'
