@@ -1,0 +1,3 @@
+export type { EncodeOptions } from './encode.ts'
+export { encode, OPSET_VERSION } from './encode.ts'
+export { expandComposites } from './expand.ts'

@@ -1,0 +1,25 @@
+/** Field numbers and codes of onnx.proto3 (ONNX IR version 8), as data shared by writer and reader. */
+import type { DType } from '../base/index.ts'
+import type { AttributeKind } from '../graph/index.ts'
+
+export const MODEL = { irVersion: 1, producerName: 2, producerVersion: 3, graph: 7, opsetImport: 8 } as const
+export const OPSET = { domain: 1, version: 2 } as const
+export const GRAPH = { node: 1, name: 2, initializer: 5, input: 11, output: 12 } as const
+export const NODE = { input: 1, output: 2, name: 3, opType: 4, attribute: 5, domain: 7 } as const
+export const ATTRIBUTE = { name: 1, f: 2, i: 3, s: 4, t: 5, floats: 7, ints: 8, type: 20 } as const
+export const TENSOR = { dims: 1, dataType: 2, name: 8, rawData: 9 } as const
+export const VALUE_INFO = { name: 1, type: 2 } as const
+export const TYPE = { tensorType: 1, elemType: 1, shape: 2, dim: 1, dimValue: 1, dimParam: 2 } as const
+
+/** AttributeProto.AttributeType */
+export const ATTRIBUTE_TYPES: Readonly<Record<AttributeKind, number>> = {
+  float: 1,
+  int: 2,
+  string: 3,
+  tensor: 4,
+  floats: 6,
+  ints: 7,
+}
+
+/** TensorProto.DataType */
+export const DATA_TYPES: Readonly<Record<DType, number>> = { float32: 1, int32: 6, int64: 7, bool: 9, float64: 11 }

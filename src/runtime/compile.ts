@@ -1,0 +1,64 @@
+/** Graph to program: bind constants, lower for the device, encode, load. */
+import type { Tensor } from '../base/index.ts'
+import { BilevelError, inputError, internalError, sameShape } from '../base/index.ts'
+import type { Graph, TensorType } from '../graph/index.ts'
+import { bind, mapRecord } from '../graph/index.ts'
+import { encode, expandComposites } from '../onnx/index.ts'
+import type { DeviceOptions } from './device.ts'
+import { resolveDevice } from './device.ts'
+import type { Program } from './program.ts'
+import { explainLoadError, sharedSession } from './session.ts'
+
+export interface CompileOptions<B extends string = never> extends DeviceOptions {
+  /** Inputs to freeze at these values: they are no longer inputs of the program, and the engine may pre-pack them. */
+  readonly constants?: Readonly<Record<B, Tensor>>
+}
+
+/**
+ * Compiles a graph for a device. Programs with equal graphs and settings share one loaded session.
+ * @throws `runtime.device` (kind `device`) if the device is not there; `graph.bind` on constants that do not fit
+ * @example
+ * const double = trace({ x: { dtype: 'float32', shape: [3] } }, ({ x }) => ({ y: mul(x, 2) }))
+ * const program = await compile(double)
+ * const { y } = await program.run({ x: float32([1, 2, 3]) })
+ */
+export async function compile<I extends string, O extends string, B extends I = never>(
+  graph: Graph<I, O>,
+  options: CompileOptions<B> = {},
+): Promise<Program<Exclude<I, B>, O>> {
+  const settings = resolveDevice(options)
+  const bound = bind(graph, options.constants ?? ({} as Readonly<Record<B, Tensor>>))
+  const session = await sharedSession(encode(expandComposites(bound)), settings).catch((error: unknown) => {
+    throw error instanceof BilevelError ? error : explainLoadError(error, settings)
+  })
+  const inputs = mapRecord(bound.inputs, typeOf)
+  const outputs = mapRecord(bound.outputs, typeOf)
+  let open = true
+  return {
+    inputs,
+    outputs,
+    run(feeds) {
+      if (!open) throw internalError('a program was run after dispose()')
+      checkFeeds(inputs, feeds)
+      const used = Object.fromEntries(Object.keys(inputs).map((name) => [name, feeds[name as Exclude<I, B>]]))
+      return session.run(used) as Promise<Record<O, Tensor>>
+    },
+    async dispose() {
+      if (!open) return
+      open = false
+      await session.release()
+    },
+  }
+}
+
+const typeOf = ({ dtype, shape }: TensorType): TensorType => ({ dtype, shape })
+
+/** @throws `runtime.feed` naming the first input that is missing, misshapen or of another element type */
+function checkFeeds(types: Readonly<Record<string, TensorType>>, feeds: Readonly<Record<string, Tensor>>): void {
+  for (const [name, type] of Object.entries(types)) {
+    const feed = feeds[name] as Tensor | undefined
+    if (feed && feed.dtype === type.dtype && sameShape(feed.shape, type.shape)) continue
+    const came = feed ? `${feed.dtype}[${feed.shape}]` : 'nothing'
+    throw inputError('runtime.feed', `input '${name}' must be ${type.dtype}[${type.shape}], got ${came}`)
+  }
+}

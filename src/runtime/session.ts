@@ -1,0 +1,130 @@
+/** ONNX Runtime sessions: the one place where it is called. Runs are queued; equal models share one session. */
+import { createHash } from 'node:crypto'
+import * as ort from 'onnxruntime-node'
+import type { Tensor } from '../base/index.ts'
+import { failure, internalError, tensor } from '../base/index.ts'
+import type { ResolvedDeviceOptions } from './device.ts'
+import { unavailable } from './device.ts'
+
+/** A loaded model. */
+export interface Session {
+  readonly handle: ort.InferenceSession
+  /** Runs once; calls wait for the ones before them. @throws `runtime.run` with the engine's message */
+  run(feeds: Readonly<Record<string, Tensor>>): Promise<Record<string, Tensor>>
+  /** Gives up this holder's share; the last one frees the session. */
+  release(): Promise<void>
+}
+
+/** Session options that were measured: docs/performance.md. */
+function sessionOptions({ device, threads }: ResolvedDeviceOptions): ort.InferenceSession.SessionOptions {
+  return {
+    executionProviders: [device],
+    intraOpNumThreads: threads,
+    interOpNumThreads: 1,
+    executionMode: 'sequential',
+    graphOptimizationLevel: 'all',
+    logSeverityLevel: 3,
+  }
+}
+
+/** The engine's element types that a `Tensor` can hold. */
+const KNOWN_TYPES = new Set<string>(['float32', 'float64', 'int64', 'int32', 'bool'])
+
+/** Loads a model from bytes or a path. The engine's own error if it does not accept the model. */
+export async function loadSession(model: Uint8Array | string, options: ResolvedDeviceOptions): Promise<Session> {
+  assertSupported(options)
+  const settings = sessionOptions(options)
+  const handle = await (typeof model === 'string'
+    ? ort.InferenceSession.create(model, settings)
+    : ort.InferenceSession.create(model, settings))
+  let queue: Promise<unknown> = Promise.resolve()
+  const enqueue = <T>(job: () => Promise<T>): Promise<T> => {
+    const result = queue.then(job)
+    queue = result.catch(() => undefined)
+    return result
+  }
+  return {
+    handle,
+    run: (feeds) => enqueue(() => runOnce(handle, feeds)),
+    release: () => enqueue(() => handle.release()),
+  }
+}
+
+function assertSupported({ device }: ResolvedDeviceOptions): void {
+  const backends = ort.listSupportedBackends?.() ?? []
+  if (!backends.some(({ name }) => name === device)) throw unavailable(device, 'not built into this onnxruntime-node')
+}
+
+async function runOnce(
+  handle: ort.InferenceSession,
+  feeds: Readonly<Record<string, Tensor>>,
+): Promise<Record<string, Tensor>> {
+  const values = Object.entries(feeds).map(([name, { dtype, data, shape }]) => [
+    name,
+    new ort.Tensor(dtype, data, shape),
+  ])
+  let results: ort.InferenceSession.ReturnType
+  try {
+    results = await handle.run(Object.fromEntries(values))
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause)
+    throw failure('runtime.run', `the model could not be run: ${reason}`, { cause })
+  }
+  return Object.fromEntries(Object.entries(results).map(([name, value]) => [name, fromEngine(name, value)]))
+}
+
+function fromEngine(name: string, value: ort.OnnxValue): Tensor {
+  const { type, dims, data } = value as ort.Tensor
+  if (!KNOWN_TYPES.has(type))
+    throw failure('runtime.run', `output '${name}' has element type ${type}, which is not supported`)
+  return tensor(type as 'float32', dims, data as Float32Array)
+}
+
+interface Shared {
+  readonly session: Promise<Session>
+  holders: number
+}
+
+const cache = new Map<string, Shared>()
+
+/** A session for these bytes and settings, shared by all who ask for the same: one model in memory, one queue. */
+export async function sharedSession(model: Uint8Array, options: ResolvedDeviceOptions): Promise<Session> {
+  const hash = createHash('sha256').update(model).digest('hex')
+  const key = `${options.device} ${options.threads} ${hash}`
+  let shared = cache.get(key)
+  if (!shared) {
+    shared = { session: loadSession(model, options), holders: 0 }
+    cache.set(key, shared)
+  }
+  shared.holders++
+  const entry = shared
+  const drop = () => {
+    if (--entry.holders > 0) return false
+    if (cache.get(key) === entry) cache.delete(key)
+    return true
+  }
+  try {
+    const session = await entry.session
+    return {
+      ...session,
+      release: async () => {
+        if (drop()) await session.release()
+      },
+    }
+  } catch (error) {
+    drop()
+    throw error
+  }
+}
+
+/** Number of sessions that are loaded and shared, for tests and memory reports. */
+export function sharedSessionCount(): number {
+  return cache.size
+}
+
+/** The engine's error for a model that this project made itself is a bug of this project, or a missing device. */
+export function explainLoadError(error: unknown, { device }: ResolvedDeviceOptions): unknown {
+  const reason = error instanceof Error ? error.message : String(error)
+  if (device !== 'cpu' && !/invalid (graph|model)|schema|type error/i.test(reason)) return unavailable(device, error)
+  return internalError(`onnxruntime does not accept a compiled graph: ${reason}`)
+}
