@@ -62,7 +62,8 @@ export function referenceFromStatistics(
   count: number | null = null,
 ): FrechetReference {
   const dimensions = mean.length
-  if (covariance.length !== dimensions * dimensions || ![...mean, ...covariance].every(Number.isFinite)) {
+  const finite = [mean, covariance].every((values) => values.every(Number.isFinite))
+  if (covariance.length !== dimensions * dimensions || !finite) {
     throw inputError(
       'metrics.reference',
       `reference statistics must be a finite mean [d] and covariance [d,d], got ${mean.length} and ${covariance.length} ` +
