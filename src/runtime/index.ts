@@ -1,4 +1,6 @@
 export type { CompileOptions } from './compile.ts'
 export { compile } from './compile.ts'
 export type { DeviceOptions } from './device.ts'
+export type { ForeignModel, ForeignValue } from './foreign.ts'
+export { openModel } from './foreign.ts'
 export type { Device, Program } from './program.ts'
