@@ -1,0 +1,46 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { batches, batchIndices, firstOf, takeRows } from './batches.ts'
+import type { Split } from './dataset.ts'
+
+describe('batches', () => {
+  it('lays permutations end to end, whatever the batch size', () => {
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 1, max: 30 }),
+        fc.integer({ min: 1, max: 70 }),
+        fc.nat(1000),
+        (count, batch, seed) => {
+          const at = batches({ seed, batch, count })
+          const steps = Math.ceil((3 * count) / batch)
+          const all = Array.from({ length: steps }, (_, step) => [...at(step)]).flat()
+          for (let epoch = 0; epoch < 3; epoch++) {
+            const rows = all.slice(epoch * count, (epoch + 1) * count)
+            expect(rows.sort((a, b) => a - b)).toEqual(Array.from({ length: count }, (_, i) => i))
+          }
+        },
+      ),
+    )
+  })
+
+  it('is a pure function of seed and step', () => {
+    const at = batches({ seed: 5, batch: 7, count: 20 })
+    const later = at(9)
+    at(0)
+    expect(at(9)).toEqual(later)
+    expect(batchIndices({ seed: 5, batch: 7, count: 20, step: 9 })).toEqual(later)
+    expect(batchIndices({ seed: 6, batch: 7, count: 20, step: 9 })).not.toEqual(later)
+    expect(() => batches({ seed: 0, batch: 0, count: 4 })).toThrow(/batch must be a positive integer, got 0/)
+  })
+
+  it('takes rows and beginnings of a split', () => {
+    const images = Float32Array.from({ length: 12 }, (_, i) => i / 12)
+    const split: Split = { shape: [1, 2, 2], count: 3, images, labels: Int32Array.of(7, 8, 9) }
+    const taken = takeRows(split, [2, 0])
+    expect(taken.images.shape).toEqual([2, 1, 2, 2])
+    expect([...taken.images.data]).toEqual([8, 9, 10, 11, 0, 1, 2, 3].map((i) => Math.fround(i / 12)))
+    expect(taken.labels).toEqual(Int32Array.of(9, 7))
+    expect(firstOf(split, 2)).toMatchObject({ count: 2, labels: Int32Array.of(7, 8) })
+    expect(() => firstOf(split, 4)).toThrow(/has 3 images, 4 are needed/)
+  })
+})

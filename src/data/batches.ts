@@ -1,0 +1,73 @@
+/**
+ * Deterministic batches: epochs are random permutations, laid end to end and cut into batches. Batch k is a pure function of
+ * (seed, k), so a resumed run sees what an uninterrupted one sees.
+ */
+import type { Tensor } from '../base/index.ts'
+import { inputError, randomStream, sizeOf, tensor } from '../base/index.ts'
+import type { Split } from './dataset.ts'
+
+/** How rows are drawn. `count`: rows there are; `batch`: rows per batch (may exceed `count`). */
+export interface BatchOptions {
+  readonly seed: number
+  readonly batch: number
+  readonly count: number
+}
+
+/** A function from step (0, 1, …) to the rows of its batch; keeps the permutation of the last epoch it needed. */
+export function batches({ seed, batch, count }: BatchOptions): (step: number) => Int32Array {
+  for (const [name, value] of Object.entries({ batch, count })) {
+    if (!Number.isSafeInteger(value) || value < 1) {
+      throw inputError('data.batch', `${name} must be a positive integer, got ${value}`)
+    }
+  }
+  let kept: { epoch: number; order: Int32Array } = { epoch: -1, order: new Int32Array(0) }
+  const orderOf = (epoch: number): Int32Array => {
+    if (kept.epoch !== epoch) {
+      kept = { epoch, order: randomStream({ seed, purpose: 'data.batch', step: epoch }).permutation(count) }
+    }
+    return kept.order
+  }
+  return (step) =>
+    Int32Array.from({ length: batch }, (_, i) => {
+      const position = step * batch + i
+      return orderOf(Math.floor(position / count))[position % count]
+    })
+}
+
+/** Rows of batch `step` (from 0): what `batches` gives, for one step. */
+export function batchIndices({ step, ...options }: BatchOptions & { readonly step: number }): Int32Array {
+  return batches(options)(step)
+}
+
+/** Rows of a split: images [n, c, h, w] and their labels. */
+export function takeRows(
+  split: Split,
+  rows: ArrayLike<number>,
+): { images: Tensor<'float32'>; labels: Int32Array | undefined } {
+  const size = sizeOf(split.shape)
+  const images = new Float32Array(rows.length * size)
+  for (let i = 0; i < rows.length; i++)
+    images.set(split.images.subarray(rows[i] * size, (rows[i] + 1) * size), i * size)
+  const { labels } = split
+  return {
+    images: tensor('float32', [rows.length, ...split.shape], images),
+    labels: labels ? Int32Array.from({ length: rows.length }, (_, i) => labels[rows[i]]) : undefined,
+  }
+}
+
+/** The first n images of a split, without copying: a random sample, as splits lie in hash order. @throws `data.tooFew` */
+export function firstOf(split: Split, n: number): Split {
+  if (n > split.count) {
+    throw inputError(
+      'data.tooFew',
+      `the split has ${split.count} images, ${n} are needed; give more data or ask for fewer`,
+    )
+  }
+  const { shape, images, labels } = split
+  return {
+    shape,
+    count: n,
+    images: images.subarray(0, n * sizeOf(shape)),
+    labels: labels === null ? null : labels.subarray(0, n),
+  }
+}

@@ -1,0 +1,82 @@
+/**
+ * The IDX format of the MNIST files: two zero bytes, an element type, the number of dimensions, big-endian extents, data
+ * (http://yann.lecun.com/exdb/mnist/). Plain or gzipped. Only unsigned bytes, the type images and labels have.
+ */
+import { readFile } from 'node:fs/promises'
+import { promisify } from 'node:util'
+import { gunzip } from 'node:zlib'
+import { inputError, sizeOf } from '../base/index.ts'
+
+/** Extents and the bytes, row-major. */
+export interface Idx {
+  readonly shape: readonly number[]
+  readonly data: Uint8Array
+}
+
+const UNSIGNED_BYTE = 0x08
+const inflate = promisify(gunzip)
+
+/** Reads plain IDX bytes; `name` is what errors call them. @throws `data.idxMagic`, `data.idxTruncated`, `data.idxTrailing`, `data.idxEmpty` */
+export function parseIdx(bytes: Uint8Array, name: string): Idx {
+  const truncated = (needed: number): Error =>
+    inputError('data.idxTruncated', `${name} is truncated: its header promises ${needed} bytes, got ${bytes.length}`)
+  if (bytes.length < 4) throw truncated(4)
+  const [zero0, zero1, type, rank] = bytes
+  if (zero0 !== 0 || zero1 !== 0 || rank === 0) {
+    const magic = Buffer.from(bytes.subarray(0, 4)).toString('hex')
+    throw inputError(
+      'data.idxMagic',
+      `${name} is not an IDX file: it must begin with 00 00, a type and a rank, got ${magic}`,
+    )
+  }
+  if (type !== UNSIGNED_BYTE) {
+    throw inputError(
+      'data.idxMagic',
+      `${name} must hold unsigned bytes (type 0x08), got type 0x${type.toString(16).padStart(2, '0')}`,
+    )
+  }
+  const header = 4 + 4 * rank
+  if (bytes.length < header) throw truncated(header)
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  const shape = Array.from({ length: rank }, (_, axis) => view.getUint32(4 + 4 * axis))
+  const needed = header + sizeOf(shape)
+  if (bytes.length < needed) throw truncated(needed)
+  if (bytes.length > needed) {
+    throw inputError(
+      'data.idxTrailing',
+      `${name} has ${bytes.length - needed} bytes after the ${needed} its header promises`,
+    )
+  }
+  if (needed === header) throw inputError('data.idxEmpty', `${name} holds nothing: its shape is [${shape}]`)
+  return { shape, data: bytes.subarray(header) }
+}
+
+/** IDX bytes of unsigned bytes. @throws `data.idxShape` if shape and data disagree */
+export function encodeIdx({ shape, data }: Idx): Uint8Array {
+  if (sizeOf(shape) !== data.length) {
+    throw inputError('data.idxShape', `IDX data of shape [${shape}] needs ${sizeOf(shape)} bytes, got ${data.length}`)
+  }
+  const header = 4 + 4 * shape.length
+  const bytes = new Uint8Array(header + data.length)
+  bytes.set([0, 0, UNSIGNED_BYTE, shape.length])
+  const view = new DataView(bytes.buffer)
+  for (const [axis, extent] of shape.entries()) view.setUint32(4 + 4 * axis, extent)
+  bytes.set(data, header)
+  return bytes
+}
+
+/** Reads an IDX file, gzipped or not (told by content). @throws also `data.unreadable`, `data.gzip` */
+export async function readIdx(path: string): Promise<Idx> {
+  const bytes = await readFile(path).catch((cause: Error) => {
+    throw inputError('data.unreadable', `${path} cannot be read: ${cause.message}`, { cause })
+  })
+  return parseIdx(await gunzipped(bytes, path), path)
+}
+
+/** The bytes themselves, or what is inside if they are gzipped. @throws `data.gzip` */
+export async function gunzipped(bytes: Uint8Array, name: string): Promise<Uint8Array> {
+  if (bytes[0] !== 0x1f || bytes[1] !== 0x8b) return bytes
+  return await inflate(bytes).catch((cause: Error) => {
+    throw inputError('data.gzip', `${name} is not a whole gzip file (${cause.message}); fetch it again`, { cause })
+  })
+}

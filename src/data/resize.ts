@@ -1,0 +1,59 @@
+/**
+ * The only resizing there is: average whole blocks of pixels. 28x28 images (digits) are first padded with zeros to 32x32,
+ * so that 16 and 8 divide. Anything else would blur or warp, and belongs in front of this library.
+ */
+import { inputError } from '../base/index.ts'
+
+/** Values 0 to 255. Bytes where the file had bytes; floats for 16-bit images and images with alpha. */
+export type Pixels = Uint8Array | Float32Array
+
+/** Pad `side` by `padding` zeros on each edge, then average blocks of `factor` x `factor` to `size`. */
+export interface Resizing {
+  readonly side: number
+  readonly padding: number
+  readonly factor: number
+  readonly size: number
+}
+
+const PADDED: Readonly<Record<number, number>> = { 28: 32 }
+const SMALLEST = 4
+
+const divisorsOf = (n: number): number[] =>
+  Array.from({ length: n }, (_, i) => i + 1).filter((size) => size >= SMALLEST && n % size === 0)
+
+/** Sides to which images of that side can be brought, ascending. */
+export function possibleSizes(side: number): number[] {
+  const padded = PADDED[side]
+  const sizes = new Set([...divisorsOf(side), ...(padded ? divisorsOf(padded) : [])])
+  return [...sizes].sort((a, b) => a - b)
+}
+
+/** How images of height x width become size x size. @throws `data.size` if they cannot, with the sizes that are possible */
+export function resizing(height: number, width: number, size: number): Resizing {
+  if (height !== width) {
+    throw inputError(
+      'data.size',
+      `only square images can be resized, got ${height}x${width}; crop them first or leave size out`,
+    )
+  }
+  if (!possibleSizes(height).includes(size)) {
+    throw inputError(
+      'data.size',
+      `images of ${height}x${width} can be brought to ${possibleSizes(height).join(', ')} pixels a side, got ${size}`,
+    )
+  }
+  const padded = height % size === 0 ? height : PADDED[height]
+  return { side: height, padding: (padded - height) / 2, factor: padded / size, size }
+}
+
+/** One planar image [channels, side, side] resized to [channels, size, size]; sums in float64. */
+export function resized(pixels: Pixels, channels: number, { side, padding, factor, size }: Resizing): Float64Array {
+  const sums = new Float64Array(channels * size * size)
+  for (let c = 0; c < channels; c++) {
+    for (let y = 0; y < side; y++) {
+      const row = (c * size + Math.floor((y + padding) / factor)) * size
+      for (let x = 0; x < side; x++) sums[row + Math.floor((x + padding) / factor)] += pixels[(c * side + y) * side + x]
+    }
+  }
+  return sums.map((sum) => sum / (factor * factor))
+}
