@@ -1,0 +1,137 @@
+/** Steps 1 and 2 of the algorithm for each kind of lower problem: y, z and what is deployed. */
+import { internalError } from '../base/index.ts'
+import type { OffsetReport } from './offset.ts'
+import type { BilevelProblem, TrainedLower, Vector } from './problem.ts'
+import type { PenaltySettings } from './settings.ts'
+import { gammaAt } from './settings.ts'
+import type { PenaltyState } from './state.ts'
+import type { Stepped, TrainedState } from './twins.ts'
+import { stepY, trainTwins } from './twins.ts'
+
+/** The lower solutions of one iteration. */
+export interface LowerSolutions<B extends string, S, Batch> {
+  /** The run's state after solving; q has not moved. */
+  readonly state: PenaltyState<B, S>
+  readonly y: S
+  /** Null where there is none: frozen, or switched off. */
+  readonly z: S | null
+  /** What is deployed: the average of theta_y if trained, else y. */
+  readonly deployed: () => Promise<S>
+  /** One minibatch for both terms in g. Null without z. */
+  readonly batch: Batch | null
+  readonly gamma: number | null
+  readonly loss: number | null
+  readonly offset: OffsetReport | null
+}
+
+/** At most `count` steps of y with q held (warm-up, step 1). `loss`: of the last one; null if none was made. */
+export async function descend<B extends string, S, Batch>(
+  problem: BilevelProblem<B, S, Batch>,
+  settings: PenaltySettings,
+  state: PenaltyState<B, S>,
+  count: number,
+): Promise<{ readonly state: PenaltyState<B, S>; readonly loss: number | null }> {
+  const { lower } = problem
+  let { trained, draws, evaluations } = state
+  let loss: number | null = null
+  if (lower.kind !== 'trained' || trained === null) return { state, loss }
+  const training = { lower, upper: state.upper, averageDecay: settings.averageDecay }
+  for (let k = 0; k < count; k++) {
+    const batch = await lower.draw(draws++)
+    const next: Stepped<S> = await stepY(training, trained, batch)
+    trained = next.state
+    loss = next.loss
+    evaluations += lower.cost.step
+  }
+  return { state: { ...state, trained, draws, evaluations }, loss }
+}
+
+/** y and z of this iteration at `state.upper`. */
+export async function solveLower<B extends string, S, Batch>(
+  problem: BilevelProblem<B, S, Batch>,
+  settings: PenaltySettings,
+  state: PenaltyState<B, S>,
+): Promise<LowerSolutions<B, S, Batch>> {
+  const { lower } = problem
+  if (lower.kind === 'frozen') {
+    const { state: y } = lower
+    return { state, y, z: null, deployed: async () => y, batch: null, gamma: null, loss: null, offset: null }
+  }
+  const gamma = gammaAt(settings, state.iteration)
+  if (lower.kind === 'trained') return solveByTraining(problem, lower, settings, state, gamma)
+  const batch = await lower.draw(state.draws)
+  const y = await lower.solve(state.upper, 0, batch)
+  const z = settings.z ? await lower.solve(state.upper, 1 / gamma, batch) : null
+  const evaluations = state.evaluations + (z ? 2 : 1) * lower.cost.solve
+  const next = { ...state, gamma, draws: state.draws + 1, evaluations }
+  return { state: next, y, z, deployed: async () => y, batch, gamma, loss: null, offset: null }
+}
+
+async function solveByTraining<B extends string, S, Batch>(
+  problem: BilevelProblem<B, S, Batch>,
+  lower: TrainedLower<B, S, Batch>,
+  settings: PenaltySettings,
+  start: PenaltyState<B, S>,
+  gamma: number,
+): Promise<LowerSolutions<B, S, Batch>> {
+  const { upper } = start
+  const deployedOf = (trained: TrainedState<S>) => async () => {
+    const averaged = lower.withWeights(trained.y, trained.average)
+    return lower.settle ? lower.settle(averaged, upper) : averaged
+  }
+  // 1. y: K steps (all K + J without z, so that y is trained as much)
+  const steps = settings.lowerSteps + (settings.z ? 0 : settings.twinSteps)
+  const { state, loss } = await descend(problem, settings, start, steps)
+  const { trained } = state
+  if (trained === null) throw internalError('a trained lower problem without its state')
+  if (!settings.z) {
+    const { y } = trained
+    return {
+      state: { ...state, gamma },
+      y,
+      z: null,
+      deployed: deployedOf(trained),
+      batch: null,
+      gamma,
+      loss,
+      offset: null,
+    }
+  }
+
+  // 2. y and z: J steps each; z alone feels grad f / gamma
+  let { draws, samples, evaluations } = state
+  let weightsState = state.estimators.weights
+  const pull = async (z: S): Promise<Vector | null> => {
+    const estimate = await settings.weightsEstimator.estimate({
+      objective: problem.objective,
+      blocks: problem.blocks,
+      upper,
+      lower: z,
+      wanted: [],
+      weights: lower,
+      sampleKey: settings.freshSamples ? samples++ : 0,
+      seed: settings.seed,
+      state: weightsState,
+    })
+    weightsState = estimate.state
+    evaluations += estimate.evaluations
+    return estimate.ready && estimate.weights ? estimate.weights.map((g) => g / gamma) : null
+  }
+  const batches = await Promise.all(Array.from({ length: settings.twinSteps }, () => lower.draw(draws++)))
+  const offset = state.gamma === null ? trained.offset : trained.offset.map((o) => (o * (state.gamma ?? gamma)) / gamma)
+  const training = { lower, upper, averageDecay: settings.averageDecay }
+  const twins = await trainTwins(training, { ...trained, offset }, batches, pull, settings.reportOffset)
+  const batch = await lower.draw(draws++)
+  evaluations += twins.steps * lower.cost.step
+  const estimators = { ...state.estimators, weights: weightsState }
+  return {
+    state: { ...state, trained: twins.state, gamma, draws, samples, evaluations, estimators },
+    y: twins.state.y,
+    z: twins.z,
+    deployed: deployedOf(twins.state),
+    batch,
+    gamma,
+    loss: twins.loss,
+    offset: twins.offset,
+  }
+}

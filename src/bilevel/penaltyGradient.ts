@@ -1,0 +1,105 @@
+/**
+ * The penalty gradient at given lower solutions, step 3's right-hand side:
+ *
+ *     grad F_gamma / gamma = df/dq / gamma + dg/dq(q, z) - dg/dq(q, y)
+ *
+ * A block that enters one level alone has one of the two parts alone. Both terms in g are taken on the same minibatch, times and noise:
+ * theta_z - theta_y is of order 1/gamma, and on separate draws the noise of g would be gamma times larger than what is sought.
+ */
+import type { EstimatorState } from './estimators/estimator.ts'
+import type { LowerSolutions } from './lowerSolutions.ts'
+import type { BilevelProblem, Upper, UpperGradient } from './problem.ts'
+import { blockNames, lowerBlocks } from './problem.ts'
+import type { PenaltySettings } from './settings.ts'
+import type { EstimatorStates, PenaltyState } from './state.ts'
+import { record } from './state.ts'
+
+export interface PenaltyGradient<B extends string, S> {
+  /** The run's state after the evaluations; q has not moved. */
+  readonly state: PenaltyState<B, S>
+  /** grad F_gamma / gamma of every block. Frozen: df/dq. */
+  readonly gradient: Upper<B>
+  readonly direct: UpperGradient<B>
+  readonly indirect: UpperGradient<B>
+  readonly value: number | null
+  /** False while an estimator only primes. */
+  readonly ready: boolean
+}
+
+/** The penalty gradient at `solved.state.upper`. */
+export async function penaltyGradient<B extends string, S, Batch>(
+  problem: BilevelProblem<B, S, Batch>,
+  settings: PenaltySettings,
+  solved: LowerSolutions<B, S, Batch>,
+): Promise<PenaltyGradient<B, S>> {
+  const upperPart = await directPart(problem, settings, solved)
+  const lowerPart = await indirectPart(problem, solved)
+  const gradient = record(blockNames(problem.blocks), (name) =>
+    sum(problem.blocks[name].initial.length, upperPart.direct[name], lowerPart.indirect[name]),
+  )
+  const evaluations = upperPart.state.evaluations + lowerPart.evaluations
+  return { ...upperPart, indirect: lowerPart.indirect, gradient, state: { ...upperPart.state, evaluations } }
+}
+
+/** df/dq / gamma: at z for blocks that enter both levels, at what is deployed (or z) for blocks that enter f alone. */
+async function directPart<B extends string, S, Batch>(
+  problem: BilevelProblem<B, S, Batch>,
+  settings: PenaltySettings,
+  { state, y, z, deployed, gamma }: LowerSolutions<B, S, Batch>,
+): Promise<Omit<PenaltyGradient<B, S>, 'gradient' | 'indirect'>> {
+  const below = lowerBlocks(problem.lower)
+  const places: readonly { key: keyof EstimatorStates; wanted: B[]; at: () => Promise<S> }[] = [
+    {
+      key: 'shared',
+      wanted: problem.objective.blocks.filter((block) => below.includes(block)),
+      at: async () => z ?? y,
+    },
+    {
+      key: 'upperOnly',
+      wanted: problem.objective.blocks.filter((block) => !below.includes(block)),
+      at: settings.upperOnlyAt === 'z' && z !== null ? async () => z : deployed,
+    },
+  ]
+  const direct: Partial<Record<B, Float64Array>> = {}
+  const estimators: Record<keyof EstimatorStates, EstimatorState> = { ...state.estimators }
+  let { samples, evaluations } = state
+  let value: number | null = null
+  let ready = true
+  for (const { key, wanted, at } of places) {
+    if (wanted.length === 0) continue
+    const estimate = await settings.estimator.estimate({
+      objective: problem.objective,
+      blocks: problem.blocks,
+      upper: state.upper,
+      lower: await at(),
+      wanted,
+      weights: null,
+      sampleKey: settings.freshSamples ? samples++ : 0,
+      seed: settings.seed,
+      state: estimators[key],
+    })
+    for (const block of wanted) direct[block] = estimate.upper[block]?.map((g) => g / (gamma ?? 1))
+    estimators[key] = estimate.state
+    evaluations += estimate.evaluations
+    value = estimate.value
+    ready &&= estimate.ready
+  }
+  return { state: { ...state, samples, evaluations, estimators }, direct, value, ready }
+}
+
+/** dg/dq(z) - dg/dq(y), on one minibatch. */
+async function indirectPart<B extends string, S, Batch>(
+  { lower }: BilevelProblem<B, S, Batch>,
+  { state, y, z, batch }: LowerSolutions<B, S, Batch>,
+): Promise<{ readonly indirect: UpperGradient<B>; readonly evaluations: number }> {
+  const indirect: Partial<Record<B, Float64Array>> = {}
+  if (lower.kind === 'frozen' || z === null || batch === null) return { indirect, evaluations: 0 }
+  const atZ = await lower.gradientInUpper(z, state.upper, batch)
+  const atY = await lower.gradientInUpper(y, state.upper, batch)
+  for (const block of lower.blocks) indirect[block] = atZ[block]?.map((g, i) => g - (atY[block]?.[i] ?? 0))
+  return { indirect, evaluations: 2 * lower.cost.gradientInUpper }
+}
+
+function sum(size: number, ...parts: readonly (Float64Array | undefined)[]): Float64Array {
+  return new Float64Array(size).map((_, i) => parts.reduce((total, part) => total + (part?.[i] ?? 0), 0))
+}

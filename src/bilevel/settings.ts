@@ -1,0 +1,96 @@
+/** What decides a tuning run, apart from the problem. */
+import { inputError } from '../base/index.ts'
+import type { AdamSettings } from './adam.ts'
+import { ADAM_DEFAULTS } from './adam.ts'
+import { backpropagation } from './estimators/backpropagation.ts'
+import type { GradientEstimator } from './estimators/estimator.ts'
+import type { BilevelProblem } from './problem.ts'
+import { lowerBlocks } from './problem.ts'
+
+export interface PenaltySettings {
+  /** Penalty constant, > 0, or a function of the iteration (from 0). The bias of the penalty falls as 1/gamma. */
+  readonly gamma: number | ((iteration: number) => number)
+  /** K: steps of y alone before the twins start, each iteration. */
+  readonly lowerSteps: number
+  /** J: steps of y and z together, each iteration. */
+  readonly twinSteps: number
+  /** False: no z; q follows df/dq at y alone (the direct gradient, for comparison). */
+  readonly z: boolean
+  /** Steps of y before the first step of q. */
+  readonly warmUpSteps: number
+  /** Largest decay of the moving average of theta_y. */
+  readonly averageDecay: number
+  /** Where df/dq is taken for blocks that enter f alone: at what is deployed (`average`), or at theta_z, the literal penalty form. */
+  readonly upperOnlyAt: 'average' | 'z'
+  /** Estimator of df/dq. */
+  readonly estimator: GradientEstimator
+  /** Estimator of df/dtheta, which pulls z. */
+  readonly weightsEstimator: GradientEstimator
+  readonly adam: AdamSettings
+  /** True: every evaluation of f draws new samples. False: the same ones throughout. */
+  readonly freshSamples: boolean
+  /** Measure how far the offset has converged (one more lower step an iteration). */
+  readonly reportOffset: boolean
+  /** Seed of the estimators' directions. */
+  readonly seed: number
+}
+
+export const PENALTY_DEFAULTS: PenaltySettings = {
+  gamma: 1e5,
+  lowerSteps: 5,
+  twinSteps: 5,
+  z: true,
+  warmUpSteps: 0,
+  averageDecay: 0.995,
+  upperOnlyAt: 'average',
+  estimator: backpropagation(),
+  weightsEstimator: backpropagation(),
+  adam: ADAM_DEFAULTS,
+  freshSamples: true,
+  reportOffset: true,
+  seed: 0,
+}
+
+/** gamma of an iteration. @throws `bilevel.gamma` if it is not positive and finite */
+export function gammaAt({ gamma }: PenaltySettings, iteration: number): number {
+  const value = typeof gamma === 'number' ? gamma : gamma(iteration)
+  if (value > 0 && Number.isFinite(value)) return value
+  throw inputError('bilevel.gamma', `the penalty constant must be positive, got ${value} at iteration ${iteration}`)
+}
+
+/** Refuses settings that cannot drive this problem. @throws `bilevel.steps`, `bilevel.noDerivative`, `bilevel.needsZ`, `bilevel.weightsEstimator` */
+export function checkSettings<B extends string, S, Batch>(
+  problem: BilevelProblem<B, S, Batch>,
+  settings: PenaltySettings,
+): void {
+  const { objective, lower } = problem
+  for (const key of ['lowerSteps', 'twinSteps', 'warmUpSteps'] as const) {
+    if (Number.isInteger(settings[key]) && settings[key] >= 0) continue
+    throw inputError('bilevel.steps', `${key} must be a whole number from 0, got ${settings[key]}`)
+  }
+  const pulls = lower.kind === 'trained' && settings.z
+  if (pulls && settings.twinSteps < 1) {
+    throw inputError(
+      'bilevel.steps',
+      'z needs at least one step an iteration: set twinSteps to 1 or more, or z to false',
+    )
+  }
+  const used = [
+    ...(objective.blocks.length > 0 ? [settings.estimator] : []),
+    ...(pulls ? [settings.weightsEstimator] : []),
+  ]
+  if (!objective.gradient && used.some((estimator) => estimator.needsDerivative)) {
+    const message =
+      'backpropagation needs the derivative of the upper objective, which has none here: use two-point or one-point, or coordinate for the upper variables'
+    throw inputError('bilevel.noDerivative', message)
+  }
+  if (pulls && !settings.weightsEstimator.inWeights) {
+    const message = `the gradient that pulls z is in the weights: use backpropagation, two-point or one-point, not ${settings.weightsEstimator.name}`
+    throw inputError('bilevel.weightsEstimator', message)
+  }
+  const still = lowerBlocks(lower).find((block) => !objective.blocks.includes(block))
+  if (!settings.z && still !== undefined) {
+    const message = `the block '${still}' enters the lower problem alone, so its gradient comes through z alone: set z to true or leave the block out`
+    throw inputError('bilevel.needsZ', message)
+  }
+}
