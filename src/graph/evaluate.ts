@@ -4,7 +4,7 @@ import { inputError, internalError, sameShape, sizeOf } from '../base/index.ts'
 import type { Graph } from './graph.ts'
 import { mapRecord, nodesOf } from './graph.ts'
 import type { Reference } from './operator.ts'
-import { SymbolicTensor } from './symbolic.ts'
+import type { SymbolicTensor } from './symbolic.ts'
 
 /** A tensor with its numbers in float64. */
 export function toReference(value: Tensor): Reference {
@@ -17,7 +17,7 @@ export function evaluateTensors(
   feeds: Readonly<Record<string, Reference | Tensor>> = {},
 ): Reference[] {
   const known = new Map<SymbolicTensor, Reference>()
-  const valueOf = (value: SymbolicTensor): Reference => {
+  const resultOf = (value: SymbolicTensor): Reference => {
     const found = known.get(value)
     if (found) return found
     const result = leafValue(value, feeds)
@@ -25,7 +25,7 @@ export function evaluateTensors(
     return result
   }
   for (const node of nodesOf(outputs)) {
-    const inputs = node.inputs.map((value) => value && valueOf(value))
+    const inputs = node.inputs.map((value) => value && resultOf(value))
     const results = node.operator.evaluate(inputs, node.attributes, node.outputs)
     node.outputs.forEach((output, i) => {
       if (results[i].length !== sizeOf(output.shape)) {
@@ -34,7 +34,7 @@ export function evaluateTensors(
       known.set(output, { dtype: output.dtype, shape: output.shape, data: results[i] })
     })
   }
-  return outputs.map(valueOf)
+  return outputs.map(resultOf)
 }
 
 function leafValue(value: SymbolicTensor, feeds: Readonly<Record<string, Reference | Tensor>>): Reference {
@@ -54,7 +54,10 @@ export function evaluate<I extends string, O extends string>(
   feeds: Readonly<Record<I, Reference | Tensor>>,
 ): Record<O, Reference> {
   const names = Object.keys(graph.outputs) as O[]
-  const values = evaluateTensors(names.map((name) => graph.outputs[name]), feeds)
+  const values = evaluateTensors(
+    names.map((name) => graph.outputs[name]),
+    feeds,
+  )
   const byName = new Map(names.map((name, i) => [name, values[i]]))
   return mapRecord(graph.outputs, (_, name) => byName.get(name)!)
 }

@@ -1,10 +1,10 @@
 /** Reverse-mode differentiation: the derivative of a graph is another graph, made of the same operators. */
-import { inputError } from '../base/index.ts'
+import { inputError, internalError, sameShape } from '../base/index.ts'
 import { nodesOf } from './graph.ts'
-import { add } from './ops/elementwise.ts'
+import { add, isFloat } from './ops/elementwise.ts'
 import type { Node } from './symbolic.ts'
-import { constant, SymbolicTensor } from './symbolic.ts'
-import { filled } from '../base/index.ts'
+import { constant, type SymbolicTensor } from './symbolic.ts'
+import { uniform } from './values.ts'
 
 /**
  * Vector-Jacobian products: sum over outputs of cotangent times Jacobian, for each of `wrt`. Where an output does not depend on a
@@ -19,13 +19,10 @@ export function vjp(
   cotangents: readonly SymbolicTensor[],
   wrt: readonly SymbolicTensor[],
 ): SymbolicTensor[] {
+  checkCotangents(outputs, cotangents)
   const targets = new Set(wrt)
   const nodes = nodesOf(outputs)
-  const dependent = new Set<SymbolicTensor>(wrt)
-  for (const node of nodes) {
-    if (!node.inputs.some((value) => value && dependent.has(value))) continue
-    for (const output of node.outputs) if (isFloat(output)) dependent.add(output)
-  }
+  const dependent = dependentsOf(nodes, wrt)
   const gradients = new Map<SymbolicTensor, SymbolicTensor>()
   const accumulate = (value: SymbolicTensor, gradient: SymbolicTensor) => {
     const before = gradients.get(value)
@@ -44,7 +41,32 @@ export function vjp(
       if (gradient && value && wanted[i]) accumulate(value, gradient)
     })
   }
-  return wrt.map((value) => gradients.get(value) ?? constant(filled(value.shape)))
+  return wrt.map((value) => gradients.get(value) ?? constant(uniform(value.dtype, value.shape, 0)))
+}
+
+/** The float tensors that depend on one of `wrt`, themselves included. */
+function dependentsOf(nodes: readonly Node[], wrt: readonly SymbolicTensor[]): ReadonlySet<SymbolicTensor> {
+  const integer = wrt.find((value) => !isFloat(value))
+  if (integer)
+    throw inputError('graph.derivative', `a derivative is taken in float tensors, got ${integer.dtype}; use cast`)
+  const dependent = new Set(wrt)
+  for (const node of nodes) {
+    if (!node.inputs.some((value) => value && dependent.has(value))) continue
+    for (const output of node.outputs) if (isFloat(output)) dependent.add(output)
+  }
+  return dependent
+}
+
+function checkCotangents(outputs: readonly SymbolicTensor[], cotangents: readonly SymbolicTensor[]): void {
+  outputs.forEach((output, i) => {
+    const given = cotangents[i]
+    if (given?.dtype === output.dtype && sameShape(given.shape, output.shape)) return
+    const came = given ? `${given.dtype}[${given.shape}]` : 'nothing'
+    throw inputError(
+      'graph.cotangent',
+      `cotangent ${i} must be ${output.dtype}[${output.shape}] like its output, got ${came}`,
+    )
+  })
 }
 
 function pullBack(node: Node, cotangents: readonly (SymbolicTensor | null)[], wanted: readonly boolean[]) {
@@ -56,7 +78,14 @@ function pullBack(node: Node, cotangents: readonly (SymbolicTensor | null)[], wa
         'take it out of the differentiated path or use an estimator that needs no derivative',
     )
   }
-  return operator.differentiate({ inputs, outputs, attributes, cotangents, wanted })
+  const results = operator.differentiate({ inputs, outputs, attributes, cotangents, wanted })
+  results.forEach((gradient, i) => {
+    const value = inputs[i]
+    if (gradient && value && wanted[i] && !sameShape(gradient.shape, value.shape)) {
+      throw internalError(`${operator.name} gave input ${i} of shape [${value.shape}] a cotangent [${gradient.shape}]`)
+    }
+  })
+  return results
 }
 
 /** Gradient of a scalar float tensor. @throws `graph.scalar` if `value` has more than one element */
@@ -64,9 +93,5 @@ export function gradient(value: SymbolicTensor, wrt: readonly SymbolicTensor[]):
   if (value.size !== 1) {
     throw inputError('graph.scalar', `gradient needs a scalar, got shape [${value.shape}]; use vjp with a cotangent`)
   }
-  return vjp([value], [constant(filled(value.shape, 1))], wrt)
-}
-
-function isFloat(value: SymbolicTensor): boolean {
-  return value.dtype === 'float32' || value.dtype === 'float64'
+  return vjp([value], [constant(uniform(value.dtype, value.shape, 1))], wrt)
 }

@@ -1,9 +1,9 @@
 /** A graph: named inputs and named outputs, and every node between them in topological order. */
 import type { NamedTensors, Tensor } from '../base/index.ts'
-import { inputError, sameShape } from '../base/index.ts'
+import { inputError, internalError, sameShape } from '../base/index.ts'
 import { apply } from './operator.ts'
 import type { Node, TensorType } from './symbolic.ts'
-import { constant, input, SymbolicTensor } from './symbolic.ts'
+import { constant, input, type SymbolicTensor } from './symbolic.ts'
 
 /** Named symbolic tensors, keys in order. */
 export type Named<K extends string = string> = Readonly<Record<K, SymbolicTensor>>
@@ -19,7 +19,24 @@ export function trace<I extends string, O extends string>(
   f: (inputs: Named<I>) => Named<O>,
 ): Graph<I, O> {
   const inputs = mapRecord(types, (type, name) => input(name, type.shape, type.dtype))
-  return { inputs, outputs: f(inputs) }
+  const graph = { inputs, outputs: f(inputs) }
+  checkClosed(graph)
+  return graph
+}
+
+/** A graph may use no inputs but its own: one from another trace would have no value. */
+function checkClosed(graph: Graph): void {
+  const own = new Set<SymbolicTensor>(Object.values(graph.inputs))
+  const check = (value: SymbolicTensor | null) => {
+    if (value?.source.kind !== 'input' || own.has(value)) return
+    throw inputError(
+      'graph.input',
+      `a traced function used the input '${value.source.name}', which is not its own; pass it in`,
+    )
+  }
+  const outputs = Object.values(graph.outputs)
+  outputs.forEach(check)
+  for (const node of nodesOf(outputs)) node.inputs.forEach(check)
 }
 
 /** Nodes reachable from the given tensors, each after all it needs. Iterative: graphs are thousands deep. */
@@ -47,10 +64,7 @@ export function nodesOf(outputs: readonly SymbolicTensor[]): Node[] {
 }
 
 /** What a rewrite makes of a node: its new outputs, or undefined to keep it (on its new inputs). */
-export type Rewrite = (
-  node: Node,
-  inputs: readonly (SymbolicTensor | null)[],
-) => readonly SymbolicTensor[] | undefined
+export type Rewrite = (node: Node, inputs: readonly (SymbolicTensor | null)[]) => readonly SymbolicTensor[] | undefined
 
 /**
  * Rebuilds a graph node by node. `leaf` may replace inputs and constants. The basis of all passes; what nothing needs any more
@@ -73,9 +87,13 @@ export function rewrite<I extends string, O extends string>(
   for (const node of nodesOf(Object.values(graph.outputs))) {
     const inputs = node.inputs.map((value) => value && renew(value))
     const changed = inputs.some((value, i) => value !== node.inputs[i])
-    const outputs =
-      rule(node, inputs) ?? (changed ? apply(node.operator, inputs, node.attributes) : node.outputs)
+    const outputs = rule(node, inputs) ?? (changed ? apply(node.operator, inputs, node.attributes) : node.outputs)
     node.outputs.forEach((value, i) => {
+      if (!sameShape(value.shape, outputs[i].shape) || value.dtype !== outputs[i].dtype) {
+        throw internalError(
+          `a rewrite of ${node.operator.name} turned ${value.dtype}[${value.shape}] into ${outputs[i].dtype}[${outputs[i].shape}]`,
+        )
+      }
       replaced.set(value, outputs[i])
     })
   }

@@ -4,8 +4,9 @@
  * reachable from its outputs.
  */
 import type { DType, Shape, Tensor } from '../base/index.ts'
-import { sizeOf, tensor } from '../base/index.ts'
+import { sizeOf } from '../base/index.ts'
 import type { Operator } from './operator.ts'
+import { tensorOf } from './values.ts'
 
 /** Element type and shape. */
 export interface TensorType<D extends DType = DType> {
@@ -69,7 +70,7 @@ export function constant(value: Tensor): SymbolicTensor {
   return new SymbolicTensor({ dtype: value.dtype, shape: value.shape }, { kind: 'constant', value })
 }
 
-/** A constant float32 scalar. */
-export function scalar(value: number): SymbolicTensor {
-  return constant(tensor('float32', [], Float32Array.of(value)))
+/** A constant scalar, float32 unless told otherwise. */
+export function scalar(value: number, dtype: DType = 'float32'): SymbolicTensor {
+  return constant(tensorOf(dtype, [], [value]))
 }

@@ -1,46 +1,31 @@
-/** Elementwise arithmetic with numpy broadcasting. A number among the arguments stands for a float32 scalar. */
-import type { Shape } from '../../base/index.ts'
-import { sameShape, sizeOf, stridesOf } from '../../base/index.ts'
+/** Elementwise arithmetic with numpy broadcasting. A number among the arguments stands for a scalar of the other's element type. */
+import type { DType, Shape } from '../../base/index.ts'
+import { sameShape } from '../../base/index.ts'
 import type { Operator } from '../operator.ts'
 import { apply, defineOperator } from '../operator.ts'
-import type { TensorType } from '../symbolic.ts'
-import { scalar, SymbolicTensor } from '../symbolic.ts'
+import type { Attributes, TensorType } from '../symbolic.ts'
+import { type SymbolicTensor, scalar } from '../symbolic.ts'
+import { broadcastOffsets, broadcastShape } from './broadcast.ts'
+import { greater, where } from './compare.ts'
 import { reduceSum } from './reduce.ts'
 import { reshape } from './shape.ts'
 
-/** A symbolic tensor, or a number that stands for a float32 scalar. */
+/** A symbolic tensor, or a number that stands for a scalar of the element type of the other argument (float32 without one). */
 export type Operand = SymbolicTensor | number
 
-export const lift = (operand: Operand): SymbolicTensor => (typeof operand === 'number' ? scalar(operand) : operand)
-
-/** The broadcast shape of two shapes. @throws Error if an extent differs and neither is 1 */
-export function broadcastShape(a: Shape, b: Shape): Shape {
-  const rank = Math.max(a.length, b.length)
-  return Array.from({ length: rank }, (_, axis) => {
-    const x = a[axis - rank + a.length] ?? 1
-    const y = b[axis - rank + b.length] ?? 1
-    if (x !== y && x !== 1 && y !== 1) throw new Error(`shapes [${a}] and [${b}] do not broadcast`)
-    return x === 1 ? y : x
-  })
+/** An operand as a tensor; a number becomes a scalar of the given element type. */
+export function lift(operand: Operand, dtype: DType = 'float32'): SymbolicTensor {
+  return typeof operand === 'number' ? scalar(operand, dtype) : operand
 }
 
-/** For each element of `to`, the offset of the element of `from` that is broadcast there. */
-export function broadcastOffsets(from: Shape, to: Shape): Int32Array {
-  const offsets = new Int32Array(sizeOf(to))
-  const strides = stridesOf(from)
-  const lead = to.length - from.length
-  const steps = to.map((_, axis) => (axis < lead || from[axis - lead] === 1 ? 0 : strides[axis - lead]))
-  const index = new Array<number>(to.length).fill(0)
-  for (let i = 0, offset = 0; i < offsets.length; i++) {
-    offsets[i] = offset
-    for (let axis = to.length - 1; axis >= 0; axis--) {
-      offset += steps[axis]
-      if (++index[axis] < to[axis]) break
-      offset -= steps[axis] * to[axis]
-      index[axis] = 0
-    }
-  }
-  return offsets
+/** Element type of the first operand that is a tensor; float32 without one. */
+export function dtypeAmong(...operands: readonly Operand[]): DType {
+  return operands.find((operand) => typeof operand !== 'number')?.dtype ?? 'float32'
+}
+
+/** Whether a type is of floating point numbers. */
+export function isFloat(type: TensorType): boolean {
+  return type.dtype === 'float32' || type.dtype === 'float64'
 }
 
 /** Sums a cotangent over the axes along which a tensor of `shape` was broadcast. */
@@ -48,31 +33,47 @@ export function unbroadcast(cotangent: SymbolicTensor, shape: Shape): SymbolicTe
   if (sameShape(cotangent.shape, shape)) return cotangent
   const lead = cotangent.rank - shape.length
   const axes = cotangent.shape.flatMap((extent, axis) =>
-    axis < lead || (shape[axis - lead] === 1 && extent !== 1) ? [axis] : [],
+    extent !== 1 && (axis < lead || shape[axis - lead] === 1) ? [axis] : [],
   )
-  const summed = axes.length > 0 ? reduceSum(cotangent, axes, true) : cotangent
-  return sameShape(summed.shape, shape) ? summed : reshape(summed, shape)
+  return reshape(reduceSum(cotangent, axes, true), shape)
 }
 
 interface BinaryRule {
   readonly f: (a: number, b: number) => number
+  /** What integers do, where it differs. */
+  readonly integer?: (a: number, b: number) => number
   /** Cotangents of both inputs before broadcasting is undone. Absent: not differentiable. */
-  readonly pullBack?: (g: SymbolicTensor, a: SymbolicTensor, b: SymbolicTensor, y: SymbolicTensor) => (() => SymbolicTensor)[]
+  readonly pullBack?: (
+    g: SymbolicTensor,
+    a: SymbolicTensor,
+    b: SymbolicTensor,
+    y: SymbolicTensor,
+  ) => readonly [() => SymbolicTensor, () => SymbolicTensor]
+  /** Element type of the result, where it is not that of the inputs. */
   readonly result?: 'bool'
+  /** Element types allowed; all but bool if absent. */
+  readonly takes?: readonly DType[]
 }
 
-function binary(name: string, rule: BinaryRule): (a: Operand, b: Operand) => SymbolicTensor {
-  const { f, pullBack } = rule
+/** Defines a broadcasting operator of two inputs of one element type. A hoisted function: families import each other in a circle. */
+export function binary(name: string, rule: BinaryRule): (a: Operand, b: Operand) => SymbolicTensor {
+  const { f, integer = f, pullBack, takes } = rule
   const operator: Operator<Record<string, never>> = defineOperator<Record<string, never>>({
     name,
     infer([a, b]) {
-      if (a!.dtype !== b!.dtype) throw new Error('both inputs must have the same element type')
+      if (a!.dtype !== b!.dtype) throw new Error('both inputs must have the same element type; use cast')
+      if (takes ? !takes.includes(a!.dtype) : a!.dtype === 'bool') {
+        throw new Error(`the inputs must be ${takes?.join(' or ') ?? 'numbers'}; use cast`)
+      }
       return [{ dtype: rule.result ?? a!.dtype, shape: broadcastShape(a!.shape, b!.shape) }]
     },
     evaluate([a, b], _, [type]) {
       const ia = broadcastOffsets(a!.shape, type.shape)
       const ib = broadcastOffsets(b!.shape, type.shape)
-      return [Float64Array.from(ia, (offset, i) => f(a!.data[offset], b!.data[ib[i]]))]
+      const y = new Float64Array(ia.length)
+      const function_ = isFloat(a!) ? f : integer
+      for (let i = 0; i < y.length; i++) y[i] = function_(a!.data[ia[i]], b!.data[ib[i]])
+      return [y]
     },
     ...(pullBack && {
       differentiate({ inputs: [a, b], outputs: [y], cotangents: [g], wanted }) {
@@ -81,54 +82,145 @@ function binary(name: string, rule: BinaryRule): (a: Operand, b: Operand) => Sym
       },
     }),
   })
-  return (a, b) => apply(operator, [lift(a), lift(b)], {})[0]
+  return (a, b) => {
+    const dtype = dtypeAmong(a, b)
+    return apply(operator, [lift(a, dtype), lift(b, dtype)], {})[0]
+  }
 }
 
+/** a + b. */
 export const add = binary('Add', { f: (a, b) => a + b, pullBack: (g) => [() => g, () => g] })
+/** a - b. */
 export const sub = binary('Sub', { f: (a, b) => a - b, pullBack: (g) => [() => g, () => neg(g)] })
+/** a b. */
 export const mul = binary('Mul', { f: (a, b) => a * b, pullBack: (g, a, b) => [() => mul(g, b), () => mul(g, a)] })
+/** a / b; integers round towards zero. */
 export const div = binary('Div', {
   f: (a, b) => a / b,
-  pullBack: (g, _, b, y) => [() => div(g, b), () => neg(div(mul(g, y), b))],
+  integer: (a, b) => Math.trunc(a / b),
+  pullBack: (g, _, b, y) => [() => div(g, b), () => neg(mul(div(g, b), y))],
 })
 /** a to the power b. The derivative in b needs a > 0. */
 export const pow = binary('Pow', {
   f: (a, b) => a ** b,
-  pullBack: (g, a, b, y) => [() => mul(g, mul(b, pow(a, sub(b, 1)))), () => mul(g, mul(y, log(a)))],
+  pullBack: (g, a, b, y) => [
+    () => (constantNumber(b) === 2 ? mul(mul(g, 2), a) : mul(g, mul(b, pow(a, lowered(b))))),
+    () => mul(g, mul(y, log(a))),
+  ],
 })
-/** Elementwise comparisons: bool, no derivative. */
-export const less = binary('Less', { f: (a, b) => Number(a < b), result: 'bool' })
-export const greater = binary('Greater', { f: (a, b) => Number(a > b), result: 'bool' })
-export const equal = binary('Equal', { f: (a, b) => Number(a === b), result: 'bool' })
 
-interface UnaryRule {
-  readonly f: (x: number) => number
-  readonly pullBack?: (g: SymbolicTensor, x: SymbolicTensor, y: SymbolicTensor) => SymbolicTensor
+/** The number in a constant of one element. */
+function constantNumber(value: SymbolicTensor): number | undefined {
+  return value.constant && value.size === 1 ? Number(value.constant.data[0]) : undefined
 }
 
-function unary(name: string, { f, pullBack }: UnaryRule): (x: SymbolicTensor) => SymbolicTensor {
-  const operator = defineOperator<Record<string, never>>({
+/** An exponent less one; the exponent 0.5 becomes the constant -0.5 and so on. */
+function lowered(exponent: SymbolicTensor): SymbolicTensor {
+  const known = constantNumber(exponent)
+  return known === undefined || exponent.rank > 0 ? sub(exponent, 1) : scalar(known - 1, exponent.dtype)
+}
+
+interface UnaryRule<A extends Attributes> {
+  readonly f: (x: number, attributes: A) => number
+  readonly pullBack?: (g: SymbolicTensor, x: SymbolicTensor, y: SymbolicTensor, attributes: A) => SymbolicTensor
+  /** Whether integers are allowed. */
+  readonly integers?: boolean
+  readonly attributes?: Operator['attributes']
+}
+
+/** Defines an elementwise operator of one input. */
+export function unary<A extends Attributes = Record<string, never>>(
+  name: string,
+  { f, pullBack, integers = false, attributes = {} }: UnaryRule<A>,
+): (x: SymbolicTensor, attributes: A) => SymbolicTensor {
+  const operator = defineOperator<A>({
     name,
-    infer: ([x]): TensorType[] => [x!],
-    evaluate: ([x]) => [x!.data.map(f)],
+    attributes,
+    infer([x]) {
+      if (!isFloat(x!) && (!integers || x!.dtype === 'bool')) throw new Error('the input must be float; use cast')
+      return [x!]
+    },
+    evaluate: ([x], values) => [x!.data.map((element) => f(element, values))],
     ...(pullBack && {
-      differentiate: ({ inputs: [x], outputs: [y], cotangents: [g] }) => [pullBack(g!, x!, y)],
+      differentiate: ({ inputs: [x], outputs: [y], cotangents: [g], attributes: values }) => [
+        pullBack(g!, x!, y, values),
+      ],
     }),
   })
-  return (x) => apply(operator, [x], {})[0]
+  return (x, values) => apply(operator, [x], values)[0]
 }
 
-export const neg = unary('Neg', { f: (x) => -x, pullBack: (g) => neg(g) })
-export const exp = unary('Exp', { f: Math.exp, pullBack: (g, _, y) => mul(g, y) })
-export const log = unary('Log', { f: Math.log, pullBack: (g, x) => div(g, x) })
-export const sqrt = unary('Sqrt', { f: Math.sqrt, pullBack: (g, _, y) => div(mul(g, 0.5), y) })
-export const reciprocal = unary('Reciprocal', { f: (x) => 1 / x, pullBack: (g, _, y) => neg(mul(g, mul(y, y))) })
-export const sin = unary('Sin', { f: Math.sin, pullBack: (g, x) => mul(g, cos(x)) })
-export const cos = unary('Cos', { f: Math.cos, pullBack: (g, x) => neg(mul(g, sin(x))) })
-export const tanh = unary('Tanh', { f: Math.tanh, pullBack: (g, _, y) => mul(g, sub(1, mul(y, y))) })
-export const sigmoid = unary('Sigmoid', {
+function plain(name: string, rule: UnaryRule<Record<string, never>>): (x: SymbolicTensor) => SymbolicTensor {
+  const call = unary(name, rule)
+  return (x) => call(x, {})
+}
+
+/** -x. */
+export const neg = plain('Neg', { f: (x) => -x, integers: true, pullBack: (g) => neg(g) })
+/** e to the power x. */
+export const exp = plain('Exp', { f: Math.exp, pullBack: (g, _, y) => mul(g, y) })
+/** Natural logarithm. */
+export const log = plain('Log', { f: Math.log, pullBack: (g, x) => div(g, x) })
+/** Square root; its derivative at 0 is infinite. */
+export const sqrt = plain('Sqrt', { f: Math.sqrt, pullBack: (g, _, y) => div(mul(g, 0.5), y) })
+/** 1 / x. */
+export const reciprocal = plain('Reciprocal', { f: (x) => 1 / x, pullBack: (g, _, y) => neg(mul(g, mul(y, y))) })
+/** Sine of radians. */
+export const sin = plain('Sin', { f: Math.sin, pullBack: (g, x) => mul(g, cos(x)) })
+/** Cosine of radians. */
+export const cos = plain('Cos', { f: Math.cos, pullBack: (g, x) => neg(mul(g, sin(x))) })
+/** Hyperbolic tangent. */
+export const tanh = plain('Tanh', { f: Math.tanh, pullBack: (g, _, y) => mul(g, sub(1, mul(y, y))) })
+/** 1 / (1 + e^-x). */
+export const sigmoid = plain('Sigmoid', {
   f: (x) => 1 / (1 + Math.exp(-x)),
   pullBack: (g, _, y) => mul(g, mul(y, sub(1, y))),
 })
-export const abs = unary('Abs', { f: Math.abs, pullBack: (g, x) => mul(g, sign(x)) })
-export const sign = unary('Sign', { f: Math.sign })
+/** Absolute value; the derivative at 0 is taken as 0. */
+export const abs = plain('Abs', { f: Math.abs, integers: true, pullBack: (g, x) => mul(g, sign(x)) })
+/** -1, 0 or 1. Its derivative, 0 almost everywhere, is refused: it would hide a mistake. */
+export const sign = plain('Sign', { f: Math.sign, integers: true })
+/** The largest integer not above x; no derivative. */
+export const floor = plain('Floor', { f: Math.floor })
+/** The smallest integer not below x; no derivative. */
+export const ceil = plain('Ceil', { f: Math.ceil })
+/** Error function, 2/sqrt(pi) times the integral of exp(-t^2) from 0 to x. */
+export const erf = plain('Erf', {
+  f: erfOf,
+  pullBack: (g, x) => mul(mul(g, 2 / Math.sqrt(Math.PI)), exp(neg(mul(x, x)))),
+})
+/** max(x, 0); the derivative at 0 is taken as 0. */
+export const relu = plain('Relu', { f: (x) => Math.max(x, 0), pullBack: (g, _, y) => mul(g, sign(y)) })
+/** log(1 + e^x). */
+export const softplus = plain('Softplus', {
+  f: (x) => Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x))),
+  pullBack: (g, x) => mul(g, sigmoid(x)),
+})
+
+const leaky = unary<{ alpha: number }>('LeakyRelu', {
+  attributes: { alpha: 'float' },
+  f: (x, { alpha }) => (x < 0 ? alpha * x : x),
+  pullBack: (g, x, _, { alpha }) => where(greater(x, 0), g, mul(g, alpha)),
+})
+
+/** x where positive, alpha x elsewhere. */
+export function leakyRelu(x: SymbolicTensor, alpha = 0.01): SymbolicTensor {
+  return leaky(x, { alpha })
+}
+
+/** x squared. */
+export function square(x: SymbolicTensor): SymbolicTensor {
+  return pow(x, 2)
+}
+
+/** Series with positive terms only (Abramowitz and Stegun 7.1.6): no cancellation; beyond 6 the result is 1 in float64. */
+export function erfOf(x: number): number {
+  if (Math.abs(x) > 6) return Math.sign(x)
+  let term = x
+  let sum = x
+  for (let n = 1; Math.abs(term) > 1e-17 * Math.abs(sum); n++) {
+    term *= (2 * x * x) / (2 * n + 1)
+    sum += term
+  }
+  return (2 / Math.sqrt(Math.PI)) * Math.exp(-x * x) * sum
+}

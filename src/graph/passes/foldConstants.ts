@@ -1,0 +1,26 @@
+/** Constant folding: what depends on constants alone is evaluated once, in float64, and rounded to its element type. */
+import { sizeOf } from '../../base/index.ts'
+import { toReference } from '../evaluate.ts'
+import type { Graph, Rewrite } from '../graph.ts'
+import { rewrite } from '../graph.ts'
+import { constant } from '../symbolic.ts'
+import { tensorOf } from '../values.ts'
+
+/** Results with more elements stay nodes, so that a broadcast constant does not swell the model. */
+export const FOLDING_LIMIT = 1 << 16
+
+/** The rule of constant folding. */
+export function foldingRule(limit: number = FOLDING_LIMIT): Rewrite {
+  return (node, inputs) => {
+    if (node.outputs.some(({ shape }) => sizeOf(shape) > limit)) return undefined
+    if (!inputs.every((value) => value === null || value.constant)) return undefined
+    const values = inputs.map((value) => (value?.constant ? toReference(value.constant) : null))
+    const results = node.operator.evaluate(values, node.attributes, node.outputs)
+    return node.outputs.map(({ dtype, shape }, i) => constant(tensorOf(dtype, shape, results[i])))
+  }
+}
+
+/** Evaluates the nodes that depend on constants alone. @param limit largest result in elements */
+export function foldConstants<I extends string, O extends string>(graph: Graph<I, O>, limit?: number): Graph<I, O> {
+  return rewrite(graph, foldingRule(limit))
+}

@@ -1,0 +1,22 @@
+/** Tensors of any element type from plain numbers. */
+import type { DType, Shape, Tensor, TypedArrays } from '../base/index.ts'
+import { filled, sizeOf, tensor } from '../base/index.ts'
+
+const MAKERS: { readonly [D in DType]: (numbers: ArrayLike<number>) => TypedArrays[D] } = {
+  float32: (numbers) => Float32Array.from(numbers),
+  float64: (numbers) => Float64Array.from(numbers),
+  int64: (numbers) => BigInt64Array.from({ length: numbers.length }, (_, i) => BigInt(Math.trunc(numbers[i]))),
+  int32: (numbers) => Int32Array.from(numbers),
+  bool: (numbers) => Uint8Array.from(numbers, (value) => Number(value !== 0)),
+}
+
+/** A tensor of that element type, numbers rounded as the type needs. @throws `tensor.size` if the lengths differ */
+export function tensorOf(dtype: DType, shape: Shape, numbers: ArrayLike<number>): Tensor {
+  return tensor(dtype, shape, MAKERS[dtype](numbers))
+}
+
+/** A tensor filled with one number. */
+export function uniform(dtype: DType, shape: Shape, value: number): Tensor {
+  if (dtype === 'float32') return filled(shape, value)
+  return tensorOf(dtype, shape, new Float64Array(sizeOf(shape)).fill(value))
+}
