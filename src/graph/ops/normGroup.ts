@@ -1,0 +1,189 @@
+/**
+ * Group normalisation (Wu, He 2018): per image and group of channels, xHat = (x - mean) / sqrt(variance + epsilon) over the group's
+ * channels and positions, variance biased; y = scale[c] xHat + bias[c]. With one channel per group it is instance normalisation.
+ *
+ * `GroupNorm` also gives xHat and 1 / sqrt(variance + epsilon), so that its derivative recomputes nothing large; where nothing needs
+ * them they fall away. In standard operators xHat is InstanceNormalization of [b, groups, -1].
+ */
+import type { Shape } from '../../base/index.ts'
+import { filled, inputError, sameShape, sizeOf } from '../../base/index.ts'
+import type { Operator } from '../operator.ts'
+import { apply, defineOperator } from '../operator.ts'
+import type { SymbolicTensor } from '../symbolic.ts'
+import { constant } from '../symbolic.ts'
+import { add, div, isFloat, mul, neg, sqrt } from './elementwise.ts'
+import { checkPerChannel, perChannel } from './normParameters.ts'
+import { reduceMean, reduceSum } from './reduce.ts'
+import { reshape } from './shape.ts'
+
+type GroupNormAttributes = { readonly groups: number; readonly epsilon: number }
+
+/** Extents of a call: `size` elements share one mean, `plane` of them one channel. */
+function groupLayout(shape: Shape, groups: number) {
+  const [batch, channels, ...spatial] = shape
+  if (shape.length < 2) throw new Error(`the input must be [batch, channels, ...], got [${shape}]`)
+  if (!Number.isInteger(groups) || groups < 1 || channels % groups !== 0) {
+    throw new Error(`the number of groups must divide the ${channels} channels, got ${groups}`)
+  }
+  const plane = sizeOf(spatial)
+  return { batch, channels, groups, perGroup: channels / groups, plane, size: (channels / groups) * plane }
+}
+
+const groupNormOperator: Operator<GroupNormAttributes> = defineOperator<GroupNormAttributes>({
+  name: 'GroupNorm',
+  domain: 'composite',
+  attributes: { groups: 'int', epsilon: 'float' },
+  infer([x, scale, bias], { groups }) {
+    if (!isFloat(x!)) throw new Error('the input must be float; use cast')
+    const { batch, channels } = groupLayout(x!.shape, groups)
+    checkPerChannel({ scale, bias }, channels)
+    return [x!, x!, { dtype: x!.dtype, shape: [batch, groups] }]
+  },
+  evaluate([x, scale, bias], { groups, epsilon }) {
+    const { batch, channels, plane, size } = groupLayout(x!.shape, groups)
+    const normalized = new Float64Array(x!.data.length)
+    const inverse = new Float64Array(batch * groups)
+    for (let group = 0; group < inverse.length; group++) {
+      const values = x!.data.subarray(group * size, (group + 1) * size)
+      const mean = values.reduce((sum, value) => sum + value, 0) / size
+      const variance = values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / size
+      inverse[group] = 1 / Math.sqrt(variance + epsilon)
+      values.forEach((value, i) => {
+        normalized[group * size + i] = (value - mean) * inverse[group]
+      })
+    }
+    const y = normalized.map((value, i) => {
+      const channel = Math.floor(i / plane) % channels
+      return value * scale!.data[channel] + bias!.data[channel]
+    })
+    return [y, normalized, inverse]
+  },
+  differentiate({ inputs: [, scale], outputs: [, normalized, inverse], attributes, cotangents: [g, ...others] }) {
+    if (!g || others.some(Boolean)) {
+      throw inputError('graph.derivative', 'GroupNorm: only its first output has a derivative')
+    }
+    return apply(groupNormGradientOperator, [normalized, inverse, scale, g], { groups: attributes.groups })
+  },
+  expand([x, scale, bias], { groups, epsilon }) {
+    const { batch, size } = groupLayout(x!.shape, groups)
+    const grouped = reshape(x!, [batch, groups, size])
+    const ones = constant(filled([groups], 1))
+    const xHat = apply(instanceNormalization, [grouped, ones, constant(filled([groups]))], { epsilon })[0]
+    const normalized = reshape(xHat, x!.shape)
+    const y = add(mul(normalized, perChannel(scale!, x!.rank)), perChannel(bias!, x!.rank))
+    return [y, normalized, inverseDeviation(grouped, xHat, epsilon)]
+  },
+})
+
+/**
+ * 1 / s, s = sqrt(v + epsilon), from q = mean(x xHat) = v / s: s^2 - q s - epsilon = 0. One read of what is there already instead of
+ * the two passes of a variance. Its relative error is about float32's times (mean / deviation)^2.
+ */
+function inverseDeviation(grouped: SymbolicTensor, xHat: SymbolicTensor, epsilon: number): SymbolicTensor {
+  const q = reduceMean(mul(grouped, xHat), [2])
+  return div(2, add(q, sqrt(add(mul(q, q), 4 * epsilon))))
+}
+
+/**
+ * dx = (h - mean(h) - xHat mean(h xHat)) / s with h = scale g, means over each group. Both means come from sums over planes, which
+ * are also the gradients of scale and bias: dx is one affine combination of g and xHat.
+ */
+const groupNormGradientOperator = defineOperator<{ readonly groups: number }>({
+  name: 'GroupNormGradient',
+  domain: 'composite',
+  attributes: { groups: 'int' },
+  infer([normalized, inverse, scale, g], { groups }) {
+    const { batch } = groupLayout(g!.shape, groups)
+    if (!sameShape(normalized!.shape, g!.shape) || !sameShape(inverse!.shape, [batch, groups])) {
+      throw new Error(`needs xHat [${g!.shape}] and inverse deviations [${batch}, ${groups}]`)
+    }
+    return [g!, scale!, scale!]
+  },
+  evaluate([normalized, inverse, scale, g], { groups }) {
+    const { channels, plane, size } = groupLayout(g!.shape, groups)
+    const dx = new Float64Array(g!.data.length)
+    const dscale = new Float64Array(channels)
+    const dbias = new Float64Array(channels)
+    const channelOf = (i: number) => Math.floor(i / plane) % channels
+    for (let start = 0, group = 0; start < dx.length; start += size, group++) {
+      let meanH = 0
+      let meanHX = 0
+      for (let i = start; i < start + size; i++) {
+        const h = (g!.data[i] * scale!.data[channelOf(i)]) / size
+        meanH += h
+        meanHX += h * normalized!.data[i]
+        dscale[channelOf(i)] += g!.data[i] * normalized!.data[i]
+        dbias[channelOf(i)] += g!.data[i]
+      }
+      for (let i = start; i < start + size; i++) {
+        const h = g!.data[i] * scale!.data[channelOf(i)]
+        dx[i] = (h - meanH - normalized!.data[i] * meanHX) * inverse!.data[group]
+      }
+    }
+    return [dx, dscale, dbias]
+  },
+  expand([normalized, inverse, scale, g], { groups }) {
+    const { batch, channels, perGroup, plane, size } = groupLayout(g!.shape, groups)
+    const planes = reshape(g!, [batch, channels, plane])
+    const xHat = reshape(normalized!, [batch, channels, plane])
+    const sumG = reduceSum(planes, [2])
+    const sumGX = reduceSum(mul(planes, xHat), [2])
+    const perGroupScale = reshape(scale!, [1, groups, perGroup])
+    const groupMean = (sums: SymbolicTensor) =>
+      mul(reduceSum(mul(reshape(sums, [batch, groups, perGroup]), perGroupScale), [2], true), 1 / size)
+    const inverse3 = reshape(inverse!, [batch, groups, 1])
+    const ofG = reshape(mul(inverse3, perGroupScale), [batch, channels, 1])
+    const ofX = neg(mul(inverse3, groupMean(sumGX)))
+    const offset = neg(mul(inverse3, groupMean(sumG)))
+    const grouped = (value: SymbolicTensor) => reshape(value, [batch, groups, size])
+    const dx = add(grouped(mul(planes, ofG)), add(mul(grouped(xHat), ofX), offset))
+    return [reshape(dx, g!.shape), reduceSum(sumGX, [0]), reduceSum(sumG, [0])]
+  },
+})
+
+/** Options of `groupNorm`. */
+export interface GroupNormOptions {
+  /** Divides the channels; 1 normalises over all of them. */
+  readonly groups: number
+  /** [channels]; default ones. */
+  readonly scale?: SymbolicTensor
+  /** [channels]; default zeros. */
+  readonly bias?: SymbolicTensor
+  /** Added to the variance; default 1e-5. */
+  readonly epsilon?: number
+}
+
+/** Group normalisation of x [b, c, ...]. @throws `graph.shape` */
+export function groupNorm(
+  x: SymbolicTensor,
+  { groups, scale, bias, epsilon = 1e-5 }: GroupNormOptions,
+): SymbolicTensor {
+  const channels = x.shape.slice(1, 2)
+  const inputs = [x, scale ?? constant(filled(channels, 1)), bias ?? constant(filled(channels))]
+  return apply(groupNormOperator, inputs, { groups, epsilon })[0]
+}
+
+/** Instance normalisation of x [b, c, ...]: each channel of each image by itself. @throws `graph.shape` */
+export function instanceNorm(x: SymbolicTensor, options: Omit<GroupNormOptions, 'groups'> = {}): SymbolicTensor {
+  return groupNorm(x, { ...options, groups: x.shape[1] })
+}
+
+/** ONNX's own operator: what `GroupNorm` expands to, and what files of other people hold. */
+export const instanceNormalization = defineOperator<{ readonly epsilon: number }>({
+  name: 'InstanceNormalization',
+  attributes: { epsilon: 'float' },
+  infer([x, scale, bias]) {
+    if (x!.rank < 3) throw new Error(`the input must be [batch, channels, ...spatial], got [${x!.shape}]`)
+    checkPerChannel({ scale, bias }, x!.shape[1])
+    return [x!]
+  },
+  evaluate(inputs, { epsilon }, types) {
+    const groups = types[0].shape[1]
+    return groupNormOperator.evaluate(inputs, { groups, epsilon }, types).slice(0, 1)
+  },
+  differentiate({ inputs: [x, scale, bias], attributes: { epsilon }, cotangents: [g] }) {
+    const groups = x!.shape[1]
+    const [, normalized, inverse] = apply(groupNormOperator, [x, scale, bias], { groups, epsilon })
+    return apply(groupNormGradientOperator, [normalized, inverse, scale, g], { groups })
+  },
+})
