@@ -13,12 +13,10 @@ export interface LowerSolutions<B extends string, S, Batch> {
   /** The run's state after solving; q has not moved. */
   readonly state: PenaltyState<B, S>
   readonly y: S
-  /** Null where there is none: frozen, or switched off. */
-  readonly z: S | null
+  /** z, and one minibatch for both terms in g. Null where there is no z: frozen, or switched off. */
+  readonly twin: { readonly z: S; readonly batch: Batch } | null
   /** What is deployed: the average of theta_y if trained, else y. */
   readonly deployed: () => Promise<S>
-  /** One minibatch for both terms in g. Null without z. */
-  readonly batch: Batch | null
   readonly gamma: number | null
   readonly loss: number | null
   readonly offset: OffsetReport | null
@@ -55,16 +53,16 @@ export async function solveLower<B extends string, S, Batch>(
   const { lower } = problem
   if (lower.kind === 'frozen') {
     const { state: y } = lower
-    return { state, y, z: null, deployed: async () => y, batch: null, gamma: null, loss: null, offset: null }
+    return { state, y, twin: null, deployed: async () => y, gamma: null, loss: null, offset: null }
   }
   const gamma = gammaAt(settings, state.iteration)
   if (lower.kind === 'trained') return solveByTraining(problem, lower, settings, state, gamma)
   const batch = await lower.draw(state.draws)
   const y = await lower.solve(state.upper, 0, batch)
-  const z = settings.z ? await lower.solve(state.upper, 1 / gamma, batch) : null
-  const evaluations = state.evaluations + (z ? 2 : 1) * lower.cost.solve
+  const twin = settings.z ? { z: await lower.solve(state.upper, 1 / gamma, batch), batch } : null
+  const evaluations = state.evaluations + (twin ? 2 : 1) * lower.cost.solve
   const next = { ...state, gamma, draws: state.draws + 1, evaluations }
-  return { state: next, y, z, deployed: async () => y, batch, gamma, loss: null, offset: null }
+  return { state: next, y, twin, deployed: async () => y, gamma, loss: null, offset: null }
 }
 
 async function solveByTraining<B extends string, S, Batch>(
@@ -89,9 +87,8 @@ async function solveByTraining<B extends string, S, Batch>(
     return {
       state: { ...state, gamma },
       y,
-      z: null,
+      twin: null,
       deployed: deployedOf(trained),
-      batch: null,
       gamma,
       loss,
       offset: null,
@@ -127,9 +124,8 @@ async function solveByTraining<B extends string, S, Batch>(
   return {
     state: { ...state, trained: twins.state, gamma, draws, samples, evaluations, estimators },
     y: twins.state.y,
-    z: twins.z,
+    twin: { z: twins.z, batch },
     deployed: deployedOf(twins.state),
-    batch,
     gamma,
     loss: twins.loss,
     offset: twins.offset,

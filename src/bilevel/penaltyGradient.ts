@@ -45,19 +45,19 @@ export async function penaltyGradient<B extends string, S, Batch>(
 async function directPart<B extends string, S, Batch>(
   problem: BilevelProblem<B, S, Batch>,
   settings: PenaltySettings,
-  { state, y, z, deployed, gamma }: LowerSolutions<B, S, Batch>,
+  { state, y, twin, deployed, gamma }: LowerSolutions<B, S, Batch>,
 ): Promise<Omit<PenaltyGradient<B, S>, 'gradient' | 'indirect'>> {
   const below = lowerBlocks(problem.lower)
   const places: readonly { key: keyof EstimatorStates; wanted: B[]; at: () => Promise<S> }[] = [
     {
       key: 'shared',
       wanted: problem.objective.blocks.filter((block) => below.includes(block)),
-      at: async () => z ?? y,
+      at: async () => (twin ? twin.z : y),
     },
     {
       key: 'upperOnly',
       wanted: problem.objective.blocks.filter((block) => !below.includes(block)),
-      at: settings.upperOnlyAt === 'z' && z !== null ? async () => z : deployed,
+      at: settings.upperOnlyAt === 'z' && twin ? async () => twin.z : deployed,
     },
   ]
   const direct: Partial<Record<B, Float64Array>> = {}
@@ -90,10 +90,11 @@ async function directPart<B extends string, S, Batch>(
 /** dg/dq(z) - dg/dq(y), on one minibatch. */
 async function indirectPart<B extends string, S, Batch>(
   { lower }: BilevelProblem<B, S, Batch>,
-  { state, y, z, batch }: LowerSolutions<B, S, Batch>,
+  { state, y, twin }: LowerSolutions<B, S, Batch>,
 ): Promise<{ readonly indirect: UpperGradient<B>; readonly evaluations: number }> {
   const indirect: Partial<Record<B, Float64Array>> = {}
-  if (lower.kind === 'frozen' || z === null || batch === null) return { indirect, evaluations: 0 }
+  if (lower.kind === 'frozen' || twin === null) return { indirect, evaluations: 0 }
+  const { z, batch } = twin
   const atZ = await lower.gradientInUpper(z, state.upper, batch)
   const atY = await lower.gradientInUpper(y, state.upper, batch)
   for (const block of lower.blocks) indirect[block] = atZ[block]?.map((g, i) => g - (atY[block]?.[i] ?? 0))

@@ -5,6 +5,7 @@
  * (With steps of its own z would be better trained than y, and gamma times that difference is not a gradient of anything.)
  */
 import { failure } from '../base/index.ts'
+import { emaDecay } from '../nn/index.ts'
 import type { OffsetReport } from './offset.ts'
 import { difference, displaced, norm, offsetConvergence } from './offset.ts'
 import type { TrainedLower, Upper, Vector } from './problem.ts'
@@ -25,7 +26,7 @@ export interface TrainedState<S> {
 export interface Training<B extends string, S, Batch> {
   readonly lower: TrainedLower<B, S, Batch>
   readonly upper: Upper<B>
-  /** Largest decay of the moving average; step k (from 0) uses min(averageDecay, (k + 1) / (k + 10)). */
+  /** Largest decay of the moving average. */
   readonly averageDecay: number
 }
 
@@ -51,7 +52,7 @@ export async function stepY<B extends string, S, Batch>(
     const message = `the lower loss must stay finite, got ${loss} at training step ${state.steps}: try a lower learning rate or stronger gradient clipping`
     throw failure('bilevel.diverged', message)
   }
-  const decay = Math.min(averageDecay, (state.steps + 1) / (state.steps + 10))
+  const decay = emaDecay(state.steps + 1, averageDecay)
   const weights = lower.weights(y)
   const average = state.average.map((value, i) => decay * value + (1 - decay) * weights[i]) as Vector
   return { state: { ...state, y, average, steps: state.steps + 1 }, loss }
