@@ -1,6 +1,8 @@
 /** Named tensors as one flat float32 vector and back: the form in which weights, moments, EMA and statistics are kept. */
 import type { NamedTensors, Shape } from '../base/index.ts'
 import { inputError, sizeOf, tensor } from '../base/index.ts'
+import type { Named, SymbolicTensor } from '../graph/index.ts'
+import { concat, reshape, split } from '../graph/index.ts'
 
 /** Anything with a name and a shape. */
 export interface NamedShape {
@@ -40,4 +42,18 @@ export function flatten(specs: readonly NamedShape[], values: NamedTensors): Flo
     offset += size
   }
   return flat
+}
+
+/** The same inside a traced function: slices of a flat vector [n] under the names. @throws `graph.shape` if the sizes differ */
+export function unflattenSymbolic(specs: readonly NamedShape[], flat: SymbolicTensor): Named {
+  if (specs.length === 0) return {}
+  const sizes = specs.map(({ shape }) => sizeOf(shape))
+  const parts = split(flat, sizes, 0)
+  return Object.fromEntries(specs.map(({ name, shape }, i) => [name, reshape(parts[i], shape)]))
+}
+
+/** Named symbolic tensors joined to one flat vector [n], in the order of `specs` (not empty). */
+export function flattenSymbolic(specs: readonly NamedShape[], values: Named): SymbolicTensor {
+  const parts = specs.map(({ name, shape }) => reshape(values[name], [sizeOf(shape)]))
+  return parts.length === 1 ? parts[0] : concat(parts, 0)
 }

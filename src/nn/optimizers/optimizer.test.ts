@@ -1,0 +1,154 @@
+import { describe, expect, test } from 'vitest'
+import { filled, float32 } from '../../base/index.ts'
+import type { Graph, TensorType } from '../../graph/index.ts'
+import { evaluate, trace } from '../../graph/index.ts'
+import { compile } from '../../runtime/index.ts'
+import { clipGradient } from './clipGradient.ts'
+import type { OptimizerConfig } from './fromConfig.ts'
+import { optimizerFromConfig } from './fromConfig.ts'
+import type { Optimizer } from './optimizer.ts'
+
+const float = (...shape: number[]): TensorType => ({ dtype: 'float32', shape })
+
+function mapNames<T>(record: Readonly<Record<string, T>>, rename: (name: string) => string): Record<string, T> {
+  return Object.fromEntries(Object.entries(record).map(([name, value]) => [rename(name), value]))
+}
+const asInputs = <T>(outputs: Readonly<Record<string, T>>) => mapNames(outputs, (name) => name.replace('.next', ''))
+
+/** One update of n weights as a graph. */
+function updateGraph(optimizer: Optimizer, n: number): Graph {
+  const slotTypes = Object.fromEntries(optimizer.slots.map((name) => [name, float(n)]))
+  const types = { weights: float(n), gradient: float(n), learningRate: float(), step: float(), ...slotTypes }
+  return trace<string, string>(types, ({ weights, gradient, learningRate, step, ...slots }) => {
+    const result = optimizer.update({ weights, gradient, learningRate, step, slots })
+    // An ONNX graph has no output under an input's name.
+    return mapNames({ weights: result.weights, ...result.slots }, (name) => `${name}.next`)
+  })
+}
+
+const start = [0.5, -1.25, 2, 0]
+const gradients = [
+  [0.1, -0.2, 0.3, 1e-4],
+  [-0.4, 0.05, 0.2, 0],
+  [1.5, -2, 0, -3e-4],
+]
+const rates = [0.01, 0.02, 0.005]
+
+/** Weights after each of the three steps, by PyTorch 1.13 in float64 with betas (.8, .95), eps 1e-3, momentum .7, decay .1. */
+const torch: [OptimizerConfig, number[][]][] = [
+  [
+    { name: 'adamw', beta1: 0.8, beta2: 0.95, epsilon: 1e-3, weightDecay: 0.1 },
+    [
+      [0.4895990099009901, -1.2387997512437812, 1.9880332225913622, -0.000909090909090909],
+      [0.5006388404716955, -1.227899732474722, 1.9648617604293623, -0.0017381666774513582],
+      [0.49761877214476313, -1.223692842677061, 1.960368312870453, -0.0013296449069928166],
+    ],
+  ],
+  [
+    { name: 'adam', beta1: 0.8, beta2: 0.95, epsilon: 1e-3, weightDecay: 0.1 },
+    [
+      [0.4900662251655629, -1.2400306748466257, 1.9900199600798403, -0.000909090909090909],
+      [0.49945785848386753, -1.2241678460160204, 1.9703805547435291, -0.0007984399989960988],
+      [0.4964962704059657, -1.2203169957245732, 1.9659034006634506, -0.00015510283490832212],
+    ],
+  ],
+  [
+    { name: 'sgd', momentum: 0.7, weightDecay: 0.1 },
+    [
+      [0.4985, -1.24675, 1.995, -1e-6],
+      [0.503403, -1.2407065, 1.98001, -2.398e-6],
+      [0.49650932350000004, -1.22902853425, 1.976396745, -1.141451e-6],
+    ],
+  ],
+]
+
+describe.each(torch)('$name', (config, expected) => {
+  const optimizer = optimizerFromConfig(config)
+  const graph = updateGraph(optimizer, 4)
+
+  test('float64 evaluation gives PyTorch’s numbers', () => {
+    let state: Record<string, { dtype: 'float32'; shape: readonly number[]; data: Float64Array }> = {
+      weights: { dtype: 'float32', shape: [4], data: Float64Array.from(start) },
+    }
+    for (const name of optimizer.slots) state[name] = { dtype: 'float32', shape: [4], data: new Float64Array(4) }
+    gradients.forEach((gradient, k) => {
+      const reference = (values: number[], shape: number[]) =>
+        ({ dtype: 'float32', shape, data: Float64Array.from(values) }) as const
+      state = asInputs(
+        evaluate(graph, {
+          ...state,
+          gradient: reference(gradient, [4]),
+          learningRate: reference([rates[k]], []),
+          step: reference([k + 1], []),
+        }),
+      ) as typeof state
+      // Constants of the graph are float32, which leaves seven digits.
+      state.weights.data.forEach((value, i) => {
+        expect(Math.abs(value - expected[k][i])).toBeLessThan(2e-7 * (Math.abs(expected[k][i]) + 1e-3))
+      })
+    })
+  })
+
+  test('the compiled update gives them in float32', async () => {
+    const program = await compile(graph)
+    let state: Record<string, ReturnType<typeof float32>> = { weights: float32(start) }
+    for (const name of optimizer.slots) state[name] = filled([4])
+    for (const [k, gradient] of gradients.entries()) {
+      const feeds = { gradient: float32(gradient), learningRate: float32([rates[k]], []), step: float32([k + 1], []) }
+      state = asInputs(await program.run({ ...state, ...feeds })) as typeof state
+      state.weights.data.forEach((value, i) => {
+        expect(Math.abs(value - expected[k][i])).toBeLessThan(1e-6 * (Math.abs(expected[k][i]) + 1e-2))
+      })
+    }
+    await program.dispose()
+  })
+})
+
+test('AdamW without decay leaves weights alone where the gradient is zero', () => {
+  const graph = updateGraph(optimizerFromConfig({ name: 'adamw', weightDecay: 0 }), 2)
+  const feeds = {
+    weights: float32([3, -4]),
+    gradient: float32([0, 0]),
+    firstMoment: filled([2]),
+    secondMoment: filled([2]),
+  }
+  const { weights } = asInputs(evaluate(graph, { ...feeds, learningRate: float32([0.1], []), step: float32([1], []) }))
+  expect([...weights.data]).toEqual([3, -4])
+})
+
+test('with a beta of .9999 the first step is the learning rate, in float32 too', async () => {
+  const program = await compile(
+    updateGraph(optimizerFromConfig({ name: 'adam', beta1: 0.9, beta2: 0.9999, epsilon: 1e-12 }), 2),
+  )
+  const feeds = {
+    weights: float32([0, 0]),
+    gradient: float32([1e-3, -5]),
+    firstMoment: filled([2]),
+    secondMoment: filled([2]),
+  }
+  const { weights } = asInputs(
+    await program.run({ ...feeds, learningRate: float32([0.25], []), step: float32([1], []) }),
+  )
+  expect((weights.data as Float32Array)[0]).toBeCloseTo(-0.25, 6)
+  expect((weights.data as Float32Array)[1]).toBeCloseTo(0.25, 6)
+  await program.dispose()
+})
+
+test('a gradient is clipped to the largest norm as PyTorch does, and a short one is left alone', () => {
+  const graph = trace({ g: float(4) }, ({ g }) => ({ long: clipGradient(g, 2), short: clipGradient(g, 20) }))
+  const { long, short } = evaluate(graph, { g: float32([3, -4, 12, 0]) })
+  const torchClipped = [0.46153842603550577, -0.615384568047341, 1.846153704142023, 0]
+  torchClipped.forEach((value, i) => {
+    expect(long.data[i]).toBeCloseTo(value, 7)
+  })
+  expect([...short.data]).toEqual([3, -4, 12, 0])
+})
+
+test.each<[OptimizerConfig, RegExp]>([
+  [{ name: 'adamw', beta2: 1 }, /beta2 must be at least 0 and below 1, got 1/],
+  [{ name: 'adam', epsilon: -1 }, /epsilon must be at least 0/],
+  [{ name: 'sgd', momentum: 1.5 }, /momentum must be at least 0 and below 1, got 1.5/],
+  [{ name: 'lion' } as unknown as OptimizerConfig, /must be adamw, adam or sgd/],
+])('%j is refused', (config, message) => {
+  expect(() => optimizerFromConfig(config)).toThrow(message)
+})
