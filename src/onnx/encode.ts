@@ -6,7 +6,7 @@
 import type { Shape, Tensor } from '../base/index.ts'
 import { internalError } from '../base/index.ts'
 import type { Attribute, AttributeKind, Graph, Node, SymbolicTensor, TensorType } from '../graph/index.ts'
-import { apply, nodesOf } from '../graph/index.ts'
+import { apply, expandComposites, nodesOf, simplify } from '../graph/index.ts'
 import { identityOperator } from './identity.ts'
 import { ProtoWriter } from './protobuf.ts'
 import {
@@ -35,6 +35,14 @@ export interface EncodeOptions {
 
 /** Constants up to this many elements are written once however often they are made. */
 const SHARED_CONSTANT_SIZE = 64
+
+/**
+ * A graph as a file for others: composites expanded, constants folded, equal calls merged, standard operators only.
+ * @example await writeFile('model.onnx', encodeModel(bind(graph, weights), { name: 'unet' }))
+ */
+export function encodeModel(graph: Graph, options: EncodeOptions = {}): Uint8Array {
+  return encode(simplify(expandComposites(graph)), options)
+}
 
 /**
  * ONNX bytes of a graph whose composites have been expanded (`expandComposites`).

@@ -1,3 +1,5 @@
+/** ONNX files: graph to bytes, and a strict reading of them. */
+export type { CheckedModel, DeclaredAxis, DeclaredNode, DeclaredValue } from './check.ts'
+export { checkModel } from './check.ts'
 export type { EncodeOptions } from './encode.ts'
-export { encode, OPSET_VERSION } from './encode.ts'
-export { expandComposites } from './expand.ts'
+export { encode, encodeModel, OPSET_VERSION } from './encode.ts'

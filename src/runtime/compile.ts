@@ -2,16 +2,20 @@
 import type { Tensor } from '../base/index.ts'
 import { BilevelError, inputError, internalError, sameShape } from '../base/index.ts'
 import type { Graph, TensorType } from '../graph/index.ts'
-import { bind, mapRecord } from '../graph/index.ts'
-import { encode, expandComposites } from '../onnx/index.ts'
-import type { DeviceOptions } from './device.ts'
+import { bind, expandComposites, mapRecord, simplify } from '../graph/index.ts'
+import { encode } from '../onnx/index.ts'
+import { findBlockSize } from './blockSize.ts'
+import type { DeviceOptions, ResolvedDeviceOptions } from './device.ts'
 import { resolveDevice } from './device.ts'
+import { lowerForCpu } from './lower/index.ts'
 import type { Program } from './program.ts'
 import { explainLoadError, sharedSession } from './session.ts'
 
 export interface CompileOptions<B extends string = never> extends DeviceOptions {
   /** Inputs to freeze at these values: they are no longer inputs of the program, and the engine may pre-pack them. */
   readonly constants?: Readonly<Record<B, Tensor>>
+  /** Use the CPU engine's own operators where they are faster. Default true; without it the program is what an exported file is. */
+  readonly lowering?: boolean
 }
 
 /**
@@ -28,9 +32,11 @@ export async function compile<I extends string, O extends string, B extends I = 
 ): Promise<Program<Exclude<I, B>, O>> {
   const settings = resolveDevice(options)
   const bound = bind(graph, options.constants ?? ({} as Readonly<Record<B, Tensor>>))
-  const session = await sharedSession(encode(expandComposites(bound)), settings).catch((error: unknown) => {
-    throw error instanceof BilevelError ? error : explainLoadError(error, settings)
-  })
+  const session = await sharedSession(encode(await prepare(bound, settings, options.lowering ?? true)), settings).catch(
+    (error: unknown) => {
+      throw error instanceof BilevelError ? error : explainLoadError(error, settings)
+    },
+  )
   const inputs = mapRecord(bound.inputs, typeOf)
   const outputs = mapRecord(bound.outputs, typeOf)
   let open = true
@@ -49,6 +55,11 @@ export async function compile<I extends string, O extends string, B extends I = 
       await session.release()
     },
   }
+}
+
+async function prepare(graph: Graph, { device }: ResolvedDeviceOptions, lowering: boolean): Promise<Graph> {
+  const simple = simplify(graph)
+  return lowering && device === 'cpu' ? lowerForCpu(simple, await findBlockSize()) : simplify(expandComposites(simple))
 }
 
 const typeOf = ({ dtype, shape }: TensorType): TensorType => ({ dtype, shape })

@@ -6,6 +6,9 @@ import { failure, internalError, tensor } from '../base/index.ts'
 import type { ResolvedDeviceOptions } from './device.ts'
 import { unavailable } from './device.ts'
 
+// The engine repeats on stderr what its exceptions say.
+ort.env.logLevel = 'fatal'
+
 /** A loaded model. */
 export interface Session {
   readonly handle: ort.InferenceSession

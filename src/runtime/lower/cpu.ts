@@ -1,0 +1,63 @@
+/**
+ * Lowering for ONNX Runtime on the CPU: the same graph in the forms that measured fastest there. Exported files never go through it.
+ */
+import type {
+  ConvAttributes,
+  ConvWeightGradientAttributes,
+  Graph,
+  Node,
+  Operator,
+  Rewrite,
+  SymbolicTensor,
+} from '../../graph/index.ts'
+import { eliminateCommon, expandComposites, rewrite, simplify } from '../../graph/index.ts'
+import { blockedForward, weightGradient } from './convolution.ts'
+import { siluGradient, siluOnePass } from './elementwise.ts'
+import { fusedMatMul } from './operators.ts'
+
+/** Channels in a block of the engine's fast layout: 8 with AVX2, 16 with AVX-512; undefined where it has none. */
+export type BlockSize = number | undefined
+
+type Inputs = readonly (SymbolicTensor | null)[]
+type Lowering = (inputs: Inputs, node: Node, block: BlockSize) => SymbolicTensor | undefined
+
+/** By domain and name: the fast form of a call, or undefined where it has none. */
+const LOWERINGS: Readonly<Record<string, Lowering>> = {
+  ':Conv': (inputs, node, block) =>
+    block ? blockedForward(inputs, node.attributes as ConvAttributes, block) : undefined,
+  ':MatMul': ([a, b]) => (a && b ? withoutTransposes(a, b) : undefined),
+  'composite:ConvWeightGradient': (inputs, node, block) =>
+    weightGradient(inputs, node.attributes as ConvWeightGradientAttributes, block),
+  'composite:Silu': ([x]) => (x?.dtype === 'float32' ? siluOnePass(x) : undefined),
+  'composite:SiluGradient': ([x, g]) => (x && g && x.dtype === 'float32' ? siluGradient(x, g) : undefined),
+}
+
+const keyOf = ({ domain, name }: Operator): string => `${domain}:${name}`
+
+/** A graph ready for the CPU engine: no composites left. */
+export function lowerForCpu<I extends string, O extends string>(graph: Graph<I, O>, block: BlockSize): Graph<I, O> {
+  const expanded = simplify(expandComposites(graph, (operator) => keyOf(operator) in LOWERINGS))
+  const lower: Rewrite = (node, inputs) => {
+    const fast = LOWERINGS[keyOf(node.operator)]?.(inputs, node, block)
+    return fast ? [fast] : undefined
+  }
+  return eliminateCommon(expandComposites(rewrite(expanded, lower)))
+}
+
+/** a b where either is a transpose of its last two axes: the engine multiplies transposed matrices as they lie. */
+function withoutTransposes(a: SymbolicTensor, b: SymbolicTensor): SymbolicTensor | undefined {
+  const left = transposedSource(a)
+  const right = transposedSource(b)
+  const stacksMatch = a.shape.slice(0, -2).join() === b.shape.slice(0, -2).join() || b.rank === 2 || a.rank === 2
+  if ((!left && !right) || !stacksMatch || a.dtype !== 'float32') return undefined
+  return fusedMatMul(left ?? a, right ?? b, { transposeA: left !== undefined, transposeB: right !== undefined })
+}
+
+/** What a tensor is the matrix transpose of, if it is one. */
+function transposedSource({ source, rank }: SymbolicTensor): SymbolicTensor | undefined {
+  if (source.kind !== 'node' || source.node.operator.name !== 'Transpose') return undefined
+  const { perm } = source.node.attributes
+  const swapsLast =
+    Array.isArray(perm) && perm.every((axis, i) => axis === (i < rank - 2 ? i : i === rank - 2 ? rank - 1 : rank - 2))
+  return swapsLast ? (source.node.inputs[0] ?? undefined) : undefined
+}

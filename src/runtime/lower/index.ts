@@ -1,0 +1,2 @@
+export type { BlockSize } from './cpu.ts'
+export { lowerForCpu } from './cpu.ts'
