@@ -1,6 +1,8 @@
 /** Reverse-mode differentiation: the derivative of a graph is another graph, made of the same operators. */
+import type { BilevelError } from '../base/index.ts'
 import { inputError, internalError, sameShape } from '../base/index.ts'
 import { nodesOf } from './graph.ts'
+import { stopsGradient } from './ops/cast.ts'
 import { add, isFloat } from './ops/elementwise.ts'
 import type { Node } from './symbolic.ts'
 import { constant, type SymbolicTensor } from './symbolic.ts'
@@ -12,7 +14,8 @@ import { uniform } from './values.ts'
  * @param outputs   float tensors
  * @param cotangents one per output, of the same shape
  * @param wrt       graph inputs or any intermediate tensors (an intermediate is treated as independent of what made it)
- * @throws `graph.derivative` if a path from `wrt` to an output passes an operator without a derivative
+ * @throws `graph.derivative` if a path from `wrt` to an output passes an operator without a derivative (comparisons and indices may
+ *   stand beside a smooth path, not in its place); `graph.cotangent` if a cotangent is not of its output's type
  */
 export function vjp(
   outputs: readonly SymbolicTensor[],
@@ -41,17 +44,19 @@ export function vjp(
       if (gradient && value && wanted[i]) accumulate(value, gradient)
     })
   }
+  refuseCutPaths(nodes, outputs, wrt, (value) => gradients.has(value))
   return wrt.map((value) => gradients.get(value) ?? constant(uniform(value.dtype, value.shape, 0)))
 }
 
 /** The float tensors that depend on one of `wrt`, themselves included. */
 function dependentsOf(nodes: readonly Node[], wrt: readonly SymbolicTensor[]): ReadonlySet<SymbolicTensor> {
   const integer = wrt.find((value) => !isFloat(value))
-  if (integer)
+  if (integer) {
     throw inputError('graph.derivative', `a derivative is taken in float tensors, got ${integer.dtype}; use cast`)
+  }
   const dependent = new Set(wrt)
   for (const node of nodes) {
-    if (!node.inputs.some((value) => value && dependent.has(value))) continue
+    if (stopsGradient(node) || !node.inputs.some((value) => value && dependent.has(value))) continue
     for (const output of node.outputs) if (isFloat(output)) dependent.add(output)
   }
   return dependent
@@ -69,15 +74,40 @@ function checkCotangents(outputs: readonly SymbolicTensor[], cotangents: readonl
   })
 }
 
+/**
+ * A step function or a choice of an index may stand beside a smooth path (a mask), but a variable that reaches the outputs through
+ * nothing else would silently get a zero: an accuracy is no objective for derivatives.
+ */
+function refuseCutPaths(
+  nodes: readonly Node[],
+  outputs: readonly SymbolicTensor[],
+  wrt: readonly SymbolicTensor[],
+  hasGradient: (value: SymbolicTensor) => boolean,
+): void {
+  const targets = new Set(wrt)
+  const reached = new Set(wrt.filter((value) => !hasGradient(value)))
+  if (reached.size === 0) return
+  let cut: Node | undefined
+  for (const node of nodes) {
+    const through = node.inputs.filter((value) => value && reached.has(value))
+    if (through.length === 0 || stopsGradient(node)) continue
+    if (through.some((value) => value && isFloat(value)) && !node.outputs.some(isFloat)) cut ??= node
+    for (const output of node.outputs) if (!targets.has(output)) reached.add(output)
+  }
+  if (cut && outputs.some((output) => reached.has(output))) throw noDerivative(cut)
+}
+
+function noDerivative({ operator }: Node): BilevelError {
+  return inputError(
+    'graph.derivative',
+    `${operator.name} has no derivative, yet the output depends on the variable through it; ` +
+      'take it out of the differentiated path or use an estimator that needs no derivative',
+  )
+}
+
 function pullBack(node: Node, cotangents: readonly (SymbolicTensor | null)[], wanted: readonly boolean[]) {
   const { operator, inputs, outputs, attributes } = node
-  if (!operator.differentiate) {
-    throw inputError(
-      'graph.derivative',
-      `${operator.name} has no derivative, yet the output depends on the variable through it; ` +
-        'take it out of the differentiated path or use an estimator that needs no derivative',
-    )
-  }
+  if (!operator.differentiate) throw noDerivative(node)
   const results = operator.differentiate({ inputs, outputs, attributes, cotangents, wanted })
   results.forEach((gradient, i) => {
     const value = inputs[i]

@@ -1,7 +1,7 @@
 /** Operators that leave the numbers alone: change of element type, identity, and the border of differentiation. */
 import type { DType } from '../../base/index.ts'
 import { apply, defineOperator } from '../operator.ts'
-import type { SymbolicTensor } from '../symbolic.ts'
+import type { Node, SymbolicTensor } from '../symbolic.ts'
 import { isFloat } from './elementwise.ts'
 
 /** ONNX numbers of the element types (TensorProto.DataType). */
@@ -56,4 +56,9 @@ const stopGradientOperator = defineOperator<Record<string, never>>({
 /** The same numbers, treated as a constant by differentiation. */
 export function stopGradient(x: SymbolicTensor): SymbolicTensor {
   return apply(stopGradientOperator, [x], {})[0]
+}
+
+/** Whether differentiation ends at a node. */
+export function stopsGradient(node: Node): boolean {
+  return node.operator.name === stopGradientOperator.name && node.operator.domain === stopGradientOperator.domain
 }
