@@ -1,6 +1,6 @@
 /** Named tensors as one flat float32 vector and back: the form in which weights, moments, EMA and statistics are kept. */
 import type { NamedTensors, Shape } from '../base/index.ts'
-import { inputError, sizeOf, tensor } from '../base/index.ts'
+import { inputError, sameShape, sizeOf, tensor } from '../base/index.ts'
 import type { Named, SymbolicTensor } from '../graph/index.ts'
 import { concat, reshape, split } from '../graph/index.ts'
 
@@ -27,19 +27,21 @@ export function unflatten(specs: readonly NamedShape[], flat: Float32Array): Nam
   )
 }
 
-/** Copies named tensors into one flat vector, in the order of `specs`. @throws `nn.parameters` if one is missing or misshapen */
+/** Copies named float tensors into one flat vector, in the order of `specs`; float64 is rounded. @throws `nn.parameters` if one is
+ * missing, misshapen or of another type
+ */
 export function flatten(specs: readonly NamedShape[], values: NamedTensors): Float32Array {
   const flat = new Float32Array(flatSize(specs))
   let offset = 0
   for (const { name, shape } of specs) {
     const value = values[name]
-    const size = sizeOf(shape)
-    if (!value || value.data.length !== size) {
-      const came = value ? `[${value.shape}]` : 'nothing'
-      throw inputError('nn.parameters', `parameter '${name}' needs shape [${shape}], got ${came}`)
+    const float = value?.dtype === 'float32' || value?.dtype === 'float64'
+    if (!float || !sameShape(value.shape, shape)) {
+      const came = value ? `${value.dtype} [${value.shape}]` : 'nothing'
+      throw inputError('nn.parameters', `parameter '${name}' must be float of shape [${shape}], got ${came}`)
     }
-    flat.set(value.data as Float32Array, offset)
-    offset += size
+    flat.set(value.data as Float32Array | Float64Array, offset)
+    offset += sizeOf(shape)
   }
   return flat
 }

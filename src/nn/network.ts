@@ -39,6 +39,8 @@ export interface DenoisingNetwork {
   readonly classes?: number
   readonly parameters: readonly ParameterSpec[]
   readonly statistics: readonly ParameterSpec[]
+  /** Today's name of a parameter that older checkpoints call otherwise; absent: names have not changed. */
+  readonly currentName?: (name: string) => string
   /** Traced forward pass. `weights` and `statistics` by name. */
   apply(weights: Named, statistics: Named, inputs: NetworkInputs, mode: Mode): NetworkOutputs
 }

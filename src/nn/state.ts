@@ -33,7 +33,11 @@ function listed(names: readonly string[]): string {
  * Takes a network's state out of a checkpoint's tensors.
  * @throws `nn.checkpoint` listing missing, unknown and misshapen names
  */
-export function stateFromTensors(network: DenoisingNetwork, tensors: NamedTensors): NetworkState {
+export function stateFromTensors(network: DenoisingNetwork, checkpoint: NamedTensors): NetworkState {
+  const { currentName = (name) => name } = network
+  const tensors: NamedTensors = Object.fromEntries(
+    Object.entries(checkpoint).map(([name, value]) => [currentName(name), value]),
+  )
   const specs = [...network.parameters, ...network.statistics]
   const known = new Map(specs.map(({ name, shape }) => [name, shape]))
   const missing = specs.filter(({ name }) => !Object.hasOwn(tensors, name)).map(({ name }) => name)

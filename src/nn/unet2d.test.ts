@@ -123,6 +123,24 @@ describe('attention and classes by the short options', () => {
     expect([network.classes, network.imageShape]).toEqual([10, [3, 8, 8]])
   })
 
+  test('a checkpoint with the attention names of old diffusers loads', () => {
+    const start = stateTensors(network, initialState(network, 3))
+    const old = [
+      ['.to_q.', '.query.'],
+      ['.to_k.', '.key.'],
+      ['.to_v.', '.value.'],
+      ['.to_out.0.', '.proj_attn.'],
+    ]
+    const renamed = Object.fromEntries(
+      Object.entries(start).map(([name, value]) => [
+        old.reduce((text, [now, then]) => text.replace(now, then), name),
+        value,
+      ]),
+    )
+    expect(Object.keys(renamed)).toContain('mid_block.attentions.0.proj_attn.weight')
+    expect(stateFromTensors(network, renamed)).toEqual(initialState(network, 3))
+  })
+
   test('a missing or unwanted condition is an error', () => {
     const weights = Object.fromEntries(network.parameters.map(({ name, shape }) => [name, input(name, shape)]))
     const inputs = { sample: input('x', [2, 3, 8, 8]), timestep: input('t', [2]) }

@@ -173,6 +173,21 @@ function checkCondition(wanted: boolean, came: boolean): void {
   )
 }
 
+/** Attention layers in checkpoints saved before diffusers 0.15. */
+const OLD_ATTENTION_NAMES: Readonly<Record<string, string>> = {
+  query: 'to_q',
+  key: 'to_k',
+  value: 'to_v',
+  proj_attn: 'to_out.0',
+}
+
+function currentName(name: string): string {
+  return name.replace(
+    /(\.attentions\.\d+)\.(query|key|value|proj_attn)\./,
+    (_, block: string, old: string) => `${block}.${OLD_ATTENTION_NAMES[old]}.`,
+  )
+}
+
 /**
  * diffusers' `UNet2DModel`. Sample [b, in_channels, h, w] and float32 times [b] to a prediction of the sample's shape.
  * @param options diffusers' config fields; only `sample_size` has no default
@@ -211,6 +226,7 @@ export function unet2d(options: UNet2DOptions): DenoisingNetwork {
     times: 'real',
     ...(config.num_class_embeds !== null && { classes: config.num_class_embeds - 1 }),
     ...gathered(all),
+    currentName,
     apply(weights, statistics, networkInputs, mode) {
       const pass: Pass = { weights, statistics, mode, updated: {} }
       const { sample } = networkInputs
