@@ -25,7 +25,7 @@ export interface DirectionalDerivative {
 
 /** Single elements tried per input; larger inputs are sampled. */
 const ELEMENTS = 8
-const STEP = 1e-3
+const STEP = 2e-4
 
 /** Random cotangents, float32 numbers, one for each float output. */
 export function randomCotangents(outputs: readonly SymbolicTensor[], seed = 0): SymbolicTensor[] {

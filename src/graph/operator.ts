@@ -64,8 +64,15 @@ export function allOperators(): readonly Operator[] {
   return [...registry.values()]
 }
 
+/** Calls of composed functions above the user's own that are looked through. */
+const STACK_FRAMES = 50
+
 /** First stack frame outside this folder: the line of the user's function. */
-function userLine(stack: string | undefined): string {
+function userLine(): string {
+  const usual = Error.stackTraceLimit
+  Error.stackTraceLimit = STACK_FRAMES
+  const { stack } = new Error('place')
+  Error.stackTraceLimit = usual
   const frame = stack?.split('\n').find((line) => /^\s*at /.test(line) && !/[\\/](src|dist)[\\/]graph[\\/]/.test(line))
   const place = frame?.match(/\(?((?:file:\/\/)?[^\s()]+:\d+:\d+)\)?$/)?.[1]
   return place ? ` (at ${place.replace('file://', '')})` : ''
@@ -88,7 +95,7 @@ export function apply<A extends Attributes>(
   } catch (error) {
     if (error instanceof BilevelError) throw error
     const message = error instanceof Error ? error.message : String(error)
-    const place = userLine(new Error().stack)
+    const place = userLine()
     throw inputError('graph.shape', `${operator.name}(${inputs.map(describe).join(', ')}): ${message}${place}`)
   }
   const outputs: SymbolicTensor[] = []

@@ -3,10 +3,10 @@ import type { OperatorCase } from '../caseType.ts'
 import { awayFromZero, exactly, integersBelow } from '../caseType.ts'
 import { cast, identity, stopGradient } from './cast.ts'
 import { concat, expand, flatten, reshape, split, squeeze, transpose, unsqueeze } from './shape.ts'
-import type { Range } from './slice.ts'
+import type { SliceRange } from './slice.ts'
 import { pad, slice } from './slice.ts'
 
-const sliced = (title: string, shape: readonly number[], ranges: Range | readonly Range[]): OperatorCase => ({
+const sliced = (title: string, shape: readonly number[], ranges: SliceRange | readonly SliceRange[]): OperatorCase => ({
   operator: 'Slice',
   title,
   inputs: { x: shape },

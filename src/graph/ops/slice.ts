@@ -11,7 +11,7 @@ import { reduceSum } from './reduce.ts'
 import { constantIntegers, integers, numbersOf, reshape } from './shape.ts'
 
 /** The elements start, start + step, ... before (for a negative step: after) `end`, along one axis. */
-export interface Range {
+export interface SliceRange {
   readonly axis: number
   /** Default 0 (with a negative step the last). Negative: counted from the back. Beyond the ends: cut off. */
   readonly start?: number
@@ -108,8 +108,8 @@ function spreadAxis(x: SymbolicTensor, axis: number, step: number): SymbolicTens
 }
 
 /** Part of a tensor: every `step`-th element of a range, along one axis or several. */
-export function slice(x: SymbolicTensor, ranges: Range | readonly Range[]): SymbolicTensor {
-  const list = Array.isArray(ranges) ? (ranges as readonly Range[]) : [ranges as Range]
+export function slice(x: SymbolicTensor, ranges: SliceRange | readonly SliceRange[]): SymbolicTensor {
+  const list = Array.isArray(ranges) ? (ranges as readonly SliceRange[]) : [ranges as SliceRange]
   if (list.length === 0) return x
   const steps = list.map(({ step = 1 }) => step)
   const starts = list.map(({ start }, i) => start ?? (steps[i] < 0 ? AFTER_ALL : 0))
