@@ -7,7 +7,10 @@ import type { Shape, Tensor } from '../base/index.ts'
 /** A batch of images [batch, channels, height, width]: float32 from networks, float64 from closed forms. */
 export type Images = Tensor<'float32'> | Tensor<'float64'>
 
-/** What the network predicts. */
+/** Elements of images. */
+export type ImageData = Float32Array | Float64Array
+
+/** What the network predicts: eps; x0; or signal eps - noise x0 (on a flow's straight path: eps - x0). */
 export type Prediction = 'noise' | 'sample' | 'velocity'
 
 /** Cotangents that come back through a network. */
@@ -16,8 +19,8 @@ export interface DenoiserGradient {
   readonly dx: Images
   /** Derivative in the told time, summed over the batch; null where the network takes integer times only. */
   readonly dtime: number | null
-  /** Cotangent of the flat weights, where asked for. */
-  readonly dweights?: Float32Array
+  /** Cotangent of the flat weights, where asked for: float32 from networks, float64 from closed forms. */
+  readonly dweights?: ImageData
 }
 
 /** A noise-predicting (or sample-, velocity-predicting) network at fixed weights. */
@@ -27,6 +30,8 @@ export interface Denoiser {
   readonly times: 'integer' | 'real'
   /** [channels, height, width] */
   readonly imageShape: Shape
+  /** Element type of the images it takes and gives. Default float32. */
+  readonly dtype?: 'float32' | 'float64'
   /** Images per call; callers cut and pad to it. Undefined: any number. */
   readonly batch?: number
   /** Whether `vjp` exists. False for other people's ONNX files. */

@@ -1,0 +1,118 @@
+/** One contract for every family of sampling schedules, and what is particular to each. */
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { noiseSchedule, noiseScheduleFromBetas } from '../noiseSchedule.ts'
+import { samplingSchedule, samplingScheduleFrom } from '../samplingSchedule.ts'
+import type { ScheduleFamily } from './family.ts'
+import { checkFamily, projectToBox } from './family.ts'
+import { levelPowerFamily } from './levelPower.ts'
+import { levelsAndTimesFamily, levelsFamily } from './levels.ts'
+import { noiseFamily, noiseParameterFamily } from './noiseParameters.ts'
+
+const cosine = noiseSchedule({ family: 'cosine', tau: 1.2 })
+const foreign = noiseScheduleFromBetas(Float64Array.from({ length: 60 }, (_, t) => 0.002 + 0.004 * t))
+const FAMILIES: [string, ScheduleFamily][] = [
+  ['cosine', noiseParameterFamily({ family: 'cosine', steps: 8, initial: { start: 0.1, end: 0.9, epsilon: 0.05 } })],
+  ['sigmoid', noiseParameterFamily({ family: 'sigmoid', steps: 6, timesteps: 200, stepList: 'log-snr' })],
+  ['sigmoid-published', noiseParameterFamily({ family: 'sigmoid-published', steps: 6, stepList: 'linspace' })],
+  ['linear', noiseParameterFamily({ family: 'linear', steps: 5 })],
+  ['levels', levelsFamily(samplingScheduleFrom(cosine, 'trailing-clipped', 7))],
+  ['levels+times', levelsAndTimesFamily(samplingScheduleFrom(cosine, 'trailing', 5))],
+  ['level-power', levelPowerFamily({ schedule: foreign, steps: 10 })],
+]
+
+describe.each(FAMILIES)('%s', (kind, family) => {
+  test('says what it is and starts inside its box', () => {
+    expect(family.kind).toBe(kind)
+    const { names, initial, scale, low, high } = family
+    expect(new Set([names, initial, scale, low, high].map(({ length }) => length)).size).toBe(1)
+    expect([...projectToBox(family, initial)]).toEqual([...initial])
+    expect(scale.every((s) => s > 0)).toBe(true)
+  })
+
+  test('any vector of its box makes an ordered schedule', () => {
+    const unit = fc.array(fc.double({ min: 0, max: 1, noNaN: true }), {
+      minLength: family.names.length,
+      maxLength: family.names.length,
+    })
+    const check = (u: number[]) => {
+      const vector = u.map((v, i) => family.low[i] + v * (family.high[i] - family.low[i]))
+      const { levels, times } = family.toSchedule(vector)
+      expect(levels.length).toBe(family.steps)
+      expect(times.every((t, i) => t >= 0 && t < family.timesteps && (i === 0 || t <= times[i - 1]))).toBe(true)
+    }
+    fc.assert(fc.property(unit, check), { numRuns: 60, seed: 5 })
+  })
+
+  test('the pull-back is the central difference', () => {
+    const steps = family.steps
+    const dLogSnr = Float64Array.from({ length: steps }, (_, i) => Math.cos(3 * i + 1))
+    const dTimes = Float64Array.from({ length: steps }, (_, i) => Math.sin(2 * i) / 50)
+    const value = (vector: Float64Array) => {
+      const { levels, times } = family.toSchedule(vector)
+      return levels.reduce((sum, { logSnr }, i) => sum + dLogSnr[i] * logSnr + dTimes[i] * times[i], 0)
+    }
+    // A little inside the box, away from its corners.
+    const at = family.initial.map((v, i) => Math.min(family.high[i] - family.scale[i] / 9, v + family.scale[i] / 7))
+    const gradient = family.pullBack(at, { dLogSnr, dTimes })
+    for (const [i, scale] of family.scale.entries()) {
+      const h = 1e-4 * scale
+      const difference = (value(at.with(i, at[i] + h)) - value(at.with(i, at[i] - h))) / (2 * h)
+      expect(Math.abs(gradient[i] - difference) * scale).toBeLessThan(1e-6 * (1 + Math.abs(difference) * scale))
+    }
+  })
+})
+
+test('free levels and times start as the schedule they are made from, and told times stay', () => {
+  const from = samplingScheduleFrom(cosine, 'trailing', 5)
+  for (const family of [levelsFamily(from), levelsAndTimesFamily(from)]) {
+    const schedule = family.toSchedule(family.initial)
+    expect([...schedule.times]).toEqual([...from.times])
+    for (const [i, { logSnr }] of from.levels.entries()) expect(schedule.levels[i].logSnr).toBeCloseTo(logSnr, 12)
+  }
+})
+
+test('free times are sorted, and one that leaves [0, T-1] stops there with no gradient', () => {
+  const family = levelsAndTimesFamily(samplingSchedule({ timesteps: 100, logSnr: [-3, 0, 3], times: [90, 50, 10] }))
+  const vector = Float64Array.of(...family.initial.subarray(0, 3), 40, 120, -5)
+  expect([...family.toSchedule(vector).times]).toEqual([99, 40, 0])
+  const gradient = family.pullBack(vector, { dLogSnr: [0, 0, 0], dTimes: [1, 2, 3] })
+  expect([...gradient.subarray(3)]).toEqual([2, 0, 0])
+})
+
+test('free times are refused for a network with a learned table of times', () => {
+  const from = samplingScheduleFrom(cosine, 'trailing', 3)
+  const code = 'times.integerOnly'
+  expect(() => checkFamily(levelsAndTimesFamily(from), { times: 'integer' })).toThrow(expect.objectContaining({ code }))
+  checkFamily(levelsFamily(from), { times: 'integer' })
+  checkFamily(levelsAndTimesFamily(from), { times: 'real' })
+  const family = levelsAndTimesFamily(from)
+  const pull = () => family.pullBack(family.initial, { dLogSnr: [1, 1, 1], dTimes: null })
+  expect(pull).toThrow(expect.objectContaining({ code }))
+})
+
+test('level power tau: alphaBar^tau at the trailing times', () => {
+  const { levels, times } = levelPowerFamily({ schedule: foreign, steps: 10 }).toSchedule([1.45])
+  for (const [i, { signal }] of levels.entries()) {
+    expect(signal ** 2).toBeCloseTo(foreign.alphaBar[times[i]] ** 1.45, 13)
+  }
+})
+
+test('a training schedule family: T levels, pulled back to its parameters', () => {
+  const family = noiseFamily({ family: 'cosine', timesteps: 30, initial: { end: 0.95 } })
+  const dLogSnr = Float64Array.from({ length: 30 }, (_, t) => Math.cos(t))
+  const value = (v: Float64Array) => family.toSchedule(v).logSnr.reduce((sum, l, t) => sum + dLogSnr[t] * l, 0)
+  const at = Float64Array.of(0.05, 0.93, 1.2, 0.02)
+  const gradient = family.pullBack(at, dLogSnr)
+  for (let i = 0; i < 4; i++) {
+    const difference = (value(at.with(i, at[i] + 1e-6)) - value(at.with(i, at[i] - 1e-6))) / 2e-6
+    expect(Math.abs(gradient[i] / difference - 1)).toBeLessThan(1e-6)
+  }
+})
+
+test('replacements of the box name known parameters and keep the start inside', () => {
+  const make = (options: object) => () => noiseParameterFamily({ family: 'cosine', steps: 4, ...options })
+  expect(make({ initial: { end: 0.95 }, low: { end: 0.9 } })().low[1]).toBe(0.9)
+  expect(make({ initial: { theta: 1 } })).toThrow(/parameters are start, end, tau, epsilon, got theta/)
+  expect(make({ high: { tau: 0.5 } })).toThrow(/tau must start inside its box \[0.2, 0.5\], got 1/)
+})

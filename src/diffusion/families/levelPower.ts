@@ -1,0 +1,41 @@
+/**
+ * One parameter for somebody else's schedule: levels alphaBar^tau at fixed told times, tau = 1 the model's own. log alphaBar is
+ * scaled, so nothing underflows.
+ */
+import { logSnrOfLogAlphaBar } from '../level.ts'
+import type { NoiseSchedule } from '../noiseSchedule.ts'
+import { samplingSchedule } from '../samplingSchedule.ts'
+import type { StepListName } from '../stepList.ts'
+import { stepList } from '../stepList.ts'
+import type { BoxOptions, ScheduleFamily } from './family.ts'
+import { parameterBox } from './family.ts'
+
+const TAU = { name: 'tau', initial: 1, low: 0.2, high: 6, scale: 0.2 }
+
+/** Sampling schedules alphaBar^tau on a step list (default trailing) of a noise schedule. @throws `steps.count` */
+export function levelPowerFamily(
+  options: BoxOptions & { schedule: NoiseSchedule; steps: number; stepList?: StepListName },
+): ScheduleFamily {
+  const { schedule, steps } = options
+  const times = stepList(options.stepList ?? 'trailing', schedule, steps)
+  // log alphaBar = -log(1 + e^-logSnr)
+  const logAlphaBar = times.map((time) => logLogistic(schedule.level(time).logSnr))
+  const levels = (tau: number) => logAlphaBar.map((value) => logSnrOfLogAlphaBar(tau * value))
+  return {
+    kind: 'level-power',
+    timesteps: schedule.timesteps,
+    steps,
+    freeTimes: false,
+    ...parameterBox([TAU], options),
+    toSchedule: (vector) => samplingSchedule({ timesteps: schedule.timesteps, logSnr: levels(vector[0]), times }),
+    pullBack(vector, { dLogSnr }) {
+      // d logSnr = d(tau log alphaBar) / (1 - alphaBar^tau)
+      const slope = (value: number) => value / -Math.expm1(vector[0] * value)
+      return Float64Array.of(logAlphaBar.reduce((sum, value, i) => sum + dLogSnr[i] * slope(value), 0))
+    },
+  }
+}
+
+function logLogistic(x: number): number {
+  return x > 0 ? -Math.log1p(Math.exp(-x)) : x - Math.log1p(Math.exp(x))
+}

@@ -1,0 +1,87 @@
+import { expect, test } from 'vitest'
+import type { Denoiser, Images } from './denoiser.ts'
+import { gaussianDenoiser } from './gaussian.ts'
+import { generate } from './generate.ts'
+import { noiseSchedule } from './noiseSchedule.ts'
+import { dot } from './samplers/chain.ts'
+import { sample, sampleVjp, startNoise } from './samplers/sample.ts'
+import { samplerSettings, samplingScheduleFrom } from './samplingSchedule.ts'
+
+const noise = noiseSchedule({ family: 'cosine', timesteps: 100 })
+const schedule = samplingScheduleFrom(noise, 'trailing', 5)
+const settings = samplerSettings({ sampler: 'ddpm', variance: 'large', clippedNoise: 'recompute' })
+
+function network(batch?: number): Denoiser {
+  const logSnrAt = (time: number) => ({ value: noise.logSnr[time], slope: 0 })
+  const shared = { mean: 0.2, std: 0.5, logSnrAt, imageShape: [2, 3, 1], dtype: 'float32' } as const
+  return gaussianDenoiser(batch === undefined ? shared : { ...shared, batch })
+}
+
+test('an image depends on its seed and item, not on the batch it is drawn in', async () => {
+  const together = await generate({ denoiser: network(), schedule, settings, count: 11, seed: 3 })
+  const inFours = await generate({ denoiser: network(4), schedule, settings, count: 11, seed: 3 })
+  const later = await generate({ denoiser: network(3), schedule, settings, count: 4, seed: 3, firstItem: 7 })
+  expect(together.images.shape).toEqual([11, 2, 3, 1])
+  expect(inFours.images.data).toEqual(together.images.data)
+  expect(later.images.data).toEqual(together.images.data.subarray(7 * 6))
+  expect((await generate({ denoiser: network(), schedule, settings, count: 11, seed: 4 })).images.data).not.toEqual(
+    together.images.data,
+  )
+})
+
+test('evaluations are images times steps, padding not counted, and progress ends there', async () => {
+  const seen: number[] = []
+  const { evaluations } = await generate({
+    denoiser: network(4),
+    schedule,
+    settings,
+    count: 6,
+    seed: 0,
+    onProgress: (done, total) => seen.push(done / total),
+  })
+  expect(evaluations).toBe(30)
+  expect(seen).toEqual([4, 8, 12, 16, 20, 22, 24, 26, 28, 30].map((done) => done / 30))
+})
+
+test('a fixed batch has the same derivative as any batch; weights and time sum over chunks', async () => {
+  const withWeights = (denoiser: Denoiser): Denoiser => ({
+    ...denoiser,
+    async vjp(x, time, condition, cotangent, options) {
+      const dweights = Float32Array.of(dot(x.data, cotangent.data))
+      return { ...(await denoiser.vjp(x, time, condition, cotangent, options)), dweights }
+    },
+  })
+  const start = startNoise({ imageShape: [2, 3, 1], count: 7, seed: 1 })
+  const gradients = []
+  for (const batch of [undefined, 3]) {
+    const run = { denoiser: withWeights(network(batch)), schedule, settings, start, seed: 1 }
+    const { images, tape } = await sample({ ...run, through: 'all' })
+    const back = await sampleVjp(tape!, images, { weights: true })
+    expect(back.evaluations).toBe(3 * 7 * 5)
+    gradients.push(back)
+  }
+  const [any, fixed] = gradients
+  expect(fixed.dStart!.data).toEqual(any.dStart!.data)
+  for (const [i, value] of any.dLogSnr.entries()) expect(fixed.dLogSnr[i]).toBeCloseTo(value, 10)
+  expect(fixed.dWeights![0]).toBeCloseTo(any.dWeights![0], 4)
+})
+
+test('classes are cut with the images and padded', async () => {
+  const asked: number[][] = []
+  const told: Denoiser = {
+    ...network(2),
+    predict: async (x: Images, _, condition) => {
+      asked.push([...condition!])
+      return x
+    },
+  }
+  const condition = Int32Array.of(5, 6, 7)
+  const one = samplingScheduleFrom(noise, 'trailing', 1)
+  await generate({ denoiser: told, schedule: one, settings, count: 3, seed: 0, condition })
+  expect(asked).toEqual([
+    [5, 6],
+    [7, 0],
+  ])
+  const short = generate({ denoiser: told, schedule: one, settings, count: 4, seed: 0, condition })
+  await expect(short).rejects.toThrow(/one class per image \(4\), got 3/)
+})

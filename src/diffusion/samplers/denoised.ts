@@ -1,0 +1,143 @@
+/**
+ * From the network's prediction p at x and a level (signal s, noise n) to the clean image and the noise that a step uses:
+ *
+ *     x0Raw = A x + B p,  epsRaw = C x + D p           linear, whatever is predicted
+ *     x0Hat = clip(x0Raw)
+ *     epsHat' = epsRaw (`keep`) or (x - s x0Hat)/n (`recompute`)
+ *
+ * and the derivative of both in x, p and the level's log-SNR.
+ */
+import { inputError } from '../../base/index.ts'
+import type { ImageData, Prediction } from '../denoiser.ts'
+import type { Level } from '../level.ts'
+import { dNoiseDLogSnr, dSignalDLogSnr } from '../level.ts'
+import type { SamplerSettings } from '../samplingSchedule.ts'
+
+/** A scalar of a step and its derivative in the log-SNR of that step's level. */
+interface AtLevel {
+  readonly value: number
+  readonly slope: number
+}
+
+interface PredictionScalars {
+  readonly A: AtLevel
+  readonly B: AtLevel
+  readonly C: AtLevel
+  readonly D: AtLevel
+}
+
+const constant = (value: number): AtLevel => ({ value, slope: 0 })
+const negative = ({ value, slope }: AtLevel): AtLevel => ({ value: -value, slope: -slope })
+
+/** 1/s and 1/n, and the ratios n/s = exp(-logSnr/2), s/n = exp(logSnr/2). */
+function inverses(level: Level): {
+  overSignal: AtLevel
+  overNoise: AtLevel
+  noiseRatio: AtLevel
+  signalRatio: AtLevel
+} {
+  const { signal, noise, logSnr } = level
+  const noiseRatio = Math.exp(-logSnr / 2)
+  const signalRatio = Math.exp(logSnr / 2)
+  return {
+    overSignal: { value: 1 / signal, slope: -dSignalDLogSnr(level) / signal / signal },
+    overNoise: { value: 1 / noise, slope: -dNoiseDLogSnr(level) / noise / noise },
+    noiseRatio: { value: noiseRatio, slope: -noiseRatio / 2 },
+    signalRatio: { value: signalRatio, slope: signalRatio / 2 },
+  }
+}
+
+/** A, B, C, D of a prediction. Velocity: s eps - n x0 where s^2 + n^2 = 1, eps - x0 on a flow's straight path. */
+function predictionScalars(prediction: Prediction, level: Level): PredictionScalars {
+  const { overSignal, overNoise, noiseRatio, signalRatio } = inverses(level)
+  if (prediction === 'noise') return { A: overSignal, B: negative(noiseRatio), C: constant(0), D: constant(1) }
+  if (prediction === 'sample') return { A: constant(0), B: constant(1), C: overNoise, D: negative(signalRatio) }
+  if (prediction !== 'velocity') {
+    throw inputError('sampler.prediction', `a network predicts noise, sample or velocity, got ${prediction}`)
+  }
+  const signal = { value: level.signal, slope: dSignalDLogSnr(level) }
+  const noise = { value: level.noise, slope: dNoiseDLogSnr(level) }
+  if (level.path === 'flow') return { A: constant(1), B: negative(noise), C: constant(1), D: signal }
+  return { A: signal, B: negative(noise), C: noise, D: signal }
+}
+
+/** What a step needs from the network. */
+export interface Denoised {
+  readonly x0Hat: ImageData
+  readonly epsHat: ImageData
+}
+
+/** What decides x0Hat and epsHat' besides x and p. */
+export interface DenoisingRule {
+  readonly prediction: Prediction
+  readonly level: Level
+  readonly clip: SamplerSettings['clip']
+  readonly clippedNoise: SamplerSettings['clippedNoise']
+}
+
+/** A zeroed array of the same kind and length. */
+export function like(x: ImageData): ImageData {
+  return x instanceof Float32Array ? new Float32Array(x.length) : new Float64Array(x.length)
+}
+
+/** x0Hat and epsHat' at x with prediction p. */
+export function denoised(rule: DenoisingRule, x: ImageData, p: ImageData): Denoised {
+  const { A, B, C, D } = predictionScalars(rule.prediction, rule.level)
+  const { overNoise, signalRatio } = inverses(rule.level)
+  const [low, high] = rule.clip ?? [Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY]
+  const keep = rule.clippedNoise === 'keep'
+  const x0Hat = like(x)
+  const epsHat = like(x)
+  for (let i = 0; i < x.length; i++) {
+    const clean = Math.min(high, Math.max(low, A.value * x[i] + B.value * p[i]))
+    x0Hat[i] = clean
+    epsHat[i] = keep ? C.value * x[i] + D.value * p[i] : overNoise.value * x[i] - signalRatio.value * clean
+  }
+  return { x0Hat, epsHat }
+}
+
+/** Cotangents of x (its direct part), of the prediction and of the level's log-SNR. */
+export interface DenoisedGradient {
+  readonly dx: ImageData
+  readonly dp: ImageData
+  readonly dLogSnr: number
+}
+
+/** Pulls cotangents of x0Hat and epsHat' (null: not used) back. Through a clipped element of x0Hat nothing passes. */
+export function denoisedVjp(
+  rule: DenoisingRule,
+  x: ImageData,
+  p: ImageData,
+  dX0Hat: ImageData,
+  dEpsHat: ImageData | null,
+): DenoisedGradient {
+  const { A, B, C, D } = predictionScalars(rule.prediction, rule.level)
+  const { overNoise, signalRatio } = inverses(rule.level)
+  const [low, high] = rule.clip ?? [Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY]
+  const keep = rule.clippedNoise === 'keep'
+  const dx = like(x)
+  const dp = like(x)
+  let dLogSnr = 0
+  for (let i = 0; i < x.length; i++) {
+    const raw = A.value * x[i] + B.value * p[i]
+    const dEps = dEpsHat ? dEpsHat[i] : 0
+    let dClean = dX0Hat[i]
+    if (!keep) {
+      // epsHat' = x/n - (s/n) x0Hat
+      dClean -= signalRatio.value * dEps
+      dx[i] += overNoise.value * dEps
+      dLogSnr += dEps * (overNoise.slope * x[i] - signalRatio.slope * Math.min(high, Math.max(low, raw)))
+    } else {
+      // epsHat' = C x + D p
+      dx[i] += C.value * dEps
+      dp[i] += D.value * dEps
+      dLogSnr += dEps * (C.slope * x[i] + D.slope * p[i])
+    }
+    if (raw > low && raw < high) {
+      dx[i] += A.value * dClean
+      dp[i] += B.value * dClean
+      dLogSnr += dClean * (A.slope * x[i] + B.slope * p[i])
+    }
+  }
+  return { dx, dp, dLogSnr }
+}

@@ -1,0 +1,102 @@
+/**
+ * DPM-Solver++(2M) (Lu et al. 2022, arXiv 2211.01095) and its derivative. With ell = log(signal/noise) = logSnr/2 at the levels
+ * u (before), v (here), w (next), and h = ell_w - ell_v:
+ *
+ *     D  = x0Hat_v + r (x0Hat_v - x0Hat_u),  r = h / (2 (ell_v - ell_u))        first step: D = x0Hat_v
+ *     x' = (noise_w/noise_v) x - signal_w (e^-h - 1) D                           last step: x' = x0Hat_v
+ */
+import type { ImageData } from '../denoiser.ts'
+import type { Level } from '../level.ts'
+import { dNoiseDLogSnr, dSignalDLogSnr } from '../level.ts'
+import type { Chain, ReverseChain } from './chain.ts'
+import { dot, ruleAt } from './chain.ts'
+import { denoised, denoisedVjp, like } from './denoised.ts'
+
+/** A scalar and its derivatives in the log-SNR of u, v and w. */
+interface SolverScalar {
+  readonly value: number
+  readonly before: number
+  readonly here: number
+  readonly next: number
+}
+
+/** x' = carry x + gain (x0Hat_v + slope (x0Hat_v - x0Hat_u)). */
+interface SolverScalars {
+  readonly carry: SolverScalar
+  readonly gain: SolverScalar
+  readonly slope: SolverScalar
+}
+
+const constant = (value: number): SolverScalar => ({ value, before: 0, here: 0, next: 0 })
+
+function solverScalars(before: Level | undefined, here: Level, next: Level | undefined): SolverScalars {
+  if (!next) return { carry: constant(0), gain: constant(1), slope: constant(0) }
+  const h = (next.logSnr - here.logSnr) / 2
+  const ratio = next.noise / here.noise
+  const carry = {
+    value: ratio,
+    before: 0,
+    here: (-ratio * dNoiseDLogSnr(here)) / here.noise,
+    next: dNoiseDLogSnr(next) / here.noise,
+  }
+  const share = -Math.expm1(-h)
+  const dGain = (next.signal * Math.exp(-h)) / 2
+  const gain = { value: next.signal * share, before: 0, here: -dGain, next: dSignalDLogSnr(next) * share + dGain }
+  if (!before) return { carry, gain, slope: constant(0) }
+  const gap = here.logSnr - before.logSnr
+  const r = h / gap
+  return { carry, gain, slope: { value: r, before: r / gap, here: -0.5 / gap - r / gap, next: 0.5 / gap } }
+}
+
+/** The solver. Returns the images. */
+export async function dpmSolver(chain: Chain): Promise<ImageData> {
+  const { levels } = chain.schedule
+  let x = chain.start
+  let before: ImageData | null = null
+  for (let i = 0; i < levels.length; i++) {
+    const { carry, gain, slope } = solverScalars(levels[i - 1], levels[i], levels[i + 1])
+    const prediction = await chain.predict(i, x)
+    const { x0Hat } = denoised(ruleAt(chain, i), x, prediction)
+    chain.record(i, { x, prediction }, before)
+    const earlier: ImageData = before ?? x0Hat
+    const next = like(x)
+    for (let j = 0; j < next.length; j++) {
+      const D = x0Hat[j] + slope.value * (x0Hat[j] - earlier[j])
+      next[j] = carry.value * x[j] + gain.value * D
+    }
+    x = next
+    before = x0Hat
+  }
+  return x
+}
+
+/** The solver backwards; x0Hat_u passes its cotangent to the step before. */
+export async function dpmSolverVjp(chain: ReverseChain, dImages: ImageData): Promise<ImageData> {
+  const { levels } = chain.schedule
+  const cleanAt = (i: number) => denoised(ruleAt(chain, i), chain.step(i).x, chain.step(i).prediction).x0Hat
+  let g = dImages
+  let fromLater: ImageData = like(g)
+  let x0Hat = cleanAt(levels.length - 1)
+  for (let i = levels.length - 1; i >= chain.first; i--) {
+    const { carry, gain, slope } = solverScalars(levels[i - 1], levels[i], levels[i + 1])
+    const { x, prediction } = chain.step(i)
+    const earlier: ImageData = i > chain.first ? cleanAt(i - 1) : (chain.before ?? x0Hat)
+    const inCarry = dot(g, x)
+    const change = x0Hat.map((v, j) => v - earlier[j])
+    const inSlope = gain.value * dot(g, change)
+    const inGain = dot(g, x0Hat) + slope.value * dot(g, change)
+    const toClean = gain.value * (1 + slope.value)
+    const dX0Hat = fromLater.map((v, j) => v + toClean * g[j])
+    fromLater = g.map((v) => -gain.value * slope.value * v)
+    const { dx, dp, dLogSnr } = denoisedVjp(ruleAt(chain, i), x, prediction, dX0Hat, null)
+    const along = (key: 'before' | 'here' | 'next') => inCarry * carry[key] + inGain * gain[key] + inSlope * slope[key]
+    chain.dLogSnr[i] += dLogSnr + along('here')
+    if (i > 0) chain.dLogSnr[i - 1] += along('before')
+    if (i + 1 < levels.length) chain.dLogSnr[i + 1] += along('next')
+    const throughNetwork = await chain.vjp(i, x, dp)
+    for (let j = 0; j < dx.length; j++) dx[j] += carry.value * g[j] + throughNetwork[j]
+    g = dx
+    x0Hat = earlier
+  }
+  return g
+}

@@ -1,0 +1,496 @@
+/** The samplers against gold values and gradients of Gaussian data, and their derivatives against central differences. */
+import { readFileSync } from 'node:fs'
+import { describe, expect, test } from 'vitest'
+import { randomStream } from '../../base/index.ts'
+import type { Denoiser, Prediction } from '../denoiser.ts'
+import { noiseFamily } from '../families/noiseParameters.ts'
+import { gaussianDenoiser, linearDenoiser } from '../gaussian.ts'
+import type { Level } from '../level.ts'
+import { flowLevel, levelOfLogSnr } from '../level.ts'
+import type { FamilySchedule } from '../noiseSchedule.ts'
+import { noiseSchedule } from '../noiseSchedule.ts'
+import type { SamplerSettings, SamplingSchedule } from '../samplingSchedule.ts'
+import { samplerSettings, samplingSchedule, samplingScheduleAt, samplingScheduleFrom } from '../samplingSchedule.ts'
+import { stepList } from '../stepList.ts'
+import { imagesOf } from './anyBatch.ts'
+import { sample, sampleVjp, startNoise } from './sample.ts'
+
+const column = (values: ArrayLike<number>) => imagesOf(Float64Array.from(values), values.length, [1, 1, 1])
+const UNCLIPPED = { clip: null } as const
+
+/** log-SNR of real time c in the default cosine schedule with continuous alphaBar, T = 1000, and its derivative. */
+function cosineLogSnr(time: number) {
+  const angle = (c: number) => ((c / 1000 + 0.008) / 1.008) * (Math.PI / 2)
+  const alphaBar = (Math.cos(angle(time)) / Math.cos(angle(0))) ** 2
+  const slope = (-2 * Math.tan(angle(time)) * Math.PI) / 2 / 1.008 / 1000
+  return { value: Math.log(alphaBar / (1 - alphaBar)), slope: slope / (1 - alphaBar) }
+}
+
+interface ClippedGold {
+  samples: number[]
+  value: number
+  dValue_dLogSnr: number[]
+  dValue_dTimes: number[]
+}
+interface GoldCase {
+  sampler: 'ddim' | 'dpm-solver++'
+  logSnr: number[]
+  times: number[]
+  frechet: number
+  mean: number
+  slope: number
+  dFrechet_dLogSnr: number[]
+  dFrechet_dTimes: number[]
+  clipped: {
+    clip: number
+    std: number
+    logSnr: number[]
+    start: number[]
+    weights: number[]
+    recompute: ClippedGold
+    keep?: ClippedGold
+  }
+}
+const gold = JSON.parse(readFileSync('test/gold/sampling_schedule.json', 'utf8')) as {
+  T: number
+  mean: number
+  std: number
+  cases: GoldCase[]
+}
+
+function expectNear(got: ArrayLike<number>, want: readonly number[], tolerance: number) {
+  expect(got.length).toBe(want.length)
+  for (const [i, value] of want.entries())
+    expect(Math.abs(got[i] - value)).toBeLessThan(tolerance * (1 + Math.abs(value)))
+}
+
+describe.each(gold.cases)('gold: $sampler over $times.length free levels and told times', (row) => {
+  const networkOf = (std: number) => gaussianDenoiser({ mean: gold.mean, std, logSnrAt: cosineLogSnr })
+
+  test('unclipped: samples are slope start + mean; gradient of the Fréchet distance', async () => {
+    const { mean, std, T: timesteps } = gold
+    const schedule = samplingSchedule({ timesteps, logSnr: row.logSnr, times: row.times })
+    const settings = samplerSettings({ sampler: row.sampler, ...UNCLIPPED })
+    const start = column([0, 1])
+    const { images, tape } = await sample({
+      denoiser: networkOf(std),
+      schedule,
+      settings,
+      start,
+      seed: 0,
+      through: 'all',
+    })
+    const [offset, one] = images.data
+    const slope = one - offset
+    expectNear([offset, slope], [row.mean, row.slope], 1e-9)
+    expectNear([(offset - mean) ** 2 + (slope - std) ** 2], [row.frechet], 1e-9)
+    const [dOffset, dSlope] = [2 * (offset - mean), 2 * (slope - std)]
+    const back = await sampleVjp(tape!, column([dOffset - dSlope, dSlope]))
+    expectNear(back.dLogSnr, row.dFrechet_dLogSnr, 1e-6)
+    expectNear(back.dTimes!, row.dFrechet_dTimes, 1e-6)
+  })
+
+  const { recompute, keep } = row.clipped
+  const rules = [['recompute', recompute] as const, ...(keep ? [['keep', keep] as const] : [])]
+  test.each(rules)('clipped, %s: samples and the gradient of a weighted value', async (clippedNoise, want) => {
+    const { clip, std, logSnr, start, weights } = row.clipped
+    const schedule = samplingSchedule({ timesteps: gold.T, logSnr, times: row.times })
+    const settings = samplerSettings({ sampler: row.sampler, clip: [-clip, clip], clippedNoise })
+    const options = {
+      denoiser: networkOf(std),
+      schedule,
+      settings,
+      start: column(start),
+      seed: 0,
+      through: 'all',
+    } as const
+    const { images, tape } = await sample(options)
+    expectNear(images.data, want.samples, 1e-9)
+    const back = await sampleVjp(tape!, column(weights.map((w, i) => w + images.data[i])))
+    expectNear(back.dLogSnr, want.dValue_dLogSnr, 1e-6)
+    expectNear(back.dTimes!, want.dValue_dTimes, 1e-6)
+  })
+})
+
+interface TiedRow {
+  family: 'cosine' | 'sigmoid' | 'sigmoid-published' | 'linear'
+  start: number
+  end: number
+  tau: number
+  epsilon: number
+  T: number
+  steps: number
+  spacing: 'linspace' | 'trailing'
+  data_std: number
+  sample_std: number
+  frechet: number
+  gradient: number[] | null
+}
+const tied = JSON.parse(readFileSync('test/gold/gaussian_ddim.json', 'utf8')) as {
+  rows: TiedRow[]
+  optimum: { T: number; steps: number; data_std: number; end: number; frechet: number }
+}
+
+/** Fréchet distance at weights re-solved for the schedule, and its total gradient in the schedule's parameters. */
+async function tiedFrechet(noise: FamilySchedule, times: number[], std: number) {
+  const weights = noise.logSnr.map((value) => {
+    const level = levelOfLogSnr(value)
+    return level.noise / ((level.signal * std) ** 2 + level.noise ** 2)
+  })
+  const schedule = samplingScheduleAt(noise, times)
+  const settings = samplerSettings(UNCLIPPED)
+  const options = { denoiser: linearDenoiser({ weights }), schedule, settings, start: column([1]), seed: 0 }
+  const { images, tape } = await sample({ ...options, through: 'all' })
+  const slope = images.data[0]
+  const back = await sampleVjp(tape!, column([2 * (slope - std)]), { weights: true })
+  const dLogSnr = new Float64Array(noise.timesteps)
+  for (const [i, time] of times.entries()) {
+    const { signal, noise: n } = levelOfLogSnr(noise.logSnr[time])
+    const D = (signal * std) ** 2 + n * n
+    // dw/dlogSnr = -n (signal std)^2 ... by the quotient rule: w = n/D, dn = -n s^2/2, dD = s^2 n^2 (std^2 - 1)
+    const dw = (-n * signal ** 2) / 2 / D - (n * signal ** 2 * n ** 2 * (std ** 2 - 1)) / D ** 2
+    dLogSnr[time] = back.dLogSnr[i] + back.dWeights![time] * dw
+  }
+  return { slope, frechet: (slope - std) ** 2, dLogSnr }
+}
+
+test.each(tied.rows)(
+  'gold: $family($start, $end, $tau, $epsilon), $steps $spacing steps, std $data_std',
+  async (row) => {
+    const { family, start, end, tau, epsilon, T: timesteps } = row
+    const rest = family === 'linear' ? {} : { tau, epsilon }
+    const noise = noiseSchedule({ family, start, end, ...rest, timesteps })
+    const { slope, frechet, dLogSnr } = await tiedFrechet(noise, stepList(row.spacing, noise, row.steps), row.data_std)
+    expectNear([slope, frechet], [row.sample_std, row.frechet], 1e-9)
+    if (!row.gradient) return
+    const gradient = noiseFamily({ family, timesteps }).pullBack(noise.parameters, dLogSnr)
+    expectNear(gradient, row.gradient.slice(0, gradient.length), 1e-6)
+  },
+)
+
+test('gold: the total gradient in `end` vanishes at the interior optimum', async () => {
+  const { T: timesteps, steps, data_std, end, frechet } = tied.optimum
+  const at = async (e: number) => {
+    const noise = noiseSchedule({ family: 'cosine', end: e, timesteps })
+    return { noise, ...(await tiedFrechet(noise, stepList('linspace', noise, steps), data_std)) }
+  }
+  const { noise, dLogSnr, frechet: got } = await at(end)
+  expect(got).toBeCloseTo(frechet, 9)
+  const slope = noiseFamily({ family: 'cosine', timesteps }).pullBack(noise.parameters, dLogSnr)[1]
+  expect(Math.abs(slope)).toBeLessThan(1e-4)
+  expect(got).toBeLessThan(Math.min((await at(end - 0.002)).frechet, (await at(end + 0.002)).frechet))
+})
+
+/** Four pixels, three images, told times off the levels, clipping that acts on some elements. */
+const IMAGE = [1, 2, 2]
+const START = startNoise({ imageShape: IMAGE, count: 3, seed: 5, dtype: 'float64' })
+const LOG_SNR = [-4.1, -1.9, -0.7, 0.2, 1.5, 3.9]
+const TIMES = [930.5, 760, 640.25, 433, 251.5, 90]
+const WEIGHTS = Float64Array.from({ length: 12 }, (_, i) => Math.cos(2 * i + 1))
+
+function network(prediction: Prediction, std = 1.4): Denoiser {
+  return gaussianDenoiser({ mean: 0.3, std, logSnrAt: cosineLogSnr, imageShape: IMAGE, prediction })
+}
+
+/** sum(weights * x) + sum(x^2)/2 of the samples. */
+async function valueAt(
+  denoiser: Denoiser,
+  settings: SamplerSettings,
+  logSnr: number[],
+  times: number[],
+  start = START,
+) {
+  const schedule = samplingSchedule({ timesteps: 1000, logSnr, times })
+  const sampled = await sample({ denoiser, schedule, settings, start, seed: 3, firstItem: 2, through: 'all' })
+  const value = Array.from(sampled.images.data).reduce((sum, x, i) => sum + WEIGHTS[i] * x + (x * x) / 2, 0)
+  return { ...sampled, value }
+}
+
+const cotangentOf = (images: { data: ArrayLike<number> }) =>
+  imagesOf(
+    WEIGHTS.map((w, i) => w + images.data[i]),
+    3,
+    IMAGE,
+  )
+
+const SETTINGS: [string, Partial<SamplerSettings>][] = [
+  ['ddim', {}],
+  ['ddim, recompute', { clippedNoise: 'recompute' }],
+  ['ddim, eta .6, keep', { eta: 0.6 }],
+  ['ddim, eta .6, recompute', { eta: 0.6, clippedNoise: 'recompute' }],
+  ['ddim, eta 1, unclipped', { eta: 1, clip: null }],
+  ['ddpm small, recompute', { sampler: 'ddpm', clippedNoise: 'recompute' }],
+  ['ddpm large, keep', { sampler: 'ddpm', variance: 'large' }],
+  ['ddpm large, noisy last step', { sampler: 'ddpm', variance: 'large', noisyLastStep: true, clip: [-0.4, 0.9] }],
+  ['dpm-solver++', { sampler: 'dpm-solver++' }],
+  ['dpm-solver++, lopsided clip', { sampler: 'dpm-solver++', clip: [-0.4, 0.9] }],
+]
+const PREDICTIONS: Prediction[] = ['noise', 'sample', 'velocity']
+
+describe.each(SETTINGS)('the derivative of %s is the central difference', (_, options) => {
+  const settings = samplerSettings(options)
+  test.each(PREDICTIONS)('%s prediction: levels, told times, start', async (prediction) => {
+    const denoiser = network(prediction)
+    const base = await valueAt(denoiser, settings, LOG_SNR, TIMES)
+    const back = await sampleVjp(base.tape!, cotangentOf(base.images))
+    const h = 1e-5
+    for (let i = 0; i < LOG_SNR.length; i++) {
+      const level = async (d: number) =>
+        (await valueAt(denoiser, settings, LOG_SNR.with(i, LOG_SNR[i] + d), TIMES)).value
+      const time = async (d: number) => (await valueAt(denoiser, settings, LOG_SNR, TIMES.with(i, TIMES[i] + d))).value
+      expect(back.dLogSnr[i]).toBeCloseTo(((await level(h)) - (await level(-h))) / (2 * h), 6)
+      expect(back.dTimes![i]).toBeCloseTo(((await time(0.01)) - (await time(-0.01))) / 0.02, 6)
+    }
+    for (const j of [0, 5, 11]) {
+      const moved = async (d: number) => {
+        const start = imagesOf((START.data as Float64Array).with(j, START.data[j] + d), 3, IMAGE)
+        return (await valueAt(denoiser, settings, LOG_SNR, TIMES, start)).value
+      }
+      expect(back.dStart!.data[j]).toBeCloseTo(((await moved(h)) - (await moved(-h))) / (2 * h), 6)
+    }
+  })
+})
+
+test('clipping acts in these cases, and not on everything', async () => {
+  const { tape } = await valueAt(network('noise'), samplerSettings(), LOG_SNR, TIMES)
+  const shares = tape!.steps.map(({ x, prediction }, i) => {
+    const { signal, noise } = levelOfLogSnr(LOG_SNR[i])
+    return Array.from(x).filter((v, j) => Math.abs((v - noise * prediction[j]) / signal) > 1).length / 12
+  })
+  expect(Math.max(...shares)).toBeGreaterThan(0.2)
+  expect(Math.min(...shares)).toBeLessThan(0.9)
+})
+
+test.each([
+  ['ddim', { eta: 0 }],
+  ['ddpm', { sampler: 'ddpm', variance: 'large' }],
+] as const)('through B of %s is the derivative of the last B steps alone', async (_, options) => {
+  const settings = samplerSettings({ ...options, noisyLastStep: false, clip: null })
+  const schedule = samplingSchedule({ timesteps: 1000, logSnr: LOG_SNR, times: TIMES })
+  const run = { denoiser: network('noise'), schedule, settings, start: START, seed: 3 }
+  const full = await sample({ ...run, through: 'all' })
+  const cut = await sample({ ...run, through: 2 })
+  expect(cut.images.data).toEqual(full.images.data)
+  expect(cut.tape!.steps.length).toBe(2)
+  const back = await sampleVjp(cut.tape!, cotangentOf(cut.images))
+  expect(back.dStart).toBeNull()
+  expect([...back.dLogSnr.subarray(0, 4)]).toEqual([0, 0, 0, 0])
+  expect(back.evaluations).toBe(3 * 2 * 2)
+  const entering = full.tape!.steps[4].x as Float64Array
+  const tail = async (l5: number, l6: number) => {
+    const { levels, times } = samplingSchedule({ timesteps: 1000, logSnr: [l5, l6], times: TIMES.slice(4) })
+    return replay(entering, levels, times, settings)
+  }
+  const h = 1e-5
+  const [l5, l6] = LOG_SNR.slice(4)
+  expect(back.dLogSnr[4]).toBeCloseTo(((await tail(l5 + h, l6)) - (await tail(l5 - h, l6))) / (2 * h), 6)
+  expect(back.dLogSnr[5]).toBeCloseTo(((await tail(l5, l6 + h)) - (await tail(l5, l6 - h))) / (2 * h), 6)
+})
+
+/** The last two DDIM or DDPM `large` steps from a state, written out on its own; noise as the samplers draw it. */
+async function replay(
+  entering: Float64Array,
+  levels: SamplingSchedule['levels'],
+  times: readonly number[],
+  settings: SamplerSettings,
+) {
+  const [v, w] = levels.map(({ logSnr }) => 1 / (1 + Math.exp(-logSnr)))
+  const denoiser = network('noise')
+  const large = settings.sampler === 'ddpm'
+  const z = [0, 1, 2].flatMap((item) => {
+    return [...randomStream({ seed: 3, purpose: 'sampler', step: 4, item }).normal(new Float64Array(4))]
+  })
+  const small2 = large ? ((1 - w) / (1 - v)) * (1 - v / w) : 0
+  const eps = (await denoiser.predict(imagesOf(entering, 3, IMAGE), times[0])).data
+  const x = entering.map((value, j) => {
+    const clean = (value - Math.sqrt(1 - v) * eps[j]) / Math.sqrt(v)
+    return Math.sqrt(w) * clean + Math.sqrt(1 - w - small2) * eps[j] + (large ? Math.sqrt(1 - v / w) * z[j] : 0)
+  })
+  const last = (await denoiser.predict(imagesOf(x, 3, IMAGE), times[1])).data
+  return x.reduce((sum, value, j) => {
+    const clean = (value - Math.sqrt(1 - w) * last[j]) / Math.sqrt(w)
+    return sum + WEIGHTS[j] * clean + (clean * clean) / 2
+  }, 0)
+}
+
+test('through B of dpm-solver++ keeps the memory of one step earlier as a constant', async () => {
+  const settings = samplerSettings({ sampler: 'dpm-solver++' })
+  const denoiser = network('noise')
+  const schedule = samplingSchedule({ timesteps: 1000, logSnr: LOG_SNR, times: TIMES })
+  const run = { denoiser, schedule, settings, start: START, seed: 3 }
+  const full = await sample({ ...run, through: 'all' })
+  const cut = await sample({ ...run, through: 2 })
+  const back = await sampleVjp(cut.tape!, cotangentOf(cut.images))
+  const clip = (x: number) => Math.min(1, Math.max(-1, x))
+  const cleanOf = (x: ArrayLike<number>, eps: ArrayLike<number>, l: number) =>
+    Float64Array.from(x, (value, j) =>
+      clip((value - Math.sqrt(1 / (1 + Math.exp(l))) * eps[j]) * Math.sqrt(1 + Math.exp(-l))),
+    )
+  const { x: x4, prediction: p4 } = full.tape!.steps[3]
+  const before = cleanOf(x4, p4, LOG_SNR[3])
+  const entering = full.tape!.steps[4].x as Float64Array
+  const tail = async ([l4, l5, l6]: number[]) => {
+    const clean = cleanOf(entering, (await denoiser.predict(imagesOf(entering, 3, IMAGE), TIMES[4])).data, l5)
+    const h = (l6 - l5) / 2
+    const x = entering.map((value, j) => {
+      const D = clean[j] + ((l6 - l5) / (2 * (l5 - l4))) * (clean[j] - before[j])
+      const ratio = Math.sqrt((1 + Math.exp(l5)) / (1 + Math.exp(l6)))
+      return ratio * value - Math.sqrt(1 / (1 + Math.exp(-l6))) * (Math.exp(-h) - 1) * D
+    })
+    const last = cleanOf(x, (await denoiser.predict(imagesOf(x, 3, IMAGE), TIMES[5])).data, l6)
+    return last.reduce((sum, value, j) => sum + WEIGHTS[j] * value + (value * value) / 2, 0)
+  }
+  const h = 1e-5
+  const tailLevels = LOG_SNR.slice(3)
+  for (const i of [0, 1, 2]) {
+    const at = (d: number) => tail(tailLevels.with(i, tailLevels[i] + d))
+    expect(back.dLogSnr[3 + i]).toBeCloseTo(((await at(h)) - (await at(-h))) / (2 * h), 6)
+  }
+})
+
+test('noise, sample and velocity predictions of one network give the same images', async () => {
+  const settings = samplerSettings({ eta: 0.6 })
+  const exact = TIMES.map((time) => cosineLogSnr(time).value)
+  const [noise, clean, velocity] = await Promise.all(
+    PREDICTIONS.map(async (prediction) => (await valueAt(network(prediction), settings, exact, TIMES)).images.data),
+  )
+  expectNear(clean, [...noise], 1e-12)
+  expectNear(velocity, [...noise], 1e-12)
+})
+
+test.each(PREDICTIONS)(
+  'flow levels: signal + noise = 1, %s prediction, derivative in the log-SNR',
+  async (prediction) => {
+    const denoiser: Denoiser = { ...linearDenoiser({ weights: [0.9, 0.4, -0.2] }), prediction }
+    const run = async (levels: Level[]) => {
+      const settings = samplerSettings({ eta: 0.4, clippedNoise: 'recompute', clip: [-2, 2] })
+      const schedule = { timesteps: 3, levels, times: [2, 1, 0] }
+      const sampled = await sample({
+        denoiser,
+        schedule,
+        settings,
+        start: column([0.3, -1.1, 0.8]),
+        seed: 1,
+        through: 'all',
+      })
+      return { ...sampled, value: Array.from(sampled.images.data).reduce((sum, x, i) => sum + WEIGHTS[i] * x, 0) }
+    }
+    const flowAt = (logSnr: number) => flowLevel(1 / (1 + Math.exp(logSnr / 2)))
+    const levels = [0.9, 0.6, 0.2].map(flowLevel)
+    const { tape } = await run(levels)
+    const { dLogSnr } = await sampleVjp(tape!, column(WEIGHTS.subarray(0, 3)))
+    for (const [i, { logSnr }] of levels.entries()) {
+      const moved = async (h: number) => (await run(levels.with(i, flowAt(logSnr + h)))).value
+      expect(dLogSnr[i]).toBeCloseTo(((await moved(1e-5)) - (await moved(-1e-5))) / 2e-5, 7)
+    }
+  },
+)
+
+test('DDIM at eta 1 is DDPM with the small variance, image by image', async () => {
+  const schedule = samplingScheduleFrom(noiseSchedule({ family: 'cosine' }), 'trailing', 7)
+  const run = { denoiser: network('noise'), schedule, start: START, seed: 9 }
+  const ddim = await sample({ ...run, settings: samplerSettings({ eta: 1 }) })
+  const ddpm = await sample({ ...run, settings: samplerSettings({ sampler: 'ddpm' }) })
+  expect(ddim.images.data).toEqual(ddpm.images.data)
+})
+
+test('the eta-1 step has the mean and variance of the exact posterior q(x_w | x_v, x0)', async () => {
+  // One unclipped step of N(0, 1) data: x_w given x_v has mean a x_v and variance 1 - a^2 only at the exact posterior.
+  const [v, w] = [0.2, 0.7]
+  const logSnr = [Math.log(v / (1 - v)), Math.log(w / (1 - w))]
+  const schedule = samplingSchedule({ timesteps: 1000, logSnr, times: [600, 200] })
+  const denoiser = gaussianDenoiser({
+    mean: 0,
+    std: 1,
+    logSnrAt: (t) => ({ value: t === 600 ? logSnr[0] : logSnr[1], slope: 0 }),
+  })
+  const count = 20_000
+  const start = imagesOf(new Float64Array(count).fill(0.5), count, [1, 1, 1])
+  const { tape } = await sample({
+    denoiser,
+    schedule,
+    settings: samplerSettings({ eta: 1, clip: null }),
+    start,
+    seed: 4,
+    through: 1,
+  })
+  const x = tape!.steps[0].x as Float64Array
+  const mean = x.reduce((sum, value) => sum + value, 0) / count
+  const variance = x.reduce((sum, value) => sum + (value - mean) ** 2, 0) / count
+  // x0Hat = sqrt(v) x; posterior mean = sqrt(w)(1-v/w)/(1-v) x0Hat + sqrt(v/w)(1-w)/(1-v) x
+  const want =
+    ((Math.sqrt(w) * (1 - v / w)) / (1 - v)) * Math.sqrt(v) * 0.5 + ((Math.sqrt(v / w) * (1 - w)) / (1 - v)) * 0.5
+  const sigma2 = ((1 - w) / (1 - v)) * (1 - v / w)
+  expect(Math.abs(mean - want)).toBeLessThan(4 * Math.sqrt(sigma2 / count))
+  expect(Math.abs(variance / sigma2 - 1)).toBeLessThan(4 * Math.sqrt(2 / count))
+})
+
+describe('order of convergence on Gaussian data', () => {
+  const [low, high] = [Math.log(0.01 / 0.99), Math.log(0.99 / 0.01)]
+  // Told times are log-SNRs themselves, shifted into [0, T-1]: the exact network at the exact level.
+  const denoiser = gaussianDenoiser({ mean: 0.3, std: 1.7, logSnrAt: (time) => ({ value: 20 - time, slope: -1 }) })
+
+  async function error(sampler: 'ddim' | 'dpm-solver++', steps: number): Promise<number> {
+    const logSnr = Array.from({ length: steps }, (_, i) => low + ((high - low) * i) / (steps - 1))
+    const schedule = samplingSchedule({ timesteps: 1000, logSnr, times: logSnr.map((value) => 20 - value) })
+    const settings = samplerSettings({ sampler, clip: null })
+    const { images } = await sample({ denoiser, schedule, settings, start: column([1.2]), seed: 0 })
+    // Probability-flow solution from alphaBar .01 to .99, then the exact x0Hat there.
+    const [from, to] = [levelOfLogSnr(low), levelOfLogSnr(high)]
+    const D = ({ signal, noise }: { signal: number; noise: number }) => (signal * 1.7) ** 2 + noise ** 2
+    const x = to.signal * 0.3 + Math.sqrt(D(to) / D(from)) * (1.2 - from.signal * 0.3)
+    const exact = (to.signal * 1.7 ** 2 * x + to.noise ** 2 * 0.3) / D(to)
+    return Math.abs(images.data[0] - exact)
+  }
+
+  test.each([
+    ['ddim', 1],
+    ['dpm-solver++', 2],
+  ] as const)('%s has order %i', async (sampler, order) => {
+    const errors = await Promise.all([40, 80, 160, 320].map((steps) => error(sampler, steps)))
+    for (let i = 1; i < errors.length; i++) {
+      const slope = Math.log2(errors[i - 1] / errors[i])
+      expect(Math.abs(slope - order)).toBeLessThan(0.1)
+    }
+  })
+})
+
+describe('what is refused', () => {
+  const schedule = samplingSchedule({ timesteps: 1000, logSnr: LOG_SNR, times: TIMES })
+  const run = { denoiser: network('noise'), schedule, settings: samplerSettings(), start: START, seed: 0 }
+
+  test('real told times on a network with a table of times', async () => {
+    await expect(sample({ ...run, denoiser: { ...run.denoiser, times: 'integer' } })).rejects.toMatchObject({
+      code: 'times.integerOnly',
+    })
+  })
+
+  test('start noise of another shape or element type; through more steps than there are', async () => {
+    const float32 = startNoise({ imageShape: IMAGE, count: 3, seed: 5 })
+    await expect(sample({ ...run, start: float32 })).rejects.toMatchObject({ code: 'sampler.start' })
+    await expect(sample({ ...run, start: column([1]) })).rejects.toMatchObject({ code: 'sampler.start' })
+    await expect(sample({ ...run, through: 7 })).rejects.toMatchObject({ code: 'sampler.through' })
+  })
+
+  test('a derivative of a network that has none names the estimators that need none', async () => {
+    const { tape } = await sample({ ...run, denoiser: { ...run.denoiser, differentiable: false }, through: 'all' })
+    await expect(sampleVjp(tape!, START)).rejects.toThrow(/two-point, coordinate/)
+  })
+
+  test('an aborted run stops at the next step', async () => {
+    const controller = new AbortController()
+    const onProgress = (done: number) => done >= 6 && controller.abort()
+    const interrupted = sample({ ...run, signal: controller.signal, onProgress })
+    await expect(interrupted).rejects.toMatchObject({ kind: 'interrupted' })
+  })
+
+  test.each([
+    [{ eta: 2 }, 'sampler.eta'],
+    [{ eta: 0.5, sampler: 'ddpm' }, 'sampler.eta'],
+    [{ clip: [1, -1] }, 'sampler.clip'],
+    [{ sampler: 'euler' }, 'sampler.name'],
+    [{ noisyLastStep: true }, 'sampler.noisyLastStep'],
+  ])('settings %o', (options, code) => {
+    expect(() => samplerSettings(options as Partial<SamplerSettings>)).toThrow(expect.objectContaining({ code }))
+  })
+})

@@ -1,0 +1,229 @@
+/**
+ * Sampling and its derivative: one entry for the three samplers. Forwards, a loop over `predict` with a tape of one state and one
+ * prediction per step; backwards, the same loop over `vjp`. Nothing is unrolled.
+ */
+import { BilevelError, inputError, randomStream, sizeOf } from '../../base/index.ts'
+import type { Denoiser, ImageData, Images } from '../denoiser.ts'
+import type { SamplerSettings, SamplingSchedule } from '../samplingSchedule.ts'
+import { anyBatch, imagesOf, sum } from './anyBatch.ts'
+import type { Chain, ReverseChain, TapeStep } from './chain.ts'
+import { ancestral, ancestralVjp, ddimScalars } from './ddim.ts'
+import { ddpmScalars } from './ddpm.ts'
+import { like } from './denoised.ts'
+import { dpmSolver, dpmSolverVjp } from './dpmSolver.ts'
+
+/** What decides a batch of samples. */
+export interface SampleOptions {
+  readonly denoiser: Denoiser
+  readonly schedule: SamplingSchedule
+  readonly settings: SamplerSettings
+  /** x_T: [n, ...imageShape], of the denoiser's element type; see `startNoise`. */
+  readonly start: Images
+  /** Seed of the noise of stochastic samplers. */
+  readonly seed: number
+  /** Item number of the first image; image i has the streams of item `firstItem` + i. Default 0. */
+  readonly firstItem?: number
+  /** A class per image. */
+  readonly condition?: Int32Array
+  /** How many of the last steps carry gradient. Default 0: no tape is kept. `all`: N. */
+  readonly through?: number | 'all'
+  readonly signal?: AbortSignal
+  /** Called after each network call with network evaluations done and to do. */
+  readonly onProgress?: (done: number, total: number) => void
+}
+
+/** Everything the derivative needs, for the last `through` steps. */
+export interface Tape {
+  readonly options: SampleOptions
+  readonly first: number
+  readonly steps: readonly TapeStep[]
+  readonly before: ImageData | null
+}
+
+export interface Sampled {
+  /** [n, ...imageShape], the element type of `start`. */
+  readonly images: Images
+  /** Null where `through` is 0. */
+  readonly tape: Tape | null
+  /** Network evaluations spent: images x steps. */
+  readonly evaluations: number
+}
+
+export interface SampleGradient {
+  /** Derivative in log(signal^2/noise^2) of each step's level, noisiest first. */
+  readonly dLogSnr: Float64Array
+  /** Derivative in each told time; null where the network takes integer times only. */
+  readonly dTimes: Float64Array | null
+  /** Cotangent of the start noise; null where `through` cut the chain before it. */
+  readonly dStart: Images | null
+  /** Cotangent of the flat weights, where asked for. */
+  readonly dWeights?: ImageData
+  /** Network evaluations spent: a derivative and a recomputed forward pass (and a derivative in the weights) per image and step. */
+  readonly evaluations: number
+}
+
+/** Standard normal start noise: image i is the stream of item `firstItem` + i, whatever the batch. */
+export function startNoise(options: {
+  readonly imageShape: readonly number[]
+  readonly count: number
+  readonly seed: number
+  readonly firstItem?: number
+  readonly dtype?: 'float32' | 'float64'
+}): Images {
+  const { imageShape, count, seed, firstItem = 0, dtype = 'float32' } = options
+  const length = count * sizeOf(imageShape)
+  const data = dtype === 'float32' ? new Float32Array(length) : new Float64Array(length)
+  fillNoise(data, count, (item) => ({ seed, purpose: 'start', item: firstItem + item }))
+  return imagesOf(data, count, imageShape)
+}
+
+type NameOfItem = (item: number) => Parameters<typeof randomStream>[0]
+
+function fillNoise(data: ImageData, count: number, nameOf: NameOfItem): void {
+  const size = data.length / count
+  for (let item = 0; item < count; item++) {
+    randomStream(nameOf(item)).normal(data.subarray(item * size, (item + 1) * size))
+  }
+}
+
+/**
+ * Draws images from start noise.
+ * @throws `times.integerOnly` if a told time is not an integer and the network needs one; `sampler.start`, `sampler.through`; `sampler.interrupted`
+ */
+export async function sample(options: SampleOptions): Promise<Sampled> {
+  const { denoiser, schedule, settings, start } = options
+  checkTimes(denoiser, schedule)
+  checkStart(denoiser, start)
+  const count = start.shape[0]
+  const steps = schedule.levels.length
+  const first = steps - throughOf(options, steps)
+  const kept: TapeStep[] = []
+  let keptBefore: ImageData | null = null
+  const call = anyBatch(denoiser)
+  const chain: Chain = {
+    prediction: denoiser.prediction,
+    schedule,
+    settings,
+    start: start.data,
+    async predict(i, x) {
+      checkAborted(options.signal)
+      const images = imagesOf(x, count, denoiser.imageShape)
+      const { data } = await call.predict(images, schedule.times[i], options.condition)
+      options.onProgress?.(count * (i + 1), count * steps)
+      return data
+    },
+    noise: noiseOf(options),
+    record(i, step, before) {
+      if (i < first) return
+      if (i === first) keptBefore = before
+      kept.push(step)
+    },
+  }
+  const data = settings.sampler === 'dpm-solver++' ? await dpmSolver(chain) : await ancestral(chain, ruleOf(settings))
+  const tape = first < steps ? { options, first, steps: kept, before: keptBefore } : null
+  return { images: imagesOf(data, count, denoiser.imageShape), tape, evaluations: count * steps }
+}
+
+/**
+ * Pulls a cotangent of the images back to levels, told times, start noise and, on demand, weights.
+ * With `through` B, only the last B steps carry gradient: the state that enters them is a constant.
+ * @throws `sampler.derivative` if the network has none
+ */
+export async function sampleVjp(
+  tape: Tape,
+  dImages: Images,
+  request: {
+    readonly weights?: boolean
+    readonly signal?: AbortSignal
+    readonly onProgress?: (done: number, total: number) => void
+  } = {},
+): Promise<SampleGradient> {
+  const { denoiser, schedule, settings, start, condition } = tape.options
+  if (!denoiser.differentiable) {
+    throw inputError(
+      'sampler.derivative',
+      'this network has no derivative; use an estimator that needs none: two-point, coordinate',
+    )
+  }
+  const count = start.shape[0]
+  const steps = schedule.levels.length
+  const call = anyBatch(denoiser)
+  const dLogSnr = new Float64Array(steps)
+  const dTimes = denoiser.times === 'real' ? new Float64Array(steps) : null
+  const cost = count * (request.weights ? 3 : 2)
+  let dWeights: ImageData | undefined
+  const chain: ReverseChain = {
+    prediction: denoiser.prediction,
+    schedule,
+    settings,
+    first: tape.first,
+    before: tape.before,
+    dLogSnr,
+    step: (i) => tape.steps[i - tape.first],
+    noise: noiseOf(tape.options),
+    async vjp(i, x, cotangent) {
+      checkAborted(request.signal)
+      const [images, g] = [x, cotangent].map((data) => imagesOf(data, count, denoiser.imageShape))
+      const back = await call.vjp(images, schedule.times[i], condition, g, { weights: request.weights ?? false })
+      if (dTimes && back.dtime !== null) dTimes[i] = back.dtime
+      dWeights = sum(dWeights, back.dweights)
+      request.onProgress?.(cost * (steps - i), cost * tape.steps.length)
+      return back.dx.data
+    },
+  }
+  const g = dImages.data
+  const toStart =
+    settings.sampler === 'dpm-solver++' ? await dpmSolverVjp(chain, g) : await ancestralVjp(chain, ruleOf(settings), g)
+  const dStart = tape.first === 0 ? imagesOf(toStart, count, denoiser.imageShape) : null
+  return { dLogSnr, dTimes, dStart, ...(dWeights && { dWeights }), evaluations: cost * tape.steps.length }
+}
+
+const ruleOf = (settings: SamplerSettings) =>
+  settings.sampler === 'ddpm' ? ddpmScalars(settings) : ddimScalars(settings.eta)
+
+/** Noise of step i, the same forwards and backwards. */
+function noiseOf({ start, seed, firstItem = 0 }: SampleOptions): (i: number) => ImageData {
+  return (i) => {
+    const z = like(start.data)
+    fillNoise(z, start.shape[0], (item) => ({ seed, purpose: 'sampler', step: i, item: firstItem + item }))
+    return z
+  }
+}
+
+function throughOf({ through = 0 }: SampleOptions, steps: number): number {
+  if (through === 'all') return steps
+  if (Number.isInteger(through) && through >= 0 && through <= steps) return through
+  throw inputError(
+    'sampler.through',
+    `through must be an integer from 0 to the ${steps} sampling steps, or all; got ${through}`,
+  )
+}
+
+/** @throws `times.integerOnly` */
+function checkTimes(denoiser: Denoiser, { times }: SamplingSchedule): void {
+  const odd = denoiser.times === 'integer' ? times.find((time) => !Number.isInteger(time)) : undefined
+  if (odd === undefined) return
+  const what = 'this network has a learned table of times and can be told integers only'
+  throw inputError(
+    'times.integerOnly',
+    `${what}, got time ${odd}; learn levels alone, or use a network with real times`,
+  )
+}
+
+function checkStart(denoiser: Denoiser, start: Images): void {
+  const dtype = denoiser.dtype ?? 'float32'
+  const shape = [start.shape[0], ...denoiser.imageShape]
+  if (
+    start.dtype !== dtype ||
+    start.shape.length !== shape.length ||
+    shape.some((n, axis) => n !== start.shape[axis])
+  ) {
+    const wanted = `${dtype} [n, ${denoiser.imageShape.join(', ')}]`
+    throw inputError('sampler.start', `start noise must be ${wanted}, got ${start.dtype} [${start.shape.join(', ')}]`)
+  }
+}
+
+function checkAborted(signal: AbortSignal | undefined): void {
+  if (signal?.aborted)
+    throw new BilevelError('interrupted', 'sampler.interrupted', 'sampling was interrupted before it finished')
+}
