@@ -1,0 +1,64 @@
+import { appendFile, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { openEvents, readEvents, truncateEvents, withoutTimes } from './events.ts'
+
+let folder = ''
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'events-'))
+})
+afterAll(() => rm(folder, { recursive: true }))
+
+const clock = (): number => Date.UTC(2024, 4, 6, 7, 8, 9, 10)
+
+describe('events', () => {
+  it('writes one line each, time last, numbers exactly, and reads them back', async () => {
+    const path = join(folder, 'a.jsonl')
+    const log = openEvents(path, 0, clock)
+    log.append({ type: 'train', step: 1, loss: 0.1 + 0.2 })
+    log.append({ type: 'train', step: 2, loss: Number.NaN, fid: { mean: -Number.MAX_VALUE, list: [1e-300, Infinity] } })
+    expect(log.count).toBe(2)
+    log.close()
+    const lines = (await readFile(path, 'utf8')).split('\n')
+    expect(lines[0]).toBe('{"type":"train","step":1,"loss":0.30000000000000004,"time":"2024-05-06T07:08:09.010Z"}')
+    expect(withoutTimes(await readEvents(path))).toEqual([
+      { type: 'train', step: 1, loss: 0.1 + 0.2 },
+      { type: 'train', step: 2, loss: 'NaN', fid: { mean: -Number.MAX_VALUE, list: [1e-300, 'Infinity'] } },
+    ])
+  })
+
+  it('goes on after a crash in the middle of a line', async () => {
+    const path = join(folder, 'b.jsonl')
+    const first = openEvents(path, 0, clock)
+    for (let step = 0; step < 5; step++) first.append({ type: 'x', step })
+    first.close()
+    await appendFile(path, '{"type":"x","st')
+    expect(await readEvents(path)).toHaveLength(5)
+    const kept = await truncateEvents(path, 3)
+    expect(kept.map(({ step }) => step)).toEqual([0, 1, 2])
+    const second = openEvents(path, kept.length, clock)
+    second.append({ type: 'x', step: 3 })
+    second.flush()
+    expect(second.count).toBe(4)
+    second.close()
+    expect(withoutTimes(await readEvents(path)).map(({ step }) => step)).toEqual([0, 1, 2, 3])
+  })
+
+  it('says what is wrong with a log', async () => {
+    const path = join(folder, 'c.jsonl')
+    await writeFile(path, '{"type":"x","step":0}\nnonsense\n')
+    await expect(readEvents(path)).rejects.toThrow(/c\.jsonl.*line 2 is not/)
+    expect(await truncateEvents(path, 1)).toHaveLength(1)
+    await expect(truncateEvents(path, 2)).rejects.toMatchObject({ code: 'runs.events', kind: 'input' })
+    expect(await readEvents(join(folder, 'absent'))).toEqual([])
+  })
+
+  it.runIf(process.platform === 'linux')('fails the run when the disk is full', async () => {
+    const path = join(folder, 'full.jsonl')
+    await symlink('/dev/full', path)
+    const log = openEvents(path, 0, clock)
+    expect(() => log.append({ type: 'x', step: 0 })).toThrow(/full\.jsonl could not be written: the disk is full/)
+    log.close()
+  })
+})

@@ -1,0 +1,25 @@
+export type { Checkpoint, NewestCheckpoint, SavedCheckpoint } from './checkpoint.ts'
+export { checkpointSteps, loadCheckpoint, newestCheckpoint, saveCheckpoint } from './checkpoint.ts'
+export type { Settings, SettingsChange, SettingsLayer } from './config.ts'
+export {
+  ENVIRONMENT_PREFIX,
+  environmentLayer,
+  parseSettings,
+  readSettingsFile,
+  requireSameSettings,
+  resolveSettings,
+  settingsChanges,
+  settingsHash,
+} from './config.ts'
+export { writeAtomically } from './disk.ts'
+export type { EventLog, EventValue, RunEvent, TimedEvent } from './events.ts'
+export { openEvents, readEvents, truncateEvents, withoutTimes } from './events.ts'
+export type { Json } from './json.ts'
+export type { Lock, LockHolder } from './lock.ts'
+export { acquireLock } from './lock.ts'
+export { nearestOf } from './nearest.ts'
+export type { Progress } from './progress.ts'
+export { advanceProgress, durationText, rateOf, secondsLeft, startProgress } from './progress.ts'
+export type { Manifest, OpenRunOptions, Run, RunStatus } from './runFolder.ts'
+export { freshFolder, openRun, readManifest, readRunConfig } from './runFolder.ts'
+export { encodeTensorBoard, eventRecord, scalarsOf } from './tensorboard.ts'
