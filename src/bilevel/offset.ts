@@ -28,7 +28,9 @@ export interface OffsetReport {
 
 /** a - b in float64. */
 export function difference(a: Vector, b: Vector): Float64Array {
-  return Float64Array.from(a, (value, i) => value - b[i])
+  const result = new Float64Array(a.length)
+  for (let i = 0; i < result.length; i++) result[i] = a[i] - b[i]
+  return result
 }
 
 /** weights + offset, in the weights' own precision. */

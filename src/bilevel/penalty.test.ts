@@ -308,6 +308,23 @@ describe('a run', () => {
     )
   })
 
+  test('stops on a gradient that is no number, and names the block', async () => {
+    const { objective, ...rest } = quadraticProblem()
+    const broken: typeof objective = {
+      ...objective,
+      gradient: async (_, { weights }) => ({
+        value: 1,
+        upper: { b: Float64Array.of(Number.NaN) },
+        weights: weights.slice(),
+      }),
+    }
+    const problem = { ...rest, objective: broken }
+    const settings = settingsOf({})
+    await expect(penaltyStep(problem, settings, penaltyInit(problem, settings))).rejects.toThrow(
+      /gradient must be finite, got NaN for 'b' at iteration 0: if z ran away, raise gamma/,
+    )
+  })
+
   test('refuses a gamma that is not positive', async () => {
     const problem = quadraticProblem()
     const settings = settingsOf({ gamma: (k) => 1 - k })

@@ -5,7 +5,7 @@
  *     grad F_gamma / gamma = df/dq(q, z) / gamma + dg/dq(q, z) - dg/dq(q, y)
  *
  * with y the minimiser of g(q, .) and z that of f(q, .)/gamma + g(q, .). Pure functions of a serialisable state: `penaltyInit`, then
- * `warmUp`, then `penaltyStep` again and again; a run that is cut off goes on from its last state to the same bits.
+ * `penaltyStep` again and again (`tune`: both, and the warm-up between); a run that is cut off goes on from its last state to the same bits.
  */
 import type { AdamState } from './adam.ts'
 import { adamStep } from './adam.ts'

@@ -6,6 +6,7 @@
  * A block that enters one level alone has one of the two parts alone. Both terms in g are taken on the same minibatch, times and noise:
  * theta_z - theta_y is of order 1/gamma, and on separate draws the noise of g would be gamma times larger than what is sought.
  */
+import { failure } from '../base/index.ts'
 import type { EstimatorState } from './estimators/estimator.ts'
 import type { LowerSolutions } from './lowerSolutions.ts'
 import type { BilevelProblem, Upper, UpperGradient } from './problem.ts'
@@ -26,7 +27,7 @@ export interface PenaltyGradient<B extends string, S> {
   readonly ready: boolean
 }
 
-/** The penalty gradient at `solved.state.upper`. */
+/** The penalty gradient at `solved.state.upper`. @throws `bilevel.diverged` if it is not finite */
 export async function penaltyGradient<B extends string, S, Batch>(
   problem: BilevelProblem<B, S, Batch>,
   settings: PenaltySettings,
@@ -37,6 +38,12 @@ export async function penaltyGradient<B extends string, S, Batch>(
   const gradient = record(blockNames(problem.blocks), (name) =>
     sum(problem.blocks[name].initial.length, upperPart.direct[name], lowerPart.indirect[name]),
   )
+  const bad = blockNames(problem.blocks).find((name) => !gradient[name].every(Number.isFinite))
+  if (bad !== undefined) {
+    const where = `got ${gradient[bad]} for '${bad}' at iteration ${solved.state.iteration}`
+    const advice = 'if z ran away, raise gamma or lower the learning rate; else look at the upper objective'
+    throw failure('bilevel.diverged', `the penalty gradient must be finite, ${where}: ${advice}`)
+  }
   const evaluations = upperPart.state.evaluations + lowerPart.evaluations
   return { ...upperPart, indirect: lowerPart.indirect, gradient, state: { ...upperPart.state, evaluations } }
 }

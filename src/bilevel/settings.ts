@@ -27,7 +27,7 @@ export interface PenaltySettings {
   /** Estimator of df/dtheta, which pulls z. */
   readonly weightsEstimator: GradientEstimator
   readonly adam: AdamSettings
-  /** True: every evaluation of f draws new samples. False: the same ones throughout. */
+  /** True: every estimate draws new samples. False: the same ones throughout (one-point compares estimates, so it wants this). */
   readonly freshSamples: boolean
   /** Measure how far the offset has converged (one more lower step an iteration). */
   readonly reportOffset: boolean

@@ -54,7 +54,8 @@ export async function stepY<B extends string, S, Batch>(
   }
   const decay = emaDecay(state.steps + 1, averageDecay)
   const weights = lower.weights(y)
-  const average = state.average.map((value, i) => decay * value + (1 - decay) * weights[i]) as Vector
+  const average = state.average.slice()
+  for (let i = 0; i < average.length; i++) average[i] += (1 - decay) * (weights[i] - average[i])
   return { state: { ...state, y, average, steps: state.steps + 1 }, loss }
 }
 
