@@ -8,9 +8,10 @@ import type { Attributes, SymbolicTensor } from '../symbolic.ts'
 /** Constants up to this many elements are compared by value, larger ones by identity of their data. */
 const COMPARED_ELEMENTS = 64
 
-/** Numbers things: the same number for the same thing. */
+/** Numbers things: the same number for the same thing, tensors by how they are made, constants by what they hold. */
 class Numbering {
   readonly #numbers = new Map<unknown, number>()
+  readonly #tensors = new Map<SymbolicTensor | null, number>()
 
   of(thing: unknown): number {
     const known = this.#numbers.get(thing)
@@ -18,28 +19,36 @@ class Numbering {
     this.#numbers.set(thing, this.#numbers.size)
     return this.#numbers.size - 1
   }
+
+  ofTensor(value: SymbolicTensor | null): number {
+    const known = this.#tensors.get(value)
+    if (known !== undefined) return known
+    const number = this.of(value?.constant ? this.contentKey(value.constant) : value)
+    this.#tensors.set(value, number)
+    return number
+  }
+
+  contentKey({ dtype, shape, data }: Tensor): string {
+    return `${dtype}[${shape}]${data.length <= COMPARED_ELEMENTS ? contentOf(data) : `#${this.of(data)}`}`
+  }
 }
 
 /** The rule of common subexpression elimination; one rule serves one rewrite. */
 export function commonRule(): Rewrite {
   const numbering = new Numbering()
   const known = new Map<string, readonly SymbolicTensor[]>()
-  const keyOfTensor = ({ dtype, shape, data }: Tensor): string => {
-    const content = data.length <= COMPARED_ELEMENTS ? contentOf(data) : `#${numbering.of(data)}`
-    return `${dtype}[${shape}]${content}`
+  const keyOfAttributes = (attributes: Attributes): string => {
+    let key = ''
+    for (const name of Object.keys(attributes).sort()) {
+      const value = attributes[name]
+      key += `${name}=${isTensor(value) ? numbering.contentKey(value) : JSON.stringify(value)},`
+    }
+    return key
   }
-  const keyOfInput = (value: SymbolicTensor | null): string => {
-    if (value === null) return '-'
-    return value.constant ? keyOfTensor(value.constant) : String(numbering.of(value))
-  }
-  const keyOfAttributes = (attributes: Attributes): string =>
-    Object.entries(attributes)
-      .map(([name, value]) => `${name}=${isTensor(value) ? keyOfTensor(value) : JSON.stringify(value)}`)
-      .sort()
-      .join()
   return (node, inputs) => {
     const { operator, attributes } = node
-    const key = `${numbering.of(operator)}(${inputs.map(keyOfInput).join(';')}){${keyOfAttributes(attributes)}}`
+    let key = `${numbering.of(operator)}{${keyOfAttributes(attributes)}}`
+    for (const value of inputs) key += `;${numbering.ofTensor(value)}`
     const before = known.get(key)
     if (before) return before
     const changed = inputs.some((value, i) => value !== node.inputs[i])
