@@ -1,0 +1,115 @@
+/** Somebody else's ONNX model as a feature network: one image input, a chosen output, no derivative. */
+import { createHash } from 'node:crypto'
+import { createReadStream } from 'node:fs'
+import { basename } from 'node:path'
+import { pipeline } from 'node:stream/promises'
+import type { Shape, Tensor } from '../base/index.ts'
+import { filled, inputError, sizeOf, tensor } from '../base/index.ts'
+import type { Device, ForeignModel, ForeignValue } from '../runtime/index.ts'
+import { openModel } from '../runtime/index.ts'
+import type { FeatureNetwork, ImageBatch } from './featureNetwork.ts'
+import { imageCount, inChunks, toRange } from './featureNetwork.ts'
+
+export interface OnnxFeaturesOptions {
+  /** Pixel range the model was trained on, such as [0, 1] or [-1, 1]. No default: a wrong one gives wrong numbers without a sign. */
+  readonly range: readonly [number, number]
+  /** Output taken as features, flattened per image. Default: the only output. */
+  readonly output?: string
+  /** Output taken as logits of class probabilities; null for none. Default: the output whose name contains 'logit', if any. */
+  readonly logits?: string | null
+  /** [channels, height, width], needed where the model leaves them open. */
+  readonly imageShape?: Shape
+  /** Images per run, where the model leaves the batch open. Default 100. */
+  readonly batch?: number
+  readonly device?: Device
+}
+
+/**
+ * Opens a model and runs it once to learn its sizes. Name: the file's name; hash: SHA-256 of the file.
+ * @throws `onnx.open`; `metrics.onnx` if the model does not have one float32 image input [b,c,h,w], or the output is not known
+ */
+export async function onnxFeatures(path: string, options: OnnxFeaturesOptions): Promise<FeatureNetwork> {
+  const { range, device } = options
+  const model = await openModel(path, device ? { device } : {})
+  const { input, batch, imageShape } = imageInput(path, model, options)
+  const features = chosenOutput(path, model, options.output)
+  const logits = logitsOutput(path, model, options.logits)
+  const hash = createHash('sha256')
+  await pipeline(createReadStream(path), hash)
+
+  const rows = (images: ImageBatch, output: string): Promise<Tensor<'float32'>> => {
+    imageCount(images, imageShape)
+    return inChunks([toRange(images, range)], batch, async ([chunk]) => {
+      const result = (await model.run({ [input]: chunk }))[output]
+      if (result.dtype !== 'float32' || result.shape[0] !== batch) {
+        throw onnxError(path, `its output '${output}' is ${result.dtype}[${result.shape}] for ${batch} images`)
+      }
+      return tensor('float32', [batch, sizeOf(result.shape) / batch], result.data as Float32Array)
+    })
+  }
+  const probe = await rows(filled([1, ...imageShape]), features)
+  return {
+    name: basename(path),
+    hash: hash.digest('hex'),
+    dimensions: probe.shape[1],
+    imageShape,
+    range,
+    features: (images) => rows(images, features),
+    ...(logits !== null && { probabilities: async (images) => softmaxRows(await rows(images, logits)) }),
+    dispose: () => model.dispose(),
+  }
+}
+
+function onnxError(path: string, came: string): Error {
+  return inputError(
+    'metrics.onnx',
+    `a feature model must map one float32 image input [batch,channels,height,width] to float32 [batch,...]; ${path}: ${came}`,
+  )
+}
+
+const describe = (values: readonly ForeignValue[]) =>
+  values.map(({ name, dtype, shape }) => `'${name}' ${dtype}[${shape.map((extent) => extent || '?')}]`).join(', ')
+
+function imageInput(path: string, { inputs }: ForeignModel, options: OnnxFeaturesOptions) {
+  const [value] = inputs
+  if (inputs.length !== 1 || value.dtype !== 'float32' || value.shape.length !== 4) {
+    throw onnxError(path, `it takes ${describe(inputs)}`)
+  }
+  const [declaredBatch, ...declared] = value.shape
+  const imageShape = declared.map((extent, axis) => (typeof extent === 'number' ? extent : options.imageShape?.[axis]))
+  if (!imageShape.every((extent) => extent !== undefined)) {
+    throw onnxError(path, `it leaves the image size open (${describe(inputs)}); give imageShape`)
+  }
+  const batch = typeof declaredBatch === 'number' ? declaredBatch : (options.batch ?? 100)
+  return { input: value.name, batch, imageShape }
+}
+
+function chosenOutput(path: string, { outputs }: ForeignModel, name: string | undefined): string {
+  if (name === undefined && outputs.length === 1) return outputs[0].name
+  const found = outputs.find((output) => output.name === name)
+  if (!found)
+    throw onnxError(path, `name one of its outputs, ${describe(outputs)}${name === undefined ? '' : `; got '${name}'`}`)
+  return found.name
+}
+
+function logitsOutput(path: string, model: ForeignModel, name: string | null | undefined): string | null {
+  if (name === null) return null
+  if (name !== undefined) return chosenOutput(path, model, name)
+  return model.outputs.find((output) => /logit/i.test(output.name))?.name ?? null
+}
+
+/** Softmax of each row, float64. */
+function softmaxRows({ shape: [count, classes], data }: Tensor<'float32'>): Tensor<'float64'> {
+  const out = new Float64Array(count * classes)
+  for (let i = 0; i < count; i++) {
+    const row = data.subarray(i * classes, (i + 1) * classes)
+    const top = row.reduce((a, b) => Math.max(a, b))
+    const weights = Float64Array.from(row, (logit) => Math.exp(logit - top))
+    const total = weights.reduce((sum, weight) => sum + weight, 0)
+    out.set(
+      weights.map((weight) => weight / total),
+      i * classes,
+    )
+  }
+  return tensor('float64', [count, classes], out)
+}
