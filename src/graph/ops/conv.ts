@@ -37,9 +37,13 @@ export function biasPlanes(bias: Reference | null | undefined, batch: number, ch
 
 /** Sum of a cotangent [b, c, ...] over everything but the channel: the gradient of a bias. */
 export function sumToChannels(g: SymbolicTensor): SymbolicTensor {
+  // In two steps: the first runs along memory, the second is small.
   return reduceSum(
-    g,
-    g.shape.flatMap((_, axis) => (axis === 1 ? [] : [axis])),
+    reduceSum(
+      g,
+      g.shape.slice(2).map((_, axis) => axis + 2),
+    ),
+    [0],
   )
 }
 

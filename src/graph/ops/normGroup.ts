@@ -12,9 +12,10 @@ import { apply, defineOperator } from '../operator.ts'
 import type { SymbolicTensor } from '../symbolic.ts'
 import { constant } from '../symbolic.ts'
 import { add, div, isFloat, mul, neg, sqrt } from './elementwise.ts'
-import { checkPerChannel, perChannel } from './normParameters.ts'
+import { channelAffine } from './normBatch.ts'
+import { checkPerChannel } from './normParameters.ts'
 import { reduceMean, reduceSum } from './reduce.ts'
-import { reshape } from './shape.ts'
+import { expand, reshape } from './shape.ts'
 
 type GroupNormAttributes = { readonly groups: number; readonly epsilon: number }
 
@@ -70,8 +71,7 @@ const groupNormOperator: Operator<GroupNormAttributes> = defineOperator<GroupNor
     const ones = constant(filled([groups], 1))
     const xHat = apply(instanceNormalization, [grouped, ones, constant(filled([groups]))], { epsilon })[0]
     const normalized = reshape(xHat, x!.shape)
-    const y = add(mul(normalized, perChannel(scale!, x!.rank)), perChannel(bias!, x!.rank))
-    return [y, normalized, inverseDeviation(grouped, xHat, epsilon)]
+    return [channelAffine(normalized, scale!, bias!), normalized, inverseDeviation(grouped, xHat, epsilon)]
   },
 })
 
@@ -132,11 +132,12 @@ const groupNormGradientOperator = defineOperator<{ readonly groups: number }>({
     const groupMean = (sums: SymbolicTensor) =>
       mul(reduceSum(mul(reshape(sums, [batch, groups, perGroup]), perGroupScale), [2], true), 1 / size)
     const inverse3 = reshape(inverse!, [batch, groups, 1])
-    const ofG = reshape(mul(inverse3, perGroupScale), [batch, channels, 1])
+    const ofG = reshape(mul(inverse3, perGroupScale), [batch * channels])
     const ofX = neg(mul(inverse3, groupMean(sumGX)))
-    const offset = neg(mul(inverse3, groupMean(sumG)))
+    const offset = expand(neg(mul(inverse3, groupMean(sumG))), [batch, groups, perGroup])
     const grouped = (value: SymbolicTensor) => reshape(value, [batch, groups, size])
-    const dx = add(grouped(mul(planes, ofG)), add(mul(grouped(xHat), ofX), offset))
+    const fromG = channelAffine(reshape(g!, [1, batch * channels, plane]), ofG, reshape(offset, [batch * channels]))
+    const dx = add(grouped(fromG), mul(grouped(normalized!), ofX))
     return [reshape(dx, g!.shape), reduceSum(sumGX, [0]), reduceSum(sumG, [0])]
   },
 })
