@@ -1,6 +1,10 @@
-export type { CompiledDenoiser, CompileDenoiserOptions } from './compiledDenoiser.ts'
+export type { CompileDenoiserOptions, CompiledDenoiser } from './compiledDenoiser.ts'
 export { compileDenoiser } from './compiledDenoiser.ts'
 export type { Denoiser, DenoiserGradient, ImageData, Images, Prediction } from './denoiser.ts'
+export type { ForeignScheduler } from './diffusersScheduler.ts'
+export { readScheduler } from './diffusersScheduler.ts'
+export type { ExportedScheduler, SchedulerConfig } from './export.ts'
+export { exportScheduler, exportTrainingSchedule, trainedBetas } from './export.ts'
 export type { BoxOptions, ParameterBox, ScheduleCotangent, ScheduleFamily } from './families/family.ts'
 export { checkFamily, projectToBox } from './families/family.ts'
 export { levelPowerFamily } from './families/levelPower.ts'
@@ -25,7 +29,17 @@ export type { Sampled, SampleGradient, SampleOptions, Tape } from './samplers/sa
 export { sample, sampleVjp, startNoise } from './samplers/sample.ts'
 export type { SamplerName, SamplerSettings, SamplingSchedule } from './samplingSchedule.ts'
 export { samplerSettings, samplingSchedule, samplingScheduleAt, samplingScheduleFrom } from './samplingSchedule.ts'
+export type { LearnedFor, SavedSchedule } from './scheduleFile.ts'
+export { readSamplingSchedule, writeSamplingSchedule } from './scheduleFile.ts'
 export type { Spacing, StepListName } from './stepList.ts'
 export { STEP_LISTS, stepList } from './stepList.ts'
-export type { LowerGradient, Minibatch, TrainedState, TrainerOptions, TrainingImages, TrainingProgress, TrainingState } from './training.ts'
+export type {
+  LowerGradient,
+  Minibatch,
+  TrainedState,
+  TrainerOptions,
+  TrainingImages,
+  TrainingProgress,
+  TrainingState,
+} from './training.ts'
 export { Trainer, train } from './training.ts'

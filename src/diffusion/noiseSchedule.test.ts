@@ -116,7 +116,7 @@ describe('what is refused', () => {
     expect(() => noiseSchedule(options as Parameters<typeof noiseSchedule>[0])).toThrow(message)
   })
 
-  test('betas outside (0, 1)', () => {
+  test('betas outside [0, 1)', () => {
     expect(() => noiseScheduleFromBetas([0.1, 1])).toThrow(/got 1 at index 1 \(beta 1 is a level without signal/)
     expect(() => noiseScheduleFromBetas([])).toThrow(/at least one beta/)
   })

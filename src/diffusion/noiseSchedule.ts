@@ -95,15 +95,15 @@ export function pullBackToParameters({ jacobian }: FamilySchedule, dLogSnr: Arra
   return Float64Array.from(jacobian, (row) => row.reduce((sum, d, t) => sum + d * dLogSnr[t], 0))
 }
 
-/** The noise schedule of given betas (`trained_betas`, other people's models). @throws `schedule.betas` unless all lie in (0, 1) */
+/** The noise schedule of given betas (`trained_betas`, other people's models). @throws `schedule.betas` unless all lie in [0, 1) */
 export function noiseScheduleFromBetas(betas: ArrayLike<number>): NoiseSchedule {
   if (betas.length === 0) throw inputError('schedule.betas', 'a schedule needs at least one beta, got none')
   const logAlpha = new Float64Array(betas.length)
   for (let t = 0; t < betas.length; t++) {
     const beta = betas[t]
-    if (!(beta > 0 && beta < 1)) {
+    if (!(beta >= 0 && beta < 1)) {
       const why = beta === 1 ? ' (beta 1 is a level without signal, which noise prediction cannot start from)' : ''
-      throw inputError('schedule.betas', `betas must lie in (0, 1), got ${beta} at index ${t}${why}`)
+      throw inputError('schedule.betas', `betas must lie in [0, 1), got ${beta} at index ${t}${why}`)
     }
     logAlpha[t] = Math.log1p(-beta)
   }

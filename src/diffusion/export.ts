@@ -1,0 +1,236 @@
+/**
+ * Schedules for diffusers: a `scheduler_config.json` whose `trained_betas` make its schedulers read exactly our levels at the
+ * told times, for the very same weights.
+ *
+ * A reader forms alphaBar as the cumulative product of 1 - beta with float32 betas, rounding the running product to float32
+ * at every step (numpy) or keeping it in float64 (PyTorch on the CPU). So each beta is chosen against the products that
+ * such readers have reached, and both hit the levels to about 3e-7 + 6e-8/(1 - beta) of alphaBar. Between the learned
+ * levels, and beyond them: straight lines in log-SNR.
+ */
+import { inputError } from '../base/index.ts'
+import type { Prediction } from './denoiser.ts'
+import { levelOfLogSnr } from './level.ts'
+import type { NoiseSchedule } from './noiseSchedule.ts'
+import { noiseSchedule } from './noiseSchedule.ts'
+import type { SamplerSettings, SamplingSchedule } from './samplingSchedule.ts'
+import { stepList } from './stepList.ts'
+
+/** A scheduler config as diffusers reads it: every field written. */
+export type SchedulerConfig = Readonly<Record<string, unknown>>
+
+export interface ExportedScheduler {
+  readonly config: SchedulerConfig
+  /** Told times that must be passed as `timesteps=` (DPM-Solver++ with free times); null: `num_inference_steps` suffices. */
+  readonly timesteps: readonly number[] | null
+}
+
+const PREDICTION_TYPES: Readonly<Record<Prediction, string>> = {
+  noise: 'epsilon',
+  sample: 'sample',
+  velocity: 'v_prediction',
+}
+
+/** Largest error of an exported level in log-SNR, through float32. */
+const LOG_SNR_TOLERANCE = 1e-2
+
+/** Stands for "no bound": JSON has no -Infinity. */
+const NO_LAMBDA_CLIP = -1e9
+
+/**
+ * The scheduler config of a sampling schedule: `DDIMScheduler` or `DPMSolverMultistepScheduler`.
+ * @throws `export.sampler`, `export.eta`, `export.clippedNoise`, `export.clip`, `export.times`, `export.float32`: what diffusers
+ * cannot be told, and what to do
+ */
+export function exportScheduler(options: {
+  readonly schedule: SamplingSchedule
+  readonly settings: SamplerSettings
+  readonly prediction: Prediction
+}): ExportedScheduler {
+  const { schedule, settings, prediction } = options
+  const { sampler } = settings
+  if (sampler === 'ddpm') {
+    throw inputError('export.sampler', 'only ddim and dpm-solver++ schedules export to diffusers, got ddpm')
+  }
+  const timesteps = exportedTimes(schedule, sampler)
+  const shared = {
+    num_train_timesteps: schedule.timesteps,
+    ...betaFields(trainedBetas(schedule)),
+    prediction_type: PREDICTION_TYPES[prediction],
+    timestep_spacing: 'trailing',
+    steps_offset: 0,
+    rescale_betas_zero_snr: false,
+    // Not a field of diffusers: how many steps the levels were made for.
+    _sampling_steps: schedule.levels.length,
+  }
+  const config = sampler === 'ddim' ? { ...shared, ...ddimFields(settings) } : { ...shared, ...solverFields(settings) }
+  return { config, timesteps }
+}
+
+/** The config of a training schedule, all T levels: a `DDIMScheduler` whose x0Hat is clipped to `clip` (default [-1, 1]). */
+export function exportTrainingSchedule(
+  schedule: NoiseSchedule,
+  prediction: Prediction,
+  clip: SamplerSettings['clip'] = [-1, 1],
+): SchedulerConfig {
+  return {
+    num_train_timesteps: schedule.timesteps,
+    ...betaFields(betasHitting(schedule.logSnr)),
+    prediction_type: PREDICTION_TYPES[prediction],
+    timestep_spacing: 'trailing',
+    steps_offset: 0,
+    rescale_betas_zero_snr: false,
+    ...ddimFields({ clip, clippedNoise: 'keep', eta: 0 }),
+  }
+}
+
+function betaFields(trained_betas: readonly number[]) {
+  return { beta_start: 1e-4, beta_end: 0.02, beta_schedule: 'linear', trained_betas }
+}
+
+function ddimFields({ clip, clippedNoise, eta }: Pick<SamplerSettings, 'clip' | 'clippedNoise' | 'eta'>) {
+  if (eta !== 0) {
+    throw inputError(
+      'export.eta',
+      `a DDIMScheduler config holds no eta: export at eta 0, got ${eta}, and pass eta to the pipeline`,
+    )
+  }
+  if (clip && clippedNoise !== 'keep') {
+    const fix = 'learn with clippedNoise keep'
+    throw inputError(
+      'export.clippedNoise',
+      `diffusers' DDIM pipelines keep the predicted noise after clipping, got recompute; ${fix}`,
+    )
+  }
+  if (clip && clip[0] !== -clip[1]) {
+    throw inputError('export.clip', `diffusers clips x0Hat to a range [-r, r], got [${clip}]`)
+  }
+  return {
+    _class_name: 'DDIMScheduler',
+    clip_sample: clip !== null,
+    clip_sample_range: clip ? clip[1] : 1,
+    set_alpha_to_one: true,
+    thresholding: false,
+    dynamic_thresholding_ratio: 0.995,
+    sample_max_value: 1,
+  }
+}
+
+function solverFields({ clip }: SamplerSettings) {
+  if (clip && !(clip[0] === -1 && clip[1] === 1)) {
+    throw inputError('export.clip', `DPMSolverMultistepScheduler clips x0Hat to [-1, 1] only, got [${clip}]`)
+  }
+  return {
+    _class_name: 'DPMSolverMultistepScheduler',
+    algorithm_type: 'dpmsolver++',
+    solver_order: 2,
+    solver_type: 'midpoint',
+    lower_order_final: true,
+    euler_at_final: false,
+    final_sigmas_type: 'zero',
+    // With sample_max_value 1 the dynamic threshold is 1 for every image: plain clipping to [-1, 1].
+    thresholding: clip !== null,
+    dynamic_thresholding_ratio: 0.995,
+    sample_max_value: 1,
+    lambda_min_clipped: NO_LAMBDA_CLIP,
+    variance_type: null,
+    use_karras_sigmas: false,
+    use_exponential_sigmas: false,
+    use_beta_sigmas: false,
+    use_lu_lambdas: false,
+    use_flow_sigmas: false,
+    flow_shift: 1,
+    use_dynamic_shifting: false,
+    time_shift_type: 'exponential',
+  }
+}
+
+/** @throws `export.times` */
+function exportedTimes({ timesteps, times }: SamplingSchedule, sampler: 'ddim' | 'dpm-solver++'): number[] | null {
+  const trailing = stepList('trailing', noiseSchedule({ family: 'linear', timesteps }), times.length)
+  const isTrailing = times.every((time, i) => time === trailing[i])
+  if (sampler === 'ddim') {
+    if (isTrailing && timesteps % times.length === 0) return null
+    const rule = `DDIMScheduler reads the trailing times, a number of steps that divides T = ${timesteps}`
+    throw inputError(
+      'export.times',
+      `${rule}; got ${times.length} steps at ${times.join(', ')}; use dpm-solver++ or trailing times`,
+    )
+  }
+  if (isTrailing) return null
+  if (times.every((time, i) => Number.isInteger(time) && (i === 0 || time < times[i - 1]))) return [...times]
+  throw inputError(
+    'export.times',
+    `diffusers takes distinct integer times, got ${times.join(', ')}; round the learned times first`,
+  )
+}
+
+/** Betas, float32 values, whose alphaBar at the told times are the schedule's levels. @throws `export.float32` */
+export function trainedBetas(schedule: SamplingSchedule): number[] {
+  const { timesteps, levels, times } = schedule
+  // Known points with time rising and log-SNR falling.
+  const points = times.map((time, i) => ({ time, logSnr: levels[i].logSnr })).reverse()
+  const logSnr = new Float64Array(timesteps)
+  for (let t = 0, k = 0; t < timesteps; t++) {
+    while (k < points.length - 2 && points[k + 1].time < t) k++
+    logSnr[t] = alongLine(points[k], points[k + 1], t, timesteps)
+  }
+  const betas = betasHitting(logSnr)
+  const { float32 } = readersOf(betas)
+  for (const { time, logSnr: wanted } of points) {
+    const alphaBar = float32[time]
+    const got = Math.log(alphaBar / (1 - alphaBar))
+    if (Math.abs(got - wanted) <= LOG_SNR_TOLERANCE) continue
+    const rule = `float32 betas cannot hold log-SNR ${wanted} at time ${time} within ${LOG_SNR_TOLERANCE}`
+    throw inputError('export.float32', `${rule} (a reader gets ${got}); keep levels within about ±12`)
+  }
+  return betas
+}
+
+interface Point {
+  readonly time: number
+  readonly logSnr: number
+}
+
+/** The line through two points at t; through one alone, falling by 10 over T. */
+function alongLine(a: Point, b: Point | undefined, t: number, timesteps: number): number {
+  const slope = b ? (b.logSnr - a.logSnr) / (b.time - a.time) : -10 / timesteps
+  return a.logSnr + slope * (t - a.time)
+}
+
+/** Betas (float32 values in [0, 1)) whose running product, rounded to float32 or not, is logistic(logSnr). */
+function betasHitting(logSnr: Float64Array): number[] {
+  let rounded = 1
+  let exact = 1
+  return Array.from(logSnr, (value) => {
+    const target = levelOfLogSnr(value).signal ** 2
+    const middle = Math.fround(1 - target / Math.sqrt(rounded * exact))
+    // Neighbours half a float32 step of 1 - beta apart: one of them leaves both products nearest to the level.
+    let best = { beta: 0, error: Number.POSITIVE_INFINITY }
+    for (let k = -2; k <= 2; k++) {
+      const beta = Math.fround(Math.max(0, middle + k * 2 ** -24))
+      const alpha = Math.fround(1 - beta)
+      if (alpha <= 0) continue
+      const error = Math.abs(Math.fround(rounded * alpha) / target - 1) + Math.abs((exact * alpha) / target - 1)
+      if (error < best.error) best = { beta, error }
+    }
+    const alpha = Math.fround(1 - best.beta)
+    rounded = Math.fround(rounded * alpha)
+    exact *= alpha
+    return best.beta
+  })
+}
+
+/** alphaBar as readers form it from float32 betas: running product rounded to float32 at each step, or kept in float64. */
+export function readersOf(betas: readonly number[]): { float32: Float64Array; float64: Float64Array } {
+  const float32 = new Float64Array(betas.length)
+  const float64 = new Float64Array(betas.length)
+  let [rounded, exact] = [1, 1]
+  for (const [t, beta] of betas.entries()) {
+    const alpha = Math.fround(1 - Math.fround(beta))
+    rounded = Math.fround(rounded * alpha)
+    exact *= alpha
+    float32[t] = rounded
+    float64[t] = exact
+  }
+  return { float32, float64 }
+}
