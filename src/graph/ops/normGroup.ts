@@ -11,7 +11,7 @@ import type { Operator } from '../operator.ts'
 import { apply, defineOperator } from '../operator.ts'
 import type { SymbolicTensor } from '../symbolic.ts'
 import { constant } from '../symbolic.ts'
-import { add, div, isFloat, mul, neg, sqrt } from './elementwise.ts'
+import { add, div, isFloat, mul, neg, sqrt, sub } from './elementwise.ts'
 import { channelAffine } from './normBatch.ts'
 import { checkPerChannel } from './normParameters.ts'
 import { reduceMean, reduceSum } from './reduce.ts'
@@ -76,11 +76,11 @@ const groupNormOperator: Operator<GroupNormAttributes> = defineOperator<GroupNor
 })
 
 /**
- * 1 / s, s = sqrt(v + epsilon), from q = mean(x xHat) = v / s: s^2 - q s - epsilon = 0. One read of what is there already instead of
- * the two passes of a variance. Its relative error is about float32's times (mean / deviation)^2.
+ * 1 / s, s = sqrt(v + epsilon), from q = mean(x xHat) = v / s: s^2 - q s - epsilon = 0. It reads what is there already, where a variance
+ * would write x - mean once more. mean(xHat) is 0 but for rounding, which a large mean of x would carry into q: hence the covariance.
  */
 function inverseDeviation(grouped: SymbolicTensor, xHat: SymbolicTensor, epsilon: number): SymbolicTensor {
-  const q = reduceMean(mul(grouped, xHat), [2])
+  const q = sub(reduceMean(mul(grouped, xHat), [2]), mul(reduceMean(grouped, [2]), reduceMean(xHat, [2])))
   return div(2, add(q, sqrt(add(mul(q, q), 4 * epsilon))))
 }
 
