@@ -1,0 +1,252 @@
+/**
+ * Training by denoising score matching: one compiled step and a host loop around it. The state is flat vectors and a step
+ * number; the minibatch of step k is a pure function of (seed, k), so a resumed run repeats an uninterrupted one.
+ */
+import type { Tensor } from '../base/index.ts'
+import { failure, float32, int64, randomStream, sizeOf } from '../base/index.ts'
+import { batches } from '../data/index.ts'
+import type { DenoisingNetwork, NetworkState, Optimizer } from '../nn/index.ts'
+import { emaDecay, flatSize, initialState, updateEma } from '../nn/index.ts'
+import type { Device, Program } from '../runtime/index.ts'
+import { compile } from '../runtime/index.ts'
+import { drawLoss, levelsAtTimes } from './forward.ts'
+import type { NoiseSchedule } from './noiseSchedule.ts'
+import { lowerGradientGraph, nextOf, statisticsGraph, trainStepGraph } from './programs.ts'
+
+/** All that training has learned so far. */
+export interface TrainingState extends NetworkState {
+  /** Optimizer moments by slot, each as long as the weights. */
+  readonly slots: Readonly<Record<string, Float32Array>>
+  /** Steps done. */
+  readonly step: number
+}
+
+/** One minibatch: clean images and noise [b,c,h,w], the level and told time of each image, its class. */
+export interface Minibatch {
+  readonly images: Float32Array
+  readonly noise: Float32Array
+  /** Index of the training timestep of each image, 0..T-1; also the time told. */
+  readonly times: Int32Array
+  /** Class of each image, or the null class. */
+  readonly condition?: Int32Array
+}
+
+/** Images to train on: row-major [n,c,h,w] in [-1, 1]. */
+export interface TrainingImages {
+  readonly images: Float32Array
+  readonly labels: Int32Array | null
+  readonly count: number
+}
+
+export interface TrainerOptions {
+  readonly network: DenoisingNetwork
+  readonly data: TrainingImages
+  readonly timesteps: number
+  readonly optimizer: Optimizer
+  /** Images per step. Default 64. */
+  readonly batch?: number
+  /** Largest global norm of a gradient, or null. Default 1. */
+  readonly clip?: number | null
+  /** Share of images told the null class, in [0, 1]; conditional networks only. Default 0.1. */
+  readonly dropCondition?: number
+  readonly seed: number
+  readonly device?: Device
+}
+
+/** Loss of a minibatch and its derivatives in the level of each image. */
+export interface LowerGradient {
+  readonly loss: number
+  readonly dSignal: Float64Array
+  readonly dNoise: Float64Array
+}
+
+/** Batches after which running statistics (momentum .1) hold less than half a percent of what was before. */
+const SETTLING_BATCHES = 50
+
+/** A compiled training step and lower gradient over one data set. Holds no state: states go in and come out. */
+export class Trainer {
+  readonly options: TrainerOptions
+  readonly batch: number
+  readonly #zeros: Float32Array
+  readonly #step: Program
+  readonly #rows: (step: number) => Int32Array
+  #lower: Promise<Program> | undefined
+  #statistics: Promise<Program> | undefined
+
+  private constructor(options: TrainerOptions, batch: number, step: Program) {
+    this.options = options
+    this.batch = batch
+    this.#step = step
+    this.#rows = batches({ seed: options.seed, batch, count: options.data.count })
+    this.#zeros = new Float32Array(flatSize(options.network.parameters))
+  }
+
+  static async create(options: TrainerOptions): Promise<Trainer> {
+    const { network, optimizer, batch = 64, clip = 1, device } = options
+    const program = await compile(trainStepGraph(network, batch, optimizer, clip), device ? { device } : {})
+    return new Trainer(options, batch, program)
+  }
+
+  /** Freshly initialised weights, zero moments. */
+  initialState(): TrainingState {
+    const { network, optimizer, seed } = this.options
+    return {
+      ...initialState(network, seed),
+      slots: Object.fromEntries(optimizer.slots.map((slot) => [slot, new Float32Array(this.#zeros.length)])),
+      step: 0,
+    }
+  }
+
+  /** The minibatch of a step: images, times and noise depend on (seed, step, place in the batch) alone, never on the schedule. */
+  draw(step: number): Minibatch {
+    const { data, network, timesteps, seed, dropCondition = 0.1 } = this.options
+    const size = sizeOf(network.imageShape)
+    const { batch } = this
+    const rows = this.#rows(step)
+    const images = new Float32Array(batch * size)
+    rows.forEach((row, i) => {
+      images.set(data.images.subarray(row * size, (row + 1) * size), i * size)
+    })
+    const { times, eps } = drawLoss({ seed, step, batch, imageSize: size, timesteps })
+    if (network.classes === undefined) return { images, noise: eps, times }
+    const drop = randomStream({ seed, purpose: 'train.drop', step })
+    const nullClass = network.classes
+    const condition = Int32Array.from(rows, (row) =>
+      drop.uniform() < dropCondition || !data.labels ? nullClass : data.labels[row],
+    )
+    return { images, noise: eps, times, condition }
+  }
+
+  /**
+   * One optimizer step.
+   * @param extraGradient flat vector added to the gradient before clipping (grad FID / gamma for the twin z)
+   * @throws `training.nan` if the loss is not finite
+   */
+  async step(
+    state: TrainingState,
+    schedule: NoiseSchedule,
+    minibatch: Minibatch,
+    learningRate: number,
+    extraGradient: Float32Array = this.#zeros,
+  ): Promise<TrainingState & { readonly loss: number }> {
+    const { optimizer, network } = this.options
+    const slots = Object.fromEntries(optimizer.slots.map((slot) => [slot, float32(state.slots[slot])]))
+    const out = await this.#step.run({
+      ...this.#inputs(state, schedule, minibatch),
+      ...slots,
+      learningRate: float32([learningRate], []),
+      step: float32([state.step + 1], []),
+      extraGradient: float32(extraGradient),
+    })
+    const loss = (out.loss.data as Float32Array)[0]
+    const vectorOf = (name: string) => out[nextOf(name)].data as Float32Array
+    if (!Number.isFinite(loss)) {
+      throw failure(
+        'training.nan',
+        `the loss must stay finite, but step ${state.step + 1} gave ${loss}; ` +
+          `lower the learning rate (now ${learningRate}) or resume from the last checkpoint with a smaller one`,
+      )
+    }
+    return {
+      weights: vectorOf('weights'),
+      statistics: network.statistics.length > 0 ? vectorOf('statistics') : state.statistics,
+      slots: Object.fromEntries(optimizer.slots.map((slot) => [slot, vectorOf(slot)])),
+      step: state.step + 1,
+      loss,
+    }
+  }
+
+  /** Loss and its derivatives in the level of each image, at the state's weights. */
+  async lowerGradient(state: NetworkState, schedule: NoiseSchedule, minibatch: Minibatch): Promise<LowerGradient> {
+    const { network, device } = this.options
+    this.#lower ??= compile(lowerGradientGraph(network, this.batch), device ? { device } : {})
+    const out = await (await this.#lower).run(this.#inputs(state, schedule, minibatch))
+    return {
+      loss: (out.loss.data as Float32Array)[0],
+      dSignal: Float64Array.from(out.dSignal.data as Float32Array),
+      dNoise: Float64Array.from(out.dNoise.data as Float32Array),
+    }
+  }
+
+  /**
+   * The state with its running statistics made again for its weights, on fixed batches (averaged weights never saw a batch).
+   * Networks without statistics are left as they are.
+   */
+  async settle(state: TrainingState, schedule: NoiseSchedule): Promise<TrainingState> {
+    const { network, device } = this.options
+    if (network.statistics.length === 0) return state
+    this.#statistics ??= compile(statisticsGraph(network, this.batch), device ? { device } : {})
+    const program = await this.#statistics
+    let { statistics } = state
+    for (let k = 0; k < SETTLING_BATCHES; k++) {
+      const out = await program.run(this.#inputs({ ...state, statistics }, schedule, this.draw(k)))
+      statistics = out[nextOf('statistics')].data as Float32Array
+    }
+    return { ...state, statistics }
+  }
+
+  async dispose(): Promise<void> {
+    await this.#step.dispose()
+    await (await this.#statistics)?.dispose()
+    await (await this.#lower)?.dispose()
+  }
+
+  #inputs(state: NetworkState, schedule: NoiseSchedule, minibatch: Minibatch): Record<string, Tensor> {
+    const { network } = this.options
+    const shape = [this.batch, ...network.imageShape]
+    const { times, condition } = minibatch
+    const { signal, noise } = levelsAtTimes(schedule, times)
+    return {
+      weights: float32(state.weights),
+      ...(network.statistics.length > 0 && { statistics: float32(state.statistics) }),
+      images: float32(minibatch.images, shape),
+      noise: float32(minibatch.noise, shape),
+      signal: float32(signal),
+      noiseLevel: float32(noise),
+      time: network.times === 'integer' ? int64(times) : float32(times),
+      ...(condition && { condition: int64(condition) }),
+    }
+  }
+}
+
+/** What `train` reports after each step. */
+export interface TrainingProgress {
+  readonly step: number
+  readonly loss: number
+}
+
+/** State of training and the moving average (EMA) of its weights, which is what is deployed. */
+export interface TrainedState {
+  readonly training: TrainingState
+  readonly ema: Float32Array
+}
+
+/**
+ * Runs training to `steps` in all, with EMA of decay min(maxDecay, (k+1)/(k+10)).
+ * @param from where to go on; default a fresh start
+ * @param rate learning rate of a step, 0-based
+ */
+export async function train(
+  trainer: Trainer,
+  options: {
+    readonly steps: number
+    readonly schedule: NoiseSchedule
+    readonly rate: (step: number) => number
+    readonly from?: TrainedState
+    readonly maxDecay?: number
+    readonly onStep?: (progress: TrainingProgress, state: TrainedState) => void | Promise<void>
+    readonly signal?: AbortSignal
+  },
+): Promise<TrainedState> {
+  const { steps, schedule, rate, from, maxDecay = 0.995, onStep, signal } = options
+  let state: TrainingState = from?.training ?? trainer.initialState()
+  const ema = from ? from.ema.slice() : state.weights.slice()
+  while (state.step < steps) {
+    signal?.throwIfAborted()
+    const { loss, ...next } = await trainer.step(state, schedule, trainer.draw(state.step), rate(state.step))
+    state = next
+    updateEma(ema, state.weights, emaDecay(state.step, maxDecay))
+    await onStep?.({ step: state.step, loss }, { training: state, ema })
+  }
+  return { training: state, ema }
+}

@@ -1,0 +1,65 @@
+/** The best default: every sampler on every step list, compared on the tuning split. Both sides of a comparison deserve their best. */
+import { BilevelError } from '../../base/index.ts'
+import type { Denoiser, NoiseSchedule, SamplerName, SamplerSettings } from '../../diffusion/index.ts'
+import { STEP_LISTS, samplerSettings, samplingScheduleFrom } from '../../diffusion/index.ts'
+import type { FeatureNetwork, FrechetReference } from '../../metrics/index.ts'
+import { frechetDistance } from '../../metrics/index.ts'
+import type { DefaultCandidate } from './result.ts'
+import type { SamplingPlan } from './rows.ts'
+import { imagesOfPlan } from './rows.ts'
+
+const SAMPLERS: readonly SamplerName[] = ['ddim', 'ddpm', 'dpm-solver++']
+
+/** Every default at that many steps; step lists that visit the same times are listed once, under the first name. */
+export function defaultPlans(
+  schedule: NoiseSchedule,
+  steps: number,
+  common: Pick<SamplerSettings, 'clip' | 'clippedNoise'>,
+): SamplingPlan[] {
+  const lists = new Map<string, SamplingPlan['schedule'] & { readonly name: string }>()
+  for (const name of STEP_LISTS) {
+    try {
+      const sampling = samplingScheduleFrom(schedule, name, steps)
+      const key = sampling.times.join(' ')
+      if (!lists.has(key)) lists.set(key, { ...sampling, name })
+    } catch (error) {
+      // A schedule may have too few times with signal for a list, or a level that cannot be sampled from: that list is no candidate.
+      if (!(error instanceof BilevelError && error.kind === 'input')) throw error
+    }
+  }
+  return SAMPLERS.flatMap((sampler) =>
+    [...lists.values()].map(({ name, ...sampling }) => ({
+      label: `${sampler}, ${name}`,
+      stepList: name,
+      schedule: sampling,
+      settings: samplerSettings({ ...common, sampler }),
+    })),
+  )
+}
+
+/** How candidates are compared. */
+export interface CandidateProtocol {
+  readonly features: FeatureNetwork
+  /** Moments of the tuning split. */
+  readonly reference: FrechetReference
+  readonly samples: number
+  readonly seed: number
+  readonly condition?: (item: number) => number
+  readonly signal?: AbortSignal
+  readonly onEvaluations?: (count: number) => void
+}
+
+/** Fréchet distance of each plan on the tuning split; the best first. */
+export async function rankPlans(
+  denoiser: Denoiser,
+  plans: readonly SamplingPlan[],
+  protocol: CandidateProtocol,
+): Promise<{ readonly plan: SamplingPlan; readonly candidate: DefaultCandidate }[]> {
+  const ranked: { plan: SamplingPlan; candidate: DefaultCandidate }[] = []
+  for (const plan of plans) {
+    const images = await imagesOfPlan(denoiser, plan, { ...protocol, count: protocol.samples })
+    const fid = frechetDistance(await protocol.features.features(images), protocol.reference).value
+    ranked.push({ plan, candidate: { sampler: plan.settings.sampler, stepList: plan.stepList, fid } })
+  }
+  return ranked.toSorted((a, b) => a.candidate.fid - b.candidate.fid)
+}

@@ -1,0 +1,191 @@
+/**
+ * The comparison: learned schedule against defaults, on the held-out split, the same sampling seeds in every row. Both sides have
+ * spent the same number of network evaluations; the choice among defaults is charged to neither.
+ */
+
+import type { SamplingSchedule } from '../../diffusion/index.ts'
+import { samplerSettings, samplingScheduleFrom } from '../../diffusion/index.ts'
+import type { NetworkState } from '../../nn/index.ts'
+import { defaultPlans, rankPlans } from './candidates.ts'
+import type { Job } from './job.ts'
+import type { DefaultCandidate, SampleGrid, StepsCurve } from './result.ts'
+import type { MeasuredRow, SamplingPlan } from './rows.ts'
+import { imagesOfPlan, measureRow } from './rows.ts'
+import { learnedSampler } from './settings.ts'
+import { openDenoiser } from './subject.ts'
+import type { LearnedSchedules } from './tuning.ts'
+
+/** Times the learned number of steps that the row with many default steps takes. */
+export const MANY = 5
+/** Images per row of the sample grid. */
+const GRID_IMAGES = 20
+/** Sampling seed of the grids and of the search for the best default. */
+const GRID_SEED = 7
+const CANDIDATE_SEED = 5
+
+export type RowName = 'default' | 'bestDefault' | 'manySteps' | 'learned'
+
+export interface Comparison {
+  readonly candidates: readonly DefaultCandidate[]
+  readonly rows: Readonly<Record<RowName, MeasuredRow>>
+  readonly plans: Readonly<Record<RowName, SamplingPlan>>
+  readonly grids: readonly SampleGrid[]
+  readonly fidBySteps: readonly StepsCurve[]
+}
+
+/** What is there already of a comparison that was cut off, and where to put what is new. */
+export interface ComparisonProgress {
+  readonly candidates: readonly DefaultCandidate[] | null
+  readonly rows: Readonly<Record<string, MeasuredRow>>
+  onCandidates(candidates: readonly DefaultCandidate[]): Promise<void>
+  onRow(name: string, row: MeasuredRow): Promise<void>
+  onEvaluations(count: number): void
+}
+
+/** Network evaluations of the comparison, for plans. */
+export function comparisonCost(job: Job): number {
+  const { settings, schedule } = job
+  const { samplingSteps: n, evaluationSamples, samplingSeeds, candidateSamples } = settings
+  const plans = defaultPlans(schedule, n, settings).length
+  const many = Math.min(MANY * n, schedule.timesteps)
+  const rows = (3 * n + many) * evaluationSamples * samplingSeeds.length
+  const curve = otherSteps(job).reduce((sum, steps) => sum + 2 * steps * evaluationSamples, 0)
+  return plans * n * candidateSamples + rows + curve + (3 * n + many) * GRID_IMAGES
+}
+
+/** Half and twice the learned number of steps, where the schedule has them. */
+const otherSteps = ({ settings: { samplingSteps }, schedule }: Job): number[] =>
+  [Math.floor(samplingSteps / 2), 2 * samplingSteps].filter((steps) => steps >= 2 && steps <= schedule.timesteps)
+
+/** Default DDIM on the trailing list. */
+function defaultPlan({ schedule, settings }: Job, steps: number, label: string): SamplingPlan {
+  const { clip, clippedNoise } = settings
+  const sampling = samplingScheduleFrom(schedule, 'trailing', steps)
+  return {
+    label,
+    stepList: 'trailing',
+    schedule: sampling,
+    settings: samplerSettings({ sampler: 'ddim', clip, clippedNoise }),
+  }
+}
+
+/**
+ * Measures all rows.
+ * @param defaultState deployed weights of the default side (null: foreign)
+ */
+export async function compare(
+  job: Job,
+  learned: LearnedSchedules,
+  defaultState: NetworkState | null,
+  progress: ComparisonProgress,
+): Promise<Comparison> {
+  const { subject, settings, schedule, device, features, judge, heldOut, condition, signal } = job
+  const { samplingSteps: n, chunk } = settings
+  const common = {
+    features,
+    judge,
+    reference: heldOut,
+    samplesPerSeed: settings.evaluationSamples,
+    samplingSeeds: settings.samplingSeeds,
+    ...(condition && { condition }),
+    ...(signal && { signal }),
+    onEvaluations: progress.onEvaluations,
+  }
+  const opened = { chunk, ...(device && { device }) }
+  const other = await openDenoiser(subject, defaultState, opened)
+  const own = await openDenoiser(subject, learned.state, opened)
+  try {
+    const ranked = progress.candidates ? null : await rankDefaults(job, other.denoiser, progress)
+    const candidates = ranked ?? progress.candidates ?? []
+    const best = defaultPlans(schedule, n, settings).find(
+      ({ settings: { sampler }, stepList }) => sampler === candidates[0].sampler && stepList === candidates[0].stepList,
+    )
+    const many = Math.min(MANY * n, schedule.timesteps)
+    const plans: Record<RowName, SamplingPlan> = {
+      default: defaultPlan(job, n, `default DDIM, ${n} steps`),
+      bestDefault: { ...(best ?? defaultPlan(job, n, '')), label: `best default, ${n} steps` },
+      learned: learnedPlan(job, learned.sampling),
+      manySteps: defaultPlan(job, many, `default DDIM, ${many} steps`),
+    }
+    const denoiserOf = (name: string) => (name.startsWith('learned') ? own.denoiser : other.denoiser)
+    const measured = async (name: string, plan: SamplingPlan, protocol: typeof common): Promise<MeasuredRow> => {
+      const known = progress.rows[name]
+      if (known) return known
+      const row = await measureRow(denoiserOf(name), plan, protocol)
+      await progress.onRow(name, row)
+      return row
+    }
+    const rows: Partial<Record<RowName, MeasuredRow>> = {}
+    const grids: SampleGrid[] = []
+    for (const name of ['default', 'bestDefault', 'learned', 'manySteps'] as const) {
+      rows[name] = await measured(name, plans[name], common)
+      grids.push(await gridOf(denoiserOf(name), plans[name], common))
+    }
+    const all = rows as Record<RowName, MeasuredRow>
+    const once = { ...common, samplingSeeds: settings.samplingSeeds.slice(0, 1) }
+    const fidBySteps = await curvesOf(job, learned, all, (name, plan) => measured(name, plan, once))
+    return { candidates, rows: all, plans, grids, fidBySteps }
+  } finally {
+    if (subject.kind !== 'foreign') {
+      await other.close()
+      await own.close()
+    }
+  }
+}
+
+function learnedPlan({ settings }: Job, schedule: SamplingSchedule): SamplingPlan {
+  const label = `learned, ${schedule.levels.length} steps`
+  return { label, stepList: 'learned', schedule, settings: learnedSampler(settings) }
+}
+
+async function rankDefaults(
+  { settings, schedule, features, tuningReference, condition, signal, onEvent }: Job,
+  denoiser: Parameters<typeof rankPlans>[0],
+  progress: ComparisonProgress,
+): Promise<DefaultCandidate[]> {
+  const ranked = await rankPlans(denoiser, defaultPlans(schedule, settings.samplingSteps, settings), {
+    features,
+    reference: tuningReference,
+    samples: settings.candidateSamples,
+    seed: CANDIDATE_SEED,
+    ...(condition && { condition }),
+    ...(signal && { signal }),
+    onEvaluations: progress.onEvaluations,
+  })
+  const candidates = ranked.map(({ candidate }) => candidate)
+  for (const candidate of candidates) await onEvent?.({ kind: 'candidate', ...candidate })
+  await progress.onCandidates(candidates)
+  return candidates
+}
+
+async function gridOf(
+  denoiser: Parameters<typeof rankPlans>[0],
+  plan: SamplingPlan,
+  protocol: Parameters<typeof measureRow>[2],
+): Promise<SampleGrid> {
+  const images = await imagesOfPlan(denoiser, plan, { ...protocol, count: GRID_IMAGES, seed: GRID_SEED })
+  const { label } = plan
+  return { label, count: GRID_IMAGES, shape: images.shape.slice(1), images: Float32Array.from(images.data) }
+}
+
+/** Distance against number of steps: the rows there are, and half and twice the steps on the first sampling seed. */
+async function curvesOf(
+  job: Job,
+  learned: LearnedSchedules,
+  rows: Readonly<Record<RowName, MeasuredRow>>,
+  measured: (name: string, plan: SamplingPlan) => Promise<MeasuredRow>,
+): Promise<StepsCurve[]> {
+  const point = ({ row: { steps, fid } }: MeasuredRow) => ({ steps, fid })
+  const defaults = [point(rows.default), point(rows.manySteps)]
+  const learnt = [point(rows.learned)]
+  for (const steps of otherSteps(job)) {
+    defaults.push(point(await measured(`default ${steps}`, defaultPlan(job, steps, `default DDIM, ${steps} steps`))))
+    const sampling = learned.atSteps(steps)
+    if (sampling) learnt.push(point(await measured(`learned ${steps}`, learnedPlan(job, sampling))))
+  }
+  const sorted = (points: typeof defaults) => points.toSorted((a, b) => a.steps - b.steps)
+  return [
+    { label: 'default DDIM', points: sorted(defaults) },
+    { label: 'learned', points: sorted(learnt) },
+  ]
+}

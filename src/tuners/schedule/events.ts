@@ -1,0 +1,19 @@
+/** What a schedule learning job reports while it runs. */
+import type { Phase } from './checkpoint.ts'
+import type { TuningRecord } from './result.ts'
+
+/** `done` and `total` count network evaluations of the whole job, so that one bar shows it all. */
+export type LearnEvent =
+  | { readonly kind: 'step'; readonly phase: 'train' | 'continue'; readonly step: number; readonly loss: number }
+  | ({ readonly kind: 'iteration'; readonly evaluations: number } & TuningRecord)
+  | { readonly kind: 'candidate'; readonly sampler: string; readonly stepList: string; readonly fid: number }
+  | { readonly kind: 'row'; readonly label: string; readonly fid: number; readonly recognised: number | null }
+
+/** Progress of the whole job, in network evaluations. */
+export interface LearnProgress {
+  readonly phase: Phase
+  readonly done: number
+  readonly total: number
+  /** What is being done, in a few words. */
+  readonly detail: string
+}

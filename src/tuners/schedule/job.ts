@@ -1,0 +1,107 @@
+/** What all phases of a schedule learning job share: the subject, the settings, the networks that measure, and the way to report. */
+import { inputError, tensor } from '../../base/index.ts'
+import type { Dataset, Split } from '../../data/index.ts'
+import type { NoiseSchedule } from '../../diffusion/index.ts'
+import { Trainer } from '../../diffusion/index.ts'
+import type { EvaluationReference, FeatureNetwork, FrechetReference } from '../../metrics/index.ts'
+import { evaluationReference, referenceMoments } from '../../metrics/index.ts'
+import type { LearningRate } from '../../nn/index.ts'
+import { adamw, learningRate } from '../../nn/index.ts'
+import type { Device } from '../../runtime/index.ts'
+import type { LearnCheckpoint } from './checkpoint.ts'
+import type { LearnEvent, LearnProgress } from './events.ts'
+import type { LearnSettings } from './settings.ts'
+import { checkLearnSettings } from './settings.ts'
+import type { Subject } from './subject.ts'
+import { trainingScheduleOf } from './subject.ts'
+
+export interface LearnOptions {
+  readonly subject: Subject
+  readonly data: Dataset
+  /** Measures the distance that is minimised. */
+  readonly features: FeatureNetwork
+  /** A different network that judges the result; null: none. */
+  readonly judge: FeatureNetwork | null
+  readonly settings: LearnSettings
+  readonly device?: Device
+  /** Where to go on. */
+  readonly from?: LearnCheckpoint
+  /** Called wherever the job could go on from; awaited. */
+  readonly onCheckpoint?: (checkpoint: LearnCheckpoint) => void | Promise<void>
+  readonly onEvent?: (event: LearnEvent) => void | Promise<void>
+  readonly onProgress?: (progress: LearnProgress) => void
+  readonly signal?: AbortSignal
+}
+
+/** An opened job. */
+export interface Job extends LearnOptions {
+  /** The schedule before anything is learned. */
+  readonly schedule: NoiseSchedule
+  readonly rate: LearningRate
+  /** Moments of the tuning split in the feature network. */
+  readonly tuningReference: FrechetReference
+  /** The held-out split in both networks. */
+  readonly heldOut: EvaluationReference
+  /** Class of generated image `item`: the classes in turn; undefined: unconditional. */
+  readonly condition?: (item: number) => number
+  /** Null for models that are not trained here. */
+  readonly trainer: Trainer | null
+}
+
+/** @throws `learn.*` and `metrics.*` on parts that do not fit together */
+export async function openJob(options: LearnOptions): Promise<Job> {
+  const { subject, data, features, judge, settings, device } = options
+  checkLearnSettings(settings)
+  checkParts(options)
+  const classes = subject.kind === 'foreign' ? undefined : subject.network.classes
+  const heldOut = await evaluationReference(imagesOfSplit(data.splits.heldOut), { features, judge })
+  return {
+    ...options,
+    schedule: trainingScheduleOf(subject, settings),
+    rate: learningRate({ kind: 'constant', rate: settings.learningRate, warmUpSteps: settings.warmUpSteps }),
+    tuningReference: referenceMoments(await features.features(imagesOfSplit(data.splits.tuning))),
+    heldOut: { ...heldOut, rows: null },
+    ...(classes !== undefined && { condition: (item: number) => item % classes }),
+    trainer:
+      subject.kind === 'train'
+        ? await Trainer.create({
+            network: subject.network,
+            data: data.splits.train,
+            timesteps: settings.timesteps,
+            optimizer: adamw({ weightDecay: 0 }),
+            batch: settings.batch,
+            seed: settings.seed,
+            ...(device && { device }),
+          })
+        : null,
+  }
+}
+
+/** A split as one batch of images [n, c, h, w]. */
+export function imagesOfSplit({ images, count, shape }: Split) {
+  return tensor('float32', [count, ...shape], images)
+}
+
+function checkParts({ subject, data, features, judge, settings }: LearnOptions): void {
+  if (subject.kind !== 'train' && settings.learn !== 'sampling') {
+    throw inputError(
+      'learn.mode',
+      `learn ${settings.learn} trains a network; a pretrained model can have its sampling schedule learned: learn sampling`,
+    )
+  }
+  const derivative = subject.kind !== 'foreign' && features.vjp !== undefined
+  if (settings.estimator === 'backpropagation' && !derivative) {
+    const what = subject.kind === 'foreign' ? 'this model' : `feature network ${features.name}`
+    throw inputError(
+      'learn.estimator',
+      `backpropagation needs a derivative, which ${what} does not have; use two-point, one-point or coordinate`,
+    )
+  }
+  for (const { name, imageShape } of [features, ...(judge ? [judge] : [])]) {
+    if (imageShape.join() === data.shape.join()) continue
+    throw inputError(
+      'learn.imageShape',
+      `images are [${data.shape}], but ${name} takes [${imageShape}]; choose another size or other features`,
+    )
+  }
+}

@@ -1,0 +1,286 @@
+/**
+ * Learning a schedule, the whole job: train, tune, train the default side on by as much, compare. Every phase can go on from a
+ * checkpoint to the numbers of a run that was never cut off.
+ */
+import type { NoiseSchedule, SamplerSettings, SamplingSchedule, TrainedState } from '../../diffusion/index.ts'
+import { frechetDistance, pairedDifference, verdictsOf } from '../../metrics/index.ts'
+import type { DenoisingNetwork, NetworkState } from '../../nn/index.ts'
+import type { LearnCheckpoint, Phase } from './checkpoint.ts'
+import { LEARN_START } from './checkpoint.ts'
+import type { Comparison } from './comparison.ts'
+import { compare, comparisonCost } from './comparison.ts'
+import type { Job, LearnOptions } from './job.ts'
+import { imagesOfSplit, openJob } from './job.ts'
+import type { Protocol, ScheduleCurve, ScheduleResult } from './result.ts'
+import { learnedSampler } from './settings.ts'
+import { equalSteps, trainTo } from './training.ts'
+import type { LearnedSchedules, Tuning } from './tuning.ts'
+import { openTuning, settle } from './tuning.ts'
+
+/** A result and the model it belongs to. */
+export interface LearnedModel {
+  readonly result: ScheduleResult
+  /** Null for foreign models, which stay where they are. */
+  readonly model: { readonly network: DenoisingNetwork; readonly state: NetworkState } | null
+  /** The schedule the deployed network was trained with. */
+  readonly trainingSchedule: NoiseSchedule
+  readonly sampling: SamplingSchedule
+  readonly settings: SamplerSettings
+}
+
+/**
+ * Learns a schedule and compares it with the defaults.
+ * @throws `learn.*` on options that do not fit, `training.nan`, `bilevel.*`; an AbortError-like `BilevelError` of kind `interrupted` through `signal`
+ * @example await learnSchedule({ subject: { kind: 'train', network: unet({ size: 16 }) }, data, features, judge, settings: LEARN_DEFAULTS })
+ */
+export async function learnSchedule(options: LearnOptions): Promise<LearnedModel> {
+  const job = await openJob(options)
+  const run = new LearnRun(job)
+  try {
+    const shared = await run.train()
+    const tuning = await openTuning(job, shared)
+    try {
+      const learned = await run.tune(tuning)
+      const continued = await run.continueDefault()
+      const comparison = await run.measure(learned, continued)
+      return run.assemble(learned, comparison)
+    } finally {
+      await tuning.close()
+    }
+  } finally {
+    await job.trainer?.dispose()
+  }
+}
+
+/** The phases, around one growing checkpoint. */
+class LearnRun {
+  readonly #job: Job
+  #at: LearnCheckpoint
+  #done = 0
+  #total = 0
+  #clock = Date.now()
+
+  constructor(job: Job) {
+    this.#job = job
+    this.#at = job.from ?? LEARN_START
+  }
+
+  /** The run that both sides share; null for a pretrained model. */
+  async train(): Promise<TrainedState | null> {
+    const { trainer, settings } = this.#job
+    this.#plan(0)
+    if (!trainer) return null
+    this.#done = (this.#at.shared?.training.step ?? 0) * this.#stepCost
+    const steps = settings.trainSteps
+    const onState = (shared: TrainedState, loss: number) => this.#trained('train', { shared }, shared, loss)
+    const state =
+      this.#at.phase === 'train' ? await trainTo(this.#job, this.#at.shared, steps, onState) : this.#at.shared
+    return state
+  }
+
+  async tune(tuning: Tuning): Promise<LearnedSchedules> {
+    const { iterations } = this.#job.settings
+    this.#plan(tuning.evaluationsPerIteration * iterations)
+    let state = this.#at.tuning ?? tuning.initial
+    await this.#enter('tune')
+    this.#done = this.#trainedSteps * this.#stepCost + state.evaluations
+    while (state.iteration < iterations) {
+      this.#job.signal?.throwIfAborted()
+      const { state: next, record, evaluations } = await tuning.step(state)
+      state = next
+      this.#done += evaluations
+      const fid = record.fid?.toFixed(2) ?? 'priming'
+      this.#progress('tune', `iteration ${record.iteration + 1} of ${iterations}, FID ${fid}`)
+      await this.#job.onEvent?.({ kind: 'iteration', evaluations: state.evaluations, ...record })
+      await this.#save({ tuning: state, history: [...this.#at.history, record] })
+    }
+    if (!this.#at.tuning) await this.#save({ tuning: state })
+    return tuning.learned(state)
+  }
+
+  /** The default side at equal total cost; null for a pretrained model, where both sides have the same network. */
+  async continueDefault(): Promise<TrainedState | null> {
+    const { shared, continued } = this.#at
+    await this.#enter('continue')
+    if (!shared) return null
+    const steps = this.#defaultSteps
+    return trainTo(this.#job, continued ?? copyOf(shared), steps, (state, loss) =>
+      this.#trained('continue', { continued: state }, state, loss),
+    )
+  }
+
+  async measure(learned: LearnedSchedules, continued: TrainedState | null): Promise<Comparison> {
+    await this.#enter('measure')
+    const defaultState = continued ? await settle(this.#job, continued) : learned.state
+    return compare(this.#job, learned, defaultState, {
+      candidates: this.#at.candidates,
+      rows: this.#at.rows,
+      onCandidates: (candidates) => this.#save({ candidates }),
+      onRow: async (name, measured) => {
+        const { label, fid, recognised } = measured.row
+        await this.#job.onEvent?.({ kind: 'row', label, fid: fid.mean, recognised })
+        await this.#save({ rows: { ...this.#at.rows, [name]: measured } })
+      },
+      onEvaluations: (count) => {
+        this.#done += count
+        this.#progress('measure', 'comparing on held-out images')
+      },
+    })
+  }
+
+  async assemble(learned: LearnedSchedules, comparison: Comparison): Promise<LearnedModel> {
+    const job = this.#job
+    const { subject, settings, schedule, features, judge } = job
+    const { rows, candidates, grids, fidBySteps } = comparison
+    this.#tick(this.#at.phase)
+    const { seconds } = this.#at
+    const tuningEvaluations = this.#at.tuning?.evaluations ?? 0
+    const result: ScheduleResult = {
+      seed: settings.seed,
+      learn: settings.learn,
+      sampler: settings.sampler,
+      samplingSteps: settings.samplingSteps,
+      featureNetwork: features.name,
+      judgeNetwork: judge?.name ?? null,
+      protocol: this.#protocol(),
+      default: rows.default.row,
+      bestDefault: rows.bestDefault.row,
+      manySteps: rows.manySteps.row,
+      learned: rows.learned.row,
+      gain: {
+        overDefault: pairedDifference(rows.default.fidBySeed, rows.learned.fidBySeed),
+        overBestDefault: pairedDifference(rows.bestDefault.fidBySeed, rows.learned.fidBySeed),
+        overManySteps: pairedDifference(rows.manySteps.fidBySeed, rows.learned.fidBySeed),
+        judgeOverDefault:
+          rows.default.judgeFidBySeed && rows.learned.judgeFidBySeed
+            ? pairedDifference(rows.default.judgeFidBySeed, rows.learned.judgeFidBySeed)
+            : null,
+      },
+      real: await realRow(job),
+      candidates,
+      schedule: { family: learned.family, parameters: learned.parameters, sampling: learned.sampling },
+      settings: learnedSampler(settings),
+      history: this.#at.history,
+      curves: curvesOf(comparison),
+      fidBySteps,
+      grids,
+      networkEvaluations: {
+        learned: this.#trainedSteps * this.#stepCost + tuningEvaluations,
+        default: job.trainer ? this.#defaultSteps * this.#stepCost : 0,
+      },
+      seconds: {
+        training: seconds.train + seconds.continue,
+        tuning: seconds.tune,
+        evaluation: seconds.measure,
+        total: seconds.train + seconds.tune + seconds.continue + seconds.measure,
+      },
+    }
+    return {
+      result,
+      model: subject.kind === 'foreign' || !learned.state ? null : { network: subject.network, state: learned.state },
+      trainingSchedule: learned.training ?? schedule,
+      sampling: learned.sampling,
+      settings: learnedSampler(settings),
+    }
+  }
+
+  get #stepCost(): number {
+    return 3 * this.#job.settings.batch
+  }
+
+  get #trainedSteps(): number {
+    return this.#at.shared?.training.step ?? 0
+  }
+
+  get #defaultSteps(): number {
+    return this.#trainedSteps + equalSteps(this.#job, this.#at.tuning?.evaluations ?? 0)
+  }
+
+  #protocol(): Protocol {
+    const { settings, data, trainer } = this.#job
+    const { iterations, tuningSamples: samples, estimator } = settings
+    return {
+      data: `${data.name} (${data.provenance.source}): ${data.provenance.rule}`,
+      heldOutImages: data.splits.heldOut.count,
+      samplesPerSeed: settings.evaluationSamples,
+      samplingSeeds: settings.samplingSeeds,
+      trainingSteps: trainer
+        ? { learned: this.#at.tuning?.trained?.steps ?? this.#trainedSteps, default: this.#defaultSteps }
+        : { learned: 0, default: 0 },
+      batch: settings.batch,
+      tuning: { iterations, samples, estimator },
+      bestDefaultChosenOn: `${settings.candidateSamples} generated images against the tuning split`,
+      clip: settings.clip,
+      clippedNoise: settings.clippedNoise,
+      budget:
+        'per image: forward 1, derivative in the input 1, derivative in the weights 1, recomputed forward counts; ' +
+        'the default side trains on by what tuning costs, the choice among defaults is charged to neither',
+    }
+  }
+
+  /** Sets the planned total; what is not known before tuning is estimated. */
+  #plan(tuning: number): void {
+    const { trainer, settings } = this.#job
+    const training = trainer ? settings.trainSteps * this.#stepCost : 0
+    this.#total = training + tuning + (trainer ? tuning : 0) + comparisonCost(this.#job)
+  }
+
+  async #trained(
+    phase: 'train' | 'continue',
+    part: Partial<LearnCheckpoint>,
+    state: TrainedState,
+    loss: number,
+  ): Promise<void> {
+    this.#done += this.#stepCost
+    const { step } = state.training
+    this.#progress(phase, `training step ${step}, loss ${loss.toFixed(4)}`)
+    await this.#job.onEvent?.({ kind: 'step', phase, step, loss })
+    await this.#save(part)
+  }
+
+  #progress(phase: Phase, detail: string): void {
+    this.#job.onProgress?.({ phase, done: Math.min(this.#done, this.#total), total: this.#total, detail })
+  }
+
+  async #enter(phase: Phase): Promise<void> {
+    this.#tick(this.#at.phase)
+    if (this.#at.phase !== phase && isBefore(this.#at.phase, phase)) await this.#save({ phase })
+  }
+
+  async #save(part: Partial<LearnCheckpoint>): Promise<void> {
+    this.#tick(this.#at.phase)
+    this.#at = { ...this.#at, ...part }
+    await this.#job.onCheckpoint?.(this.#at)
+  }
+
+  /** Adds the time since the last call to a phase. */
+  #tick(phase: Phase): void {
+    const now = Date.now()
+    const { seconds } = this.#at
+    this.#at = { ...this.#at, seconds: { ...seconds, [phase]: seconds[phase] + (now - this.#clock) / 1000 } }
+    this.#clock = now
+  }
+}
+
+const ORDER: Readonly<Record<Phase, number>> = { train: 0, tune: 1, continue: 2, measure: 3 }
+const isBefore = (a: Phase, b: Phase): boolean => ORDER[a] < ORDER[b]
+
+const copyOf = ({ training, ema }: TrainedState): TrainedState => ({ training, ema: ema.slice() })
+
+/** Real tuning images against held-out images: what a perfect model would score. */
+async function realRow({ data, features, judge, heldOut }: Job): Promise<ScheduleResult['real']> {
+  const tuning = imagesOfSplit(data.splits.tuning)
+  const fid = frechetDistance(await features.features(tuning), heldOut.features).value
+  if (!judge?.probabilities) return { fid, recognised: null }
+  const { confidence } = verdictsOf(await judge.probabilities(imagesOfSplit(data.splits.heldOut)))
+  const known = confidence.reduce((sum, value) => sum + Number(value > 0.9), 0)
+  return { fid, recognised: known / confidence.length }
+}
+
+function curvesOf({ plans }: Comparison): ScheduleCurve[] {
+  return (['default', 'bestDefault', 'learned'] as const).map((name) => ({
+    label: plans[name].label,
+    logSnr: plans[name].schedule.levels.map(({ logSnr }) => logSnr),
+    times: [...plans[name].schedule.times],
+  }))
+}

@@ -1,0 +1,145 @@
+/**
+ * Schedule learning as bilevel problems:
+ *
+ *     min_q FID(generated(theta, q))   subject to   theta in argmin_theta L_SM(theta, q)
+ *
+ * `sampling`: the network is frozen and q is the sampling schedule alone (any pretrained model). `tied`: one schedule for training and
+ * sampling, the published problem. `both`: the training schedule enters the lower level alone, the sampling schedule the upper alone,
+ * and the penalty gradient splits.
+ */
+import type { BilevelProblem, TrainedLower, UpperBlock, UpperObjective, Vector } from '../../bilevel/index.ts'
+import type {
+  CompiledDenoiser,
+  Minibatch,
+  NoiseFamily,
+  ParameterBox,
+  ScheduleFamily,
+  Trainer,
+  TrainingState,
+} from '../../diffusion/index.ts'
+import { pullBackToLogSnr } from '../../diffusion/index.ts'
+import type { FrechetObjective } from './objective.ts'
+
+/** Upper variables: one schedule for both levels, or one for each. */
+export type TiedBlock = 'schedule'
+export type SplitBlock = 'trainingSchedule' | 'samplingSchedule'
+
+const block = ({ names, initial, low, high, scale }: ParameterBox): UpperBlock => ({ names, initial, low, high, scale })
+
+/** The network frozen: q is a sampling schedule, and the upper objective is all there is. */
+export function samplingProblem(
+  objective: FrechetObjective,
+  family: ScheduleFamily,
+): BilevelProblem<'samplingSchedule', null, never> {
+  const differentiable = objective.options.denoiser.differentiable && objective.options.features.vjp !== undefined
+  const upper: UpperObjective<'samplingSchedule', null> = {
+    blocks: ['samplingSchedule'],
+    cost: objective.cost(family.steps),
+    value: ({ samplingSchedule }, _, key) => objective.value(family.toSchedule(samplingSchedule), key),
+    ...(differentiable && {
+      async gradient({ samplingSchedule }, _, key) {
+        const { value, dLogSnr, dTimes } = await objective.gradient(family.toSchedule(samplingSchedule), key)
+        return { value, upper: { samplingSchedule: family.pullBack(samplingSchedule, { dLogSnr, dTimes }) } }
+      },
+    }),
+  }
+  return { blocks: { samplingSchedule: block(family) }, objective: upper, lower: { kind: 'frozen', state: null } }
+}
+
+/** What the trained problems are made of. The objective's denoiser must be `fed`: its weights change. */
+export interface TrainedProblemParts {
+  readonly trainer: Trainer
+  readonly objective: FrechetObjective
+  readonly denoiser: CompiledDenoiser
+  /** The family of the training schedule. */
+  readonly training: NoiseFamily
+  /** The family of the sampling schedule; `tied`: the same parameters read at the sampling times. */
+  readonly sampling: ScheduleFamily
+  readonly learningRate: (step: number) => number
+  /** Where the lower level starts. */
+  readonly initial: TrainingState
+}
+
+/** One schedule for training and sampling: the published problem. */
+export function tiedProblem(parts: TrainedProblemParts): BilevelProblem<TiedBlock, TrainingState, Minibatch> {
+  return {
+    blocks: { schedule: block(parts.training) },
+    objective: upperObjective(parts, 'schedule'),
+    lower: lowerProblem(parts, 'schedule'),
+  }
+}
+
+/** Training schedule by the penalty, sampling schedule by the upper objective. */
+export function splitProblem(parts: TrainedProblemParts): BilevelProblem<SplitBlock, TrainingState, Minibatch> {
+  return {
+    blocks: { trainingSchedule: block(parts.training), samplingSchedule: block(parts.sampling) },
+    objective: upperObjective<SplitBlock, 'samplingSchedule'>(parts, 'samplingSchedule'),
+    lower: lowerProblem<SplitBlock, 'trainingSchedule'>(parts, 'trainingSchedule'),
+  }
+}
+
+function upperObjective<B extends string, K extends B>(
+  { objective, denoiser, sampling }: TrainedProblemParts,
+  name: K,
+): UpperObjective<B, TrainingState> {
+  return {
+    blocks: [name],
+    cost: objective.cost(sampling.steps),
+    value(upper, state, key) {
+      denoiser.setState(state)
+      return objective.value(sampling.toSchedule(upper[name]), key)
+    },
+    async gradient(upper, state, key, wanted) {
+      denoiser.setState(state)
+      const found = await objective.gradient(sampling.toSchedule(upper[name]), key, wanted.weights)
+      return {
+        value: found.value,
+        upper: { [name]: sampling.pullBack(upper[name], found) } as Record<B, Float64Array>,
+        ...(found.dWeights && { weights: found.dWeights }),
+      }
+    },
+  }
+}
+
+function lowerProblem<B extends string, K extends B>(
+  { trainer, training, learningRate, initial }: TrainedProblemParts,
+  name: K,
+): TrainedLower<B, TrainingState, Minibatch> {
+  const scheduleAt = memoised((vector: Float64Array) => training.toSchedule(vector))
+  return {
+    kind: 'trained',
+    blocks: [name],
+    initial,
+    cost: { step: 3 * trainer.batch, gradientInUpper: 3 * trainer.batch },
+    draw: (draw) => trainer.draw(draw),
+    weights: (state) => state.weights,
+    withWeights: (state, weights) => ({ ...state, weights: Float32Array.from(weights) }),
+    async step(state, upper, batch, extra) {
+      const rate = learningRate(state.step)
+      const { loss, ...next } = await trainer.step(state, scheduleAt(upper[name]), batch, rate, single(extra))
+      return { state: next, loss }
+    },
+    async gradientInUpper(state, upper, batch) {
+      const schedule = scheduleAt(upper[name])
+      const { dSignal, dNoise } = await trainer.lowerGradient(state, schedule, batch)
+      const dLogSnr = pullBackToLogSnr(schedule, batch.times, dSignal, dNoise)
+      return { [name]: training.pullBack(upper[name], dLogSnr) } as Record<B, Float64Array>
+    },
+    ...(trainer.options.network.statistics.length > 0 && {
+      settle: (state, upper) => trainer.settle(state, scheduleAt(upper[name])),
+    }),
+  }
+}
+
+const single = (vector: Vector | null): Float32Array | undefined =>
+  vector === null ? undefined : vector instanceof Float32Array ? vector : Float32Array.from(vector)
+
+/** Remembers the last result: y, z and both gradient terms use one schedule many times. */
+function memoised<R>(f: (vector: Float64Array) => R): (vector: Float64Array) => R {
+  let last: { key: string; result: R } | undefined
+  return (vector) => {
+    const key = vector.join(' ')
+    if (last?.key !== key) last = { key, result: f(vector) }
+    return last.result
+  }
+}

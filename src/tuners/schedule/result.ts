@@ -1,0 +1,124 @@
+/** What learning a schedule gives back: every row that was compared, by what protocol, and the schedule itself. */
+import type { SamplerName, SamplerSettings, SamplingSchedule } from '../../diffusion/index.ts'
+import type { MeanAndStandardError } from '../../metrics/index.ts'
+
+/** One way of sampling, measured on the held-out split. */
+export interface ScheduleRow {
+  readonly label: string
+  readonly sampler: SamplerName
+  readonly steps: number
+  /** Name of the step list, `learned`, or the range-limited form of a list. */
+  readonly stepList: string
+  /** Fréchet distance in the feature network's features. */
+  readonly fid: MeanAndStandardError
+  /** The same in the judge's features; null without a judge. */
+  readonly judgeFid: MeanAndStandardError | null
+  /** Share of images that the judge recognises with more than 0.9 confidence, in [0, 1]; null without a classifier. */
+  readonly recognised: number | null
+  readonly inceptionScore: number | null
+  /** Mean pairwise distance in feature space. */
+  readonly diversity: number
+}
+
+/** A default tried on the tuning split in the search for the best one. */
+export interface DefaultCandidate {
+  readonly sampler: SamplerName
+  readonly stepList: string
+  readonly fid: number
+}
+
+/** One tuning iteration. */
+export interface TuningRecord {
+  readonly iteration: number
+  /** Upper objective on the tuning split, at the parameters before the step; null if the step only primed its estimator. */
+  readonly fid: number | null
+  readonly parameters: Readonly<Record<string, number>>
+  /** Gradient of the penalty function over gamma (frozen network: of the upper objective). */
+  readonly gradient: Readonly<Record<string, number>>
+  /** Score-matching loss of y; null where the network is frozen. */
+  readonly loss: number | null
+  /** How far z's offset has converged, 1 being all the way; null without z. */
+  readonly offsetConverged: number | null
+}
+
+/** A schedule in numbers, for plots: log-SNR and told time per step, noisiest first. */
+export interface ScheduleCurve {
+  readonly label: string
+  readonly logSnr: readonly number[]
+  readonly times: readonly number[]
+}
+
+/** Fréchet distance at several numbers of steps. */
+export interface StepsCurve {
+  readonly label: string
+  readonly points: readonly { readonly steps: number; readonly fid: MeanAndStandardError }[]
+}
+
+/** Images of one row of the sample grid, the same seeds in each row: values in [-1, 1], row-major [count, c, h, w]. */
+export interface SampleGrid {
+  readonly label: string
+  readonly count: number
+  readonly shape: readonly number[]
+  readonly images: Float32Array
+}
+
+/** How every number was made. */
+export interface Protocol {
+  readonly data: string
+  readonly heldOutImages: number
+  readonly samplesPerSeed: number
+  readonly samplingSeeds: readonly number[]
+  readonly trainingSteps: { readonly learned: number; readonly default: number }
+  readonly batch: number
+  readonly tuning: { readonly iterations: number; readonly samples: number; readonly estimator: string }
+  readonly bestDefaultChosenOn: string
+  readonly clip: readonly [number, number] | null
+  readonly clippedNoise: 'keep' | 'recompute'
+  /** Statement of the budget: what counts as one network evaluation. */
+  readonly budget: string
+}
+
+/** The result of `learnSchedule`. */
+export interface ScheduleResult {
+  readonly seed: number
+  readonly learn: 'tied' | 'sampling' | 'both'
+  readonly sampler: SamplerName
+  readonly samplingSteps: number
+  /** Name with hash of the feature network; goes with every Fréchet distance. */
+  readonly featureNetwork: string
+  readonly judgeNetwork: string | null
+  readonly protocol: Protocol
+  readonly default: ScheduleRow
+  readonly bestDefault: ScheduleRow
+  readonly manySteps: ScheduleRow
+  readonly learned: ScheduleRow
+  /** Paired differences of the Fréchet distance over sampling seeds: default minus learned (positive: learned is better). */
+  readonly gain: {
+    readonly overDefault: MeanAndStandardError
+    readonly overBestDefault: MeanAndStandardError
+    readonly overManySteps: MeanAndStandardError
+    /** In the judge's features; null without a judge. */
+    readonly judgeOverDefault: MeanAndStandardError | null
+  }
+  /** Real tuning images against held-out images. */
+  readonly real: { readonly fid: number; readonly recognised: number | null }
+  readonly candidates: readonly DefaultCandidate[]
+  readonly schedule: {
+    readonly family: string
+    readonly parameters: Readonly<Record<string, number>>
+    readonly sampling: SamplingSchedule
+  }
+  readonly settings: SamplerSettings
+  readonly history: readonly TuningRecord[]
+  readonly curves: readonly ScheduleCurve[]
+  readonly fidBySteps: readonly StepsCurve[]
+  readonly grids: readonly SampleGrid[]
+  /** Network evaluations spent on training and tuning, by side (they are equal up to one training step). */
+  readonly networkEvaluations: { readonly default: number; readonly learned: number }
+  readonly seconds: {
+    readonly training: number
+    readonly tuning: number
+    readonly evaluation: number
+    readonly total: number
+  }
+}

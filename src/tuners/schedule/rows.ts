@@ -1,0 +1,101 @@
+/** Rows of the comparison: a way of sampling, measured on the held-out split with several sampling seeds, the same for every row. */
+import type { Denoiser, Images, SamplerSettings, SamplingSchedule } from '../../diffusion/index.ts'
+import { generate } from '../../diffusion/index.ts'
+import type { EvaluationNetworks, EvaluationReference, ImageEvaluation } from '../../metrics/index.ts'
+import { evaluateImages, meanAndStandardError } from '../../metrics/index.ts'
+import type { ScheduleRow } from './result.ts'
+
+/** A way of sampling. */
+export interface SamplingPlan {
+  readonly label: string
+  /** Name of the step list, or `learned`. */
+  readonly stepList: string
+  readonly schedule: SamplingSchedule
+  readonly settings: SamplerSettings
+}
+
+/** With what a row is measured. */
+export interface RowProtocol extends EvaluationNetworks {
+  readonly reference: EvaluationReference
+  /** Images per sampling seed. */
+  readonly samplesPerSeed: number
+  readonly samplingSeeds: readonly number[]
+  /** Class of each image; unconditional if absent. */
+  readonly condition?: (item: number) => number
+  readonly signal?: AbortSignal
+  /** Network evaluations done since the last call. */
+  readonly onEvaluations?: (count: number) => void
+}
+
+/** A row with its values by sampling seed, from which paired differences are made. */
+export interface MeasuredRow {
+  readonly row: ScheduleRow
+  readonly fidBySeed: readonly number[]
+  readonly judgeFidBySeed: readonly number[] | null
+}
+
+/** Images of a plan for one sampling seed: image i depends on (seed, i) alone. */
+export async function imagesOfPlan(
+  denoiser: Denoiser,
+  { schedule, settings }: SamplingPlan,
+  { count, seed, condition, signal, onEvaluations }: SampleRequest,
+): Promise<Images> {
+  let reported = 0
+  const { images } = await generate({
+    denoiser,
+    schedule,
+    settings,
+    count,
+    seed,
+    ...(condition && { condition: Int32Array.from({ length: count }, (_, item) => condition(item)) }),
+    ...(signal && { signal }),
+    onProgress(done) {
+      onEvaluations?.(done - reported)
+      reported = done
+    },
+  })
+  return images
+}
+
+export interface SampleRequest extends Pick<RowProtocol, 'condition' | 'signal' | 'onEvaluations'> {
+  readonly count: number
+  readonly seed: number
+}
+
+/** Samples a plan with every seed and evaluates the images. */
+export async function measureRow(denoiser: Denoiser, plan: SamplingPlan, protocol: RowProtocol): Promise<MeasuredRow> {
+  const evaluations: ImageEvaluation[] = []
+  for (const seed of protocol.samplingSeeds) {
+    const images = await imagesOfPlan(denoiser, plan, { ...protocol, count: protocol.samplesPerSeed, seed })
+    evaluations.push(await evaluateImages(images, protocol))
+  }
+  return summarise(plan, evaluations)
+}
+
+function summarise(
+  { label, stepList, schedule, settings }: SamplingPlan,
+  all: readonly ImageEvaluation[],
+): MeasuredRow {
+  const mean = (values: readonly (number | null | undefined)[]) => {
+    const known = values.filter((value) => typeof value === 'number')
+    return known.length < values.length ? null : meanAndStandardError(known).mean
+  }
+  const fidBySeed = all.map(({ fid }) => fid.value)
+  const judgeFidBySeed = all.flatMap(({ judgeFid }) => (judgeFid ? [judgeFid.value] : []))
+  const judged = judgeFidBySeed.length === all.length
+  return {
+    row: {
+      label,
+      sampler: settings.sampler,
+      steps: schedule.levels.length,
+      stepList,
+      fid: meanAndStandardError(fidBySeed),
+      judgeFid: judged ? meanAndStandardError(judgeFidBySeed) : null,
+      recognised: mean(all.map(({ recognised }) => recognised)),
+      inceptionScore: mean(all.map(({ inceptionScore }) => inceptionScore?.value)),
+      diversity: mean(all.map(({ diversity }) => diversity.meanPairwiseDistance)) ?? 0,
+    },
+    fidBySeed,
+    judgeFidBySeed: judged ? judgeFidBySeed : null,
+  }
+}

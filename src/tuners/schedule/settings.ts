@@ -1,0 +1,127 @@
+/** Everything that decides a schedule learning job apart from its data and networks: plain data, as config files hold it. */
+import { inputError } from '../../base/index.ts'
+import type { EstimatorName } from '../../bilevel/index.ts'
+import type { NoiseFamilyName, SamplerName, SamplerSettings } from '../../diffusion/index.ts'
+import { samplerSettings } from '../../diffusion/index.ts'
+
+/** What is learned: one schedule for training and sampling, the sampling schedule alone, or one for each. */
+export type LearnMode = 'tied' | 'sampling' | 'both'
+
+/** How a sampling schedule is parametrised: a noise family's parameters, free levels, levels and told times, or one exponent. */
+export type SamplingFamilyName = NoiseFamilyName | 'levels' | 'levels+times' | 'level-power'
+
+export interface LearnSettings {
+  readonly learn: LearnMode
+  readonly trainingFamily: NoiseFamilyName
+  readonly samplingFamily: SamplingFamilyName
+  readonly sampler: SamplerName
+  /** N, the number of steps the user will sample with. */
+  readonly samplingSteps: number
+  readonly clip: readonly [number, number] | null
+  readonly clippedNoise: 'keep' | 'recompute'
+  /** DDIM's eta while learning and in the learned row. */
+  readonly eta: number
+  /** T of a model trained here. */
+  readonly timesteps: number
+  /** Training steps before tuning; the default side trains on by what tuning costs. */
+  readonly trainSteps: number
+  /** Images per training step. */
+  readonly batch: number
+  readonly learningRate: number
+  /** Training steps over which the learning rate rises in a line; constant after them, so that any moment is a fair stop. */
+  readonly warmUpSteps: number
+  /** Largest decay of the moving average of the weights. */
+  readonly emaDecay: number
+  /** Tuning iterations, one step of the upper variables each. */
+  readonly iterations: number
+  /** Generated images per tuning iteration. */
+  readonly tuningSamples: number
+  readonly estimator: EstimatorName
+  /** Perturbation of estimators without derivatives, in units of each parameter's scale. */
+  readonly delta: number
+  /** Last sampling steps that carry gradient. */
+  readonly through: number | 'all'
+  /** First step of the upper variables in units of their scales; falls in a line to 0 over the iterations. */
+  readonly upperRate: number
+  /** True: new start noise every iteration. */
+  readonly freshSamples: boolean
+  /** Penalty constant of `tied` and `both`. */
+  readonly gamma: number
+  /** K and J of the penalty method; `z` false leaves out z. */
+  readonly lowerSteps: number
+  readonly twinSteps: number
+  readonly z: boolean
+  /** Images per candidate in the search for the best default. */
+  readonly candidateSamples: number
+  /** Images per sampling seed in the final rows. */
+  readonly evaluationSamples: number
+  readonly samplingSeeds: readonly number[]
+  /** Images per program run while sampling. */
+  readonly chunk: number
+  readonly seed: number
+}
+
+/** Defaults chosen by measurement: docs/results/schedule-defaults.md. */
+export const LEARN_DEFAULTS: LearnSettings = {
+  learn: 'sampling',
+  trainingFamily: 'cosine',
+  samplingFamily: 'cosine',
+  sampler: 'dpm-solver++',
+  samplingSteps: 10,
+  clip: [-1, 1],
+  clippedNoise: 'keep',
+  eta: 0,
+  timesteps: 1000,
+  trainSteps: 2000,
+  batch: 64,
+  learningRate: 2e-3,
+  warmUpSteps: 100,
+  emaDecay: 0.995,
+  iterations: 15,
+  tuningSamples: 256,
+  estimator: 'backpropagation',
+  delta: 0.5,
+  through: 'all',
+  upperRate: 0.5,
+  freshSamples: false,
+  gamma: 1e3,
+  lowerSteps: 10,
+  twinSteps: 10,
+  z: true,
+  candidateSamples: 256,
+  evaluationSamples: 1000,
+  samplingSeeds: [11, 12, 13],
+  chunk: 64,
+  seed: 0,
+}
+
+/** Settings of the sampler that is learned for. */
+export function learnedSampler({ sampler, clip, clippedNoise, eta }: LearnSettings): SamplerSettings {
+  return samplerSettings({ sampler, clip, clippedNoise, eta })
+}
+
+const WHOLE = ['timesteps', 'batch', 'samplingSteps', 'candidateSamples', 'evaluationSamples', 'chunk'] as const
+const FROM_ZERO = ['trainSteps', 'warmUpSteps', 'iterations', 'lowerSteps', 'twinSteps'] as const
+
+/** @throws `learn.settings` naming the first setting that is outside its range */
+export function checkLearnSettings(settings: LearnSettings): void {
+  const refuse = (name: keyof LearnSettings, rule: string) => {
+    throw inputError('learn.settings', `${name} must be ${rule}, got ${JSON.stringify(settings[name])}`)
+  }
+  for (const name of WHOLE) {
+    if (!(Number.isInteger(settings[name]) && settings[name] >= 1)) refuse(name, 'a whole number from 1')
+  }
+  for (const name of FROM_ZERO) {
+    if (!(Number.isInteger(settings[name]) && settings[name] >= 0)) refuse(name, 'a whole number from 0')
+  }
+  if (settings.samplingSteps > settings.timesteps)
+    refuse('samplingSteps', `at most the ${settings.timesteps} timesteps`)
+  if (!(settings.learningRate > 0)) refuse('learningRate', 'above 0')
+  if (!(settings.upperRate > 0)) refuse('upperRate', 'above 0')
+  if (!(settings.emaDecay >= 0 && settings.emaDecay < 1)) refuse('emaDecay', 'in [0, 1)')
+  if (settings.samplingSeeds.length === 0) refuse('samplingSeeds', 'at least one seed')
+  if (settings.learn === 'tied' && settings.samplingFamily !== settings.trainingFamily) {
+    refuse('samplingFamily', `the training family (${settings.trainingFamily}) where one schedule is learned for both`)
+  }
+  learnedSampler(settings)
+}

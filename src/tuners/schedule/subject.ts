@@ -1,0 +1,49 @@
+/** What a schedule is learned for: a network trained here, a trained one with derivatives, or a model without any. */
+import type { CompiledDenoiser, Denoiser, NoiseSchedule } from '../../diffusion/index.ts'
+import { compileDenoiser, noiseSchedule } from '../../diffusion/index.ts'
+import type { DenoisingNetwork, NetworkState } from '../../nn/index.ts'
+import type { Device } from '../../runtime/index.ts'
+import type { LearnSettings } from './settings.ts'
+
+export type Subject =
+  /** Trained by the job itself, from `state` if there is one, else from fresh weights. */
+  | { readonly kind: 'train'; readonly network: DenoisingNetwork; readonly state?: NetworkState }
+  /** Trained before; only its sampling schedule is learned. */
+  | {
+      readonly kind: 'pretrained'
+      readonly network: DenoisingNetwork
+      readonly state: NetworkState
+      readonly schedule: NoiseSchedule
+    }
+  /** Somebody else's model, without derivatives. */
+  | { readonly kind: 'foreign'; readonly denoiser: Denoiser; readonly schedule: NoiseSchedule }
+
+/** The schedule that the network is (or was) trained with before anything is learned. */
+export function trainingScheduleOf(subject: Subject, settings: LearnSettings): NoiseSchedule {
+  if (subject.kind !== 'train') return subject.schedule
+  return noiseSchedule({ family: settings.trainingFamily, timesteps: settings.timesteps })
+}
+
+/** A denoiser for sampling, and what frees it. */
+export interface OpenDenoiser {
+  readonly denoiser: Denoiser
+  close(): Promise<void>
+}
+
+/** The network at fixed weights, bound; a foreign model as it is (its owner closes it). */
+export async function openDenoiser(
+  subject: Subject,
+  state: NetworkState | null,
+  { chunk, device }: { readonly chunk: number; readonly device?: Device },
+): Promise<OpenDenoiser> {
+  if (subject.kind === 'foreign') return { denoiser: subject.denoiser, close: async () => undefined }
+  const weights = subject.kind === 'pretrained' ? subject.state : state
+  const denoiser: CompiledDenoiser = await compileDenoiser({
+    network: subject.network,
+    state: weights ?? { weights: new Float32Array(0), statistics: new Float32Array(0) },
+    batch: chunk,
+    binding: 'bound',
+    ...(device && { device }),
+  })
+  return { denoiser, close: () => denoiser.dispose() }
+}

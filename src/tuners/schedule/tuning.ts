@@ -1,0 +1,230 @@
+/** The tuning phase: the bilevel problem of the mode, driven iteration by iteration from any state. */
+import { internalError } from '../../base/index.ts'
+import type { BilevelProblem, PenaltySettings } from '../../bilevel/index.ts'
+import { estimatorByName, PENALTY_DEFAULTS, penaltyInit, penaltyStep } from '../../bilevel/index.ts'
+import type {
+  CompiledDenoiser,
+  FamilySchedule,
+  Minibatch,
+  NoiseFamily,
+  SamplingSchedule,
+  ScheduleFamily,
+  TrainedState,
+  TrainingState,
+} from '../../diffusion/index.ts'
+import { checkFamily, compileDenoiser, noiseFamily } from '../../diffusion/index.ts'
+import type { NetworkState } from '../../nn/index.ts'
+import type { TuningState } from './checkpoint.ts'
+import { samplingFamily } from './families.ts'
+import type { Job } from './job.ts'
+import { FrechetObjective } from './objective.ts'
+import { samplingProblem, splitProblem, tiedProblem } from './problem.ts'
+import type { TuningRecord } from './result.ts'
+import type { LearnSettings } from './settings.ts'
+import { learnedSampler } from './settings.ts'
+import type { OpenDenoiser } from './subject.ts'
+import { openDenoiser } from './subject.ts'
+
+type AnyProblem = BilevelProblem<string, TrainingState | null, Minibatch>
+
+/** What was learned, as schedules and weights. */
+export interface LearnedSchedules {
+  readonly family: string
+  readonly parameters: Readonly<Record<string, number>>
+  readonly sampling: SamplingSchedule
+  /** The training schedule, where it was learned; else null. */
+  readonly training: FamilySchedule | null
+  /** Deployed weights of the learned side; null for foreign models. */
+  readonly state: NetworkState | null
+  /** The learned schedule at another number of steps; null where the family is tied to its own. */
+  atSteps(steps: number): SamplingSchedule | null
+}
+
+/** A tuning problem that is ready to run. */
+export interface Tuning {
+  /** The state before the first iteration. */
+  readonly initial: TuningState
+  /** Network evaluations of one iteration, for plans. */
+  readonly evaluationsPerIteration: number
+  step(
+    state: TuningState,
+  ): Promise<{ readonly state: TuningState; readonly record: TuningRecord; readonly evaluations: number }>
+  learned(state: TuningState): Promise<LearnedSchedules>
+  close(): Promise<void>
+}
+
+/** Opens the tuning problem of a job at the shared run's state (null: pretrained). */
+export async function openTuning(job: Job, shared: TrainedState | null): Promise<Tuning> {
+  return job.settings.learn === 'sampling' ? openSampling(job, shared) : openTrained(job, shared)
+}
+
+function penaltySettings(settings: LearnSettings): PenaltySettings {
+  const { estimator, delta, iterations, seed, upperRate, gamma, lowerSteps, twinSteps, z, emaDecay, freshSamples } =
+    settings
+  const chosen = estimatorByName(estimator, estimator === 'backpropagation' ? {} : { delta })
+  return {
+    ...PENALTY_DEFAULTS,
+    gamma,
+    lowerSteps,
+    twinSteps,
+    z,
+    averageDecay: emaDecay,
+    estimator: chosen,
+    // The gradient that pulls z is in the weights; coordinate differences cannot give it.
+    weightsEstimator: chosen.inWeights ? chosen : estimatorByName('backpropagation'),
+    adam: { ...PENALTY_DEFAULTS.adam, rate: upperRate, decayOver: iterations },
+    freshSamples,
+    seed,
+  }
+}
+
+function objectiveOf(job: Job, denoiser: OpenDenoiser['denoiser']): FrechetObjective {
+  const { features, tuningReference, settings, condition, signal } = job
+  return new FrechetObjective({
+    denoiser,
+    features,
+    reference: tuningReference,
+    settings: learnedSampler(settings),
+    samples: settings.tuningSamples,
+    seed: settings.seed,
+    through: settings.through,
+    ...(condition && { condition }),
+    ...(signal && { signal }),
+  })
+}
+
+async function openSampling(job: Job, shared: TrainedState | null): Promise<Tuning> {
+  const { subject, settings, schedule, device } = job
+  const weights = shared && { weights: shared.ema, statistics: shared.training.statistics }
+  const settled = weights && shared && job.trainer ? await settle(job, shared) : weights
+  const open = await openDenoiser(subject, settled, { chunk: settings.chunk, ...(device && { device }) })
+  const family = samplingFamily(settings.samplingFamily, schedule, settings.samplingSteps)
+  checkFamily(family, open.denoiser)
+  const objective = objectiveOf(job, open.denoiser)
+  const problem = samplingProblem(objective, family) as unknown as AnyProblem
+  const initial = penaltyInit(problem, penaltySettings(settings))
+  const state = subject.kind === 'pretrained' ? subject.state : settled
+  return {
+    initial,
+    evaluationsPerIteration: samplingCost(settings, objective, family),
+    step: (at) => iterate(job, problem, at),
+    learned: async ({ upper: { samplingSchedule: vector } }) => ({
+      family: family.kind,
+      parameters: named(family, vector),
+      sampling: family.toSchedule(vector),
+      training: null,
+      state,
+      atSteps: (steps) => scheduleAtSteps(job, steps, vector),
+    }),
+    close: open.close,
+  }
+}
+
+/** Cost of one iteration without weights: by the estimator. */
+function samplingCost({ estimator }: LearnSettings, objective: FrechetObjective, family: ScheduleFamily): number {
+  const { value, gradient } = objective.cost(family.steps)
+  const parameters = family.names.length
+  return { backpropagation: gradient, 'two-point': 2 * value, 'one-point': value, coordinate: 2 * parameters * value }[
+    estimator
+  ]
+}
+
+async function openTrained(job: Job, shared: TrainedState | null): Promise<Tuning> {
+  const { subject, settings, schedule, trainer, device } = job
+  if (subject.kind !== 'train' || !trainer || !shared) throw internalError('a trained problem without a trainer')
+  const denoiser: CompiledDenoiser = await compileDenoiser({
+    network: subject.network,
+    state: shared.training,
+    batch: settings.chunk,
+    binding: 'fed',
+    ...(device && { device }),
+  })
+  const training = noiseFamily({ family: settings.trainingFamily, timesteps: settings.timesteps })
+  const sampling = samplingFamily(settings.samplingFamily, schedule, settings.samplingSteps)
+  checkFamily(sampling, denoiser)
+  const objective = objectiveOf(job, denoiser)
+  const parts = { trainer, objective, denoiser, training, sampling, learningRate: job.rate, initial: shared.training }
+  const tied = settings.learn === 'tied'
+  const problem = (tied ? tiedProblem(parts) : splitProblem(parts)) as unknown as AnyProblem
+  const start = penaltyInit(problem, penaltySettings(settings))
+  const { step } = shared.training
+  const trained = { y: shared.training, average: shared.ema, offset: new Float64Array(shared.ema.length), steps: step }
+  return {
+    initial: { ...start, trained, draws: step },
+    evaluationsPerIteration: trainedCost(settings, objective, sampling),
+    step: (at) => iterate(job, problem, at),
+    learned: (state) => learnedOf(job, state, { training, sampling, tied }),
+    close: () => denoiser.dispose(),
+  }
+}
+
+function trainedCost(settings: LearnSettings, objective: FrechetObjective, family: ScheduleFamily): number {
+  const { batch, lowerSteps, twinSteps, z } = settings
+  const step = 3 * batch
+  const pull = objective.cost(family.steps).weightsGradient
+  const lower = (lowerSteps + twinSteps) * step
+  return lower + samplingCost(settings, objective, family) + (z ? twinSteps * (step + pull) + 4 * step : 0)
+}
+
+async function learnedOf(
+  job: Job,
+  { upper, trained }: TuningState,
+  { training, sampling, tied }: { training: NoiseFamily; sampling: ScheduleFamily; tied: boolean },
+): Promise<LearnedSchedules> {
+  const y = trained?.y
+  if (!trained || !y || !job.trainer) throw internalError('a trained problem without its state')
+  const trainingVector = upper[tied ? 'schedule' : 'trainingSchedule']
+  const vector = upper[tied ? 'schedule' : 'samplingSchedule']
+  const schedule = training.toSchedule(trainingVector)
+  const state = await job.trainer.settle({ ...y, weights: Float32Array.from(trained.average) }, schedule)
+  return {
+    family: sampling.kind,
+    parameters: named(sampling, vector),
+    sampling: sampling.toSchedule(vector),
+    training: schedule,
+    state,
+    atSteps: (steps) => scheduleAtSteps(job, steps, vector),
+  }
+}
+
+async function iterate(job: Job, problem: AnyProblem, state: TuningState) {
+  const before = state.upper
+  const { state: next, report } = await penaltyStep(problem, penaltySettings(job.settings), state)
+  const parameters: Record<string, number> = {}
+  const gradient: Record<string, number> = {}
+  const blocks = Object.keys(problem.blocks)
+  for (const name of blocks) {
+    problem.blocks[name].names.forEach((parameter, i) => {
+      const key = blocks.length === 1 ? parameter : `${name}.${parameter}`
+      parameters[key] = before[name][i]
+      gradient[key] = report.gradient[name][i]
+    })
+  }
+  const record: TuningRecord = {
+    iteration: report.iteration,
+    fid: report.value,
+    parameters,
+    gradient,
+    loss: report.loss,
+    offsetConverged: report.offset?.converged ?? null,
+  }
+  return { state: next, record, evaluations: report.evaluations }
+}
+
+const named = ({ names }: { readonly names: readonly string[] }, vector: Float64Array): Record<string, number> =>
+  Object.fromEntries(names.map((name, i) => [name, vector[i]]))
+
+/** A family of as many parameters at any number of steps gives the learned schedule there; free levels do not. */
+function scheduleAtSteps({ settings, schedule }: Job, steps: number, vector: Float64Array): SamplingSchedule | null {
+  if (settings.samplingFamily.startsWith('levels')) return null
+  return samplingFamily(settings.samplingFamily, schedule, steps).toSchedule(vector)
+}
+
+/** The averaged network of a training run, its running statistics made for the averaged weights. */
+export async function settle(
+  { trainer, schedule }: Pick<Job, 'trainer' | 'schedule'>,
+  run: TrainedState,
+): Promise<NetworkState> {
+  const averaged = { ...run.training, weights: run.ema.slice() }
+  return trainer ? trainer.settle(averaged, schedule) : averaged
+}
