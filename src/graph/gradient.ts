@@ -6,7 +6,7 @@ import { stopsGradient } from './ops/cast.ts'
 import { add, isFloat } from './ops/elementwise.ts'
 import type { Node } from './symbolic.ts'
 import { constant, type SymbolicTensor } from './symbolic.ts'
-import { uniform } from './values.ts'
+import { filledTensor } from './values.ts'
 
 /**
  * Vector-Jacobian products: sum over outputs of cotangent times Jacobian, for each of `wrt`. Where an output does not depend on a
@@ -45,7 +45,7 @@ export function vjp(
     })
   }
   refuseCutPaths(nodes, outputs, wrt, (value) => gradients.has(value))
-  return wrt.map((value) => gradients.get(value) ?? constant(uniform(value.dtype, value.shape, 0)))
+  return wrt.map((value) => gradients.get(value) ?? constant(filledTensor(value.dtype, value.shape, 0)))
 }
 
 /** The float tensors that depend on one of `wrt`, themselves included. */
@@ -123,5 +123,5 @@ export function gradient(value: SymbolicTensor, wrt: readonly SymbolicTensor[]):
   if (value.size !== 1) {
     throw inputError('graph.scalar', `gradient needs a scalar, got shape [${value.shape}]; use vjp with a cotangent`)
   }
-  return vjp([value], [constant(uniform(value.dtype, value.shape, 1))], wrt)
+  return vjp([value], [constant(filledTensor(value.dtype, value.shape, 1))], wrt)
 }

@@ -124,4 +124,4 @@ export {
 export { eliminateCommon, foldConstants, simplify } from './passes/index.ts'
 export type { Attribute, Attributes, Node, Source, TensorType } from './symbolic.ts'
 export { constant, input, SymbolicTensor, scalar } from './symbolic.ts'
-export { tensorOf, uniform } from './values.ts'
+export { filledTensor, tensorOf } from './values.ts'

@@ -90,6 +90,11 @@ describe('a wrong call', () => {
   })
 })
 
+test('an input of impossible shape is refused by name', () => {
+  expect(() => input('image', [2, -1])).toThrow(/input 'image': extents must be integers of at least 0, got \[2,-1\]/)
+  expect(() => input('image', [1.5])).toThrow(/got \[1.5\]/)
+})
+
 function nested(depth: number, a: SymbolicTensor, b: SymbolicTensor): SymbolicTensor {
   return depth === 0 ? matmul(a, b) : nested(depth - 1, a, b)
 }

@@ -73,8 +73,9 @@ function userLine(): string {
   Error.stackTraceLimit = STACK_FRAMES
   const { stack } = new Error('place')
   Error.stackTraceLimit = usual
-  const frame = stack?.split('\n').find((line) => /^\s*at /.test(line) && !/[\\/](src|dist)[\\/]graph[\\/]/.test(line))
-  const place = frame?.match(/\(?((?:file:\/\/)?[^\s()]+:\d+:\d+)\)?$/)?.[1]
+  const frames = stack?.split('\n').filter((line) => /^\s*at /.test(line)) ?? []
+  const frame = frames.find((line) => !/[\\/](src|dist)[\\/]graph[\\/]|\bnode:/.test(line))
+  const place = frame?.match(/\((.+:\d+:\d+)\)$/)?.[1] ?? frame?.match(/at (?:async )?([^(]+:\d+:\d+)$/)?.[1]
   return place ? ` (at ${place.replace('file://', '')})` : ''
 }
 

@@ -4,7 +4,7 @@
  * reachable from its outputs.
  */
 import type { DType, Shape, Tensor } from '../base/index.ts'
-import { sizeOf } from '../base/index.ts'
+import { inputError, sizeOf } from '../base/index.ts'
 import type { Operator } from './operator.ts'
 import { tensorOf } from './values.ts'
 
@@ -60,8 +60,11 @@ export class SymbolicTensor implements TensorType {
   }
 }
 
-/** A named graph input. */
+/** A named graph input. @throws `graph.shape` unless all extents are integers of at least 0 */
 export function input(name: string, shape: Shape, dtype: DType = 'float32'): SymbolicTensor {
+  if (!shape.every((extent) => Number.isInteger(extent) && extent >= 0)) {
+    throw inputError('graph.shape', `input '${name}': extents must be integers of at least 0, got [${shape}]`)
+  }
   return new SymbolicTensor({ dtype, shape }, { kind: 'input', name })
 }
 

@@ -16,7 +16,7 @@ export function tensorOf(dtype: DType, shape: Shape, numbers: ArrayLike<number>)
 }
 
 /** A tensor filled with one number. */
-export function uniform(dtype: DType, shape: Shape, value: number): Tensor {
+export function filledTensor(dtype: DType, shape: Shape, value: number): Tensor {
   if (dtype === 'float32') return filled(shape, value)
   return tensorOf(dtype, shape, new Float64Array(sizeOf(shape)).fill(value))
 }

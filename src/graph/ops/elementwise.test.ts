@@ -47,6 +47,7 @@ describe('values', () => {
     expect(valuesOf(div(i, 2))).toEqual([3, -3])
     expect(add(1, vector(1)).dtype).toBe('float64')
     expect(add(1, 2).dtype).toBe('float32')
+    expect(() => add(i, 0.5)).toThrow(/must be an integer, got 0.5; cast the tensor/)
   })
 
   test('an index out of range is refused, or for a one-hot row all zeros', () => {

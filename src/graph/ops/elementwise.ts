@@ -1,6 +1,6 @@
 /** Elementwise arithmetic with numpy broadcasting. A number among the arguments stands for a scalar of the other's element type. */
 import type { DType, Shape } from '../../base/index.ts'
-import { sameShape } from '../../base/index.ts'
+import { inputError, sameShape } from '../../base/index.ts'
 import type { Operator } from '../operator.ts'
 import { apply, defineOperator } from '../operator.ts'
 import type { Attributes, TensorType } from '../symbolic.ts'
@@ -13,8 +13,14 @@ import { reshape } from './shape.ts'
 /** A symbolic tensor, or a number that stands for a scalar of the element type of the other argument (float32 without one). */
 export type Operand = SymbolicTensor | number
 
-/** An operand as a tensor; a number becomes a scalar of the given element type. */
+/** An operand as a tensor; a number becomes a scalar of the given element type. @throws `graph.shape` on 0.5 as an integer */
 export function lift(operand: Operand, dtype: DType = 'float32'): SymbolicTensor {
+  if (typeof operand === 'number' && !dtype.startsWith('float') && !Number.isInteger(operand)) {
+    throw inputError(
+      'graph.shape',
+      `a number beside an ${dtype} tensor must be an integer, got ${operand}; cast the tensor`,
+    )
+  }
   return typeof operand === 'number' ? scalar(operand, dtype) : operand
 }
 

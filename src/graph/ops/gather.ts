@@ -7,7 +7,7 @@ import { failure, sameShape, sizeOf, stridesOf } from '../../base/index.ts'
 import type { Reference } from '../operator.ts'
 import { apply, defineOperator } from '../operator.ts'
 import { constant, type SymbolicTensor, scalar } from '../symbolic.ts'
-import { tensorOf, uniform } from '../values.ts'
+import { filledTensor, tensorOf } from '../values.ts'
 import { normalAxis } from './broadcast.ts'
 import { constantIntegers, expand, reshape } from './shape.ts'
 
@@ -31,7 +31,7 @@ function resolve(index: number, extent: number): number {
   return at
 }
 
-const zerosLike = (value: SymbolicTensor, shape: Shape = value.shape) => constant(uniform(value.dtype, shape, 0))
+const zerosLike = (value: SymbolicTensor, shape: Shape = value.shape) => constant(filledTensor(value.dtype, shape, 0))
 
 /** Extents before, at and after an axis. */
 function around(shape: Shape, axis: number): [number, number, number] {

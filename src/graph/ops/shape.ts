@@ -4,7 +4,7 @@ import { int64, sameShape, sizeOf, stridesOf } from '../../base/index.ts'
 import type { Reference } from '../operator.ts'
 import { apply, defineOperator } from '../operator.ts'
 import { constant, type SymbolicTensor } from '../symbolic.ts'
-import { uniform } from '../values.ts'
+import { filledTensor } from '../values.ts'
 import { broadcastOffsets, broadcastShape, normalAxis, stridedOffsets } from './broadcast.ts'
 import { unbroadcast } from './elementwise.ts'
 import { slice } from './slice.ts'
@@ -209,7 +209,7 @@ const splitOperator = defineOperator<{ readonly axis: number }>({
     return parts
   },
   differentiate({ outputs, cotangents, attributes: { axis } }) {
-    const parts = outputs.map((part, i) => cotangents[i] ?? constant(uniform(part.dtype, part.shape, 0)))
+    const parts = outputs.map((part, i) => cotangents[i] ?? constant(filledTensor(part.dtype, part.shape, 0)))
     return [concat(parts, axis), null]
   },
 })
