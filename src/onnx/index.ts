@@ -3,3 +3,5 @@ export type { CheckedModel, DeclaredAxis, DeclaredNode, DeclaredValue } from './
 export { checkModel } from './check.ts'
 export type { EncodeOptions } from './encode.ts'
 export { encode, encodeModel, OPSET_VERSION } from './encode.ts'
+export type { OpenBatchOptions } from './openBatch.ts'
+export { encodeOpenBatch } from './openBatch.ts'

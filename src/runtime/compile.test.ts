@@ -50,7 +50,9 @@ describe('compile', () => {
     const program = await compile(affine)
     const feed = { x, w, unused }
     expect(() => program.run({ ...feed, w: float32([1, 2]) })).toThrow(/'w' must be float32\[3,2\], got float32\[2\]/)
-    expect(() => program.run({ ...feed, x: tensor('float64', [2, 3], new Float64Array(6)) })).toThrow(/got float64\[2,3\]/)
+    expect(() => program.run({ ...feed, x: tensor('float64', [2, 3], new Float64Array(6)) })).toThrow(
+      /got float64\[2,3\]/,
+    )
     const { w: _, ...missing } = feed
     expect(() => program.run(missing as typeof feed)).toThrow(/'w' must be float32\[3,2\], got nothing/)
     await program.dispose()
@@ -59,8 +61,7 @@ describe('compile', () => {
 
   it('shares one session among equal graphs and frees it with the last', async () => {
     const before = sharedSessionCount()
-    const make = (factor: number) =>
-      trace({ a: { dtype: 'float32', shape: [2] } }, ({ a }) => ({ b: mul(a, factor) }))
+    const make = (factor: number) => trace({ a: { dtype: 'float32', shape: [2] } }, ({ a }) => ({ b: mul(a, factor) }))
     const [first, second, other] = await Promise.all([2, 2, 3].map((factor) => compile(make(factor))))
     expect(sharedSessionCount()).toBe(before + 2)
     await first.dispose()

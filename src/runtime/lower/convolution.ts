@@ -7,16 +7,12 @@
  *     dx = conv(g, w turned around, channel axes swapped)          at stride 1
  *     dw = conv(x with batch as channels, g as the kernel)         stride and dilation trade places
  *
- * For large images the last one is slow (a kernel as large as the image); there the nine shifts of a 3x3 kernel are spread over
- * three row shifts of g and three column shifts of x, so that one matrix product per image gives all of them.
  * Measured in docs/performance.md.
  */
+import { int64, sizeOf } from '../../base/index.ts'
 import type { ConvAttributes, ConvLayout, SymbolicTensor } from '../../graph/index.ts'
-import { concat, convLayout, reduceSum, reshape, slice, transpose } from '../../graph/index.ts'
+import { constant, convLayout, gather, reduceSum, reshape, transpose } from '../../graph/index.ts'
 import { blockedConv, fromBlocked, fusedMatMul, padOrCrop, toBlocked } from './operators.ts'
-
-/** Output positions from which shifted matrix products beat a convolution with the gradient as its kernel. */
-const LARGE_IMAGE = 144
 
 type Inputs = readonly (SymbolicTensor | null)[]
 
@@ -48,7 +44,7 @@ export function blockedForward(
   return fromBlocked(blockedConv(toBlocked(x), blockWeight(w, block), bias ?? null, all))
 }
 
-/** Gradient in w for cotangent g. */
+/** Gradient in w for cotangent g; undefined where the plain form is best. */
 export function weightGradient(
   [x, g]: Inputs,
   attributes: ConvAttributes & { readonly weight_shape: readonly number[] },
@@ -56,86 +52,98 @@ export function weightGradient(
 ): SymbolicTensor | undefined {
   if (!x || !g) return undefined
   const layout = convLayout(x.shape, attributes.weight_shape, attributes)
-  const { batch, channels, filters, groups, window } = layout
-  const pointwise = window.kernel.every((extent) => extent === 1) && window.pads.every((extent) => extent === 0)
-  if (groups === 1 && pointwise && window.strides.every((stride) => stride === 1)) {
-    const rows = reshape(g, [batch, filters, g.size / (batch * filters)])
-    const columns = reshape(x, [batch, channels, x.size / (batch * channels)])
-    return reshape(reduceSum(fusedMatMul(rows, columns, { transposeB: true }), [0]), attributes.weight_shape)
-  }
-  if (!isSpatial(x, layout)) return undefined
-  const large = window.output[0] * window.output[1] >= LARGE_IMAGE
-  const shifts = isSame3x3(layout)
-  if (shifts && large) return byShifts(x, g, layout)
-  const fits = block !== undefined && batch % block === 0 && filters % block === 0
-  if (fits) return byBatchConvolution(x, g, layout, block)
-  return shifts ? byShifts(x, g, layout) : undefined
+  if (isPointwise(layout)) return byMatrices(x, g, layout)
+  if (!block || !isSpatial(x, layout)) return undefined
+  return byBatch(x, g, layout, block)
 }
 
-/** 3x3, stride 1, zeros all around: the output is as large as the input. */
-function isSame3x3({ window: { kernel, strides, pads, dilations } }: ConvLayout): boolean {
-  return [kernel.map((k) => k / 3), strides, pads, dilations].every((values) => values.every((value) => value === 1))
+function isPointwise({ groups, window: { kernel, strides, pads } }: ConvLayout): boolean {
+  return groups === 1 && [...kernel, ...strides].every((one) => one === 1) && pads.every((extent) => extent === 0)
+}
+
+/** 1x1: the sum over images of g [o, p] x [c, p]^T. */
+function byMatrices(x: SymbolicTensor, g: SymbolicTensor, { batch, channels, filters, window }: ConvLayout) {
+  const rows = reshape(g, [batch, filters, sizeOf(window.output)])
+  const columns = reshape(x, [batch, channels, sizeOf(window.input)])
+  const sum = reduceSum(fusedMatMul(rows, columns, { transposeB: true }), [0])
+  return reshape(sum, [filters, channels, ...window.kernel])
 }
 
 /**
- * dw[o,c,k] = sum over n, p of x[n,c,p stride - pad + k dilation] g[n,o,p]: a convolution whose channels are the batch, whose
- * kernel is g, with stride and dilation exchanged.
+ * dw[o,c,k] = sum over n, p of x[n,c,p stride - pad + k dilation] g[n,o,p] as a convolution whose channels are the batch. Either x is
+ * the data and g the kernel, with stride and dilation exchanged, which gives [c,o,...k]; or, at stride 1, g is the data and x the
+ * kernel, which gives [o,c,...k] with the taps in reverse order. The one with more channels is the better kernel.
  */
-function byBatchConvolution(x: SymbolicTensor, g: SymbolicTensor, layout: ConvLayout, block: number): SymbolicTensor {
-  const { input, output, kernel, strides, dilations, pads } = layout.window
-  const ends = input.map((extent, axis) => {
-    const reached = dilations[axis] * (kernel[axis] - 1) + strides[axis] * (output[axis] - 1) + 1
-    return Math.max(0, reached - extent - pads[axis])
-  })
-  const attributes = {
-    kernel_shape: output,
-    strides: dilations,
-    dilations: strides,
-    pads: [...pads.slice(0, 2), ...ends],
-    group: 1,
+function byBatch(x: SymbolicTensor, g: SymbolicTensor, layout: ConvLayout, block: number): SymbolicTensor | undefined {
+  const { channels, filters, window } = layout
+  const { input, output, kernel, strides, dilations, pads } = window
+  const reaches = kernel.map((extent, axis) => dilations[axis] * (extent - 1) + 1)
+  const unitStride = strides.every((stride) => stride === 1)
+  if (unitStride && channels % block === 0 && (channels > filters || filters % block !== 0)) {
+    const begins = reaches.map((reach, axis) => reach - 1 - pads[axis])
+    const ends = reaches.map((reach, axis) => reach - 1 + input[axis] - output[axis] - begins[axis])
+    const taps = convolveBatch({ data: g, kernel: x, begins, ends, strides: dilations, dilations: strides }, block)
+    return turnTaps(taps)
   }
-  const images = toBlocked(transpose(x, [1, 0, 2, 3]))
-  const kernels = blockWeight(transpose(g, [1, 0, 2, 3]), block)
-  const taps = fromBlocked(blockedConv(images, kernels, null, attributes))
-  const cut = [0, 1].flatMap((axis) =>
-    taps.shape[axis + 2] === kernel[axis] ? [] : [{ axis: axis + 2, start: 0, end: kernel[axis] }],
-  )
-  return transpose(slice(taps, cut), [1, 0, 2, 3])
+  if (filters % block !== 0) return undefined
+  const ends = reaches.map((reach, axis) => reach + strides[axis] * (output[axis] - 1) - input[axis] - pads[axis])
+  const taps = convolveBatch({ data: x, kernel: g, begins: pads, ends, strides: dilations, dilations: strides }, block)
+  return transpose(taps, [1, 0, 2, 3])
+}
+
+interface BatchConvolution {
+  /** [n,a,h,w] */
+  readonly data: SymbolicTensor
+  /** [n,b,h,w] */
+  readonly kernel: SymbolicTensor
+  /** Zeros around the data, rows then columns; negative: cropped. */
+  readonly begins: readonly number[]
+  readonly ends: readonly number[]
+  readonly strides: readonly number[]
+  readonly dilations: readonly number[]
 }
 
 /**
- * With rows padded to h + 2, column-shifted copies X_l of x and row-shifted copies G_k of g, all taps are entries of one product:
- * dw[o,c,k,l] = sum over n of (G_k X_l^T)[o,c].
+ * [a,b,...k]: data convolved with the kernel, summed over n. The engine is fast where it makes several output columns at once,
+ * which it does away from padding only; so columns are padded beforehand (in the blocked layout, where that is cheap).
  */
-function byShifts(
-  x: SymbolicTensor,
-  g: SymbolicTensor,
-  { batch, channels, filters, window }: ConvLayout,
-): SymbolicTensor {
-  const positions = (window.input[0] + 2) * window.input[1]
-  const shifted = (value: SymbolicTensor, [top, left, bottom, right]: readonly number[]) =>
-    padOrCrop(value, [0, 0, top, left, 0, 0, bottom, right])
-  const columns = concat(
-    [
-      [1, 1, 1, -1],
-      [1, 0, 1, 0],
-      [1, -1, 1, 1],
-    ].map((extents) => shifted(x, extents)),
-    1,
+function convolveBatch(parts: BatchConvolution, block: number): SymbolicTensor {
+  const { begins, ends, strides, dilations } = parts
+  const data = wholeBlocks(parts.data, block)
+  const kernel = wholeBlocks(parts.kernel, block)
+  const [n, a, h, w] = data.shape
+  const [, b, ...kernelShape] = kernel.shape
+  const blocks = n / block
+  const blockedData = reshape(toBlocked(reshape(data, [1, n, a * h, w])), [blocks, a, h, w, block])
+  const crop = (extent: number) => Math.min(extent, 0)
+  const widths = [0, 0, crop(begins[0]), begins[1], 0, 0, 0, crop(ends[0]), ends[1], 0]
+  const padded = padOrCrop(transpose(blockedData, [1, 0, 2, 3, 4]), widths)
+  const blockedKernel = reshape(toBlocked(kernel), [blocks, block, b / block, sizeOf(kernelShape), block])
+  const taps = blockedConv(
+    reshape(padded, [a, n, padded.shape[2], padded.shape[3]]),
+    reshape(transpose(blockedKernel, [2, 0, 3, 1, 4]), [b, n, ...kernelShape]),
+    null,
+    {
+      kernel_shape: kernelShape,
+      strides,
+      dilations,
+      pads: [Math.max(begins[0], 0), 0, Math.max(ends[0], 0), 0],
+      group: 1,
+    },
   )
-  const rows = concat(
-    [
-      [0, 0, 2, 0],
-      [1, 0, 1, 0],
-      [2, 0, 0, 0],
-    ].map((extents) => shifted(g, extents)),
-    1,
-  )
-  const products = fusedMatMul(
-    reshape(rows, [batch, 3 * filters, positions]),
-    reshape(columns, [batch, 3 * channels, positions]),
-    { transposeB: true },
-  )
-  const taps = reshape(reduceSum(products, [0]), [3, filters, 3, channels])
-  return transpose(taps, [1, 3, 0, 2])
+  return fromBlocked(taps)
+}
+
+/** x with images of zeros added until the batch is a multiple of the block. */
+function wholeBlocks(x: SymbolicTensor, block: number): SymbolicTensor {
+  const missing = (block - (x.shape[0] % block)) % block
+  return missing === 0 ? x : padOrCrop(x, [0, 0, 0, 0, missing, 0, 0, 0])
+}
+
+/** Every kernel turned around: reversing both axes reverses its elements as they lie in memory. */
+function turnTaps(taps: SymbolicTensor): SymbolicTensor {
+  const count = taps.shape[2] * taps.shape[3]
+  const flat = reshape(taps, [taps.shape[0], taps.shape[1], count])
+  const backwards = constant(int64(Array.from({ length: count }, (_, i) => count - 1 - i)))
+  return reshape(gather(flat, backwards, 2), taps.shape)
 }
