@@ -1,7 +1,7 @@
 /**
  * Trains the digit classifiers of assets/classifiers on the training split of the embedded digits and records their accuracy:
  *
- *     npm run train:classifiers                        (all four, about ten minutes on two cores)
+ *     npm run train:classifiers                        (all four, five to ten minutes on two cores)
  *     npm run train:classifiers -- digits16-judge      (one of them)
  */
 import { createHash } from 'node:crypto'

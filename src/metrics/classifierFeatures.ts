@@ -35,7 +35,7 @@ export async function classifierFeatures(options: ClassifierFeaturesOptions): Pr
   const where = device ? { device } : {}
   const forward = await compile(forwardGraph(config, weights, batch), where)
   let backward: Promise<Program<'images' | 'dFeatures', 'dImages'>> | undefined
-  const rows = (images: ImageBatch, output: 'features' | 'probabilities') => {
+  const rows = async (images: ImageBatch, output: 'features' | 'probabilities') => {
     imageCount(images, config.imageShape)
     return inChunks([single(images)], batch, async ([chunk]) => {
       const outputs = await forward.run({ images: chunk })

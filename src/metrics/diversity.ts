@@ -17,7 +17,10 @@ export function meanPairwiseDistance(features: Features): number {
     for (let j = i + 1; j < n; j++) {
       const from = j * d
       let square = 0
-      for (let l = 0; l < d; l++) square += (x[l] - data[from + l]) ** 2
+      for (let l = 0; l < d; l++) {
+        const difference = x[l] - data[from + l]
+        square += difference * difference
+      }
       rowTotal += Math.sqrt(square)
     }
     total += rowTotal

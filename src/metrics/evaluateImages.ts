@@ -41,6 +41,8 @@ export interface EvaluateOptions extends EvaluationNetworks {
   readonly reference: EvaluationReference
   /** Parts the inception score is averaged over, default 1. */
   readonly splits?: number
+  /** Whether to measure what compares all pairs of images (kid, precision and recall, diversity), a second or so; default true. */
+  readonly pairwise?: boolean
 }
 
 /** A distance with the network whose features it is measured in. */
@@ -50,13 +52,13 @@ export interface ImageEvaluation {
   readonly count: number
   /** Fréchet distance in the feature network's features. */
   readonly fid: LabelledDistance
-  /** Unbiased kernel distance there; null without reference rows. */
+  /** Unbiased kernel distance there; null without reference rows or `pairwise`. */
   readonly kid: number | null
-  /** Improved precision and recall there, k = 3; null without reference rows. */
+  /** Improved precision and recall there, k = 3; null without reference rows or `pairwise`. */
   readonly precisionRecall: PrecisionRecall | null
-  /** Diversity there, of the generated images alone. */
-  readonly diversity: { readonly meanPairwiseDistance: number; readonly vendiScore: number }
-  /** Images that kid, precision and recall, and diversity looked at. */
+  /** Diversity there, of the generated images alone; null without `pairwise`. */
+  readonly diversity: { readonly meanPairwiseDistance: number; readonly vendiScore: number } | null
+  /** Images that these three looked at, the first ones. */
   readonly pairedCount: number
   /** Share of images the judge is more than .9 sure of; null without a judge. */
   readonly recognised: number | null
@@ -90,18 +92,27 @@ export async function evaluationReference(
  * const { fid, recognised } = await evaluateImages(images, { ...networks, reference })
  */
 export async function evaluateImages(images: ImageBatch, options: EvaluateOptions): Promise<ImageEvaluation> {
-  const { features, judge, reference, splits = 1 } = options
+  const { features, judge, reference, splits = 1, pairwise = true } = options
   const rows = await features.features(images)
-  const pairs = firstRows(rows)
-  const realPairs = reference.rows && firstRows(reference.rows)
   return {
     count: rows.shape[0],
     fid: { ...labelOf(features), ...frechetDistance(rows, reference.features) },
+    ...paired(rows, reference.rows, pairwise),
+    ...(await judged(images, judge ?? null, reference.judge, splits)),
+  }
+}
+
+type Paired = Pick<ImageEvaluation, 'kid' | 'precisionRecall' | 'diversity' | 'pairedCount'>
+
+function paired(rows: Features, real: Features | null, wanted: boolean): Paired {
+  if (!wanted) return { kid: null, precisionRecall: null, diversity: null, pairedCount: 0 }
+  const pairs = firstRows(rows)
+  const realPairs = real && firstRows(real)
+  return {
     kid: realPairs && kernelDistance(pairs, realPairs),
     precisionRecall: realPairs && precisionRecall(pairs, realPairs),
     diversity: { meanPairwiseDistance: meanPairwiseDistance(pairs), vendiScore: vendiScore(pairs) },
     pairedCount: pairs.shape[0],
-    ...(await judged(images, judge ?? null, reference.judge, splits)),
   }
 }
 

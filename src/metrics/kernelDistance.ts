@@ -29,7 +29,8 @@ function kernelSum(a: Rows, b: Rows, upperTriangle: boolean): number {
       const from = j * d
       let product = 0
       for (let l = 0; l < d; l++) product += x[l] * b.data[from + l]
-      rowTotal += (product / d + 1) ** 3
+      const base = product / d + 1
+      rowTotal += base * base * base
     }
     total += rowTotal
   }

@@ -29,15 +29,25 @@ export interface OnnxFeaturesOptions {
  * @throws `onnx.open`; `metrics.onnx` if the model does not have one float32 image input [b,c,h,w], or the output is not known
  */
 export async function onnxFeatures(path: string, options: OnnxFeaturesOptions): Promise<FeatureNetwork> {
-  const { range, device } = options
+  const { device } = options
   const model = await openModel(path, device ? { device } : {})
+  try {
+    return await networkOf(path, model, options)
+  } catch (error) {
+    await model.dispose()
+    throw error
+  }
+}
+
+async function networkOf(path: string, model: ForeignModel, options: OnnxFeaturesOptions): Promise<FeatureNetwork> {
+  const { range } = options
   const { input, batch, imageShape } = imageInput(path, model, options)
   const features = chosenOutput(path, model, options.output)
   const logits = logitsOutput(path, model, options.logits)
   const hash = createHash('sha256')
   await pipeline(createReadStream(path), hash)
 
-  const rows = (images: ImageBatch, output: string): Promise<Tensor<'float32'>> => {
+  const rows = async (images: ImageBatch, output: string): Promise<Tensor<'float32'>> => {
     imageCount(images, imageShape)
     return inChunks([toRange(images, range)], batch, async ([chunk]) => {
       const result = (await model.run({ [input]: chunk }))[output]

@@ -61,6 +61,9 @@ function squaredDistance(a: Rows, i: number, b: Rows, j: number): number {
   const d = a.dimensions
   const [fromA, fromB] = [i * d, j * d]
   let sum = 0
-  for (let l = 0; l < d; l++) sum += (a.data[fromA + l] - b.data[fromB + l]) ** 2
+  for (let l = 0; l < d; l++) {
+    const difference = a.data[fromA + l] - b.data[fromB + l]
+    sum += difference * difference
+  }
   return sum
 }
