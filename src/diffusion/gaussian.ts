@@ -9,13 +9,26 @@ import type { Shape } from '../base/index.ts'
 import { inputError, sizeOf } from '../base/index.ts'
 import type { Denoiser, DenoiserGradient, ImageData, Images, Prediction } from './denoiser.ts'
 import type { Level } from './level.ts'
-import { dNoiseDLogSnr, dSignalDLogSnr, levelOfLogSnr } from './level.ts'
+import { dNoiseDLogSnr, dSignalDLogSnr, levelOfLogSnr, logSnrOfLogAlphaBar } from './level.ts'
 import { imagesOf } from './samplers/anyBatch.ts'
 import { dot } from './samplers/chain.ts'
 import { like } from './samplers/denoised.ts'
 
 /** log-SNR that a told time stands for, and its derivative in the time (0 for integer times). */
 export type LogSnrOfTime = (time: number) => { readonly value: number; readonly slope: number }
+
+/**
+ * The cosine schedule at real times: alphaBar(c) = cos((c/T + epsilon)/(1 + epsilon) pi/2)^2 / cos(epsilon/(1 + epsilon) pi/2)^2,
+ * c in (0, T).
+ */
+export function continuousCosine(timesteps: number, epsilon = 0.008): LogSnrOfTime {
+  const angle = (time: number) => ((time / timesteps + epsilon) / (1 + epsilon)) * (Math.PI / 2)
+  return (time) => {
+    const logAlphaBar = 2 * Math.log(Math.cos(angle(time)) / Math.cos(angle(0)))
+    const dLogAlphaBar = (-Math.tan(angle(time)) * Math.PI) / (1 + epsilon) / timesteps
+    return { value: logSnrOfLogAlphaBar(logAlphaBar), slope: dLogAlphaBar / -Math.expm1(logAlphaBar) }
+  }
+}
 
 /** The exact network of independent N(mean, std^2) elements. Takes float64 or float32 images, as `dtype` says (default float64). */
 export function gaussianDenoiser(options: {

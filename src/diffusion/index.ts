@@ -14,7 +14,7 @@ export { noiseFamily, noiseParameterFamily } from './families/noiseParameters.ts
 export type { LossDraw } from './forward.ts'
 export { diffuse, drawLoss, levelsAtTimes, pullBackToLogSnr } from './forward.ts'
 export type { LogSnrOfTime } from './gaussian.ts'
-export { gaussianDenoiser, linearDenoiser } from './gaussian.ts'
+export { continuousCosine, gaussianDenoiser, linearDenoiser } from './gaussian.ts'
 export type { GenerateOptions } from './generate.ts'
 export { generate } from './generate.ts'
 export type { Level } from './level.ts'
