@@ -44,7 +44,7 @@ function pairedNodes(graph: Graph, other: Graph): Map<Node, Node> {
   const [nodes, twins] = [graph, other].map(({ outputs }) => nodesOf(Object.values(outputs)))
   const differs = nodes.findIndex((node, i) => node.operator !== twins[i]?.operator)
   if (differs !== -1 || nodes.length !== twins.length) {
-    throw cannot(`operator ${differs + 1} of ${nodes.length} is not the same at batches ${BATCHES.join(' and ')}`)
+    throw cannot(`its ${nodes.length} operators are not the same at batches ${BATCHES.join(' and ')}`)
   }
   return new Map(nodes.map((node, i) => [node, twins[i]]))
 }
