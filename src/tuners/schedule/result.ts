@@ -16,8 +16,8 @@ export interface ScheduleRow {
   /** Share of images that the judge recognises with more than 0.9 confidence, in [0, 1]; null without a classifier. */
   readonly recognised: number | null
   readonly inceptionScore: number | null
-  /** Mean pairwise distance in feature space. */
-  readonly diversity: number
+  /** Mean pairwise distance in feature space, of the first sampling seed's images; null where it was not measured. */
+  readonly diversity: number | null
 }
 
 /** A default tried on the tuning split in the search for the best one. */
