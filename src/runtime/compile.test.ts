@@ -49,14 +49,16 @@ describe('compile', () => {
   it('names an input that is missing, misshapen or of another type', async () => {
     const program = await compile(affine)
     const feed = { x, w, unused }
-    expect(() => program.run({ ...feed, w: float32([1, 2]) })).toThrow(/'w' must be float32\[3,2\], got float32\[2\]/)
-    expect(() => program.run({ ...feed, x: tensor('float64', [2, 3], new Float64Array(6)) })).toThrow(
+    await expect(program.run({ ...feed, w: float32([1, 2]) })).rejects.toThrow(
+      /'w' must be float32\[3,2\], got float32\[2\]/,
+    )
+    await expect(program.run({ ...feed, x: tensor('float64', [2, 3], new Float64Array(6)) })).rejects.toThrow(
       /got float64\[2,3\]/,
     )
     const { w: _, ...missing } = feed
-    expect(() => program.run(missing as typeof feed)).toThrow(/'w' must be float32\[3,2\], got nothing/)
+    await expect(program.run(missing as typeof feed)).rejects.toThrow(/'w' must be float32\[3,2\], got nothing/)
     await program.dispose()
-    expect(() => program.run(feed)).toThrow(/after dispose/)
+    await expect(program.run(feed)).rejects.toThrow(/after dispose/)
   })
 
   it('shares one session among equal graphs and frees it with the last', async () => {

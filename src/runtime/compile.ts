@@ -43,7 +43,7 @@ export async function compile<I extends string, O extends string, B extends I = 
   return {
     inputs,
     outputs,
-    run(feeds) {
+    async run(feeds) {
       if (!open) throw internalError('a program was run after dispose()')
       checkFeeds(inputs, feeds)
       const used = Object.fromEntries(Object.keys(inputs).map((name) => [name, feeds[name as Exclude<I, B>]]))

@@ -45,7 +45,7 @@ export async function openModel(model: string | Uint8Array, options: DeviceOptio
   return {
     inputs,
     outputs,
-    run(feeds) {
+    async run(feeds) {
       checkForeignFeeds(inputs, feeds)
       return session.run(Object.fromEntries(inputs.map((value) => [value.name, feeds[value.name]])))
     },
