@@ -26,7 +26,7 @@ function sessionOptions({ device, threads }: ResolvedDeviceOptions): ort.Inferen
     interOpNumThreads: 1,
     executionMode: 'sequential',
     graphOptimizationLevel: 'all',
-    logSeverityLevel: 3,
+    logSeverityLevel: 4,
   }
 }
 
