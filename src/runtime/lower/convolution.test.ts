@@ -79,8 +79,8 @@ describe('what the lowering puts in', () => {
     const count = (name: string) => lowered.filter((operator) => operator === name).length
     expect(count('com.microsoft.nchwc:Conv')).toBe(3)
     expect(count(':Conv')).toBe(0)
-    // x, g, and g once more with the batch as its channels.
-    expect(count('com.microsoft.nchwc:ReorderInput')).toBe(3)
+    // x, g, g once more with the batch as its channels, the weight and the rows of its blocks.
+    expect(count('com.microsoft.nchwc:ReorderInput')).toBe(5)
   })
 
   it('is nothing special without a block size or with a constant weight', () => {

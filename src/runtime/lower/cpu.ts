@@ -3,6 +3,7 @@
  */
 import type {
   ConvAttributes,
+  ConvInputGradientAttributes,
   ConvWeightGradientAttributes,
   Graph,
   Node,
@@ -11,21 +12,20 @@ import type {
   SymbolicTensor,
 } from '../../graph/index.ts'
 import { eliminateCommon, expandComposites, rewrite, simplify } from '../../graph/index.ts'
-import { blockedForward, weightGradient } from './convolution.ts'
+import { forward, inputGradient, weightGradient } from './convolution.ts'
 import { siluGradient, siluOnePass } from './elementwise.ts'
+import type { BlockSize } from './operators.ts'
 import { fusedMatMul } from './operators.ts'
-
-/** Channels in a block of the engine's fast layout: 8 with AVX2, 16 with AVX-512; undefined where it has none. */
-export type BlockSize = number | undefined
 
 type Inputs = readonly (SymbolicTensor | null)[]
 type Lowering = (inputs: Inputs, node: Node, block: BlockSize) => SymbolicTensor | undefined
 
 /** By domain and name: the fast form of a call, or undefined where it has none. */
 const LOWERINGS: Readonly<Record<string, Lowering>> = {
-  ':Conv': (inputs, node, block) =>
-    block ? blockedForward(inputs, node.attributes as ConvAttributes, block) : undefined,
+  ':Conv': (inputs, node, block) => forward(inputs, node.attributes as ConvAttributes, block),
   ':MatMul': ([a, b]) => (a && b ? withoutTransposes(a, b) : undefined),
+  'composite:ConvInputGradient': (inputs, node, block) =>
+    inputGradient(inputs, node.attributes as ConvInputGradientAttributes, block),
   'composite:ConvWeightGradient': (inputs, node, block) =>
     weightGradient(inputs, node.attributes as ConvWeightGradientAttributes, block),
   'composite:Silu': ([x]) => (x?.dtype === 'float32' ? siluOnePass(x) : undefined),

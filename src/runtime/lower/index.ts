@@ -1,2 +1,2 @@
-export type { BlockSize } from './cpu.ts'
 export { lowerForCpu } from './cpu.ts'
+export type { BlockSize } from './operators.ts'

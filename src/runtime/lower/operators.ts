@@ -76,6 +76,9 @@ export function padOrCrop(x: SymbolicTensor, widths: readonly number[]): Symboli
   return apply(padOrCropOperator, [x, constant(int64(widths))], { mode: 'constant' })[0]
 }
 
+/** Channels in a block of the engine's fast layout: 8 with AVX2, 16 with AVX-512; undefined where it has none. */
+export type BlockSize = number | undefined
+
 const BLOCKED_DOMAIN = 'com.microsoft.nchwc'
 
 /** [b,c,h,w] to the blocked layout [b, c/block, h, w, block]. The engine keeps calling its shape [b,c,h,w]. */
