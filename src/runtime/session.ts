@@ -18,6 +18,12 @@ export interface Session {
   release(): Promise<void>
 }
 
+/**
+ * How long an idle thread looks for work before it sleeps. Long enough for the gaps between operators; the engine's default spins
+ * on after a run and halves the speed of a machine that is shared.
+ */
+const SPIN_MICROSECONDS = '100'
+
 /** Session options that were measured: docs/performance.md. */
 function sessionOptions({ device, threads }: ResolvedDeviceOptions): ort.InferenceSession.SessionOptions {
   return {
@@ -27,6 +33,7 @@ function sessionOptions({ device, threads }: ResolvedDeviceOptions): ort.Inferen
     executionMode: 'sequential',
     graphOptimizationLevel: 'all',
     logSeverityLevel: 4,
+    extra: { session: { intra_op: { spin_duration_us: SPIN_MICROSECONDS } } },
   }
 }
 

@@ -70,6 +70,21 @@ describe('convolutions on the CPU equal the float64 reference', () => {
   })
 })
 
+describe('repeated runs', () => {
+  it('give the same bytes with the same settings', async () => {
+    const graph = convolution([16, 32, 16, 16], [48, 32, 3, 3], { padding: 1 })
+    const feeds = Object.fromEntries(Object.entries(graph.inputs).map(([name, { shape }]) => [name, draw(name, shape)]))
+    const first = await compile(graph, { threads: 2 })
+    const results = [await first.run(feeds), await first.run(feeds)]
+    await first.dispose()
+    const second = await compile(graph, { threads: 2 })
+    results.push(await second.run(feeds))
+    await second.dispose()
+    expect(results[1]).toEqual(results[0])
+    expect(results[2]).toEqual(results[0])
+  })
+})
+
 describe('what the lowering puts in', () => {
   const operatorsOf = (graph: Graph) =>
     nodesOf(Object.values(graph.outputs)).map(({ operator }) => `${operator.domain}:${operator.name}`)
