@@ -6,7 +6,7 @@ import { bind } from '../graph/index.ts'
 import type { DenoisingNetwork, NetworkState } from '../nn/index.ts'
 import type { Device, Program } from '../runtime/index.ts'
 import { compile } from '../runtime/index.ts'
-import type { Denoiser, DenoiserGradient, Images } from './denoiser.ts'
+import type { Denoiser, DenoiserGradient, Images, Prediction } from './denoiser.ts'
 import { denoiseGraph, denoiseVjpGraph } from './programs.ts'
 
 export interface CompileDenoiserOptions {
@@ -19,6 +19,8 @@ export interface CompileDenoiserOptions {
    * inputs, so that `setState` costs nothing (networks that still train).
    */
   readonly binding: 'bound' | 'fed'
+  /** What the network was trained to predict. Default `noise`. */
+  readonly prediction?: Prediction
   readonly device?: Device
 }
 
@@ -43,7 +45,7 @@ export async function compileDenoiser(options: CompileDenoiserOptions): Promise<
 type Derivative = 'input' | 'inputAndWeights'
 
 class NetworkDenoiser implements CompiledDenoiser {
-  readonly prediction = 'noise'
+  readonly prediction: Prediction
   readonly differentiable = true
   readonly times: 'integer' | 'real'
   readonly imageShape: readonly number[]
@@ -56,6 +58,7 @@ class NetworkDenoiser implements CompiledDenoiser {
   constructor(options: CompileDenoiserOptions) {
     this.#options = options
     this.#state = options.state
+    this.prediction = options.prediction ?? 'noise'
     this.times = options.network.times
     this.imageShape = options.network.imageShape
     this.batch = options.batch
