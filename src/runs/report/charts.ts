@@ -1,0 +1,253 @@
+/**
+ * The report's charts: log-SNR of the schedules against step and told time, Fréchet distance against number of steps, and both the
+ * distance and the parameters over the tuning iterations. Captions and legends are the page's.
+ */
+import type { ScheduleResult, StepsCurve, TuningRecord } from '../../tuners/index.ts'
+import { drawChart, Plot } from './draw.ts'
+import type { Role } from './roles.ts'
+import { ROLE_STYLES, roleOfLabel } from './roles.ts'
+
+/** SVG text of every chart; null where there is nothing to draw. */
+export interface Charts {
+  readonly logSnrByStep: string
+  readonly logSnrByTime: string
+  readonly fidBySteps: string
+  readonly fidByIteration: string | null
+  readonly parameters: readonly { readonly name: string; readonly svg: string }[]
+}
+
+const WIDTH = 460
+const HEIGHT = 300
+const SMALL = { width: 230, height: 130 }
+/** An axis of distances is logarithmic where they differ by more than this factor. */
+const LOGARITHMIC_FROM = 8
+
+export function drawCharts(result: ScheduleResult): Charts {
+  const first = result.history[0]
+  return {
+    logSnrByStep: drawLogSnr(result, 'step'),
+    logSnrByTime: drawLogSnr(result, 'time'),
+    fidBySteps: drawFidBySteps(result),
+    fidByIteration: drawFidByIteration(result),
+    parameters: first ? Object.keys(first.parameters).map((name) => ({ name, svg: drawParameter(result, name) })) : [],
+  }
+}
+
+interface Point {
+  readonly x: number
+  readonly y: number
+}
+
+/** A series in its role's colour, dash and marker. */
+function series(points: readonly Point[], role: Role): Plot.Markish[] {
+  const { colour, symbol, dash } = ROLE_STYLES[role]
+  const strokeWidth = role === 'learned' ? 2.5 : 1.75
+  return [
+    Plot.line(points, { x: 'x', y: 'y', stroke: colour, strokeWidth, ...(dash && { strokeDasharray: dash }) }),
+    Plot.dot(points, { x: 'x', y: 'y', fill: colour, symbol, r: role === 'learned' ? 4 : 3.5 }),
+  ]
+}
+
+function drawLogSnr(result: ScheduleResult, against: 'step' | 'time'): string {
+  const { timesteps } = result.schedule.sampling
+  const steps = Math.max(...result.curves.map(({ logSnr }) => logSnr.length))
+  const byStep = against === 'step'
+  const curves = result.curves.map(({ label, logSnr, times }) => ({
+    role: roleOfLabel(result, label),
+    points: logSnr.map((y, i) => ({ x: byStep ? i + 1 : times[i], y })),
+  }))
+  return drawChart({
+    description: `log signal-to-noise ratio of the default, best default and learned schedule against ${
+      byStep ? 'the sampling step' : 'the time that the network is told'
+    }`,
+    width: WIDTH,
+    height: HEIGHT,
+    marginTop: 30,
+    marginLeft: 44,
+    marginBottom: 42,
+    x: byStep
+      ? { label: 'sampling step, noisiest first →', labelAnchor: 'center', labelArrow: 'none', ticks: stepTicks(steps) }
+      : {
+          label: `told time of ${timesteps} (noise on the left) →`,
+          labelAnchor: 'center',
+          labelArrow: 'none',
+          domain: [timesteps, 0],
+          tickFormat: plainText,
+          ticks: 6,
+        },
+    y: { label: '↑ log-SNR, ln(signal² / noise²)', labelArrow: 'none', ticks: 7, grid: true },
+    marks: [
+      Plot.ruleY([0], { stroke: 'var(--axis)', strokeWidth: 1 }),
+      ...inOrder(curves).flatMap(({ points, role }) => series(points, role)),
+    ],
+  })
+}
+
+/** At most about ten whole numbers from 1 to `steps`, both ends among them where they fit. */
+function stepTicks(steps: number): number[] {
+  const every = Math.ceil(steps / 10)
+  return Array.from({ length: steps }, (_, i) => i + 1).filter(
+    (step) => every === 1 || step === 1 || step % every === 0,
+  )
+}
+
+/** The learned one last, on top. */
+function inOrder<T extends { readonly role: Role }>(items: readonly T[]): T[] {
+  return items.toSorted((a, b) => Number(a.role === 'learned') - Number(b.role === 'learned'))
+}
+
+/** Low and high end of one standard error around each point that has one. */
+function errorBars({ points }: StepsCurve) {
+  return points.flatMap(({ steps, fid: { mean, standardError } }) =>
+    standardError === null ? [] : [{ x: steps, low: Math.max(mean - standardError, 0), high: mean + standardError }],
+  )
+}
+
+function drawFidBySteps(result: ScheduleResult): string {
+  const { fidBySteps, bestDefault, real } = result
+  const curves = fidBySteps.map((curve) => ({ curve, role: roleOfLabel(result, curve.label) }))
+  const best = { label: bestDefault.label, points: [{ steps: bestDefault.steps, fid: bestDefault.fid }] }
+  const all = [...inOrder(curves), { curve: best, role: 'best' as const }]
+  const values = all.flatMap(({ curve }) => curve.points.map(({ fid }) => fid.mean))
+  const logarithmic = isLogarithmic(values)
+  const steps = [...new Set(all.flatMap(({ curve }) => curve.points.map((point) => point.steps)))].sort((a, b) => a - b)
+  return drawChart({
+    description:
+      'Fréchet distance against the number of sampling steps for default DDIM, the best default and the learned schedule',
+    width: WIDTH,
+    height: HEIGHT,
+    marginTop: 30,
+    marginLeft: 44,
+    marginBottom: 42,
+    marginRight: 24,
+    x: {
+      type: 'log',
+      label: 'sampling steps →',
+      labelAnchor: 'center',
+      labelArrow: 'none',
+      ticks: apart(steps),
+      tickFormat: plainText,
+    },
+    y: distanceAxis(values, logarithmic),
+    marks: [
+      Plot.ruleY(real.fid > 0 && (!logarithmic || real.fid > Math.min(...values) / 4) ? [real.fid] : [], {
+        stroke: 'var(--axis)',
+        strokeWidth: 1.25,
+        strokeDasharray: '1 3',
+      }),
+      ...all.flatMap(({ curve, role }) => [
+        Plot.ruleX(errorBars(curve), {
+          x: 'x',
+          y1: 'low',
+          y2: 'high',
+          stroke: ROLE_STYLES[role].colour,
+          strokeWidth: 1.5,
+        }),
+        ...series(
+          curve.points.map(({ steps: x, fid }) => ({ x, y: fid.mean })),
+          role,
+        ),
+      ]),
+    ],
+  })
+}
+
+/** Step counts whose labels have room on a logarithmic axis. */
+function apart(steps: readonly number[]): number[] {
+  const ratio = (steps[steps.length - 1] / steps[0]) ** 0.08
+  let last = 0
+  return steps.filter((step) => {
+    const fits = step >= last * ratio
+    if (fits) last = step
+    return fits
+  })
+}
+
+const isLogarithmic = (values: readonly number[]): boolean =>
+  Math.min(...values) > 0 && Math.max(...values) / Math.min(...values) > LOGARITHMIC_FROM
+
+/** From 0, or logarithmic with labels at 1, 2 and 5 times the powers of ten. */
+function distanceAxis(values: readonly number[], logarithmic: boolean): Plot.ScaleOptions {
+  const common = { label: `↑ FID${logarithmic ? ', logarithmic' : ''}`, labelArrow: 'none' as const, grid: true }
+  const high = Math.max(...values)
+  if (!logarithmic) return { ...common, ticks: 6, nice: true, domain: [0, 1.05 * high] }
+  const low = Math.min(...values)
+  const powers = Array.from(
+    { length: Math.ceil(Math.log10(high / low)) + 2 },
+    (_, i) => 10 ** (Math.floor(Math.log10(low)) + i),
+  )
+  const labels = powers.flatMap((power) => [1, 2, 5].map((factor) => factor * power))
+  const below = Math.max(...labels.filter((label) => label <= low))
+  const above = Math.min(...labels.filter((label) => label >= high))
+  const ticks = labels.filter((label) => label >= below && label <= above)
+  return {
+    ...common,
+    type: 'log',
+    domain: [below, above],
+    ticks,
+    tickFormat: (value: number) => String(Number(value.toPrecision(3))),
+  }
+}
+
+const plainText = (value: number): string => String(value)
+
+/** Tuning values have no error bar: each is one batch of images at one setting. */
+function drawFidByIteration({ history }: ScheduleResult): string | null {
+  const points = history.flatMap(({ iteration, fid }) => (fid === null ? [] : [{ x: iteration, y: fid }]))
+  if (points.length === 0) return null
+  const values = points.map(({ y }) => y)
+  return drawChart({
+    description: 'Fréchet distance on the tuning split over the tuning iterations',
+    width: WIDTH,
+    height: HEIGHT,
+    marginTop: 30,
+    marginLeft: 44,
+    marginBottom: 42,
+    x: iterationAxis(history, 'tuning iteration →'),
+    y: distanceAxis(values, isLogarithmic(values)),
+    marks: [...series(points, 'learned')],
+  })
+}
+
+function iterationAxis(history: readonly TuningRecord[], label: string | null): Plot.ScaleOptions {
+  const [first, last] = [history[0].iteration, history[history.length - 1].iteration]
+  const every = Math.ceil((last - first + 1) / (label === null ? 4 : 10))
+  const ticks = history.map(({ iteration }) => iteration).filter((iteration) => (iteration - first) % every === 0)
+  return {
+    label,
+    labelAnchor: 'center',
+    labelArrow: 'none',
+    ticks,
+    tickFormat: plainText,
+    domain: first === last ? [first - 1, last + 1] : [first, last],
+  }
+}
+
+/** One parameter before each step, and a dashed line where it ended. */
+function drawParameter({ history, schedule }: ScheduleResult, name: string): string {
+  const points = history.map(({ iteration, parameters }) => ({ x: iteration, y: parameters[name] }))
+  const end = Object.hasOwn(schedule.parameters, name) ? [schedule.parameters[name]] : []
+  const [low, high] = range([...points.map(({ y }) => y), ...end])
+  return drawChart({
+    ...SMALL,
+    description: `parameter ${name} over the tuning iterations`,
+    marginLeft: 46,
+    marginTop: 10,
+    marginBottom: 22,
+    marginRight: 12,
+    x: iterationAxis(history, null),
+    y: { label: null, ticks: 3, grid: true, domain: [low, high], nice: true },
+    marks: [
+      Plot.ruleY(end, { stroke: 'var(--axis)', strokeDasharray: '4 3' }),
+      Plot.line(points, { x: 'x', y: 'y', stroke: ROLE_STYLES.learned.colour, strokeWidth: 2 }),
+      Plot.dot(points, { x: 'x', y: 'y', fill: ROLE_STYLES.learned.colour, r: 2 }),
+    ],
+  })
+}
+
+/** Range of values, opened a little where they are all the same. */
+function range(values: readonly number[]): readonly [number, number] {
+  const [low, high] = [Math.min(...values), Math.max(...values)]
+  const room = Math.max(0.05 * (high - low), 1e-3 * Math.max(Math.abs(low), Math.abs(high)), 1e-9)
+  return [low - room, high + room]
+}

@@ -1,0 +1,15 @@
+/** What a report says beside the result: which run, with what settings, on what. */
+import type { Json } from '../json.ts'
+
+export interface ReportContext {
+  /** Name of the run, or the path of its folder. */
+  readonly run: string
+  /** Null where no preset was named. */
+  readonly preset: string | null
+  /** Every resolved setting. */
+  readonly config: { readonly [key: string]: Json }
+  /** Largest resident memory of the process, in MiB; null where it was not measured. */
+  readonly peakMemoryMiB: number | null
+  /** Versions by name: this package, Node, ONNX Runtime, the platform. */
+  readonly versions: Readonly<Record<string, string>>
+}

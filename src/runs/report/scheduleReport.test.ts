@@ -1,0 +1,189 @@
+/** The page holds the result: every number as printed, nothing from elsewhere, and the truth about who won. */
+import { decode } from 'fast-png'
+import { parseHTML } from 'linkedom'
+import { describe, expect, test } from 'vitest'
+import type { ScheduleResult } from '../../tuners/index.ts'
+import { decimalsFor, fixed, percent, significant, withError } from './format.ts'
+import { rowOf } from './roles.ts'
+import { scheduleJson } from './scheduleJson.ts'
+import { renderScheduleReport } from './scheduleReport.ts'
+import { BARE, CONTEXT, LOST, OPEN, WON } from './scheduleResult.fixture.ts'
+
+const RESULTS: readonly (readonly [string, ScheduleResult])[] = [
+  ['won', WON],
+  ['lost', LOST],
+  ['open', OPEN],
+  ['bare', BARE],
+]
+
+async function pageOf(result: ScheduleResult) {
+  const text = await renderScheduleReport(result, CONTEXT)
+  const { document } = parseHTML(text)
+  return { text, document, words: document.body.textContent?.replace(/\s+/g, ' ') ?? '' }
+}
+
+type Page = Awaited<ReturnType<typeof pageOf>>
+
+/** Texts of a table's body cells, found by a word of its head. */
+function cellsOf(document: Page['document'], head: string): string[][] {
+  const table = [...document.querySelectorAll('table')].find((one) =>
+    one.querySelector('thead')?.textContent?.includes(head),
+  )
+  if (!table) throw new Error(`no table with a column ${head}`)
+  return [...table.querySelectorAll('tbody tr')].map((row) =>
+    [...row.children].map((cell) => cell.textContent?.trim() ?? ''),
+  )
+}
+
+describe.each(RESULTS)('the page of a result: %s', (_, result) => {
+  test('rows, gains, defaults and levels stand in its tables to the printed precision', async () => {
+    const { document } = await pageOf(result)
+    const rows = [result.default, result.bestDefault, result.learned, result.manySteps]
+    const judgeDecimals = decimalsFor(rows.flatMap(({ judgeFid }) => judgeFid?.mean ?? []))
+    expect(cellsOf(document, 'way of sampling')).toEqual([
+      ...rows.map((row) => [
+        row.label,
+        row.sampler,
+        String(row.steps),
+        row.stepList,
+        withError(row.fid, 2),
+        row.judgeFid ? withError(row.judgeFid, judgeDecimals) : '–',
+        percent(row.recognised),
+        fixed(row.inceptionScore, 2),
+        fixed(row.diversity, 3),
+      ]),
+      ['real images', '–', '–', '–', '0.412', '–', percent(result.real.recognised), '–', '–'],
+    ])
+    const { overDefault, overBestDefault, overManySteps, judgeOverDefault } = result.gain
+    const gains = [overDefault, overBestDefault, overManySteps, ...(judgeOverDefault ? [judgeOverDefault] : [])]
+    expect(cellsOf(document, 'paired difference').map((cells) => cells[1])).toEqual(
+      gains.map((gain) => withError(gain, 2)),
+    )
+    const { levels, times } = result.schedule.sampling
+    expect(cellsOf(document, 'told time').map((cells) => cells.slice(0, 5))).toEqual(
+      levels.map(({ logSnr, signal, noise }, i) => [
+        String(i + 1),
+        significant(times[i], 6),
+        fixed(logSnr, 4),
+        significant(signal, 5),
+        significant(noise, 5),
+      ]),
+    )
+    for (const { iteration, fid, parameters } of result.history) {
+      const line = cellsOf(document, 'iteration').find(([first]) => first === String(iteration))
+      expect(line).toContain(fixed(fid, 2))
+      for (const value of Object.values(parameters)) expect(line).toContain(significant(value, 5))
+    }
+  })
+
+  test('asks for nothing outside: no address, no script but data, no frame', async () => {
+    const { text, document } = await pageOf(result)
+    for (const element of document.querySelectorAll('*')) {
+      for (const name of ['src', 'href', 'srcset', 'action', 'data', 'poster', 'xlink:href']) {
+        const value = element.getAttribute(name)
+        if (value !== null) expect(value, `${element.tagName} ${name}`).toMatch(/^(#|data:image\/png;base64,)/)
+      }
+      expect([...element.attributes].filter(({ name }) => name.startsWith('on'))).toEqual([])
+    }
+    expect(text).not.toMatch(/@import|url\(|https?:\/\/(?!www\.w3\.org)/)
+    expect([...document.querySelectorAll('script')].map((script) => script.getAttribute('type'))).toEqual([
+      'application/json',
+    ])
+    expect(document.querySelectorAll('iframe, link, object, embed')).toHaveLength(0)
+  })
+
+  test('carries the result as JSON', async () => {
+    const { document } = await pageOf(result)
+    const inside = document.querySelector('script#result')?.textContent ?? ''
+    expect(JSON.parse(inside)).toEqual(JSON.parse(JSON.stringify(scheduleJson(result, CONTEXT))))
+  })
+
+  test('names the features of its distances and every setting', async () => {
+    const { words, document } = await pageOf(result)
+    expect(words.split(result.featureNetwork).length).toBeGreaterThan(5)
+    const settings = [...document.querySelectorAll('.settings div')].map((line) =>
+      [...line.querySelectorAll('code')].map((code) => code.textContent).join(' '),
+    )
+    expect(settings).toContain('learn.note a < b & "c"')
+    expect(settings).toContain('network.channels [16,32,64]')
+    expect(settings).toContain('resume null')
+    expect(settings).toHaveLength(15)
+  })
+
+  test('charts have a description each and no coordinate that is no number', async () => {
+    const { document } = await pageOf(result)
+    const charts = [...document.querySelectorAll('svg[role="img"]')]
+    expect(charts).toHaveLength(4 + Object.keys(result.history[0].parameters).length)
+    for (const chart of charts) {
+      expect(chart.getAttribute('aria-label')).toMatch(/\w+ \w+/)
+      expect(chart.outerHTML).not.toMatch(/NaN|Infinity|undefined/)
+    }
+  })
+})
+
+test('the title tells who won', async () => {
+  const title = async (result: ScheduleResult) => {
+    const { document } = await pageOf(result)
+    const heading = document.querySelector('h1')
+    expect(document.querySelector('title')?.textContent).toBe(heading?.textContent)
+    return [heading?.className, heading?.textContent?.replaceAll('\u00a0', ' ')]
+  }
+  expect(await title(WON)).toEqual([
+    'won',
+    '10 learned steps: FID 7.62 ± 0.09, against 19.51 ± 0.21 by default and 12.93 ± 0.13 at best',
+  ])
+  expect(await title(LOST)).toEqual([
+    'lost',
+    'Learning did not win: FID 13.41 ± 0.15 at 10 learned steps, 12.93 ± 0.13 for the best default',
+  ])
+  const worse = { ...LOST, gain: { ...LOST.gain, overDefault: { mean: -2, standardError: 0.1, count: 3 } } }
+  expect(await title(worse)).toEqual([
+    'lost',
+    'Learning did not win: FID 13.41 ± 0.15 at 10 learned steps, 19.51 ± 0.21 for the default',
+  ])
+  expect((await title(OPEN))[1]).toMatch(/^No clear winner: .*within two standard errors/)
+  expect((await title(BARE))[1]).toMatch(/^No clear winner: .*one sampling seed/)
+})
+
+test('the best default stands out in the table of all defaults', async () => {
+  const { document } = await pageOf(WON)
+  const cells = cellsOf(document, 'step list').length
+  expect(cells).toBeGreaterThan(0)
+  expect([...document.querySelectorAll('td.chosen')].map((cell) => cell.textContent)).toEqual(['14.10'])
+  const printed = [...document.querySelectorAll('td.number')].map((cell) => cell.textContent)
+  for (const { fid } of WON.candidates) expect(printed).toContain(fixed(fid, 2))
+})
+
+test('grids hold the images: pixel bytes in place, a clear line between', async () => {
+  const { document } = await pageOf(WON)
+  const grids = [...document.querySelectorAll('img')]
+  expect(grids.map((grid) => grid.getAttribute('data-role'))).toEqual(['default', 'best', 'learned', 'many'])
+  const source = grids[2].getAttribute('src') ?? ''
+  const { width, height, channels, data } = decode(Buffer.from(source.split(',')[1], 'base64'))
+  expect([width, height, channels]).toEqual([4 * 17 - 1, 5 * 17 - 1, 2])
+  const { images } = WON.grids[2]
+  const [item, y, x] = [6, 3, 11]
+  const at = ((17 + y) * width + 2 * 17 + x) * 2
+  expect(data[at]).toBe(Math.round(127.5 * (images[(item * 16 + y) * 16 + x] + 1)))
+  expect(data[at + 1]).toBe(255)
+  expect(data[16 * 2 + 1]).toBe(0)
+})
+
+test('says how to use the files, and when diffusers cannot read the schedule', async () => {
+  const won = await pageOf(WON)
+  expect(won.words).toContain('DPMSolverMultistepScheduler.from_pretrained("model/schedules/dpm-solver++-10")')
+  expect(won.words).toContain('scheduler.set_timesteps(10)')
+  const bare = await pageOf(BARE)
+  expect(bare.words).toContain('not written: diffusers takes distinct integer times')
+  expect(bare.words).not.toContain('from_pretrained')
+})
+
+test('equal results give equal bytes', async () => {
+  expect(await renderScheduleReport(WON, CONTEXT)).toBe(await renderScheduleReport(structuredClone(WON), CONTEXT))
+})
+
+test('a grid that is no image is refused', async () => {
+  const odd = { ...WON, grids: [{ ...WON.grids[0], shape: [2, 16, 16] }] }
+  await expect(renderScheduleReport(odd, CONTEXT)).rejects.toMatchObject({ code: 'report.grid' })
+  expect(rowOf(odd, 'default').label).toBe(odd.grids[0].label)
+})
