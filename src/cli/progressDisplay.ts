@@ -1,0 +1,72 @@
+/** Progress on stderr: a bar on a terminal, a plain line every so often elsewhere. */
+import type { WriteStream } from 'node:tty'
+import type { Progress } from '../runs/index.ts'
+import { advanceProgress, durationText, rateOf, secondsLeft, startProgress } from '../runs/index.ts'
+import type { LearnProgress } from '../tuners/index.ts'
+
+/** Where it is shown. */
+export type Screen = Pick<WriteStream, 'write'> & { readonly isTTY?: boolean; readonly columns?: number }
+
+export interface ProgressDisplay {
+  show(progress: LearnProgress): void
+  /** A line that stays. */
+  log(line: string): void
+  /** Takes the bar away. */
+  end(): void
+}
+
+/** Seconds between lines where there is no terminal. */
+const LINE_EVERY = 15
+const BAR_WIDTH = 24
+const ERASE_LINE = '\r\u001b[2K'
+
+/** @param clock seconds, of any fixed beginning */
+export function progressDisplay(screen: Screen, clock: () => number = () => performance.now() / 1000): ProgressDisplay {
+  let progress: Progress | undefined
+  let drawn = ''
+  let shownAt = clock()
+  const redraw = (text: string) => {
+    screen.write(`${ERASE_LINE}${text}`)
+    drawn = text
+  }
+  return {
+    show(now) {
+      progress = progress
+        ? advanceProgress({ ...progress, total: now.total }, now.done, clock())
+        : startProgress(now.total, clock(), now.done)
+      if (screen.isTTY) {
+        redraw(fitted(`${bar(now)} ${statusText(now, progress)}`, screen.columns ?? 80))
+      } else if (clock() - shownAt >= LINE_EVERY) {
+        shownAt = clock()
+        screen.write(`${statusText(now, progress)}\n`)
+      }
+    },
+    log(line) {
+      const below = drawn
+      if (below !== '') redraw('')
+      screen.write(`${line}\n`)
+      if (below !== '') redraw(below)
+    },
+    end() {
+      if (drawn !== '') redraw('')
+    },
+  }
+}
+
+function bar({ done, total }: LearnProgress): string {
+  const full = total > 0 ? Math.round((BAR_WIDTH * done) / total) : 0
+  return `[${'#'.repeat(full)}${'-'.repeat(BAR_WIDTH - full)}]`
+}
+
+/** `12% train: training step 40, loss 0.31; 1,203 images/s, 2 min 05 s left` */
+export function statusText({ phase, done, total, detail }: LearnProgress, progress: Progress): string {
+  const percent = total > 0 ? Math.floor((100 * done) / total) : 0
+  const rate = rateOf(progress)
+  const left = secondsLeft(progress)
+  const pace = rate === null ? '' : `; ${rate.toPrecision(3)} evaluations/s`
+  const rest = left === null ? '' : `, ${durationText(left)} left`
+  return `${percent}% ${phase}: ${detail}${pace}${rest}`
+}
+
+const fitted = (text: string, columns: number): string =>
+  text.length < columns ? text : `${text.slice(0, columns - 2)}…`

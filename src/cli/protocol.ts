@@ -1,0 +1,31 @@
+/** What the main thread and the one that works say to each other. Structured clones: plain data. */
+import type { ErrorKind } from '../base/index.ts'
+import type { ScheduleConfig } from '../runs/index.ts'
+import type { LearnEvent, LearnProgress } from '../tuners/index.ts'
+
+/** What is to be done. */
+export type Task = {
+  readonly name: 'schedule'
+  readonly config: ScheduleConfig
+  readonly folder: string
+  readonly resume: boolean
+}
+
+/** From the main thread: stop at the next step, with a checkpoint. */
+export type Order = 'stop'
+
+export interface ErrorReport {
+  readonly kind: ErrorKind
+  readonly code: string
+  readonly message: string
+  readonly stack: string | undefined
+}
+
+/** From the worker. */
+export type Report =
+  | { readonly kind: 'progress'; readonly progress: LearnProgress }
+  | { readonly kind: 'event'; readonly event: LearnEvent }
+  | { readonly kind: 'note'; readonly note: string }
+  /** `json` is what `--json` prints, `text` what a person reads. */
+  | { readonly kind: 'done'; readonly json: unknown; readonly text: string }
+  | { readonly kind: 'error'; readonly error: ErrorReport }

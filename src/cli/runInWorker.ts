@@ -1,0 +1,81 @@
+/** Runs a task in a thread of its own, from the main thread: bar, log lines, Ctrl-C. */
+import { Worker } from 'node:worker_threads'
+import { BilevelError } from '../base/index.ts'
+import type { LearnEvent } from '../tuners/index.ts'
+import type { ProgressDisplay } from './progressDisplay.ts'
+import type { Order, Report, Task } from './protocol.ts'
+import type { TaskResult } from './tasks.ts'
+
+const WORKER = new URL(`./worker.${import.meta.url.endsWith('.ts') ? 'ts' : 'js'}`, import.meta.url)
+const INTERRUPTED = 130
+
+/** @throws the task's error; an internal one if the thread dies */
+export async function runInWorker(task: Task, display: ProgressDisplay): Promise<TaskResult> {
+  const worker = new Worker(WORKER, { workerData: task })
+  const onInterrupt = interruptHandler(worker, display)
+  for (const name of SIGNALS) process.on(name, onInterrupt)
+  try {
+    return await outcomeOf(worker, display)
+  } finally {
+    display.end()
+    for (const name of SIGNALS) process.off(name, onInterrupt)
+    await worker.terminate()
+  }
+}
+
+const SIGNALS = ['SIGINT', 'SIGTERM'] as const
+
+/** The first one stops the task with a checkpoint, the second one the process. */
+function interruptHandler(worker: Worker, display: ProgressDisplay): () => void {
+  let asked = false
+  return () => {
+    if (asked) process.exit(INTERRUPTED)
+    asked = true
+    display.log('stopping with a checkpoint; once more: stop at once')
+    worker.postMessage('stop' satisfies Order)
+  }
+}
+
+function outcomeOf(worker: Worker, display: ProgressDisplay): Promise<TaskResult> {
+  return new Promise((resolve, reject) => {
+    worker.on('message', (report: Report) => {
+      switch (report.kind) {
+        case 'progress':
+          return display.show(report.progress)
+        case 'event':
+          return display.log(eventLine(report.event))
+        case 'note':
+          return display.log(`note: ${report.note}`)
+        case 'done':
+          return resolve(report)
+        case 'error': {
+          const { kind, code, message, stack } = report.error
+          const error = new BilevelError(kind, code, message)
+          if (stack !== undefined) error.stack = stack
+          return reject(error)
+        }
+      }
+    })
+    worker.on('error', reject)
+    worker.on('exit', (code) => reject(new Error(`the working thread ended early (code ${code})`)))
+  })
+}
+
+/** What happened, in a line. */
+function eventLine(event: LearnEvent): string {
+  switch (event.kind) {
+    case 'iteration': {
+      const parameters = Object.entries(event.parameters).map(([name, value]) => `${name} ${value.toPrecision(4)}`)
+      const fid = event.fid === null ? 'priming' : `FID ${event.fid.toFixed(2)}`
+      return `iteration ${event.iteration + 1}: ${fid} at ${parameters.join(', ')}`
+    }
+    case 'candidate':
+      return `default ${event.sampler}, ${event.stepList}: FID ${event.fid.toFixed(2)} on the tuning split`
+    case 'row': {
+      const recognised = event.recognised === null ? '' : `, recognised ${event.recognised.toFixed(3)}`
+      return `${event.label}: FID ${event.fid.toFixed(2)}${recognised}`
+    }
+    case 'step':
+      return `${event.phase} step ${event.step}: loss ${event.loss.toFixed(4)}`
+  }
+}

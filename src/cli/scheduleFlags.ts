@@ -1,0 +1,106 @@
+/** The flags of `bilevel schedule`, made from the settings' schema: a setting is described once. */
+import { Option } from 'commander'
+import { z } from 'zod'
+import type { Settings, SettingsLayer } from '../runs/index.ts'
+import { resolveScheduleConfig, SETTING_GROUPS, scheduleSchema } from '../runs/index.ts'
+
+type Schema = z.core.$ZodType
+
+/** A setting as a flag. */
+interface SettingFlag {
+  /** `network.channels` is [network, channels]. */
+  readonly path: readonly string[]
+  readonly schema: Schema
+  readonly group: string
+  readonly description: string
+}
+
+/** What is inside nullable and transforming wrappers. */
+function insideOf(schema: Schema): Schema {
+  const { def } = schema._zod as unknown as { def: { innerType?: Schema; in?: Schema } }
+  const inner = def.innerType ?? def.in
+  return inner ? insideOf(inner) : schema
+}
+
+const isNullable = (schema: Schema): boolean => z.safeParse(schema, null).success
+
+function settingFlags(shape: Readonly<Record<string, Schema>>, under: readonly string[] = []): SettingFlag[] {
+  return Object.entries(shape).flatMap(([key, schema]): SettingFlag[] => {
+    const path = [...under, key]
+    if (schema instanceof z.ZodObject) return settingFlags(schema.shape, path)
+    const { group, description } = z.globalRegistry.get(schema) as { group: string; description: string }
+    return [{ path, schema, group, description }]
+  })
+}
+
+const FLAGS = settingFlags(scheduleSchema.shape)
+
+const kebab = (name: string): string => name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
+const flagName = ({ path }: SettingFlag): string => path.map(kebab).join('-')
+
+/** The key under which commander keeps a flag's value. */
+const attributeOf = (flag: SettingFlag): string =>
+  flagName(flag).replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase())
+
+/** Every setting as an option, by group, with the preset `quick`'s value as its default in the help. */
+export function scheduleOptions(): Option[] {
+  const defaults = resolveScheduleConfig([]) as unknown as Settings
+  const sorted = SETTING_GROUPS.flatMap((group) => FLAGS.filter((flag) => flag.group === group))
+  return sorted.flatMap((flag) => optionsOf(flag, valueAt(defaults, flag.path)))
+}
+
+const valueAt = (settings: Settings, path: readonly string[]): unknown =>
+  path.reduce<unknown>((value, key) => (value as Settings)[key], settings)
+
+function optionsOf(flag: SettingFlag, value: unknown): Option[] {
+  const { group, description, schema } = flag
+  const name = flagName(flag)
+  const inside = insideOf(schema)
+  const heading = `${group}:`
+  if (inside instanceof z.ZodBoolean) {
+    const [on, off] = [new Option(`--${name}`, description), new Option(`--no-${name}`, `without it: ${description}`)]
+    return [(value ? on : off).hideHelp(), value ? off : on].map((option) => option.helpGroup(heading))
+  }
+  const choices = inside instanceof z.ZodEnum ? ` (${inside.options.join(', ')})` : ''
+  const option = new Option(`--${name} <${placeholder(inside)}>`, `${description}${choices} [${textOf(value)}]`)
+  return [option.helpGroup(heading)]
+}
+
+function placeholder(schema: Schema): string {
+  if (schema instanceof z.ZodArray) return 'n,n,...'
+  if (schema instanceof z.ZodTuple) return 'low,high'
+  if (schema instanceof z.ZodNumber) return 'n'
+  if (schema instanceof z.ZodUnion) return 'n|all'
+  return schema instanceof z.ZodEnum ? 'name' : 'value'
+}
+
+const textOf = (value: unknown): string =>
+  value === null ? 'none' : Array.isArray(value) ? value.join(',') : String(value)
+
+/** The settings that flags were given for, as words. */
+export function flagsLayer(given: Readonly<Record<string, unknown>>): SettingsLayer {
+  const values: Record<string, unknown> = {}
+  for (const flag of FLAGS) {
+    const word = given[attributeOf(flag)]
+    if (word === undefined) continue
+    let into = values
+    for (const key of flag.path.slice(0, -1)) {
+      into[key] ??= {}
+      into = into[key] as Record<string, unknown>
+    }
+    into[flag.path[flag.path.length - 1]] = typeof word === 'string' ? wordOf(word, flag.schema) : word
+  }
+  return { source: 'the flags', values, words: true }
+}
+
+/** `none` for nothing, lists with commas, in lists of counts `0-63` for a range. */
+function wordOf(word: string, schema: Schema): unknown {
+  if (word === 'none' && isNullable(schema)) return null
+  const inside = insideOf(schema)
+  if (inside instanceof z.ZodArray)
+    return `[${word.replace(/(\d+)-(\d+)/g, (_, a, b) => rangeOf(Number(a), Number(b)))}]`
+  return inside instanceof z.ZodTuple ? `[${word}]` : word
+}
+
+const rangeOf = (first: number, last: number): string =>
+  Array.from({ length: Math.max(0, last - first + 1) }, (_, i) => first + i).join(',')

@@ -1,0 +1,125 @@
+/** A model that exists: a model folder, a run that left one, or somebody else's ONNX file. */
+import { createHash } from 'node:crypto'
+import { createReadStream } from 'node:fs'
+import { stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { pipeline } from 'node:stream/promises'
+import { inputError } from '../../base/index.ts'
+import type { Denoiser, ForeignDenoiser, LoadedModel, NoiseSchedule } from '../../diffusion/index.ts'
+import { compileDenoiser, loadModel, loadScheduler, openForeignDenoiser } from '../../diffusion/index.ts'
+import type { Device } from '../../runtime/index.ts'
+
+/** What is said of every model. */
+interface ModelFacts {
+  /** [channels, height, width] of its images. */
+  readonly imageShape: readonly number[]
+  /** The schedule it was trained with. */
+  readonly schedule: NoiseSchedule
+  /** SHA-256 of its weights or file. */
+  readonly hash: string
+  /** What a reader must know, a sentence each. */
+  readonly notes: readonly string[]
+}
+
+export interface FolderModel extends ModelFacts {
+  readonly kind: 'folder'
+  /** The model folder, of a run the one inside. */
+  readonly folder: string
+  readonly model: LoadedModel
+}
+
+export interface FileModel extends ModelFacts {
+  readonly kind: 'file'
+  readonly denoiser: ForeignDenoiser
+}
+
+export type GivenModel = FolderModel | FileModel
+
+export interface OpenModelOptions {
+  /** Schedule of an ONNX file; null: none is given. */
+  readonly scheduler: string | null
+  readonly timeScale: number
+  /** Side of the images of an ONNX file that leaves it open. */
+  readonly size: number | null
+  /** Images per run. */
+  readonly chunk: number
+  readonly device: Device
+}
+
+/** @throws `schedule.scheduler` on an ONNX file without its schedule, `schedule.model`, `model.*`, `scheduler.*`, `onnx.open` */
+export async function openGivenModel(path: string, options: OpenModelOptions): Promise<GivenModel> {
+  return path.endsWith('.onnx') ? openFile(path, options) : openFolder(path)
+}
+
+/** The model folder at a path: itself, or of a run the one inside. */
+export async function modelFolderOf(path: string): Promise<string> {
+  const inside = join(path, 'model')
+  const index = await stat(join(inside, 'model_index.json')).catch(() => null)
+  return index ? inside : path
+}
+
+async function openFolder(path: string): Promise<FolderModel> {
+  const folder = await modelFolderOf(path)
+  const model = await loadModel(folder)
+  if (model.prediction !== 'noise') {
+    throw inputError(
+      'schedule.model',
+      `a model folder must hold a network that predicts noise, ${folder} predicts ${model.prediction}; use its ONNX file`,
+    )
+  }
+  const { weights, statistics } = model.state
+  const hash = createHash('sha256')
+  for (const { buffer, byteOffset, byteLength } of [weights, statistics]) {
+    hash.update(new Uint8Array(buffer, byteOffset, byteLength))
+  }
+  const { noiseSchedule: schedule, network } = model
+  return {
+    kind: 'folder',
+    folder,
+    model,
+    imageShape: network.imageShape,
+    schedule,
+    hash: hash.digest('hex'),
+    notes: [],
+  }
+}
+
+async function openFile(path: string, options: OpenModelOptions): Promise<FileModel> {
+  const { scheduler, chunk, device, timeScale, size } = options
+  if (scheduler === null) {
+    throw inputError(
+      'schedule.scheduler',
+      `an ONNX model does not say what schedule it was trained with, ${path} neither; ` +
+        'give it with --scheduler FILE: a diffusers scheduler_config.json, or {"betas": [...]}',
+    )
+  }
+  const { schedule, prediction, notes } = await loadScheduler(scheduler)
+  const denoiser = await openForeignDenoiser({
+    model: path,
+    noiseSchedule: schedule,
+    batch: chunk,
+    prediction,
+    device,
+    timeScale,
+    ...(size !== null && { imageShape: [1, size, size] }),
+  })
+  const hash = await hashOfFile(path)
+  return { kind: 'file', denoiser, imageShape: denoiser.imageShape, schedule, hash, notes }
+}
+
+async function hashOfFile(path: string): Promise<string> {
+  const hash = createHash('sha256')
+  await pipeline(createReadStream(path), hash)
+  return hash.digest('hex')
+}
+
+/** The model for sampling, and what frees it. */
+export async function denoiserOf(
+  given: GivenModel,
+  { chunk, device }: Pick<OpenModelOptions, 'chunk' | 'device'>,
+): Promise<{ readonly denoiser: Denoiser; close(): Promise<void> }> {
+  if (given.kind === 'file') return { denoiser: given.denoiser, close: () => given.denoiser.dispose() }
+  const { network, state } = given.model
+  const denoiser = await compileDenoiser({ network, state, batch: chunk, binding: 'bound', device })
+  return { denoiser, close: () => denoiser.dispose() }
+}

@@ -1,0 +1,255 @@
+/**
+ * The settings of a schedule learning job: one schema with a description and a help group per key, from which config files are checked and
+ * the command line's flags are made.
+ */
+import { z } from 'zod'
+import { inputError } from '../../base/index.ts'
+import type { LearnSettings } from '../../tuners/index.ts'
+import { checkLearnSettings, LEARN_DEFAULTS } from '../../tuners/index.ts'
+import type { SettingsLayer } from '../config.ts'
+import { resolveSettings } from '../config.ts'
+import { nearestOf } from '../nearest.ts'
+import { PRESETS } from './presets.ts'
+
+/** Where a setting stands in the help, in this order. */
+export const SETTING_GROUPS = [
+  'What is learned',
+  'Data and model',
+  'Training',
+  'Tuning',
+  'Measuring',
+  'Running',
+] as const
+export type SettingGroup = (typeof SETTING_GROUPS)[number]
+
+const said = (group: SettingGroup, description: string) => ({ group, description })
+const count = () => z.int().min(1)
+const fromZero = () => z.int().min(0)
+const range = () => z.tuple([z.number(), z.number()]).nullable()
+const noiseFamilies = ['cosine', 'sigmoid', 'sigmoid-published', 'linear'] as const
+
+const networkSchema = z.strictObject({
+  kind: z
+    .enum(['unet', 'shuffle'])
+    .meta(said('Data and model', "unet: diffusers' UNet2DModel; shuffle: the bilevel paper's UNet")),
+  channels: z
+    .array(count())
+    .min(1)
+    .meta(said('Data and model', 'channels of each level, finest first (shuffle: multiples of the first)')),
+  layersPerBlock: count().nullable().meta(said('Data and model', 'unet: residual blocks a level')),
+  groups: count().nullable().meta(said('Data and model', 'unet: groups of the group norms')),
+  attentionLevels: z
+    .array(fromZero())
+    .nullable()
+    .meta(said('Data and model', 'unet: levels with attention (0 finest) and in the middle; none: nowhere')),
+})
+
+/** Every setting. */
+export const scheduleSchema = z.strictObject({
+  preset: z.string().meta(said('What is learned', `a set of defaults: ${Object.keys(PRESETS).join(', ')}`)),
+  learn: z
+    .enum(['tied', 'sampling', 'both'])
+    .meta(
+      said('What is learned', 'one schedule for training and sampling, the sampling schedule alone, or one for each'),
+    ),
+  trainingFamily: z.enum(noiseFamilies).meta(said('What is learned', 'family of the training schedule')),
+  samplingFamily: z
+    .enum([...noiseFamilies, 'levels', 'levels+times', 'level-power'])
+    .meta(
+      said(
+        'What is learned',
+        "what is learned of the sampling schedule: a family's parameters, free levels, levels and told times, or one exponent of the model's own levels",
+      ),
+    ),
+  sampler: z.enum(['ddim', 'ddpm', 'dpm-solver++']).meta(said('What is learned', 'sampler the schedule is for')),
+  samplingSteps: count().meta(said('What is learned', 'steps the schedule is for')),
+  clip: range().meta(said('What is learned', 'range the predicted image is clipped to at each step; none: unclipped')),
+  clippedNoise: z
+    .enum(['keep', 'recompute'])
+    .meta(
+      said('What is learned', "the predicted noise after clipping: kept (as diffusers' pipelines do) or recomputed"),
+    ),
+  eta: z.number().min(0).max(1).meta(said('What is learned', 'DDIM: 0 deterministic to 1 ancestral')),
+
+  data: z
+    .string()
+    .min(1)
+    .meta(
+      said(
+        'Data and model',
+        "'digits' (embedded), or a path: IDX file, folder of MNIST's files, folder of PNG or JPEG images",
+      ),
+    ),
+  size: count()
+    .nullable()
+    .meta(said('Data and model', "side of the images in pixels; none: the model's, or as the images are")),
+  classConditional: z.boolean().meta(said('Data and model', 'train the network with the classes of the data')),
+  model: z
+    .string()
+    .nullable()
+    .meta(said('Data and model', 'a trained model: a model folder, a run folder or an ONNX file; none: train one')),
+  scheduler: z
+    .string()
+    .nullable()
+    .meta(said('Data and model', 'schedule of an ONNX model: a diffusers scheduler_config.json, or {"betas": [...]}')),
+  timeScale: z
+    .number()
+    .positive()
+    .meta(said('Data and model', 'an ONNX model is told this times the timestep (1/T for one that takes a fraction)')),
+  network: networkSchema,
+  features: z
+    .string()
+    .min(1)
+    .meta(
+      said(
+        'Data and model',
+        "what distances are measured in: 'digits', 'pixels', an ONNX file, or 'auto' (digits where the data are digits, else pixels)",
+      ),
+    ),
+  featuresOutput: z
+    .string()
+    .nullable()
+    .meta(said('Data and model', 'output of an ONNX feature network, where it has several')),
+  featuresRange: range().meta(
+    said(
+      'Data and model',
+      'pixel range of ONNX feature networks; none: the one their classifier is right with most often',
+    ),
+  ),
+  judge: z
+    .string()
+    .min(1)
+    .meta(
+      said('Data and model', "the network that judges: 'digits', an ONNX classifier with logits, 'none', or 'auto'"),
+    ),
+
+  timesteps: count().meta(said('Training', 'T of a model trained here')),
+  trainSteps: fromZero().meta(said('Training', 'training steps before tuning')),
+  batch: count().meta(said('Training', 'images a training step')),
+  learningRate: z.number().positive().meta(said('Training', 'learning rate, constant after the warm-up')),
+  warmUpSteps: fromZero().meta(said('Training', 'training steps over which the learning rate rises')),
+  emaDecay: z.number().min(0).lt(1).meta(said('Training', 'largest decay of the moving average of the weights')),
+
+  iterations: fromZero().meta(said('Tuning', 'tuning iterations')),
+  tuningSamples: count().meta(said('Tuning', 'images generated a tuning iteration')),
+  estimator: z
+    .enum(['backpropagation', 'two-point', 'one-point', 'coordinate'])
+    .meta(
+      said(
+        'Tuning',
+        'how the gradient of the distance is found; all but backpropagation need no derivative of the networks',
+      ),
+    ),
+  delta: z
+    .number()
+    .positive()
+    .meta(said('Tuning', "perturbation of estimators without derivatives, in units of each parameter's scale")),
+  through: z.union([count(), z.literal('all')]).meta(said('Tuning', 'last sampling steps that carry gradient')),
+  upperRate: z.number().positive().meta(said('Tuning', 'first step of the schedule, in units of its scales')),
+  freshSamples: z.boolean().meta(said('Tuning', 'new start noise at every iteration')),
+  gamma: z.number().positive().meta(said('Tuning', 'tied, both: penalty constant')),
+  lowerSteps: fromZero().meta(said('Tuning', 'tied, both: training steps an iteration before the twins')),
+  twinSteps: fromZero().meta(said('Tuning', 'tied, both: steps of the twins y and z an iteration')),
+  z: z.boolean().meta(said('Tuning', 'tied, both: train z, the twin that feels the upper objective')),
+
+  candidateSamples: count().meta(said('Measuring', 'images for each default in the search for the best one')),
+  evaluationSamples: count().meta(said('Measuring', 'images a sampling seed in the final rows')),
+  samplingSeeds: z.array(fromZero()).min(1).meta(said('Measuring', 'sampling seeds of the final rows')),
+
+  chunk: count().meta(said('Running', 'images a program run while sampling')),
+  device: z
+    .enum(['auto', 'cpu', 'webgpu', 'cuda'])
+    .transform((device) => (device === 'auto' ? 'cpu' : device))
+    .meta(said('Running', 'where programs run; auto: cpu, the one device that is always there')),
+  seed: fromZero().meta(said('Running', 'seed of everything random')),
+  checkpointSeconds: z.number().min(0).meta(said('Running', 'seconds between checkpoints while training')),
+})
+
+export type ScheduleConfig = z.output<typeof scheduleSchema>
+
+/** What holds where nothing else says so. */
+const DEFAULTS: z.input<typeof scheduleSchema> = {
+  ...LEARN_DEFAULTS,
+  clip: LEARN_DEFAULTS.clip && [...LEARN_DEFAULTS.clip],
+  samplingSeeds: [...LEARN_DEFAULTS.samplingSeeds],
+  preset: 'quick',
+  data: 'digits',
+  size: null,
+  classConditional: false,
+  model: null,
+  scheduler: null,
+  timeScale: 1,
+  network: { kind: 'unet', channels: [16, 32, 64], layersPerBlock: 1, groups: 8, attentionLevels: null },
+  features: 'auto',
+  featuresOutput: null,
+  featuresRange: null,
+  judge: 'auto',
+  device: 'auto',
+  checkpointSeconds: 30,
+}
+
+/** Settings that do not change the result, so that a resumed run may have others. */
+export const MAY_CHANGE = ['checkpointSeconds'] as const
+
+/**
+ * Settings from layers (config file, environment, flags; later ones win) over the preset they name.
+ * @throws `config.preset`, `config.unknownKey`, `config.invalid`, `learn.settings`, `config.network`
+ */
+export function resolveScheduleConfig(layers: readonly SettingsLayer[]): ScheduleConfig {
+  const given = (key: string) => layers.findLast(({ values }) => values[key] !== undefined)?.values[key]
+  const preset = String(given('preset') ?? DEFAULTS.preset)
+  const config = resolveSettings(scheduleSchema, [
+    { source: 'the defaults', values: DEFAULTS },
+    { source: `preset ${preset}`, values: presetValues(preset, given('model'), given('features')) },
+    ...layers,
+  ])
+  checkLearnSettings(learnSettingsOf(config))
+  checkNetwork(config)
+  return config
+}
+
+/**
+ * The preset's values. A given model brings its own size and network; an ONNX file has no derivative, so its default is the
+ * estimator without one, on the one exponent of its own levels.
+ */
+function presetValues(name: string, model: unknown, features: unknown): Readonly<Record<string, unknown>> {
+  if (!Object.hasOwn(PRESETS, name)) {
+    const known = Object.keys(PRESETS)
+    throw inputError(
+      'config.preset',
+      `a preset is one of ${known.join(', ')}, got '${name}'; did you mean '${nearestOf(name, known)}'?`,
+    )
+  }
+  const preset = PRESETS[name as keyof typeof PRESETS]
+  const isFile = (path: unknown) => typeof path === 'string' && path.endsWith('.onnx')
+  return {
+    ...preset,
+    ...(typeof model === 'string' && { size: null }),
+    ...((isFile(model) || isFile(features)) && { estimator: 'coordinate' }),
+    ...(isFile(model) && { samplingFamily: 'level-power' }),
+  }
+}
+
+function checkNetwork({ network, classConditional, learn, model }: ScheduleConfig): void {
+  const { kind, channels, layersPerBlock, groups, attentionLevels } = network
+  if (kind === 'unet') {
+    if (layersPerBlock !== null && groups !== null) return
+    throw inputError('config.network', 'a unet needs network.layersPerBlock and network.groups')
+  }
+  const foreign = Object.entries({ layersPerBlock, groups, attentionLevels }).find(([, value]) => value !== null)
+  if (foreign) throw inputError('config.network', `network.${foreign[0]} is for unet networks; leave it out`)
+  if (channels.length < 2 || channels.some((width) => width % channels[0] !== 0)) {
+    const rule = 'channels of two or more levels, all multiples of the first'
+    throw inputError('config.network', `a shuffle network has ${rule}, got ${channels.join(', ')}`)
+  }
+  if (classConditional && (model === null || learn !== 'sampling')) {
+    throw inputError('config.network', 'a shuffle network takes no classes; use network.kind unet for them')
+  }
+}
+
+const LEARN_KEYS = Object.keys(LEARN_DEFAULTS) as (keyof LearnSettings)[]
+
+/** The part of the settings that the learning itself reads. */
+export function learnSettingsOf(config: ScheduleConfig): LearnSettings {
+  return Object.fromEntries(LEARN_KEYS.map((key) => [key, config[key]])) as unknown as LearnSettings
+}

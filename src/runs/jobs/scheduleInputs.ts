@@ -1,0 +1,143 @@
+/** What a schedule learning job works on: the data, the model, the networks that measure it, opened from the settings and checked against each other. */
+import { inputError } from '../../base/index.ts'
+import type { Dataset } from '../../data/index.ts'
+import { digits, loadData } from '../../data/index.ts'
+import type { DenoisingNetwork } from '../../nn/index.ts'
+import { shuffleUnet, unet } from '../../nn/index.ts'
+import type { LearnSettings, Subject } from '../../tuners/index.ts'
+import { checkLearnSettings } from '../../tuners/index.ts'
+import type { Json } from '../json.ts'
+import type { GivenModel } from './givenModel.ts'
+import { openGivenModel } from './givenModel.ts'
+import type { MeasuringNetworks } from './measuringNetworks.ts'
+import { openMeasuring } from './measuringNetworks.ts'
+import type { ScheduleConfig } from './scheduleConfig.ts'
+import { learnSettingsOf } from './scheduleConfig.ts'
+
+export interface ScheduleInputs extends MeasuringNetworks {
+  readonly subject: Subject
+  readonly data: Dataset
+  readonly settings: LearnSettings
+  /** Names and hashes of what was read, for the manifest. */
+  readonly sources: Readonly<Record<string, Json>>
+}
+
+/**
+ * Opens everything. Nothing is written.
+ * @throws `data.*`, `model.*`, `scheduler.*`, `schedule.*`, `learn.settings` on what is not there or does not fit together
+ */
+export async function openScheduleInputs(config: ScheduleConfig): Promise<ScheduleInputs> {
+  const given = config.model === null ? null : await openGivenModel(config.model, config)
+  try {
+    const data = await openData(config, given?.imageShape)
+    const settings = { ...learnSettingsOf(config), ...(given && { timesteps: given.schedule.timesteps }) }
+    checkLearnSettings(settings)
+    const subject: Subject = given
+      ? subjectOf(given, config.learn)
+      : { kind: 'train', network: networkFor(config, data) }
+    const measuring = await openMeasuring(config, data)
+    checkCounts(data, settings, measuring)
+    const { features, judge } = measuring
+    return {
+      ...measuring,
+      subject,
+      data,
+      settings,
+      notes: [...(given?.notes ?? []), ...measuring.notes],
+      sources: {
+        data: { name: data.name, source: data.provenance.source, sha256: data.provenance.sha256 },
+        features: { name: features.name, sha256: features.hash },
+        judge: judge && { name: judge.name, sha256: judge.hash },
+        model: given && { path: config.model, sha256: given.hash },
+      },
+      close: async () => {
+        await measuring.close()
+        await closeModel(given)
+      },
+    }
+  } catch (error) {
+    await closeModel(given)
+    throw error
+  }
+}
+
+const closeModel = async (given: GivenModel | null): Promise<void> => {
+  if (given?.kind === 'file') await given.denoiser.dispose()
+}
+
+/** The data at the size that is asked for, or that the model takes. @throws `schedule.size`, `data.*` */
+export async function openData(
+  { data, size }: Pick<ScheduleConfig, 'data' | 'size'>,
+  modelShape?: readonly number[],
+): Promise<Dataset> {
+  const wanted = size ?? modelShape?.[1]
+  const sized = wanted === undefined ? {} : { size: wanted }
+  const dataset = data === 'digits' ? await digits(sized) : await loadData(data, sized)
+  if (!modelShape || modelShape.join() === dataset.shape.join()) return dataset
+  throw inputError(
+    'schedule.size',
+    `the images must be as the model makes them, [${modelShape}], but ${dataset.name} has [${dataset.shape}]; choose other data or leave size out`,
+  )
+}
+
+/** A fresh network for the data. */
+function networkFor({ network, classConditional, timesteps }: ScheduleConfig, data: Dataset): DenoisingNetwork {
+  const { kind, channels, layersPerBlock, groups, attentionLevels } = network
+  const [imageChannels, height, width] = data.shape
+  const size = [height, width] as const
+  if (classConditional && data.classes.length === 0) {
+    throw inputError(
+      'schedule.classes',
+      `classConditional needs data with classes, ${data.name} has none; leave it out`,
+    )
+  }
+  if (kind === 'shuffle') {
+    const [first, ...rest] = channels
+    const [second, ...more] = rest.map((width) => width / first)
+    return shuffleUnet({
+      sample_size: [height, width],
+      in_channels: imageChannels,
+      timesteps,
+      base_dim: first,
+      dim_mults: [second, ...more],
+    })
+  }
+  return unet({
+    size: height === width ? height : size,
+    channels,
+    imageChannels,
+    ...(layersPerBlock !== null && { layersPerBlock }),
+    ...(groups !== null && { groups }),
+    ...(attentionLevels !== null && { attentionLevels }),
+    ...(classConditional && { classes: data.classes.length }),
+  })
+}
+
+/** What a given model is to the learning. */
+function subjectOf(given: GivenModel, learn: LearnSettings['learn']): Subject {
+  if (given.kind === 'file') return { kind: 'foreign', denoiser: given.denoiser, schedule: given.schedule }
+  const { network, state } = given.model
+  return learn === 'sampling'
+    ? { kind: 'pretrained', network, state, schedule: given.schedule }
+    : { kind: 'train', network, state }
+}
+
+/** A covariance of d features needs more than d images on either side. @throws `schedule.tooFewImages` */
+function checkCounts(data: Dataset, settings: LearnSettings, { features }: MeasuringNetworks): void {
+  const { tuningSamples, candidateSamples, evaluationSamples } = settings
+  const counts = {
+    'the tuning split': data.splits.tuning.count,
+    'the held-out split': data.splits.heldOut.count,
+    tuningSamples,
+    candidateSamples,
+    evaluationSamples,
+  }
+  const few = Object.entries(counts).filter(([, count]) => count <= features.dimensions)
+  if (few.length === 0) return
+  const came = few.map(([name, count]) => `${name} has ${count}`).join(', ')
+  throw inputError(
+    'schedule.tooFewImages',
+    `the Fréchet distance needs more images than the ${features.dimensions} features of ${features.name}, but ${came}; ` +
+      'give more data, generate more images, or use features of fewer dimensions',
+  )
+}

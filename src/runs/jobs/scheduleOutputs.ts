@@ -1,0 +1,84 @@
+/** What a schedule learning run leaves: the model with its learned schedule, sample grids, the result as JSON, the report. */
+import { join } from 'node:path'
+import { BilevelError, tensor } from '../../base/index.ts'
+import type { SavedSchedule } from '../../diffusion/index.ts'
+import { exportScheduler, saveModel, scheduleName, writeSamplingSchedule } from '../../diffusion/index.ts'
+import { encodeSafetensors } from '../../nn/index.ts'
+import type { LearnedModel, SampleGrid } from '../../tuners/index.ts'
+import type { ReportContext } from '../report/context.ts'
+import { gridImage } from '../report/gridImage.ts'
+import type { ScheduleJson } from '../report/scheduleJson.ts'
+import { renderScheduleReport } from '../report/scheduleReport.ts'
+import type { Run } from '../runFolder.ts'
+import type { ScheduleInputs } from './scheduleInputs.ts'
+
+/** Images across a grid. */
+const COLUMNS = 10
+
+export interface ScheduleOutputs {
+  readonly learned: LearnedModel
+  readonly inputs: ScheduleInputs
+  readonly context: ReportContext
+  readonly json: ScheduleJson
+}
+
+/** Writes all of it into the run folder. @returns notes for the user */
+export async function saveScheduleOutputs(run: Run, outputs: ScheduleOutputs): Promise<readonly string[]> {
+  const { learned, context, json } = outputs
+  const { result } = learned
+  await saveSamples(run, result.grids)
+  const notes = await saveLearned(run, outputs)
+  await run.write('report.html', await renderScheduleReport(result, context))
+  await run.write('result.json', `${JSON.stringify(json, null, 2)}\n`)
+  return notes
+}
+
+async function saveLearned(run: Run, { learned, inputs, context }: ScheduleOutputs): Promise<readonly string[]> {
+  const { model, trainingSchedule, sampling, settings } = learned
+  const { features, subject } = inputs
+  const saved: SavedSchedule = {
+    schedule: sampling,
+    settings,
+    learnedFor: { features: features.name, hash: features.hash },
+  }
+  const name = scheduleName(saved)
+  if (model) {
+    const { clip } = settings
+    const { notes } = await saveModel(
+      join(run.folder, 'model'),
+      { ...model, noiseSchedule: trainingSchedule, clip, samplingSchedules: [{ name, ...saved }] },
+      { onnx: true },
+    )
+    return notes
+  }
+  const folder = join('model', 'schedules', name)
+  await run.write(join(folder, 'sampling_schedule.json'), writeSamplingSchedule(saved))
+  if (subject.kind !== 'foreign') return []
+  try {
+    const { config, timesteps } = exportScheduler({ ...saved, prediction: subject.denoiser.prediction })
+    const file = { ...config, ...(timesteps && { _timesteps: timesteps }) }
+    await run.write(join(folder, 'scheduler_config.json'), `${JSON.stringify(file, null, 2)}\n`)
+    return []
+  } catch (error) {
+    if (!(error instanceof BilevelError) || !error.code.startsWith('export.')) throw error
+    return [`schedule ${name} of ${context.run} has no scheduler_config.json: ${error.message}`]
+  }
+}
+
+/** A grid per row, and the very numbers of all of them. */
+async function saveSamples(run: Run, grids: readonly SampleGrid[]): Promise<void> {
+  for (const grid of grids)
+    await run.write(join('samples', `${fileName(grid.label)}.png`), gridImage(grid, COLUMNS).png)
+  const tensors = grids.map(({ label, count, shape, images }) => [
+    fileName(label),
+    tensor('float32', [count, ...shape], images),
+  ])
+  await run.write(join('samples', 'samples.safetensors'), encodeSafetensors(Object.fromEntries(tensors)))
+}
+
+/** `default DDIM, 10 steps` is `default-ddim-10-steps`. */
+const fileName = (label: string): string =>
+  label
+    .toLowerCase()
+    .replace(/[^a-z0-9]+/g, '-')
+    .replace(/^-|-$/g, '')
