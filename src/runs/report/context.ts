@@ -10,6 +10,8 @@ export interface ReportContext {
   readonly config: { readonly [key: string]: Json }
   /** Largest resident memory of the process, in MiB; null where it was not measured. */
   readonly peakMemoryMiB: number | null
+  /** Whether the run folder holds the model: false for other people's file, which stays where it is. Default true. */
+  readonly savedModel?: boolean
   /** Versions by name: this package, Node, ONNX Runtime, the platform. */
   readonly versions: Readonly<Record<string, string>>
 }

@@ -1,4 +1,5 @@
 /** How the numbers were made, on what, with which settings, and how to use what was learned. */
+import { scheduleName } from '../../diffusion/index.ts'
 import type { ScheduleResult } from '../../tuners/index.ts'
 import { isRecord } from '../json.ts'
 import { durationText } from '../progress.ts'
@@ -98,12 +99,17 @@ export interface DiffusersUse {
  * How to sample with what was learned.
  * @param diffusers what diffusers must be told, or why it cannot read this schedule
  */
-export function usage(result: ScheduleResult, { run }: ReportContext, diffusers: DiffusersUse | string): Html {
-  const { sampler, samplingSteps: n } = result
-  const folder = `model/schedules/${sampler}-${n}`
-  return html`<p>The run folder holds the model in diffusers' layout. Here, with this page's learned schedule:</p>
-<pre><code>bilevel sample ${run} --schedule ${folder}/sampling_schedule.json --seeds 0-63
-bilevel evaluate ${run} --schedule ${folder}/sampling_schedule.json</code></pre>
+export function usage(result: ScheduleResult, context: ReportContext, diffusers: DiffusersUse | string): Html {
+  const { settings, samplingSteps: n } = result
+  const { run, savedModel = true } = context
+  const folder = `model/schedules/${scheduleName({ schedule: result.schedule.sampling, settings, learnedFor: null })}`
+  const subject = savedModel ? run : 'FILE.onnx'
+  return html`<p>${
+    savedModel
+      ? "The run folder holds the model in diffusers' layout. Samples with this page's schedule:"
+      : "The network stays where it is; the run folder holds the schedule. Samples with this page's schedule:"
+  }</p>
+<pre><code>bilevel sample ${subject} --schedule ${run}/${folder}/sampling_schedule.json</code></pre>
 <dl>
 <dt><code>${folder}/sampling_schedule.json</code></dt><dd>the levels and told times of the table above, with the sampler's settings</dd>
 <dt><code>${folder}/scheduler_config.json</code></dt><dd>${
@@ -111,12 +117,14 @@ bilevel evaluate ${run} --schedule ${folder}/sampling_schedule.json</code></pre>
       ? `not written: ${diffusers}`
       : html`the same for diffusers: <code>trained_betas</code> whose alphaBar at the told times are the learned levels, for the same weights and for ${n} steps only`
   }</dd>
-<dt><code>model/scheduler/scheduler_config.json</code></dt><dd>the training schedule; a learned sampling schedule never overwrites it</dd>
+${savedModel && MODEL_PARTS}</dl>
+${typeof diffusers !== 'string' && savedModel && python(result, folder, diffusers)}`
+}
+
+const MODEL_PARTS = html`<dt><code>model/scheduler/scheduler_config.json</code></dt><dd>the training schedule; a learned sampling schedule never overwrites it</dd>
 <dt><code>model/unet/diffusion_pytorch_model.safetensors</code></dt><dd>the weights, in the layout of diffusers' <code>UNet2DModel</code> where the network is one</dd>
 <dt><code>model/unet/model.onnx</code></dt><dd>one call of the network for any ONNX runtime; the sampling loop stays outside</dd>
-</dl>
-${typeof diffusers !== 'string' && python(result, folder, diffusers)}`
-}
+`
 
 function python(
   { sampler, samplingSteps: n, settings }: ScheduleResult,

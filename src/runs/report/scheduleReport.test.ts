@@ -16,8 +16,8 @@ const RESULTS: readonly (readonly [string, ScheduleResult])[] = [
   ['bare', BARE],
 ]
 
-async function pageOf(result: ScheduleResult) {
-  const text = await renderScheduleReport(result, CONTEXT)
+async function pageOf(result: ScheduleResult, context = CONTEXT) {
+  const text = await renderScheduleReport(result, context)
   const { document } = parseHTML(text)
   return { text, document, words: document.body.textContent?.replace(/\s+/g, ' ') ?? '' }
 }
@@ -173,6 +173,12 @@ test('says how to use the files, and when diffusers cannot read the schedule', a
   const won = await pageOf(WON)
   expect(won.words).toContain('DPMSolverMultistepScheduler.from_pretrained("model/schedules/dpm-solver++-10")')
   expect(won.words).toContain('scheduler.set_timesteps(10)')
+  expect(won.words).toContain(
+    'bilevel sample runs/quick-3 --schedule runs/quick-3/model/schedules/dpm-solver++-10/sampling_schedule.json',
+  )
+  const foreign = await pageOf(WON, { ...CONTEXT, savedModel: false })
+  expect(foreign.words).toContain('bilevel sample FILE.onnx --schedule')
+  expect(foreign.words).not.toMatch(/from_pretrained|model\/unet/)
   const bare = await pageOf(BARE)
   expect(bare.words).toContain('not written: diffusers takes distinct integer times')
   expect(bare.words).not.toContain('from_pretrained')
