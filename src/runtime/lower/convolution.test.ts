@@ -46,6 +46,14 @@ const cases: [string, Shape, Shape, ConvOptions][] = [
   ['1x1, strided and padded', [6, 16, 5, 5], [16, 16, 1, 1], { strides: 2, padding: 1 }],
   ['grouped', [4, 32, 5, 5], [32, 16, 3, 3], { padding: 1, groups: 2 }],
   ['depthwise', [4, 16, 6, 5], [16, 1, 3, 3], { padding: 1, groups: 16 }],
+  ['depthwise, uneven padding', [3, 32, 7, 6], [32, 1, 3, 2], { padding: [2, 0, 0, 1], groups: 32 }],
+  [
+    'depthwise, stride 2 and dilation',
+    [3, 16, 9, 8],
+    [16, 1, 3, 3],
+    { padding: 1, strides: 2, dilations: [1, 2], groups: 16 },
+  ],
+  ['one filter more than depthwise', [2, 16, 5, 5], [32, 1, 3, 3], { padding: 1, groups: 16 }],
   ['one spatial axis', [4, 16, 9], [16, 16, 3], { padding: 1 }],
   ['three spatial axes', [2, 16, 3, 4, 3], [16, 16, 2, 2, 2], { padding: 1 }],
 ]

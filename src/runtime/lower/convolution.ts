@@ -1,11 +1,11 @@
 /**
- * Dense convolutions whose weights change. ONNX Runtime takes its fast blocked convolution by itself only for constant weights,
+ * Dense and depthwise convolutions whose weights change. ONNX Runtime takes its fast blocked convolution by itself only for constant weights,
  * so here it is put into the graph: image and weight are brought to the blocked layout, [b, c/k, h, w, k] and
- * [o/k, c/k, h, w, k (in), k (out)], k = 8 or 16. The three convolutions of training one:
+ * [o/k, c/k, h, w, k (in), k (out)] (depthwise [c/k, h, w, k]), k = 8 or 16. The three convolutions of training one:
  *
  *     y  = conv(x, w)
  *     dx = conv(g, w turned around, channel axes swapped)          at stride 1
- *     dw = conv(x with batch as channels, g as the kernel)         stride and dilation trade places
+ *     dw = conv(x with batch as channels, g as the kernel)         dense; stride and dilation trade places
  *
  * Measured in docs/performance.md.
  */
@@ -23,12 +23,13 @@ import { blockedConv, fromBlocked, fusedMatMul, padOrCrop, toBlocked } from './o
 
 type Inputs = readonly (SymbolicTensor | null)[]
 
-/** A dense convolution over two axes, more than a pointwise one, float32. */
-function isSpatial(x: SymbolicTensor, { groups, window }: ConvLayout): boolean {
-  return (
-    groups === 1 && window.input.length === 2 && x.dtype === 'float32' && window.kernel.some((extent) => extent > 1)
-  )
+/** Over two axes, more than a pointwise one, float32: what the blocked layout is faster for. */
+function isSpatial(x: SymbolicTensor, { window }: ConvLayout): boolean {
+  return window.input.length === 2 && x.dtype === 'float32' && window.kernel.some((extent) => extent > 1)
 }
+
+/** One filter for each channel. */
+const isDepthwise = ({ channels, filters, groups }: ConvLayout): boolean => groups === channels && filters === groups
 
 /** [o,i,h,w] as [o/k, k, i/k, h w, k]: the engine's own reordering, which is far faster than a Transpose of six axes. */
 function blockInputs(w: SymbolicTensor, block: number): SymbolicTensor {
@@ -55,9 +56,24 @@ function reversed(x: SymbolicTensor, axis: number): SymbolicTensor {
   return x.shape[axis] === 1 ? x : slice(x, { axis, step: -1 })
 }
 
-/** Whether both channel counts are whole blocks. */
-const isBlocked = ({ channels, filters }: ConvLayout, block: number): boolean =>
-  channels % block === 0 && filters % block === 0
+/** [c,1,h,w] to [c/k, h, w, k]. */
+function blockDepthwise(w: SymbolicTensor): SymbolicTensor {
+  const [channels, , ...kernel] = w.shape
+  return toBlocked(reshape(w, [1, channels, ...kernel]))
+}
+
+/** The same of the convolution backwards: every kernel turned around. */
+function blockAdjointDepthwise(w: SymbolicTensor, block: number): SymbolicTensor {
+  const [channels, , ...kernel] = w.shape
+  return reversed(reshape(blockDepthwise(w), [channels / block, sizeOf(kernel), block]), 1)
+}
+
+/** Whether the blocked layout takes the convolution: dense or depthwise, channel counts of whole blocks. */
+function isBlocked(x: SymbolicTensor, layout: ConvLayout, block: number): boolean {
+  const { channels, filters, groups } = layout
+  const whole = channels % block === 0 && filters % block === 0
+  return isSpatial(x, layout) && whole && (groups === 1 || isDepthwise(layout))
+}
 
 /** Conv in the blocked layout; undefined where it does not fit or the engine does it by itself (a constant weight). */
 export function forward(
@@ -67,10 +83,11 @@ export function forward(
 ): SymbolicTensor | undefined {
   if (!x || !w || w.constant || !block) return undefined
   const layout = convLayout(x.shape, w.shape, attributes)
-  if (!isSpatial(x, layout) || !isBlocked(layout, block)) return undefined
+  if (!isBlocked(x, layout, block)) return undefined
   const { kernel: kernel_shape, strides, pads, dilations } = layout.window
-  const all = { kernel_shape, strides, pads, dilations, group: 1 }
-  return fromBlocked(blockedConv(toBlocked(x), blockWeight(w, block), bias ?? null, all))
+  const weight = layout.groups === 1 ? blockWeight(w, block) : reshape(blockDepthwise(w), w.shape)
+  const all = { kernel_shape, strides, pads, dilations, group: layout.groups }
+  return fromBlocked(blockedConv(toBlocked(x), weight, bias ?? null, all))
 }
 
 /** Gradient in x for cotangent g, at stride 1; undefined where the plain form is best. */
@@ -85,9 +102,10 @@ export function inputGradient(
   const begins = kernel_shape.map((extent, axis) => dilations[axis] * (extent - 1) - pads[axis])
   const ends = input.map((extent, axis) => extent - output[axis] + pads[axis])
   const fits = strides.every((stride) => stride === 1) && [...begins, ...ends].every((extent) => extent >= 0)
-  if (!fits || !isSpatial(g, layout) || !isBlocked(layout, block)) return undefined
-  const all = { kernel_shape, strides, pads: [...begins, ...ends], dilations, group: 1 }
-  return fromBlocked(blockedConv(toBlocked(g), blockAdjointWeight(w, block), null, all))
+  if (!fits || !isBlocked(g, layout, block)) return undefined
+  const weight = layout.groups === 1 ? blockAdjointWeight(w, block) : reshape(blockAdjointDepthwise(w, block), w.shape)
+  const all = { kernel_shape, strides, pads: [...begins, ...ends], dilations, group: layout.groups }
+  return fromBlocked(blockedConv(toBlocked(g), weight, null, all))
 }
 
 /** Gradient in w for cotangent g; undefined where the plain form is best. */
@@ -99,7 +117,7 @@ export function weightGradient(
   if (!x || !g) return undefined
   const layout = convLayout(x.shape, attributes.weight_shape, attributes)
   if (isPointwise(layout)) return byMatrices(x, g, layout)
-  if (!block || !isSpatial(x, layout)) return undefined
+  if (!block || layout.groups !== 1 || !isSpatial(x, layout)) return undefined
   return byBatch(x, g, layout, block)
 }
 

@@ -41,7 +41,9 @@ export function lowerForCpu<I extends string, O extends string>(graph: Graph<I, 
     const fast = LOWERINGS[keyOf(node.operator)]?.(inputs, node, block)
     return fast ? [fast] : undefined
   }
-  return eliminateCommon(expandComposites(rewrite(expanded, lower)))
+  // What has no fast form of its own may expand into calls that have.
+  const rest = expandComposites(rewrite(expanded, lower))
+  return eliminateCommon(rewrite(rest, lower))
 }
 
 /** a b where either is a transpose of its last two axes: the engine multiplies transposed matrices as they lie. */
