@@ -110,7 +110,7 @@ export function usage(result: ScheduleResult, context: ReportContext, diffusers:
       : "The network stays where it is; the run folder holds the schedule. Samples with this page's schedule:"
   }</p>
 <pre><code>bilevel sample ${subject} --schedule ${run}/${folder}/sampling_schedule.json</code></pre>
-<dl>
+<dl class="files">
 <dt><code>${folder}/sampling_schedule.json</code></dt><dd>the levels and told times of the table above, with the sampler's settings</dd>
 <dt><code>${folder}/scheduler_config.json</code></dt><dd>${
     typeof diffusers === 'string'

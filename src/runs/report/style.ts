@@ -65,6 +65,7 @@ tr.learned > * { background: color-mix(in srgb, var(--role-learned) 9%, transpar
 td.chosen { font-weight: 700; color: var(--role-best); }
 .table:has(.narrow) { width: fit-content; max-width: 100%; }
 dl { display: grid; grid-template-columns: minmax(120px, 210px) 1fr; gap: 4px 18px; margin: 10px 0; font-size: .9375rem; }
+dl.files { grid-template-columns: minmax(120px, 430px) 1fr; }
 dt { color: var(--soft); } dd { margin: 0; overflow-wrap: anywhere; }
 .settings { columns: 3 260px; column-gap: 28px; font-size: .8125rem; }
 .settings div { break-inside: avoid; display: flex; gap: 12px; justify-content: space-between; border-bottom: 1px solid var(--rule); padding: 3px 0; }
@@ -72,7 +73,7 @@ dt { color: var(--soft); } dd { margin: 0; overflow-wrap: anywhere; }
 details summary { cursor: pointer; color: var(--soft); margin: 10px 0 4px; }
 a { color: var(--role-learned); }
 @media (max-width: 560px) {
-  main { padding: 20px 14px 48px; } h1 { font-size: 1.35rem; } dl { grid-template-columns: 1fr; gap: 0; } dd { margin-bottom: 8px; }
+  main { padding: 20px 14px 48px; } h1 { font-size: 1.35rem; } dl, dl.files { grid-template-columns: 1fr; gap: 0; } dd { margin-bottom: 8px; }
   th, td { padding: 6px 9px; } .card, .panel { padding: 10px 11px; } .card .value { font-size: 1.35rem; }
 }
 @media print { body { background: #fff; } .card, .panel, .table { break-inside: avoid; } }
