@@ -4,6 +4,7 @@
  */
 import type { ScheduleResult, StepsCurve, TuningRecord } from '../../tuners/index.ts'
 import { drawChart, Plot } from './draw.ts'
+import { significant } from './format.ts'
 import type { Role } from './roles.ts'
 import { ROLE_STYLES, roleOfLabel } from './roles.ts'
 
@@ -66,7 +67,13 @@ function drawLogSnr(result: ScheduleResult, against: 'step' | 'time'): string {
     marginLeft: 44,
     marginBottom: 42,
     x: byStep
-      ? { label: 'sampling step, noisiest first →', labelAnchor: 'center', labelArrow: 'none', ticks: stepTicks(steps) }
+      ? {
+          label: 'sampling step, noisiest first →',
+          labelAnchor: 'center',
+          labelArrow: 'none',
+          ticks: stepTicks(steps),
+          tickFormat: plainText,
+        }
       : {
           label: `told time of ${timesteps} (noise on the left) →`,
           labelAnchor: 'center',
@@ -236,7 +243,14 @@ function drawParameter({ history, schedule }: ScheduleResult, name: string): str
     marginBottom: 22,
     marginRight: 12,
     x: iterationAxis(history, null),
-    y: { label: null, ticks: 3, grid: true, domain: [low, high], nice: true },
+    y: {
+      label: null,
+      ticks: 3,
+      grid: true,
+      domain: [low, high],
+      nice: true,
+      tickFormat: (value: number) => significant(value),
+    },
     marks: [
       Plot.ruleY(end, { stroke: 'var(--axis)', strokeDasharray: '4 3' }),
       Plot.line(points, { x: 'x', y: 'y', stroke: ROLE_STYLES.learned.colour, strokeWidth: 2 }),
@@ -245,9 +259,9 @@ function drawParameter({ history, schedule }: ScheduleResult, name: string): str
   })
 }
 
-/** Range of values, opened a little where they are all the same. */
+/** Range of values with some room; around a value that never changes, a tenth of it (around 0: a hundredth). */
 function range(values: readonly number[]): readonly [number, number] {
   const [low, high] = [Math.min(...values), Math.max(...values)]
-  const room = Math.max(0.05 * (high - low), 1e-3 * Math.max(Math.abs(low), Math.abs(high)), 1e-9)
+  const room = high > low ? 0.05 * (high - low) : 0.1 * Math.abs(high) || 0.01
   return [low - room, high + room]
 }

@@ -21,7 +21,7 @@ test('estimates, shares and counts', () => {
   expect(withError({ mean: 6.314, standardError: 0.1249, count: 3 }, 2)).toBe('6.31\u00a0±\u00a00.12')
   expect(withError({ mean: 6.314, standardError: null, count: 1 }, 2)).toBe('6.31')
   expect([percent(0.7896), percent(null), count(9999), count(249600), count(1234567)]).toEqual([
-    '79.0 %',
+    '79.0\u00a0%',
     '–',
     '9999',
     '249\u202f600',

@@ -28,7 +28,7 @@ export function withError({ mean, standardError }: MeanAndStandardError, decimal
 
 /** A share in [0, 1] as `79.0 %`. */
 export function percent(share: number | null): string {
-  return share === null ? '–' : `${fixed(100 * share, 1)} %`
+  return share === null ? '–' : `${fixed(100 * share, 1)}\u00a0%`
 }
 
 /** A parameter or level: four significant digits, plain notation from 1e-4 to 1e6. */

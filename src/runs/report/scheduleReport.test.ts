@@ -117,6 +117,9 @@ describe.each(RESULTS)('the page of a result: %s', (_, result) => {
     for (const chart of charts) {
       expect(chart.getAttribute('aria-label')).toMatch(/\w+ \w+/)
       expect(chart.outerHTML).not.toMatch(/NaN|Infinity|undefined/)
+      const ticks = [...chart.querySelectorAll('[aria-label$="tick label"] text')].map((tick) => tick.textContent ?? '')
+      expect(ticks.length).toBeGreaterThan(1)
+      for (const tick of ticks) expect(tick).toMatch(/^[−\d][\d.]{0,5}$/)
     }
   })
 })

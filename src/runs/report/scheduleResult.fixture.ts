@@ -248,8 +248,8 @@ export const BARE: ScheduleResult = {
   history: history.map((record) => ({
     ...record,
     fid: record.iteration === 0 ? null : record.fid,
-    parameters: { 'training.tau': 1.2, 'sampling.logSnr 1': -7.9 - record.iteration },
-    gradient: { 'training.tau': 0.3, 'sampling.logSnr 1': -0.00012 },
+    parameters: { 'training.tau': 1.2, 'training.start': 0, 'sampling.logSnr 1': -7.9 - record.iteration },
+    gradient: { 'training.tau': 0.3, 'training.start': 1e-9, 'sampling.logSnr 1': -0.00012 },
     loss: 0.0431,
     offsetConverged: 0.874,
   })),
