@@ -2,13 +2,13 @@
 import type { WriteStream } from 'node:tty'
 import type { Progress } from '../runs/index.ts'
 import { advanceProgress, durationText, rateOf, secondsLeft, startProgress } from '../runs/index.ts'
-import type { LearnProgress } from '../tuners/index.ts'
+import type { TaskProgress } from './protocol.ts'
 
 /** Where it is shown. */
 export type Screen = Pick<WriteStream, 'write'> & { readonly isTTY?: boolean; readonly columns?: number }
 
 export interface ProgressDisplay {
-  show(progress: LearnProgress): void
+  show(progress: TaskProgress): void
   /** A line that stays. */
   log(line: string): void
   /** Takes the bar away. */
@@ -53,13 +53,13 @@ export function progressDisplay(screen: Screen, clock: () => number = () => perf
   }
 }
 
-function bar({ done, total }: LearnProgress): string {
+function bar({ done, total }: TaskProgress): string {
   const full = total > 0 ? Math.round((BAR_WIDTH * done) / total) : 0
   return `[${'#'.repeat(full)}${'-'.repeat(BAR_WIDTH - full)}]`
 }
 
 /** `12% train: training step 40, loss 0.31; 1,203 images/s, 2 min 05 s left` */
-export function statusText({ phase, done, total, detail }: LearnProgress, progress: Progress): string {
+export function statusText({ phase, done, total, detail }: TaskProgress, progress: Progress): string {
   const percent = total > 0 ? Math.floor((100 * done) / total) : 0
   const rate = rateOf(progress)
   const left = secondsLeft(progress)

@@ -1,18 +1,30 @@
 /** What the main thread and the one that works say to each other. Structured clones: plain data. */
 import type { ErrorKind } from '../base/index.ts'
-import type { ScheduleConfig } from '../runs/index.ts'
-import type { LearnEvent, LearnProgress } from '../tuners/index.ts'
+import type { SampleConfig, ScheduleConfig, SettingsLayer } from '../runs/index.ts'
+import type { LearnEvent } from '../tuners/index.ts'
 
 /** What is to be done. */
-export type Task = {
-  readonly name: 'schedule'
-  readonly config: ScheduleConfig
-  readonly folder: string
-  readonly resume: boolean
-}
+export type Task =
+  | {
+      readonly name: 'schedule'
+      readonly config: ScheduleConfig
+      readonly folder: string
+      readonly resume: boolean
+    }
+  | { readonly name: 'sample'; readonly model: string; readonly config: SampleConfig; readonly folder: string }
+  /** The settings lie over those of the run, if the model is one. */
+  | { readonly name: 'evaluate'; readonly model: string; readonly given: SettingsLayer }
 
 /** From the main thread: stop at the next step, with a checkpoint. */
 export type Order = 'stop'
+
+/** How far a task is, in network evaluations. */
+export interface TaskProgress {
+  readonly phase: string
+  readonly done: number
+  readonly total: number
+  readonly detail: string
+}
 
 export interface ErrorReport {
   readonly kind: ErrorKind
@@ -23,7 +35,7 @@ export interface ErrorReport {
 
 /** From the worker. */
 export type Report =
-  | { readonly kind: 'progress'; readonly progress: LearnProgress }
+  | { readonly kind: 'progress'; readonly progress: TaskProgress }
   | { readonly kind: 'event'; readonly event: LearnEvent }
   | { readonly kind: 'note'; readonly note: string }
   /** `json` is what `--json` prints, `text` what a person reads. */

@@ -12,9 +12,11 @@ import {
   readRunConfig,
   readSettingsFile,
   resolveScheduleConfig,
+  SETTING_GROUPS,
+  scheduleSchema,
 } from '../runs/index.ts'
 import { runInWorker } from './runInWorker.ts'
-import { flagsLayer, scheduleOptions } from './scheduleFlags.ts'
+import { flagsLayer, settingOptions } from './settingFlags.ts'
 import type { Terminal } from './terminal.ts'
 
 interface ScheduleFlags {
@@ -43,7 +45,8 @@ export function addScheduleCommand(program: Command, terminal: Terminal): void {
     .option('--resume [folder]', 'go on with a run: the folder, else --out, else the newest unfinished one')
     .option('--dry-run', 'print the resolved settings and stop')
     .option('--json', 'print the result as one JSON object on one line')
-  for (const option of scheduleOptions()) command.addOption(option)
+  const options = settingOptions(scheduleSchema, resolveScheduleConfig([]), SETTING_GROUPS)
+  for (const option of options) command.addOption(option)
   command.action((flags: ScheduleFlags) => schedule(flags, terminal))
 }
 
@@ -67,7 +70,7 @@ async function layersOf(flags: ScheduleFlags, resumed: string | null): Promise<S
   const before =
     resumed === null ? [] : [{ source: join(resumed, 'config.yaml'), values: await readRunConfig(resumed) }]
   const file = flags.config === undefined ? [] : [await readSettingsFile(flags.config)]
-  return [...before, ...file, environmentLayer(process.env), flagsLayer(flags)]
+  return [...before, ...file, environmentLayer(process.env), flagsLayer(scheduleSchema, flags)]
 }
 
 async function resumedFolder({ resume, out }: ScheduleFlags): Promise<string> {

@@ -1,13 +1,12 @@
 /** The tasks of the working thread, by name. */
-
-import { runScheduleJob } from '../runs/index.ts'
-import type { LearnEvent, LearnProgress } from '../tuners/index.ts'
-import type { Task } from './protocol.ts'
+import { evaluateModel, runScheduleJob, sampleModel } from '../runs/index.ts'
+import type { LearnEvent } from '../tuners/index.ts'
+import type { Task, TaskProgress } from './protocol.ts'
 
 /** How a task is stopped and what it tells while it runs. */
 export interface TaskHooks {
   readonly signal: AbortSignal
-  readonly onProgress: (progress: LearnProgress) => void
+  readonly onProgress: (progress: TaskProgress) => void
   readonly onEvent: (event: LearnEvent) => void
   readonly onNote: (note: string) => void
 }
@@ -22,6 +21,15 @@ export async function runTask(task: Task, hooks: TaskHooks): Promise<TaskResult>
     case 'schedule': {
       const { config, folder, resume } = task
       const { json, summary } = await runScheduleJob(config, { folder, resume, ...hooks })
+      return { json, text: summary }
+    }
+    case 'sample': {
+      const json = await sampleModel(task.model, task.config, { folder: task.folder, ...hooks })
+      const { count, schedule, networkEvaluations, out } = json
+      return { json, text: `${count} images by ${schedule.name} (${networkEvaluations} network evaluations): ${out}` }
+    }
+    case 'evaluate': {
+      const { json, summary } = await evaluateModel(task.model, task.given, hooks)
       return { json, text: summary }
     }
   }

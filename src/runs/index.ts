@@ -14,7 +14,20 @@ export {
 export { writeAtomically } from './disk.ts'
 export type { EventLog, EventValue, RunEvent, TimedEvent } from './events.ts'
 export { openEvents, readEvents, truncateEvents, withoutTimes } from './events.ts'
+export type { EvaluationReport } from './jobs/evaluateModel.ts'
+export { evaluateModel } from './jobs/evaluateModel.ts'
+export type { EvaluateConfig, SampleConfig } from './jobs/modelConfigs.ts'
+export {
+  EVALUATE_GROUPS,
+  evaluateSchema,
+  resolveEvaluateConfig,
+  resolveSampleConfig,
+  SAMPLE_GROUPS,
+  sampleSchema,
+} from './jobs/modelConfigs.ts'
 export { PRESETS } from './jobs/presets.ts'
+export type { SampleReport, WorkHooks } from './jobs/sampleModel.ts'
+export { sampleModel } from './jobs/sampleModel.ts'
 export type { ScheduleJobOptions, ScheduleJobResult } from './jobs/schedule.ts'
 export { runScheduleJob } from './jobs/schedule.ts'
 export type { ScheduleConfig, SettingGroup } from './jobs/scheduleConfig.ts'

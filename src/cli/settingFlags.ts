@@ -1,8 +1,7 @@
-/** The flags of `bilevel schedule`, made from the settings' schema: a setting is described once. */
+/** Flags made from the schema of a command's settings: a setting is described once, with its group in the help. */
 import { Option } from 'commander'
 import { z } from 'zod'
 import type { Settings, SettingsLayer } from '../runs/index.ts'
-import { resolveScheduleConfig, SETTING_GROUPS, scheduleSchema } from '../runs/index.ts'
 
 type Schema = z.core.$ZodType
 
@@ -33,8 +32,6 @@ function settingFlags(shape: Readonly<Record<string, Schema>>, under: readonly s
   })
 }
 
-const FLAGS = settingFlags(scheduleSchema.shape)
-
 const kebab = (name: string): string => name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
 const flagName = ({ path }: SettingFlag): string => path.map(kebab).join('-')
 
@@ -42,10 +39,10 @@ const flagName = ({ path }: SettingFlag): string => path.map(kebab).join('-')
 const attributeOf = (flag: SettingFlag): string =>
   flagName(flag).replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase())
 
-/** Every setting as an option, by group, with the preset `quick`'s value as its default in the help. */
-export function scheduleOptions(): Option[] {
-  const defaults = resolveScheduleConfig([]) as unknown as Settings
-  const sorted = SETTING_GROUPS.flatMap((group) => FLAGS.filter((flag) => flag.group === group))
+/** Every setting as an option, by group, with its default in brackets in the help. */
+export function settingOptions(schema: z.ZodObject, defaults: Settings, groups: readonly string[]): Option[] {
+  const flags = settingFlags(schema.shape)
+  const sorted = groups.flatMap((group) => flags.filter((flag) => flag.group === group))
   return sorted.flatMap((flag) => optionsOf(flag, valueAt(defaults, flag.path)))
 }
 
@@ -58,8 +55,11 @@ function optionsOf(flag: SettingFlag, value: unknown): Option[] {
   const inside = insideOf(schema)
   const heading = `${group}:`
   if (inside instanceof z.ZodBoolean) {
-    const [on, off] = [new Option(`--${name}`, description), new Option(`--no-${name}`, `without it: ${description}`)]
-    return [(value ? on : off).hideHelp(), value ? off : on].map((option) => option.helpGroup(heading))
+    // Commander takes true as the default where `--no-…` comes first.
+    const [on, off] = [new Option(`--${name}`, description), new Option(`--no-${name}`, `turn off: ${description}`)]
+    const hidden = value ? on : off
+    hidden.hideHelp()
+    return [on.helpGroup(heading), off.helpGroup(heading)]
   }
   const choices = inside instanceof z.ZodEnum ? ` (${inside.options.join(', ')})` : ''
   const option = new Option(`--${name} <${placeholder(inside)}>`, `${description}${choices} [${textOf(value)}]`)
@@ -78,9 +78,9 @@ const textOf = (value: unknown): string =>
   value === null ? 'none' : Array.isArray(value) ? value.join(',') : String(value)
 
 /** The settings that flags were given for, as words. */
-export function flagsLayer(given: Readonly<Record<string, unknown>>): SettingsLayer {
+export function flagsLayer(schema: z.ZodObject, given: Readonly<Record<string, unknown>>): SettingsLayer {
   const values: Record<string, unknown> = {}
-  for (const flag of FLAGS) {
+  for (const flag of settingFlags(schema.shape)) {
     const word = given[attributeOf(flag)]
     if (word === undefined) continue
     let into = values

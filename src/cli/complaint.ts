@@ -1,0 +1,41 @@
+/** What the command says when it fails: one line, and what to do; where it comes from only when asked for. */
+import type { Command } from 'commander'
+import { CommanderError } from 'commander'
+import pc from 'picocolors'
+import { BilevelError, exitCodeOf } from '../base/index.ts'
+import { nearestOf } from '../runs/index.ts'
+
+const USAGE = 2
+
+/** Says what is wrong on stderr, once. @returns the exit code */
+export function complain(error: unknown, program: Command): number {
+  if (error instanceof CommanderError) {
+    if (error.exitCode === 0) return 0
+    if (error.code !== 'commander.help') say(usageText(error, program))
+    return USAGE
+  }
+  const { message, stack } = error instanceof Error ? error : new Error(String(error))
+  const internal = !(error instanceof BilevelError) || error.kind === 'internal'
+  say(message)
+  if (program.opts().verbose) process.stderr.write(`${stack}\n`)
+  else if (internal) process.stderr.write('this is a bug; bilevel --verbose shows where it comes from\n')
+  return exitCodeOf(error)
+}
+
+function say(message: string): void {
+  process.stderr.write(`${pc.red('error:')} ${message}\n`)
+}
+
+/** Commander's message, with the nearest flag or command that there is. */
+function usageText({ code, message }: CommanderError, program: Command): string {
+  const text = message.replace(/^error: /, '')
+  const [, word] = /'([^']*)'/.exec(text) ?? []
+  const used = program.commands.find((candidate) => process.argv.includes(candidate.name()))
+  const known = {
+    'commander.unknownOption': (used ?? program).options.flatMap(({ long }) => long ?? []),
+    'commander.unknownCommand': program.commands.map((candidate) => candidate.name()),
+  }[code]
+  const nearest = word === undefined ? undefined : nearestOf(word.split('=')[0], known ?? [])
+  if (nearest !== undefined) return `${text}; did you mean '${nearest}'?`
+  return `${text}; see bilevel ${used ? `${used.name()} ` : ''}--help`
+}

@@ -1,0 +1,33 @@
+/** `bilevel evaluate`: how good a model's images are, with everything the numbers depend on. */
+import type { Command } from 'commander'
+import { EVALUATE_GROUPS, evaluateSchema, resolveEvaluateConfig } from '../runs/index.ts'
+import { runInWorker } from './runInWorker.ts'
+import { flagsLayer, settingOptions } from './settingFlags.ts'
+import type { Terminal } from './terminal.ts'
+
+interface EvaluateFlags {
+  readonly json?: boolean
+  readonly [setting: string]: unknown
+}
+
+export function addEvaluateCommand(program: Command, terminal: Terminal): void {
+  const command = program
+    .command('evaluate')
+    .summary("measure a model's images against held-out data")
+    .description(
+      'Generates images with every sampling seed and compares them with the held-out split: Fréchet distance, kernel distance, precision and recall, ' +
+        'inception score and what a judge recognises, each with its standard error over the seeds.',
+    )
+    .argument('<model>', 'run folder, model folder or ONNX file')
+    .option('--json', 'print the numbers as one JSON object on one line')
+  const options = settingOptions(evaluateSchema, resolveEvaluateConfig([]), EVALUATE_GROUPS)
+  for (const option of options) command.addOption(option)
+  command.action(async (model: string, flags: EvaluateFlags) => {
+    const { json, text } = await runInWorker(
+      { name: 'evaluate', model, given: flagsLayer(evaluateSchema, flags) },
+      terminal.display,
+    )
+    if (flags.json) terminal.out(`${JSON.stringify(json)}\n`)
+    else terminal.out(`${text}\n`)
+  })
+}

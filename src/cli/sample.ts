@@ -1,0 +1,33 @@
+/** `bilevel sample`: images from a run, a model folder or an ONNX file. */
+import type { Command } from 'commander'
+import { freshFolder, resolveSampleConfig, SAMPLE_GROUPS, sampleSchema } from '../runs/index.ts'
+import { runInWorker } from './runInWorker.ts'
+import { flagsLayer, settingOptions } from './settingFlags.ts'
+import type { Terminal } from './terminal.ts'
+
+interface SampleFlags {
+  readonly out?: string
+  readonly json?: boolean
+  readonly [setting: string]: unknown
+}
+
+export function addSampleCommand(program: Command, terminal: Terminal): void {
+  const command = program
+    .command('sample')
+    .summary('generate images with a model')
+    .description(
+      'Generates images with the model of a run, of a model folder, or of an ONNX file: PNG files, a grid of them, and their exact values as safetensors. ' +
+        'An image depends on the seed and its number alone.',
+    )
+    .argument('<model>', 'run folder, model folder or ONNX file')
+    .option('--out <folder>', 'new folder for the images [samples]')
+    .option('--json', 'print what was done as one JSON object on one line')
+  for (const option of settingOptions(sampleSchema, resolveSampleConfig([]), SAMPLE_GROUPS)) command.addOption(option)
+  command.action(async (model: string, flags: SampleFlags) => {
+    const config = resolveSampleConfig([flagsLayer(sampleSchema, flags)])
+    const folder = flags.out ?? (await freshFolder('.', 'samples'))
+    const { json, text } = await runInWorker({ name: 'sample', model, config, folder }, terminal.display)
+    terminal.display.log(text)
+    if (flags.json) terminal.out(`${JSON.stringify(json)}\n`)
+  })
+}

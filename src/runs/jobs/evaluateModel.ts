@@ -1,0 +1,208 @@
+/** A model's images against held-out ones: every metric with its standard error over sampling seeds, and how it was made. */
+import { inputError, tensor } from '../../base/index.ts'
+import type { Dataset } from '../../data/index.ts'
+import { generate } from '../../diffusion/index.ts'
+import type { EvaluationReference, ImageEvaluation, MeanAndStandardError } from '../../metrics/index.ts'
+import { evaluateImages, evaluationReference, frechetDistance, meanAndStandardError } from '../../metrics/index.ts'
+import type { SettingsLayer } from '../config.ts'
+import { denoiserOf } from './givenModel.ts'
+import type { MeasuringNetworks } from './measuringNetworks.ts'
+import { openMeasuring } from './measuringNetworks.ts'
+import type { EvaluateConfig } from './modelConfigs.ts'
+import { evaluateLayerOf, resolveEvaluateConfig } from './modelConfigs.ts'
+import type { OpenedModel } from './openedModel.ts'
+import { openModelAt, runConfigOf } from './openedModel.ts'
+import type { ScheduleNumbers, WorkHooks } from './sampleModel.ts'
+import { scheduleNumbers } from './sampleModel.ts'
+import type { SamplingChoice } from './samplingChoice.ts'
+import { chooseSampling, classOfImage } from './samplingChoice.ts'
+import { openData } from './scheduleInputs.ts'
+
+type Estimate = MeanAndStandardError
+
+export interface EvaluationReport {
+  readonly model: string
+  readonly schedule: ScheduleNumbers
+  /** Names with hashes: `fid` and what follows it are in the features of the first, `judgeFid`, `recognised` and `inceptionScore` the judge's. */
+  readonly featureNetwork: { readonly name: string; readonly sha256: string }
+  readonly judgeNetwork: { readonly name: string; readonly sha256: string } | null
+  readonly fid: Estimate
+  readonly kid: Estimate | null
+  readonly precision: Estimate | null
+  readonly recall: Estimate | null
+  readonly diversity: Estimate | null
+  readonly judgeFid: Estimate | null
+  readonly recognised: Estimate | null
+  readonly inceptionScore: Estimate | null
+  /** Real tuning images against the held-out ones: what a perfect model would score. */
+  readonly real: { readonly fid: number }
+  readonly protocol: {
+    readonly data: string
+    readonly split: 'heldOut'
+    readonly heldOutImages: number
+    readonly samplesPerSeed: number
+    readonly samplingSeeds: readonly number[]
+  }
+  readonly networkEvaluations: number
+  readonly seconds: number
+}
+
+/**
+ * @param path a run, a model folder, or an ONNX file
+ * @param given settings over those of the run, if the path is one
+ * @throws `schedule.tooFewImages`, `sample.*`; what opening, sampling and measuring throw
+ */
+export async function evaluateModel(
+  path: string,
+  given: SettingsLayer,
+  hooks: WorkHooks = {},
+): Promise<{ readonly json: EvaluationReport; readonly summary: string }> {
+  const began = performance.now()
+  const run = await runConfigOf(path)
+  const config = resolveEvaluateConfig([...(run ? [evaluateLayerOf(path, run)] : []), given])
+  const opened = await openModelAt(path, config)
+  const { denoiser, close } = await denoiserOf(opened.given, config)
+  try {
+    const choice = await chooseSampling(opened, config)
+    const data = await openData({ data: config.data, size: null }, opened.given.imageShape)
+    const networks = await openMeasuring(config, data)
+    try {
+      for (const note of [...opened.given.notes, ...networks.notes]) hooks.onNote?.(note)
+      checkCounts(data, config, networks)
+      const reference = await evaluationReference(heldOutOf(data), networks)
+      const measured = await measure({ opened, denoiser, choice, networks, reference, config, hooks })
+      const real = { fid: frechetDistance(await networks.features.features(tuningOf(data)), reference.features).value }
+      const json = reportOf({ path, choice, networks, data, config, measured, real, began })
+      return { json, summary: summaryOf(json) }
+    } finally {
+      await networks.close()
+    }
+  } finally {
+    await close()
+  }
+}
+
+const heldOutOf = ({ splits: { heldOut }, shape }: Dataset) =>
+  tensor('float32', [heldOut.count, ...shape], heldOut.images)
+const tuningOf = ({ splits: { tuning }, shape }: Dataset) => tensor('float32', [tuning.count, ...shape], tuning.images)
+
+interface Measurement {
+  readonly opened: OpenedModel
+  readonly denoiser: Parameters<typeof generate>[0]['denoiser']
+  readonly choice: SamplingChoice
+  readonly networks: MeasuringNetworks
+  readonly reference: EvaluationReference
+  readonly config: EvaluateConfig
+  readonly hooks: WorkHooks
+}
+
+async function measure(work: Measurement): Promise<{ evaluations: ImageEvaluation[]; networkEvaluations: number }> {
+  const { opened, denoiser, choice, networks, reference, config, hooks } = work
+  const { samples: count, seeds } = config
+  const classOf = classOfImage(opened, config.class)
+  const evaluations: ImageEvaluation[] = []
+  let networkEvaluations = 0
+  for (const seed of seeds) {
+    const before = networkEvaluations
+    const { images, evaluations: spent } = await generate({
+      denoiser,
+      schedule: choice.schedule,
+      settings: choice.settings,
+      count,
+      seed,
+      ...(classOf && { condition: Int32Array.from({ length: count }, (_, item) => classOf(item)) }),
+      ...(hooks.signal && { signal: hooks.signal }),
+      onProgress: (done, total) =>
+        hooks.onProgress?.({
+          phase: 'evaluate',
+          done: before + done,
+          total: total * seeds.length,
+          detail: `seed ${seed}`,
+        }),
+    })
+    networkEvaluations += spent
+    evaluations.push(await evaluateImages(images, { ...networks, reference }))
+  }
+  return { evaluations, networkEvaluations }
+}
+
+interface Findings {
+  readonly path: string
+  readonly choice: SamplingChoice
+  readonly networks: MeasuringNetworks
+  readonly data: Dataset
+  readonly config: EvaluateConfig
+  readonly measured: { readonly evaluations: readonly ImageEvaluation[]; readonly networkEvaluations: number }
+  readonly real: { readonly fid: number }
+  readonly began: number
+}
+
+function reportOf({ path, choice, networks, data, config, measured, real, began }: Findings): EvaluationReport {
+  const { evaluations, networkEvaluations } = measured
+  const over = (value: (evaluation: ImageEvaluation) => number | null | undefined): Estimate | null => {
+    const values = evaluations.map(value).filter((found) => typeof found === 'number')
+    return values.length === evaluations.length ? meanAndStandardError(values) : null
+  }
+  const { features, judge } = networks
+  return {
+    model: path,
+    schedule: scheduleNumbers(choice),
+    featureNetwork: { name: features.name, sha256: features.hash },
+    judgeNetwork: judge && { name: judge.name, sha256: judge.hash },
+    fid: meanAndStandardError(evaluations.map(({ fid }) => fid.value)),
+    kid: over(({ kid }) => kid),
+    precision: over(({ precisionRecall }) => precisionRecall?.precision),
+    recall: over(({ precisionRecall }) => precisionRecall?.recall),
+    diversity: over(({ diversity }) => diversity?.meanPairwiseDistance),
+    judgeFid: over(({ judgeFid }) => judgeFid?.value),
+    recognised: over(({ recognised }) => recognised),
+    inceptionScore: over(({ inceptionScore }) => inceptionScore?.value),
+    real,
+    protocol: {
+      data: `${data.name} (${data.provenance.source}): ${data.provenance.rule}`,
+      split: 'heldOut',
+      heldOutImages: data.splits.heldOut.count,
+      samplesPerSeed: config.samples,
+      samplingSeeds: config.seeds,
+    },
+    networkEvaluations,
+    seconds: (performance.now() - began) / 1000,
+  }
+}
+
+/** A covariance of d features needs more than d images on either side. @throws `schedule.tooFewImages` */
+function checkCounts(data: Dataset, { samples }: EvaluateConfig, { features }: MeasuringNetworks): void {
+  const { heldOut } = data.splits
+  if (samples > features.dimensions && heldOut.count > features.dimensions) return
+  throw inputError(
+    'schedule.tooFewImages',
+    `the Fréchet distance needs more images than the ${features.dimensions} features of ${features.name}, ` +
+      `got ${samples} generated and ${heldOut.count} held-out ones; take more`,
+  )
+}
+
+/** The numbers as lines of text. */
+function summaryOf(report: EvaluationReport): string {
+  const { schedule, protocol, featureNetwork, judgeNetwork, real } = report
+  const rows: [string, Estimate | null][] = [
+    ['FID', report.fid],
+    ['KID', report.kid],
+    ['precision', report.precision],
+    ['recall', report.recall],
+    ['diversity', report.diversity],
+    ["judge's FID", report.judgeFid],
+    ['recognised', report.recognised],
+    ['inception score', report.inceptionScore],
+  ]
+  const lines = rows.flatMap(([name, estimate]) => (estimate ? [`${name.padEnd(16)}${estimateText(estimate)}`] : []))
+  return [
+    `${report.model}: ${schedule.name}`,
+    ...lines,
+    `${'real images'.padEnd(16)}FID ${real.fid.toFixed(3)}`,
+    `FID, KID, precision, recall, diversity in ${featureNetwork.name}${judgeNetwork ? `; judge ${judgeNetwork.name}` : ''}`,
+    `${protocol.samplesPerSeed} images for each of the sampling seeds ${protocol.samplingSeeds.join(', ')}, against ${protocol.heldOutImages} held-out images of ${protocol.data}`,
+  ].join('\n')
+}
+
+const estimateText = ({ mean, standardError }: Estimate): string =>
+  `${mean.toFixed(4)}${standardError === null ? '' : ` ± ${standardError.toFixed(4)}`}`

@@ -1,0 +1,110 @@
+/** Settings of sampling from a model and of evaluating one: schemas from which the flags of `bilevel sample` and `bilevel evaluate` are made. */
+import { z } from 'zod'
+import { STEP_LISTS } from '../../diffusion/index.ts'
+import type { Settings, SettingsLayer } from '../config.ts'
+import { resolveSettings } from '../config.ts'
+import { scheduleSchema } from './scheduleConfig.ts'
+
+const said = (group: string, description: string) => ({ group, description })
+
+/** How a model is opened and sampled. */
+const samplingShape = {
+  schedule: z
+    .string()
+    .min(1)
+    .nullable()
+    .meta(
+      said(
+        'Sampling',
+        "'default', a learned schedule of the model by name (dpm-solver++-10), or a sampling_schedule.json; none: the learned one that fits, else the default",
+      ),
+    ),
+  sampler: z
+    .enum(['ddim', 'ddpm', 'dpm-solver++'])
+    .nullable()
+    .meta(said('Sampling', "sampler; none: the schedule's, by default ddim")),
+  steps: z.int().min(1).nullable().meta(said('Sampling', "sampling steps; none: the schedule's, by default 50")),
+  stepList: z.enum(STEP_LISTS).meta(said('Sampling', 'times of the default schedule')),
+  eta: z
+    .number()
+    .min(0)
+    .max(1)
+    .nullable()
+    .meta(said('Sampling', "ddim: 0 deterministic to 1 ancestral; none: the schedule's")),
+  class: z.int().min(0).nullable().meta(said('Sampling', 'class of all images; none: the classes in turn')),
+  scheduler: scheduleSchema.shape.scheduler,
+  timeScale: scheduleSchema.shape.timeScale,
+  size: z
+    .int()
+    .min(1)
+    .nullable()
+    .meta(said('Data and model', 'side of the images of an ONNX model that leaves it open')),
+  chunk: scheduleSchema.shape.chunk,
+  device: scheduleSchema.shape.device,
+}
+
+export const sampleSchema = z.strictObject({
+  ...samplingShape,
+  count: z.int().min(1).meta(said('Sampling', 'number of images')),
+  seed: z.int().min(0).meta(said('Sampling', 'seed of start noise and sampler noise')),
+})
+export type SampleConfig = z.output<typeof sampleSchema>
+/** The part of the settings that both commands share. */
+export type SamplingConfig = Omit<SampleConfig, 'count' | 'seed'>
+
+export const evaluateSchema = z.strictObject({
+  ...samplingShape,
+  data: scheduleSchema.shape.data,
+  features: scheduleSchema.shape.features,
+  featuresOutput: scheduleSchema.shape.featuresOutput,
+  featuresRange: scheduleSchema.shape.featuresRange,
+  judge: scheduleSchema.shape.judge,
+  samples: z.int().min(1).meta(said('Measuring', 'images a sampling seed')),
+  seeds: z.array(z.int().min(0)).min(1).meta(said('Measuring', 'sampling seeds')),
+})
+export type EvaluateConfig = z.output<typeof evaluateSchema>
+
+export const SAMPLE_GROUPS = ['Sampling', 'Data and model', 'Running'] as const
+export const EVALUATE_GROUPS = ['Sampling', 'Data and model', 'Measuring', 'Running'] as const
+
+const SAMPLING_DEFAULTS = {
+  schedule: null,
+  sampler: null,
+  steps: null,
+  stepList: 'trailing',
+  eta: null,
+  class: null,
+  scheduler: null,
+  timeScale: 1,
+  size: null,
+  chunk: 64,
+  device: 'auto',
+}
+
+const EVALUATE_DEFAULTS = {
+  ...SAMPLING_DEFAULTS,
+  data: 'digits',
+  features: 'auto',
+  featuresOutput: null,
+  featuresRange: null,
+  judge: 'auto',
+  samples: 1000,
+  seeds: [11, 12, 13],
+}
+
+/** @throws `config.unknownKey`, `config.invalid` */
+export function resolveSampleConfig(layers: readonly SettingsLayer[]): SampleConfig {
+  const defaults = { source: 'the defaults', values: { ...SAMPLING_DEFAULTS, count: 100, seed: 0 } }
+  return resolveSettings(sampleSchema, [defaults, ...layers])
+}
+
+/** @throws `config.unknownKey`, `config.invalid` */
+export function resolveEvaluateConfig(layers: readonly SettingsLayer[]): EvaluateConfig {
+  return resolveSettings(evaluateSchema, [{ source: 'the defaults', values: EVALUATE_DEFAULTS }, ...layers])
+}
+
+/** What a run measured with, as a layer under what is asked for. */
+export function evaluateLayerOf(run: string, config: Settings): SettingsLayer {
+  const keys = ['data', 'features', 'featuresOutput', 'featuresRange', 'judge', 'chunk'] as const
+  return { source: run, values: Object.fromEntries(keys.map((key) => [key, config[key]])) }
+}

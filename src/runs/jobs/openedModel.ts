@@ -1,0 +1,57 @@
+/** A model to sample from: of a run (whose settings say what it was learned for), a model folder, or an ONNX file with its schedule. */
+import { readdir, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { NamedSchedule, SamplerSettings } from '../../diffusion/index.ts'
+import { loadScheduler, readSamplingSchedule } from '../../diffusion/index.ts'
+import type { Settings } from '../config.ts'
+import { readRunConfig } from '../runFolder.ts'
+import type { GivenModel, OpenModelOptions } from './givenModel.ts'
+import { openGivenModel } from './givenModel.ts'
+
+export interface OpenedModel {
+  readonly given: GivenModel
+  /** Learned sampling schedules that belong to it. */
+  readonly schedules: readonly NamedSchedule[]
+  /** Range that the predicted image is clipped to by default. */
+  readonly clip: SamplerSettings['clip']
+  /** Number of classes; undefined: unconditional, or not known. */
+  readonly classes: number | undefined
+}
+
+/** The settings of a run; null if the path is none. */
+export async function runConfigOf(path: string): Promise<Settings | null> {
+  return readRunConfig(path).catch(() => null)
+}
+
+/**
+ * @param path a run, a model folder, or an ONNX file
+ * @throws what `openGivenModel` throws; `scheduleFile.*`
+ */
+export async function openModelAt(path: string, options: OpenModelOptions): Promise<OpenedModel> {
+  const run = await runConfigOf(path)
+  const foreign = run && typeof run.model === 'string' && run.model.endsWith('.onnx') ? run.model : null
+  if (run && foreign) {
+    const scheduler = options.scheduler ?? (run.scheduler as string | null)
+    const timeScale = typeof run.timeScale === 'number' ? run.timeScale : options.timeScale
+    const given = await openGivenModel(foreign, { ...options, scheduler, timeScale })
+    return { given, schedules: await schedulesIn(join(path, 'model', 'schedules')), ...(await foreignFacts(scheduler)) }
+  }
+  const given = await openGivenModel(path, options)
+  if (given.kind === 'file') return { given, schedules: [], ...(await foreignFacts(options.scheduler)) }
+  const { samplingSchedules: schedules, clip, network } = given.model
+  return { given, schedules, clip, classes: network.classes }
+}
+
+async function foreignFacts(scheduler: string | null): Promise<Pick<OpenedModel, 'clip' | 'classes'>> {
+  return { clip: scheduler === null ? null : (await loadScheduler(scheduler)).settings.clip, classes: undefined }
+}
+
+async function schedulesIn(folder: string): Promise<NamedSchedule[]> {
+  const names = await readdir(folder).catch(() => [])
+  return Promise.all(
+    names.toSorted().map(async (name) => {
+      const path = join(folder, name, 'sampling_schedule.json')
+      return { name, ...readSamplingSchedule(await readFile(path, 'utf8'), path) }
+    }),
+  )
+}

@@ -1,0 +1,126 @@
+/** Images from a model: a grid, a file each, and their exact values. */
+import { mkdir, readdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { inputError, sizeOf, tensor } from '../../base/index.ts'
+import { generate } from '../../diffusion/index.ts'
+import { encodeSafetensors } from '../../nn/index.ts'
+import { writeAtomically } from '../disk.ts'
+import { gridImage } from '../report/gridImage.ts'
+import { denoiserOf } from './givenModel.ts'
+import type { SampleConfig } from './modelConfigs.ts'
+import { openModelAt } from './openedModel.ts'
+import type { SamplingChoice } from './samplingChoice.ts'
+import { chooseSampling, classOfImage } from './samplingChoice.ts'
+
+/** How work is stopped and what it tells while it goes on. `done` and `total` count network evaluations. */
+export interface WorkHooks {
+  readonly signal?: AbortSignal
+  readonly onProgress?: (progress: {
+    readonly phase: string
+    readonly done: number
+    readonly total: number
+    readonly detail: string
+  }) => void
+  readonly onNote?: (note: string) => void
+}
+
+/** A way of sampling in numbers. */
+export interface ScheduleNumbers {
+  readonly name: string
+  readonly sampler: string
+  readonly steps: number
+  readonly eta: number
+  readonly clip: readonly [number, number] | null
+  /** log(signal^2/noise^2), noisiest first. */
+  readonly levels: readonly number[]
+  readonly times: readonly number[]
+}
+
+export interface SampleReport {
+  readonly model: string
+  readonly schedule: ScheduleNumbers
+  readonly count: number
+  readonly seed: number
+  readonly class: number | null
+  readonly networkEvaluations: number
+  readonly seconds: number
+  /** Folder with `grid.png`, `images/`, `samples.safetensors`. */
+  readonly out: string
+}
+
+/** Most images across a grid. */
+const COLUMNS = 10
+
+/**
+ * @param path a run, a model folder, or an ONNX file
+ * @throws `sample.*`; what opening and sampling throw; `runs.disk`
+ */
+export async function sampleModel(
+  path: string,
+  config: SampleConfig,
+  { folder, signal, onProgress, onNote }: WorkHooks & { readonly folder: string },
+): Promise<SampleReport> {
+  const began = performance.now()
+  await requireNew(folder)
+  const opened = await openModelAt(path, config)
+  for (const note of opened.given.notes) onNote?.(note)
+  const { denoiser, close } = await denoiserOf(opened.given, config)
+  try {
+    const choice = await chooseSampling(opened, config)
+    const { count, seed } = config
+    const classOf = classOfImage(opened, config.class)
+    const { images, evaluations } = await generate({
+      denoiser,
+      schedule: choice.schedule,
+      settings: choice.settings,
+      count,
+      seed,
+      ...(classOf && { condition: Int32Array.from({ length: count }, (_, item) => classOf(item)) }),
+      ...(signal && { signal }),
+      onProgress: (done, total) => onProgress?.({ phase: 'sample', done, total, detail: choice.name }),
+    })
+    await writeImages(folder, images.shape, Float32Array.from(images.data))
+    return {
+      model: path,
+      schedule: scheduleNumbers(choice),
+      count,
+      seed,
+      class: config.class,
+      networkEvaluations: evaluations,
+      seconds: (performance.now() - began) / 1000,
+      out: folder,
+    }
+  } finally {
+    await close()
+  }
+}
+
+export function scheduleNumbers({ name, schedule, settings }: SamplingChoice): ScheduleNumbers {
+  const { sampler, eta, clip } = settings
+  const levels = schedule.levels.map(({ logSnr }) => logSnr)
+  return { name, sampler, steps: levels.length, eta, clip, levels, times: schedule.times }
+}
+
+/** @throws `sample.out` if the folder holds anything */
+async function requireNew(folder: string): Promise<void> {
+  const there: readonly string[] = await readdir(folder).catch(() => [])
+  if (there.length === 0) return
+  throw inputError(
+    'sample.out',
+    `images are written to a new or empty folder, ${folder} holds ${there[0]}; give another --out`,
+  )
+}
+
+async function writeImages(folder: string, [count, ...shape]: readonly number[], images: Float32Array): Promise<void> {
+  const size = sizeOf(shape)
+  const digits = String(count - 1).length
+  await mkdir(join(folder, 'images'), { recursive: true })
+  for (let i = 0; i < count; i++) {
+    const one = { label: String(i), count: 1, shape, images: images.subarray(i * size, (i + 1) * size) }
+    await writeAtomically(join(folder, 'images', `${String(i).padStart(digits, '0')}.png`), gridImage(one, 1).png)
+  }
+  const columns = Math.min(COLUMNS, Math.ceil(Math.sqrt(count)))
+  await writeAtomically(join(folder, 'grid.png'), gridImage({ label: 'grid', count, shape, images }, columns).png)
+  const tensors = { samples: tensor('float32', [count, ...shape], images) }
+  await writeAtomically(join(folder, 'samples.safetensors'), encodeSafetensors(tensors))
+}

@@ -1,0 +1,88 @@
+/** Which schedule and sampler a command samples with: what was asked for, the learned schedule that fits, or the default. */
+import { readFile } from 'node:fs/promises'
+import { inputError } from '../../base/index.ts'
+import type { SamplerSettings, SamplingSchedule, SavedSchedule } from '../../diffusion/index.ts'
+import { readSamplingSchedule, samplerSettings, samplingScheduleFrom } from '../../diffusion/index.ts'
+import type { SamplingConfig } from './modelConfigs.ts'
+import type { OpenedModel } from './openedModel.ts'
+
+export interface SamplingChoice {
+  /** `learned dpm-solver++-10`, `default ddim, 50 steps, trailing`, or the file. */
+  readonly name: string
+  readonly schedule: SamplingSchedule
+  readonly settings: SamplerSettings
+}
+
+const DEFAULT_STEPS = 50
+
+/** @throws `sample.schedule` on an unknown name or steps that are not the schedule's, `scheduleFile.*`, `steps.count`, `sampler.*` */
+export async function chooseSampling(opened: OpenedModel, config: SamplingConfig): Promise<SamplingChoice> {
+  const { schedule: name, sampler, steps } = config
+  const { schedules, given } = opened
+  if (name === 'default') return defaultChoice(opened, config)
+  if (name === null) {
+    const fitting = schedules.filter(
+      ({ settings, schedule }) =>
+        (sampler === null || settings.sampler === sampler) && (steps === null || schedule.levels.length === steps),
+    )
+    return fitting.length === 1
+      ? savedChoice(`learned ${fitting[0].name}`, fitting[0], config)
+      : defaultChoice(opened, config)
+  }
+  const learned = schedules.find((candidate) => candidate.name === name)
+  if (learned) return savedChoice(`learned ${name}`, learned, config)
+  const text = await readFile(name, 'utf8').catch((cause: Error) => {
+    const known = ['default', ...schedules.map((candidate) => candidate.name)].join(', ')
+    throw inputError('sample.schedule', `a schedule is one of ${known}, or a readable file; got '${name}'`, { cause })
+  })
+  const saved = readSamplingSchedule(text, name)
+  const { timesteps } = given.schedule
+  if (saved.schedule.timesteps !== timesteps) {
+    const came = `${name} is for T = ${saved.schedule.timesteps}`
+    throw inputError('sample.schedule', `a schedule must be for the model's T = ${timesteps}, but ${came}`)
+  }
+  return savedChoice(name, saved, config)
+}
+
+/** A saved schedule, perhaps under another sampler. */
+function savedChoice(name: string, saved: SavedSchedule, { sampler, steps, eta }: SamplingConfig): SamplingChoice {
+  const { schedule, settings } = saved
+  const { length } = schedule.levels
+  if (steps !== null && steps !== length) {
+    throw inputError(
+      'sample.schedule',
+      `${name} has ${length} steps, got steps ${steps}; leave steps out, or use --schedule default`,
+    )
+  }
+  const other = sampler !== null && sampler !== settings.sampler
+  const { clip, clippedNoise } = settings
+  const base = other ? { clip, clippedNoise, sampler } : settings
+  return { name, schedule, settings: samplerSettings({ ...base, ...(eta !== null && { eta }) }) }
+}
+
+function defaultChoice({ given, clip }: OpenedModel, config: SamplingConfig): SamplingChoice {
+  const { sampler, steps, stepList, eta } = config
+  const count = steps ?? Math.min(DEFAULT_STEPS, given.schedule.timesteps)
+  const settings = samplerSettings({ sampler: sampler ?? 'ddim', clip, ...(eta !== null && { eta }) })
+  const schedule = samplingScheduleFrom(given.schedule, stepList, count)
+  return { name: `default ${settings.sampler}, ${count} steps, ${stepList}`, schedule, settings }
+}
+
+/** The class of each image; undefined where the model takes none. @throws `sample.class` */
+export function classOfImage(
+  { given, classes }: OpenedModel,
+  wanted: number | null,
+): ((item: number) => number) | undefined {
+  const conditional = given.kind === 'file' ? given.denoiser.conditional : classes !== undefined
+  if (!conditional) {
+    if (wanted === null) return undefined
+    throw inputError('sample.class', `this model knows no classes, got class ${wanted}; leave it out`)
+  }
+  if (wanted !== null && (classes === undefined || wanted < classes)) return () => wanted
+  if (classes !== undefined && wanted === null) return (item) => item % classes
+  const range =
+    classes === undefined
+      ? 'give one with --class, since an ONNX file does not say how many there are'
+      : `0 to ${classes - 1}`
+  throw inputError('sample.class', `this model takes a class, ${range}; got ${wanted ?? 'none'}`)
+}
