@@ -44,5 +44,6 @@ try {
 function reportOf(error: unknown): ErrorReport {
   const { message, stack } = error instanceof Error ? error : new Error(String(error))
   if (error instanceof BilevelError) return { kind: error.kind, code: error.code, message, stack }
+  if (stop.signal.aborted) return { kind: 'interrupted', code: 'interrupted', message: 'interrupted', stack }
   return { kind: 'internal', code: 'internal', message, stack }
 }

@@ -157,6 +157,7 @@ class ScheduleRun {
       config: config as unknown as ReportContext['config'],
       savedModel: learned.model !== null,
       peakMemoryMiB: Math.round(process.resourceUsage().maxRSS / 1024),
+      savedModel: learned.model !== null,
       versions: await versions(),
     }
     const json = scheduleJson(result, context)
