@@ -30,7 +30,7 @@ export function resolveDevice(options: DeviceOptions): ResolvedDeviceOptions {
 const REMEDIES: Readonly<Record<Device, string>> = {
   cpu: 'reinstall onnxruntime-node: its CPU library comes with the package',
   webgpu:
-    'WebGPU comes with the package and needs a graphics driver with Vulkan, Metal or Direct3D 12; ' +
+    'WebGPU comes with the package and needs a graphics driver with Vulkan (and its loader, libvulkan1), Metal or Direct3D 12; ' +
     'without a graphics card use --device cpu, or a software driver through VK_DRIVER_FILES',
   cuda:
     'CUDA is opt-in: install the CUDA libraries of onnxruntime-node (its install script with ' +
