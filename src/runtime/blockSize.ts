@@ -36,7 +36,7 @@ async function convolve(block: BlockSize): Promise<Float32Array> {
   const float = (...shape: number[]): TensorType => ({ dtype: 'float32', shape })
   const types = { x: float(1, CHANNELS, 4, 5), w: float(CHANNELS, CHANNELS, 3, 3) }
   const graph = trace(types, ({ x, w }: Record<'x' | 'w', SymbolicTensor>) => ({ y: conv(x, w, { padding: 1 }) }))
-  const session = await loadSession(encode(lowerForCpu(graph, block)), { device: 'cpu', threads: 1 })
+  const session = await loadSession(encode(lowerForCpu(graph, block)), { device: 'cpu', threads: 1, optimize: false })
   const draw = (purpose: string, { shape }: TensorType) => {
     const size = shape.reduce((product, extent) => product * extent, 1)
     return tensor('float32', shape, randomStream({ seed: 0, purpose }).normal(new Float32Array(size)))

@@ -2,13 +2,14 @@
 import type { Tensor } from '../base/index.ts'
 import { BilevelError, inputError, internalError, sameShape } from '../base/index.ts'
 import type { Graph, TensorType } from '../graph/index.ts'
-import { bind, expandComposites, mapRecord, simplify } from '../graph/index.ts'
+import { bind, expandComposites, mapRecord, nodesOf, simplify } from '../graph/index.ts'
 import { encode } from '../onnx/index.ts'
 import { findBlockSize } from './blockSize.ts'
 import type { DeviceOptions, ResolvedDeviceOptions } from './device.ts'
 import { resolveDevice } from './device.ts'
 import { lowerForCpu } from './lower/index.ts'
 import type { Program } from './program.ts'
+import type { Session } from './session.ts'
 import { explainLoadError, sharedSession } from './session.ts'
 
 export interface CompileOptions<B extends string = never> extends DeviceOptions {
@@ -32,11 +33,7 @@ export async function compile<I extends string, O extends string, B extends I = 
 ): Promise<Program<Exclude<I, B>, O>> {
   const settings = resolveDevice(options)
   const bound = bind(graph, options.constants ?? ({} as Readonly<Record<B, Tensor>>))
-  const session = await sharedSession(encode(await prepare(bound, settings, options.lowering ?? true)), settings).catch(
-    (error: unknown) => {
-      throw error instanceof BilevelError ? error : explainLoadError(error, settings)
-    },
-  )
+  const session = await load(bound, settings, options.lowering ?? true)
   const inputs = mapRecord(bound.inputs, typeOf)
   const outputs = mapRecord(bound.outputs, typeOf)
   let open = true
@@ -57,9 +54,25 @@ export async function compile<I extends string, O extends string, B extends I = 
   }
 }
 
-async function prepare(graph: Graph, { device }: ResolvedDeviceOptions, lowering: boolean): Promise<Graph> {
+async function load(graph: Graph, settings: ResolvedDeviceOptions, lowering: boolean): Promise<Session> {
   const simple = simplify(graph)
-  return lowering && device === 'cpu' ? lowerForCpu(simple, await findBlockSize()) : simplify(expandComposites(simple))
+  const lowered = lowering && settings.device === 'cpu'
+  const prepared = lowered ? lowerForCpu(simple, await findBlockSize()) : simplify(expandComposites(simple))
+  const optimize = !lowered || holdsWeights(prepared)
+  try {
+    return await sharedSession(encode(prepared), { ...settings, optimize })
+  } catch (error) {
+    throw error instanceof BilevelError ? error : explainLoadError(error, settings)
+  }
+}
+
+/** Elements from which a float constant is taken for frozen weights, which the engine packs and folds. */
+const WEIGHTS = 1024
+
+function holdsWeights(graph: Graph): boolean {
+  return nodesOf(Object.values(graph.outputs)).some(({ inputs }) =>
+    inputs.some((value) => value?.constant && value.dtype === 'float32' && value.size >= WEIGHTS),
+  )
 }
 
 const typeOf = ({ dtype, shape }: TensorType): TensorType => ({ dtype, shape })

@@ -30,7 +30,7 @@ export interface ForeignModel {
  * @throws `onnx.open` if the file is missing or is no model the engine accepts; `runtime.device` if the device is not there
  */
 export async function openModel(model: string | Uint8Array, options: DeviceOptions = {}): Promise<ForeignModel> {
-  const settings = resolveDevice(options)
+  const settings = { ...resolveDevice(options), optimize: true }
   const name = typeof model === 'string' ? `'${model}'` : `of ${model.length} bytes`
   if (typeof model === 'string') await checkFile(model)
   const session = await loadSession(model, settings).catch((error: unknown) => {

@@ -24,14 +24,20 @@ export interface Session {
  */
 const SPIN_MICROSECONDS = '100'
 
+/** How a model is loaded. */
+export interface SessionSettings extends ResolvedDeviceOptions {
+  /** Whether the engine shall look for better forms by itself. What is lowered already gains nothing and loads four times faster without. */
+  readonly optimize: boolean
+}
+
 /** Session options that were measured: docs/performance.md. */
-function sessionOptions({ device, threads }: ResolvedDeviceOptions): ort.InferenceSession.SessionOptions {
+function sessionOptions({ device, threads, optimize }: SessionSettings): ort.InferenceSession.SessionOptions {
   return {
     executionProviders: [device],
     intraOpNumThreads: threads,
     interOpNumThreads: 1,
     executionMode: 'sequential',
-    graphOptimizationLevel: 'all',
+    graphOptimizationLevel: optimize ? 'all' : 'disabled',
     logSeverityLevel: 4,
     extra: { session: { intra_op: { spin_duration_us: SPIN_MICROSECONDS } } },
   }
@@ -41,7 +47,7 @@ function sessionOptions({ device, threads }: ResolvedDeviceOptions): ort.Inferen
 const KNOWN_TYPES = new Set<string>(['float32', 'float64', 'int64', 'int32', 'bool'])
 
 /** Loads a model from bytes or a path. The engine's own error if it does not accept the model. */
-export async function loadSession(model: Uint8Array | string, options: ResolvedDeviceOptions): Promise<Session> {
+export async function loadSession(model: Uint8Array | string, options: SessionSettings): Promise<Session> {
   assertSupported(options)
   const settings = sessionOptions(options)
   const handle = await (typeof model === 'string'
@@ -98,9 +104,9 @@ interface Shared {
 const cache = new Map<string, Shared>()
 
 /** A session for these bytes and settings, shared by all who ask for the same: one model in memory, one queue. */
-export async function sharedSession(model: Uint8Array, options: ResolvedDeviceOptions): Promise<Session> {
+export async function sharedSession(model: Uint8Array, options: SessionSettings): Promise<Session> {
   const hash = createHash('sha256').update(model).digest('hex')
-  const key = `${options.device} ${options.threads} ${hash}`
+  const key = `${options.device} ${options.threads} ${options.optimize} ${hash}`
   let shared = cache.get(key)
   if (!shared) {
     shared = { session: loadSession(model, options), holders: 0 }
