@@ -1,6 +1,9 @@
 /**
- * Free levels, ordered by construction: logSnr_1 (the noisiest) and the logarithms of the N - 1 gaps that lead to the
- * cleaner ones; optionally N free told times, sorted and kept inside [0, T-1].
+ * Free levels, ordered by construction: the cleanest, logSnr_N, and the logarithms of the N - 1 gaps that lead to the noisier
+ * ones; optionally N free told times, sorted and kept inside [0, T-1].
+ *
+ * The gaps are counted from the clean end because there the distance is decided: the gap to the first level, which may lie at
+ * pure noise, is ten times the others, and counted from the noisy end each change of it would move all levels.
  */
 import { inputError } from '../../base/index.ts'
 import type { SamplingSchedule } from '../samplingSchedule.ts'
@@ -8,8 +11,8 @@ import { samplingSchedule } from '../samplingSchedule.ts'
 import type { BoxEntry, BoxOptions, ScheduleFamily } from './family.ts'
 import { parameterBox } from './family.ts'
 
-/** Box and scale of the first level and of a log gap; a told time moves by a hundredth of T. */
-const FIRST_LEVEL = { name: 'logSnr 1', low: -40, high: 10, scale: 0.5 }
+/** Box and scale of the cleanest level and of a log gap; a told time moves by a hundredth of T. */
+const CLEANEST = { low: -10, high: 20, scale: 0.3 }
 const LOG_GAP = { low: Math.log(0.01), high: Math.log(40), scale: 0.15 }
 const TIME_SCALE = 0.01
 
@@ -61,28 +64,30 @@ export function levelsAndTimesFamily(from: SamplingSchedule, options: BoxOptions
   }
 }
 
+/** Parameter i < N - 1: log of the gap between levels i and i + 1; parameter N - 1: the cleanest level. */
 function levelEntries({ levels }: SamplingSchedule): BoxEntry[] {
+  const last = levels.length - 1
   return levels.map(({ logSnr }, i) =>
-    i === 0
-      ? { ...FIRST_LEVEL, initial: logSnr }
-      : { ...LOG_GAP, name: `log gap ${i + 1}`, initial: Math.log(logSnr - levels[i - 1].logSnr) },
+    i === last
+      ? { ...CLEANEST, name: `logSnr ${last + 1}`, initial: logSnr }
+      : { ...LOG_GAP, name: `log gap ${i + 1}`, initial: Math.log(levels[i + 1].logSnr - logSnr) },
   )
 }
 
 function levelsOf(vector: ArrayLike<number>, steps: number): Float64Array {
   const logSnr = new Float64Array(steps)
-  logSnr[0] = vector[0]
-  for (let i = 1; i < steps; i++) logSnr[i] = logSnr[i - 1] + Math.exp(vector[i])
+  logSnr[steps - 1] = vector[steps - 1]
+  for (let i = steps - 2; i >= 0; i--) logSnr[i] = logSnr[i + 1] - Math.exp(vector[i])
   return logSnr
 }
 
-/** A gap moves all cleaner levels. */
+/** A gap moves all noisier levels. */
 function pullBackLevels(vector: ArrayLike<number>, dLogSnr: ArrayLike<number>): Float64Array {
   const gradient = new Float64Array(dLogSnr.length)
-  let cleaner = 0
-  for (let i = dLogSnr.length - 1; i >= 0; i--) {
-    cleaner += dLogSnr[i]
-    gradient[i] = i === 0 ? cleaner : cleaner * Math.exp(vector[i])
+  let noisier = 0
+  for (let i = 0; i < dLogSnr.length; i++) {
+    noisier += dLogSnr[i]
+    gradient[i] = i === dLogSnr.length - 1 ? noisier : -noisier * Math.exp(vector[i])
   }
   return gradient
 }
