@@ -34,6 +34,16 @@ export function failure(code: string, message: string, options?: ErrorOptions): 
   return new BilevelError('failed', code, message, options)
 }
 
+/**
+ * Stops work whose caller has given up on it: called between program runs.
+ * @throws `interrupted` (kind `interrupted`, exit code 130), its cause the signal's reason
+ */
+export function throwIfInterrupted(signal: AbortSignal | undefined): void {
+  if (!signal?.aborted) return
+  const message = 'the work was interrupted before it finished; start it again, or go on from its last checkpoint'
+  throw new BilevelError('interrupted', 'interrupted', message, { cause: signal.reason })
+}
+
 /** A bug of this project. */
 export function internalError(message: string): BilevelError {
   return new BilevelError('internal', 'internal', `internal: ${message}`)

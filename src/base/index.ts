@@ -1,5 +1,13 @@
 export type { ErrorKind } from './errors.ts'
-export { BilevelError, deviceError, exitCodeOf, failure, inputError, internalError } from './errors.ts'
+export {
+  BilevelError,
+  deviceError,
+  exitCodeOf,
+  failure,
+  inputError,
+  internalError,
+  throwIfInterrupted,
+} from './errors.ts'
 export type { StreamName } from './random.ts'
 export { philox4x32, RandomStream, randomStream } from './random.ts'
 export type { DType, NamedTensors, Shape, Tensor, TypedArrays } from './tensor.ts'

@@ -1,6 +1,6 @@
 /** A network at fixed weights as a `Denoiser`: its weights bound into compiled programs as constants, or fed with every call. */
 import type { Tensor } from '../base/index.ts'
-import { filled, inputError, tensor } from '../base/index.ts'
+import { filled, float32, inputError, tensor } from '../base/index.ts'
 import type { Graph } from '../graph/index.ts'
 import { bind } from '../graph/index.ts'
 import type { DenoisingNetwork, NetworkState } from '../nn/index.ts'
@@ -27,7 +27,7 @@ export interface CompileDenoiserOptions {
 /** A compiled `Denoiser`. */
 export interface CompiledDenoiser extends Denoiser {
   readonly batch: number
-  /** Other weights. `fed` only. @throws `denoiser.bound` */
+  /** Other weights and statistics, from the next call on. `fed` only. @throws `denoiser.bound` */
   setState(state: NetworkState): void
   dispose(): Promise<void>
 }
@@ -37,9 +37,17 @@ export interface CompiledDenoiser extends Denoiser {
  * @param options see {@link CompileDenoiserOptions}
  */
 export async function compileDenoiser(options: CompileDenoiserOptions): Promise<CompiledDenoiser> {
-  const denoiser = new NetworkDenoiser(options)
-  await denoiser.prepare()
-  return denoiser
+  const predict = await compileAt(options, denoiseGraph(options.network, options.batch), options.binding === 'bound')
+  return new NetworkDenoiser(options, predict)
+}
+
+/** A graph as a program; `bound`: with the state as constants. */
+function compileAt({ state, device }: CompileDenoiserOptions, graph: Graph, bound: boolean): Promise<Program> {
+  return compile(bound ? bind(graph, stateTensors(state, graph.inputs)) : graph, device ? { device } : {})
+}
+
+function stateTensors({ weights, statistics }: NetworkState, inputs: object): Record<string, Tensor> {
+  return { weights: float32(weights), ...('statistics' in inputs && { statistics: float32(statistics) }) }
 }
 
 type Derivative = 'input' | 'inputAndWeights'
@@ -52,20 +60,17 @@ class NetworkDenoiser implements CompiledDenoiser {
   readonly batch: number
   readonly #options: CompileDenoiserOptions
   readonly #derivatives = new Map<Derivative, Promise<Program>>()
-  #predict: Program | undefined
+  readonly #predict: Program
   #state: NetworkState
 
-  constructor(options: CompileDenoiserOptions) {
+  constructor(options: CompileDenoiserOptions, predict: Program) {
+    this.#predict = predict
     this.#options = options
     this.#state = options.state
     this.prediction = options.prediction ?? 'noise'
     this.times = options.network.times
     this.imageShape = options.network.imageShape
     this.batch = options.batch
-  }
-
-  async prepare(): Promise<void> {
-    this.#predict = await this.#compile(denoiseGraph(this.#options.network, this.batch))
   }
 
   setState(state: NetworkState): void {
@@ -79,7 +84,7 @@ class NetworkDenoiser implements CompiledDenoiser {
   }
 
   async predict(x: Images, time: number, condition?: Int32Array): Promise<Images> {
-    const { out_sample } = await this.#predict!.run(this.#inputs(this.#predict!, x, time, condition))
+    const { out_sample } = await this.#predict.run(this.#inputs(this.#predict, x, time, condition))
     return out_sample as Images
   }
 
@@ -102,31 +107,18 @@ class NetworkDenoiser implements CompiledDenoiser {
 
   async dispose(): Promise<void> {
     const programs = await Promise.all(this.#derivatives.values())
-    await Promise.all([this.#predict, ...programs].map((program) => program?.dispose()))
+    await Promise.all([this.#predict, ...programs].map((program) => program.dispose()))
   }
 
   #derivative(kind: Derivative): Promise<Program> {
     let program = this.#derivatives.get(kind)
     if (!program) {
       const graph = denoiseVjpGraph(this.#options.network, this.batch, { weights: kind === 'inputAndWeights' })
-      program = this.#compile(graph, kind === 'inputAndWeights')
+      // A derivative in the weights needs them as inputs, bound or not.
+      program = compileAt(this.#options, graph, this.#options.binding === 'bound' && kind === 'input')
       this.#derivatives.set(kind, program)
     }
     return program
-  }
-
-  #compile(graph: Graph, fed = false): Promise<Program> {
-    const { binding, device } = this.#options
-    const bound = binding === 'bound' && !fed ? bind(graph, this.#stateTensors(graph)) : graph
-    return compile(bound, device ? { device } : {})
-  }
-
-  #stateTensors(graph: { readonly inputs: object }): Record<string, Tensor> {
-    const { weights, statistics } = this.#state
-    return {
-      weights: tensor('float32', [weights.length], weights),
-      ...('statistics' in graph.inputs && { statistics: tensor('float32', [statistics.length], statistics) }),
-    }
   }
 
   #inputs(program: Program, x: Images, time: number, condition?: Int32Array): Record<string, Tensor> {
@@ -137,7 +129,7 @@ class NetworkDenoiser implements CompiledDenoiser {
     }
     const labels = condition ?? new Int32Array(batch).fill(classes ?? 0)
     return {
-      ...('weights' in program.inputs && this.#stateTensors(program)),
+      ...('weights' in program.inputs && stateTensors(this.#state, program.inputs)),
       sample: single(x),
       timestep:
         times === 'integer'

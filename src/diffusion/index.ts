@@ -49,4 +49,4 @@ export type {
   TrainingProgress,
   TrainingState,
 } from './training.ts'
-export { Trainer, train } from './training.ts'
+export { SETTLING_BATCHES, Trainer, train } from './training.ts'

@@ -3,7 +3,7 @@
  * number; the minibatch of step k is a pure function of (seed, k), so a resumed run repeats an uninterrupted one.
  */
 import type { Tensor } from '../base/index.ts'
-import { failure, float32, int64, randomStream, sizeOf } from '../base/index.ts'
+import { failure, float32, inputError, int64, randomStream, sizeOf, throwIfInterrupted } from '../base/index.ts'
 import { batches } from '../data/index.ts'
 import type { DenoisingNetwork, NetworkState, Optimizer } from '../nn/index.ts'
 import { emaDecay, flatSize, initialState, updateEma } from '../nn/index.ts'
@@ -61,7 +61,7 @@ export interface LowerGradient {
 }
 
 /** Batches after which running statistics (momentum .1) hold less than half a percent of what was before. */
-const SETTLING_BATCHES = 50
+export const SETTLING_BATCHES = 50
 
 /** A compiled training step and lower gradient over one data set. Holds no state: states go in and come out. */
 export class Trainer {
@@ -81,7 +81,9 @@ export class Trainer {
     this.#zeros = new Float32Array(flatSize(options.network.parameters))
   }
 
+  /** Compiles the training step. @throws `training.images`, `training.labels`, `training.timesteps` on data that do not fit the network */
   static async create(options: TrainerOptions): Promise<Trainer> {
+    checkOptions(options)
     const { network, optimizer, batch = 64, clip = 1, device } = options
     const program = await compile(trainStepGraph(network, batch, optimizer, clip), device ? { device } : {})
     return new Trainer(options, batch, program)
@@ -112,7 +114,7 @@ export class Trainer {
     const drop = randomStream({ seed, purpose: 'train.drop', step })
     const nullClass = network.classes
     const condition = Int32Array.from(rows, (row) =>
-      drop.uniform() < dropCondition || !data.labels ? nullClass : data.labels[row],
+      drop.uniform() < dropCondition ? nullClass : (data.labels?.[row] ?? nullClass),
     )
     return { images, noise: eps, times, condition }
   }
@@ -120,7 +122,7 @@ export class Trainer {
   /**
    * One optimizer step.
    * @param extraGradient flat vector added to the gradient before clipping (grad FID / gamma for the twin z)
-   * @throws `training.nan` if the loss is not finite
+   * @throws `training.nan`, naming the step, if the loss or a new weight is not finite
    */
   async step(
     state: TrainingState,
@@ -140,10 +142,12 @@ export class Trainer {
     })
     const loss = (out.loss.data as Float32Array)[0]
     const vectorOf = (name: string) => out[nextOf(name)].data as Float32Array
-    if (!Number.isFinite(loss)) {
+    // The loss is that of the weights before the step: an overflow of the gradient shows in the new weights first.
+    const what = Number.isFinite(loss) ? (allFinite(vectorOf('weights')) ? null : 'weights that are not') : `${loss}`
+    if (what !== null) {
       throw failure(
         'training.nan',
-        `the loss must stay finite, but step ${state.step + 1} gave ${loss}; ` +
+        `loss and weights must stay finite, but step ${state.step + 1} gave ${what}; ` +
           `lower the learning rate (now ${learningRate}) or resume from the last checkpoint with a smaller one`,
       )
     }
@@ -209,6 +213,36 @@ export class Trainer {
   }
 }
 
+/** Whether all are finite: their float64 sum is, as no sum of float32 numbers overflows it. */
+function allFinite(vector: Float32Array): boolean {
+  let sum = 0
+  for (let i = 0; i < vector.length; i++) sum += vector[i]
+  return Number.isFinite(sum)
+}
+
+function checkOptions({ network, data, timesteps, dropCondition = 0.1 }: TrainerOptions): void {
+  const { imageShape, classes, config } = network
+  if (data.count < 1 || data.images.length !== data.count * sizeOf(imageShape)) {
+    const came = `${data.count} images of ${data.images.length} numbers in all`
+    throw inputError('training.images', `the network trains on images [${imageShape}], at least one; got ${came}`)
+  }
+  if (network.times === 'integer' && typeof config.timesteps === 'number' && config.timesteps < timesteps) {
+    throw inputError(
+      'training.timesteps',
+      `the network has a learned table of ${config.timesteps} times, too few for ${timesteps} timesteps; make it as long`,
+    )
+  }
+  if (classes === undefined) return
+  const odd = data.labels?.find((label) => !(label >= 0 && label < classes))
+  if (!data.labels || odd !== undefined) {
+    const came = data.labels ? `label ${odd}` : 'images without labels'
+    throw inputError('training.labels', `the network needs labels 0 to ${classes - 1}, got ${came}`)
+  }
+  if (!(dropCondition >= 0 && dropCondition <= 1)) {
+    throw inputError('training.labels', `the share told the null class must lie in [0, 1], got ${dropCondition}`)
+  }
+}
+
 /** What `train` reports after each step. */
 export interface TrainingProgress {
   readonly step: number
@@ -223,8 +257,10 @@ export interface TrainedState {
 
 /**
  * Runs training to `steps` in all, with EMA of decay min(maxDecay, (k+1)/(k+10)).
- * @param from where to go on; default a fresh start
- * @param rate learning rate of a step, 0-based
+ * @param options.from   where to go on; default a fresh start. At `steps` steps or more: returned as it is
+ * @param options.rate   learning rate of a step, 0-based
+ * @param options.onStep called after every step with the state to go on from, a value of its own; awaited
+ * @throws `training.nan`; `interrupted` through `signal`, between two steps
  */
 export async function train(
   trainer: Trainer,
@@ -240,11 +276,13 @@ export async function train(
 ): Promise<TrainedState> {
   const { steps, schedule, rate, from, maxDecay = 0.995, onStep, signal } = options
   let state: TrainingState = from?.training ?? trainer.initialState()
-  const ema = from ? from.ema.slice() : state.weights.slice()
+  let ema = from?.ema ?? state.weights
   while (state.step < steps) {
-    signal?.throwIfAborted()
+    throwIfInterrupted(signal)
     const { loss, ...next } = await trainer.step(state, schedule, trainer.draw(state.step), rate(state.step))
     state = next
+    // A new vector every step: the states handed out are values that stay as they are.
+    ema = ema.slice()
     updateEma(ema, state.weights, emaDecay(state.step, maxDecay))
     await onStep?.({ step: state.step, loss }, { training: state, ema })
   }

@@ -2,7 +2,7 @@
  * Sampling and its derivative: one entry for the three samplers. Forwards, a loop over `predict` with a tape of one state and one
  * prediction per step; backwards, the same loop over `vjp`. Nothing is unrolled.
  */
-import { BilevelError, inputError, randomStream, sizeOf } from '../../base/index.ts'
+import { inputError, randomStream, sizeOf, throwIfInterrupted } from '../../base/index.ts'
 import type { Denoiser, ImageData, Images } from '../denoiser.ts'
 import type { SamplerSettings, SamplingSchedule } from '../samplingSchedule.ts'
 import { anyBatch, imagesOf, sum } from './anyBatch.ts'
@@ -88,7 +88,7 @@ function fillNoise(data: ImageData, count: number, nameOf: NameOfItem): void {
 
 /**
  * Draws images from start noise.
- * @throws `times.integerOnly` if a told time is not an integer and the network needs one; `sampler.start`, `sampler.through`; `sampler.interrupted`
+ * @throws `times.integerOnly` if a told time is not an integer and the network needs one; `sampler.start`, `sampler.through`; `interrupted`
  */
 export async function sample(options: SampleOptions): Promise<Sampled> {
   const { denoiser, schedule, settings, start } = options
@@ -106,7 +106,7 @@ export async function sample(options: SampleOptions): Promise<Sampled> {
     settings,
     start: start.data,
     async predict(i, x) {
-      checkAborted(options.signal)
+      throwIfInterrupted(options.signal)
       const images = imagesOf(x, count, denoiser.imageShape)
       const { data } = await call.predict(images, schedule.times[i], options.condition)
       options.onProgress?.(count * (i + 1), count * steps)
@@ -162,7 +162,7 @@ export async function sampleVjp(
     step: (i) => tape.steps[i - tape.first],
     noise: noiseOf(tape.options),
     async vjp(i, x, cotangent) {
-      checkAborted(request.signal)
+      throwIfInterrupted(request.signal)
       const [images, g] = [x, cotangent].map((data) => imagesOf(data, count, denoiser.imageShape))
       const back = await call.vjp(images, schedule.times[i], condition, g, { weights: request.weights ?? false })
       if (dTimes && back.dtime !== null) dTimes[i] = back.dtime
@@ -221,9 +221,4 @@ function checkStart(denoiser: Denoiser, start: Images): void {
     const wanted = `${dtype} [n, ${denoiser.imageShape.join(', ')}]`
     throw inputError('sampler.start', `start noise must be ${wanted}, got ${start.dtype} [${start.shape.join(', ')}]`)
   }
-}
-
-function checkAborted(signal: AbortSignal | undefined): void {
-  if (signal?.aborted)
-    throw new BilevelError('interrupted', 'sampler.interrupted', 'sampling was interrupted before it finished')
 }
