@@ -55,16 +55,20 @@ async function directPart<B extends string, S, Batch>(
   { state, y, twin, deployed, gamma }: LowerSolutions<B, S, Batch>,
 ): Promise<Omit<PenaltyGradient<B, S>, 'gradient' | 'indirect'>> {
   const below = lowerBlocks(problem.lower)
-  const places: readonly { key: keyof EstimatorStates; wanted: B[]; at: () => Promise<S> }[] = [
+  const atZ = settings.upperOnlyAt === 'z' && twin ? twin.z : null
+  const settle = problem.lower.kind === 'trained' && atZ === null ? (problem.lower.cost.settle ?? 0) : 0
+  const places: readonly { key: keyof EstimatorStates; wanted: B[]; at: () => Promise<S>; settling: number }[] = [
     {
       key: 'shared',
       wanted: problem.objective.blocks.filter((block) => below.includes(block)),
       at: async () => (twin ? twin.z : y),
+      settling: 0,
     },
     {
       key: 'upperOnly',
       wanted: problem.objective.blocks.filter((block) => !below.includes(block)),
-      at: settings.upperOnlyAt === 'z' && twin ? async () => twin.z : deployed,
+      at: atZ ? async () => atZ : deployed,
+      settling: settle,
     },
   ]
   const direct: Partial<Record<B, Float64Array>> = {}
@@ -72,7 +76,7 @@ async function directPart<B extends string, S, Batch>(
   let { samples, evaluations } = state
   let value: number | null = null
   let ready = true
-  for (const { key, wanted, at } of places) {
+  for (const { key, wanted, at, settling } of places) {
     if (wanted.length === 0) continue
     const estimate = await settings.estimator.estimate({
       objective: problem.objective,
@@ -87,7 +91,7 @@ async function directPart<B extends string, S, Batch>(
     })
     for (const block of wanted) direct[block] = estimate.upper[block]?.map((g) => g / (gamma ?? 1))
     estimators[key] = estimate.state
-    evaluations += estimate.evaluations
+    evaluations += estimate.evaluations + settling
     value = estimate.value
     ready &&= estimate.ready
   }

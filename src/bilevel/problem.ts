@@ -102,8 +102,8 @@ export interface TrainedLower<B extends string, S, Batch> extends LowerObjective
   ): Promise<{ readonly state: S; readonly loss: number }>
   /** Makes the rest of the state fit its weights (running statistics of averaged weights). Default: nothing to do. */
   settle?(state: S, upper: Upper<B>): Promise<S>
-  /** Network evaluations of one `step` and of one `gradientInUpper`. */
-  readonly cost: { readonly step: number; readonly gradientInUpper: number }
+  /** Network evaluations of one `step`, of one `gradientInUpper`, and of one `settle` (default 0). */
+  readonly cost: { readonly step: number; readonly gradientInUpper: number; readonly settle?: number }
 }
 
 /** A lower problem with a solver of its own and no weights to train (a closed form, weighted samples). */

@@ -14,7 +14,7 @@ const SAMPLERS: readonly SamplerName[] = ['ddim', 'ddpm', 'dpm-solver++']
 export function defaultPlans(
   schedule: NoiseSchedule,
   steps: number,
-  common: Pick<SamplerSettings, 'clip' | 'clippedNoise'>,
+  { clip, clippedNoise }: Pick<SamplerSettings, 'clip' | 'clippedNoise'>,
 ): SamplingPlan[] {
   const lists = new Map<string, SamplingPlan['schedule'] & { readonly name: string }>()
   for (const name of STEP_LISTS) {
@@ -32,7 +32,7 @@ export function defaultPlans(
       label: `${sampler}, ${name}`,
       stepList: name,
       schedule: sampling,
-      settings: samplerSettings({ ...common, sampler }),
+      settings: samplerSettings({ sampler, clip, clippedNoise }),
     })),
   )
 }

@@ -3,13 +3,15 @@
  * spent the same number of network evaluations; the choice among defaults is charged to neither.
  */
 
-import type { SamplingSchedule } from '../../diffusion/index.ts'
+import { internalError } from '../../base/index.ts'
+import type { Denoiser, SamplingSchedule } from '../../diffusion/index.ts'
 import { samplerSettings, samplingScheduleFrom } from '../../diffusion/index.ts'
 import type { NetworkState } from '../../nn/index.ts'
 import { defaultPlans, rankPlans } from './candidates.ts'
+import { atOtherSteps } from './families.ts'
 import type { Job } from './job.ts'
 import type { DefaultCandidate, SampleGrid, StepsCurve } from './result.ts'
-import type { MeasuredRow, SamplingPlan } from './rows.ts'
+import type { MeasuredRow, RowProtocol, SamplingPlan } from './rows.ts'
 import { imagesOfPlan, measureRow } from './rows.ts'
 import { learnedSampler } from './settings.ts'
 import { openDenoiser } from './subject.ts'
@@ -39,17 +41,19 @@ export interface ComparisonProgress {
   readonly rows: Readonly<Record<string, MeasuredRow>>
   onCandidates(candidates: readonly DefaultCandidate[]): Promise<void>
   onRow(name: string, row: MeasuredRow): Promise<void>
+  /** Network evaluations made, or found made before. */
   onEvaluations(count: number): void
 }
 
-/** Network evaluations of the comparison, for plans. */
+/** Network evaluations of the comparison, all of it. */
 export function comparisonCost(job: Job): number {
   const { settings, schedule } = job
   const { samplingSteps: n, evaluationSamples, samplingSeeds, candidateSamples } = settings
   const plans = defaultPlans(schedule, n, settings).length
   const many = Math.min(MANY * n, schedule.timesteps)
   const rows = (3 * n + many) * evaluationSamples * samplingSeeds.length
-  const curve = otherSteps(job).reduce((sum, steps) => sum + 2 * steps * evaluationSamples, 0)
+  const lines = atOtherSteps(settings.samplingFamily, schedule, n) ? 2 : 1
+  const curve = otherSteps(job).reduce((sum, steps) => sum + lines * steps * evaluationSamples, 0)
   return plans * n * candidateSamples + rows + curve + (3 * n + many) * GRID_IMAGES
 }
 
@@ -79,71 +83,59 @@ export async function compare(
   defaultState: NetworkState | null,
   progress: ComparisonProgress,
 ): Promise<Comparison> {
-  const { subject, settings, schedule, device, features, judge, heldOut, condition, signal } = job
-  const { samplingSteps: n, chunk } = settings
-  const common = {
+  const { subject, settings, device, features, judge, heldOut: reference, condition, signal } = job
+  const protocol: RowProtocol = {
     features,
     judge,
-    reference: heldOut,
+    reference,
     samplesPerSeed: settings.evaluationSamples,
     samplingSeeds: settings.samplingSeeds,
     ...(condition && { condition }),
     ...(signal && { signal }),
     onEvaluations: progress.onEvaluations,
   }
-  const opened = { chunk, ...(device && { device }) }
+  const opened = { chunk: settings.chunk, ...(device && { device }) }
   const other = await openDenoiser(subject, defaultState, opened)
   const own = await openDenoiser(subject, learned.state, opened)
+  const denoiserOf = (name: string) => (name.startsWith('learned') ? own.denoiser : other.denoiser)
+  const measured = async (name: string, plan: SamplingPlan, how: RowProtocol): Promise<MeasuredRow> => {
+    const known = progress.rows[name]
+    if (known) {
+      progress.onEvaluations(plan.schedule.levels.length * how.samplesPerSeed * how.samplingSeeds.length)
+      return known
+    }
+    const row = await measureRow(denoiserOf(name), plan, how)
+    await progress.onRow(name, row)
+    return row
+  }
   try {
-    const ranked = progress.candidates ? null : await rankDefaults(job, other.denoiser, progress)
-    const candidates = ranked ?? progress.candidates ?? []
-    const best = defaultPlans(schedule, n, settings).find(
-      ({ settings: { sampler }, stepList }) => sampler === candidates[0].sampler && stepList === candidates[0].stepList,
-    )
-    const many = Math.min(MANY * n, schedule.timesteps)
-    const plans: Record<RowName, SamplingPlan> = {
-      default: defaultPlan(job, n, `default DDIM, ${n} steps`),
-      bestDefault: { ...(best ?? defaultPlan(job, n, '')), label: `best default, ${n} steps` },
-      learned: learnedPlan(job, learned.sampling),
-      manySteps: defaultPlan(job, many, `default DDIM, ${many} steps`),
-    }
-    const denoiserOf = (name: string) => (name.startsWith('learned') ? own.denoiser : other.denoiser)
-    const measured = async (name: string, plan: SamplingPlan, protocol: typeof common): Promise<MeasuredRow> => {
-      const known = progress.rows[name]
-      if (known) return known
-      const row = await measureRow(denoiserOf(name), plan, protocol)
-      await progress.onRow(name, row)
-      return row
-    }
+    const candidates = await candidatesOf(job, other.denoiser, progress)
+    const plans = plansOf(job, learned, candidates[0])
     const rows: Partial<Record<RowName, MeasuredRow>> = {}
     const grids: SampleGrid[] = []
     for (const name of ['default', 'bestDefault', 'learned', 'manySteps'] as const) {
-      rows[name] = await measured(name, plans[name], common)
-      grids.push(await gridOf(denoiserOf(name), plans[name], common))
+      rows[name] = await measured(name, plans[name], protocol)
+      grids.push(await gridOf(denoiserOf(name), plans[name], protocol))
     }
     const all = rows as Record<RowName, MeasuredRow>
-    const once = { ...common, samplingSeeds: settings.samplingSeeds.slice(0, 1) }
+    const once = { ...protocol, samplingSeeds: settings.samplingSeeds.slice(0, 1) }
     const fidBySteps = await curvesOf(job, learned, all, (name, plan) => measured(name, plan, once))
     return { candidates, rows: all, plans, grids, fidBySteps }
   } finally {
-    if (subject.kind !== 'foreign') {
-      await other.close()
-      await own.close()
-    }
+    await other.close()
+    await own.close()
   }
 }
 
-function learnedPlan({ settings }: Job, schedule: SamplingSchedule): SamplingPlan {
-  const label = `learned, ${schedule.levels.length} steps`
-  return { label, stepList: 'learned', schedule, settings: learnedSampler(settings) }
-}
-
-async function rankDefaults(
-  { settings, schedule, features, tuningReference, condition, signal, onEvent }: Job,
-  denoiser: Parameters<typeof rankPlans>[0],
-  progress: ComparisonProgress,
-): Promise<DefaultCandidate[]> {
-  const ranked = await rankPlans(denoiser, defaultPlans(schedule, settings.samplingSteps, settings), {
+/** Every default on the tuning split, the best first: found now, or before the job was cut off. */
+async function candidatesOf(job: Job, denoiser: Denoiser, progress: ComparisonProgress) {
+  const { settings, schedule, features, tuningReference, condition, signal, onEvent } = job
+  const plans = defaultPlans(schedule, settings.samplingSteps, settings)
+  if (progress.candidates) {
+    progress.onEvaluations(plans.length * settings.samplingSteps * settings.candidateSamples)
+    return progress.candidates
+  }
+  const ranked = await rankPlans(denoiser, plans, {
     features,
     reference: tuningReference,
     samples: settings.candidateSamples,
@@ -158,11 +150,29 @@ async function rankDefaults(
   return candidates
 }
 
-async function gridOf(
-  denoiser: Parameters<typeof rankPlans>[0],
-  plan: SamplingPlan,
-  protocol: Parameters<typeof measureRow>[2],
-): Promise<SampleGrid> {
+/** What is compared on the held-out split. */
+function plansOf(job: Job, learned: LearnedSchedules, winner: DefaultCandidate): Record<RowName, SamplingPlan> {
+  const { settings, schedule } = job
+  const n = settings.samplingSteps
+  const best = defaultPlans(schedule, n, settings).find(
+    ({ settings: { sampler }, stepList }) => sampler === winner.sampler && stepList === winner.stepList,
+  )
+  if (!best) throw internalError('the best default is none of the defaults')
+  const many = Math.min(MANY * n, schedule.timesteps)
+  return {
+    default: defaultPlan(job, n, `default DDIM, ${n} steps`),
+    bestDefault: { ...best, label: `best default, ${n} steps` },
+    learned: learnedPlan(job, learned.sampling),
+    manySteps: defaultPlan(job, many, `default DDIM, ${many} steps`),
+  }
+}
+
+function learnedPlan({ settings }: Job, schedule: SamplingSchedule): SamplingPlan {
+  const label = `learned, ${schedule.levels.length} steps`
+  return { label, stepList: 'learned', schedule, settings: learnedSampler(settings) }
+}
+
+async function gridOf(denoiser: Denoiser, plan: SamplingPlan, protocol: RowProtocol): Promise<SampleGrid> {
   const images = await imagesOfPlan(denoiser, plan, { ...protocol, count: GRID_IMAGES, seed: GRID_SEED })
   const { label } = plan
   return { label, count: GRID_IMAGES, shape: images.shape.slice(1), images: Float32Array.from(images.data) }

@@ -2,14 +2,14 @@
 import type { Phase } from './checkpoint.ts'
 import type { TuningRecord } from './result.ts'
 
-/** `done` and `total` count network evaluations of the whole job, so that one bar shows it all. */
+/** Something happened: a training step, a tuning iteration, a default tried, a row measured. */
 export type LearnEvent =
   | { readonly kind: 'step'; readonly phase: 'train' | 'continue'; readonly step: number; readonly loss: number }
   | ({ readonly kind: 'iteration'; readonly evaluations: number } & TuningRecord)
   | { readonly kind: 'candidate'; readonly sampler: string; readonly stepList: string; readonly fid: number }
   | { readonly kind: 'row'; readonly label: string; readonly fid: number; readonly recognised: number | null }
 
-/** Progress of the whole job, in network evaluations. */
+/** Progress of the whole job in network evaluations, so that one bar shows it all: `done` rises to `total`, after a resume too. */
 export interface LearnProgress {
   readonly phase: Phase
   readonly done: number

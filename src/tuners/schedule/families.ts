@@ -1,6 +1,10 @@
-/** The families of the two schedules, from their names and the schedule they start from. */
+/**
+ * The families of the two schedules, from their names and the schedule they start from. Tuning must start at the model's own default, so that
+ * iteration 0 is what the model would do untouched and every gain is a gain over it: levels, log gaps and the exponent start there by
+ * construction; a noise family only where the model's levels are its own, so any other is refused.
+ */
 import { inputError } from '../../base/index.ts'
-import type { NoiseFamilyName, NoiseSchedule, ScheduleFamily } from '../../diffusion/index.ts'
+import type { FamilySchedule, NoiseFamilyName, NoiseSchedule, ScheduleFamily } from '../../diffusion/index.ts'
 import {
   levelPowerFamily,
   levelsAndTimesFamily,
@@ -11,9 +15,13 @@ import {
 } from '../../diffusion/index.ts'
 import type { SamplingFamilyName } from './settings.ts'
 
+/** Largest difference in log(signal^2/noise^2) that still is the same level: betas kept in float32 come back this close. */
+const SAME_LEVEL = 0.01
+
 /**
- * A family of sampling schedules that starts at the model's own levels on the trailing times (noise families: at the family's defaults).
+ * A family of sampling schedules that starts at the model's own levels on the trailing times.
  * @param schedule the schedule that the network was trained with
+ * @throws `learn.samplingFamily` on an unknown name, or a noise family that does not hold the model's levels, naming those that do
  */
 export function samplingFamily(name: SamplingFamilyName, schedule: NoiseSchedule, steps: number): ScheduleFamily {
   switch (name) {
@@ -24,11 +32,65 @@ export function samplingFamily(name: SamplingFamilyName, schedule: NoiseSchedule
     case 'level-power':
       return levelPowerFamily({ schedule, steps })
     default:
-      if (Object.hasOwn(NOISE_FAMILIES, name)) return noiseFamilyAt(name, schedule, steps)
+      return noiseFamilyAt(name, schedule, steps)
   }
-  const known = [...Object.keys(NOISE_FAMILIES), 'levels', 'levels+times', 'level-power']
-  throw inputError('learn.samplingFamily', `a sampling family is one of ${known.join(', ')}; got '${name}'`)
 }
 
-const noiseFamilyAt = (family: NoiseFamilyName, { timesteps }: NoiseSchedule, steps: number): ScheduleFamily =>
-  noiseParameterFamily({ family, timesteps, steps })
+function noiseFamilyAt(name: NoiseFamilyName, schedule: NoiseSchedule, steps: number): ScheduleFamily {
+  const names = Object.keys(NOISE_FAMILIES) as NoiseFamilyName[]
+  if (!names.includes(name)) {
+    const known = [...names, 'levels', 'levels+times', 'level-power']
+    throw inputError('learn.samplingFamily', `a sampling family is one of ${known.join(', ')}; got '${name}'`)
+  }
+  const family = startingAt(name, schedule, steps)
+  if (family) return family
+  const others = [...names.filter((other) => startingAt(other, schedule, steps)), 'level-power', 'levels']
+  throw inputError(
+    'learn.samplingFamily',
+    `a sampling family must start at the levels that the model was trained with, and ${name} does not hold them; use ${others.join(' or ')}`,
+  )
+}
+
+/** The family at the parameters that the schedule has, or at its defaults, where those make the schedule's levels; else null. */
+function startingAt(name: NoiseFamilyName, schedule: NoiseSchedule, steps: number): ScheduleFamily | null {
+  const initial = parametersOf(name, schedule)
+  const family = noiseParameterFamily({
+    family: name,
+    timesteps: schedule.timesteps,
+    steps,
+    ...(initial && { initial }),
+  })
+  const own = samplingScheduleFrom(schedule, 'trailing', steps).levels
+  const start = levelsAt(family)
+  return start?.every(({ logSnr }, i) => Math.abs(logSnr - own[i].logSnr) <= SAME_LEVEL) ? family : null
+}
+
+/** The levels of a family at its start; null where they cannot be sampled from. */
+function levelsAt(family: ScheduleFamily) {
+  try {
+    return family.toSchedule(family.initial).levels
+  } catch {
+    return null
+  }
+}
+
+/** Parameters by name of a schedule that is of this family. */
+function parametersOf(name: NoiseFamilyName, schedule: NoiseSchedule): Record<string, number> | null {
+  const { family, parameters } = schedule as Partial<FamilySchedule>
+  if (family !== name || !parameters) return null
+  return Object.fromEntries(NOISE_FAMILIES[name].parameters.map((parameter, i) => [parameter.name, parameters[i]]))
+}
+
+/**
+ * A learned vector read at another number of steps; null where a parameter belongs to one step of the family's own number.
+ * @throws as the family's `toSchedule`
+ */
+export function atOtherSteps(
+  name: SamplingFamilyName,
+  schedule: NoiseSchedule,
+  steps: number,
+): Pick<ScheduleFamily, 'toSchedule'> | null {
+  if (name === 'levels' || name === 'levels+times') return null
+  if (name === 'level-power') return levelPowerFamily({ schedule, steps })
+  return noiseParameterFamily({ family: name, timesteps: schedule.timesteps, steps })
+}

@@ -1,8 +1,8 @@
 /** What all phases of a schedule learning job share: the subject, the settings, the networks that measure, and the way to report. */
 import { inputError, tensor } from '../../base/index.ts'
 import type { Dataset, Split } from '../../data/index.ts'
-import type { NoiseSchedule } from '../../diffusion/index.ts'
-import { Trainer } from '../../diffusion/index.ts'
+import type { NoiseSchedule, ScheduleFamily } from '../../diffusion/index.ts'
+import { checkFamily, Trainer } from '../../diffusion/index.ts'
 import type { EvaluationReference, FeatureNetwork, FrechetReference } from '../../metrics/index.ts'
 import { evaluationReference, referenceMoments } from '../../metrics/index.ts'
 import type { LearningRate } from '../../nn/index.ts'
@@ -10,10 +10,11 @@ import { adamw, learningRate } from '../../nn/index.ts'
 import type { Device } from '../../runtime/index.ts'
 import type { LearnCheckpoint } from './checkpoint.ts'
 import type { LearnEvent, LearnProgress } from './events.ts'
+import { samplingFamily } from './families.ts'
 import type { LearnSettings } from './settings.ts'
 import { checkLearnSettings } from './settings.ts'
 import type { Subject } from './subject.ts'
-import { trainingScheduleOf } from './subject.ts'
+import { denoises, trainingScheduleOf } from './subject.ts'
 
 export interface LearnOptions {
   readonly subject: Subject
@@ -37,6 +38,8 @@ export interface LearnOptions {
 export interface Job extends LearnOptions {
   /** The schedule before anything is learned. */
   readonly schedule: NoiseSchedule
+  /** What is learned of the sampling schedule; tied: of both. */
+  readonly family: ScheduleFamily
   readonly rate: LearningRate
   /** Moments of the tuning split in the feature network. */
   readonly tuningReference: FrechetReference
@@ -48,16 +51,23 @@ export interface Job extends LearnOptions {
   readonly trainer: Trainer | null
 }
 
-/** @throws `learn.*` and `metrics.*` on parts that do not fit together */
+/**
+ * Checks everything that can be checked before anything is trained, and opens the trainer.
+ * @throws `learn.*`, `training.*`, `times.integerOnly`, `steps.count` and `metrics.*` on parts that do not fit together
+ */
 export async function openJob(options: LearnOptions): Promise<Job> {
   const { subject, data, features, judge, settings, device } = options
   checkLearnSettings(settings)
   checkParts(options)
+  const schedule = trainingScheduleOf(subject, settings)
+  const family = samplingFamily(settings.samplingFamily, schedule, settings.samplingSteps)
+  checkFamily(family, denoises(subject))
   const classes = subject.kind === 'foreign' ? undefined : subject.network.classes
   const heldOut = await evaluationReference(imagesOfSplit(data.splits.heldOut), { features, judge })
   return {
     ...options,
-    schedule: trainingScheduleOf(subject, settings),
+    schedule,
+    family,
     rate: learningRate({ kind: 'constant', rate: settings.learningRate, warmUpSteps: settings.warmUpSteps }),
     tuningReference: referenceMoments(await features.features(imagesOfSplit(data.splits.tuning))),
     heldOut: { ...heldOut, rows: null },
@@ -97,11 +107,19 @@ function checkParts({ subject, data, features, judge, settings }: LearnOptions):
       `backpropagation needs a derivative, which ${what} does not have; use two-point, one-point or coordinate`,
     )
   }
-  for (const { name, imageShape } of [features, ...(judge ? [judge] : [])]) {
+  const model = { name: 'the model', imageShape: denoises(subject).imageShape }
+  for (const { name, imageShape } of [model, features, ...(judge ? [judge] : [])]) {
     if (imageShape.join() === data.shape.join()) continue
     throw inputError(
       'learn.imageShape',
       `images are [${data.shape}], but ${name} takes [${imageShape}]; choose another size or other features`,
+    )
+  }
+  for (const name of ['tuningSamples', 'candidateSamples', 'evaluationSamples'] as const) {
+    if (settings[name] > features.dimensions) continue
+    throw inputError(
+      'learn.samples',
+      `${name} must be more than the ${features.dimensions} features of ${features.name}, got ${settings[name]}; generate more images`,
     )
   }
 }

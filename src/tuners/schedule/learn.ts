@@ -2,13 +2,15 @@
  * Learning a schedule, the whole job: train, tune, train the default side on by as much, compare. Every phase can go on from a
  * checkpoint to the numbers of a run that was never cut off.
  */
+import { throwIfInterrupted } from '../../base/index.ts'
 import type { NoiseSchedule, SamplerSettings, SamplingSchedule, TrainedState } from '../../diffusion/index.ts'
-import { frechetDistance, pairedDifference, verdictsOf } from '../../metrics/index.ts'
+import { frechetDistance, pairedDifference, RECOGNISED_ABOVE, verdictsOf } from '../../metrics/index.ts'
 import type { DenoisingNetwork, NetworkState } from '../../nn/index.ts'
 import type { LearnCheckpoint, Phase } from './checkpoint.ts'
-import { LEARN_START } from './checkpoint.ts'
+import { LEARN_START, PHASES } from './checkpoint.ts'
 import type { Comparison } from './comparison.ts'
 import { compare, comparisonCost } from './comparison.ts'
+import { iterationCost, trainingStepCost } from './cost.ts'
 import type { Job, LearnOptions } from './job.ts'
 import { imagesOfSplit, openJob } from './job.ts'
 import type { Protocol, ScheduleCurve, ScheduleResult } from './result.ts'
@@ -30,7 +32,7 @@ export interface LearnedModel {
 
 /**
  * Learns a schedule and compares it with the defaults.
- * @throws `learn.*` on options that do not fit, `training.nan`, `bilevel.*`; an AbortError-like `BilevelError` of kind `interrupted` through `signal`
+ * @throws `learn.*` on options that do not fit, `training.nan`, `bilevel.*`; `interrupted` (kind `interrupted`) through `signal`
  * @example await learnSchedule({ subject: { kind: 'train', network: unet({ size: 16 }) }, data, features, judge, settings: LEARN_DEFAULTS })
  */
 export async function learnSchedule(options: LearnOptions): Promise<LearnedModel> {
@@ -52,47 +54,44 @@ export async function learnSchedule(options: LearnOptions): Promise<LearnedModel
   }
 }
 
-/** The phases, around one growing checkpoint. */
+/** The phases, around one growing checkpoint. What is done and what is spent is read off it, so a resumed job goes on where it was. */
 class LearnRun {
   readonly #job: Job
   #at: LearnCheckpoint
-  #done = 0
-  #total = 0
+  /** Network evaluations of the comparison, made now or before. */
+  #measured = 0
   #clock = Date.now()
+  readonly #comparisonCost: number
 
   constructor(job: Job) {
     this.#job = job
+    this.#comparisonCost = comparisonCost(job)
     this.#at = job.from ?? LEARN_START
   }
 
   /** The run that both sides share; null for a pretrained model. */
   async train(): Promise<TrainedState | null> {
-    const { trainer, settings } = this.#job
-    this.#plan(0)
-    if (!trainer) return null
-    this.#done = (this.#at.shared?.training.step ?? 0) * this.#stepCost
-    const steps = settings.trainSteps
-    const onState = (shared: TrainedState, loss: number) => this.#trained('train', { shared }, shared, loss)
-    const state =
-      this.#at.phase === 'train' ? await trainTo(this.#job, this.#at.shared, steps, onState) : this.#at.shared
-    return state
+    const { shared, phase } = this.#at
+    if (!this.#job.trainer || phase !== 'train') return shared
+    const trained = await trainTo(this.#job, shared, this.#job.settings.trainSteps, (state, loss) =>
+      this.#trained('train', { shared: state }, state, loss),
+    )
+    if (this.#at.shared !== trained) await this.#save({ shared: trained })
+    return trained
   }
 
   async tune(tuning: Tuning): Promise<LearnedSchedules> {
-    const { iterations } = this.#job.settings
-    this.#plan(tuning.evaluationsPerIteration * iterations)
+    const { signal, onEvent, settings } = this.#job
     let state = this.#at.tuning ?? tuning.initial
     await this.#enter('tune')
-    this.#done = this.#trainedSteps * this.#stepCost + state.evaluations
-    while (state.iteration < iterations) {
-      this.#job.signal?.throwIfAborted()
-      const { state: next, record, evaluations } = await tuning.step(state)
+    while (state.iteration < settings.iterations) {
+      throwIfInterrupted(signal)
+      const { state: next, record } = await tuning.step(state)
       state = next
-      this.#done += evaluations
-      const fid = record.fid?.toFixed(2) ?? 'priming'
-      this.#progress('tune', `iteration ${record.iteration + 1} of ${iterations}, FID ${fid}`)
-      await this.#job.onEvent?.({ kind: 'iteration', evaluations: state.evaluations, ...record })
+      await onEvent?.({ kind: 'iteration', evaluations: state.evaluations, ...record })
       await this.#save({ tuning: state, history: [...this.#at.history, record] })
+      const fid = record.fid?.toFixed(2) ?? 'priming'
+      this.#progress('tune', `iteration ${record.iteration + 1} of ${settings.iterations}, FID ${fid}`)
     }
     if (!this.#at.tuning) await this.#save({ tuning: state })
     return tuning.learned(state)
@@ -103,8 +102,7 @@ class LearnRun {
     const { shared, continued } = this.#at
     await this.#enter('continue')
     if (!shared) return null
-    const steps = this.#defaultSteps
-    return trainTo(this.#job, continued ?? copyOf(shared), steps, (state, loss) =>
+    return trainTo(this.#job, continued ?? shared, this.#defaultSteps, (state, loss) =>
       this.#trained('continue', { continued: state }, state, loss),
     )
   }
@@ -122,7 +120,7 @@ class LearnRun {
         await this.#save({ rows: { ...this.#at.rows, [name]: measured } })
       },
       onEvaluations: (count) => {
-        this.#done += count
+        this.#measured += count
         this.#progress('measure', 'comparing on held-out images')
       },
     })
@@ -185,13 +183,23 @@ class LearnRun {
   }
 
   get #stepCost(): number {
-    return 3 * this.#job.settings.batch
+    return trainingStepCost(this.#job.settings)
   }
 
   get #trainedSteps(): number {
     return this.#at.shared?.training.step ?? 0
   }
 
+  /** Network evaluations of tuning: spent, where it is over, else planned. */
+  get #tuningCost(): number {
+    const { settings, subject, family } = this.#job
+    const { tuning } = this.#at
+    if (tuning && tuning.iteration >= settings.iterations) return tuning.evaluations
+    const statistics = subject.kind !== 'foreign' && subject.network.statistics.length > 0
+    return settings.iterations * iterationCost(settings, { parameters: family.names.length, statistics })
+  }
+
+  /** Steps of the default side: those it shares, and what tuning costs. */
   get #defaultSteps(): number {
     return this.#trainedSteps + equalSteps(this.#job, this.#at.tuning?.evaluations ?? 0)
   }
@@ -218,28 +226,30 @@ class LearnRun {
     }
   }
 
-  /** Sets the planned total; what is not known before tuning is estimated. */
-  #plan(tuning: number): void {
-    const { trainer, settings } = this.#job
-    const training = trainer ? settings.trainSteps * this.#stepCost : 0
-    this.#total = training + tuning + (trainer ? tuning : 0) + comparisonCost(this.#job)
-  }
-
   async #trained(
     phase: 'train' | 'continue',
     part: Partial<LearnCheckpoint>,
     state: TrainedState,
     loss: number,
   ): Promise<void> {
-    this.#done += this.#stepCost
     const { step } = state.training
-    this.#progress(phase, `training step ${step}, loss ${loss.toFixed(4)}`)
     await this.#job.onEvent?.({ kind: 'step', phase, step, loss })
     await this.#save(part)
+    this.#progress(phase, `training step ${step}, loss ${loss.toFixed(4)}`)
   }
 
+  /** Reports what the checkpoint holds against the whole job. */
   #progress(phase: Phase, detail: string): void {
-    this.#job.onProgress?.({ phase, done: Math.min(this.#done, this.#total), total: this.#total, detail })
+    const { trainer, settings, onProgress } = this.#job
+    const { shared, continued, tuning } = this.#at
+    const cost = this.#stepCost
+    const steps = continued?.training.step ?? shared?.training.step ?? 0
+    const done = steps * cost + (tuning?.evaluations ?? 0) + this.#measured
+    const allSteps = trainer
+      ? Math.max(settings.trainSteps, this.#trainedSteps) + equalSteps(this.#job, this.#tuningCost)
+      : 0
+    const total = allSteps * cost + this.#tuningCost + this.#comparisonCost
+    onProgress?.({ phase, done, total, detail })
   }
 
   async #enter(phase: Phase): Promise<void> {
@@ -262,10 +272,7 @@ class LearnRun {
   }
 }
 
-const ORDER: Readonly<Record<Phase, number>> = { train: 0, tune: 1, continue: 2, measure: 3 }
-const isBefore = (a: Phase, b: Phase): boolean => ORDER[a] < ORDER[b]
-
-const copyOf = ({ training, ema }: TrainedState): TrainedState => ({ training, ema: ema.slice() })
+const isBefore = (a: Phase, b: Phase): boolean => PHASES.indexOf(a) < PHASES.indexOf(b)
 
 /** Real tuning images against held-out images: what a perfect model would score. */
 async function realRow({ data, features, judge, heldOut }: Job): Promise<ScheduleResult['real']> {
@@ -273,7 +280,7 @@ async function realRow({ data, features, judge, heldOut }: Job): Promise<Schedul
   const fid = frechetDistance(await features.features(tuning), heldOut.features).value
   if (!judge?.probabilities) return { fid, recognised: null }
   const { confidence } = verdictsOf(await judge.probabilities(imagesOfSplit(data.splits.heldOut)))
-  const known = confidence.reduce((sum, value) => sum + Number(value > 0.9), 0)
+  const known = confidence.reduce((sum, value) => sum + Number(value > RECOGNISED_ABOVE), 0)
   return { fid, recognised: known / confidence.length }
 }
 

@@ -3,12 +3,13 @@
  * number of steps that will be used, with its derivative through feature network and sampler (METHOD of Xiao et al., ICML 2025;
  * the derivative in the sampling schedule follows the chain images -> features -> moments in closed form).
  */
-
-import { inputError } from '../../base/index.ts'
+import { inputError, internalError } from '../../base/index.ts'
+import type { UpperCost } from '../../bilevel/index.ts'
 import type { Denoiser, SamplerSettings, SamplingSchedule } from '../../diffusion/index.ts'
 import { sample, sampleVjp, startNoise } from '../../diffusion/index.ts'
 import type { FeatureNetwork, FrechetReference } from '../../metrics/index.ts'
 import { frechetDistance, frechetGradient } from '../../metrics/index.ts'
+import { objectiveCost } from './cost.ts'
 
 export interface FrechetObjectiveOptions {
   readonly denoiser: Denoiser
@@ -51,10 +52,9 @@ export class FrechetObjective {
   }
 
   /** Network evaluations of one `value`, and of one `gradient` (forward, recomputed forward, derivative in the input). */
-  cost(steps: number): { value: number; gradient: number; weightsGradient: number } {
-    const forward = this.options.samples * steps
-    const carried = this.options.samples * this.#through(steps)
-    return { value: forward, gradient: forward + 2 * carried, weightsGradient: forward + 3 * carried }
+  cost(steps: number): UpperCost {
+    const { samples, through = 'all' } = this.options
+    return objectiveCost(samples, steps, through)
   }
 
   async value(schedule: SamplingSchedule, key: number): Promise<number> {
@@ -72,22 +72,20 @@ export class FrechetObjective {
         `feature network ${features.name} has no derivative; use an estimator that needs none: two-point, one-point, coordinate`,
       )
     }
-    const through = this.#through(schedule.levels.length)
-    const { images, tape } = await sample({ ...this.#sampleOptions(schedule, key), through })
+    const { through = 'all' } = this.options
+    const { length } = schedule.levels
+    const last = through === 'all' ? through : Math.min(through, length)
+    const { images, tape } = await sample({ ...this.#sampleOptions(schedule, key), through: last })
     const { value, dFeatures } = frechetGradient(await features.features(images), reference)
     const dImages = await features.vjp(images, dFeatures)
-    const back = await sampleVjp(tape!, dImages, { weights, ...(signal && { signal }) })
+    if (!tape) throw internalError('a gradient through no step was asked for')
+    const back = await sampleVjp(tape, dImages, { weights, ...(signal && { signal }) })
     return {
       value,
       dLogSnr: back.dLogSnr,
       dTimes: back.dTimes,
       ...(back.dWeights && { dWeights: Float32Array.from(back.dWeights) }),
     }
-  }
-
-  #through(steps: number): number {
-    const { through = 'all' } = this.options
-    return through === 'all' ? steps : Math.min(through, steps)
   }
 
   #sampleOptions(schedule: SamplingSchedule, key: number) {

@@ -18,11 +18,15 @@ import type {
   TrainingState,
 } from '../../diffusion/index.ts'
 import { pullBackToLogSnr } from '../../diffusion/index.ts'
+import { lowerGradientCost, settlingCost, trainingStepCost } from './cost.ts'
 import type { FrechetObjective } from './objective.ts'
 
 /** Upper variables: one schedule for both levels, or one for each. */
 export type TiedBlock = 'schedule'
 export type SplitBlock = 'trainingSchedule' | 'samplingSchedule'
+
+/** Unit of two-point and one-point perturbations of the weights, some percent of a trained weight: a network survives it in all of them at once. */
+const WEIGHT_SCALE = 2e-3
 
 const block = ({ names, initial, low, high, scale }: ParameterBox): UpperBlock => ({ names, initial, low, high, scale })
 
@@ -105,15 +109,21 @@ function lowerProblem<B extends string, K extends B>(
   { trainer, training, learningRate, initial }: TrainedProblemParts,
   name: K,
 ): TrainedLower<B, TrainingState, Minibatch> {
+  const settles = trainer.options.network.statistics.length > 0
   const scheduleAt = memoised((vector: Float64Array) => training.toSchedule(vector))
   return {
     kind: 'trained',
     blocks: [name],
     initial,
-    cost: { step: 3 * trainer.batch, gradientInUpper: 3 * trainer.batch },
+    cost: {
+      step: trainingStepCost(trainer),
+      gradientInUpper: lowerGradientCost(trainer),
+      ...(settles && { settle: settlingCost(trainer) }),
+    },
     draw: (draw) => trainer.draw(draw),
     weights: (state) => state.weights,
     withWeights: (state, weights) => ({ ...state, weights: Float32Array.from(weights) }),
+    weightScale: WEIGHT_SCALE,
     async step(state, upper, batch, extra) {
       const rate = learningRate(state.step)
       const { loss, ...next } = await trainer.step(state, scheduleAt(upper[name]), batch, rate, single(extra))
@@ -125,7 +135,7 @@ function lowerProblem<B extends string, K extends B>(
       const dLogSnr = pullBackToLogSnr(schedule, batch.times, dSignal, dNoise)
       return { [name]: training.pullBack(upper[name], dLogSnr) } as Record<B, Float64Array>
     },
-    ...(trainer.options.network.statistics.length > 0 && {
+    ...(settles && {
       settle: (state, upper) => trainer.settle(state, scheduleAt(upper[name])),
     }),
   }

@@ -1,11 +1,14 @@
 /** Everything that decides a schedule learning job apart from its data and networks: plain data, as config files hold it. */
 import { inputError } from '../../base/index.ts'
 import type { EstimatorName } from '../../bilevel/index.ts'
+import { ESTIMATOR_NAMES } from '../../bilevel/index.ts'
 import type { NoiseFamilyName, SamplerName, SamplerSettings } from '../../diffusion/index.ts'
 import { samplerSettings } from '../../diffusion/index.ts'
 
 /** What is learned: one schedule for training and sampling, the sampling schedule alone, or one for each. */
 export type LearnMode = 'tied' | 'sampling' | 'both'
+
+const MODES: readonly LearnMode[] = ['tied', 'sampling', 'both']
 
 /** How a sampling schedule is parametrised: a noise family's parameters, free levels, levels and told times, or one exponent. */
 export type SamplingFamilyName = NoiseFamilyName | 'levels' | 'levels+times' | 'level-power'
@@ -100,26 +103,36 @@ export function learnedSampler({ sampler, clip, clippedNoise, eta }: LearnSettin
   return samplerSettings({ sampler, clip, clippedNoise, eta })
 }
 
-const WHOLE = ['timesteps', 'batch', 'samplingSteps', 'candidateSamples', 'evaluationSamples', 'chunk'] as const
-const FROM_ZERO = ['trainSteps', 'warmUpSteps', 'iterations', 'lowerSteps', 'twinSteps'] as const
+const SAMPLES = ['tuningSamples', 'candidateSamples', 'evaluationSamples'] as const
+const WHOLE = ['timesteps', 'batch', 'samplingSteps', 'chunk', ...SAMPLES] as const
+const FROM_ZERO = ['trainSteps', 'warmUpSteps', 'iterations', 'lowerSteps', 'twinSteps', 'seed'] as const
+const POSITIVE = ['learningRate', 'upperRate', 'delta', 'gamma'] as const
 
 /** @throws `learn.settings` naming the first setting that is outside its range */
 export function checkLearnSettings(settings: LearnSettings): void {
   const refuse = (name: keyof LearnSettings, rule: string) => {
     throw inputError('learn.settings', `${name} must be ${rule}, got ${JSON.stringify(settings[name])}`)
   }
+  if (!MODES.includes(settings.learn)) refuse('learn', `one of ${MODES.join(', ')}`)
+  if (!ESTIMATOR_NAMES.includes(settings.estimator)) refuse('estimator', `one of ${ESTIMATOR_NAMES.join(', ')}`)
   for (const name of WHOLE) {
     if (!(Number.isInteger(settings[name]) && settings[name] >= 1)) refuse(name, 'a whole number from 1')
   }
   for (const name of FROM_ZERO) {
     if (!(Number.isInteger(settings[name]) && settings[name] >= 0)) refuse(name, 'a whole number from 0')
   }
-  if (settings.samplingSteps > settings.timesteps)
+  if (settings.samplingSteps > settings.timesteps) {
     refuse('samplingSteps', `at most the ${settings.timesteps} timesteps`)
-  if (!(settings.learningRate > 0)) refuse('learningRate', 'above 0')
-  if (!(settings.upperRate > 0)) refuse('upperRate', 'above 0')
+  }
+  for (const name of POSITIVE) if (!(settings[name] > 0 && Number.isFinite(settings[name]))) refuse(name, 'above 0')
+  const { through, samplingSeeds, learn, z, twinSteps } = settings
+  if (through !== 'all' && !(Number.isInteger(through) && through >= 1))
+    refuse('through', "'all' or a whole number from 1")
+  const seeds = samplingSeeds.every((seed) => Number.isSafeInteger(seed) && seed >= 0)
+  if (samplingSeeds.length === 0 || !seeds) refuse('samplingSeeds', 'at least one seed, whole numbers from 0')
+  if (learn === 'both' && !z) refuse('z', 'true: the training schedule of its own is learned through z alone')
+  if (learn !== 'sampling' && z && twinSteps < 1) refuse('twinSteps', 'at least 1 where there is a z')
   if (!(settings.emaDecay >= 0 && settings.emaDecay < 1)) refuse('emaDecay', 'in [0, 1)')
-  if (settings.samplingSeeds.length === 0) refuse('samplingSeeds', 'at least one seed')
   if (settings.learn === 'tied' && settings.samplingFamily !== settings.trainingFamily) {
     refuse('samplingFamily', `the training family (${settings.trainingFamily}) where one schedule is learned for both`)
   }

@@ -1,4 +1,5 @@
 /** What a schedule is learned for: a network trained here, a trained one with derivatives, or a model without any. */
+import { internalError } from '../../base/index.ts'
 import type { CompiledDenoiser, Denoiser, NoiseSchedule } from '../../diffusion/index.ts'
 import { compileDenoiser, noiseSchedule } from '../../diffusion/index.ts'
 import type { DenoisingNetwork, NetworkState } from '../../nn/index.ts'
@@ -17,6 +18,10 @@ export type Subject =
     }
   /** Somebody else's model, without derivatives. */
   | { readonly kind: 'foreign'; readonly denoiser: Denoiser; readonly schedule: NoiseSchedule }
+
+/** The shape of the images it makes, and the times it can be told. */
+export const denoises = (subject: Subject): Pick<Denoiser, 'imageShape' | 'times'> =>
+  subject.kind === 'foreign' ? subject.denoiser : subject.network
 
 /** The schedule that the network is (or was) trained with before anything is learned. */
 export function trainingScheduleOf(subject: Subject, settings: LearnSettings): NoiseSchedule {
@@ -38,9 +43,10 @@ export async function openDenoiser(
 ): Promise<OpenDenoiser> {
   if (subject.kind === 'foreign') return { denoiser: subject.denoiser, close: async () => undefined }
   const weights = subject.kind === 'pretrained' ? subject.state : state
+  if (!weights) throw internalError('a network was to be opened before it had weights')
   const denoiser: CompiledDenoiser = await compileDenoiser({
     network: subject.network,
-    state: weights ?? { weights: new Float32Array(0), statistics: new Float32Array(0) },
+    state: weights,
     batch: chunk,
     binding: 'bound',
     ...(device && { device }),

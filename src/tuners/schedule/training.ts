@@ -2,6 +2,7 @@
 import { internalError } from '../../base/index.ts'
 import type { TrainedState } from '../../diffusion/index.ts'
 import { train } from '../../diffusion/index.ts'
+import { trainingStepCost } from './cost.ts'
 import type { Job } from './job.ts'
 
 /**
@@ -37,5 +38,5 @@ function startOf({ subject, trainer }: Job): TrainedState | undefined {
 
 /** Training steps that cost as much as `evaluations`, rounded to the nearest: what the default side trains on. */
 export function equalSteps({ settings }: Job, evaluations: number): number {
-  return Math.round(evaluations / (3 * settings.batch))
+  return Math.round(evaluations / trainingStepCost(settings))
 }

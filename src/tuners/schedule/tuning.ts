@@ -12,10 +12,10 @@ import type {
   TrainedState,
   TrainingState,
 } from '../../diffusion/index.ts'
-import { checkFamily, compileDenoiser, noiseFamily } from '../../diffusion/index.ts'
+import { compileDenoiser, noiseFamily } from '../../diffusion/index.ts'
 import type { NetworkState } from '../../nn/index.ts'
 import type { TuningState } from './checkpoint.ts'
-import { samplingFamily } from './families.ts'
+import { atOtherSteps } from './families.ts'
 import type { Job } from './job.ts'
 import { FrechetObjective } from './objective.ts'
 import { samplingProblem, splitProblem, tiedProblem } from './problem.ts'
@@ -44,8 +44,6 @@ export interface LearnedSchedules {
 export interface Tuning {
   /** The state before the first iteration. */
   readonly initial: TuningState
-  /** Network evaluations of one iteration, for plans. */
-  readonly evaluationsPerIteration: number
   step(
     state: TuningState,
   ): Promise<{ readonly state: TuningState; readonly record: TuningRecord; readonly evaluations: number }>
@@ -78,6 +76,9 @@ function penaltySettings(settings: LearnSettings): PenaltySettings {
   }
 }
 
+/** Tuning draws start noise of its own: in the final rows' noise a learned schedule would be measured where it was fitted. */
+const tuningSeed = (seed: number): number => (seed + 2 ** 32) % 2 ** 53
+
 function objectiveOf(job: Job, denoiser: OpenDenoiser['denoiser']): FrechetObjective {
   const { features, tuningReference, settings, condition, signal } = job
   return new FrechetObjective({
@@ -86,7 +87,7 @@ function objectiveOf(job: Job, denoiser: OpenDenoiser['denoiser']): FrechetObjec
     reference: tuningReference,
     settings: learnedSampler(settings),
     samples: settings.tuningSamples,
-    seed: settings.seed,
+    seed: tuningSeed(settings.seed),
     through: settings.through,
     ...(condition && { condition }),
     ...(signal && { signal }),
@@ -94,19 +95,15 @@ function objectiveOf(job: Job, denoiser: OpenDenoiser['denoiser']): FrechetObjec
 }
 
 async function openSampling(job: Job, shared: TrainedState | null): Promise<Tuning> {
-  const { subject, settings, schedule, device } = job
-  const weights = shared && { weights: shared.ema, statistics: shared.training.statistics }
-  const settled = weights && shared && job.trainer ? await settle(job, shared) : weights
+  const { subject, settings, family, device } = job
+  const settled = shared && (await settle(job, shared))
   const open = await openDenoiser(subject, settled, { chunk: settings.chunk, ...(device && { device }) })
-  const family = samplingFamily(settings.samplingFamily, schedule, settings.samplingSteps)
-  checkFamily(family, open.denoiser)
   const objective = objectiveOf(job, open.denoiser)
   const problem = samplingProblem(objective, family) as unknown as AnyProblem
   const initial = penaltyInit(problem, penaltySettings(settings))
   const state = subject.kind === 'pretrained' ? subject.state : settled
   return {
     initial,
-    evaluationsPerIteration: samplingCost(settings, objective, family),
     step: (at) => iterate(job, problem, at),
     learned: async ({ upper: { samplingSchedule: vector } }) => ({
       family: family.kind,
@@ -120,17 +117,8 @@ async function openSampling(job: Job, shared: TrainedState | null): Promise<Tuni
   }
 }
 
-/** Cost of one iteration without weights: by the estimator. */
-function samplingCost({ estimator }: LearnSettings, objective: FrechetObjective, family: ScheduleFamily): number {
-  const { value, gradient } = objective.cost(family.steps)
-  const parameters = family.names.length
-  return { backpropagation: gradient, 'two-point': 2 * value, 'one-point': value, coordinate: 2 * parameters * value }[
-    estimator
-  ]
-}
-
 async function openTrained(job: Job, shared: TrainedState | null): Promise<Tuning> {
-  const { subject, settings, schedule, trainer, device } = job
+  const { subject, settings, family: sampling, trainer, device } = job
   if (subject.kind !== 'train' || !trainer || !shared) throw internalError('a trained problem without a trainer')
   const denoiser: CompiledDenoiser = await compileDenoiser({
     network: subject.network,
@@ -140,8 +128,6 @@ async function openTrained(job: Job, shared: TrainedState | null): Promise<Tunin
     ...(device && { device }),
   })
   const training = noiseFamily({ family: settings.trainingFamily, timesteps: settings.timesteps })
-  const sampling = samplingFamily(settings.samplingFamily, schedule, settings.samplingSteps)
-  checkFamily(sampling, denoiser)
   const objective = objectiveOf(job, denoiser)
   const parts = { trainer, objective, denoiser, training, sampling, learningRate: job.rate, initial: shared.training }
   const tied = settings.learn === 'tied'
@@ -151,19 +137,10 @@ async function openTrained(job: Job, shared: TrainedState | null): Promise<Tunin
   const trained = { y: shared.training, average: shared.ema, offset: new Float64Array(shared.ema.length), steps: step }
   return {
     initial: { ...start, trained, draws: step },
-    evaluationsPerIteration: trainedCost(settings, objective, sampling),
     step: (at) => iterate(job, problem, at),
     learned: (state) => learnedOf(job, state, { training, sampling, tied }),
     close: () => denoiser.dispose(),
   }
-}
-
-function trainedCost(settings: LearnSettings, objective: FrechetObjective, family: ScheduleFamily): number {
-  const { batch, lowerSteps, twinSteps, z } = settings
-  const step = 3 * batch
-  const pull = objective.cost(family.steps).weightsGradient
-  const lower = (lowerSteps + twinSteps) * step
-  return lower + samplingCost(settings, objective, family) + (z ? twinSteps * (step + pull) + 4 * step : 0)
 }
 
 async function learnedOf(
@@ -216,8 +193,7 @@ const named = ({ names }: { readonly names: readonly string[] }, vector: Float64
 
 /** A family of as many parameters at any number of steps gives the learned schedule there; free levels do not. */
 function scheduleAtSteps({ settings, schedule }: Job, steps: number, vector: Float64Array): SamplingSchedule | null {
-  if (settings.samplingFamily.startsWith('levels')) return null
-  return samplingFamily(settings.samplingFamily, schedule, steps).toSchedule(vector)
+  return atOtherSteps(settings.samplingFamily, schedule, steps)?.toSchedule(vector) ?? null
 }
 
 /** The averaged network of a training run, its running statistics made for the averaged weights. */

@@ -1,0 +1,53 @@
+/**
+ * What learning costs, in network evaluations per image: forward 1, derivative in the input 1, derivative in the weights 1; a recomputed
+ * forward pass counts. Known before anything runs, so that a plan, a progress bar and what is charged in the end agree.
+ */
+import type { UpperCost } from '../../bilevel/index.ts'
+import { SETTLING_BATCHES } from '../../diffusion/index.ts'
+import type { LearnSettings } from './settings.ts'
+
+/** One training step: forward, and both derivatives. */
+export const trainingStepCost = ({ batch }: Pick<LearnSettings, 'batch'>): number => 3 * batch
+
+/** The lower loss's derivative in the levels: forward, and the derivative in the input. */
+export const lowerGradientCost = ({ batch }: Pick<LearnSettings, 'batch'>): number => 2 * batch
+
+/** Running statistics made again for averaged weights: forward passes. */
+export const settlingCost = ({ batch }: Pick<LearnSettings, 'batch'>): number => SETTLING_BATCHES * batch
+
+/** One value of the Fréchet objective and one gradient, with `carried` of the last steps differentiated. */
+export function objectiveCost(samples: number, steps: number, through: number | 'all'): UpperCost {
+  const forward = samples * steps
+  const carried = samples * (through === 'all' ? steps : Math.min(through, steps))
+  return { value: forward, gradient: forward + 2 * carried, weightsGradient: forward + 3 * carried }
+}
+
+/** What of a problem decides its cost besides the settings. */
+export interface ProblemSize {
+  /** Number of parameters of the sampling schedule. */
+  readonly parameters: number
+  /** Whether the network has running statistics. */
+  readonly statistics: boolean
+}
+
+/** One tuning iteration; one-point's first, which only primes, is two training steps short of it at most. */
+export function iterationCost(settings: LearnSettings, { parameters, statistics }: ProblemSize): number {
+  const { learn, estimator, tuningSamples, samplingSteps, through, lowerSteps, twinSteps, z } = settings
+  const cost = objectiveCost(tuningSamples, samplingSteps, through)
+  const direct = {
+    backpropagation: cost.gradient,
+    'two-point': 2 * cost.value,
+    'one-point': cost.value,
+    coordinate: 2 * parameters * cost.value,
+  }[estimator]
+  if (learn === 'sampling') return direct
+  const step = trainingStepCost(settings)
+  // The averaged network is what a sampling schedule of its own is learned at; the tied one at z.
+  const deployed = learn === 'both' && statistics ? settlingCost(settings) : 0
+  const y = (lowerSteps + twinSteps) * step
+  if (!z) return y + direct + deployed
+  // Coordinate differences do not reach the weights: there backpropagation pulls z.
+  const pull = { 'two-point': 2 * cost.value, 'one-point': cost.value }[estimator as string] ?? cost.weightsGradient
+  const offsetReport = step
+  return y + direct + deployed + twinSteps * (step + pull) + offsetReport + 2 * lowerGradientCost(settings)
+}
