@@ -16,7 +16,7 @@ const samplingShape = {
     .meta(
       said(
         'Sampling',
-        "'default', a learned schedule of the model by name (dpm-solver++-10), or a sampling_schedule.json; none: the learned one that fits, else the default",
+        "'default', a learned schedule of the model by name (dpm-solver++-10), a family with parameters (cosine:tau=1.4), or a sampling_schedule.json; none: the learned one that fits, else the default",
       ),
     ),
   sampler: z

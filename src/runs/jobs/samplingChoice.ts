@@ -1,8 +1,20 @@
 /** Which schedule and sampler a command samples with: what was asked for, the learned schedule that fits, or the default. */
 import { readFile } from 'node:fs/promises'
 import { inputError } from '../../base/index.ts'
-import type { SamplerSettings, SamplingSchedule, SavedSchedule } from '../../diffusion/index.ts'
-import { readSamplingSchedule, samplerSettings, samplingScheduleFrom } from '../../diffusion/index.ts'
+import type {
+  NoiseFamilyName,
+  NoiseSchedule,
+  SamplerSettings,
+  SamplingSchedule,
+  SavedSchedule,
+} from '../../diffusion/index.ts'
+import {
+  NOISE_FAMILIES,
+  noiseSchedule,
+  readSamplingSchedule,
+  samplerSettings,
+  samplingScheduleFrom,
+} from '../../diffusion/index.ts'
 import type { SamplingConfig } from './modelConfigs.ts'
 import type { OpenedModel } from './openedModel.ts'
 
@@ -31,9 +43,13 @@ export async function chooseSampling(opened: OpenedModel, config: SamplingConfig
   }
   const learned = schedules.find((candidate) => candidate.name === name)
   if (learned) return savedChoice(`learned ${name}`, learned, config)
+  const family = familyNamed(name, given.schedule.timesteps)
+  if (family) return levelsOf(family, name, opened, config)
   const text = await readFile(name, 'utf8').catch((cause: Error) => {
-    const known = ['default', ...schedules.map((candidate) => candidate.name)].join(', ')
-    throw inputError('sample.schedule', `a schedule is one of ${known}, or a readable file; got '${name}'`, { cause })
+    const names = ['default', ...schedules.map((candidate) => candidate.name), ...Object.keys(NOISE_FAMILIES)].join(
+      ', ',
+    )
+    throw inputError('sample.schedule', `a schedule is one of ${names}, or a readable file; got '${name}'`, { cause })
   })
   const saved = readSamplingSchedule(text, name)
   const { timesteps } = given.schedule
@@ -60,12 +76,32 @@ function savedChoice(name: string, saved: SavedSchedule, { sampler, steps, eta }
   return { name, schedule, settings: samplerSettings({ ...base, ...(eta !== null && { eta }) }) }
 }
 
-function defaultChoice({ given, clip }: OpenedModel, config: SamplingConfig): SamplingChoice {
+const defaultChoice = (opened: OpenedModel, config: SamplingConfig): SamplingChoice =>
+  levelsOf(opened.given.schedule, 'default', opened, config)
+
+/** `cosine`, or with parameters `cosine:tau=1.4,start=0.1`; null: no family's name. @throws `sample.schedule`, `schedule.box` */
+function familyNamed(text: string, timesteps: number): NoiseSchedule | null {
+  const [family, list = ''] = text.split(':')
+  if (!Object.hasOwn(NOISE_FAMILIES, family)) return null
+  const parameters = list.split(',').filter((part) => part !== '')
+  const values = parameters.map((part) => {
+    const [, name, value] = /^(start|end|tau|epsilon)=(.+)$/.exec(part) ?? []
+    if (name !== undefined && Number.isFinite(Number(value))) return [name, Number(value)] as const
+    throw inputError(
+      'sample.schedule',
+      `a family's parameters are start, end, tau, epsilon, as in cosine:tau=1.4, got '${part}'`,
+    )
+  })
+  return noiseSchedule({ family: family as NoiseFamilyName, timesteps, ...Object.fromEntries(values) })
+}
+
+/** A noise schedule's levels on a step list, each told as the time it stands at. */
+function levelsOf(levels: NoiseSchedule, name: string, { clip }: OpenedModel, config: SamplingConfig): SamplingChoice {
   const { sampler, steps, stepList, eta } = config
-  const count = steps ?? Math.min(DEFAULT_STEPS, given.schedule.timesteps)
+  const count = steps ?? Math.min(DEFAULT_STEPS, levels.timesteps)
   const settings = samplerSettings({ sampler: sampler ?? 'ddim', clip, ...(eta !== null && { eta }) })
-  const schedule = samplingScheduleFrom(given.schedule, stepList, count)
-  return { name: `default ${settings.sampler}, ${count} steps, ${stepList}`, schedule, settings }
+  const schedule = samplingScheduleFrom(levels, stepList, count)
+  return { name: `${name} ${settings.sampler}, ${count} steps, ${stepList}`, schedule, settings }
 }
 
 /** The class of each image; undefined where the model takes none. @throws `sample.class` */

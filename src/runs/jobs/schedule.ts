@@ -155,7 +155,6 @@ class ScheduleRun {
       run: folder,
       preset: config.preset,
       config: config as unknown as ReportContext['config'],
-      savedModel: learned.model !== null,
       peakMemoryMiB: Math.round(process.resourceUsage().maxRSS / 1024),
       savedModel: learned.model !== null,
       versions: await versions(),

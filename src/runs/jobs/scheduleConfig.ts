@@ -251,5 +251,6 @@ const LEARN_KEYS = Object.keys(LEARN_DEFAULTS) as (keyof LearnSettings)[]
 
 /** The part of the settings that the learning itself reads. */
 export function learnSettingsOf(config: ScheduleConfig): LearnSettings {
-  return Object.fromEntries(LEARN_KEYS.map((key) => [key, config[key]])) as unknown as LearnSettings
+  const all: LearnSettings = config
+  return Object.fromEntries(LEARN_KEYS.map((key) => [key, all[key]])) as unknown as LearnSettings
 }

@@ -35,6 +35,7 @@ export async function openScheduleInputs(config: ScheduleConfig): Promise<Schedu
     const subject: Subject = given
       ? subjectOf(given, config.learn)
       : { kind: 'train', network: networkFor(config, data) }
+    checkTimes(settings, subject)
     const measuring = await openMeasuring(config, data)
     checkCounts(data, settings, measuring)
     const { features, judge } = measuring
@@ -120,6 +121,16 @@ function subjectOf(given: GivenModel, learn: LearnSettings['learn']): Subject {
   return learn === 'sampling'
     ? { kind: 'pretrained', network, state, schedule: given.schedule }
     : { kind: 'train', network, state }
+}
+
+/** Free times need a derivative, or at least a meaning, between integers. @throws `times.integerOnly`, before anything is trained */
+function checkTimes({ samplingFamily }: LearnSettings, subject: Subject): void {
+  const { times } = subject.kind === 'foreign' ? subject.denoiser : subject.network
+  if (samplingFamily !== 'levels+times' || times === 'real') return
+  throw inputError(
+    'times.integerOnly',
+    'free times need a network with real times; this one takes integer times only, got family levels+times; use levels',
+  )
 }
 
 /** A covariance of d features needs more than d images on either side. @throws `schedule.tooFewImages` */

@@ -1,0 +1,91 @@
+/** Runs the built command as a user does: in a process of its own, in a folder of its own. */
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtemp, readFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { constant, mul, sub, trace } from '../src/graph/index.ts'
+import { applyClassifier, digitClassifierPath, digitClassifierRecord } from '../src/metrics/index.ts'
+import { readSafetensors } from '../src/nn/index.ts'
+import { encodeModel } from '../src/onnx/index.ts'
+import { readEvents, withoutTimes } from '../src/runs/index.ts'
+
+const MAIN = resolve('dist/cli/main.js')
+
+export interface Finished {
+  /** Exit code; null where a signal ended it. */
+  readonly code: number | null
+  readonly stdout: string
+  readonly stderr: string
+}
+
+export interface Running {
+  readonly finished: Promise<Finished>
+  kill(signal: NodeJS.Signals): void
+  /** Resolves when stderr says it, or when the process has ended. */
+  says(text: string): Promise<void>
+}
+
+/** A folder to run in. */
+export const newFolder = (): Promise<string> => mkdtemp(join(tmpdir(), 'bilevel-cli-'))
+
+/** Starts `bilevel …args` in a folder, without the caller's own BILEVEL_ variables. */
+export function start(args: readonly string[], cwd: string, environment: Record<string, string> = {}): Running {
+  const clean = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('BILEVEL_')))
+  const env = { ...clean, NO_COLOR: '1', ...environment }
+  const child = spawn(process.execPath, [MAIN, ...args], { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] })
+  let [stdout, stderr] = ['', '']
+  child.stdout.on('data', (data) => {
+    stdout += data
+  })
+  child.stderr.on('data', (data) => {
+    stderr += data
+  })
+  const finished = once(child, 'close').then(([code]) => ({ code: code as number | null, stdout, stderr }))
+  return {
+    finished,
+    kill: (signal) => child.kill(signal),
+    async says(text) {
+      let ended = false
+      void finished.then(() => {
+        ended = true
+      })
+      while (!ended && !stderr.includes(text)) await new Promise((wake) => setTimeout(wake, 10))
+    },
+  }
+}
+
+/** The same to its end. */
+export const bilevel = (args: readonly string[], cwd: string, environment: Record<string, string> = {}) =>
+  start(args, cwd, environment).finished
+
+/** What two equal runs must have alike, byte by byte: events without their times, samples, weights and schedules. */
+export async function tracesOf(run: string, files: readonly string[]): Promise<unknown[]> {
+  const events = withoutTimes(await readEvents(join(run, 'events.jsonl')))
+  const bytes = await Promise.all(files.map((file) => readFile(join(run, file), 'base64')))
+  return [events, ...bytes]
+}
+
+/** A result without what depends on time and place. */
+export async function numbersOf(run: string): Promise<unknown> {
+  const {
+    seconds: _,
+    secondsOf: __,
+    peakMemoryMiB: ___,
+    run: ____,
+    ...numbers
+  } = JSON.parse(await readFile(join(run, 'result.json'), 'utf8'))
+  return numbers
+}
+
+/** The digit classifier for 16 pixels as an ONNX file of logits that takes pixels in [0, 1], as other people's do. */
+export async function classifierFile(batch: number): Promise<Uint8Array> {
+  const { config } = await digitClassifierRecord(16, 'judge')
+  const { tensors } = await readSafetensors(digitClassifierPath(16, 'judge', 'safetensors'))
+  const weights = Object.fromEntries(Object.entries(tensors).map(([name, value]) => [name, constant(value)]))
+  const graph = trace({ image: { dtype: 'float32', shape: [batch, ...config.imageShape] } }, ({ image }) => {
+    const { logits } = applyClassifier(config, weights, sub(mul(image, 2), 1))
+    return { logits }
+  })
+  return encodeModel(graph)
+}

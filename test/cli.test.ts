@@ -1,0 +1,176 @@
+/** The command line from outside: help, settings, what goes wrong, and its exit codes. */
+import { mkdir, readdir, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { encode } from 'fast-png'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { encodeIdx } from '../src/data/index.ts'
+import type { Finished } from './cli.fixture.ts'
+import { bilevel, classifierFile, newFolder } from './cli.fixture.ts'
+
+let folder = ''
+beforeAll(async () => {
+  folder = await newFolder()
+})
+afterAll(() => rm(folder, { recursive: true, force: true }))
+
+const png = (size: number, value: number) =>
+  encode({ width: size, height: size, channels: 1, data: new Uint8Array(size * size).fill(value) })
+
+describe('help', () => {
+  test.each([[], ['schedule'], ['sample'], ['evaluate']])('bilevel %s --help', async (...command) => {
+    const { code, stdout, stderr } = await bilevel([...command, '--help'], folder)
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+    expect(stdout).toMatchSnapshot()
+  })
+
+  test('without a command it is shown, as a mistake', async () => {
+    const { code, stdout, stderr } = await bilevel([], folder)
+    expect([code, stdout, stderr.startsWith('Usage: bilevel')]).toEqual([2, '', true])
+  })
+})
+
+describe('settings', () => {
+  const resolved = async (args: readonly string[], environment = {}) => {
+    const { code, stdout, stderr } = await bilevel(['schedule', '--dry-run', '--json', ...args], folder, environment)
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+    expect(stdout.split('\n').length, 'one line').toBe(2)
+    return JSON.parse(stdout)
+  }
+
+  test('flags win over the environment, that over the file, that over the preset', async () => {
+    await writeFile(join(folder, 'my.yaml'), 'trainSteps: 7\nbatch: 9\nseed: 3\nnetwork:\n  groups: 2\n')
+    const environment = { BILEVEL_BATCH: '10', BILEVEL_SEED: '4' }
+    const config = await resolved(['--preset', 'tiny', '--config', 'my.yaml', '--seed', '5'], environment)
+    expect(config).toMatchObject({ trainSteps: 7, batch: 10, seed: 5, iterations: 3, samplingSteps: 2 })
+    expect(config.network).toMatchObject({ groups: 2, channels: [8, 8] })
+  })
+
+  test('lists, ranges, nothing and switches as words', async () => {
+    const flags = ['--sampling-seeds', '3,5-7', '--clip', 'none', '--no-z', '--class-conditional', '--through', '2']
+    expect(await resolved([...flags, '--network-channels', '8,16', '--eta', '0'])).toMatchObject({
+      samplingSeeds: [3, 5, 6, 7],
+      clip: null,
+      z: false,
+      classConditional: true,
+      freshSamples: false,
+      through: 2,
+    })
+    expect((await resolved(['--clip', '-1,0.5'])).clip).toEqual([-1, 0.5])
+  })
+
+  test('without --json they are YAML that --config reads back', async () => {
+    const { stdout } = await bilevel(['schedule', '--dry-run', '--preset', 'mnist', '--seed', '8'], folder)
+    await writeFile(join(folder, 'printed.yaml'), stdout)
+    expect(await resolved(['--config', 'printed.yaml'])).toEqual(await resolved(['--preset', 'mnist', '--seed', '8']))
+  })
+
+  test('a file without derivatives has the estimator that needs none', async () => {
+    const config = await resolved(['--model', 'unet.onnx'])
+    expect(config).toMatchObject({ estimator: 'coordinate', samplingFamily: 'level-power', size: null })
+    expect(await resolved(['--features', 'f.onnx', '--estimator', 'two-point'])).toMatchObject({
+      estimator: 'two-point',
+    })
+  })
+})
+
+/** One error line, the exit code, and nothing written. */
+async function refused(args: readonly string[], environment = {}): Promise<Finished> {
+  const before = await readdir(folder, { recursive: true })
+  const finished = await bilevel(args, folder, environment)
+  expect(finished.stdout).toBe('')
+  expect(await readdir(folder, { recursive: true })).toEqual(before)
+  const errors = finished.stderr.split('\n').filter((line) => line.startsWith('error: '))
+  expect(errors.length, finished.stderr).toBe(1)
+  expect(finished.stderr).not.toMatch(/\n {4}at /)
+  return finished
+}
+
+describe('mistakes in the command', () => {
+  test.each([
+    [['schedule', '--samplingsteps', '3'], "did you mean '--sampling-steps'?"],
+    [['shedule'], "did you mean 'schedule'?"],
+    [['schedule', 'x'], 'too many arguments'],
+    [['sample'], "missing required argument 'model'"],
+    [['schedule', '--seed'], 'argument missing'],
+    [['schedule', '--preset', 'quik'], "did you mean 'quick'?"],
+    [['schedule', '--sampler', 'euler'], '(from the flags)'],
+    [['schedule', '--batch', '1.5'], 'batch'],
+    [['schedule', '--sampling-steps', '1001'], 'samplingSteps must be at most the 1000 timesteps'],
+    [['schedule', '--config', 'missing.yaml'], 'cannot be read'],
+    [['schedule', '--resume'], 'no unfinished run'],
+    [['schedule', '--network-kind', 'shuffle'], 'network.layersPerBlock is for unet networks'],
+  ])('%j', async (args, message) => {
+    const { code, stderr } = await refused(args)
+    expect([code, stderr]).toEqual([2, expect.stringContaining(message)])
+  })
+
+  test('unknown keys of a file and of the environment name the nearest', async () => {
+    await writeFile(join(folder, 'bad.yaml'), 'trainStep: 7\n')
+    const file = await refused(['schedule', '--config', 'bad.yaml'])
+    expect(file.stderr).toContain("unknown setting 'trainStep' in bad.yaml; did you mean 'trainSteps'?")
+    const variable = await refused(['schedule'], { BILEVEL_SEEED: '1' })
+    expect([variable.code, variable.stderr]).toEqual([2, expect.stringContaining("did you mean 'seed'?")])
+  })
+})
+
+describe('bad input', () => {
+  const schedule = (...args: string[]) => refused(['schedule', '--preset', 'tiny', '--out', 'new-run', ...args])
+
+  beforeAll(async () => {
+    const images = encodeIdx({ shape: [50, 28, 28], data: new Uint8Array(50 * 784).map((_, i) => i % 251) })
+    await writeFile(join(folder, 'truncated-idx3-ubyte'), images.subarray(0, 20_000))
+    for (const name of ['empty', 'mixed', 'few']) await mkdir(join(folder, name))
+    await writeFile(join(folder, 'mixed', 'a.png'), png(16, 3))
+    await writeFile(join(folder, 'mixed', 'b.png'), png(20, 4))
+    for (let i = 0; i < 40; i++) await writeFile(join(folder, 'few', `${i}.png`), png(16, i))
+    await writeFile(join(folder, 'f.onnx'), await classifierFile(10))
+    await writeFile(join(folder, 'betas.json'), JSON.stringify({ betas: Array(20).fill(0.2) }))
+  })
+
+  test.each([
+    ['truncated-idx3-ubyte', '20000'],
+    ['empty', 'empty'],
+    ['mixed', 'one size'],
+    ['few', 'needs more images than the 64 features'],
+    ['missing', 'cannot be read'],
+  ])('data: %s', async (data, message) => {
+    const { code, stderr } = await schedule('--data', data)
+    expect([code, stderr]).toEqual([2, expect.stringContaining(message)])
+  })
+
+  test.each([
+    [['--model', 'f.onnx'], '--scheduler FILE'],
+    [['--model', 'f.onnx', '--scheduler', 'betas.json'], "'image' float32[10,1,16,16]"],
+    [['--model', 'empty'], 'model_index.json'],
+    [['--features', 'missing.onnx'], "'missing.onnx' is none of these"],
+    [['--features', 'f.onnx', '--estimator', 'backpropagation'], 'use two-point, one-point or coordinate'],
+    [['--tuning-samples', '64'], 'tuningSamples has 64'],
+    [['--size', '8', '--features', 'digits'], 'digit classifiers are for 16 and 28 pixels'],
+    [['--size', '17'], 'can be brought to'],
+    [
+      [
+        '--network-kind',
+        'shuffle',
+        '--network-channels',
+        '8,16',
+        '--network-layers-per-block',
+        'none',
+        '--network-groups',
+        'none',
+        '--sampling-family',
+        'levels+times',
+      ],
+      'free times need a network with real times',
+    ],
+  ])('%j', async (args, message) => {
+    const { code, stderr } = await schedule(...args)
+    expect([code, stderr]).toEqual([2, expect.stringContaining(message)])
+  })
+
+  test('a loss that is not finite: the last good checkpoint stays', async () => {
+    const args = ['--preset', 'tiny', '--learning-rate', '1e30', '--warm-up-steps', '0', '--out', 'nan-run']
+    const { code, stderr } = await bilevel(['schedule', ...args], folder)
+    expect([code, stderr]).toEqual([1, expect.stringMatching(/error: .* must stay finite, but step \d+ gave/)])
+    expect((await readdir(join(folder, 'nan-run', 'checkpoints'))).length).toBe(1)
+  })
+})

@@ -1,0 +1,263 @@
+/** Whole runs through the command line: results, repeatability to the byte, going on after a kill and after Ctrl-C, other people's models. */
+import { copyFile, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { decode } from 'fast-png'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { decodeSafetensors } from '../src/nn/index.ts'
+import { bilevel, classifierFile, newFolder, numbersOf, start, tracesOf } from './cli.fixture.ts'
+
+const TINY = ['schedule', '--preset', 'tiny']
+const SAMPLES = ['samples/samples.safetensors', 'samples/learned-2-steps.png']
+const MODEL = ['model/unet/diffusion_pytorch_model.safetensors', 'model/schedules/ddim-2/sampling_schedule.json']
+
+let folder = ''
+const at = (...path: string[]) => join(folder, ...path)
+let first: Awaited<ReturnType<typeof bilevel>>
+
+beforeAll(async () => {
+  folder = await newFolder()
+  first = await bilevel([...TINY, '--json'], folder)
+})
+afterAll(() => rm(folder, { recursive: true, force: true }))
+
+const finite = expect.toSatisfy(Number.isFinite)
+const estimate = expect.objectContaining({ mean: finite, standardError: finite })
+
+describe('a run', () => {
+  test('prints one JSON object with everything that the rows need', () => {
+    expect(first.code, first.stderr).toBe(0)
+    expect(first.stdout.trimEnd().split('\n').length).toBe(1)
+    const row = { fid: estimate, recognised: finite, sampler: expect.any(String), steps: finite }
+    expect(JSON.parse(first.stdout)).toMatchObject({
+      preset: 'tiny',
+      seed: 0,
+      learn: 'sampling',
+      sampler: 'ddim',
+      samplingSteps: 2,
+      featureNetwork: expect.stringMatching(/^lenet-digits16-features-[0-9a-f]{8}$/),
+      protocol: { samplesPerSeed: 72, samplingSeeds: [11, 12], heldOutImages: 2000, batch: 8 },
+      default: { ...row, sampler: 'ddim', steps: 2 },
+      bestDefault: { ...row, stepList: expect.any(String) },
+      manySteps: { ...row, steps: 10 },
+      learned: { ...row, schedule: { family: 'cosine', parameters: { tau: finite }, levels: [finite, finite] } },
+      judgeFid: { default: estimate, bestDefault: estimate, learned: estimate },
+      gain: { overDefault: estimate, overBestDefault: estimate },
+      real: { fid: finite, recognised: finite },
+      networkEvaluations: { default: finite, learned: finite },
+      seconds: finite,
+      peakMemoryMiB: finite,
+      run: 'runs/schedule-tiny-0',
+    })
+  })
+
+  test('leaves a folder with everything in it', async () => {
+    const run = at('runs', 'schedule-tiny-0')
+    expect((await readdir(run)).toSorted()).toEqual([
+      'checkpoints',
+      'config.yaml',
+      'events.jsonl',
+      'manifest.json',
+      'model',
+      'report.html',
+      'result.json',
+      'samples',
+      'tensorboard',
+    ])
+    const manifest = JSON.parse(await readFile(join(run, 'manifest.json'), 'utf8'))
+    expect(manifest).toMatchObject({ status: 'done', command: 'schedule', sources: { model: null } })
+    expect(manifest.sources.data.sha256).toMatch(/^[0-9a-f]{64}$/)
+    const report = await readFile(join(run, 'report.html'), 'utf8')
+    expect(report.startsWith('<!doctype html>')).toBe(true)
+    expect(JSON.parse(await readFile(join(run, 'result.json'), 'utf8'))).toEqual(JSON.parse(first.stdout))
+  })
+
+  test('killed at any point, it goes on to the same numbers and bytes', async () => {
+    const args = [...TINY, '--checkpoint-seconds', '0', '--out', 'killed']
+    const places = ['run folder', 'iteration 1', 'iteration 3', 'default DDIM, 2 steps:']
+    for (const place of places.slice(0, 1 + Math.floor(Math.random() * places.length))) {
+      const running = start(place === places[0] ? args : ['schedule', '--resume', 'killed'], folder)
+      await running.says(place)
+      await new Promise((wake) => setTimeout(wake, 1000 * Math.random()))
+      running.kill('SIGKILL')
+      await running.finished
+    }
+    const left: readonly string[] = await readdir(at('killed')).catch(() => [])
+    const resumed = left.includes('manifest.json')
+    const { code, stderr } = await bilevel(resumed ? ['schedule', '--resume', 'killed'] : args, folder)
+    expect(code, stderr).toBe(0)
+    expect(await numbersOf(at('killed'))).toEqual(await numbersOf(at('runs', 'schedule-tiny-0')))
+    const files = [...SAMPLES, ...MODEL]
+    expect(await tracesOf(at('killed'), files)).toEqual(await tracesOf(at('runs', 'schedule-tiny-0'), files))
+  })
+})
+
+describe('both levels learned', () => {
+  const args = [
+    ...TINY,
+    '--learn',
+    'both',
+    '--gamma',
+    '50',
+    '--iterations',
+    '3',
+    '--lower-steps',
+    '1',
+    '--twin-steps',
+    '2',
+  ]
+  const more = ['--train-steps', '4', '--sampling-seeds', '11', '--class-conditional']
+
+  test('Ctrl-C leaves a checkpoint; meanwhile the folder is locked; resumed, the twins go on to the byte', async () => {
+    const whole = bilevel([...args, ...more, '--out', 'whole'], folder)
+    const running = start([...args, ...more, '--out', 'stopped'], folder)
+    await running.says('iteration 1')
+    const second = await bilevel(['schedule', '--resume', 'stopped'], folder)
+    expect([second.code, second.stderr]).toEqual([2, expect.stringMatching(/process \d+ uses stopped/)])
+    running.kill('SIGINT')
+    const stopped = await running.finished
+    expect([stopped.code, stopped.stdout]).toEqual([130, ''])
+    expect(stopped.stderr).toContain('go on with: bilevel schedule --resume stopped')
+    expect(JSON.parse(await readFile(at('stopped', 'manifest.json'), 'utf8')).status).toBe('interrupted')
+
+    const changed = await bilevel(['schedule', '--resume', 'stopped', '--seed', '9', '--batch', '9'], folder)
+    expect([changed.code, changed.stderr]).toEqual([
+      2,
+      expect.stringContaining('batch (was 8, now 9), seed (was 0, now 9)'),
+    ])
+
+    const { code, stderr } = await bilevel(['schedule', '--resume', 'stopped', '--checkpoint-seconds', '5'], folder)
+    expect(code, stderr).toBe(0)
+    expect((await whole).code).toBe(0)
+    expect(await numbersOf(at('stopped'))).toEqual(await numbersOf(at('whole')))
+    const files = [...SAMPLES, ...MODEL, 'model/scheduler/scheduler_config.json']
+    expect(await tracesOf(at('stopped'), files)).toEqual(await tracesOf(at('whole'), files))
+  })
+
+  test('a second Ctrl-C ends it at once', async () => {
+    const running = start([...TINY, '--out', 'ended'], folder)
+    await running.says('iteration 1')
+    running.kill('SIGINT')
+    await running.says('once more')
+    running.kill('SIGINT')
+    expect((await running.finished).code).toBe(130)
+  })
+})
+
+describe('models that exist', () => {
+  test("other people's file, with its schedule and classifier, learns from values alone", async () => {
+    const model = at('runs', 'schedule-tiny-0', 'model')
+    await copyFile(join(model, 'unet', 'model.onnx'), at('theirs.onnx'))
+    await copyFile(join(model, 'scheduler', 'scheduler_config.json'), at('theirs.json'))
+    await writeFile(at('f.onnx'), await classifierFile(50))
+    const given = ['--model', 'theirs.onnx', '--scheduler', 'theirs.json', '--features', 'f.onnx']
+    const small = ['--iterations', '1', '--tuning-samples', '24', '--candidate-samples', '24', '--sampling-seeds', '5']
+    const { code, stdout, stderr } = await bilevel(
+      [
+        ...TINY,
+        ...given,
+        ...small,
+        '--sampler',
+        'dpm-solver++',
+        '--estimator',
+        'coordinate',
+        '--out',
+        'theirs',
+        '--json',
+      ],
+      folder,
+    )
+    expect(code, stderr).toBe(0)
+    expect(stderr).toContain('f.onnx is given pixels in [0,1]')
+    const result = JSON.parse(stdout)
+    expect(result).toMatchObject({ featureNetwork: expect.stringContaining('f.onnx'), learn: 'sampling' })
+    expect(result.learned.schedule.family).toBe('level-power')
+    expect((await readdir(at('theirs', 'model', 'schedules', 'dpm-solver++-2'))).toSorted()).toEqual([
+      'sampling_schedule.json',
+      'scheduler_config.json',
+    ])
+    // The run knows whose model it was.
+    const sampled = await bilevel(['sample', 'theirs', '--count', '3', '--out', 'from-theirs', '--json'], folder)
+    expect(JSON.parse(sampled.stdout).schedule).toMatchObject({ name: 'learned dpm-solver++-2', steps: 2 })
+  })
+
+  test('a run is a model: free levels learned on its frozen network, in pixel features', async () => {
+    const args = [
+      '--model',
+      'runs/schedule-tiny-0',
+      '--sampling-family',
+      'levels',
+      '--features',
+      'pixels',
+      '--judge',
+      'none',
+    ]
+    const { code, stdout, stderr } = await bilevel(
+      [...TINY, ...args, '--iterations', '1', '--sampling-seeds', '5', '--out', 'frozen', '--json'],
+      folder,
+    )
+    expect(code, stderr).toBe(0)
+    expect(stderr).toContain('note: distances are in pixel space')
+    expect(JSON.parse(stdout)).toMatchObject({ networkEvaluations: { default: 0 }, learned: { recognised: null } })
+    const weights = 'model/unet/diffusion_pytorch_model.safetensors'
+    expect(await readFile(at('frozen', weights))).toEqual(await readFile(at('runs/schedule-tiny-0', weights)))
+  })
+
+  test('samples: image i of a seed is the same in any number of them', async () => {
+    const sample = async (count: number, out: string) => {
+      const args = [
+        'sample',
+        'runs/schedule-tiny-0/model',
+        '--count',
+        String(count),
+        '--seed',
+        '3',
+        '--out',
+        out,
+        '--json',
+      ]
+      const { code, stdout, stderr } = await bilevel([...args, '--sampler', 'ddpm', '--steps', '3'], folder)
+      expect(code, stderr).toBe(0)
+      const { tensors } = decodeSafetensors(await readFile(at(out, 'samples.safetensors')))
+      return { report: JSON.parse(stdout), samples: tensors.samples }
+    }
+    const [few, many] = [await sample(2, 'few'), await sample(12, 'many')]
+    expect(many.report).toMatchObject({
+      networkEvaluations: 36,
+      schedule: { sampler: 'ddpm', steps: 3, clip: [-1, 1] },
+    })
+    expect(few.samples.data).toEqual(many.samples.data.subarray(0, 2 * 256))
+    expect((await readdir(at('many', 'images'))).length).toBe(12)
+    const image = decode(await readFile(at('many', 'images', '11.png')))
+    expect([image.width, image.height]).toEqual([16, 16])
+    const pixel = Number(many.samples.data[11 * 256 + 40])
+    expect(Math.abs(image.data[40 * image.channels] - 127.5 * (pixel + 1))).toBeLessThanOrEqual(0.5001)
+  })
+
+  test('sampling refuses what does not fit', async () => {
+    const refused = async (...args: string[]) => {
+      const { code, stdout, stderr } = await bilevel(['sample', 'runs/schedule-tiny-0', '--out', 'no', ...args], folder)
+      expect([code, stdout]).toEqual([2, ''])
+      expect(await readdir(folder)).not.toContain('no')
+      return stderr
+    }
+    expect(await refused('--schedule', 'ddim-2', '--steps', '3')).toContain('learned ddim-2 has 2 steps, got steps 3')
+    expect(await refused('--schedule', 'ddim-7')).toContain('a schedule is one of default, ddim-2, cosine')
+    expect(await refused('--steps', '21')).toContain('1 to 20')
+    expect(await refused('--class', '1')).toContain('this model knows no classes')
+    expect(await refused('--schedule', 'cosine:start=.8,end=.5', '--steps', '4')).toContain('start must be below end')
+    expect(await refused('--schedule', 'cosine:tau=0', '--steps', '4')).toContain('tau must lie in')
+  })
+
+  test('evaluate repeats the row of the run', async () => {
+    const args = ['evaluate', 'runs/schedule-tiny-0', '--samples', '72', '--seeds', '11-12', '--json']
+    const { code, stdout, stderr } = await bilevel(args, folder)
+    expect(code, stderr).toBe(0)
+    const { learned } = JSON.parse(first.stdout)
+    const found = JSON.parse(stdout)
+    expect(found.schedule.name).toBe('learned ddim-2')
+    expect(found.fid.mean).toBeCloseTo(learned.fid.mean, 6)
+    expect(found.judgeFid.mean).toBeCloseTo(learned.judgeFid.mean, 6)
+    expect(found.recognised.mean).toBeCloseTo(learned.recognised, 12)
+    expect(found).toMatchObject({ kid: estimate, precision: estimate, recall: estimate, inceptionScore: estimate })
+  })
+})
