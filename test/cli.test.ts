@@ -64,9 +64,12 @@ describe('settings', () => {
     expect(await resolved(['--config', 'printed.yaml'])).toEqual(await resolved(['--preset', 'mnist', '--seed', '8']))
   })
 
-  test('a file without derivatives has the estimator that needs none', async () => {
+  test('defaults follow what is given: a file has no derivative, a tied schedule one family', async () => {
     const config = await resolved(['--model', 'unet.onnx'])
     expect(config).toMatchObject({ estimator: 'coordinate', samplingFamily: 'level-power', size: null })
+    expect(await resolved(['--training-family', 'sigmoid', '--learn', 'tied'])).toMatchObject({
+      samplingFamily: 'sigmoid',
+    })
     expect(await resolved(['--features', 'f.onnx', '--estimator', 'two-point'])).toMatchObject({
       estimator: 'two-point',
     })
@@ -144,7 +147,7 @@ describe('bad input', () => {
     [['--model', 'empty'], 'model_index.json'],
     [['--features', 'missing.onnx'], "'missing.onnx' is none of these"],
     [['--features', 'f.onnx', '--estimator', 'backpropagation'], 'use two-point, one-point or coordinate'],
-    [['--tuning-samples', '64'], 'tuningSamples has 64'],
+    [['--tuning-samples', '64'], 'tuningSamples must be more than the 64 features'],
     [['--size', '8', '--features', 'digits'], 'digit classifiers are for 16 and 28 pixels'],
     [['--size', '17'], 'can be brought to'],
     [

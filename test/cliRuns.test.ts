@@ -2,9 +2,12 @@
 import { copyFile, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { decode } from 'fast-png'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { decodeSafetensors } from '../src/nn/index.ts'
 import { bilevel, classifierFile, newFolder, numbersOf, start, tracesOf } from './cli.fixture.ts'
+
+/** Whole processes on a machine that may be busy. */
+vi.setConfig({ testTimeout: 240_000, hookTimeout: 120_000 })
 
 const TINY = ['schedule', '--preset', 'tiny']
 const SAMPLES = ['samples/samples.safetensors', 'samples/learned-2-steps.png']

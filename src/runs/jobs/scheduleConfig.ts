@@ -6,7 +6,7 @@ import { z } from 'zod'
 import { inputError } from '../../base/index.ts'
 import type { LearnSettings } from '../../tuners/index.ts'
 import { checkLearnSettings, LEARN_DEFAULTS } from '../../tuners/index.ts'
-import type { SettingsLayer } from '../config.ts'
+import type { Settings, SettingsLayer } from '../config.ts'
 import { resolveSettings } from '../config.ts'
 import { nearestOf } from '../nearest.ts'
 import { PRESETS } from './presets.ts'
@@ -197,10 +197,11 @@ export const MAY_CHANGE = ['checkpointSeconds'] as const
  */
 export function resolveScheduleConfig(layers: readonly SettingsLayer[]): ScheduleConfig {
   const given = (key: string) => layers.findLast(({ values }) => values[key] !== undefined)?.values[key]
-  const preset = String(given('preset') ?? DEFAULTS.preset)
+  const preset = presetNamed(String(given('preset') ?? DEFAULTS.preset))
   const config = resolveSettings(scheduleSchema, [
     { source: 'the defaults', values: DEFAULTS },
-    { source: `preset ${preset}`, values: presetValues(preset, given('model'), given('features')) },
+    { source: `preset ${given('preset') ?? DEFAULTS.preset}`, values: preset },
+    { source: 'what else was given', values: consequences(preset, given) },
     ...layers,
   ])
   checkLearnSettings(learnSettingsOf(config))
@@ -208,25 +209,25 @@ export function resolveScheduleConfig(layers: readonly SettingsLayer[]): Schedul
   return config
 }
 
+function presetNamed(name: string): Settings {
+  if (Object.hasOwn(PRESETS, name)) return PRESETS[name as keyof typeof PRESETS]
+  const known = Object.keys(PRESETS)
+  const nearest = nearestOf(name, known)
+  throw inputError('config.preset', `a preset is one of ${known.join(', ')}, got '${name}'; did you mean '${nearest}'?`)
+}
+
 /**
- * The preset's values. A given model brings its own size and network; an ONNX file has no derivative, so its default is the
- * estimator without one, on the one exponent of its own levels.
+ * Defaults that follow from what was given. A model brings its own size; an ONNX file has no derivative, so it is tuned by the estimator
+ * without one, on the one exponent of its own levels; tuning starts at the levels of the training family, or is tied to it.
  */
-function presetValues(name: string, model: unknown, features: unknown): Readonly<Record<string, unknown>> {
-  if (!Object.hasOwn(PRESETS, name)) {
-    const known = Object.keys(PRESETS)
-    throw inputError(
-      'config.preset',
-      `a preset is one of ${known.join(', ')}, got '${name}'; did you mean '${nearestOf(name, known)}'?`,
-    )
-  }
-  const preset = PRESETS[name as keyof typeof PRESETS]
+function consequences(preset: Settings, given: (key: string) => unknown): Settings {
   const isFile = (path: unknown) => typeof path === 'string' && path.endsWith('.onnx')
+  const [model, trainingFamily] = [given('model'), given('trainingFamily') ?? DEFAULTS.trainingFamily]
+  const follows = given('learn') === 'tied' || !String(preset.samplingFamily ?? '').startsWith('level')
   return {
-    ...preset,
     ...(typeof model === 'string' && { size: null }),
-    ...((isFile(model) || isFile(features)) && { estimator: 'coordinate' }),
-    ...(isFile(model) && { samplingFamily: 'level-power' }),
+    ...((isFile(model) || isFile(given('features'))) && { estimator: 'coordinate' }),
+    ...(isFile(model) ? { samplingFamily: 'level-power' } : follows && { samplingFamily: trainingFamily }),
   }
 }
 

@@ -35,9 +35,8 @@ export async function openScheduleInputs(config: ScheduleConfig): Promise<Schedu
     const subject: Subject = given
       ? subjectOf(given, config.learn)
       : { kind: 'train', network: networkFor(config, data) }
-    checkTimes(settings, subject)
     const measuring = await openMeasuring(config, data)
-    checkCounts(data, settings, measuring)
+    checkCounts(data, measuring)
     const { features, judge } = measuring
     return {
       ...measuring,
@@ -123,32 +122,15 @@ function subjectOf(given: GivenModel, learn: LearnSettings['learn']): Subject {
     : { kind: 'train', network, state }
 }
 
-/** Free times need a derivative, or at least a meaning, between integers. @throws `times.integerOnly`, before anything is trained */
-function checkTimes({ samplingFamily }: LearnSettings, subject: Subject): void {
-  const { times } = subject.kind === 'foreign' ? subject.denoiser : subject.network
-  if (samplingFamily !== 'levels+times' || times === 'real') return
-  throw inputError(
-    'times.integerOnly',
-    'free times need a network with real times; this one takes integer times only, got family levels+times; use levels',
-  )
-}
-
-/** A covariance of d features needs more than d images on either side. @throws `schedule.tooFewImages` */
-function checkCounts(data: Dataset, settings: LearnSettings, { features }: MeasuringNetworks): void {
-  const { tuningSamples, candidateSamples, evaluationSamples } = settings
-  const counts = {
-    'the tuning split': data.splits.tuning.count,
-    'the held-out split': data.splits.heldOut.count,
-    tuningSamples,
-    candidateSamples,
-    evaluationSamples,
-  }
+/** A covariance of d features needs more than d images. @throws `schedule.tooFewImages` naming the split */
+function checkCounts({ name: source, splits }: Dataset, { features }: MeasuringNetworks): void {
+  const counts = { tuning: splits.tuning.count, 'held-out': splits.heldOut.count }
   const few = Object.entries(counts).filter(([, count]) => count <= features.dimensions)
   if (few.length === 0) return
-  const came = few.map(([name, count]) => `${name} has ${count}`).join(', ')
+  const came = few.map(([name, count]) => `its ${name} split has ${count}`).join(' and ')
   throw inputError(
     'schedule.tooFewImages',
-    `the Fréchet distance needs more images than the ${features.dimensions} features of ${features.name}, but ${came}; ` +
-      'give more data, generate more images, or use features of fewer dimensions',
+    `the Fréchet distance needs more images than the ${features.dimensions} features of ${features.name}, but of ${source} ${came}; ` +
+      'give more data, or features of fewer dimensions',
   )
 }
