@@ -40,7 +40,11 @@ export function float32(data: ArrayLike<number>, shape: Shape = [data.length]): 
 
 /** An int64 tensor from (safe) integers; without a shape, a vector. */
 export function int64(data: ArrayLike<number>, shape: Shape = [data.length]): Tensor<'int64'> {
-  return tensor('int64', shape, BigInt64Array.from({ length: data.length }, (_, i) => BigInt(data[i])))
+  return tensor(
+    'int64',
+    shape,
+    BigInt64Array.from({ length: data.length }, (_, i) => BigInt(data[i])),
+  )
 }
 
 /** A float32 tensor filled with one value. */
