@@ -77,7 +77,7 @@ function penaltySettings(settings: LearnSettings): PenaltySettings {
 }
 
 /** Tuning draws start noise of its own: in the final rows' noise a learned schedule would be measured where it was fitted. */
-const tuningSeed = (seed: number): number => (seed + 2 ** 32) % 2 ** 53
+export const tuningSeed = (seed: number): number => (seed + 2 ** 32) % 2 ** 53
 
 function objectiveOf(job: Job, denoiser: OpenDenoiser['denoiser']): FrechetObjective {
   const { features, tuningReference, settings, condition, signal } = job

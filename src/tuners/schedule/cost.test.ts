@@ -1,0 +1,75 @@
+/** What is planned, charged and shown as progress, against what a job spends. */
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { SETTLING_BATCHES } from '../../diffusion/index.ts'
+import type { FeatureNetwork } from '../../metrics/index.ts'
+import { shuffleUnet } from '../../nn/index.ts'
+import type { LearnProgress } from './events.ts'
+import type { LearnOptions } from './job.ts'
+import { expectRising, recorded } from './recorded.fixture.ts'
+import type { LearnSettings } from './settings.ts'
+import { TINY_MODES, tinyData, tinyFeatures, tinyNetwork, tinySettings } from './tiny.fixture.ts'
+
+let features: FeatureNetwork
+let judge: FeatureNetwork
+beforeAll(async () => {
+  features = await tinyFeatures(3)
+  judge = await tinyFeatures(4)
+})
+afterAll(() => Promise.all([features.dispose(), judge.dispose()]))
+
+const optionsOf = (settings: Partial<LearnSettings> = {}): LearnOptions => ({
+  subject: { kind: 'train', network: tinyNetwork },
+  data: tinyData,
+  features,
+  judge,
+  settings: { ...tinySettings, ...settings },
+})
+
+/** One iteration, counted by hand. */
+function tuningCost(settings: LearnSettings, estimator: string): number {
+  const { learn, batch, tuningSamples: samples, samplingSteps: steps, lowerSteps, twinSteps } = settings
+  const [gradient, weights] = estimator === 'two-point' ? [2, 2] : [3, 4]
+  const direct = gradient * samples * steps
+  if (learn === 'sampling') return direct
+  // y and z, the offset's extra step, the pull on z, and the loss's derivative in the levels at both
+  const training = (lowerSteps + 2 * twinSteps + 1) * 3 * batch
+  return direct + training + twinSteps * weights * samples * steps + 2 * 2 * batch
+}
+
+const expectDone = (progress: readonly LearnProgress[]): void => {
+  const { done, total } = progress[progress.length - 1]
+  expect(done).toBe(total)
+}
+
+test.each(TINY_MODES)('$learn: both sides spend the same, up to half a training step, as planned', async (mode) => {
+  const settings = { ...tinySettings, ...mode }
+  const { learned, progress } = await recorded(optionsOf(settings))
+  const { networkEvaluations, protocol } = learned.result
+  const { batch, trainSteps, iterations } = settings
+  const perIteration = tuningCost(settings, protocol.tuning.estimator)
+  expect(networkEvaluations.learned).toBe(3 * batch * trainSteps + iterations * perIteration)
+  expect(Math.abs(networkEvaluations.learned - networkEvaluations.default)).toBeLessThanOrEqual(1.5 * batch)
+  expect(protocol.trainingSteps.default).toBe(networkEvaluations.default / (3 * batch))
+  expectRising(progress, 0)
+  expectDone(progress)
+})
+
+test('one-point, whose first estimate only primes: a shortfall of the plan only speeds the bar up', async () => {
+  const { learned, progress } = await recorded(optionsOf({ learn: 'tied', estimator: 'one-point', trainSteps: 2 }))
+  const [first, second] = learned.result.history
+  expect(second.parameters).toEqual(first.parameters)
+  expectRising(progress, 0)
+  expectDone(progress)
+})
+
+test('running statistics: made again for the averaged weights, and charged where an iteration makes them', async () => {
+  const network = shuffleUnet({ sample_size: 4, base_dim: 4, dim_mults: [2], timesteps: 40, time_embedding_dim: 4 })
+  const settings = { ...tinySettings, learn: 'both', samplingFamily: 'levels', iterations: 1, trainSteps: 2 } as const
+  const run = await recorded({ ...optionsOf(), subject: { kind: 'train', network }, settings })
+  const { networkEvaluations } = run.learned.result
+  const settling = SETTLING_BATCHES * settings.batch
+  expect(networkEvaluations.learned).toBe(2 * 3 * settings.batch + tuningCost(settings, 'backpropagation') + settling)
+  expect(Math.abs(networkEvaluations.learned - networkEvaluations.default)).toBeLessThanOrEqual(1.5 * settings.batch)
+  expectRising(run.progress, 0)
+  expectDone(run.progress)
+})

@@ -1,0 +1,220 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { float32 } from '../../base/index.ts'
+import type { Denoiser, NoiseSchedule } from '../../diffusion/index.ts'
+import {
+  compileDenoiser,
+  continuousCosine,
+  gaussianDenoiser,
+  generate,
+  noiseSchedule,
+  samplerSettings,
+  samplingScheduleFrom,
+} from '../../diffusion/index.ts'
+import type { FeatureNetwork } from '../../metrics/index.ts'
+import { frechetDistance, pixelFeatures, referenceMoments } from '../../metrics/index.ts'
+import { mlp, shuffleUnet } from '../../nn/index.ts'
+import type { LearnEvent } from './events.ts'
+import type { LearnOptions } from './job.ts'
+import { learnSchedule } from './learn.ts'
+import { expectRising, lasting, recorded } from './recorded.fixture.ts'
+import type { LearnSettings } from './settings.ts'
+import {
+  errorOf,
+  SHAPE,
+  TINY_MODES,
+  tinyData,
+  tinyFeatures,
+  tinyNetwork,
+  tinySettings,
+  tinyState,
+} from './tiny.fixture.ts'
+import { tuningSeed } from './tuning.ts'
+
+let features: FeatureNetwork
+let judge: FeatureNetwork
+beforeAll(async () => {
+  features = await tinyFeatures(3)
+  judge = await tinyFeatures(4)
+})
+afterAll(() => Promise.all([features.dispose(), judge.dispose()]))
+
+const optionsOf = (settings: Partial<LearnSettings> = {}): LearnOptions => ({
+  subject: { kind: 'train', network: tinyNetwork },
+  data: tinyData,
+  features,
+  judge,
+  settings: { ...tinySettings, ...settings },
+})
+
+test.each(TINY_MODES)('$learn: the rows say what was compared, on the same seeds', async ({ learn, ...chosen }) => {
+  const { result, sampling, settings } = await learnSchedule(optionsOf({ learn, ...chosen }))
+  const { samplingSteps, timesteps } = tinySettings
+  expect(result.default).toMatchObject({ sampler: 'ddim', stepList: 'trailing', steps: samplingSteps })
+  expect(result.manySteps).toMatchObject({ sampler: 'ddim', steps: 5 * samplingSteps })
+  expect(result.learned).toMatchObject({ sampler: settings.sampler, stepList: 'learned', steps: samplingSteps })
+  const fids = result.candidates.map(({ fid }) => fid)
+  expect(fids).toEqual(fids.toSorted((a, b) => a - b))
+  expect(result.bestDefault).toMatchObject({
+    sampler: result.candidates[0].sampler,
+    stepList: result.candidates[0].stepList,
+  })
+  expect(result.gain.overDefault.mean).toBeCloseTo(result.default.fid.mean - result.learned.fid.mean, 10)
+  expect(result.gain.overManySteps.mean).toBeCloseTo(result.manySteps.fid.mean - result.learned.fid.mean, 10)
+  expect(result.grids.map(({ count, shape }) => [count, ...shape])).toEqual(Array(4).fill([20, 1, 4, 4]))
+  expect(result.history.length).toBe(tinySettings.iterations)
+  expect(result.schedule.sampling).toBe(sampling)
+  expect(sampling.timesteps).toBe(timesteps)
+  expect(result.fidBySteps[0].points.map(({ steps }) => steps)).toEqual([2, 4, 8, 20])
+  expect(result.fidBySteps[1].points.map(({ steps }) => steps)).toEqual(learn === 'sampling' ? [4] : [2, 4, 8])
+})
+
+describe('a network from given weights', () => {
+  const state = tinyState()
+  const subject = { kind: 'train', network: tinyNetwork, state } as const
+
+  test('without any training step it is compared as it is', async () => {
+    const { checkpoints, learned } = await recorded({ ...optionsOf({ trainSteps: 0, iterations: 0 }), subject })
+    expect(learned.model?.state.weights).toEqual(state.weights)
+    expect(learned.result.networkEvaluations).toEqual({ learned: 0, default: 0 })
+    const from = checkpoints.find(({ phase }) => phase === 'measure')
+    expect(
+      lasting(await learnSchedule({ ...optionsOf({ trainSteps: 0, iterations: 0 }), subject, ...(from && { from }) })),
+    ).toEqual(lasting(learned))
+  })
+
+  test('is trained on from there', async () => {
+    const far = await learnSchedule({ ...optionsOf({ iterations: 1, learningRate: 1e-9 }), subject })
+    far.model?.state.weights.forEach((weight, i) => {
+      expect(weight).toBeCloseTo(state.weights[i], 5)
+    })
+  })
+})
+
+test('eta belongs to the learned sampler: the defaults have none, and settings hold the sampler’s keys alone', async () => {
+  const { result, settings } = await learnSchedule(optionsOf({ eta: 0.6, iterations: 1, trainSteps: 1 }))
+  expect(settings).toEqual({ ...samplerSettings({ sampler: 'ddim', eta: 0.6 }) })
+  expect(new Set(result.candidates.map(({ sampler }) => sampler))).toEqual(new Set(['ddim', 'ddpm', 'dpm-solver++']))
+})
+
+describe('models trained before', () => {
+  const state = tinyState()
+  const pretrained = (schedule: NoiseSchedule): LearnOptions['subject'] => ({
+    kind: 'pretrained',
+    network: tinyNetwork,
+    state,
+    schedule,
+  })
+
+  test('iteration 0 is the model’s own default schedule; the network stays, and costs the defaults nothing', async () => {
+    const schedule = noiseSchedule({ family: 'linear', timesteps: 40 })
+    const denoiser = await compileDenoiser({ network: tinyNetwork, state, batch: 12, binding: 'bound' })
+    for (const samplingFamily of ['linear', 'level-power', 'levels', 'levels+times'] as const) {
+      const settings: LearnSettings = { ...tinySettings, samplingFamily, seed: 2 }
+      const learned = await learnSchedule({ ...optionsOf(), subject: pretrained(schedule), settings })
+      const { images } = await generate({
+        denoiser,
+        schedule: samplingScheduleFrom(schedule, 'trailing', settings.samplingSteps),
+        settings: samplerSettings(),
+        count: settings.tuningSamples,
+        seed: tuningSeed(settings.seed),
+      })
+      const { images: real, count, shape } = tinyData.splits.tuning
+      const reference = referenceMoments(await features.features(float32(real, [count, ...shape])))
+      const fid = frechetDistance(await features.features(images), reference).value
+      expect(learned.result.history[0].fid).toBeCloseTo(fid, 5)
+      expect(learned.model?.state).toBe(state)
+      expect(learned.result.networkEvaluations).toEqual({ default: 0, learned: 2 * 3 * 4 * settings.tuningSamples })
+      expect(learned.trainingSchedule).toBe(schedule)
+    }
+    await denoiser.dispose()
+  })
+
+  test('a noise family that does not hold the model’s levels is refused', async () => {
+    const subject = pretrained(noiseSchedule({ family: 'linear', timesteps: 40 }))
+    const error = await errorOf(learnSchedule({ ...optionsOf({ samplingFamily: 'cosine' }), subject }))
+    expect(error).toMatchObject({ kind: 'input', code: 'learn.samplingFamily' })
+    expect(error.message).toMatch(/cosine does not hold them; use linear or level-power or levels/)
+  })
+
+  test.each(['coordinate', 'two-point', 'one-point'] as const)('without derivative, by %s', async (estimator) => {
+    const schedule = noiseSchedule({ family: 'cosine', timesteps: 40 })
+    const closed = gaussianDenoiser({ mean: 0.1, std: 0.5, logSnrAt: continuousCosine(40), imageShape: SHAPE })
+    const denoiser: Denoiser = { ...closed, differentiable: false, vjp: async () => Promise.reject(new Error('asked')) }
+    const run = await recorded({
+      ...optionsOf({ estimator, samplingFamily: 'level-power', delta: 0.3 }),
+      subject: { kind: 'foreign', denoiser, schedule },
+    })
+    const { result, model } = run.learned
+    expect(model).toBeNull()
+    const [first, second] = result.history
+    expect(first.parameters).toEqual({ tau: 1 })
+    expect(second.parameters.tau === 1).toBe(estimator === 'one-point')
+    const values = { coordinate: 2, 'two-point': 2, 'one-point': 1 }[estimator]
+    expect(result.networkEvaluations.learned).toBe(2 * values * tinySettings.tuningSamples * tinySettings.samplingSteps)
+    expectRising(run.progress, 0)
+    const from = run.checkpoints.find(({ history }) => history.length === 1)
+    const again = await learnSchedule({
+      ...optionsOf({ estimator, samplingFamily: 'level-power', delta: 0.3 }),
+      subject: { kind: 'foreign', denoiser, schedule },
+      ...(from && { from }),
+    })
+    expect(lasting(again)).toEqual(lasting(run.learned))
+  })
+
+  test('train none of their weights, and need an estimator without derivative where they have none', async () => {
+    const schedule = noiseSchedule({ family: 'cosine', timesteps: 40 })
+    const denoiser: Denoiser = {
+      ...gaussianDenoiser({ mean: 0.1, std: 0.5, logSnrAt: continuousCosine(40), imageShape: SHAPE }),
+      differentiable: false,
+    }
+    const foreign: LearnOptions['subject'] = { kind: 'foreign', denoiser, schedule }
+    const cases: [Partial<LearnOptions>, string][] = [
+      [{ subject: pretrained(schedule), settings: { ...tinySettings, learn: 'tied' } }, 'learn.mode'],
+      [{ subject: foreign }, 'learn.estimator'],
+    ]
+    for (const [part, code] of cases) {
+      const error = await errorOf(learnSchedule({ ...optionsOf(), ...part }))
+      expect(error).toMatchObject({ kind: 'input', code })
+    }
+  })
+})
+
+describe('parts that do not fit are refused before anything is trained', () => {
+  const cases: [string, () => Partial<LearnOptions>, string][] = [
+    ['features without a derivative', () => ({ features: { ...withoutDerivative(features) } }), 'learn.estimator'],
+    [
+      'a model of another shape',
+      () => ({ subject: { kind: 'train', network: mlp({ image_shape: [1, 2, 8] }) } }),
+      'learn.imageShape',
+    ],
+    ['features of another shape', () => ({ features: pixelFeatures([1, 8, 8]) }), 'learn.imageShape'],
+    ['a judge of another shape', () => ({ judge: pixelFeatures([1, 8, 8]) }), 'learn.imageShape'],
+    ['fewer images than features', () => ({ settings: { ...tinySettings, candidateSamples: 5 } }), 'learn.samples'],
+    [
+      'free times on a table of times',
+      () => ({ subject: indexed, settings: { ...tinySettings, samplingFamily: 'levels+times' } }),
+      'times.integerOnly',
+    ],
+    [
+      'a sampling family off the training schedule',
+      () => ({ settings: { ...tinySettings, trainingFamily: 'linear' } }),
+      'learn.samplingFamily',
+    ],
+    ['settings outside their range', () => ({ settings: { ...tinySettings, upperRate: 0 } }), 'learn.settings'],
+  ]
+  const indexed: LearnOptions['subject'] = {
+    kind: 'train',
+    network: shuffleUnet({ sample_size: 4, base_dim: 4, dim_mults: [2], timesteps: 40, time_embedding_dim: 4 }),
+  }
+
+  test.each(cases)('%s', async (_, part, code) => {
+    const events: LearnEvent[] = []
+    const error = await errorOf(
+      learnSchedule({ ...optionsOf(), ...part(), onEvent: (event) => void events.push(event) }),
+    )
+    expect(error).toMatchObject({ kind: 'input', code })
+    expect(events).toEqual([])
+  })
+})
+
+const withoutDerivative = ({ vjp: _, ...rest }: FeatureNetwork): FeatureNetwork => rest
