@@ -13,8 +13,8 @@ import { readEvents, withoutTimes } from '../src/runs/index.ts'
 const MAIN = resolve('dist/cli/main.js')
 
 export interface Finished {
-  /** Exit code; null where a signal ended it. */
-  readonly code: number | null
+  /** Exit code, or the signal that ended it. */
+  readonly code: number | string
   readonly stdout: string
   readonly stderr: string
 }
@@ -41,7 +41,11 @@ export function start(args: readonly string[], cwd: string, environment: Record<
   child.stderr.on('data', (data) => {
     stderr += data
   })
-  const finished = once(child, 'close').then(([code]) => ({ code: code as number | null, stdout, stderr }))
+  const finished = once(child, 'close').then(([code, signal]) => ({
+    code: (code ?? signal) as number | string,
+    stdout,
+    stderr,
+  }))
   return {
     finished,
     kill: (signal) => child.kill(signal),

@@ -115,7 +115,7 @@ describe('both levels learned', () => {
     const running = start([...args, ...more, '--out', 'stopped'], folder)
     await running.says('iteration 1')
     const second = await bilevel(['schedule', '--resume', 'stopped'], folder)
-    expect([second.code, second.stderr]).toEqual([2, expect.stringMatching(/process \d+ uses stopped/)])
+    expect([second.code, second.stderr]).toEqual([2, expect.stringMatching(/process \d+ uses \S*stopped/)])
     running.kill('SIGINT')
     const stopped = await running.finished
     expect([stopped.code, stopped.stdout]).toEqual([130, ''])
@@ -142,7 +142,8 @@ describe('both levels learned', () => {
     running.kill('SIGINT')
     await running.says('once more')
     running.kill('SIGINT')
-    expect((await running.finished).code).toBe(130)
+    // In the last moments of a process the system itself ends it by the signal, which shells count as 130 too.
+    expect([130, 'SIGINT']).toContain((await running.finished).code)
   })
 })
 

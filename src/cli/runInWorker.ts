@@ -17,8 +17,8 @@ export async function runInWorker(task: Task, display: ProgressDisplay): Promise
   try {
     return await outcomeOf(worker, display)
   } finally {
+    // The signals stay with us to the end: without a handler one that comes now would end the process without its exit code.
     display.end()
-    for (const name of SIGNALS) process.off(name, onInterrupt)
     await worker.terminate()
   }
 }

@@ -4,6 +4,7 @@
  */
 import { rm, stat } from 'node:fs/promises'
 import { availableParallelism, cpus } from 'node:os'
+import { resolve } from 'node:path'
 import { BilevelError, inputError } from '../../base/index.ts'
 import type { LearnCheckpoint, LearnEvent, LearnedModel, LearnProgress } from '../../tuners/index.ts'
 import { learnSchedule, PHASES } from '../../tuners/index.ts'
@@ -57,7 +58,8 @@ export async function runScheduleJob(config: ScheduleConfig, options: ScheduleJo
     if (resume) await requireSameSources(folder, inputs)
     const isNew = !resume && !(await stat(folder).catch(() => null))
     const run = await openRun({
-      folder,
+      // A relative path would lead nowhere once the working directory is gone.
+      folder: resolve(folder),
       resume,
       config,
       version: (await versions())['bilevel-diffusion'],
@@ -120,7 +122,7 @@ class ScheduleRun {
       if (isNew && !kept && error instanceof BilevelError && error.kind === 'input') {
         await rm(run.folder, { recursive: true, force: true })
       }
-      throw interrupted ? interruptedAt(run.folder, kept) : error
+      throw interrupted ? interruptedAt(this.#options.folder, kept) : error
     }
   }
 
@@ -148,11 +150,10 @@ class ScheduleRun {
   }
 
   async #finish(learned: LearnedModel): Promise<ScheduleJobResult> {
-    const { folder } = this.#run
     const { result } = learned
     const config = this.#config
     const context: ReportContext = {
-      run: folder,
+      run: this.#options.folder,
       preset: config.preset,
       config: config as unknown as ReportContext['config'],
       peakMemoryMiB: Math.round(process.resourceUsage().maxRSS / 1024),
