@@ -1,0 +1,27 @@
+/** The examples run as they stand, against the package as it is installed. */
+import { rm } from 'node:fs/promises'
+import { expect, test, vi } from 'vitest'
+import { loadModel } from '../src/diffusion/index.ts'
+
+async function outputOf(run: () => Promise<unknown>): Promise<string> {
+  const log = vi.spyOn(console, 'log').mockImplementation(() => undefined)
+  try {
+    await run()
+    return log.mock.calls.map((words) => words.join(' ')).join('\n')
+  } finally {
+    log.mockRestore()
+  }
+}
+
+test('a problem of one’s own is solved', async () => {
+  expect(await outputOf(() => import('../examples/ownProblem.ts'))).toBe('q = 2.000')
+})
+
+test('a learned schedule is saved with its model', { timeout: 120_000 }, async () => {
+  const output = await outputOf(() => import('../examples/learnSchedule.ts'))
+  expect(output).toMatch(/^learned, 4 steps: [\d.]+, best default: [\d.]+, in lenet-digits16-features-/)
+  const [, folder] = /model: (.*)$/.exec(output) ?? []
+  const { samplingSchedules } = await loadModel(folder)
+  expect(samplingSchedules.map(({ name }) => name)).toEqual(['dpm-solver++-4'])
+  await rm(folder, { recursive: true })
+})
