@@ -1,0 +1,107 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { float32 } from '../../base/index.ts'
+import type { SamplerName } from '../../diffusion/index.ts'
+import {
+  compileDenoiser,
+  generate,
+  noiseSchedule,
+  STEP_LISTS,
+  samplerSettings,
+  samplingScheduleFrom,
+} from '../../diffusion/index.ts'
+import type { FeatureNetwork } from '../../metrics/index.ts'
+import { frechetDistance, referenceMoments } from '../../metrics/index.ts'
+import { defaultPlans, rankPlans } from './candidates.ts'
+import type { LearnSettings } from './settings.ts'
+import { SHAPE, tinyData, tinyFeatures, tinyNetwork, tinySettings, tinyState } from './tiny.fixture.ts'
+
+const schedule = noiseSchedule({ family: 'cosine', timesteps: 40 })
+const common = { clip: [-1, 1], clippedNoise: 'recompute' } as const
+
+describe('the defaults', () => {
+  test.each([2, 4, 8, 10, 39, 40])(
+    'at %i steps: every sampler on every list, those that visit the same times once',
+    (steps) => {
+      const plans = defaultPlans(schedule, steps, common)
+      const lists = new Set<string>()
+      for (const name of STEP_LISTS) {
+        try {
+          lists.add(samplingScheduleFrom(schedule, name, steps).times.join())
+        } catch {
+          // More steps than times with signal.
+        }
+      }
+      expect(plans.length).toBe(3 * lists.size)
+      for (const sampler of ['ddim', 'ddpm', 'dpm-solver++'] satisfies SamplerName[]) {
+        const own = plans.filter(({ settings }) => settings.sampler === sampler)
+        expect(new Set(own.map(({ schedule: { times } }) => times.join()))).toEqual(lists)
+        expect(new Set(own.map(({ stepList }) => stepList)).size).toBe(own.length)
+      }
+      for (const { schedule: sampling, stepList, settings } of plans) {
+        expect(sampling.times).toEqual(samplingScheduleFrom(schedule, stepList as 'trailing', steps).times)
+        expect(settings).toEqual(samplerSettings({ ...common, sampler: settings.sampler }))
+      }
+    },
+  )
+
+  test('at all T times the unclipped lists are one', () => {
+    expect(defaultPlans(schedule, 40, common).map(({ label }) => label)).toEqual([
+      'ddim, trailing',
+      'ddpm, trailing',
+      'dpm-solver++, trailing',
+    ])
+  })
+
+  test('what else is set for the learned sampler stays out of them', () => {
+    const settings: LearnSettings = { ...tinySettings, eta: 0.7, sampler: 'ddim' }
+    const plans = defaultPlans(schedule, 4, settings)
+    expect(plans.every(({ settings }) => settings.eta === 0)).toBe(true)
+    expect(Object.keys(plans[0].settings)).toEqual(Object.keys(samplerSettings()))
+  })
+})
+
+describe('the best default', () => {
+  let features: FeatureNetwork
+  beforeAll(async () => {
+    features = await tinyFeatures()
+  })
+  afterAll(() => features.dispose())
+
+  test('is the one that a search by hand finds, and costs what it says', async () => {
+    const denoiser = await compileDenoiser({ network: tinyNetwork, state: tinyState(), batch: 10, binding: 'bound' })
+    const { images, count } = tinyData.splits.tuning
+    const reference = referenceMoments(await features.features(float32(images, [count, ...SHAPE])))
+    const plans = defaultPlans(schedule, 3, common)
+    let evaluations = 0
+    const ranked = await rankPlans(denoiser, plans, {
+      features,
+      reference,
+      samples: 16,
+      seed: 21,
+      onEvaluations: (more) => {
+        evaluations += more
+      },
+    })
+    expect(evaluations).toBe(plans.length * 3 * 16)
+    const byHand = []
+    for (const plan of plans) {
+      const sampled = await generate({
+        denoiser,
+        schedule: plan.schedule,
+        settings: plan.settings,
+        count: 16,
+        seed: 21,
+      })
+      byHand.push({ plan, fid: frechetDistance(await features.features(sampled.images), reference).value })
+    }
+    const best = byHand.reduce((a, b) => (b.fid < a.fid ? b : a))
+    expect(ranked[0].plan).toBe(best.plan)
+    expect(ranked[0].candidate).toEqual({
+      sampler: best.plan.settings.sampler,
+      stepList: best.plan.stepList,
+      fid: best.fid,
+    })
+    expect(ranked.map(({ candidate }) => candidate.fid)).toEqual(byHand.map(({ fid }) => fid).toSorted((a, b) => a - b))
+    await denoiser.dispose()
+  })
+})

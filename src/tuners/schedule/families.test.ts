@@ -1,0 +1,73 @@
+import { describe, expect, test } from 'vitest'
+import type { NoiseSchedule } from '../../diffusion/index.ts'
+import { noiseSchedule, noiseScheduleFromBetas, samplingScheduleFrom } from '../../diffusion/index.ts'
+import { atOtherSteps, samplingFamily } from './families.ts'
+import type { SamplingFamilyName } from './settings.ts'
+
+const STEPS = 8
+const levels = ({ levels: all }: ReturnType<typeof samplingScheduleFrom>) => all.map(({ logSnr }) => logSnr)
+
+const cosine = noiseSchedule({ family: 'cosine', timesteps: 200 })
+const linear = noiseSchedule({ family: 'linear', timesteps: 1000 })
+const shifted = noiseSchedule({ family: 'sigmoid', timesteps: 100, start: -2.5, end: 2.8, tau: 0.9, epsilon: 0.05 })
+/** A schedule as a file brings it back: betas rounded to float32, no word of a family. */
+const asFile = ({ betas }: NoiseSchedule) => noiseScheduleFromBetas(Float64Array.from(betas, Math.fround))
+
+describe('a family starts at the model’s own levels on the trailing times', () => {
+  const cases: [SamplingFamilyName, string, NoiseSchedule][] = [
+    ['levels', 'linear', linear],
+    ['levels+times', 'linear', linear],
+    ['level-power', 'linear', linear],
+    ['level-power', 'sigmoid off its defaults', shifted],
+    ['cosine', 'cosine', cosine],
+    ['cosine', 'cosine, from a file', asFile(cosine)],
+    ['linear', 'linear, from a file', asFile(linear)],
+    ['sigmoid', 'sigmoid off its defaults', shifted],
+  ]
+
+  test.each(cases)('%s on %s', (name, _, schedule) => {
+    const family = samplingFamily(name, schedule, STEPS)
+    const [start, own] = [family.toSchedule(family.initial), samplingScheduleFrom(schedule, 'trailing', STEPS)]
+    expect(start.times).toEqual(own.times)
+    levels(start).forEach((logSnr, i) => {
+      expect(Math.abs(logSnr - levels(own)[i])).toBeLessThan(0.01)
+    })
+    expect(family.initial.every((value, i) => value >= family.low[i] && value <= family.high[i])).toBe(true)
+  })
+})
+
+test('a noise family that does not hold the levels is refused, and those that do are named', () => {
+  const cases: [SamplingFamilyName, NoiseSchedule, RegExp][] = [
+    ['cosine', linear, /use linear or level-power or levels$/],
+    ['linear', asFile(cosine), /use cosine or level-power or levels$/],
+    ['sigmoid', asFile(shifted), /use level-power or levels$/],
+    ['cosine', noiseSchedule({ family: 'cosine', timesteps: 200, tau: 1.3 }), /^$/],
+  ]
+  for (const [name, schedule, message] of cases.slice(0, 3)) {
+    expect(() => samplingFamily(name, schedule, STEPS)).toThrow(
+      expect.objectContaining({ code: 'learn.samplingFamily', kind: 'input', message: expect.stringMatching(message) }),
+    )
+  }
+  expect([...samplingFamily(...(cases[3].slice(0, 2) as [SamplingFamilyName, NoiseSchedule]), STEPS).initial]).toEqual([
+    0, 1, 1.3, 0.008,
+  ])
+})
+
+test('a name that is none is refused with the names there are', () => {
+  expect(() => samplingFamily('cosin' as SamplingFamilyName, cosine, STEPS)).toThrow(
+    /cosine, .*level-power; got 'cosin'/,
+  )
+})
+
+test('at other numbers of steps: the same parameters on other times, where they mean something there', () => {
+  const family = samplingFamily('cosine', cosine, STEPS)
+  const vector = Float64Array.of(0.03, 0.97, 1.4, 0.02)
+  const other = atOtherSteps('cosine', cosine, 2 * STEPS)?.toSchedule(vector)
+  // With twice the trailing steps, every second one is a step of the family's own.
+  expect(levels(other ?? family.toSchedule(vector)).filter((_, i) => i % 2 === 0)).toEqual(
+    levels(family.toSchedule(vector)),
+  )
+  expect(atOtherSteps('level-power', linear, 5)?.toSchedule([1]).times).toEqual([999, 799, 599, 399, 199])
+  expect(atOtherSteps('levels', cosine, 4)).toBeNull()
+  expect(atOtherSteps('levels+times', cosine, 4)).toBeNull()
+})

@@ -1,0 +1,59 @@
+import { describe, expect, test } from 'vitest'
+import type { LearnSettings } from './settings.ts'
+import { checkLearnSettings, LEARN_DEFAULTS, learnedSampler } from './settings.ts'
+
+const check = (settings: object) => () => checkLearnSettings({ ...LEARN_DEFAULTS, ...settings })
+
+describe('settings', () => {
+  test('the defaults, and the ends of ranges, pass', () => {
+    expect(check({})).not.toThrow()
+    const ends: Partial<LearnSettings> = {
+      ...{ trainSteps: 0, iterations: 0, warmUpSteps: 0, emaDecay: 0, through: 1, samplingSteps: 1000 },
+      ...{ samplingSeeds: [0], seed: 0 },
+    }
+    expect(check(ends)).not.toThrow()
+    expect(check({ learn: 'tied', z: false, twinSteps: 0 })).not.toThrow()
+  })
+
+  const wrong: [string, object][] = [
+    ['learn', { learn: 'neither' }],
+    ['estimator', { estimator: 'three-point' }],
+    ['batch', { batch: 0 }],
+    ['timesteps', { timesteps: 1.5 }],
+    ['tuningSamples', { tuningSamples: 0 }],
+    ['trainSteps', { trainSteps: -1 }],
+    ['seed', { seed: -3 }],
+    ['samplingSteps', { samplingSteps: 1001 }],
+    ['learningRate', { learningRate: 0 }],
+    ['upperRate', { upperRate: Number.NaN }],
+    ['gamma', { gamma: -1 }],
+    ['delta', { delta: Number.POSITIVE_INFINITY }],
+    ['emaDecay', { emaDecay: 1 }],
+    ['through', { through: 0 }],
+    ['samplingSeeds', { samplingSeeds: [] }],
+    ['samplingSeeds', { samplingSeeds: [1, -2] }],
+    ['samplingFamily', { learn: 'tied', samplingFamily: 'levels' }],
+    ['z', { learn: 'both', z: false }],
+    ['twinSteps', { learn: 'tied', twinSteps: 0 }],
+  ]
+
+  test.each(wrong)('%s outside its range is refused by name', (name, settings) => {
+    expect(check(settings)).toThrow(
+      expect.objectContaining({
+        code: 'learn.settings',
+        kind: 'input',
+        message: expect.stringMatching(`^${name} must be`),
+      }),
+    )
+  })
+
+  test('the sampler’s own rules hold', () => {
+    expect(check({ eta: 0.5 })).toThrow(expect.objectContaining({ code: 'sampler.eta' }))
+    expect(check({ clip: [1, -1] })).toThrow(expect.objectContaining({ code: 'sampler.clip' }))
+    expect(learnedSampler({ ...LEARN_DEFAULTS, sampler: 'ddim', eta: 0.5, clip: null })).toMatchObject({
+      sampler: 'ddim',
+      eta: 0.5,
+      clip: null,
+    })
+  })
+})
