@@ -22,12 +22,12 @@ describe('progress', () => {
     at(0, 0)
     at(10, 1000)
     const [, last] = text
-    expect(last.startsWith('\r\u001b[2K[######------------------] 25% train: ')).toBe(true)
+    expect(last.startsWith('\r\u001b[2K[######------------------] 25% train, ')).toBe(true)
     expect(last.slice(5).length).toBeLessThan(60)
     const wide = shown(true, 200)
     wide.at(0, 0)
     wide.at(10, 1000)
-    expect(wide.text[1]).toContain('25% train: training step 7; 100 evaluations/s, 30 s left')
+    expect(wide.text[1]).toContain('25% train, 30 s left, 100 evaluations/s: training step 7')
     display.log('a line')
     expect(text.slice(2)).toEqual(['\r\u001b[2K', 'a line\n', last])
     display.end()
@@ -38,8 +38,8 @@ describe('progress', () => {
     const { display, text, at } = shown(false)
     for (let second = 0; second <= 40; second++) at(second, second * 50)
     expect(text).toEqual([
-      '18% train: training step 7; 50.0 evaluations/s, 1 min 05 s left\n',
-      '37% train: training step 7; 50.0 evaluations/s, 50 s left\n',
+      '18% train, 1 min 05 s left, 50 evaluations/s: training step 7\n',
+      '37% train, 50 s left, 50 evaluations/s: training step 7\n',
     ])
     display.log('a line')
     display.end()
@@ -50,6 +50,6 @@ describe('progress', () => {
     const { text, at } = shown(true, 200)
     at(0, 3000)
     at(10, 3100)
-    expect(text[1]).toContain('10.0 evaluations/s, 1 min 30 s left')
+    expect(text[1]).toContain('1 min 30 s left, 10 evaluations/s')
   })
 })

@@ -119,7 +119,7 @@ class ScheduleRun {
       const kept = await this.#keepLatest()
       const interrupted = this.#options.signal?.aborted === true
       await run.close(interrupted ? 'interrupted' : 'failed')
-      if (isNew && !kept && error instanceof BilevelError && error.kind === 'input') {
+      if (isNew && !kept && error instanceof BilevelError && ['input', 'device'].includes(error.kind)) {
         await rm(run.folder, { recursive: true, force: true })
       }
       throw interrupted ? interruptedAt(this.#options.folder, kept) : error
