@@ -9,6 +9,7 @@ export const PRESETS = {
   quick: {
     size: 16,
     network: { kind: 'unet', channels: [16, 32, 64], layersPerBlock: 1, groups: 8 },
+    samplingFamily: 'levels',
     sampler: 'dpm-solver++',
     samplingSteps: 10,
     trainSteps: 1000,

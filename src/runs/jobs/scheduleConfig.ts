@@ -4,6 +4,7 @@
  */
 import { z } from 'zod'
 import { inputError } from '../../base/index.ts'
+import { STEP_LISTS } from '../../diffusion/index.ts'
 import type { LearnSettings } from '../../tuners/index.ts'
 import { checkLearnSettings, LEARN_DEFAULTS } from '../../tuners/index.ts'
 import type { Settings, SettingsLayer } from '../config.ts'
@@ -59,6 +60,14 @@ export const scheduleSchema = z.strictObject({
       said(
         'What is learned',
         "what is learned of the sampling schedule: a family's parameters, free levels, levels and told times, or one exponent of the model's own levels",
+      ),
+    ),
+  stepList: z
+    .enum(['auto', ...STEP_LISTS])
+    .meta(
+      said(
+        'What is learned',
+        'step list that the sampling schedule starts from; auto: log-snr-clipped for free levels of DPM-Solver++, else trailing',
       ),
     ),
   sampler: z.enum(['ddim', 'ddpm', 'dpm-solver++']).meta(said('What is learned', 'sampler the schedule is for')),

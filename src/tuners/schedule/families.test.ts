@@ -36,6 +36,17 @@ describe('a family starts at the model’s own levels on the trailing times', ()
   })
 })
 
+test('a family may start from another step list, at the model’s levels there', () => {
+  for (const name of ['levels', 'levels+times', 'level-power', 'cosine'] as const) {
+    const family = samplingFamily(name, cosine, STEPS, 'log-snr-clipped')
+    const [start, own] = [family.toSchedule(family.initial), samplingScheduleFrom(cosine, 'log-snr-clipped', STEPS)]
+    expect(start.times).toEqual(own.times)
+    levels(start).forEach((logSnr, i) => {
+      expect(Math.abs(logSnr - levels(own)[i])).toBeLessThan(0.01)
+    })
+  }
+})
+
 test('a noise family that does not hold the levels is refused, and those that do are named', () => {
   const cases: [SamplingFamilyName, NoiseSchedule, RegExp][] = [
     ['cosine', linear, /use linear or level-power or levels$/],

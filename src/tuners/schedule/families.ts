@@ -1,10 +1,16 @@
 /**
- * The families of the two schedules, from their names and the schedule they start from. Tuning must start at the model's own default, so that
- * iteration 0 is what the model would do untouched and every gain is a gain over it: levels, log gaps and the exponent start there by
+ * The families of the two schedules, from their names and the schedule they start from. Tuning must start at a default of the model's own, so
+ * that iteration 0 is what the model would do untouched and every gain is a gain over it: levels, log gaps and the exponent start there by
  * construction; a noise family only where the model's levels are its own, so any other is refused.
  */
 import { inputError } from '../../base/index.ts'
-import type { FamilySchedule, NoiseFamilyName, NoiseSchedule, ScheduleFamily } from '../../diffusion/index.ts'
+import type {
+  FamilySchedule,
+  NoiseFamilyName,
+  NoiseSchedule,
+  ScheduleFamily,
+  StepListName,
+} from '../../diffusion/index.ts'
 import {
   levelPowerFamily,
   levelsAndTimesFamily,
@@ -19,32 +25,43 @@ import type { SamplingFamilyName } from './settings.ts'
 const SAME_LEVEL = 0.01
 
 /**
- * A family of sampling schedules that starts at the model's own levels on the trailing times.
+ * A family of sampling schedules that starts at the model's own levels on a step list.
  * @param schedule the schedule that the network was trained with
+ * @param list     default the trailing times
  * @throws `learn.samplingFamily` on an unknown name, or a noise family that does not hold the model's levels, naming those that do
  */
-export function samplingFamily(name: SamplingFamilyName, schedule: NoiseSchedule, steps: number): ScheduleFamily {
+export function samplingFamily(
+  name: SamplingFamilyName,
+  schedule: NoiseSchedule,
+  steps: number,
+  list: StepListName = 'trailing',
+): ScheduleFamily {
   switch (name) {
     case 'levels':
-      return levelsFamily(samplingScheduleFrom(schedule, 'trailing', steps))
+      return levelsFamily(samplingScheduleFrom(schedule, list, steps))
     case 'levels+times':
-      return levelsAndTimesFamily(samplingScheduleFrom(schedule, 'trailing', steps))
+      return levelsAndTimesFamily(samplingScheduleFrom(schedule, list, steps))
     case 'level-power':
-      return levelPowerFamily({ schedule, steps })
+      return levelPowerFamily({ schedule, steps, stepList: list })
     default:
-      return noiseFamilyAt(name, schedule, steps)
+      return noiseFamilyAt(name, schedule, steps, list)
   }
 }
 
-function noiseFamilyAt(name: NoiseFamilyName, schedule: NoiseSchedule, steps: number): ScheduleFamily {
+function noiseFamilyAt(
+  name: NoiseFamilyName,
+  schedule: NoiseSchedule,
+  steps: number,
+  list: StepListName,
+): ScheduleFamily {
   const names = Object.keys(NOISE_FAMILIES) as NoiseFamilyName[]
   if (!names.includes(name)) {
     const known = [...names, 'levels', 'levels+times', 'level-power']
     throw inputError('learn.samplingFamily', `a sampling family is one of ${known.join(', ')}; got '${name}'`)
   }
-  const family = startingAt(name, schedule, steps)
+  const family = startingAt(name, schedule, steps, list)
   if (family) return family
-  const others = [...names.filter((other) => startingAt(other, schedule, steps)), 'level-power', 'levels']
+  const others = [...names.filter((other) => startingAt(other, schedule, steps, list)), 'level-power', 'levels']
   throw inputError(
     'learn.samplingFamily',
     `a sampling family must start at the levels that the model was trained with, and ${name} does not hold them; use ${others.join(' or ')}`,
@@ -52,15 +69,21 @@ function noiseFamilyAt(name: NoiseFamilyName, schedule: NoiseSchedule, steps: nu
 }
 
 /** The family at the parameters that the schedule has, or at its defaults, where those make the schedule's levels; else null. */
-function startingAt(name: NoiseFamilyName, schedule: NoiseSchedule, steps: number): ScheduleFamily | null {
+function startingAt(
+  name: NoiseFamilyName,
+  schedule: NoiseSchedule,
+  steps: number,
+  list: StepListName,
+): ScheduleFamily | null {
   const initial = parametersOf(name, schedule)
   const family = noiseParameterFamily({
     family: name,
     timesteps: schedule.timesteps,
     steps,
+    stepList: list,
     ...(initial && { initial }),
   })
-  const own = samplingScheduleFrom(schedule, 'trailing', steps).levels
+  const own = samplingScheduleFrom(schedule, list, steps).levels
   const start = levelsAt(family)
   return start?.every(({ logSnr }, i) => Math.abs(logSnr - own[i].logSnr) <= SAME_LEVEL) ? family : null
 }
@@ -89,8 +112,9 @@ export function atOtherSteps(
   name: SamplingFamilyName,
   schedule: NoiseSchedule,
   steps: number,
+  list: StepListName = 'trailing',
 ): Pick<ScheduleFamily, 'toSchedule'> | null {
   if (name === 'levels' || name === 'levels+times') return null
-  if (name === 'level-power') return levelPowerFamily({ schedule, steps })
-  return noiseParameterFamily({ family: name, timesteps: schedule.timesteps, steps })
+  if (name === 'level-power') return levelPowerFamily({ schedule, steps, stepList: list })
+  return noiseParameterFamily({ family: name, timesteps: schedule.timesteps, steps, stepList: list })
 }

@@ -12,7 +12,7 @@ import type { LearnCheckpoint } from './checkpoint.ts'
 import type { LearnEvent, LearnProgress } from './events.ts'
 import { samplingFamily } from './families.ts'
 import type { LearnSettings } from './settings.ts'
-import { checkLearnSettings } from './settings.ts'
+import { checkLearnSettings, startList } from './settings.ts'
 import type { Subject } from './subject.ts'
 import { denoises, trainingScheduleOf } from './subject.ts'
 
@@ -60,7 +60,7 @@ export async function openJob(options: LearnOptions): Promise<Job> {
   checkLearnSettings(settings)
   checkParts(options)
   const schedule = trainingScheduleOf(subject, settings)
-  const family = samplingFamily(settings.samplingFamily, schedule, settings.samplingSteps)
+  const family = samplingFamily(settings.samplingFamily, schedule, settings.samplingSteps, startList(settings))
   checkFamily(family, denoises(subject))
   const classes = subject.kind === 'foreign' ? undefined : subject.network.classes
   const heldOut = await evaluationReference(imagesOfSplit(data.splits.heldOut), { features, judge })

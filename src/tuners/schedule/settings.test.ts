@@ -12,11 +12,12 @@ describe('settings', () => {
       ...{ samplingSeeds: [0], seed: 0 },
     }
     expect(check(ends)).not.toThrow()
-    expect(check({ learn: 'tied', z: false, twinSteps: 0 })).not.toThrow()
+    expect(check({ learn: 'tied', samplingFamily: 'cosine', z: false, twinSteps: 0 })).not.toThrow()
   })
 
   const wrong: [string, object][] = [
     ['learn', { learn: 'neither' }],
+    ['stepList', { stepList: 'sideways' }],
     ['estimator', { estimator: 'three-point' }],
     ['batch', { batch: 0 }],
     ['timesteps', { timesteps: 1.5 }],

@@ -2,8 +2,8 @@
 import { inputError } from '../../base/index.ts'
 import type { EstimatorName } from '../../bilevel/index.ts'
 import { ESTIMATOR_NAMES } from '../../bilevel/index.ts'
-import type { NoiseFamilyName, SamplerName, SamplerSettings } from '../../diffusion/index.ts'
-import { samplerSettings } from '../../diffusion/index.ts'
+import type { NoiseFamilyName, SamplerName, SamplerSettings, StepListName } from '../../diffusion/index.ts'
+import { STEP_LISTS, samplerSettings } from '../../diffusion/index.ts'
 
 /** What is learned: one schedule for training and sampling, the sampling schedule alone, or one for each. */
 export type LearnMode = 'tied' | 'sampling' | 'both'
@@ -17,6 +17,11 @@ export interface LearnSettings {
   readonly learn: LearnMode
   readonly trainingFamily: NoiseFamilyName
   readonly samplingFamily: SamplingFamilyName
+  /**
+   * Step list whose times, and levels there, the sampling schedule starts from. `auto`: evenly spaced log-SNRs for free levels of
+   * DPM-Solver++, else the trailing times, the only ones at which every reader of exported files finds the levels.
+   */
+  readonly stepList: StepListName | 'auto'
   readonly sampler: SamplerName
   /** N, the number of steps the user will sample with. */
   readonly samplingSteps: number
@@ -68,7 +73,8 @@ export interface LearnSettings {
 export const LEARN_DEFAULTS: LearnSettings = {
   learn: 'sampling',
   trainingFamily: 'cosine',
-  samplingFamily: 'cosine',
+  samplingFamily: 'levels',
+  stepList: 'auto',
   sampler: 'dpm-solver++',
   samplingSteps: 10,
   clip: [-1, 1],
@@ -77,16 +83,16 @@ export const LEARN_DEFAULTS: LearnSettings = {
   timesteps: 1000,
   trainSteps: 2000,
   batch: 64,
-  learningRate: 2e-3,
+  learningRate: 3e-3,
   warmUpSteps: 100,
   emaDecay: 0.995,
-  iterations: 15,
-  tuningSamples: 256,
+  iterations: 10,
+  tuningSamples: 192,
   estimator: 'backpropagation',
   delta: 0.5,
   through: 'all',
-  upperRate: 0.5,
-  freshSamples: false,
+  upperRate: 0.4,
+  freshSamples: true,
   gamma: 1e3,
   lowerSteps: 10,
   twinSteps: 10,
@@ -96,6 +102,12 @@ export const LEARN_DEFAULTS: LearnSettings = {
   samplingSeeds: [11, 12, 13],
   chunk: 64,
   seed: 0,
+}
+
+/** The step list that the sampling schedule starts from. */
+export function startList({ stepList, sampler, samplingFamily }: LearnSettings): StepListName {
+  if (stepList !== 'auto') return stepList
+  return sampler === 'dpm-solver++' && samplingFamily.startsWith('levels') ? 'log-snr-clipped' : 'trailing'
 }
 
 /** Settings of the sampler that is learned for. */
@@ -114,6 +126,9 @@ export function checkLearnSettings(settings: LearnSettings): void {
     throw inputError('learn.settings', `${name} must be ${rule}, got ${JSON.stringify(settings[name])}`)
   }
   if (!MODES.includes(settings.learn)) refuse('learn', `one of ${MODES.join(', ')}`)
+  if (settings.stepList !== 'auto' && !STEP_LISTS.includes(settings.stepList)) {
+    refuse('stepList', `auto or one of ${STEP_LISTS.join(', ')}`)
+  }
   if (!ESTIMATOR_NAMES.includes(settings.estimator)) refuse('estimator', `one of ${ESTIMATOR_NAMES.join(', ')}`)
   for (const name of WHOLE) {
     if (!(Number.isInteger(settings[name]) && settings[name] >= 1)) refuse(name, 'a whole number from 1')

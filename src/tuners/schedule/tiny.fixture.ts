@@ -52,6 +52,7 @@ export function tinyFeatures(seed = 3): Promise<FeatureNetwork> {
 
 export const tinySettings: LearnSettings = {
   ...LEARN_DEFAULTS,
+  samplingFamily: 'cosine',
   sampler: 'ddim',
   samplingSteps: 4,
   timesteps: 40,

@@ -21,7 +21,7 @@ import { FrechetObjective } from './objective.ts'
 import { samplingProblem, splitProblem, tiedProblem } from './problem.ts'
 import type { TuningRecord } from './result.ts'
 import type { LearnSettings } from './settings.ts'
-import { learnedSampler } from './settings.ts'
+import { learnedSampler, startList } from './settings.ts'
 import type { OpenDenoiser } from './subject.ts'
 import { openDenoiser } from './subject.ts'
 
@@ -193,7 +193,7 @@ const named = ({ names }: { readonly names: readonly string[] }, vector: Float64
 
 /** A family of as many parameters at any number of steps gives the learned schedule there; free levels do not. */
 function scheduleAtSteps({ settings, schedule }: Job, steps: number, vector: Float64Array): SamplingSchedule | null {
-  return atOtherSteps(settings.samplingFamily, schedule, steps)?.toSchedule(vector) ?? null
+  return atOtherSteps(settings.samplingFamily, schedule, steps, startList(settings))?.toSchedule(vector) ?? null
 }
 
 /** The averaged network of a training run, its running statistics made for the averaged weights. */
