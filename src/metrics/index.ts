@@ -28,6 +28,7 @@ export type { FeatureNetwork, FeatureNetworkLabel, ImageBatch } from './featureN
 export { labelOf } from './featureNetwork.ts'
 export type { FrechetDistance, FrechetGradient, FrechetReference } from './frechet.ts'
 export { frechetDistance, frechetGradient, referenceFromStatistics, referenceMoments } from './frechet.ts'
+export { frechetStandardError } from './frechetError.ts'
 export type { InceptionScore } from './inceptionScore.ts'
 export { inceptionScore } from './inceptionScore.ts'
 export { kernelDistance } from './kernelDistance.ts'

@@ -198,10 +198,14 @@ function distanceAxis(values: readonly number[], logarithmic: boolean): Plot.Sca
 
 const plainText = (value: number): string => String(value)
 
-/** Tuning values have no error bar: each is one batch of images at one setting. */
 function drawFidByIteration({ history }: ScheduleResult): string | null {
   const points = history.flatMap(({ iteration, fid }) => (fid === null ? [] : [{ x: iteration, y: fid }]))
   if (points.length === 0) return null
+  const bars = history.flatMap(({ iteration: x, fid, standardError }) =>
+    fid === null || standardError === null
+      ? []
+      : [{ x, low: Math.max(fid - standardError, 0), high: fid + standardError }],
+  )
   const values = points.map(({ y }) => y)
   return drawChart({
     description: 'Fréchet distance on the tuning split over the tuning iterations',
@@ -212,7 +216,10 @@ function drawFidByIteration({ history }: ScheduleResult): string | null {
     marginBottom: 42,
     x: iterationAxis(history, 'tuning iteration →'),
     y: distanceAxis(values, isLogarithmic(values)),
-    marks: [...series(points, 'learned')],
+    marks: [
+      Plot.ruleX(bars, { x: 'x', y1: 'low', y2: 'high', stroke: ROLE_STYLES.learned.colour, strokeWidth: 1.5 }),
+      ...series(points, 'learned'),
+    ],
   })
 }
 

@@ -119,7 +119,7 @@ function fidCharts(result: ScheduleResult, charts: Charts): Html {
       charts.fidByIteration,
       'FID over the tuning iterations',
       html`FID in <code>${featureNetwork}</code> of ${protocol.tuning.samples} generated images against the tuning split, before each step.
-One batch an iteration, so there is no error bar; fewer images give a higher FID than the rows above.`,
+Bars: ± one standard error over these images (jackknife). Fewer images give a higher FID than the rows above.`,
     )
   }</div>`
 }

@@ -98,6 +98,7 @@ const history: TuningRecord[] = Array.from({ length: 10 }, (_, iteration) => {
   return {
     iteration,
     fid: 18.41 - 9.3 * part + 0.2 * Math.sin(5 * iteration),
+    standardError: 1.31 - 0.4 * part,
     parameters: { start: 0.004 * part, end: 1 - 0.006 * part, tau: 1 + 0.43 * part, epsilon: 0.008 * (1 - part) },
     gradient: { start: 1.1 - part, end: -0.4, tau: -9.7 * (1 - part), epsilon: 31.5 * (1 - part) },
     loss: null,
@@ -248,6 +249,7 @@ export const BARE: ScheduleResult = {
   history: history.map((record) => ({
     ...record,
     fid: record.iteration === 0 ? null : record.fid,
+    standardError: record.iteration === 0 ? null : record.standardError,
     parameters: { 'training.tau': 1.2, 'training.start': 0, 'sampling.logSnr 1': -7.9 - record.iteration },
     gradient: { 'training.tau': 0.3, 'training.start': 1e-9, 'sampling.logSnr 1': -0.00012 },
     loss: 0.0431,

@@ -114,13 +114,13 @@ export function historyTable({ history, featureNetwork }: ScheduleResult): Html 
   const heading = (text: string) => html`<th scope="col" class="number">${text}</th>`
   const number = (text: string) => html`<td class="number">${text}</td>`
   return html`<details><summary>All ${history.length} iterations in numbers: FID in <code>${featureNetwork}</code>, parameters before the step, gradients</summary>
-<div class="table"><table><thead><tr>${['iteration', 'FID', ...names, ...names.map((name) => `gradient in ${name}`)].map(heading)}${
+<div class="table"><table><thead><tr>${['iteration', 'FID', '± se', ...names, ...names.map((name) => `gradient in ${name}`)].map(heading)}${
     withLoss && heading('loss of y')
   }${withOffset && heading('offset of z converged')}</tr></thead><tbody>
 ${history.map(
-  ({ iteration, fid, parameters, gradient, loss, offsetConverged }) =>
-    html`<tr><th scope="row" class="number">${iteration}</th>${number(fixed(fid, decimals))}${names.map((name) =>
-      number(significant(parameters[name], 5)),
+  ({ iteration, fid, standardError, parameters, gradient, loss, offsetConverged }) =>
+    html`<tr><th scope="row" class="number">${iteration}</th>${number(fixed(fid, decimals))}${number(fixed(standardError, decimals))}${names.map(
+      (name) => number(significant(parameters[name], 5)),
     )}${names.map((name) => number(name in gradient ? significant(gradient[name], 3) : '–'))}${
       withLoss && number(loss === null ? '–' : significant(loss, 4))
     }${withOffset && number(percent(offsetConverged))}</tr>\n`,

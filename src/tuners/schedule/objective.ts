@@ -7,8 +7,8 @@ import { inputError, internalError } from '../../base/index.ts'
 import type { UpperCost } from '../../bilevel/index.ts'
 import type { Denoiser, SamplerSettings, SamplingSchedule } from '../../diffusion/index.ts'
 import { sample, sampleVjp, startNoise } from '../../diffusion/index.ts'
-import type { FeatureNetwork, FrechetReference } from '../../metrics/index.ts'
-import { frechetDistance, frechetGradient } from '../../metrics/index.ts'
+import type { FeatureNetwork, Features, FrechetReference } from '../../metrics/index.ts'
+import { frechetDistance, frechetGradient, frechetStandardError } from '../../metrics/index.ts'
 import { objectiveCost } from './cost.ts'
 
 export interface FrechetObjectiveOptions {
@@ -38,6 +38,8 @@ export interface FrechetObjectiveGradient {
 /** Fréchet distance of samples as a function of the sampling schedule. Equal keys: equal start noise and sampler noise. */
 export class FrechetObjective {
   readonly options: FrechetObjectiveOptions
+  /** Jackknife standard error of the last value or gradient's value over its images; null before any. */
+  lastStandardError: number | null = null
 
   /** @throws `objective.samples` if there are not more samples than feature dimensions */
   constructor(options: FrechetObjectiveOptions) {
@@ -58,14 +60,14 @@ export class FrechetObjective {
   }
 
   async value(schedule: SamplingSchedule, key: number): Promise<number> {
-    const { features, reference } = this.options
+    const { features } = this.options
     const { images } = await sample(this.#sampleOptions(schedule, key))
-    return frechetDistance(await features.features(images), reference).value
+    return this.#measured(await features.features(images), frechetDistance).value
   }
 
   /** @throws `objective.derivative` if the feature network has none, `sampler.derivative` if the denoiser has none */
   async gradient(schedule: SamplingSchedule, key: number, weights = false): Promise<FrechetObjectiveGradient> {
-    const { features, reference, signal } = this.options
+    const { features, signal } = this.options
     if (!features.vjp) {
       throw inputError(
         'objective.derivative',
@@ -76,7 +78,7 @@ export class FrechetObjective {
     const { length } = schedule.levels
     const last = through === 'all' ? through : Math.min(through, length)
     const { images, tape } = await sample({ ...this.#sampleOptions(schedule, key), through: last })
-    const { value, dFeatures } = frechetGradient(await features.features(images), reference)
+    const { value, dFeatures } = this.#measured(await features.features(images), frechetGradient)
     const dImages = await features.vjp(images, dFeatures)
     if (!tape) throw internalError('a gradient through no step was asked for')
     const back = await sampleVjp(tape, dImages, { weights, ...(signal && { signal }) })
@@ -86,6 +88,12 @@ export class FrechetObjective {
       dTimes: back.dTimes,
       ...(back.dWeights && { dWeights: Float32Array.from(back.dWeights) }),
     }
+  }
+
+  #measured<R>(rows: Features, distance: (rows: Features, reference: FrechetReference) => R): R {
+    const { reference } = this.options
+    this.lastStandardError = frechetStandardError(rows, reference)
+    return distance(rows, reference)
   }
 
   #sampleOptions(schedule: SamplingSchedule, key: number) {

@@ -32,6 +32,8 @@ export interface TuningRecord {
   readonly iteration: number
   /** Upper objective on the tuning split, at the parameters before the step; null if the step only primed its estimator. */
   readonly fid: number | null
+  /** Its standard error over the images of one evaluation, by the jackknife; null where there is no value. */
+  readonly standardError: number | null
   readonly parameters: Readonly<Record<string, number>>
   /** Gradient of the penalty function over gamma (frozen network: of the upper objective). */
   readonly gradient: Readonly<Record<string, number>>

@@ -104,7 +104,7 @@ async function openSampling(job: Job, shared: TrainedState | null): Promise<Tuni
   const state = subject.kind === 'pretrained' ? subject.state : settled
   return {
     initial,
-    step: (at) => iterate(job, problem, at),
+    step: (at) => iterate(job, problem, objective, at),
     learned: async ({ upper: { samplingSchedule: vector } }) => ({
       family: family.kind,
       parameters: named(family, vector),
@@ -137,7 +137,7 @@ async function openTrained(job: Job, shared: TrainedState | null): Promise<Tunin
   const trained = { y: shared.training, average: shared.ema, offset: new Float64Array(shared.ema.length), steps: step }
   return {
     initial: { ...start, trained, draws: step },
-    step: (at) => iterate(job, problem, at),
+    step: (at) => iterate(job, problem, objective, at),
     learned: (state) => learnedOf(job, state, { training, sampling, tied }),
     close: () => denoiser.dispose(),
   }
@@ -164,7 +164,7 @@ async function learnedOf(
   }
 }
 
-async function iterate(job: Job, problem: AnyProblem, state: TuningState) {
+async function iterate(job: Job, problem: AnyProblem, objective: FrechetObjective, state: TuningState) {
   const before = state.upper
   const { state: next, report } = await penaltyStep(problem, penaltySettings(job.settings), state)
   const parameters: Record<string, number> = {}
@@ -180,6 +180,7 @@ async function iterate(job: Job, problem: AnyProblem, state: TuningState) {
   const record: TuningRecord = {
     iteration: report.iteration,
     fid: report.value,
+    standardError: report.value === null ? null : objective.lastStandardError,
     parameters,
     gradient,
     loss: report.loss,
