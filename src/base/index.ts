@@ -1,3 +1,4 @@
+export { diskFailure, isPartialName, partialName, writeAtomically, writeFlushed } from './disk.ts'
 export type { ErrorKind } from './errors.ts'
 export {
   BilevelError,

@@ -11,10 +11,10 @@
  * A `UNet2DModel` loads in diffusers as it is. Other networks have no class there: their config says so, their ONNX file runs
  * anywhere. Each file is written whole or not at all, the index first, so that an unfinished folder is known as this project's.
  */
-import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { readdir, readFile, rm } from 'node:fs/promises'
+import { join } from 'node:path'
 import type { Tensor } from '../base/index.ts'
-import { BilevelError, failure, inputError, tensor } from '../base/index.ts'
+import { BilevelError, inputError, isPartialName, tensor, writeAtomically } from '../base/index.ts'
 import { bind } from '../graph/index.ts'
 import type { DenoisingNetwork, NetworkState } from '../nn/index.ts'
 import { stateTensors, writeSafetensors } from '../nn/index.ts'
@@ -83,7 +83,7 @@ export function exportOnnx(network: DenoisingNetwork, { weights, statistics }: N
  * @param options onnx: also write `unet/model.onnx`. Default false
  * @returns notes: what diffusers will not read as it is here, a sentence each
  * @throws `model.folder` if the folder holds anything else; `model.schedules` if two schedules have one name;
- * `export.clip` unless the clip is [-r, r]; `model.write`
+ * `export.clip` unless the clip is [-r, r]; `disk.write`
  * @example await saveModel('out/model', { network, state, noiseSchedule, samplingSchedules: [] }, { onnx: true })
  */
 export async function saveModel(
@@ -98,14 +98,14 @@ export async function saveModel(
   const onnxBytes = onnx ? exportOnnx(network, state) : null
   await requireOwn(folder)
   const path = (name: string) => join(folder, name)
-  await writeWhole(path(MODEL_FILES.index), json(modelIndex(network)))
+  await writeAtomically(path(MODEL_FILES.index), json(modelIndex(network)))
   await removeStale(folder, samplingSchedules)
-  await writeWhole(path(MODEL_FILES.scheduler), json(scheduler))
-  await writeWhole(path(MODEL_FILES.config), json(network.config))
+  await writeAtomically(path(MODEL_FILES.scheduler), json(scheduler))
+  await writeAtomically(path(MODEL_FILES.config), json(network.config))
   await writeSafetensors(path(MODEL_FILES.weights), stateTensors(network, state), { format: 'pt' })
-  if (onnxBytes) await writeWhole(path(MODEL_FILES.onnx), onnxBytes)
+  if (onnxBytes) await writeAtomically(path(MODEL_FILES.onnx), onnxBytes)
   for (const { files } of schedules) {
-    for (const [name, text] of files) await writeWhole(path(join(MODEL_FILES.schedules, name)), text)
+    for (const [name, text] of files) await writeAtomically(path(join(MODEL_FILES.schedules, name)), text)
   }
   const levels = float32Note(noiseSchedule, scheduler)
   return { notes: [...(levels ? [levels] : []), ...schedules.flatMap(({ note }) => note ?? [])] }
@@ -159,9 +159,6 @@ function scheduleFiles(
   return { files: [own, [join(saved.name, 'scheduler_config.json'), text]], note }
 }
 
-/** A file that a write cut off has left behind. */
-const LEFT_OVER = /\.\d+\.partial$/
-
 /** @throws `model.folder` unless the folder is missing, empty or a model folder of this project */
 async function requireOwn(folder: string): Promise<void> {
   const entries = await readdir(folder).catch((error: NodeJS.ErrnoException) => {
@@ -169,7 +166,7 @@ async function requireOwn(folder: string): Promise<void> {
     const message = `a model is written to a folder, '${folder}' cannot be one: ${error.message}`
     throw inputError('model.folder', message, { cause: error })
   })
-  if (entries.every((name) => LEFT_OVER.test(name))) return
+  if (entries.every(isPartialName)) return
   const index = await readFile(join(folder, MODEL_FILES.index), 'utf8').catch(() => '{}')
   if (producerOf(index) === PRODUCER) return
   const fix = 'choose another folder, or empty it'
@@ -197,17 +194,4 @@ async function removeStale(folder: string, kept: readonly NamedSchedule[]): Prom
   }
   // What is kept may have become one that diffusers cannot be told.
   for (const { name } of kept) await rm(join(schedules, name, 'scheduler_config.json'), { force: true })
-}
-
-/** Writes a file beside its place and renames it. @throws `model.write` */
-async function writeWhole(path: string, data: string | Uint8Array): Promise<void> {
-  const partial = `${path}.${process.pid}.partial`
-  try {
-    await mkdir(dirname(path), { recursive: true })
-    await writeFile(partial, data)
-    await rename(partial, path)
-  } catch (cause) {
-    await rm(partial, { force: true })
-    throw failure('model.write', `${path} could not be written: ${(cause as Error).message}`, { cause })
-  }
 }

@@ -2,9 +2,9 @@
  * FID statistics as `.npz`, the form other tools exchange them in: `mu` [d] and `sigma` [d,d], float64. A `.npz` is a zip archive of `.npy`
  * files (NumPy Enhancement Proposal 1): magic, version, a Python dictionary as header, then the numbers.
  */
-import { readFile, writeFile } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import { unzipSync, zipSync } from 'fflate'
-import { inputError } from '../base/index.ts'
+import { inputError, writeAtomically } from '../base/index.ts'
 import type { FrechetReference } from './frechet.ts'
 import { referenceFromStatistics } from './frechet.ts'
 
@@ -16,9 +16,9 @@ export async function readStatistics(path: string): Promise<FrechetReference> {
   return parseStatistics(bytes, path)
 }
 
-/** Writes reference statistics; the same statistics give the same bytes. */
+/** Writes reference statistics; the same statistics give the same bytes. @throws `disk.write` */
 export async function writeStatistics(path: string, reference: FrechetReference): Promise<void> {
-  await writeFile(path, encodeStatistics(reference))
+  await writeAtomically(path, encodeStatistics(reference))
 }
 
 /** The bytes of a `.npz` with `mu` and `sigma`, uncompressed. */

@@ -1,7 +1,7 @@
-/** Safetensors on disk: read with the path in every error, written beside the target and renamed, so that it is never half there. */
-import { readFile, rename, rm, writeFile } from 'node:fs/promises'
+/** Safetensors on disk: read with the path in every error, written whole or not at all. */
+import { readFile } from 'node:fs/promises'
 import type { NamedTensors } from '../base/index.ts'
-import { failure, inputError } from '../base/index.ts'
+import { inputError, writeAtomically } from '../base/index.ts'
 import type { SafetensorsFile } from './safetensors.ts'
 import { decodeSafetensors, encodeSafetensors } from './safetensors.ts'
 
@@ -17,22 +17,11 @@ export async function readSafetensors(path: string): Promise<SafetensorsFile> {
   return decodeSafetensors(bytes, path)
 }
 
-/** Writes a file whole or not at all. @throws `safetensors.write` if the disk refuses (full, read-only) */
+/** Writes a file whole or not at all, making its folder if needed. @throws `disk.write` if the disk refuses (full, read-only) */
 export async function writeSafetensors(
   path: string,
   tensors: NamedTensors,
   metadata?: Readonly<Record<string, string>>,
 ): Promise<void> {
-  const bytes = encodeSafetensors(tensors, metadata)
-  const partial = `${path}.${process.pid}.partial`
-  try {
-    await writeFile(partial, bytes)
-    await rename(partial, path)
-  } catch (error) {
-    await rm(partial, { force: true })
-    const reason = (error as Error).message
-    throw failure('safetensors.write', `${path} could not be written (${bytes.length} bytes): ${reason}`, {
-      cause: error,
-    })
-  }
+  await writeAtomically(path, encodeSafetensors(tensors, metadata))
 }

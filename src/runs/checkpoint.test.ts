@@ -73,7 +73,7 @@ describe('checkpoints', () => {
     const partial = join(folder, `2.${process.pid}.partial`)
     await mkdir(partial)
     await symlink('/dev/full', join(partial, 'state.json'))
-    await expect(saveCheckpoint(folder, at(2))).rejects.toMatchObject({ code: 'runs.disk', kind: 'failed' })
+    await expect(saveCheckpoint(folder, at(2))).rejects.toMatchObject({ code: 'disk.write', kind: 'failed' })
     expect(await readdir(folder)).toEqual(['1'])
     expect((await newestCheckpoint(folder)).checkpoint).toEqual(at(1))
   })

@@ -6,9 +6,8 @@ import { createHash } from 'node:crypto'
 import { mkdir, readdir, readFile, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { NamedTensors } from '../base/index.ts'
-import { inputError } from '../base/index.ts'
+import { diskFailure, inputError, isPartialName, partialName, writeFlushed } from '../base/index.ts'
 import { decodeSafetensors, encodeSafetensors } from '../nn/index.ts'
-import { diskFailure, partialName, writeFlushed } from './disk.ts'
 import type { Json } from './json.ts'
 import { requireJson } from './json.ts'
 
@@ -30,7 +29,8 @@ const FORMAT = 1
 const STATE = 'state.json'
 const TENSORS = 'tensors.safetensors'
 const STEP_NAME = /^\d+$/
-const PARTIAL_NAME = /\.(partial|replaced)$/
+/** Behind the name of a checkpoint that another one is about to replace. */
+const REPLACED = '.replaced'
 
 /** Contents of `state.json`. */
 interface StateFile {
@@ -55,7 +55,7 @@ export async function checkpointSteps(folder: string): Promise<number[]> {
 /**
  * Saves a checkpoint under `folder` and removes all but the newest `keep` (default 2). Until the new one is whole the old
  * ones stay, on a full disk too.
- * @throws `runs.disk`
+ * @throws `disk.write`
  */
 export async function saveCheckpoint(folder: string, checkpoint: SavedCheckpoint, keep = 2): Promise<void> {
   const { step, state, events, tensors } = checkpoint
@@ -68,7 +68,7 @@ export async function saveCheckpoint(folder: string, checkpoint: SavedCheckpoint
     await mkdir(partial, { recursive: true })
     await writeFlushed(join(partial, TENSORS), bytes)
     await writeFlushed(join(partial, STATE), `${JSON.stringify(file)}\n`)
-    const replaced = `${target}.replaced`
+    const replaced = `${target}${REPLACED}`
     await rm(replaced, { recursive: true, force: true })
     await rename(target, replaced).catch((error: NodeJS.ErrnoException) => {
       if (error.code !== 'ENOENT') throw error
@@ -85,7 +85,7 @@ export async function saveCheckpoint(folder: string, checkpoint: SavedCheckpoint
 async function sweep(folder: string, step: number, keep: number): Promise<void> {
   const steps = await checkpointSteps(folder)
   const old = steps.filter((other) => other > step || steps.filter((s) => s > other && s <= step).length >= keep)
-  const leftovers = (await readdir(folder)).filter((name) => PARTIAL_NAME.test(name))
+  const leftovers = (await readdir(folder)).filter((name) => isPartialName(name) || name.endsWith(REPLACED))
   for (const name of [...old.map(String), ...leftovers]) await rm(join(folder, name), { recursive: true, force: true })
 }
 

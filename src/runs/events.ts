@@ -4,8 +4,7 @@
  */
 import { appendFileSync, closeSync, fsyncSync, openSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
-import { inputError } from '../base/index.ts'
-import { diskFailure, writeAtomically } from './disk.ts'
+import { diskFailure, inputError, writeAtomically } from '../base/index.ts'
 
 /** A value that JSON can hold. Numbers that it cannot (NaN, ±Infinity) are written as those words. */
 export type EventValue =
@@ -32,9 +31,9 @@ export interface TimedEvent extends RunEvent {
 export interface EventLog {
   /** Number of events in the file. */
   readonly count: number
-  /** Adds one, on disk before this returns (in the system's cache: it survives the process). @throws `runs.disk` */
+  /** Adds one, on disk before this returns (in the system's cache: it survives the process). @throws `disk.write` */
   append(event: RunEvent): TimedEvent
-  /** Makes what was added survive the machine too. @throws `runs.disk` */
+  /** Makes what was added survive the machine too. @throws `disk.write` */
   flush(): void
   close(): void
 }
@@ -103,7 +102,7 @@ export async function readEvents(path: string): Promise<TimedEvent[]> {
   return decodeEvents(await readLines(path), path)
 }
 
-/** Keeps the first `count` events of a log, and returns them. @throws `runs.events` if there are fewer; `runs.disk` */
+/** Keeps the first `count` events of a log, and returns them. @throws `runs.events` if there are fewer; `disk.write` */
 export async function truncateEvents(path: string, count: number): Promise<TimedEvent[]> {
   const lines = await readLines(path)
   if (lines.length < count) {

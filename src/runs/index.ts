@@ -11,7 +11,6 @@ export {
   settingsChanges,
   settingsHash,
 } from './config.ts'
-export { writeAtomically } from './disk.ts'
 export type { EventLog, EventValue, RunEvent, TimedEvent } from './events.ts'
 export { openEvents, readEvents, truncateEvents, withoutTimes } from './events.ts'
 export type { EvaluationReport } from './jobs/evaluateModel.ts'

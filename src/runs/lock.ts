@@ -6,8 +6,7 @@ import { randomUUID } from 'node:crypto'
 import { link, readFile, rm, writeFile } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
-import { inputError } from '../base/index.ts'
-import { diskFailure } from './disk.ts'
+import { diskFailure, inputError } from '../base/index.ts'
 
 /** Who holds a lock. `started`: when that process started, in the kernel's own words; null where the system does not say. */
 export interface LockHolder {
@@ -59,7 +58,7 @@ const WAIT_MILLISECONDS = 20
 
 /**
  * Takes the lock of a run folder.
- * @throws `runs.inUse` naming the process that holds it; `runs.disk`
+ * @throws `runs.inUse` naming the process that holds it; `disk.write`
  */
 export async function acquireLock(folder: string): Promise<Lock> {
   const path = join(folder, 'lock')

@@ -145,7 +145,7 @@ describe('run folders', () => {
     const run = await openRun(options())
     await run.checkpoint({ step: 1, state: null, tensors: {} })
     await symlink('/dev/full', join(run.folder, `samples.${process.pid}.partial`))
-    await expect(run.write('samples', 'x')).rejects.toMatchObject({ code: 'runs.disk', kind: 'failed' })
+    await expect(run.write('samples', 'x')).rejects.toMatchObject({ code: 'disk.write', kind: 'failed' })
     await symlink('/dev/full', join(run.folder, `manifest.json.${process.pid}.partial`))
     await run.close('failed')
     const again = await openRun(options({ resume: true }))

@@ -6,12 +6,11 @@ import { appendFileSync } from 'node:fs'
 import { mkdir, readdir, readFile, rm } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { stringify as toYaml } from 'yaml'
-import { inputError } from '../base/index.ts'
+import { diskFailure, inputError, isPartialName, writeAtomically } from '../base/index.ts'
 import type { Checkpoint, SavedCheckpoint } from './checkpoint.ts'
 import { newestCheckpoint, saveCheckpoint } from './checkpoint.ts'
 import type { Settings } from './config.ts'
 import { parseSettings, requireSameSettings, settingsHash } from './config.ts'
-import { diskFailure, writeAtomically } from './disk.ts'
 import type { EventLog, RunEvent, TimedEvent } from './events.ts'
 import { openEvents, truncateEvents } from './events.ts'
 import type { Json } from './json.ts'
@@ -67,16 +66,16 @@ export interface Run {
   readonly passedOver: readonly string[]
   /** The events so far (of a resumed run), oldest first. */
   readonly pastEvents: readonly TimedEvent[]
-  /** Adds an event to `events.jsonl` and its numbers to `tensorboard/`. @throws `runs.disk` */
+  /** Adds an event to `events.jsonl` and its numbers to `tensorboard/`. @throws `disk.write` */
   emit(event: RunEvent): TimedEvent
   /**
    * Saves a checkpoint; the previous one stays until it is whole. The events so far belong to it: a run resumed there keeps
-   * them, and the job must emit everything later again. @throws `runs.disk`
+   * them, and the job must emit everything later again. @throws `disk.write`
    */
   checkpoint(checkpoint: Checkpoint): Promise<void>
-  /** Writes a file of the run, whole or not at all; `path` is relative to the folder. @throws `runs.disk` */
+  /** Writes a file of the run, whole or not at all; `path` is relative to the folder. @throws `disk.write` */
   write(path: string, data: string | Uint8Array): Promise<void>
-  /** Adds to the manifest. @throws `runs.disk` */
+  /** Adds to the manifest. @throws `disk.write` */
   note(fields: Readonly<Record<string, Json>>): Promise<void>
   /** Writes the status, closes the log and gives the lock back. A full disk is an error only for `done`. */
   close(status: Exclude<RunStatus, 'running'>): Promise<void>
@@ -87,13 +86,13 @@ const MANIFEST = 'manifest.json'
 const EVENTS = 'events.jsonl'
 const CHECKPOINTS = 'checkpoints'
 /** Locks, and what a process killed while writing leaves. */
-const LEFTOVER = /^lock(\.|$)|\.partial$/
+const isLeftover = (name: string): boolean => isPartialName(name) || /^lock(\.|$)/.test(name)
 /** TensorBoard shows every file with `tfevents` in its name. */
 const TENSORBOARD = join('tensorboard', 'events.out.tfevents.bilevel')
 
 /**
  * Starts a run in a folder, or goes on with the one there.
- * @throws `runs.exists`, `runs.notARun`, `runs.inUse`, `runs.configChanged` (naming the keys), `runs.events`, `runs.disk`
+ * @throws `runs.exists`, `runs.notARun`, `runs.inUse`, `runs.configChanged` (naming the keys), `runs.events`, `disk.write`
  */
 export async function openRun(options: OpenRunOptions): Promise<Run> {
   const { folder, resume = false } = options
@@ -148,7 +147,7 @@ async function requireRun(folder: string): Promise<void> {
 
 async function startRun(options: OpenRunOptions, lock: Lock): Promise<Run> {
   const { folder, config, version, clock = Date.now } = options
-  const there = (await readdir(folder)).filter((name) => !LEFTOVER.test(name))
+  const there = (await readdir(folder)).filter((name) => !isLeftover(name))
   if (there.length > 0) {
     const found = there.includes(MANIFEST) ? 'holds a run' : `is not empty (${there[0]})`
     throw inputError(

@@ -1,10 +1,9 @@
 /** Images from a model: a grid, a file each, and their exact values. */
 import { mkdir, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { inputError, sizeOf, tensor } from '../../base/index.ts'
+import { inputError, sizeOf, tensor, writeAtomically } from '../../base/index.ts'
 import { generate } from '../../diffusion/index.ts'
 import { encodeSafetensors } from '../../nn/index.ts'
-import { writeAtomically } from '../disk.ts'
 import { gridImage } from '../report/gridImage.ts'
 import { denoiserOf } from './givenModel.ts'
 import type { SampleConfig } from './modelConfigs.ts'
@@ -53,7 +52,7 @@ const COLUMNS = 10
 
 /**
  * @param path a run, a model folder, or an ONNX file
- * @throws `sample.*`; what opening and sampling throw; `runs.disk`
+ * @throws `sample.*`; what opening and sampling throw; `disk.write`
  */
 export async function sampleModel(
   path: string,

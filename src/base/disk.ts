@@ -1,0 +1,51 @@
+/**
+ * Files written whole or not at all: a temporary neighbour, flushed to disk, then renamed over the target. Every part of the
+ * project that writes goes through here, so that a full disk is told in the same words everywhere.
+ */
+import { mkdir, open, rename, rm } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import type { BilevelError } from './errors.ts'
+import { failure } from './errors.ts'
+
+const FULL = new Set(['ENOSPC', 'EDQUOT', 'EFBIG'])
+
+/** What the disk refused, as an error of code `disk.write` (kind `failed`) that names the path. */
+export function diskFailure(path: string, cause: unknown): BilevelError {
+  const { code, message } = cause as NodeJS.ErrnoException
+  const why = FULL.has(code ?? '') ? 'the disk is full; free some space' : `${message}; make its folder writable`
+  const next = 'and start again (a run goes on with --resume)'
+  return failure('disk.write', `${path} could not be written: ${why} ${next}`, { cause })
+}
+
+/** The name under which a file or folder is written before it is renamed. */
+export const partialName = (path: string): string => `${path}.${process.pid}.partial`
+
+/** Whether a name is one of those: what a process killed while writing leaves behind. */
+export const isPartialName = (name: string): boolean => /\.\d+\.partial$/.test(name)
+
+/** Writes a file and flushes it. @throws the system's error */
+export async function writeFlushed(path: string, data: string | Uint8Array): Promise<void> {
+  const file = await open(path, 'w')
+  try {
+    await file.writeFile(data)
+    await file.sync().catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EINVAL') throw error
+    })
+  } finally {
+    await file.close()
+  }
+}
+
+/** Writes a file whole or not at all, making its folder if needed. @throws `disk.write` */
+export async function writeAtomically(path: string, data: string | Uint8Array): Promise<void> {
+  const partial = partialName(path)
+  try {
+    await mkdir(dirname(path), { recursive: true })
+    await writeFlushed(partial, data)
+    await rename(partial, path)
+  } catch (error) {
+    // Where the folder itself is no folder, removing complains too: the first error is the one to tell.
+    await rm(partial, { force: true }).catch(() => undefined)
+    throw diskFailure(path, error)
+  }
+}
