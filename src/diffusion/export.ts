@@ -53,12 +53,7 @@ export function exportScheduler(options: {
   }
   const timesteps = exportedTimes(schedule, sampler)
   const shared = {
-    num_train_timesteps: schedule.timesteps,
-    ...betaFields(trainedBetas(schedule)),
-    prediction_type: PREDICTION_TYPES[prediction],
-    timestep_spacing: 'trailing',
-    steps_offset: 0,
-    rescale_betas_zero_snr: false,
+    ...trainingFields(schedule.timesteps, trainedBetas(schedule), prediction),
     // Not a field of diffusers: how many steps the levels were made for.
     _sampling_steps: schedule.levels.length,
   }
@@ -73,18 +68,24 @@ export function exportTrainingSchedule(
   clip: SamplerSettings['clip'] = [-1, 1],
 ): SchedulerConfig {
   return {
-    num_train_timesteps: schedule.timesteps,
-    ...betaFields(betasHitting(schedule.logSnr)),
-    prediction_type: PREDICTION_TYPES[prediction],
-    timestep_spacing: 'trailing',
-    steps_offset: 0,
-    rescale_betas_zero_snr: false,
+    ...trainingFields(schedule.timesteps, betasHitting(schedule.logSnr), prediction),
     ...ddimFields({ clip, clippedNoise: 'keep', eta: 0 }),
   }
 }
 
-function betaFields(trained_betas: readonly number[]) {
-  return { beta_start: 1e-4, beta_end: 0.02, beta_schedule: 'linear', trained_betas }
+/** What both schedulers read alike: the T betas, what the network predicts, trailing times. */
+function trainingFields(timesteps: number, trained_betas: readonly number[], prediction: Prediction) {
+  return {
+    num_train_timesteps: timesteps,
+    beta_start: 1e-4,
+    beta_end: 0.02,
+    beta_schedule: 'linear',
+    trained_betas,
+    prediction_type: PREDICTION_TYPES[prediction],
+    timestep_spacing: 'trailing',
+    steps_offset: 0,
+    rescale_betas_zero_snr: false,
+  }
 }
 
 function ddimFields({ clip, clippedNoise, eta }: Pick<SamplerSettings, 'clip' | 'clippedNoise' | 'eta'>) {

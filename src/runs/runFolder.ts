@@ -46,7 +46,7 @@ export interface OpenRunOptions {
   readonly version: string
   /** Go on with the run that is there. Default false: the folder must not hold one. */
   readonly resume?: boolean
-  /** Settings that a resumed run may change, as paths with dots (`device`, `checkpointEvery`). */
+  /** Settings that a resumed run may change, as paths with dots (`checkpointSeconds`). */
   readonly mayChange?: readonly string[]
   /** Further fields for the manifest. */
   readonly manifest?: Readonly<Record<string, Json>>

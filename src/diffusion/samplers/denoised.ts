@@ -75,6 +75,13 @@ export interface DenoisingRule {
   readonly clippedNoise: SamplerSettings['clippedNoise']
 }
 
+/** What a rule comes to in the loop over the elements. */
+function ruleScalars({ prediction, level, clip, clippedNoise }: DenoisingRule) {
+  const { overNoise, signalRatio } = inverses(level)
+  const [low, high] = clip ?? [Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY]
+  return { ...predictionScalars(prediction, level), overNoise, signalRatio, low, high, keep: clippedNoise === 'keep' }
+}
+
 /** A zeroed array of the same kind and length. */
 export function like(x: ImageData): ImageData {
   return x instanceof Float32Array ? new Float32Array(x.length) : new Float64Array(x.length)
@@ -82,10 +89,7 @@ export function like(x: ImageData): ImageData {
 
 /** x0Hat and epsHat' at x with prediction p. */
 export function denoised(rule: DenoisingRule, x: ImageData, p: ImageData): Denoised {
-  const { A, B, C, D } = predictionScalars(rule.prediction, rule.level)
-  const { overNoise, signalRatio } = inverses(rule.level)
-  const [low, high] = rule.clip ?? [Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY]
-  const keep = rule.clippedNoise === 'keep'
+  const { A, B, C, D, overNoise, signalRatio, low, high, keep } = ruleScalars(rule)
   const x0Hat = like(x)
   const epsHat = like(x)
   for (let i = 0; i < x.length; i++) {
@@ -111,10 +115,7 @@ export function denoisedVjp(
   dX0Hat: ImageData,
   dEpsHat: ImageData | null,
 ): DenoisedGradient {
-  const { A, B, C, D } = predictionScalars(rule.prediction, rule.level)
-  const { overNoise, signalRatio } = inverses(rule.level)
-  const [low, high] = rule.clip ?? [Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY]
-  const keep = rule.clippedNoise === 'keep'
+  const { A, B, C, D, overNoise, signalRatio, low, high, keep } = ruleScalars(rule)
   const dx = like(x)
   const dp = like(x)
   let dLogSnr = 0

@@ -17,9 +17,10 @@ export interface Charts {
   readonly parameters: readonly { readonly name: string; readonly svg: string }[]
 }
 
-const WIDTH = 460
-const HEIGHT = 300
+const FRAME = { width: 460, height: 300, marginTop: 30, marginLeft: 44, marginBottom: 42 }
 const SMALL = { width: 230, height: 130 }
+/** What all horizontal axes share. */
+const ACROSS = { labelAnchor: 'center', labelArrow: 'none', tickFormat: (value: number) => String(value) } as const
 /** An axis of distances is logarithmic where they differ by more than this factor. */
 const LOGARITHMIC_FROM = 8
 
@@ -61,27 +62,10 @@ function drawLogSnr(result: ScheduleResult, against: 'step' | 'time'): string {
     description: `log signal-to-noise ratio of the default, best default and learned schedule against ${
       byStep ? 'the sampling step' : 'the time that the network is told'
     }`,
-    width: WIDTH,
-    height: HEIGHT,
-    marginTop: 30,
-    marginLeft: 44,
-    marginBottom: 42,
+    ...FRAME,
     x: byStep
-      ? {
-          label: 'sampling step, noisiest first →',
-          labelAnchor: 'center',
-          labelArrow: 'none',
-          ticks: stepTicks(steps),
-          tickFormat: plainText,
-        }
-      : {
-          label: `told time of ${timesteps} (noise on the left) →`,
-          labelAnchor: 'center',
-          labelArrow: 'none',
-          domain: [timesteps, 0],
-          tickFormat: plainText,
-          ticks: 6,
-        },
+      ? { ...ACROSS, label: 'sampling step, noisiest first →', ticks: stepTicks(steps) }
+      : { ...ACROSS, label: `told time of ${timesteps} (noise on the left) →`, domain: [timesteps, 0], ticks: 6 },
     y: { label: '↑ log-SNR, ln(signal² / noise²)', labelArrow: 'none', ticks: 7, grid: true },
     marks: [
       Plot.ruleY([0], { stroke: 'var(--axis)', strokeWidth: 1 }),
@@ -103,12 +87,20 @@ function inOrder<T extends { readonly role: Role }>(items: readonly T[]): T[] {
   return items.toSorted((a, b) => Number(a.role === 'learned') - Number(b.role === 'learned'))
 }
 
-/** Low and high end of one standard error around each point that has one. */
-function errorBars({ points }: StepsCurve) {
-  return points.flatMap(({ steps, fid: { mean, standardError } }) =>
-    standardError === null ? [] : [{ x: steps, low: Math.max(mean - standardError, 0), high: mean + standardError }],
-  )
+interface Measured extends Point {
+  readonly standardError: number | null
 }
+
+/** One standard error of a distance up and down from each point that has one. */
+function errorBars(points: readonly Measured[], role: Role): Plot.Markish {
+  const bars = points.flatMap(({ x, y, standardError }) =>
+    standardError === null ? [] : [{ x, low: Math.max(y - standardError, 0), high: y + standardError }],
+  )
+  return Plot.ruleX(bars, { x: 'x', y1: 'low', y2: 'high', stroke: ROLE_STYLES[role].colour, strokeWidth: 1.5 })
+}
+
+const measured = ({ points }: Pick<StepsCurve, 'points'>): Measured[] =>
+  points.map(({ steps, fid: { mean, standardError } }) => ({ x: steps, y: mean, standardError }))
 
 function drawFidBySteps(result: ScheduleResult): string {
   const { fidBySteps, bestDefault, real } = result
@@ -121,20 +113,9 @@ function drawFidBySteps(result: ScheduleResult): string {
   return drawChart({
     description:
       'Fréchet distance against the number of sampling steps for default DDIM, the best default and the learned schedule',
-    width: WIDTH,
-    height: HEIGHT,
-    marginTop: 30,
-    marginLeft: 44,
-    marginBottom: 42,
+    ...FRAME,
     marginRight: 24,
-    x: {
-      type: 'log',
-      label: 'sampling steps →',
-      labelAnchor: 'center',
-      labelArrow: 'none',
-      ticks: apart(steps),
-      tickFormat: plainText,
-    },
+    x: { ...ACROSS, type: 'log', label: 'sampling steps →', ticks: apart(steps) },
     y: distanceAxis(values, logarithmic),
     marks: [
       Plot.ruleY(real.fid > 0 && (!logarithmic || real.fid > Math.min(...values) / 4) ? [real.fid] : [], {
@@ -142,19 +123,7 @@ function drawFidBySteps(result: ScheduleResult): string {
         strokeWidth: 1.25,
         strokeDasharray: '1 3',
       }),
-      ...all.flatMap(({ curve, role }) => [
-        Plot.ruleX(errorBars(curve), {
-          x: 'x',
-          y1: 'low',
-          y2: 'high',
-          stroke: ROLE_STYLES[role].colour,
-          strokeWidth: 1.5,
-        }),
-        ...series(
-          curve.points.map(({ steps: x, fid }) => ({ x, y: fid.mean })),
-          role,
-        ),
-      ]),
+      ...all.flatMap(({ curve, role }) => [errorBars(measured(curve), role), ...series(measured(curve), role)]),
     ],
   })
 }
@@ -196,30 +165,18 @@ function distanceAxis(values: readonly number[], logarithmic: boolean): Plot.Sca
   }
 }
 
-const plainText = (value: number): string => String(value)
-
 function drawFidByIteration({ history }: ScheduleResult): string | null {
-  const points = history.flatMap(({ iteration, fid }) => (fid === null ? [] : [{ x: iteration, y: fid }]))
-  if (points.length === 0) return null
-  const bars = history.flatMap(({ iteration: x, fid, standardError }) =>
-    fid === null || standardError === null
-      ? []
-      : [{ x, low: Math.max(fid - standardError, 0), high: fid + standardError }],
+  const points = history.flatMap(({ iteration: x, fid: y, standardError }) =>
+    y === null ? [] : [{ x, y, standardError }],
   )
+  if (points.length === 0) return null
   const values = points.map(({ y }) => y)
   return drawChart({
     description: 'Fréchet distance on the tuning split over the tuning iterations',
-    width: WIDTH,
-    height: HEIGHT,
-    marginTop: 30,
-    marginLeft: 44,
-    marginBottom: 42,
+    ...FRAME,
     x: iterationAxis(history, 'tuning iteration →'),
     y: distanceAxis(values, isLogarithmic(values)),
-    marks: [
-      Plot.ruleX(bars, { x: 'x', y1: 'low', y2: 'high', stroke: ROLE_STYLES.learned.colour, strokeWidth: 1.5 }),
-      ...series(points, 'learned'),
-    ],
+    marks: [errorBars(points, 'learned'), ...series(points, 'learned')],
   })
 }
 
@@ -228,11 +185,9 @@ function iterationAxis(history: readonly TuningRecord[], label: string | null): 
   const every = Math.ceil((last - first + 1) / (label === null ? 4 : 10))
   const ticks = history.map(({ iteration }) => iteration).filter((iteration) => (iteration - first) % every === 0)
   return {
+    ...ACROSS,
     label,
-    labelAnchor: 'center',
-    labelArrow: 'none',
     ticks,
-    tickFormat: plainText,
     domain: first === last ? [first - 1, last + 1] : [first, last],
   }
 }
