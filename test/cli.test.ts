@@ -46,8 +46,8 @@ describe('settings', () => {
   })
 
   test('lists, ranges, nothing and switches as words', async () => {
-    const flags = ['--sampling-seeds', '3,5-7', '--clip', 'none', '--no-z', '--class-conditional', '--through', '2']
-    expect(await resolved([...flags, '--network-channels', '8,16', '--eta', '0'])).toMatchObject({
+    const flags = ['--sampling-seeds', '3,5-7', '--clip', 'none', '--no-z', '--class-conditional', '--no-fresh-samples']
+    expect(await resolved([...flags, '--through', '2', '--network-channels', '8,16', '--eta', '0'])).toMatchObject({
       samplingSeeds: [3, 5, 6, 7],
       clip: null,
       z: false,
@@ -56,6 +56,15 @@ describe('settings', () => {
       through: 2,
     })
     expect((await resolved(['--clip', '-1,0.5'])).clip).toEqual([-1, 0.5])
+    const training = ['--training-family', 'sigmoid', '--training-start', '-4', '--training-tau', '1.2']
+    expect(
+      (await resolved([...training, '--training-end', 'none'], { BILEVEL_TRAINING__EPSILON: '0.1' })).training,
+    ).toEqual({
+      start: -4,
+      end: null,
+      tau: 1.2,
+      epsilon: 0.1,
+    })
   })
 
   test('without --json they are YAML that --config reads back', async () => {
@@ -99,6 +108,9 @@ describe('mistakes in the command', () => {
     [['schedule', '--sampler', 'euler'], '(from the flags)'],
     [['schedule', '--batch', '1.5'], 'batch'],
     [['schedule', '--sampling-steps', '1001'], 'samplingSteps must be at most the 1000 timesteps'],
+    [['schedule', '--training-start', '1', '--training-end', '0.5'], 'start must be below end, got start 1, end 0.5'],
+    [['schedule', '--training-tau', '-1'], 'cosine schedule: tau must lie in [0.01, 1000000], got -1'],
+    [['schedule', '--training-family', 'linear', '--training-epsilon', '0.1'], 'no parameter epsilon'],
     [['schedule', '--config', 'missing.yaml'], 'cannot be read'],
     [['schedule', '--resume'], 'no unfinished run'],
     [['schedule', '--network-kind', 'shuffle'], 'network.layersPerBlock is for unet networks'],

@@ -15,6 +15,6 @@ export type {
   TuningRecord,
 } from './schedule/result.ts'
 export type { MeasuredRow } from './schedule/rows.ts'
-export type { LearnMode, LearnSettings, SamplingFamilyName } from './schedule/settings.ts'
+export type { LearnMode, LearnSettings, SamplingFamilyName, TrainingParameters } from './schedule/settings.ts'
 export { checkLearnSettings, LEARN_DEFAULTS } from './schedule/settings.ts'
 export type { Subject } from './schedule/subject.ts'

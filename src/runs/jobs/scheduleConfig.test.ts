@@ -10,10 +10,11 @@ const flags = (values: Readonly<Record<string, unknown>>) => resolveScheduleConf
 
 describe('schedule settings', () => {
   it('hold every setting of the learning under its name, at the values that the learning gets', () => {
-    const config = flags({ trainSteps: 5, through: 2, clip: null })
+    const config = flags({ trainSteps: 5, through: 2, clip: null, training: { tau: 1.5 } })
     expect(learnSettingsOf(config)).toEqual({
       ...LEARN_DEFAULTS,
       ...{ trainSteps: 5, through: 2, clip: null },
+      training: { start: null, end: null, tau: 1.5, epsilon: null },
       ...Object.fromEntries(
         Object.entries(PRESETS.quick).filter(([key]) => key in LEARN_DEFAULTS && key !== 'trainSteps'),
       ),
@@ -65,6 +66,8 @@ describe('schedule settings', () => {
     ],
     [{ network: { groups: null } }, 'config.network', 'needs network.layersPerBlock and network.groups'],
     [{ learn: 'tied', samplingFamily: 'levels' }, 'learn.settings', 'samplingFamily must be the training family'],
+    [{ training: { end: 0.3, start: 0.4 } }, 'schedule.box', 'start must be below end'],
+    [{ training: { tua: 1 } }, 'config.unknownKey', "did you mean 'training.tau'?"],
     [{ sampler: 'dpm-solver++', eta: 0.5 }, 'sampler.eta', 'eta belongs to ddim'],
     [{ clip: [1, -1] }, 'sampler.clip', 'low < high'],
     [{ network: { chanels: [8] } }, 'config.unknownKey', "did you mean 'network.channels'?"],

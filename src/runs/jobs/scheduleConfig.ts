@@ -45,6 +45,19 @@ const networkSchema = z.strictObject({
     .meta(said('Data and model', 'unet: levels with attention (0 finest) and in the middle; none: nowhere')),
 })
 
+const startsAt = (what: string) =>
+  z
+    .number()
+    .nullable()
+    .meta(said('What is learned', `training schedule of a model trained here: ${what}; none: the family's own`))
+
+const trainingSchema = z.strictObject({
+  start: startsAt('start'),
+  end: startsAt('end'),
+  tau: startsAt('tau, the power (cosine) or temperature (sigmoid)'),
+  epsilon: startsAt('epsilon, the offset'),
+})
+
 /** Every setting. */
 export const scheduleSchema = z.strictObject({
   preset: z.string().meta(said('What is learned', `a set of defaults: ${Object.keys(PRESETS).join(', ')}`)),
@@ -54,6 +67,7 @@ export const scheduleSchema = z.strictObject({
       said('What is learned', 'one schedule for training and sampling, the sampling schedule alone, or one for each'),
     ),
   trainingFamily: z.enum(noiseFamilies).meta(said('What is learned', 'family of the training schedule')),
+  training: trainingSchema,
   samplingFamily: z
     .enum([...noiseFamilies, 'levels', 'levels+times', 'level-power'])
     .meta(
@@ -202,7 +216,7 @@ export const MAY_CHANGE = ['checkpointSeconds'] as const
 
 /**
  * Settings from layers (config file, environment, flags; later ones win) over the preset they name.
- * @throws `config.preset`, `config.unknownKey`, `config.invalid`, `learn.settings`, `config.network`
+ * @throws `config.preset`, `config.unknownKey`, `config.invalid`, `learn.settings`, `schedule.box`, `config.network`
  */
 export function resolveScheduleConfig(layers: readonly SettingsLayer[]): ScheduleConfig {
   const given = (key: string) => layers.findLast(({ values }) => values[key] !== undefined)?.values[key]

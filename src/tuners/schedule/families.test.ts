@@ -64,6 +64,19 @@ test('a noise family that does not hold the levels is refused, and those that do
   ])
 })
 
+test('at other numbers of steps the times are those of the list on the schedule’s own levels', () => {
+  const list = 'log-snr-clipped'
+  const vector = Float64Array.of(-3, 3, 0.5, 0)
+  const steep = noiseSchedule({ family: 'sigmoid', timesteps: 100, tau: 0.5 })
+  const other = atOtherSteps('sigmoid', steep, 5, list)?.toSchedule(vector)
+  const own = samplingScheduleFrom(steep, list, 5)
+  expect(other?.times).toEqual(own.times)
+  expect(other && levels(other)).toEqual(levels(own))
+  expect(own.times).not.toEqual(
+    samplingScheduleFrom(noiseSchedule({ family: 'sigmoid', timesteps: 100 }), list, 5).times,
+  )
+})
+
 test('a name that is none is refused with the names there are', () => {
   expect(() => samplingFamily('cosin' as SamplingFamilyName, cosine, STEPS)).toThrow(
     /cosine, .*level-power; got 'cosin'/,

@@ -75,17 +75,22 @@ function startingAt(
   steps: number,
   list: StepListName,
 ): ScheduleFamily | null {
-  const initial = parametersOf(name, schedule)
-  const family = noiseParameterFamily({
-    family: name,
-    timesteps: schedule.timesteps,
-    steps,
-    stepList: list,
-    ...(initial && { initial }),
-  })
+  const family = noiseFamilyOn(name, schedule, steps, list)
   const own = samplingScheduleFrom(schedule, list, steps).levels
   const start = levelsAt(family)
   return start?.every(({ logSnr }, i) => Math.abs(logSnr - own[i].logSnr) <= SAME_LEVEL) ? family : null
+}
+
+/** The family at the parameters that the schedule has, else at its defaults; its times are those of the list there. */
+function noiseFamilyOn(
+  name: NoiseFamilyName,
+  schedule: NoiseSchedule,
+  steps: number,
+  list: StepListName,
+): ScheduleFamily {
+  const initial = parametersOf(name, schedule)
+  const { timesteps } = schedule
+  return noiseParameterFamily({ family: name, timesteps, steps, stepList: list, ...(initial && { initial }) })
 }
 
 /** The levels of a family at its start; null where they cannot be sampled from. */
@@ -116,5 +121,5 @@ export function atOtherSteps(
 ): Pick<ScheduleFamily, 'toSchedule'> | null {
   if (name === 'levels' || name === 'levels+times') return null
   if (name === 'level-power') return levelPowerFamily({ schedule, steps, stepList: list })
-  return noiseParameterFamily({ family: name, timesteps: schedule.timesteps, steps, stepList: list })
+  return noiseFamilyOn(name, schedule, steps, list)
 }

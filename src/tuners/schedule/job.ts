@@ -12,7 +12,7 @@ import type { LearnCheckpoint } from './checkpoint.ts'
 import type { LearnEvent, LearnProgress } from './events.ts'
 import { samplingFamily } from './families.ts'
 import type { LearnSettings } from './settings.ts'
-import { checkLearnSettings, startList } from './settings.ts'
+import { checkLearnSettings, givenParameters, startList } from './settings.ts'
 import type { Subject } from './subject.ts'
 import { denoises, trainingScheduleOf } from './subject.ts'
 
@@ -97,6 +97,13 @@ function checkParts({ subject, data, features, judge, settings }: LearnOptions):
     throw inputError(
       'learn.mode',
       `learn ${settings.learn} trains a network; a pretrained model can have its sampling schedule learned: learn sampling`,
+    )
+  }
+  const [given] = Object.keys(givenParameters(settings))
+  if (subject.kind !== 'train' && given) {
+    throw inputError(
+      'learn.training',
+      `a model trained before has its training schedule, got training.${given} ${givenParameters(settings)[given]}; leave it out`,
     )
   }
   const derivative = subject.kind !== 'foreign' && features.vjp !== undefined

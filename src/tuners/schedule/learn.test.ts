@@ -68,6 +68,29 @@ test.each(TINY_MODES)('$learn: the rows say what was compared, on the same seeds
   expect(result.fidBySteps[1].points.map(({ steps }) => steps)).toEqual(learn === 'sampling' ? [4] : [2, 4, 8])
 })
 
+test.each(['tied', 'both', 'sampling'] as const)(
+  '%s: learning starts at the parameters that are given',
+  async (learn) => {
+    const training = { start: null, end: 0.93, tau: 1.2, epsilon: 0.05 }
+    const { result, trainingSchedule } = await learnSchedule(
+      optionsOf({ learn, training, iterations: 1, trainSteps: 2 }),
+    )
+    const start = { start: 0, end: 0.93, tau: 1.2, epsilon: 0.05 }
+    const under = (block: string) =>
+      Object.fromEntries(Object.entries(start).map(([name, v]) => [`${block}.${name}`, v]))
+    expect(result.history[0].parameters).toEqual(
+      learn === 'both' ? { ...under('trainingSchedule'), ...under('samplingSchedule') } : start,
+    )
+    const own = noiseSchedule({ family: 'cosine', timesteps: 40, ...start })
+    const defaults = samplingScheduleFrom(own, 'trailing', tinySettings.samplingSteps).levels
+    const curve = (label: string) => result.curves.find((one) => one.label.startsWith(label))?.logSnr ?? []
+    if (learn === 'sampling') expect(trainingSchedule.logSnr).toEqual(own.logSnr)
+    else expect(trainingSchedule.logSnr).not.toEqual(own.logSnr)
+    expect(curve('default')).toEqual(defaults.map(({ logSnr }) => logSnr))
+    expect(curve('learned')).not.toEqual(curve('default'))
+  },
+)
+
 describe('a network from given weights', () => {
   const state = tinyState()
   const subject = { kind: 'train', network: tinyNetwork, state } as const
@@ -171,6 +194,13 @@ describe('models trained before', () => {
     const cases: [Partial<LearnOptions>, string][] = [
       [{ subject: pretrained(schedule), settings: { ...tinySettings, learn: 'tied' } }, 'learn.mode'],
       [{ subject: foreign }, 'learn.estimator'],
+      [
+        {
+          subject: pretrained(schedule),
+          settings: { ...tinySettings, training: { ...tinySettings.training, tau: 1.1 } },
+        },
+        'learn.training',
+      ],
     ]
     for (const [part, code] of cases) {
       const error = await errorOf(learnSchedule({ ...optionsOf(), ...part }))

@@ -1,8 +1,9 @@
 /** The three bilevel problems on a real trainer, compiled network and feature network. */
+import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { float32 } from '../../base/index.ts'
 import type { PenaltySettings, PenaltyState } from '../../bilevel/index.ts'
-import { estimatorByName, PENALTY_DEFAULTS, penaltyInit, penaltyStep } from '../../bilevel/index.ts'
+import { clipToBox, estimatorByName, PENALTY_DEFAULTS, penaltyInit, penaltyStep } from '../../bilevel/index.ts'
 import type { CompiledDenoiser, NoiseFamily, ScheduleFamily, TrainingState } from '../../diffusion/index.ts'
 import {
   compileDenoiser,
@@ -171,6 +172,30 @@ test('tied and split say the same of each level', async () => {
   expect(g?.weights).toEqual(f?.weights)
   expect(split.objective.blocks).toEqual(['samplingSchedule'])
   expect(split.lower.blocks).toEqual(['trainingSchedule'])
+})
+
+test('start stays below end where the box was widened to where learning starts; a family’s own box is left as it is', () => {
+  const own = tiedProblem(partsOf()).blocks.schedule
+  expect(own.project).toBeUndefined()
+  fc.assert(
+    fc.property(
+      fc.double({ min: 0, max: 0.98, noNaN: true }),
+      fc.double({ min: 0.01, max: 1, noNaN: true }),
+      fc.array(fc.double({ min: -2, max: 2, noNaN: true }), { minLength: 4, maxLength: 4 }),
+      (start, share, wild) => {
+        const end = start + share * (1 - start)
+        const parts = { family: 'cosine', timesteps: TIMESTEPS, initial: { start, end } } as const
+        const [noise, sampling] = [noiseFamily(parts), noiseParameterFamily({ ...parts, steps: STEPS })]
+        const { trainingSchedule: block } = splitProblem(partsOf({ training: noise, sampling })).blocks
+        const project = block.project ?? ((values) => clipToBox(values, block.low, block.high))
+        expect(project(noise.initial)).toEqual(noise.initial)
+        const vector = project(Float64Array.from(wild))
+        expect(vector.every((value, i) => value >= block.low[i] && value <= block.high[i])).toBe(true)
+        expect(vector[0]).toBeLessThan(vector[1])
+        expect(() => sampling.toSchedule(vector)).not.toThrow()
+      },
+    ),
+  )
 })
 
 describe('the twins, through the real trainer', () => {

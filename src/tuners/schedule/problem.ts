@@ -7,7 +7,8 @@
  * sampling, the published problem. `both`: the training schedule enters the lower level alone, the sampling schedule the upper alone,
  * and the penalty gradient splits.
  */
-import type { BilevelProblem, TrainedLower, UpperBlock, UpperObjective, Vector } from '../../bilevel/index.ts'
+import type { BilevelProblem, Order, TrainedLower, UpperBlock, UpperObjective, Vector } from '../../bilevel/index.ts'
+import { boxWithOrder } from '../../bilevel/index.ts'
 import type {
   CompiledDenoiser,
   Minibatch,
@@ -28,7 +29,21 @@ export type SplitBlock = 'trainingSchedule' | 'samplingSchedule'
 /** Unit of two-point and one-point perturbations of the weights, some percent of a trained weight: a network survives it in all of them at once. */
 const WEIGHT_SCALE = 2e-3
 
-const block = ({ names, initial, low, high, scale }: ParameterBox): UpperBlock => ({ names, initial, low, high, scale })
+function block({ names, initial, low, high, scale }: ParameterBox): UpperBlock {
+  const box = { names, initial, low, high, scale }
+  const order = orderOf(box)
+  return order ? { ...box, project: boxWithOrder(box, [order]) } : box
+}
+
+/**
+ * The families' own boxes keep start below end; one that was widened to where learning starts may not. They then stay apart by the
+ * smaller of a scale of end and half of what lies between them at the start.
+ */
+function orderOf({ names, initial, low, high, scale }: ParameterBox): Order | null {
+  const [below, above] = [names.indexOf('start'), names.indexOf('end')]
+  if (below < 0 || above < 0 || high[below] < low[above]) return null
+  return { below, above, margin: Math.min(scale[above], (initial[above] - initial[below]) / 2) }
+}
 
 /** The network frozen: q is a sampling schedule, and the upper objective is all there is. */
 export function samplingProblem(

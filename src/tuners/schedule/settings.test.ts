@@ -13,6 +13,7 @@ describe('settings', () => {
     }
     expect(check(ends)).not.toThrow()
     expect(check({ learn: 'tied', samplingFamily: 'cosine', z: false, twinSteps: 0 })).not.toThrow()
+    expect(check({ training: { start: 0, end: 1, tau: 1e6, epsilon: 1 } })).not.toThrow()
   })
 
   const wrong: [string, object][] = [
@@ -45,6 +46,20 @@ describe('settings', () => {
         kind: 'input',
         message: expect.stringMatching(`^${name} must be`),
       }),
+    )
+  })
+
+  const { training } = LEARN_DEFAULTS
+  test.each<[object, string]>([
+    [{ training: { ...training, start: 1, end: 0.5 } }, 'start must be below end, got start 1, end 0.5'],
+    [{ training: { ...training, tau: -1 } }, 'tau must lie in [0.01, 1000000], got -1'],
+    [{ training: { ...training, epsilon: Number.NaN } }, 'epsilon must lie in [0, 1], got NaN'],
+    [{ training: { ...training, start: 1 } }, 'start must be below end'],
+    [{ trainingFamily: 'sigmoid', training: { ...training, end: -4 } }, 'start -3, end -4'],
+    [{ trainingFamily: 'linear', training: { ...training, tau: 1 } }, 'no parameter tau; it has start, end'],
+  ])('parameters outside the box of the training family are refused: %j', (settings, message) => {
+    expect(check(settings)).toThrow(
+      expect.objectContaining({ code: 'schedule.box', kind: 'input', message: expect.stringContaining(message) }),
     )
   })
 

@@ -2,8 +2,14 @@
 import { inputError } from '../../base/index.ts'
 import type { EstimatorName } from '../../bilevel/index.ts'
 import { ESTIMATOR_NAMES } from '../../bilevel/index.ts'
-import type { NoiseFamilyName, SamplerName, SamplerSettings, StepListName } from '../../diffusion/index.ts'
-import { STEP_LISTS, samplerSettings } from '../../diffusion/index.ts'
+import type {
+  FamilySchedule,
+  NoiseFamilyName,
+  SamplerName,
+  SamplerSettings,
+  StepListName,
+} from '../../diffusion/index.ts'
+import { noiseSchedule, STEP_LISTS, samplerSettings } from '../../diffusion/index.ts'
 
 /** What is learned: one schedule for training and sampling, the sampling schedule alone, or one for each. */
 export type LearnMode = 'tied' | 'sampling' | 'both'
@@ -13,9 +19,19 @@ const MODES: readonly LearnMode[] = ['tied', 'sampling', 'both']
 /** How a sampling schedule is parametrised: a noise family's parameters, free levels, levels and told times, or one exponent. */
 export type SamplingFamilyName = NoiseFamilyName | 'levels' | 'levels+times' | 'level-power'
 
+/** Parameters of the training schedule before anything is learned, within the family's box; null: the family's default. */
+export interface TrainingParameters {
+  readonly start: number | null
+  readonly end: number | null
+  readonly tau: number | null
+  readonly epsilon: number | null
+}
+
 export interface LearnSettings {
   readonly learn: LearnMode
   readonly trainingFamily: NoiseFamilyName
+  /** Where the training schedule starts; for models trained here. */
+  readonly training: TrainingParameters
   readonly samplingFamily: SamplingFamilyName
   /**
    * Step list whose times, and levels there, the sampling schedule starts from. `auto`: evenly spaced log-SNRs for free levels of
@@ -69,10 +85,11 @@ export interface LearnSettings {
   readonly seed: number
 }
 
-/** Defaults chosen by measurement: docs/results/schedule-defaults.md. */
+/** Defaults chosen by measurement; for the start of free levels: docs/decisions/001-free-levels-from-log-snr.md. */
 export const LEARN_DEFAULTS: LearnSettings = {
   learn: 'sampling',
   trainingFamily: 'cosine',
+  training: { start: null, end: null, tau: null, epsilon: null },
   samplingFamily: 'levels',
   stepList: 'auto',
   sampler: 'dpm-solver++',
@@ -104,6 +121,23 @@ export const LEARN_DEFAULTS: LearnSettings = {
   seed: 0,
 }
 
+/** The parameters that are given, by name. */
+export function givenParameters({ training }: Pick<LearnSettings, 'training'>): Readonly<Record<string, number>> {
+  return Object.fromEntries(Object.entries(training).filter(([, value]) => value !== null))
+}
+
+/**
+ * The training schedule before anything is learned.
+ * @throws `schedule.family`; `schedule.box` on a parameter outside the family's box or that the family lacks
+ */
+export function startingSchedule({
+  trainingFamily: family,
+  timesteps,
+  training,
+}: Pick<LearnSettings, 'trainingFamily' | 'timesteps' | 'training'>): FamilySchedule {
+  return noiseSchedule({ family, timesteps, ...givenParameters({ training }) })
+}
+
 /** The step list that the sampling schedule starts from. */
 export function startList({ stepList, sampler, samplingFamily }: LearnSettings): StepListName {
   if (stepList !== 'auto') return stepList
@@ -120,7 +154,7 @@ const WHOLE = ['timesteps', 'batch', 'samplingSteps', 'chunk', ...SAMPLES] as co
 const FROM_ZERO = ['trainSteps', 'warmUpSteps', 'iterations', 'lowerSteps', 'twinSteps', 'seed'] as const
 const POSITIVE = ['learningRate', 'upperRate', 'delta', 'gamma'] as const
 
-/** @throws `learn.settings` naming the first setting that is outside its range */
+/** @throws `learn.settings` naming the first setting that is outside its range; `schedule.*` and `sampler.*` by their own rules */
 export function checkLearnSettings(settings: LearnSettings): void {
   const refuse = (name: keyof LearnSettings, rule: string) => {
     throw inputError('learn.settings', `${name} must be ${rule}, got ${JSON.stringify(settings[name])}`)
@@ -152,4 +186,5 @@ export function checkLearnSettings(settings: LearnSettings): void {
     refuse('samplingFamily', `the training family (${settings.trainingFamily}) where one schedule is learned for both`)
   }
   learnedSampler(settings)
+  startingSchedule(settings)
 }

@@ -1,10 +1,11 @@
 /** What a schedule is learned for: a network trained here, a trained one with derivatives, or a model without any. */
 import { internalError } from '../../base/index.ts'
 import type { CompiledDenoiser, Denoiser, NoiseSchedule } from '../../diffusion/index.ts'
-import { compileDenoiser, noiseSchedule } from '../../diffusion/index.ts'
+import { compileDenoiser } from '../../diffusion/index.ts'
 import type { DenoisingNetwork, NetworkState } from '../../nn/index.ts'
 import type { Device } from '../../runtime/index.ts'
 import type { LearnSettings } from './settings.ts'
+import { startingSchedule } from './settings.ts'
 
 export type Subject =
   /** Trained by the job itself, from `state` if there is one, else from fresh weights. */
@@ -25,8 +26,7 @@ export const denoises = (subject: Subject): Pick<Denoiser, 'imageShape' | 'times
 
 /** The schedule that the network is (or was) trained with before anything is learned. */
 export function trainingScheduleOf(subject: Subject, settings: LearnSettings): NoiseSchedule {
-  if (subject.kind !== 'train') return subject.schedule
-  return noiseSchedule({ family: settings.trainingFamily, timesteps: settings.timesteps })
+  return subject.kind === 'train' ? startingSchedule(settings) : subject.schedule
 }
 
 /** A denoiser for sampling, and what frees it. */

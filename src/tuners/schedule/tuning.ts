@@ -21,7 +21,7 @@ import { FrechetObjective } from './objective.ts'
 import { samplingProblem, splitProblem, tiedProblem } from './problem.ts'
 import type { TuningRecord } from './result.ts'
 import type { LearnSettings } from './settings.ts'
-import { learnedSampler, startList } from './settings.ts'
+import { givenParameters, learnedSampler, startList } from './settings.ts'
 import type { OpenDenoiser } from './subject.ts'
 import { openDenoiser } from './subject.ts'
 
@@ -127,7 +127,8 @@ async function openTrained(job: Job, shared: TrainedState | null): Promise<Tunin
     binding: 'fed',
     ...(device && { device }),
   })
-  const training = noiseFamily({ family: settings.trainingFamily, timesteps: settings.timesteps })
+  const { trainingFamily, timesteps } = settings
+  const training = noiseFamily({ family: trainingFamily, timesteps, initial: givenParameters(settings) })
   const objective = objectiveOf(job, denoiser)
   const parts = { trainer, objective, denoiser, training, sampling, learningRate: job.rate, initial: shared.training }
   const tied = settings.learn === 'tied'
