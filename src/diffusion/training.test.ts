@@ -168,7 +168,7 @@ describe('numbers that are no longer finite', () => {
     const broken = { ...start, weights: start.weights.map((weight, i) => (i === 3 ? Number.NaN : weight)), step: 17 }
     const error = await errorOf(trainer.step(broken, schedule, trainer.draw(17), 1e-3))
     expect(error).toMatchObject({ kind: 'failed', code: 'training.nan' })
-    expect(error.message).toMatch(/step 18 gave NaN.*learning rate \(now 0\.001\)/)
+    expect(error.message).toMatch(/step 18 gave NaN.*start again with a learning rate below 0\.001/)
   })
 
   test('new weights, while the loss before the step still is: no state with them is handed out', async () => {

@@ -148,7 +148,7 @@ export class Trainer {
       throw failure(
         'training.nan',
         `loss and weights must stay finite, but step ${state.step + 1} gave ${what}; ` +
-          `lower the learning rate (now ${learningRate}) or resume from the last checkpoint with a smaller one`,
+          `start again with a learning rate below ${learningRate} (--learning-rate), as a resumed run must keep its own`,
       )
     }
     return {
