@@ -15,10 +15,18 @@ const ESTIMATORS: Record<EstimatorName, (settings: Partial<PerturbationSettings>
 
 export const ESTIMATOR_NAMES = Object.keys(ESTIMATORS) as readonly EstimatorName[]
 
-/** The estimator of that name. @throws `bilevel.estimator` naming those there are */
+/**
+ * The estimator of that name.
+ * @param settings delta, for those that perturb
+ * @throws `bilevel.estimator` naming those there are; `bilevel.delta` on a perturbation for backpropagation, which makes none
+ */
 export function estimatorByName(name: string, settings: Partial<PerturbationSettings> = {}): GradientEstimator {
   if (!Object.hasOwn(ESTIMATORS, name)) {
     throw inputError('bilevel.estimator', `an estimator is one of ${ESTIMATOR_NAMES.join(', ')}; got '${name}'`)
+  }
+  if (name === 'backpropagation' && settings.delta !== undefined) {
+    const came = `got delta ${settings.delta} for backpropagation`
+    throw inputError('bilevel.delta', `delta is for estimators that perturb, ${came}; leave it out`)
   }
   return ESTIMATORS[name as EstimatorName](settings)
 }

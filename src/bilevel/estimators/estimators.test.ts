@@ -143,6 +143,10 @@ describe('errors', () => {
       /one of backpropagation, two-point, one-point, coordinate; got 'adjoint'/,
     )
     expect(() => twoPoint({ delta: 0 })).toThrow(/must be positive.*got 0/)
+    expect(() => estimatorByName('backpropagation', { delta: 0.3 })).toThrow(
+      expect.objectContaining({ code: 'bilevel.delta', message: expect.stringContaining('got delta 0.3') }),
+    )
+    expect(() => estimatorByName('coordinate', { delta: -1 })).toThrow(/must be positive.*got -1/)
     expect(ESTIMATOR_NAMES.map((name) => estimatorByName(name).name)).toEqual(ESTIMATOR_NAMES)
   })
 })
