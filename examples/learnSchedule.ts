@@ -6,8 +6,8 @@ import {
   digitFeatures,
   digitJudge,
   digits,
-  LEARN_DEFAULTS,
   learnSchedule,
+  learnSettings,
   saveModel,
   scheduleName,
   unet,
@@ -24,8 +24,7 @@ const { result, model, trainingSchedule, sampling, settings } = await learnSched
   features,
   judge,
   // So small that it takes seconds; 1,000 training steps and 10 iterations give good digits.
-  settings: {
-    ...LEARN_DEFAULTS,
+  settings: learnSettings({
     trainSteps: 20,
     iterations: 2,
     samplingSteps: 4,
@@ -33,7 +32,7 @@ const { result, model, trainingSchedule, sampling, settings } = await learnSched
     candidateSamples: 80,
     evaluationSamples: 80,
     samplingSeeds: [1, 2],
-  },
+  }),
 })
 
 const { learned, bestDefault, featureNetwork } = result

@@ -121,6 +121,7 @@ export {
 export type { CompileOptions, Device, Program } from './runtime/index.ts'
 export { compile } from './runtime/index.ts'
 export type {
+  GivenSettings,
   LearnCheckpoint,
   LearnEvent,
   LearnedModel,
@@ -129,5 +130,6 @@ export type {
   LearnSettings,
   ScheduleResult,
   Subject,
+  TrainingParameters,
 } from './tuners/index.ts'
-export { LEARN_DEFAULTS, learnSchedule } from './tuners/index.ts'
+export { LEARN_DEFAULTS, learnSchedule, learnSettings } from './tuners/index.ts'

@@ -15,6 +15,12 @@ export type {
   TuningRecord,
 } from './schedule/result.ts'
 export type { MeasuredRow } from './schedule/rows.ts'
-export type { LearnMode, LearnSettings, SamplingFamilyName, TrainingParameters } from './schedule/settings.ts'
-export { checkLearnSettings, LEARN_DEFAULTS } from './schedule/settings.ts'
+export type {
+  GivenSettings,
+  LearnMode,
+  LearnSettings,
+  SamplingFamilyName,
+  TrainingParameters,
+} from './schedule/settings.ts'
+export { checkLearnSettings, followingSettings, LEARN_DEFAULTS, learnSettings } from './schedule/settings.ts'
 export type { Subject } from './schedule/subject.ts'

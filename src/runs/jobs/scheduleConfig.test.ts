@@ -58,6 +58,16 @@ describe('schedule settings', () => {
   })
 
   it.each([
+    [{ learn: 'tied', trainingFamily: 'sigmoid' }, 'sigmoid'],
+    [{ learn: 'tied', preset: 'mnist' }, 'cosine'],
+    [{ preset: 'tiny', trainingFamily: 'linear' }, 'linear'],
+    [{ preset: 'tiny', model: 'a.onnx' }, 'level-power'],
+    [{ learn: 'both' }, 'levels'],
+  ])('let the sampling family follow: %j', (values, samplingFamily) => {
+    expect(flags(values).samplingFamily).toBe(samplingFamily)
+  })
+
+  it.each([
     [{ preset: 'mnist', classConditional: true }, 'config.network', 'takes no classes'],
     [
       { network: { kind: 'shuffle', groups: null, layersPerBlock: null, channels: [8, 12] } },

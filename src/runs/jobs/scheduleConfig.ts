@@ -6,7 +6,7 @@ import { z } from 'zod'
 import { inputError } from '../../base/index.ts'
 import { STEP_LISTS } from '../../diffusion/index.ts'
 import type { LearnSettings } from '../../tuners/index.ts'
-import { checkLearnSettings, LEARN_DEFAULTS } from '../../tuners/index.ts'
+import { checkLearnSettings, followingSettings, LEARN_DEFAULTS } from '../../tuners/index.ts'
 import type { Settings, SettingsLayer } from '../config.ts'
 import { resolveSettings } from '../config.ts'
 import { nearestOf } from '../nearest.ts'
@@ -245,12 +245,16 @@ function presetNamed(name: string): Settings {
  */
 function consequences(preset: Settings, given: (key: string) => unknown): Settings {
   const isFile = (path: unknown) => typeof path === 'string' && path.endsWith('.onnx')
-  const [model, trainingFamily] = [given('model'), given('trainingFamily') ?? DEFAULTS.trainingFamily]
-  const follows = given('learn') === 'tied' || !String(preset.samplingFamily ?? '').startsWith('level')
+  const model = given('model')
+  // Not yet checked: what is no mode or family at all is refused with the rest.
+  const learn = (given('learn') ?? DEFAULTS.learn) as LearnSettings['learn']
+  const trainingFamily = (given('trainingFamily') ?? DEFAULTS.trainingFamily) as LearnSettings['trainingFamily']
   return {
     ...(typeof model === 'string' && { size: null }),
     ...((isFile(model) || isFile(given('features'))) && { estimator: 'coordinate' }),
-    ...(isFile(model) ? { samplingFamily: 'level-power' } : follows && { samplingFamily: trainingFamily }),
+    ...(preset.samplingFamily === undefined && { samplingFamily: trainingFamily }),
+    ...(isFile(model) && { samplingFamily: 'level-power' }),
+    ...followingSettings({ learn, trainingFamily }),
   }
 }
 

@@ -33,7 +33,7 @@ export interface LearnedModel {
 /**
  * Learns a schedule and compares it with the defaults.
  * @throws `learn.*` on options that do not fit, `training.nan`, `bilevel.*`; `interrupted` (kind `interrupted`) through `signal`
- * @example await learnSchedule({ subject: { kind: 'train', network: unet({ size: 16 }) }, data, features, judge, settings: LEARN_DEFAULTS })
+ * @example await learnSchedule({ subject: { kind: 'train', network: unet({ size: 16 }) }, data, features, judge, settings: learnSettings() })
  */
 export async function learnSchedule(options: LearnOptions): Promise<LearnedModel> {
   const job = await openJob(options)

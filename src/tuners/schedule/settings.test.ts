@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { LearnSettings } from './settings.ts'
-import { checkLearnSettings, LEARN_DEFAULTS, learnedSampler } from './settings.ts'
+import { checkLearnSettings, LEARN_DEFAULTS, learnedSampler, learnSettings, startingSchedule } from './settings.ts'
 
 const check = (settings: object) => () => checkLearnSettings({ ...LEARN_DEFAULTS, ...settings })
 
@@ -47,6 +47,22 @@ describe('settings', () => {
         message: expect.stringMatching(`^${name} must be`),
       }),
     )
+  })
+
+  test('of which some are given: the rest at the defaults, and at what follows', () => {
+    expect(learnSettings()).toEqual(LEARN_DEFAULTS)
+    const given = { learn: 'tied', trainingFamily: 'sigmoid', training: { tau: 0.8 }, trainSteps: 7 } as const
+    const settings = learnSettings(given)
+    expect(settings).toEqual({
+      ...LEARN_DEFAULTS,
+      ...given,
+      training: { start: null, end: null, tau: 0.8, epsilon: null },
+      samplingFamily: 'sigmoid',
+    })
+    expect([...startingSchedule(settings).parameters]).toEqual([-3, 3, 0.8, 0])
+    expect(learnSettings({ learn: 'tied' }).samplingFamily).toBe('cosine')
+    expect(learnSettings({ learn: 'both', trainingFamily: 'linear' }).samplingFamily).toBe('levels')
+    expect(() => learnSettings({ learn: 'tied', samplingFamily: 'levels' })).toThrow(/samplingFamily must be/)
   })
 
   const { training } = LEARN_DEFAULTS

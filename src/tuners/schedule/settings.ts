@@ -121,6 +121,36 @@ export const LEARN_DEFAULTS: LearnSettings = {
   seed: 0,
 }
 
+/** Settings of which some are given. */
+export type GivenSettings = Partial<Omit<LearnSettings, 'training'>> & {
+  readonly training?: Partial<TrainingParameters>
+}
+
+/** Defaults that follow from other settings: a schedule learned for both levels is of one family. */
+export function followingSettings({
+  learn,
+  trainingFamily,
+}: Pick<LearnSettings, 'learn' | 'trainingFamily'>): Partial<LearnSettings> {
+  return learn === 'tied' ? { samplingFamily: trainingFamily } : {}
+}
+
+/**
+ * Settings with the rest at the defaults, and at what follows from those given: `tied` learns the training family.
+ * @throws as `checkLearnSettings`
+ * @example learnSettings({ learn: 'tied', trainingFamily: 'sigmoid', training: { tau: 0.8 } }).samplingFamily // 'sigmoid'
+ */
+export function learnSettings(given: GivenSettings = {}): LearnSettings {
+  const { learn = LEARN_DEFAULTS.learn, trainingFamily = LEARN_DEFAULTS.trainingFamily } = given
+  const settings: LearnSettings = {
+    ...LEARN_DEFAULTS,
+    ...followingSettings({ learn, trainingFamily }),
+    ...given,
+    training: { ...LEARN_DEFAULTS.training, ...given.training },
+  }
+  checkLearnSettings(settings)
+  return settings
+}
+
 /** The parameters that are given, by name. */
 export function givenParameters({ training }: Pick<LearnSettings, 'training'>): Readonly<Record<string, number>> {
   return Object.fromEntries(Object.entries(training).filter(([, value]) => value !== null))
