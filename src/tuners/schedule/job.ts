@@ -14,7 +14,7 @@ import { samplingFamily } from './families.ts'
 import type { LearnSettings } from './settings.ts'
 import { checkLearnSettings, givenParameters, startList } from './settings.ts'
 import type { Subject } from './subject.ts'
-import { denoises, trainingScheduleOf } from './subject.ts'
+import { classesOf, denoises, trainingScheduleOf } from './subject.ts'
 
 export interface LearnOptions {
   readonly subject: Subject
@@ -62,7 +62,7 @@ export async function openJob(options: LearnOptions): Promise<Job> {
   const schedule = trainingScheduleOf(subject, settings)
   const family = samplingFamily(settings.samplingFamily, schedule, settings.samplingSteps, startList(settings))
   checkFamily(family, denoises(subject))
-  const classes = subject.kind === 'foreign' ? undefined : subject.network.classes
+  const classes = await classesOf(subject, data)
   const heldOut = await evaluationReference(imagesOfSplit(data.splits.heldOut), { features, judge })
   return {
     ...options,

@@ -209,6 +209,82 @@ describe('models trained before', () => {
   })
 })
 
+describe('somebody else’s model that takes a class', () => {
+  const MEANS = [-0.6, 0, 0.6]
+  const schedule = noiseSchedule({ family: 'cosine', timesteps: 40 })
+  const settings: LearnSettings = {
+    ...tinySettings,
+    ...{ estimator: 'coordinate', samplingFamily: 'level-power', iterations: 1, samplingSeeds: [11] },
+  }
+
+  /** Images of class c are N(MEANS[c], 0.2^2); it knows as many classes as there are means. */
+  function conditionalModel(): Extract<LearnOptions['subject'], { kind: 'foreign' }>['denoiser'] {
+    const parts = MEANS.map((mean) =>
+      gaussianDenoiser({ mean, std: 0.2, logSnrAt: continuousCosine(40), imageShape: SHAPE, dtype: 'float32' }),
+    )
+    return {
+      ...parts[0],
+      differentiable: false,
+      conditional: true,
+      async predict(x, time, condition) {
+        if (!condition?.every((c) => c >= 0 && c < MEANS.length)) throw new Error(`no such class among ${condition}`)
+        const all = await Promise.all(parts.map((part) => part.predict(x, time)))
+        const size = x.data.length / condition.length
+        return float32(
+          Float32Array.from(x.data, (_, i) => all[condition[Math.floor(i / size)]].data[i]),
+          x.shape,
+        )
+      },
+    }
+  }
+
+  test.each([
+    ['as many as the data have', undefined, 2],
+    ['as many as are given', 3, 3],
+  ])('has its images generated in classes in turn: %s', async (_, given, classes) => {
+    const subject = {
+      kind: 'foreign',
+      denoiser: conditionalModel(),
+      schedule,
+      ...(given && { classes: given }),
+    } as const
+    const { result } = await learnSchedule({ ...optionsOf(), subject, settings })
+    for (const { count, images } of result.grids) {
+      const size = images.length / count
+      for (let i = 0; i < count; i++) {
+        const mean = images.subarray(i * size, (i + 1) * size).reduce((sum, value) => sum + value / size, 0)
+        expect(Math.abs(mean - MEANS[i % classes])).toBeLessThan(0.25)
+      }
+    }
+    expect(result.history[0].fid).toBeGreaterThan(0)
+  })
+
+  const unlabelled = { ...tinyData, classes: [] }
+  const denoiser = conditionalModel()
+  test.each<[string, Partial<LearnOptions>, RegExp]>([
+    [
+      'no class to give',
+      { data: unlabelled, subject: { kind: 'foreign', denoiser, schedule } },
+      /halves has none; give data/,
+    ],
+    [
+      'more classes than it knows',
+      { subject: { kind: 'foreign', denoiser, schedule, classes: 4 } },
+      /must take classes 0 to 3, but: no such class among 3/,
+    ],
+    ['half a class', { subject: { kind: 'foreign', denoiser, schedule, classes: 1.5 } }, /but got 1.5/],
+    [
+      'classes for a model without',
+      { subject: { kind: 'foreign', denoiser: { ...denoiser, conditional: false }, schedule, classes: 2 } },
+      /takes no class, got 2 classes/,
+    ],
+  ])('is refused at once with %s', async (_, part, message) => {
+    const error = await errorOf(learnSchedule({ ...optionsOf(), settings, ...part }))
+    expect(error).toMatchObject({ kind: 'input', code: 'learn.classes' })
+    expect(error.message).toMatch(message)
+  })
+})
+
 describe('parts that do not fit are refused before anything is trained', () => {
   const cases: [string, () => Partial<LearnOptions>, string][] = [
     ['features without a derivative', () => ({ features: { ...withoutDerivative(features) } }), 'learn.estimator'],

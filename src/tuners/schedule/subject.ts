@@ -1,7 +1,8 @@
 /** What a schedule is learned for: a network trained here, a trained one with derivatives, or a model without any. */
-import { internalError } from '../../base/index.ts'
-import type { CompiledDenoiser, Denoiser, NoiseSchedule } from '../../diffusion/index.ts'
-import { compileDenoiser } from '../../diffusion/index.ts'
+import { inputError, internalError } from '../../base/index.ts'
+import type { Dataset } from '../../data/index.ts'
+import type { CompiledDenoiser, Denoiser, ForeignDenoiser, NoiseSchedule } from '../../diffusion/index.ts'
+import { compileDenoiser, startNoise } from '../../diffusion/index.ts'
 import type { DenoisingNetwork, NetworkState } from '../../nn/index.ts'
 import type { Device } from '../../runtime/index.ts'
 import type { LearnSettings } from './settings.ts'
@@ -17,12 +18,57 @@ export type Subject =
       readonly state: NetworkState
       readonly schedule: NoiseSchedule
     }
-  /** Somebody else's model, without derivatives. */
-  | { readonly kind: 'foreign'; readonly denoiser: Denoiser; readonly schedule: NoiseSchedule }
+  /** Somebody else's model, without derivatives; one that takes a class knows `classes` of them, or as many as the data. */
+  | {
+      readonly kind: 'foreign'
+      readonly denoiser: Denoiser & Partial<Pick<ForeignDenoiser, 'conditional'>>
+      readonly schedule: NoiseSchedule
+      readonly classes?: number
+    }
 
 /** The shape of the images it makes, and the times it can be told. */
 export const denoises = (subject: Subject): Pick<Denoiser, 'imageShape' | 'times'> =>
   subject.kind === 'foreign' ? subject.denoiser : subject.network
+
+/**
+ * How many classes its images can be given; undefined: it takes none.
+ * @throws `learn.classes` where a foreign model's number is not known, or it does not take that many
+ */
+export async function classesOf(
+  subject: Subject,
+  data: Pick<Dataset, 'name' | 'classes'>,
+): Promise<number | undefined> {
+  if (subject.kind !== 'foreign') return subject.network.classes
+  const { denoiser, schedule, classes = denoiser.conditional ? data.classes.length : undefined } = subject
+  if (classes === undefined) return undefined
+  if (denoiser.conditional === false) {
+    throw inputError('learn.classes', `the model takes no class, got ${classes} classes; leave them out`)
+  }
+  if (!(Number.isInteger(classes) && classes >= 1)) {
+    const came = subject.classes === undefined ? `${data.name} has none` : `got ${classes}`
+    throw inputError(
+      'learn.classes',
+      `the model takes a class per image, so there must be classes, but ${came}; give data with the classes it was trained with`,
+    )
+  }
+  await tryLastClass(denoiser, schedule.timesteps - 1, classes)
+  return classes
+}
+
+/** Nobody says how many classes a file knows: the last one is tried, at once instead of in the middle of the job. */
+async function tryLastClass(denoiser: Denoiser, time: number, classes: number): Promise<void> {
+  const { imageShape, dtype, batch: count = 1 } = denoiser
+  try {
+    const noise = startNoise({ imageShape, count, seed: 0, ...(dtype && { dtype }) })
+    await denoiser.predict(noise, time, new Int32Array(count).fill(classes - 1))
+  } catch (cause) {
+    throw inputError(
+      'learn.classes',
+      `the model must take classes 0 to ${classes - 1}, but: ${(cause as Error).message}; give data with the classes it was trained with`,
+      { cause },
+    )
+  }
+}
 
 /** The schedule that the network is (or was) trained with before anything is learned. */
 export function trainingScheduleOf(subject: Subject, settings: LearnSettings): NoiseSchedule {
