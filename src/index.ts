@@ -6,7 +6,7 @@ export type { ErrorKind, Shape, Tensor } from './base/index.ts'
 export { BilevelError, exitCodeOf, float32, int64, RandomStream, randomStream, tensor } from './base/index.ts'
 export * as bilevel from './bilevel/index.ts'
 export type { Dataset, DigitsOptions, LoadOptions, Provenance, Split } from './data/index.ts'
-export { digits, loadData, possibleSizes } from './data/index.ts'
+export { digits, digitsKeptOut, loadData, possibleSizes } from './data/index.ts'
 export type {
   CompiledDenoiser,
   Denoiser,

@@ -1,3 +1,4 @@
+/** Errors with codes, seeded random streams, tensors, files written whole: what every layer stands on. */
 export { diskFailure, isPartialName, partialName, writeAtomically, writeFlushed } from './disk.ts'
 export type { ErrorKind } from './errors.ts'
 export {
@@ -9,7 +10,6 @@ export {
   internalError,
   throwIfInterrupted,
 } from './errors.ts'
-export type { StreamName } from './random.ts'
-export { philox4x32, RandomStream, randomStream } from './random.ts'
+export { RandomStream, randomStream } from './random.ts'
 export type { DType, NamedTensors, Shape, Tensor, TypedArrays } from './tensor.ts'
 export { filled, float32, int64, sameShape, sizeOf, stridesOf, tensor } from './tensor.ts'

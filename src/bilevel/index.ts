@@ -1,3 +1,4 @@
+/** Bilevel problems with explicit state, the penalty method and its gradient estimators; nothing here knows of diffusion. */
 export type { AdamSettings, AdamState } from './adam.ts'
 export { ADAM_DEFAULTS, adamInit, adamStep } from './adam.ts'
 export { backpropagation } from './estimators/backpropagation.ts'

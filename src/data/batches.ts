@@ -2,8 +2,7 @@
  * Deterministic batches: epochs are random permutations, laid end to end and cut into batches. Batch k is a pure function of
  * (seed, k), so a resumed run sees what an uninterrupted one sees.
  */
-import type { Tensor } from '../base/index.ts'
-import { inputError, randomStream, sizeOf, tensor } from '../base/index.ts'
+import { inputError, randomStream, sizeOf } from '../base/index.ts'
 import type { Split } from './dataset.ts'
 
 /** How rows are drawn. `count`: rows there are; `batch`: rows per batch (may exceed `count`). */
@@ -32,27 +31,6 @@ export function batches({ seed, batch, count }: BatchOptions): (step: number) =>
       const position = step * batch + i
       return orderOf(Math.floor(position / count))[position % count]
     })
-}
-
-/** Rows of batch `step` (from 0): what `batches` gives, for one step. */
-export function batchIndices({ step, ...options }: BatchOptions & { readonly step: number }): Int32Array {
-  return batches(options)(step)
-}
-
-/** Rows of a split: images [n, c, h, w] and their labels. */
-export function takeRows(
-  split: Split,
-  rows: ArrayLike<number>,
-): { images: Tensor<'float32'>; labels: Int32Array | undefined } {
-  const size = sizeOf(split.shape)
-  const images = new Float32Array(rows.length * size)
-  for (let i = 0; i < rows.length; i++)
-    images.set(split.images.subarray(rows[i] * size, (rows[i] + 1) * size), i * size)
-  const { labels } = split
-  return {
-    images: tensor('float32', [rows.length, ...split.shape], images),
-    labels: labels ? Int32Array.from({ length: rows.length }, (_, i) => labels[rows[i]]) : undefined,
-  }
 }
 
 /** The first n images of a split, without copying: a random sample, as splits lie in hash order. @throws `data.tooFew` */

@@ -14,7 +14,7 @@ import type { SplitRows } from './split.ts'
 import { SPLIT_CYCLES } from './split.ts'
 
 /** Images per split of the embedded digits. */
-export const DIGIT_COUNTS = { train: 6000, tuning: 2000, heldOut: 2000 } as const
+const DIGIT_COUNTS = { train: 6000, tuning: 2000, heldOut: 2000 } as const
 
 const asset = (name: string): string => fileURLToPath(new URL(`../../assets/digits/${name}`, import.meta.url))
 const IMAGES = asset('images-idx3-ubyte.gz')

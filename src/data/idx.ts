@@ -74,7 +74,7 @@ export async function readIdx(path: string): Promise<Idx> {
 }
 
 /** The bytes themselves, or what is inside if they are gzipped. @throws `data.gzip` */
-export async function gunzipped(bytes: Uint8Array, name: string): Promise<Uint8Array> {
+async function gunzipped(bytes: Uint8Array, name: string): Promise<Uint8Array> {
   if (bytes[0] !== 0x1f || bytes[1] !== 0x8b) return bytes
   return await inflate(bytes).catch((cause: Error) => {
     throw inputError('data.gzip', `${name} is not a whole gzip file (${cause.message}); fetch it again`, { cause })

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { diffuse, drawLoss, levelsAtTimes, pullBackToLogSnr } from './forward.ts'
+import { drawLoss, levelsAtTimes, pullBackToLogSnr } from './forward.ts'
 import { noiseSchedule } from './noiseSchedule.ts'
 
 const schedule = noiseSchedule({ family: 'cosine', end: 0.9, timesteps: 50 })
@@ -21,11 +21,6 @@ test('the level a program gets keeps the digits that 1 - alphaBar loses', () => 
   const exact = Math.sin((Math.PI / 2) * 1e-3)
   expect(Math.abs(noise[0] / exact - 1)).toBeLessThan(1e-7)
   expect(signal[1]).toBeGreaterThan(0)
-})
-
-test('x = signal x0 + noise eps per image', () => {
-  const x = diffuse(Float32Array.of(1, 2, 3, 4), Float32Array.of(1, -1, 1, -1), { signal: [0.5, 0.25], noise: [2, 4] })
-  expect([...x]).toEqual([2.5, -1, 4.75, -3])
 })
 
 test('the way back from signal and noise to log-SNR is the central difference; equal times add up', () => {

@@ -60,19 +60,6 @@ export function pullBackToLogSnr(
   return dLogSnr
 }
 
-/** x_t = signal x0 + noise eps per image. `x0`, `eps`: [batch x imageSize]. */
-export function diffuse(
-  x0: Float32Array,
-  eps: Float32Array,
-  levels: { readonly signal: ArrayLike<number>; readonly noise: ArrayLike<number> },
-): Float32Array {
-  const size = x0.length / levels.signal.length
-  return x0.map((value, i) => {
-    const image = Math.floor(i / size)
-    return levels.signal[image] * value + levels.noise[image] * eps[i]
-  })
-}
-
 /** Unlike `schedule.level`, allows levels without signal: training there is well defined, only sampling is not. */
 function integerLevel({ logSnr, timesteps }: NoiseSchedule, time: number) {
   if (!Number.isInteger(time) || time < 0 || time >= timesteps) {

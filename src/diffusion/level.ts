@@ -22,15 +22,6 @@ export function levelOfLogSnr(logSnr: number): Level {
   return { logSnr, signal: Math.sqrt(1 / (1 + Math.exp(-logSnr))), noise: Math.sqrt(1 / (1 + Math.exp(logSnr))) }
 }
 
-/** The variance-preserving level of an alphaBar in (0, 1). */
-export function levelOfAlphaBar(alphaBar: number): Level {
-  return {
-    logSnr: Math.log(alphaBar) - Math.log1p(-alphaBar),
-    signal: Math.sqrt(alphaBar),
-    noise: Math.sqrt(1 - alphaBar),
-  }
-}
-
 /** log(alphaBar / (1 - alphaBar)) from log alphaBar < 0: keeps the digits of 1 - alphaBar near 0 and of alphaBar below float64's range. */
 export function logSnrOfLogAlphaBar(logAlphaBar: number): number {
   return logAlphaBar - Math.log(-Math.expm1(logAlphaBar))

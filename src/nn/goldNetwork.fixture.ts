@@ -4,8 +4,8 @@ import { expect } from 'vitest'
 import type { NamedTensors, Tensor } from '../base/index.ts'
 import type { Graph, TensorType } from '../graph/index.ts'
 import { gradient, mapRecord, mul, reduceMean, sub, trace } from '../graph/index.ts'
-import type { SafetensorsFile } from './index.ts'
 import type { DenoisingNetwork, Mode } from './network.ts'
+import type { SafetensorsFile } from './safetensors.ts'
 import { decodeSafetensors } from './safetensors.ts'
 
 export function goldFile(name: string): SafetensorsFile {

@@ -23,7 +23,7 @@ import {
 } from './schema.ts'
 
 /** Versions written. 17 is the newest operator set that Debian's checker and every ONNX Runtime since 1.12 accept. */
-export const OPSET_VERSION = 17
+const OPSET_VERSION = 17
 const IR_VERSION = 8
 
 export interface EncodeOptions {

@@ -23,7 +23,7 @@ export interface SettingsLayer {
 }
 
 /** The prefix of environment variables. */
-export const ENVIRONMENT_PREFIX = 'BILEVEL_'
+const ENVIRONMENT_PREFIX = 'BILEVEL_'
 
 /** The keys of an object schema with their schemas (optional, default and nullable wrappers looked through); null for other schemas. */
 export function keysOf(schema: z.core.$ZodType): Readonly<Record<string, z.core.$ZodType>> | null {

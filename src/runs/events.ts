@@ -39,7 +39,7 @@ export interface EventLog {
 }
 
 /** A line of the file, without its end. */
-export function encodeEvent(event: RunEvent): string {
+function encodeEvent(event: RunEvent): string {
   return JSON.stringify(event, (_, value: unknown) =>
     typeof value === 'number' && !Number.isFinite(value) ? String(value) : value,
   )

@@ -1,18 +1,7 @@
-export type { Checkpoint, NewestCheckpoint, SavedCheckpoint } from './checkpoint.ts'
-export { checkpointSteps, loadCheckpoint, newestCheckpoint, saveCheckpoint } from './checkpoint.ts'
-export type { Settings, SettingsChange, SettingsLayer } from './config.ts'
-export {
-  ENVIRONMENT_PREFIX,
-  environmentLayer,
-  parseSettings,
-  readSettingsFile,
-  requireSameSettings,
-  resolveSettings,
-  settingsChanges,
-  settingsHash,
-} from './config.ts'
-export type { EventLog, EventValue, RunEvent, TimedEvent } from './events.ts'
-export { openEvents, readEvents, truncateEvents, withoutTimes } from './events.ts'
+/** Runs on disk and the jobs behind the commands: settings, events, checkpoints, reports. */
+export type { Settings, SettingsLayer } from './config.ts'
+export { environmentLayer, readSettingsFile } from './config.ts'
+export { readEvents, withoutTimes } from './events.ts'
 export type { EvaluationReport } from './jobs/evaluateModel.ts'
 export { evaluateModel } from './jobs/evaluateModel.ts'
 export type { EvaluateConfig, SampleConfig } from './jobs/modelConfigs.ts'
@@ -25,15 +14,12 @@ export {
   sampleSchema,
 } from './jobs/modelConfigs.ts'
 export { PRESETS } from './jobs/presets.ts'
-export type { SampleReport, WorkHooks } from './jobs/sampleModel.ts'
+export type { SampleReport } from './jobs/sampleModel.ts'
 export { sampleModel } from './jobs/sampleModel.ts'
-export type { ScheduleJobOptions, ScheduleJobResult } from './jobs/schedule.ts'
+export type { ScheduleJobResult } from './jobs/schedule.ts'
 export { runScheduleJob } from './jobs/schedule.ts'
-export type { ScheduleConfig, SettingGroup } from './jobs/scheduleConfig.ts'
+export type { ScheduleConfig } from './jobs/scheduleConfig.ts'
 export { resolveScheduleConfig, SETTING_GROUPS, scheduleSchema } from './jobs/scheduleConfig.ts'
-export type { Json } from './json.ts'
-export type { Lock, LockHolder } from './lock.ts'
-export { acquireLock } from './lock.ts'
 export { nearestOf } from './nearest.ts'
 export type { Progress } from './progress.ts'
 export { advanceProgress, durationText, rateOf, secondsLeft, startProgress } from './progress.ts'
@@ -41,7 +27,4 @@ export type { ReportContext } from './report/context.ts'
 export type { ScheduleJson } from './report/scheduleJson.ts'
 export { scheduleJson } from './report/scheduleJson.ts'
 export { renderScheduleReport } from './report/scheduleReport.ts'
-export { terminalSummary } from './report/terminal.ts'
-export type { Manifest, OpenRunOptions, Run, RunStatus } from './runFolder.ts'
-export { freshFolder, openRun, readManifest, readRunConfig } from './runFolder.ts'
-export { encodeTensorBoard, eventRecord, scalarsOf } from './tensorboard.ts'
+export { freshFolder, readManifest, readRunConfig } from './runFolder.ts'

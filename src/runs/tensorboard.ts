@@ -25,7 +25,7 @@ export function crc32c(bytes: Uint8Array): number {
 const masked = (crc: number): number => (((crc >>> 15) | (crc << 17)) + MASK_DELTA) >>> 0
 
 /** One framed record. */
-export function frameRecord(data: Uint8Array): Uint8Array {
+function frameRecord(data: Uint8Array): Uint8Array {
   const out = Buffer.alloc(16 + data.length)
   out.writeUInt32LE(data.length, 0)
   out.writeUInt32LE(masked(crc32c(out.subarray(0, 8))), 8)

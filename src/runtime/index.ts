@@ -1,3 +1,4 @@
+/** Graphs and ONNX files as programs on a device; the only layer that knows the engine. */
 export type { CompileOptions } from './compile.ts'
 export { compile } from './compile.ts'
 export type { DeviceOptions } from './device.ts'

@@ -37,14 +37,6 @@ export interface ScheduleFamily extends ParameterBox {
   pullBack(vector: ArrayLike<number>, cotangent: ScheduleCotangent): Float64Array
 }
 
-/** The nearest vector inside the box. */
-export function projectToBox(
-  { low, high }: Pick<ParameterBox, 'low' | 'high'>,
-  vector: ArrayLike<number>,
-): Float64Array {
-  return Float64Array.from(vector, (value, i) => Math.min(high[i], Math.max(low[i], value)))
-}
-
 /** Options common to all families: values that replace the family's own, by parameter name. */
 export interface BoxOptions {
   readonly initial?: Readonly<Record<string, number>>

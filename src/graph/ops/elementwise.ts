@@ -135,7 +135,7 @@ interface UnaryRule<A extends Attributes> {
 }
 
 /** Defines an elementwise operator of one input. */
-export function unary<A extends Attributes = Record<string, never>>(
+function unary<A extends Attributes = Record<string, never>>(
   name: string,
   { f, pullBack, integers = false, attributes = {} }: UnaryRule<A>,
 ): (x: SymbolicTensor, attributes: A) => SymbolicTensor {

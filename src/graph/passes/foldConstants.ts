@@ -7,7 +7,7 @@ import { constant } from '../symbolic.ts'
 import { tensorOf } from '../values.ts'
 
 /** Results with more elements stay nodes, so that a broadcast constant does not swell the model. */
-export const FOLDING_LIMIT = 1 << 16
+const FOLDING_LIMIT = 1 << 16
 
 /** The rule of constant folding. */
 export function foldingRule(limit: number = FOLDING_LIMIT): Rewrite {

@@ -3,10 +3,11 @@ import { filled, float32 } from '../../base/index.ts'
 import type { Graph, TensorType } from '../../graph/index.ts'
 import { evaluate, trace } from '../../graph/index.ts'
 import { compile } from '../../runtime/index.ts'
+import { adam } from './adam.ts'
+import { adamw } from './adamw.ts'
 import { clipGradient } from './clipGradient.ts'
-import type { OptimizerConfig } from './fromConfig.ts'
-import { optimizerFromConfig } from './fromConfig.ts'
 import type { Optimizer } from './optimizer.ts'
+import { sgd } from './sgd.ts'
 
 const float = (...shape: number[]): TensorType => ({ dtype: 'float32', shape })
 
@@ -35,9 +36,9 @@ const gradients = [
 const rates = [0.01, 0.02, 0.005]
 
 /** Weights after each of the three steps, by PyTorch 1.13 in float64 with betas (.8, .95), eps 1e-3, momentum .7, decay .1. */
-const torch: [OptimizerConfig, number[][]][] = [
+const torch: [Optimizer, number[][]][] = [
   [
-    { name: 'adamw', beta1: 0.8, beta2: 0.95, epsilon: 1e-3, weightDecay: 0.1 },
+    adamw({ beta1: 0.8, beta2: 0.95, epsilon: 1e-3, weightDecay: 0.1 }),
     [
       [0.4895990099009901, -1.2387997512437812, 1.9880332225913622, -0.000909090909090909],
       [0.5006388404716955, -1.227899732474722, 1.9648617604293623, -0.0017381666774513582],
@@ -45,7 +46,7 @@ const torch: [OptimizerConfig, number[][]][] = [
     ],
   ],
   [
-    { name: 'adam', beta1: 0.8, beta2: 0.95, epsilon: 1e-3, weightDecay: 0.1 },
+    adam({ beta1: 0.8, beta2: 0.95, epsilon: 1e-3, weightDecay: 0.1 }),
     [
       [0.4900662251655629, -1.2400306748466257, 1.9900199600798403, -0.000909090909090909],
       [0.49945785848386753, -1.2241678460160204, 1.9703805547435291, -0.0007984399989960988],
@@ -53,7 +54,7 @@ const torch: [OptimizerConfig, number[][]][] = [
     ],
   ],
   [
-    { name: 'sgd', momentum: 0.7, weightDecay: 0.1 },
+    sgd({ momentum: 0.7, weightDecay: 0.1 }),
     [
       [0.4985, -1.24675, 1.995, -1e-6],
       [0.503403, -1.2407065, 1.98001, -2.398e-6],
@@ -62,8 +63,7 @@ const torch: [OptimizerConfig, number[][]][] = [
   ],
 ]
 
-describe.each(torch)('$name', (config, expected) => {
-  const optimizer = optimizerFromConfig(config)
+describe.each(torch)('$name', (optimizer, expected) => {
   const graph = updateGraph(optimizer, 4)
 
   test('float64 evaluation gives PyTorch’s numbers', () => {
@@ -105,7 +105,7 @@ describe.each(torch)('$name', (config, expected) => {
 })
 
 test('AdamW without decay leaves weights alone where the gradient is zero', () => {
-  const graph = updateGraph(optimizerFromConfig({ name: 'adamw', weightDecay: 0 }), 2)
+  const graph = updateGraph(adamw({ weightDecay: 0 }), 2)
   const feeds = {
     weights: float32([3, -4]),
     gradient: float32([0, 0]),
@@ -117,9 +117,7 @@ test('AdamW without decay leaves weights alone where the gradient is zero', () =
 })
 
 test('with a beta of .9999 the first step is the learning rate, in float32 too', async () => {
-  const program = await compile(
-    updateGraph(optimizerFromConfig({ name: 'adam', beta1: 0.9, beta2: 0.9999, epsilon: 1e-12 }), 2),
-  )
+  const program = await compile(updateGraph(adam({ beta1: 0.9, beta2: 0.9999, epsilon: 1e-12 }), 2))
   const feeds = {
     weights: float32([0, 0]),
     gradient: float32([1e-3, -5]),
@@ -144,11 +142,10 @@ test('a gradient is clipped to the largest norm as PyTorch does, and a short one
   expect([...short.data]).toEqual([3, -4, 12, 0])
 })
 
-test.each<[OptimizerConfig, RegExp]>([
-  [{ name: 'adamw', beta2: 1 }, /beta2 must be at least 0 and below 1, got 1/],
-  [{ name: 'adam', epsilon: -1 }, /epsilon must be at least 0/],
-  [{ name: 'sgd', momentum: 1.5 }, /momentum must be at least 0 and below 1, got 1.5/],
-  [{ name: 'lion' } as unknown as OptimizerConfig, /must be adamw, adam or sgd/],
-])('%j is refused', (config, message) => {
-  expect(() => optimizerFromConfig(config)).toThrow(message)
+test.each<[string, () => Optimizer, RegExp]>([
+  ['a second beta of 1', () => adamw({ beta2: 1 }), /beta2 must be at least 0 and below 1, got 1/],
+  ['a negative epsilon', () => adam({ epsilon: -1 }), /epsilon must be at least 0/],
+  ['a momentum above 1', () => sgd({ momentum: 1.5 }), /momentum must be at least 0 and below 1, got 1.5/],
+])('%s is refused', (_, make, message) => {
+  expect(make).toThrow(message)
 })

@@ -1,2 +1,3 @@
+/** Graphs in the forms that the CPU engine runs fastest. */
 export { lowerForCpu } from './cpu.ts'
 export type { BlockSize } from './operators.ts'

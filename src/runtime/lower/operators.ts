@@ -82,7 +82,7 @@ export type BlockSize = number | undefined
 const BLOCKED_DOMAIN = 'com.microsoft.nchwc'
 
 /** [b,c,h,w] to the blocked layout [b, c/block, h, w, block]. The engine keeps calling its shape [b,c,h,w]. */
-export const reorderInputOperator = engineOperator<Record<string, never>>({
+const reorderInputOperator = engineOperator<Record<string, never>>({
   name: 'ReorderInput',
   domain: BLOCKED_DOMAIN,
   attributes: {},
@@ -90,7 +90,7 @@ export const reorderInputOperator = engineOperator<Record<string, never>>({
 })
 
 /** The blocked layout back to [b,c,h,w]. */
-export const reorderOutputOperator = engineOperator<{ readonly channels: number }>({
+const reorderOutputOperator = engineOperator<{ readonly channels: number }>({
   name: 'ReorderOutput',
   domain: BLOCKED_DOMAIN,
   attributes: { channels: 'int' },
