@@ -4,7 +4,7 @@ import type { SymbolicTensor } from '../../graph/index.ts'
 import { add, div, minimum, mul, reduceSum, sqrt } from '../../graph/index.ts'
 
 /** Euclidean norm of a flat gradient [n], a scalar []. */
-export function gradientNorm(gradient: SymbolicTensor): SymbolicTensor {
+function gradientNorm(gradient: SymbolicTensor): SymbolicTensor {
   return sqrt(reduceSum(mul(gradient, gradient), [0], false))
 }
 
