@@ -1,4 +1,7 @@
-/** Symbolic tensors, operators, tracing, derivatives, reference evaluation and passes. */
+/**
+ * Symbolic tensors, operators, tracing, derivatives, reference evaluation and passes. Importing this registers every operator:
+ * a new one is a file in ops/ and its names here.
+ */
 export { evaluate, evaluateTensors, toReference } from './evaluate.ts'
 export { expandComposites } from './expand.ts'
 export { gradient, vjp } from './gradient.ts'
@@ -6,122 +9,89 @@ export type { Graph, Named, Rewrite } from './graph.ts'
 export { bind, mapRecord, nodesOf, rewrite, trace } from './graph.ts'
 export type { AttributeKind, DerivativeCall, Operator, Reference } from './operator.ts'
 export { allOperators, apply, defineOperator } from './operator.ts'
+export { gelu, silu } from './ops/activation.ts'
+export { cast, identity, stopGradient } from './ops/cast.ts'
+export {
+  and,
+  clip,
+  equal,
+  greater,
+  greaterOrEqual,
+  less,
+  lessOrEqual,
+  maximum,
+  minimum,
+  not,
+  or,
+  where,
+} from './ops/compare.ts'
+export type { ConvOptions } from './ops/conv.ts'
+export { conv } from './ops/conv.ts'
+export type { ConvInputGradientAttributes, ConvWeightGradientAttributes } from './ops/convGradient.ts'
+export { adjointWeight, convInputGradient, convWeightGradient } from './ops/convGradient.ts'
+export type { ConvTransposeOptions } from './ops/convTranspose.ts'
+export { convTranspose } from './ops/convTranspose.ts'
 export type {
-  AveragePoolOptions,
-  BatchNormOptions,
-  BatchNormTrainingOptions,
   ConvAttributes,
-  ConvInputGradientAttributes,
   ConvLayout,
-  ConvOptions,
-  ConvTransposeOptions,
-  ConvWeightGradientAttributes,
-  CumSumOptions,
-  GemmOptions,
-  GroupNormOptions,
-  LayerNormOptions,
-  MaxPoolOptions,
-  Operand,
-  Padding,
   PerAxis,
-  Reduction,
-  ResizeOptions,
-  SliceRange,
   SlidingWindow,
   WindowAttributes,
   WindowOptions,
-} from './ops/index.ts'
+} from './ops/convWindow.ts'
+export { convLayout } from './ops/convWindow.ts'
+export type { CumSumOptions } from './ops/cumsum.ts'
+export { cumSum } from './ops/cumsum.ts'
+export type { Operand } from './ops/elementwise.ts'
 export {
   abs,
   add,
-  adjointWeight,
-  and,
-  argMax,
-  attention,
-  averagePool,
-  batchNorm,
-  batchNormTraining,
-  cast,
   ceil,
-  clip,
-  concat,
-  conv,
-  convInputGradient,
-  convLayout,
-  convTranspose,
-  convWeightGradient,
   cos,
-  cumSum,
   div,
-  equal,
   erf,
   exp,
-  expand,
-  flatten,
   floor,
-  gather,
-  gatherElements,
-  gatherND,
-  gelu,
-  gemm,
-  globalAveragePool,
-  greater,
-  greaterOrEqual,
-  groupNorm,
-  identity,
-  instanceNorm,
-  layerNorm,
   leakyRelu,
-  less,
-  lessOrEqual,
-  linear,
   log,
-  logSoftmax,
-  logSumExp,
-  matmul,
-  maximum,
-  maxPool,
-  minimum,
   mul,
   neg,
-  not,
-  oneHot,
-  or,
-  pad,
   pow,
   reciprocal,
-  reduceMax,
-  reduceMean,
-  reduceMin,
-  reduceSum,
   relu,
-  reshape,
-  resize,
-  scatterAdd,
-  scatterElements,
-  scatterND,
   sigmoid,
   sign,
-  silu,
   sin,
-  slice,
-  softmax,
   softplus,
-  split,
   sqrt,
   square,
-  squeeze,
-  stopGradient,
   sub,
   tanh,
-  transpose,
   unbroadcast,
-  unsqueeze,
-  upsampleBilinear,
-  upsampleNearest,
-  where,
-} from './ops/index.ts'
-export { eliminateCommon, foldConstants, simplify } from './passes/index.ts'
+} from './ops/elementwise.ts'
+export type { Reduction } from './ops/gather.ts'
+export { gather, gatherElements, gatherND, oneHot, scatterAdd, scatterElements, scatterND } from './ops/gather.ts'
+export type { GemmOptions } from './ops/matmul.ts'
+export { attention, gemm, linear, matmul } from './ops/matmul.ts'
+export type { BatchNormOptions, BatchNormTrainingOptions } from './ops/normBatch.ts'
+export { batchNorm, batchNormTraining } from './ops/normBatch.ts'
+export type { GroupNormOptions } from './ops/normGroup.ts'
+export { groupNorm, instanceNorm } from './ops/normGroup.ts'
+export type { LayerNormOptions } from './ops/normLayer.ts'
+export { layerNorm } from './ops/normLayer.ts'
+export type { AveragePoolOptions, MaxPoolOptions } from './ops/pool.ts'
+export { averagePool, globalAveragePool, maxPool } from './ops/pool.ts'
+export { argMax, logSumExp, reduceMax, reduceMean, reduceMin, reduceSum } from './ops/reduce.ts'
+export { upsampleBilinear, upsampleNearest } from './ops/resize.ts'
+export type { ResizeOptions } from './ops/resizeOperator.ts'
+export { resize } from './ops/resizeOperator.ts'
+export { concat, expand, flatten, reshape, split, squeeze, transpose, unsqueeze } from './ops/shape.ts'
+export type { Padding, SliceRange } from './ops/slice.ts'
+export { pad, slice } from './ops/slice.ts'
+export { logSoftmax, softmax } from './ops/softmax.ts'
+export { eliminateCommon } from './passes/eliminateCommon.ts'
+export { foldConstants } from './passes/foldConstants.ts'
+export { simplify } from './passes/simplify.ts'
 export type { Attribute, Attributes, Node, Source, TensorType } from './symbolic.ts'
 export { constant, input, SymbolicTensor, scalar } from './symbolic.ts'
 export { filledTensor, tensorOf } from './values.ts'
