@@ -1,5 +1,10 @@
-/** What `npm ci` needs on a fresh machine: a lockfile that is whole, on every platform, and holds no addresses. */
-import { readFileSync } from 'node:fs'
+/**
+ * What `npm ci` needs on a fresh machine: a lockfile that is whole, on every platform, and holds no addresses. And what the package
+ * needs at its user's: nothing that is only for tests or development.
+ */
+import { readdirSync, readFileSync } from 'node:fs'
+import { builtinModules } from 'node:module'
+import { join } from 'node:path'
 import { expect, test } from 'vitest'
 
 interface Locked {
@@ -29,4 +34,22 @@ test('the lockfile records no download addresses', () => {
 test('nothing is built or downloaded at install time', () => {
   for (const hook of ['preinstall', 'install', 'postinstall', 'prepare'])
     expect(manifest.scripts).not.toHaveProperty(hook)
+})
+
+test('what is shipped imports no test support, and of packages only those that are installed with it', () => {
+  const support = /\.(test|fixture|cases)(\.ts)?$/
+  const shipped = readdirSync('src', { recursive: true, encoding: 'utf8' })
+    .filter((file) => file.endsWith('.ts') && !support.test(file))
+    .map((file) => join('src', file))
+  const strange = shipped.flatMap((file) =>
+    [...readFileSync(file, 'utf8').matchAll(/^(?:import|export)\b[^;'"`]*?from '([^']+)'/gm)]
+      .map(([, target]) => target)
+      .filter((target) => {
+        if (target.startsWith('.')) return support.test(target)
+        if (target.startsWith('node:')) return !builtinModules.includes(target.slice('node:'.length))
+        return !(target.split('/', target.startsWith('@') ? 2 : 1).join('/') in manifest.dependencies)
+      })
+      .map((target) => `${file} imports ${target}`),
+  )
+  expect(strange).toEqual([])
 })

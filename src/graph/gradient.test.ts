@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { filled, int64, randomStream, sizeOf } from '../base/index.ts'
-import { compareDerivatives } from './derivativeCheck.ts'
+import { compareDerivatives } from './derivativeCheck.fixture.ts'
 import type { Named, Reference, SymbolicTensor } from './index.ts'
 import {
   add,

@@ -1,6 +1,6 @@
 /** Cases of the activations and their derivatives. */
-import type { CaseInput, OperatorCase } from '../caseType.ts'
-import { exactly } from '../caseType.ts'
+import type { CaseInput, OperatorCase } from '../caseType.fixture.ts'
+import { exactly } from '../caseType.fixture.ts'
 import { vjp } from '../gradient.ts'
 import type { SymbolicTensor } from '../symbolic.ts'
 import { gelu, silu } from './activation.ts'

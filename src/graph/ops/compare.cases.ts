@@ -1,6 +1,6 @@
 /** Test support: calls of comparisons, logic, choice and limits. */
-import type { OperatorCase } from '../caseType.ts'
-import { distinct, exactly, integersBelow } from '../caseType.ts'
+import type { OperatorCase } from '../caseType.fixture.ts'
+import { distinct, exactly, integersBelow } from '../caseType.fixture.ts'
 import type { SymbolicTensor } from '../symbolic.ts'
 import {
   and,

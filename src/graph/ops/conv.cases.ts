@@ -1,6 +1,6 @@
 /** Cases of the convolutions and of their two derivatives. */
 import type { Shape } from '../../base/index.ts'
-import type { OperatorCase } from '../caseType.ts'
+import type { OperatorCase } from '../caseType.fixture.ts'
 import type { ConvOptions } from './conv.ts'
 import { conv } from './conv.ts'
 import { convInputGradient, convWeightGradient } from './convGradient.ts'

@@ -1,6 +1,6 @@
 /** Test support: calls of the elementwise arithmetic operators and functions. */
-import type { Draw, OperatorCase } from '../caseType.ts'
-import { awayFromZero, distinct, exactly, positive } from '../caseType.ts'
+import type { Draw, OperatorCase } from '../caseType.fixture.ts'
+import { awayFromZero, distinct, exactly, positive } from '../caseType.fixture.ts'
 import type { SymbolicTensor } from '../symbolic.ts'
 import {
   abs,

@@ -1,6 +1,6 @@
 /** Test support: calls that read and write by index. */
-import type { OperatorCase } from '../caseType.ts'
-import { exactly, integersBelow } from '../caseType.ts'
+import type { OperatorCase } from '../caseType.fixture.ts'
+import { exactly, integersBelow } from '../caseType.fixture.ts'
 import { gather, gatherElements, gatherND, oneHot, scatterAdd, scatterElements, scatterND } from './gather.ts'
 
 const indices = (shape: readonly number[], ...numbers: number[]) =>

@@ -1,5 +1,5 @@
 /** Test support: calls of matrix products and softmax. */
-import type { OperatorCase } from '../caseType.ts'
+import type { OperatorCase } from '../caseType.fixture.ts'
 import { attention, gemm, linear, matmul } from './matmul.ts'
 import { logSoftmax, softmax } from './softmax.ts'
 

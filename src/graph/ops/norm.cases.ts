@@ -1,8 +1,8 @@
 /** Cases of the normalisations and their derivatives. */
 import type { Shape } from '../../base/index.ts'
 import { filled } from '../../base/index.ts'
-import type { CaseInput, OperatorCase } from '../caseType.ts'
-import { positive } from '../caseType.ts'
+import type { CaseInput, OperatorCase } from '../caseType.fixture.ts'
+import { positive } from '../caseType.fixture.ts'
 import { vjp } from '../gradient.ts'
 import { apply } from '../operator.ts'
 import { constant } from '../symbolic.ts'

@@ -1,8 +1,8 @@
 /** Cases of pooling and its derivatives. */
 import type { Shape } from '../../base/index.ts'
 import { filled, sizeOf } from '../../base/index.ts'
-import type { OperatorCase } from '../caseType.ts'
-import { distinct, integersBelow } from '../caseType.ts'
+import type { OperatorCase } from '../caseType.fixture.ts'
+import { distinct, integersBelow } from '../caseType.fixture.ts'
 import { vjp } from '../gradient.ts'
 import { constant } from '../symbolic.ts'
 import type { AveragePoolOptions, MaxPoolOptions } from './pool.ts'

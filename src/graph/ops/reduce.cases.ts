@@ -1,6 +1,6 @@
 /** Test support: calls of reductions and running sums. */
-import type { OperatorCase } from '../caseType.ts'
-import { distinct } from '../caseType.ts'
+import type { OperatorCase } from '../caseType.fixture.ts'
+import { distinct } from '../caseType.fixture.ts'
 import type { SymbolicTensor } from '../symbolic.ts'
 import { cumSum } from './cumsum.ts'
 import { argMax, logSumExp, reduceMax, reduceMean, reduceMin, reduceSum } from './reduce.ts'

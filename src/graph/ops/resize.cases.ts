@@ -1,7 +1,7 @@
 /** Cases of resizing and its derivatives. */
 import type { Shape } from '../../base/index.ts'
 import { filled } from '../../base/index.ts'
-import type { OperatorCase } from '../caseType.ts'
+import type { OperatorCase } from '../caseType.fixture.ts'
 import { vjp } from '../gradient.ts'
 import type { SymbolicTensor } from '../symbolic.ts'
 import { constant } from '../symbolic.ts'

@@ -1,6 +1,6 @@
 /** Test support: calls that rearrange, cut, pad, convert. */
-import type { OperatorCase } from '../caseType.ts'
-import { awayFromZero, exactly, integersBelow } from '../caseType.ts'
+import type { OperatorCase } from '../caseType.fixture.ts'
+import { awayFromZero, exactly, integersBelow } from '../caseType.fixture.ts'
 import { cast, identity, stopGradient } from './cast.ts'
 import { concat, expand, flatten, reshape, split, squeeze, transpose, unsqueeze } from './shape.ts'
 import type { SliceRange } from './slice.ts'

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import { float32, int64 } from '../../base/index.ts'
-import { operatorCases } from '../cases.ts'
-import { drawFeeds, traceCase } from '../caseType.ts'
-import { randomCotangents } from '../derivativeCheck.ts'
+import { operatorCases } from '../cases.fixture.ts'
+import { drawFeeds, traceCase } from '../caseType.fixture.ts'
+import { randomCotangents } from '../derivativeCheck.fixture.ts'
 import type { Graph, Named, Reference } from '../index.ts'
 import {
   add,

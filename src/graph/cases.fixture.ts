@@ -2,7 +2,7 @@
  * Test support: the table of all operator cases. Every registered operator must have at least one; the derivative test and the
  * parity tests of the runtimes go through all of them.
  */
-import type { OperatorCase } from './caseType.ts'
+import type { OperatorCase } from './caseType.fixture.ts'
 import { activationCases } from './ops/activation.cases.ts'
 import { compareCases } from './ops/compare.cases.ts'
 import { convCases } from './ops/conv.cases.ts'
