@@ -1,87 +1,66 @@
 import { describe, expect, it } from 'vitest'
-import type { Shape } from '../../base/index.ts'
-import { float32, randomStream, sizeOf } from '../../base/index.ts'
-import type { ConvOptions, Graph, TensorType } from '../../graph/index.ts'
-import { conv, evaluate, nodesOf, trace, vjp } from '../../graph/index.ts'
+import type { Graph } from '../../graph/index.ts'
+import { bind, evaluate, nodesOf } from '../../graph/index.ts'
+import { encode } from '../../onnx/index.ts'
 import { findBlockSize } from '../blockSize.ts'
 import { compile } from '../compile.ts'
+import { loadSession } from '../session.ts'
+import { convolution, convolutionCases, drawFeeds, expectClose } from './convolution.fixture.ts'
 import { lowerForCpu } from './cpu.ts'
+import { inStandardOperators } from './engineOperators.fixture.ts'
+import type { BlockSize } from './operators.ts'
 
-/** Convolution with bias and all its derivatives, everything an input. */
-function convolution(x: Shape, w: Shape, options: ConvOptions): Graph {
-  const float = (shape: Shape): TensorType => ({ dtype: 'float32', shape })
-  const output = trace({ x: float(x), w: float(w) }, (v) => ({ y: conv(v.x, v.w, options) })).outputs.y.shape
-  return trace({ x: float(x), w: float(w), bias: float([w[0]]), g: float(output) }, (v) => {
-    const y = conv(v.x, v.w, { ...options, bias: v.bias })
-    const [dx, dw, dbias] = vjp([y], [v.g], [v.x, v.w, v.bias])
-    return { y, dx, dw, dbias }
-  })
+/** Float32 sums of up to a few thousand terms. */
+const FLOAT32 = 1e-5
+/** Float64 sums in another order. */
+const FLOAT64 = 1e-12
+
+const operatorsOf = (graph: Graph) =>
+  nodesOf(Object.values(graph.outputs)).map(({ operator }) => `${operator.domain}:${operator.name}`)
+
+/** The lowered graph on this machine's engine, in the session settings that `compile` uses for lowered graphs. */
+async function runLowered(graph: Graph, block: BlockSize, feeds: ReturnType<typeof drawFeeds>) {
+  const settings = { device: 'cpu', threads: 2, optimize: false } as const
+  const session = await loadSession(encode(lowerForCpu(graph, block)), settings)
+  try {
+    return await session.run(feeds)
+  } finally {
+    await session.release()
+  }
 }
 
-const draw = (name: string, shape: Shape) =>
-  float32(randomStream({ seed: 3, purpose: name }).normal(new Float32Array(sizeOf(shape))), shape)
-
-/** Largest difference, relative to the largest element: float32 sums of that many terms. */
-const TOLERANCE = 1e-5
-
-const cases: [string, Shape, Shape, ConvOptions][] = [
-  ['3x3, both channel counts divide', [16, 32, 7, 5], [16, 32, 3, 3], { padding: 1 }],
-  ['3x3, more channels than filters, batch no multiple of the block', [5, 48, 4, 4], [16, 48, 3, 3], { padding: 1 }],
-  ['3x3, more filters than channels, no padding', [17, 16, 6, 5], [48, 16, 3, 3], {}],
-  ['one channel in', [8, 1, 6, 6], [16, 1, 3, 3], { padding: 1 }],
-  ['one filter', [8, 16, 6, 6], [1, 16, 3, 3], { padding: 1 }],
-  ['channels that no block divides', [3, 6, 5, 5], [10, 6, 3, 3], { padding: 1 }],
-  ['stride 2, even extents (the last row is not seen)', [16, 16, 8, 6], [32, 16, 3, 3], { padding: 1, strides: 2 }],
-  ['stride 2, padding below and right only', [4, 32, 8, 8], [16, 32, 3, 3], { padding: [0, 0, 1, 1], strides: 2 }],
-  ['stride 3 by 2 with rows and columns left over', [4, 16, 11, 10], [16, 16, 3, 2], { strides: [3, 2] }],
-  ['dilation', [4, 16, 9, 8], [16, 16, 3, 3], { padding: 2, dilations: 2 }],
-  [
-    '5x2 kernel, uneven padding and dilation',
-    [3, 32, 8, 9],
-    [16, 32, 5, 2],
-    { padding: [1, 0, 3, 2], dilations: [1, 3] },
-  ],
-  ['more padding than kernel', [4, 32, 5, 5], [16, 32, 2, 2], { padding: 3 }],
-  ['1x1', [6, 16, 4, 5], [32, 16, 1, 1], {}],
-  ['1x1, strided and padded', [6, 16, 5, 5], [16, 16, 1, 1], { strides: 2, padding: 1 }],
-  ['grouped', [4, 32, 5, 5], [32, 16, 3, 3], { padding: 1, groups: 2 }],
-  ['depthwise', [4, 16, 6, 5], [16, 1, 3, 3], { padding: 1, groups: 16 }],
-  ['depthwise, uneven padding', [3, 32, 7, 6], [32, 1, 3, 2], { padding: [2, 0, 0, 1], groups: 32 }],
-  [
-    'depthwise, stride 2 and dilation',
-    [3, 16, 9, 8],
-    [16, 1, 3, 3],
-    { padding: 1, strides: 2, dilations: [1, 2], groups: 16 },
-  ],
-  ['one filter more than depthwise', [2, 16, 5, 5], [32, 1, 3, 3], { padding: 1, groups: 16 }],
-  ['one spatial axis', [4, 16, 9], [16, 16, 3], { padding: 1 }],
-  ['three spatial axes', [2, 16, 3, 4, 3], [16, 16, 2, 2, 2], { padding: 1 }],
-]
-
 describe('convolutions on the CPU equal the float64 reference', () => {
-  it.each(cases)('%s', async (_, x, w, options) => {
+  it.each(convolutionCases)('%s', async (_, x, w, options) => {
     const graph = convolution(x, w, options)
-    const feeds = Object.fromEntries(Object.entries(graph.inputs).map(([name, { shape }]) => [name, draw(name, shape)]))
-    const truth = evaluate(graph, feeds)
+    const feeds = drawFeeds(graph)
     const program = await compile(graph, { threads: 2 })
-    const results = await program.run(feeds)
-    for (const [name, { data, shape }] of Object.entries(truth)) {
-      const largest = data.reduce((most, value) => Math.max(most, Math.abs(value)), 0)
-      expect(results[name].shape).toEqual(shape)
-      results[name].data.forEach((value: number | bigint, i: number) => {
-        if (!(Math.abs(Number(value) - data[i]) <= TOLERANCE * largest)) {
-          expect.fail(`${name}[${i}] = ${value}, reference ${data[i]} (largest ${largest})`)
-        }
-      })
-    }
+    expectClose(await program.run(feeds), evaluate(graph, feeds), FLOAT32)
     await program.dispose()
+  })
+})
+
+describe('on engines without a blocked layout too', () => {
+  it.each(convolutionCases)('%s', async (_, x, w, options) => {
+    const graph = convolution(x, w, options)
+    const feeds = drawFeeds(graph)
+    expectClose(await runLowered(graph, undefined, feeds), evaluate(graph, feeds), FLOAT32)
+  })
+})
+
+describe.each([8, 16, undefined])('lowered for blocks of %s, the engine’s operators spelled out', (block) => {
+  it.each(convolutionCases)('%s', (_, x, w, options) => {
+    const graph = convolution(x, w, options)
+    const feeds = drawFeeds(graph)
+    const spelledOut = inStandardOperators(lowerForCpu(graph, block), block)
+    expect(operatorsOf(spelledOut).filter((name) => name.startsWith('com.microsoft'))).toEqual([])
+    expectClose(evaluate(spelledOut, feeds), evaluate(graph, feeds), FLOAT64)
   })
 })
 
 describe('repeated runs', () => {
   it('give the same bytes with the same settings', async () => {
     const graph = convolution([16, 32, 16, 16], [48, 32, 3, 3], { padding: 1 })
-    const feeds = Object.fromEntries(Object.entries(graph.inputs).map(([name, { shape }]) => [name, draw(name, shape)]))
+    const feeds = drawFeeds(graph)
     const first = await compile(graph, { threads: 2 })
     const results = [await first.run(feeds), await first.run(feeds)]
     await first.dispose()
@@ -94,9 +73,6 @@ describe('repeated runs', () => {
 })
 
 describe('what the lowering puts in', () => {
-  const operatorsOf = (graph: Graph) =>
-    nodesOf(Object.values(graph.outputs)).map(({ operator }) => `${operator.domain}:${operator.name}`)
-
   it('is blocked convolutions for all three products of a dense 3x3 layer, with each image blocked once', () => {
     const lowered = operatorsOf(lowerForCpu(convolution([16, 32, 8, 8], [16, 32, 3, 3], { padding: 1 }), 16))
     const count = (name: string) => lowered.filter((operator) => operator === name).length
@@ -106,9 +82,20 @@ describe('what the lowering puts in', () => {
     expect(count('com.microsoft.nchwc:ReorderInput')).toBe(5)
   })
 
-  it('is nothing special without a block size or with a constant weight', () => {
+  it('is blocked convolutions where one block size fits and the other does not', () => {
+    const graph = convolution([8, 24, 6, 7], [8, 24, 3, 3], { padding: 1 })
+    const blockedAt = (block: BlockSize) =>
+      operatorsOf(lowerForCpu(graph, block)).filter((name) => name.includes('nchwc:Conv'))
+    expect(blockedAt(8).length).toBe(3)
+    expect(blockedAt(16)).toEqual([])
+  })
+
+  it('is nothing special without a block size, or for a constant weight, which the engine blocks by itself', () => {
     const graph = convolution([2, 32, 8, 8], [16, 32, 3, 3], { padding: 1 })
-    expect(operatorsOf(lowerForCpu(graph, undefined)).filter((name) => name.includes('nchwc'))).toEqual([])
+    const blockedIn = (lowered: Graph) => operatorsOf(lowered).filter((name) => name.includes('nchwc'))
+    expect(blockedIn(lowerForCpu(graph, undefined))).toEqual([])
+    const frozen = bind({ inputs: graph.inputs, outputs: { y: graph.outputs.y } }, { w: drawFeeds(graph).w })
+    expect(blockedIn(lowerForCpu(frozen, 16))).toEqual([])
   })
 
   it('uses a block size that the engine has', async () => {
