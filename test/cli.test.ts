@@ -75,7 +75,12 @@ describe('settings', () => {
 
   test('defaults follow what is given: a file has no derivative, a tied schedule one family', async () => {
     const config = await resolved(['--model', 'unet.onnx'])
-    expect(config).toMatchObject({ estimator: 'coordinate', samplingFamily: 'level-power', size: null })
+    expect(config).toMatchObject({
+      estimator: 'coordinate',
+      samplingFamily: 'level-power',
+      freshSamples: false,
+      size: null,
+    })
     expect(await resolved(['--training-family', 'sigmoid', '--learn', 'tied'])).toMatchObject({
       samplingFamily: 'sigmoid',
     })

@@ -240,6 +240,12 @@ function presetNamed(name: string): Settings {
 }
 
 /**
+ * A model without derivatives: one exponent of its own levels, found by differences on the same images throughout (new ones each time drown
+ * them), in steps that reach twice the exponent in half the iterations. Measured: docs/results/foreign-mnist-ddpm.
+ */
+const FOREIGN_DEFAULTS = { samplingFamily: 'level-power', freshSamples: false, upperRate: 2 } as const
+
+/**
  * Defaults that follow from what was given. A model brings its own size; an ONNX file has no derivative, so it is tuned by the estimator
  * without one, on the one exponent of its own levels; tuning starts at the levels of the training family, or is tied to it.
  */
@@ -253,7 +259,7 @@ function consequences(preset: Settings, given: (key: string) => unknown): Settin
     ...(typeof model === 'string' && { size: null }),
     ...((isFile(model) || isFile(given('features'))) && { estimator: 'coordinate' }),
     ...(preset.samplingFamily === undefined && { samplingFamily: trainingFamily }),
-    ...(isFile(model) && { samplingFamily: 'level-power' }),
+    ...(isFile(model) && FOREIGN_DEFAULTS),
     ...followingSettings({ learn, trainingFamily }),
   }
 }
