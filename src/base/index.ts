@@ -1,4 +1,4 @@
-/** Errors with codes, seeded random streams, tensors, files written whole: what every layer stands on. */
+/** Errors with codes, seeded random streams, tensors, files written whole, the nearest known word: what every layer stands on. */
 export { diskFailure, isPartialName, partialName, writeAtomically, writeFlushed } from './disk.ts'
 export type { ErrorKind } from './errors.ts'
 export {
@@ -10,6 +10,7 @@ export {
   internalError,
   throwIfInterrupted,
 } from './errors.ts'
+export { nearestOf } from './nearest.ts'
 export { RandomStream, randomStream } from './random.ts'
 export type { DType, NamedTensors, Shape, Tensor, TypedArrays } from './tensor.ts'
 export { filled, float32, int64, sameShape, sizeOf, stridesOf, tensor } from './tensor.ts'

@@ -2,8 +2,7 @@
 import type { Command } from 'commander'
 import { CommanderError } from 'commander'
 import pc from 'picocolors'
-import { BilevelError, exitCodeOf } from '../base/index.ts'
-import { nearestOf } from '../runs/index.ts'
+import { BilevelError, exitCodeOf, nearestOf } from '../base/index.ts'
 
 const USAGE = 2
 

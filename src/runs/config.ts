@@ -6,9 +6,8 @@
 import { readFile } from 'node:fs/promises'
 import { parse as parseYaml } from 'yaml'
 import { z } from 'zod'
-import { inputError } from '../base/index.ts'
+import { inputError, nearestOf } from '../base/index.ts'
 import { canonicalJson, isRecord, jsonHash } from './json.ts'
-import { nearestOf } from './nearest.ts'
 
 export type Settings = Readonly<Record<string, unknown>>
 

@@ -3,13 +3,12 @@
  * the command line's flags are made.
  */
 import { z } from 'zod'
-import { inputError } from '../../base/index.ts'
+import { inputError, nearestOf } from '../../base/index.ts'
 import { STEP_LISTS } from '../../diffusion/index.ts'
 import type { LearnSettings } from '../../tuners/index.ts'
 import { checkLearnSettings, followingSettings, LEARN_DEFAULTS } from '../../tuners/index.ts'
 import type { Settings, SettingsLayer } from '../config.ts'
 import { resolveSettings } from '../config.ts'
-import { nearestOf } from '../nearest.ts'
 import { PRESETS } from './presets.ts'
 
 /** Where a setting stands in the help, in this order. */
