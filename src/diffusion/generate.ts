@@ -9,7 +9,7 @@ import { sample, startNoise } from './samplers/sample.ts'
 import type { SamplerSettings, SamplingSchedule } from './samplingSchedule.ts'
 
 /** Images per chunk where the network takes any number. */
-const DEFAULT_CHUNK = 256
+export const DEFAULT_CHUNK = 256
 
 export interface GenerateOptions {
   readonly denoiser: Denoiser
@@ -32,12 +32,7 @@ export interface GenerateOptions {
  */
 export async function generate(options: GenerateOptions): Promise<{ images: Images; evaluations: number }> {
   const { denoiser, schedule, settings, count, seed, firstItem = 0, condition, signal, onProgress } = options
-  if (!Number.isInteger(count) || count < 1) {
-    throw inputError('sampler.count', `the number of images must be an integer of at least 1, got ${count}`)
-  }
-  if (condition && condition.length !== count) {
-    throw inputError('sampler.condition', `a condition needs one class per image (${count}), got ${condition.length}`)
-  }
+  checkRequest(options)
   const { imageShape, dtype = 'float32' } = denoiser
   const size = sizeOf(imageShape)
   const data: ImageData = dtype === 'float32' ? new Float32Array(count * size) : new Float64Array(count * size)
@@ -64,4 +59,14 @@ export async function generate(options: GenerateOptions): Promise<{ images: Imag
     evaluations += part.evaluations
   }
   return { images: imagesOf(data, count, imageShape), evaluations }
+}
+
+/** @throws `sampler.count`, `sampler.condition` */
+export function checkRequest({ count, condition }: Pick<GenerateOptions, 'count' | 'condition'>): void {
+  if (!Number.isInteger(count) || count < 1) {
+    throw inputError('sampler.count', `the number of images must be an integer of at least 1, got ${count}`)
+  }
+  if (condition && condition.length !== count) {
+    throw inputError('sampler.condition', `a condition needs one class per image (${count}), got ${condition.length}`)
+  }
 }

@@ -7,6 +7,7 @@ import type { Denoiser, ImageData, Images } from '../denoiser.ts'
 import type { SamplerSettings, SamplingSchedule } from '../samplingSchedule.ts'
 import { anyBatch, imagesOf, sum } from './anyBatch.ts'
 import type { Chain, ReverseChain, TapeStep } from './chain.ts'
+import type { StepRule } from './ddim.ts'
 import { ancestral, ancestralVjp, ddimScalars } from './ddim.ts'
 import { ddpmScalars } from './ddpm.ts'
 import { like } from './denoised.ts'
@@ -178,16 +179,23 @@ export async function sampleVjp(
   return { dLogSnr, dTimes, dStart, ...(dWeights && { dWeights }), evaluations: cost * tape.steps.length }
 }
 
-const ruleOf = (settings: SamplerSettings) =>
+/** The scalars of a step of DDIM or DDPM. */
+export const ruleOf = (settings: SamplerSettings): StepRule =>
   settings.sampler === 'ddpm' ? ddpmScalars(settings) : ddimScalars(settings.eta)
 
 /** Noise of step i, the same forwards and backwards. */
 function noiseOf({ start, seed, firstItem = 0 }: SampleOptions): (i: number) => ImageData {
-  return (i) => {
-    const z = like(start.data)
-    fillNoise(z, start.shape[0], (item) => ({ seed, purpose: 'sampler', step: i, item: firstItem + item }))
-    return z
-  }
+  return (i) => stepNoise(like(start.data), { count: start.shape[0], seed, firstItem, step: i })
+}
+
+/** Fills `z` with the standard normal noise of a step, one stream per image, and returns it. */
+export function stepNoise<T extends ImageData>(
+  z: T,
+  of: { readonly count: number; readonly seed: number; readonly firstItem: number; readonly step: number },
+): T {
+  const { count, seed, firstItem, step } = of
+  fillNoise(z, count, (item) => ({ seed, purpose: 'sampler', step, item: firstItem + item }))
+  return z
 }
 
 function throughOf({ through = 0 }: SampleOptions, steps: number): number {
@@ -200,7 +208,7 @@ function throughOf({ through = 0 }: SampleOptions, steps: number): number {
 }
 
 /** @throws `times.integerOnly` */
-function checkTimes(denoiser: Denoiser, { times }: SamplingSchedule): void {
+export function checkTimes(denoiser: Denoiser, { times }: SamplingSchedule): void {
   const odd = denoiser.times === 'integer' ? times.find((time) => !Number.isInteger(time)) : undefined
   if (odd === undefined) return
   const what = 'this network has a learned table of times and can be told integers only'
