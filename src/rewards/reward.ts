@@ -1,0 +1,249 @@
+/**
+ * A reward: one number per image, perhaps with its derivative. Whatever it is made of (a traced function, an ONNX file, plain JavaScript),
+ * callers give images in [-1, 1] and get float64 values that were checked: a reward that returns NaN, mixes images up or is fed another
+ * pixel range would otherwise pass for one that was optimised.
+ */
+import type { Shape } from '../base/index.ts'
+import { failure, inputError, sameShape, sizeOf, tensor } from '../base/index.ts'
+import type { Images, RewardGradient } from '../diffusion/index.ts'
+
+/** A function of images, one number per image; an image's value depends on that image (and its class) alone. */
+export interface Reward {
+  /** What it is, with the network it looks through: `log-probability:3[lenet-digits16-judge-1a2b3c4d]`. */
+  readonly name: string
+  /** SHA-256 of its definition, hex: with constants and weights, or of the file. */
+  readonly hash: string
+  /** [channels, height, width] of the images it takes; null: any. */
+  readonly imageShape: Shape | null
+  /** Pixel range the reward itself takes; callers ALWAYS give [-1, 1], which is mapped to it. */
+  readonly imageRange: readonly [number, number]
+  /** What it may return, ends included, ±Infinity where open; a value outside is `reward.range`. Null: not declared. */
+  readonly valueRange: readonly [number, number] | null
+  /** Whether `gradient` exists. */
+  readonly differentiable: boolean
+  /** Whether it must be told the class of each image. Default no. */
+  readonly needsClasses?: boolean
+  /**
+   * Values [n] of images [n, ...imageShape], n >= 1. Pixels outside [-1, 1] (a sampler without clipping) are passed on as they are.
+   * @param classes what each image was asked to be, [n]; a sampler's condition
+   * @throws `reward.images` on another shape or pixels that are not finite; `reward.classes`; `reward.shape`, `reward.nan`,
+   *   `reward.range` on what the reward returns
+   */
+  values(images: Images, classes?: Int32Array): Promise<Float64Array>
+  /**
+   * Values and d value_i / d image_i, per unit of images in [-1, 1], in the images' element type: a `GuidingReward`.
+   * @throws `reward.derivative` where there is none, and as `values`
+   */
+  gradient(images: Images, classes?: Int32Array): Promise<RewardGradient>
+  /** What a reader of its numbers must know, a sentence each: so far, pixels beyond [-1, 1]. Absent: nothing. */
+  notes?(): readonly string[]
+  /** Frees its programs; networks it was made from stay open. */
+  dispose(): Promise<void>
+}
+
+/** What a kind of reward has to say; `defineReward` makes a `Reward` of it. */
+export interface RewardDefinition {
+  readonly name: string
+  readonly hash: string
+  /** Default null: any. */
+  readonly imageShape?: Shape | null
+  /** Default [-1, 1]. */
+  readonly imageRange?: readonly [number, number]
+  /** Default null: not declared. */
+  readonly valueRange?: readonly [number, number] | null
+  /** Default false. */
+  readonly needsClasses?: boolean
+  /** Values of images that are already in `imageRange`. */
+  readonly values: (images: Images, classes: Int32Array | undefined) => Promise<ArrayLike<number>>
+  /** Values and derivatives per unit of `imageRange`; absent: no derivative. */
+  readonly gradient?: (images: Images, classes: Int32Array | undefined) => Promise<RawGradient>
+  /** Says why there is no derivative and what to do. */
+  readonly noDerivative?: string
+  readonly dispose?: () => Promise<void>
+}
+
+/** Values [n] and derivatives, n images row-major. */
+export interface RawGradient {
+  readonly values: ArrayLike<number>
+  readonly gradient: ArrayLike<number>
+}
+
+/** Values may leave a declared range by this share of its ends: programs compute in float32, where a probability may be 1 + 1e-7. */
+const ROUNDING = 1e-5
+
+/** A reward with its inputs and outputs checked and its pixel range mapped. @throws `reward.range` on a range that is none */
+export function defineReward(definition: RewardDefinition): Reward {
+  const { name, hash, imageShape = null, valueRange = null, needsClasses = false } = definition
+  const imageRange = definition.imageRange ?? [-1, 1]
+  if (!imageRange.every(Number.isFinite)) throw noRange(name, 'image', imageRange)
+  if (!(imageRange[0] < imageRange[1])) throw noRange(name, 'image', imageRange)
+  if (valueRange && !(valueRange[0] < valueRange[1])) throw noRange(name, 'value', valueRange)
+  const checked = { ...definition, imageShape, valueRange, needsClasses }
+  const seen = { low: -1, high: 1 }
+  return {
+    name,
+    hash,
+    imageShape,
+    imageRange,
+    valueRange,
+    differentiable: definition.gradient !== undefined,
+    needsClasses,
+    async values(images, classes) {
+      const count = checkRequest(checked, images, classes)
+      widen(seen, images)
+      return checkedValues(checked, count, await definition.values(toRange(images, imageRange), classes))
+    },
+    async gradient(images, classes) {
+      const count = checkRequest(checked, images, classes)
+      if (!definition.gradient) throw noDerivative(definition)
+      widen(seen, images)
+      const result = await definition.gradient(toRange(images, imageRange), classes)
+      const values = checkedValues(checked, count, result.values)
+      return { values, gradient: fromRange(name, images, imageRange, result.gradient) }
+    },
+    notes: () => beyond(name, seen),
+    dispose: definition.dispose ?? (async () => undefined),
+  }
+}
+
+const noRange = (name: string, what: string, [low, high]: readonly [number, number]) =>
+  inputError(
+    'reward.range',
+    `the ${what} range of reward '${name}' must be two numbers, low < high, got [${low}, ${high}]`,
+  )
+
+function noDerivative({ name, noDerivative: why }: RewardDefinition): Error {
+  const reason = why ?? 'it is not a differentiable one'
+  return inputError(
+    'reward.derivative',
+    `a guided chain needs the derivative of the reward, but '${name}' has none: ${reason}`,
+  )
+}
+
+type Checked = Required<Pick<RewardDefinition, 'name' | 'imageShape' | 'valueRange' | 'needsClasses'>>
+
+/** @returns the number of images */
+function checkRequest({ name, imageShape, needsClasses }: Checked, images: Images, classes?: Int32Array): number {
+  const [count, ...shape] = images.shape
+  if (!(count >= 1) || shape.length === 0 || (imageShape && !sameShape(shape, imageShape))) {
+    throw inputError(
+      'reward.images',
+      `reward '${name}' takes images [n,${imageShape ?? '...'}], n >= 1, got [${images.shape}]; ` +
+        'choose a reward for the size of the images the model makes',
+    )
+  }
+  if (needsClasses && classes === undefined) {
+    throw inputError(
+      'reward.classes',
+      `reward '${name}' depends on the class of each image; give a class per image (a class-conditional model with --class), ` +
+        'or name the class in the reward',
+    )
+  }
+  if (classes && classes.length !== count) {
+    throw inputError('reward.classes', `a reward needs one class per image (${count}), got ${classes.length}`)
+  }
+  const bad = (images.data as Float64Array).findIndex((pixel) => !Number.isFinite(pixel))
+  if (bad >= 0) {
+    throw failure(
+      'reward.images',
+      `images must be finite before '${name}' can rate them, image ${Math.floor(bad / sizeOf(shape))} has a pixel ${images.data[bad]}; ` +
+        'the sampler or network has overflowed: use weaker guidance or a sampler that clips',
+    )
+  }
+  return count
+}
+
+/** Least and most pixel so far. */
+interface Extent {
+  low: number
+  high: number
+}
+
+function widen(seen: Extent, { data }: Images): void {
+  for (const pixel of data) {
+    if (pixel < seen.low) seen.low = pixel
+    if (pixel > seen.high) seen.high = pixel
+  }
+}
+
+/** Pixels this little beyond [-1, 1] are rounding. */
+const PIXEL_ROUNDING = 1e-3
+
+function beyond(name: string, { low, high }: Extent): string[] {
+  if (low >= -1 - PIXEL_ROUNDING && high <= 1 + PIXEL_ROUNDING) return []
+  return [
+    `reward '${name}' was given pixels from ${low.toPrecision(3)} to ${high.toPrecision(3)}, beyond the [-1, 1] of images, as a sampler ` +
+      'without clipping makes them; it rated them as they are',
+  ]
+}
+
+/** Pixels in [-1, 1] mapped to a range, in their own element type. */
+function toRange(images: Images, [low, high]: readonly [number, number]): Images {
+  if (low === -1 && high === 1) return images
+  const [slope, middle] = [(high - low) / 2, (high + low) / 2]
+  const map = (pixel: number) => pixel * slope + middle
+  return images.dtype === 'float32'
+    ? tensor('float32', images.shape, images.data.map(map))
+    : tensor('float64', images.shape, images.data.map(map))
+}
+
+/** Derivatives per unit of the range as derivatives per unit of [-1, 1], in the images' element type. */
+function fromRange(
+  name: string,
+  images: Images,
+  [low, high]: readonly [number, number],
+  gradient: ArrayLike<number>,
+): Images {
+  const { shape, data } = images
+  if (gradient.length !== data.length) {
+    throw inputError(
+      'reward.shape',
+      `the derivative of reward '${name}' must have a number per pixel of the images [${shape}], ${data.length} in all, ` +
+        `got ${gradient.length}`,
+    )
+  }
+  const slope = (high - low) / 2
+  const scaled = Float64Array.from({ length: gradient.length }, (_, i) => slope * gradient[i])
+  const bad = scaled.findIndex((value) => !Number.isFinite(value))
+  if (bad >= 0) {
+    const image = Math.floor((bad / data.length) * shape[0])
+    throw failure(
+      'reward.nan',
+      `the derivative of reward '${name}' must be finite, that of image ${image} has ${gradient[bad]}; ` +
+        'repair the reward at that image, or use it without derivative (target tilt)',
+    )
+  }
+  if (images.dtype === 'float64') return tensor('float64', shape, scaled)
+  return tensor('float32', shape, Float32Array.from(scaled))
+}
+
+function checkedValues({ name, valueRange }: Checked, count: number, returned: ArrayLike<number>): Float64Array {
+  const length = (returned as ArrayLike<number> | undefined)?.length
+  if (length !== count) {
+    throw inputError(
+      'reward.shape',
+      `reward '${name}' must return one number per image (${count}), got ${length ?? String(returned)}`,
+    )
+  }
+  const values = Float64Array.from({ length: count }, (_, i) => (typeof returned[i] === 'number' ? returned[i] : NaN))
+  const nan = values.findIndex((value) => !Number.isFinite(value))
+  if (nan >= 0) {
+    throw failure(
+      'reward.nan',
+      `reward '${name}' must return finite numbers, image ${nan} got ${String(returned[nan])}; repair the reward at that image`,
+    )
+  }
+  if (valueRange) checkRange(name, values, valueRange)
+  return values
+}
+
+function checkRange(name: string, values: Float64Array, [low, high]: readonly [number, number]): void {
+  const slack = ROUNDING * Math.max(...[low, high].map((end) => (Number.isFinite(end) ? Math.abs(end) : 0)), 1)
+  const outside = values.findIndex((value) => value < low - slack || value > high + slack)
+  if (outside < 0) return
+  throw failure(
+    'reward.range',
+    `reward '${name}' declares values in [${low}, ${high}], image ${outside} got ${values[outside]}; ` +
+      'correct the declared range, or the pixel range that the reward is given',
+  )
+}
