@@ -3,20 +3,14 @@
  * every chart and table, so that none is told by colour alone.
  */
 import type { ScheduleResult, ScheduleRow } from '../../tuners/index.ts'
+import type { SeriesStyle } from './page.ts'
 
 export type Role = 'default' | 'best' | 'learned' | 'many'
-
-export interface RoleStyle {
-  /** Custom property of the style sheet: light and dark. */
-  readonly colour: string
-  readonly symbol: 'circle' | 'square' | 'diamond' | 'triangle'
-  readonly dash: string | null
-}
 
 /** In the order of rows and panels. */
 export const ROLES: readonly Role[] = ['default', 'best', 'learned', 'many']
 
-export const ROLE_STYLES: Readonly<Record<Role, RoleStyle>> = {
+export const ROLE_STYLES: Readonly<Record<Role, SeriesStyle>> = {
   default: { colour: 'var(--role-default)', symbol: 'square', dash: '6 3' },
   best: { colour: 'var(--role-best)', symbol: 'triangle', dash: '2 3' },
   learned: { colour: 'var(--role-learned)', symbol: 'circle', dash: null },

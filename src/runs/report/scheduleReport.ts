@@ -10,12 +10,12 @@ import type { ReportContext } from './context.ts'
 import type { Html } from './html.ts'
 import { html, raw } from './html.ts'
 import { cards, headline } from './overview.ts'
+import { figure, methodFooter, renderPage, section, swatch } from './page.ts'
 import type { DiffusersUse } from './protocol.ts'
 import { protocolList, settingsList, usage } from './protocol.ts'
 import type { Role } from './roles.ts'
 import { ROLE_STYLES } from './roles.ts'
 import { scheduleJson } from './scheduleJson.ts'
-import { STYLE } from './style.ts'
 import { candidatesTable, gainsTable, historyTable, rowsTable, scheduleTable } from './tables.ts'
 import { verdictOf } from './verdict.ts'
 
@@ -37,65 +37,31 @@ export async function renderScheduleReport(result: ScheduleResult, context: Repo
     section('Protocol', protocolList(result, context)),
     section('Use it', usage(result, context, diffusersUse(result))),
     section('Settings', settingsList(context)),
-    footer(),
+    methodFooter(),
   ]
-  const page = html`<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<title>${verdictOf(result).title}</title>
-<style>${raw(STYLE)}</style>
-<script type="application/json" id="result">${raw(inScript(scheduleJson(result, context)))}</script>
-</head><body><main>
-${sections}
-</main></body></html>
-`
-  return page.html
+  return renderPage({ title: verdictOf(result).title, json: scheduleJson(result, context), sections })
 }
 
-const section = (title: string, ...parts: readonly (Html | null)[]): Html =>
-  html`<section><h2>${title}</h2>\n${parts}\n</section>\n`
-
-/** JSON that cannot end its element. */
-const inScript = (value: unknown): string => JSON.stringify(value).replaceAll('<', '\\u003c')
-
-function figure(svg: string, title: string, caption: Html, roles: readonly (readonly [Role, string])[] = []): Html {
-  return html`<figure class="panel"><h3>${title}</h3>${
-    roles.length > 0 &&
-    html`<ul class="legend">${roles.map(([role, label]) => html`<li>${swatch(role)}${label}</li>`)}</ul>`
-  }${raw(svg)}<figcaption>${caption}</figcaption></figure>\n`
-}
-
-const MARKERS = {
-  circle: '<circle cx="17" cy="7" r="4"/>',
-  square: '<rect x="13.5" y="3.5" width="7" height="7"/>',
-  triangle: '<path d="M17 2.5 21.5 10.5H12.5Z"/>',
-  diamond: '<path d="M17 2 21 7 17 12 13 7Z"/>',
-} as const
-
-/** A piece of the series' line with its marker. */
-function swatch(role: Role): Html {
-  const { colour, symbol, dash } = ROLE_STYLES[role]
-  const dashes = dash === null ? '' : ` stroke-dasharray="${dash}"`
-  const line = `<line x1="0" x2="34" y1="7" y2="7" stroke="${colour}" stroke-width="2"${dashes}/>`
-  return raw(`<svg width="34" height="14" aria-hidden="true" fill="${colour}">${line}${MARKERS[symbol]}</svg>`)
-}
+const legendOf = (roles: readonly (readonly [Role, string])[]): Html[] =>
+  roles.map(([role, label]) => html`${swatch(ROLE_STYLES[role])}${label}`)
 
 function scheduleCharts({ logSnrByStep, logSnrByTime }: Charts): Html {
-  const roles: [Role, string][] = [
+  const legend = legendOf([
     ['default', 'default'],
     ['best', 'best default'],
     ['learned', 'learned'],
-  ]
+  ])
   return html`<div class="charts">${figure(
     logSnrByStep,
     'Noise level of each step',
     html`How much signal the image is taken to hold at each step: log-SNR 0 is as much signal as noise.`,
-    roles,
+    legend,
   )}${figure(
     logSnrByTime,
     'Noise level and told time',
     html`The level of each step against the time that the network is told there. Where the learned curve leaves the default one, the
 network is told another time than the level's own.`,
-    roles,
+    legend,
   )}</div>`
 }
 
@@ -108,11 +74,11 @@ function fidCharts(result: ScheduleResult, charts: Charts): Html {
     html`FID in <code>${featureNetwork}</code>, held-out split. Bars: ± one standard error, often smaller than the marker.${
       single && ' Points without a bar have one sampling seed.'
     } ${real.fid > 0 && 'Dotted: real images, where the axis reaches them.'}`,
-    [
+    legendOf([
       ['default', 'default DDIM'],
       ['best', 'best default'],
       ['learned', 'learned'],
-    ],
+    ]),
   )}${
     charts.fidByIteration !== null &&
     figure(
@@ -140,9 +106,4 @@ function diffusersUse({ schedule, settings }: ScheduleResult): DiffusersUse | st
     if (error instanceof BilevelError && error.kind === 'input') return error.message
     throw error
   }
-}
-
-function footer(): Html {
-  return html`<p class="soft">Method: Xiao, Yuan, Saif, Liu, Kompella, Wang, Chen, “A First-order Generative Bilevel Optimization Framework for
-Diffusion Models”, ICML 2025, arXiv 2502.08808. The numbers of this page are in its element <code>script#result</code> as JSON.</p>`
 }
