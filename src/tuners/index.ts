@@ -1,3 +1,23 @@
+export type { Draw, EntropyCheckpoint, EntropyPhase } from './entropy/checkpoint.ts'
+export { ENTROPY_PHASES, ENTROPY_START } from './entropy/checkpoint.ts'
+export type { EntropyEvent, EntropyProgress } from './entropy/events.ts'
+export type { EntropyOptions } from './entropy/job.ts'
+export type {
+  AtThree,
+  CurvePoint,
+  EntropyGrid,
+  EntropyIteration,
+  EntropyResult,
+  EntropyStrength,
+} from './entropy/result.ts'
+export type { EntropyEstimator, EntropySettings, EntropyTarget } from './entropy/settings.ts'
+export {
+  checkEntropySettings,
+  ENTROPY_DEFAULTS,
+  ENTROPY_TARGETS,
+  ESTIMATORS_OF,
+  entropySettings,
+} from './entropy/settings.ts'
 export type { LearnCheckpoint, Phase, TuningState } from './schedule/checkpoint.ts'
 export { LEARN_START, PHASES } from './schedule/checkpoint.ts'
 export type { LearnEvent, LearnProgress } from './schedule/events.ts'
