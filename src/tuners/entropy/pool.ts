@@ -14,6 +14,7 @@
 import { inputError } from '../../base/index.ts'
 import type { Clusters, Estimated, Linearised } from './estimated.ts'
 import { clustersOf, standardErrorOf } from './estimated.ts'
+import { klOfTilt, weightedMean } from './statistics.ts'
 import type { Weights } from './weights.ts'
 import { logSumExp, normalisedWeights } from './weights.ts'
 
@@ -141,7 +142,7 @@ export class PathPool {
   /** Self-normalised mean under the target at scale s, with the delta method's standard error, items as clusters. */
   mean(target: WeightedTarget, s: number, values: PathValues): Estimated {
     const weights = this.weights(target, s)
-    return this.estimated(weightedMean(weights.weights, this.#valuesOf(values)), weights)
+    return this.estimated(weightedMean(weights.weights, this.#valuesOf(values))(null), weights)
   }
 
   /**
@@ -152,7 +153,7 @@ export class PathPool {
       return this.mean(target, s, ({ b }) => b.map((value) => (s * s * value) / 2))
     }
     const weights = this.tiltWeights(s)
-    return this.estimated(tiltKl(s, weights, this.paths.lower), weights)
+    return this.estimated(klOfTilt(s, weights, this.paths.lower)(null), weights)
   }
 
   /** A linearised statistic of this pool's paths as an estimate. */
@@ -170,19 +171,6 @@ export class PathPool {
     const { paths } = this
     return typeof values === 'string' ? paths[values] : values(paths)
   }
-}
-
-/** sum w f, for weights of sum 1; influence w (f - mean). */
-export function weightedMean(weights: Float64Array, values: Float64Array): Linearised {
-  const mean = weights.reduce((sum, weight, i) => sum + weight * values[i], 0)
-  return { mean, influence: weights.map((weight, i) => weight * (values[i] - mean)) }
-}
-
-/** KL(p_h || p0) = s E[h] - log Z, with the influence of both terms. */
-export function tiltKl(s: number, { weights, logMean }: Weights, h: Float64Array): Linearised {
-  const { mean, influence } = weightedMean(weights, h)
-  const share = 1 / weights.length
-  return { mean: s * mean - logMean, influence: influence.map((value, i) => s * value - (weights[i] - share)) }
 }
 
 function checkBatch({ scale, items, a, b, upper, lower }: PathBatch): void {
