@@ -67,6 +67,17 @@ describe('a compiled classifier', () => {
     }
   })
 
+  test('inside another graph it is the same classifier', () => {
+    const graph = trace({ x: { dtype: 'float32', shape: images.shape } }, ({ x }) => network.trace(x))
+    const { features, logits } = evaluate(graph, { x: images })
+    const truth = reference(images.data)
+    expect([...features.data]).toEqual([...truth.features.data])
+    expect([...logits.data]).toEqual([...truth.logits.data])
+    expect(network.classes).toBe(4)
+    const wrong = { x: { dtype: 'float32', shape: [2, 2, 12, 8] } } as const
+    expect(() => trace(wrong, ({ x }) => network.trace(x))).toThrow(/\[n,2,8,12\]/)
+  })
+
   test('what does not fit is refused', async () => {
     await expect(network.features(normal([2, 1, 8, 12], 1))).rejects.toThrow(/\[n,2,8,12\].*got \[2,1,8,12\]/)
     await expect(network.vjp(images, normal([COUNT, 6], 1))).rejects.toThrow(/must be \[5,7\], got \[5,6\]/)

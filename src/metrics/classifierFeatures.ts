@@ -1,7 +1,7 @@
 /** A trained classifier as a feature network: features, class probabilities and the derivative in the pixels, compiled. */
 import type { NamedTensors, Tensor } from '../base/index.ts'
 import { inputError, sameShape, tensor } from '../base/index.ts'
-import type { Graph, Named } from '../graph/index.ts'
+import type { Graph, Named, SymbolicTensor } from '../graph/index.ts'
 import { constant, softmax, trace, vjp } from '../graph/index.ts'
 import type { Device, Program } from '../runtime/index.ts'
 import { compile } from '../runtime/index.ts'
@@ -11,7 +11,16 @@ import type { FeatureNetwork, ImageBatch } from './featureNetwork.ts'
 import { imageCount, inChunks } from './featureNetwork.ts'
 
 /** A feature network that is a classifier with a derivative. */
-export type ClassifierFeatures = Required<FeatureNetwork>
+export interface ClassifierFeatures extends Required<FeatureNetwork> {
+  /** Number of classes. */
+  readonly classes: number
+  /**
+   * The classifier inside somebody else's graph, its weights constants: features [b, dimensions] and logits [b, classes] of float32 images
+   * [b, ...imageShape] in [-1, 1].
+   * @throws `metrics.images` on images of another shape
+   */
+  trace(images: SymbolicTensor): { readonly features: SymbolicTensor; readonly logits: SymbolicTensor }
+}
 
 export interface ClassifierFeaturesOptions {
   readonly config: ClassifierConfig
@@ -48,6 +57,11 @@ export async function classifierFeatures(options: ClassifierFeaturesOptions): Pr
     dimensions: config.features,
     imageShape: config.imageShape,
     range: [-1, 1],
+    classes: config.classes,
+    trace(images) {
+      imageCount(images, config.imageShape)
+      return applyClassifier(config, weights, images)
+    },
     features: (images) => rows(images, 'features'),
     probabilities: (images) => rows(images, 'probabilities'),
     async vjp(images, dFeatures) {

@@ -42,7 +42,7 @@ export function labelOf({ name, hash }: FeatureNetwork): FeatureNetworkLabel {
 }
 
 /** Number of images. @throws `metrics.images` unless [n, ...imageShape] with n >= 1 */
-export function imageCount(images: ImageBatch, imageShape: Shape): number {
+export function imageCount(images: { readonly shape: Shape }, imageShape: Shape): number {
   const [count, ...shape] = images.shape
   if (count >= 1 && sameShape(shape, imageShape)) return count
   throw inputError(
