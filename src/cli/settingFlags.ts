@@ -70,9 +70,12 @@ function placeholder(schema: Schema): string {
   if (schema instanceof z.ZodArray) return 'n,n,...'
   if (schema instanceof z.ZodTuple) return 'low,high'
   if (schema instanceof z.ZodNumber) return 'n'
-  if (schema instanceof z.ZodUnion) return 'n|all'
+  if (schema instanceof z.ZodUnion) return schema.options.map(alternative).join('|')
   return schema instanceof z.ZodEnum ? 'name' : 'value'
 }
+
+/** Of a union of a number and a word. */
+const alternative = (schema: Schema): string => (schema instanceof z.ZodLiteral ? String(schema.value) : 'n')
 
 const textOf = (value: unknown): string =>
   value === null ? 'none' : Array.isArray(value) ? value.join(',') : String(value)

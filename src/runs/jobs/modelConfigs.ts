@@ -31,7 +31,10 @@ const samplingShape = {
     .max(1)
     .nullable()
     .meta(said('Sampling', "ddim: 0 deterministic to 1 ancestral; none: the schedule's")),
-  class: z.int().min(0).nullable().meta(said('Sampling', 'class of all images; none: the classes in turn')),
+  class: z
+    .union([z.int().min(0), z.literal('unconditional')])
+    .nullable()
+    .meta(said('Sampling', "class of all images, or 'unconditional'; none: the classes in turn")),
   scheduler: scheduleSchema.shape.scheduler,
   timeScale: scheduleSchema.shape.timeScale,
   size: z

@@ -40,7 +40,7 @@ export interface SampleReport {
   readonly schedule: ScheduleNumbers
   readonly count: number
   readonly seed: number
-  readonly class: number | null
+  readonly class: SampleConfig['class']
   readonly networkEvaluations: number
   readonly seconds: number
   /** Folder with `grid.png`, `images/`, `samples.safetensors`. */

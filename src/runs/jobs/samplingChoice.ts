@@ -104,17 +104,22 @@ function levelsOf(levels: NoiseSchedule, name: string, { clip }: OpenedModel, co
   return { name: `${name} ${settings.sampler}, ${count} steps, ${stepList}`, schedule, settings }
 }
 
-/** The class of each image; undefined where the model takes none. @throws `sample.class` */
+/**
+ * The class of each image; undefined where the model takes none, or gets its null class.
+ * @param wanted of all images, `unconditional`, or null: the classes in turn
+ * @throws `sample.class`
+ */
 export function classOfImage(
-  { given, classes }: OpenedModel,
-  wanted: number | null,
+  { given, classes }: Pick<OpenedModel, 'given' | 'classes'>,
+  wanted: SamplingConfig['class'],
 ): ((item: number) => number) | undefined {
   const conditional = given.kind === 'file' ? given.denoiser.conditional : classes !== undefined
+  if (wanted === 'unconditional' && (!conditional || classes !== undefined)) return undefined
   if (!conditional) {
     if (wanted === null) return undefined
     throw inputError('sample.class', `this model knows no classes, got class ${wanted}; leave it out`)
   }
-  if (wanted !== null && (classes === undefined || wanted < classes)) return () => wanted
+  if (typeof wanted === 'number' && (classes === undefined || wanted < classes)) return () => wanted
   if (classes !== undefined && wanted === null) return (item) => item % classes
   const range =
     classes === undefined
