@@ -37,7 +37,7 @@ export function bootstrapInterval(statistic: Statistic, clusters: Clusters, opti
   for (let replicate = 0; replicate < replicates; replicate++) {
     const clusterCopies = redrawn(clusters, seed, replicate)
     const again = statistic(Float64Array.from(clusters.clusterOf, (cluster) => clusterCopies[cluster]))
-    ratios[replicate] = (again.mean - mean) / standardErrorOf(again.influence, clusters, clusterCopies)
+    ratios[replicate] = ratioOf(again.mean - mean, standardErrorOf(again.influence, clusters, clusterCopies))
   }
   ratios.sort()
   const rank = ((1 - level) / 2) * (replicates + 1)
@@ -45,6 +45,11 @@ export function bootstrapInterval(statistic: Statistic, clusters: Clusters, opti
     low: mean - ratios[Math.min(replicates - 1, Math.ceil(replicates - rank))] * standardError,
     high: mean - ratios[Math.max(0, Math.floor(rank) - 1)] * standardError,
   }
+}
+
+/** A sample whose weights have collapsed has no spread of its own: its difference is without bound. */
+function ratioOf(difference: number, standardError: number): number {
+  return difference === 0 ? 0 : difference / standardError
 }
 
 /** How often each cluster comes when as many as there are are drawn from each stratum, with replacement. */
