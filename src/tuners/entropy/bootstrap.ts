@@ -36,7 +36,7 @@ export function bootstrapInterval(statistic: Statistic, clusters: Clusters, opti
   const ratios = new Float64Array(replicates)
   for (let replicate = 0; replicate < replicates; replicate++) {
     const clusterCopies = redrawn(clusters, seed, replicate)
-    const again = statistic(Float64Array.from(clusters.clusterOf, (cluster) => clusterCopies[cluster]))
+    const again = statistic(perPath(clusterCopies, clusters))
     ratios[replicate] = ratioOf(again.mean - mean, standardErrorOf(again.influence, clusters, clusterCopies))
   }
   ratios.sort()
@@ -50,6 +50,12 @@ export function bootstrapInterval(statistic: Statistic, clusters: Clusters, opti
 /** A sample whose weights have collapsed has no spread of its own: its difference is without bound. */
 function ratioOf(difference: number, standardError: number): number {
   return difference === 0 ? 0 : difference / standardError
+}
+
+function perPath(clusterCopies: Float64Array, { clusterOf }: Clusters): Float64Array {
+  const copies = new Float64Array(clusterOf.length)
+  for (let path = 0; path < copies.length; path++) copies[path] = clusterCopies[clusterOf[path]]
+  return copies
 }
 
 /** How often each cluster comes when as many as there are are drawn from each stratum, with replacement. */

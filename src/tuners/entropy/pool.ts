@@ -58,6 +58,8 @@ export class PathPool {
   readonly #batches: PathBatch[] = []
   readonly #drawn = new Set<string>()
   #columns: PathColumns | null = null
+  /** The last weights of each target: means of many quantities at one scale share them. */
+  readonly #lastWeights = new Map<WeightedTarget, { readonly s: number; readonly weights: Weights }>()
 
   /** A pool of these batches. @throws as `add` */
   static of(batches: Iterable<PathBatch>): PathPool {
@@ -87,6 +89,7 @@ export class PathPool {
     for (const name of names) this.#drawn.add(name)
     this.#batches.push(batch)
     this.#columns = null
+    this.#lastWeights.clear()
   }
 
   get batches(): readonly PathBatch[] {
@@ -136,7 +139,11 @@ export class PathPool {
   }
 
   weights(target: WeightedTarget, s: number): Weights {
-    return target === 'guided' ? this.guidedWeights(s) : this.tiltWeights(s)
+    const last = this.#lastWeights.get(target)
+    if (last?.s === s) return last.weights
+    const weights = target === 'guided' ? this.guidedWeights(s) : this.tiltWeights(s)
+    this.#lastWeights.set(target, { s, weights })
+    return weights
   }
 
   /** Self-normalised mean under the target at scale s, with the delta method's standard error, items as clusters. */
@@ -152,7 +159,7 @@ export class PathPool {
     if (target === 'guided') {
       return this.mean(target, s, ({ b }) => b.map((value) => (s * s * value) / 2))
     }
-    const weights = this.tiltWeights(s)
+    const weights = this.weights(target, s)
     return this.estimated(klOfTilt(s, weights, this.paths.lower)(null), weights)
   }
 

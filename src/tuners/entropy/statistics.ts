@@ -58,6 +58,9 @@ export function difference(x: Statistic, y: Statistic, factor: number): Statisti
 /** sum copies w x, with 1 for what is not given. */
 function inner(weights: Float64Array, copies: Float64Array | null, x?: Float64Array): number {
   let sum = 0
-  for (let i = 0; i < weights.length; i++) sum += weights[i] * (copies ? copies[i] : 1) * (x ? x[i] : 1)
+  for (let i = 0; i < weights.length; i++) {
+    const weight = copies ? copies[i] * weights[i] : weights[i]
+    sum += x ? weight * x[i] : weight
+  }
   return sum
 }
