@@ -22,8 +22,9 @@ function linear(a: number): GuidingReward {
   return async (images) => {
     const { data, shape } = images
     const size = data.length / shape[0]
-    const values = Float64Array.from({ length: shape[0] }, (_, n) =>
-      data.subarray(n * size, (n + 1) * size).reduce((sum: number, v: number) => sum + a * v, 0),
+    const values = Float64Array.from(
+      { length: shape[0] },
+      (_, n) => a * [...data.subarray(n * size, (n + 1) * size)].reduce((sum, v) => sum + v, 0),
     )
     return { values, gradient: imagesOf(new Float64Array(data.length).fill(a), shape[0], shape.slice(1)) }
   }

@@ -37,9 +37,10 @@ export interface Guidance {
   /** Only steps with alphaBar above this are guided, in [0, 1). Default 2e-3. */
   readonly minimumAlphaBar?: number
   /**
-   * What the gradient goes through. `network` (default): r(x0Hat(x)) in x, exactly. `reward`: epsHat held constant, so that
-   * x0Hat = (x - noise epsHat)/signal: needs no derivative of the network, but is no gradient; good as a proposal that is
-   * weighted by A and B, biased without.
+   * What the gradient goes through. `network` (default): r(x0Hat(x)) in x, exactly. `reward`: the reward alone, with
+   * dx0Hat/dx = signal in the network's place (right for data N(mean, 1) per element; leaving the network out of x0Hat =
+   * (x - noise epsHat)/signal would give 1/signal, hundreds of times too much at the first steps). It needs no derivative
+   * of the network, but is no gradient: good as a proposal that is weighted by A and B, biased without.
    */
   readonly through?: 'network' | 'reward'
 }
@@ -105,7 +106,11 @@ export async function generateGuided(options: GenerateOptions & { readonly guida
   return { images: imagesOf(data, count, imageShape), a, b, evaluations, guidedSteps: guided }
 }
 
-function checkGuidance({ denoiser, guidance }: Pick<GenerateOptions, 'denoiser'> & { guidance: Guidance }): void {
+/** @throws `guidance.scale`, `guidance.through`, `guidance.derivative` */
+export function checkGuidance({
+  denoiser,
+  guidance,
+}: Pick<GenerateOptions, 'denoiser'> & { guidance: Guidance }): void {
   const { scale, through = 'network' } = guidance
   if (!(scale >= 0 && scale < Number.POSITIVE_INFINITY)) {
     throw inputError(

@@ -10,7 +10,10 @@
  * singular. At eta 1 it is (1-v)(1 - e^-h) sqrt(w/v), at the last step, where w = 1 and q = 0, (1-v)/sqrt(v).
  */
 import { inputError } from '../base/index.ts'
+import type { ImageData } from './denoiser.ts'
 import type { Level } from './level.ts'
+import type { Denoised } from './samplers/denoised.ts'
+import { like } from './samplers/denoised.ts'
 import { ruleOf } from './samplers/sample.ts'
 import type { SamplerSettings, SamplingSchedule } from './samplingSchedule.ts'
 
@@ -38,7 +41,7 @@ export function guidanceCoefficient(here: Level, next: Level | undefined, eta: n
 
 /**
  * The steps of a guided chain, noisiest first. Guided are those with noise and alphaBar > `minimumAlphaBar`.
- * @throws `guidance.sampler` where no step has noise, `guidance.path` for a flow's levels, `guidance.minimumAlphaBar`,
+ * @throws `guidance.sampler` where the sampler has no noise, `guidance.path` for a flow's levels, `guidance.minimumAlphaBar`,
  * `guidance.steps` where no step would be guided
  */
 export function guidedSteps(
@@ -46,29 +49,77 @@ export function guidedSteps(
   settings: SamplerSettings,
   minimumAlphaBar: number = DEFAULT_MINIMUM_ALPHA_BAR,
 ): GuidedStep[] {
-  checkNoisy('guidance', schedule, settings)
+  const steps = chainSteps('guidance', schedule, settings, minimumAlphaBar)
+  if (!steps.some(({ guided }) => guided)) {
+    const rule = `steps with noise and alphaBar > ${minimumAlphaBar} are guided`
+    const came = `none of the ${steps.length} is one`
+    throw inputError('guidance.steps', `${rule}, and ${came}; take more steps or a smaller minimumAlphaBar`)
+  }
+  return steps
+}
+
+/** The steps of a chain with noise. @throws `<what>.sampler`, `<what>.path`, `<what>.minimumAlphaBar` */
+export function chainSteps(
+  what: 'guidance' | 'smc',
+  schedule: SamplingSchedule,
+  settings: SamplerSettings,
+  minimumAlphaBar: number,
+): GuidedStep[] {
+  checkNoisy(what, schedule, settings)
   if (!(minimumAlphaBar >= 0 && minimumAlphaBar < 1)) {
-    throw inputError('guidance.minimumAlphaBar', `minimumAlphaBar must lie in [0, 1), got ${minimumAlphaBar}`)
+    throw inputError(`${what}.minimumAlphaBar`, `minimumAlphaBar must lie in [0, 1), got ${minimumAlphaBar}`)
   }
   const { levels } = schedule
   const rule = ruleOf(settings)
   const eta = settings.sampler === 'ddpm' ? 1 : settings.eta
-  const steps = levels.map((here, i): GuidedStep => {
+  return levels.map((here, i) => {
     const { image, noise, sigma } = rule(here, levels[i + 1])
     const guided = sigma.value > 0 && here.signal * here.signal > minimumAlphaBar
     const coefficient = guided ? guidanceCoefficient(here, levels[i + 1], eta) : 0
     return { image: image.value, noise: noise.value, sigma: sigma.value, coefficient, guided }
   })
-  if (!steps.some(({ guided }) => guided)) {
-    const rules = `steps with noise and alphaBar > ${minimumAlphaBar} are guided`
-    const came = `none of the ${levels.length} is one`
-    throw inputError('guidance.steps', `${rules}, and ${came}; take more steps or a smaller minimumAlphaBar`)
+}
+
+/** The shift of a step: direction g per image, scale, and the A and B of each path, to be added to. */
+export interface Shift {
+  readonly g: ImageData
+  readonly scale: number
+  readonly a: Float64Array
+  readonly b: Float64Array
+}
+
+/** x' = mu + scale d + sigma z, of the element type of x0Hat, in float64 up to there; without `shift`, the base chain's. */
+export function advance(step: GuidedStep, clean: Denoised, z: ImageData, shift: Shift | null): ImageData {
+  const { image, noise, sigma, coefficient } = step
+  const { x0Hat, epsHat } = clean
+  const next = like(x0Hat)
+  if (!shift) {
+    const noisy = sigma > 0
+    for (let j = 0; j < next.length; j++) {
+      next[j] = image * x0Hat[j] + noise * epsHat[j] + (noisy ? sigma * z[j] : 0)
+    }
+    return next
   }
-  return steps
+  const { g, scale, a, b } = shift
+  const size = next.length / a.length
+  for (let n = 0, j = 0; n < a.length; n++) {
+    let square = 0
+    let along = 0
+    for (const end = j + size; j < end; j++) {
+      const d = coefficient * g[j]
+      square += d * d
+      along += d * z[j]
+      next[j] = image * x0Hat[j] + noise * epsHat[j] + sigma * z[j] + scale * d
+    }
+    // x' - mu = scale d + sigma z
+    a[n] += (scale * square) / (sigma * sigma) + along / sigma
+    b[n] += square / (sigma * sigma)
+  }
+  return next
 }
 
 /** @throws `<what>.sampler`, `<what>.path` unless the chain is variance preserving and has noise */
-export function checkNoisy(what: 'guidance' | 'smc', { levels }: SamplingSchedule, settings: SamplerSettings): void {
+function checkNoisy(what: 'guidance' | 'smc', { levels }: SamplingSchedule, settings: SamplerSettings): void {
   const { sampler, eta } = settings
   if (sampler === 'dpm-solver++' || (sampler === 'ddim' && eta === 0)) {
     const came = sampler === 'ddim' ? 'ddim with eta 0' : sampler
