@@ -1,4 +1,4 @@
-/** A model that exists: a model folder, a run that left one, or somebody else's ONNX file. */
+/** A model that exists: one that comes with the project, a model folder, a run that left one, or somebody else's ONNX file. */
 import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { stat } from 'node:fs/promises'
@@ -6,7 +6,14 @@ import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { inputError } from '../../base/index.ts'
 import type { Denoiser, ForeignDenoiser, LoadedModel, NoiseSchedule } from '../../diffusion/index.ts'
-import { compileDenoiser, loadModel, loadScheduler, openForeignDenoiser } from '../../diffusion/index.ts'
+import {
+  compileDenoiser,
+  loadModel,
+  loadScheduler,
+  openForeignDenoiser,
+  SHIPPED_MODELS,
+  shippedModelFolder,
+} from '../../diffusion/index.ts'
 import type { Device } from '../../runtime/index.ts'
 
 /** What is said of every model. */
@@ -51,12 +58,27 @@ export async function openGivenModel(path: string, options: OpenModelOptions): P
   return path.endsWith('.onnx') ? openFile(path, options) : openFolder(path)
 }
 
-/** The model folder at a path: itself, or of a run the one inside. */
+/**
+ * The model folder at a path: itself, or of a run the one inside; of a name that is no path, the model that comes with the project.
+ * @throws `schedule.model` naming those that come with the project
+ */
 export async function modelFolderOf(path: string): Promise<string> {
   const inside = join(path, 'model')
-  const index = await stat(join(inside, 'model_index.json')).catch(() => null)
-  return index ? inside : path
+  if (await exists(join(inside, 'model_index.json'))) return inside
+  if (await exists(path)) return path
+  const shipped = shippedModelFolder(path)
+  if (shipped) return shipped
+  throw inputError(
+    'schedule.model',
+    `a model is a run, a model folder, an ONNX file, or one that comes with the project, ${SHIPPED_MODELS.join(' or ')}; '${path}' is none of them`,
+  )
 }
+
+const exists = (path: string): Promise<boolean> =>
+  stat(path).then(
+    () => true,
+    () => false,
+  )
 
 async function openFolder(path: string): Promise<FolderModel> {
   const folder = await modelFolderOf(path)
