@@ -97,6 +97,30 @@ export {
 } from './nn/index.ts'
 export { checkModel, encodeModel } from './onnx/index.ts'
 export type {
+  FunctionRewardOptions,
+  RatedImages,
+  Reward,
+  RewardContext,
+  RewardFunction,
+  TracedRewardOptions,
+  WeightedReward,
+} from './rewards/index.ts'
+export {
+  fidelity,
+  functionReward,
+  ink,
+  logProbability,
+  moduleReward,
+  onnxReward,
+  openReward,
+  perClass,
+  REWARD_NAMES,
+  symmetry,
+  tracedReward,
+  typicality,
+  weightedSum,
+} from './rewards/index.ts'
+export type {
   EvaluateConfig,
   EvaluationReport,
   ReportContext,

@@ -1,11 +1,22 @@
+/** Opens a reward from its words: finds what each term names, and adds the terms up. */
 import type { Shape } from '../base/index.ts'
+import { inputError, nearestOf, sameShape } from '../base/index.ts'
 import type { Images } from '../diffusion/index.ts'
 import type { FeatureNetwork } from '../metrics/index.ts'
 import type { Device } from '../runtime/index.ts'
+import { fidelity, logProbability } from './classifier.ts'
+import { weightedSum } from './combine.ts'
+import { moduleReward } from './function.ts'
+import { onnxReward } from './onnx.ts'
+import { ink, symmetry } from './pixels.ts'
+import type { Reward } from './reward.ts'
+import type { NetworkName, RewardTerm } from './spec.ts'
+import { parseRewardSpec } from './spec.ts'
+import { typicality } from './typicality.ts'
 
 /** What the terms of a reward may look through and be made of. */
 export interface RewardContext {
-  /** The network `@features`, the default of terms that look through one. Classifiers have derivatives here, other networks where they have a `vjp`. */
+  /** The network `@features`, the default. Classifiers have derivatives here, other networks where they have a `vjp`. */
   readonly features: FeatureNetwork | null
   /** The network `@judge`. */
   readonly judge: FeatureNetwork | null
@@ -13,9 +24,129 @@ export interface RewardContext {
   readonly tuning: Images | null
   /** [channels, height, width] of the images to rate. */
   readonly imageShape: Shape
-  /** Pixel range that ONNX files and JavaScript modules take, where they do not say so themselves. */
+  /** Pixel range that ONNX files take, and modules that do not declare their own. */
   readonly imageRange?: readonly [number, number] | null
   /** Images per program run; best the model's own batch. Default 100. */
   readonly batch?: number
   readonly device?: Device
+}
+
+/** A built-in reward: what its term may say, and how it is opened. */
+interface BuiltIn {
+  /** Whether there may be an argument after ':'. */
+  readonly argument: boolean
+  /** Whether it looks through a network. */
+  readonly looks: boolean
+  open(term: RewardTerm, context: RewardContext): Reward | Promise<Reward>
+}
+
+const BUILT_IN: Readonly<Record<string, BuiltIn>> = {
+  'log-probability': {
+    argument: true,
+    looks: true,
+    async open(term, context) {
+      const wanted = term.argument === undefined ? {} : { class: classNumber(term.argument) }
+      return logProbability({ ...placed(context), network: networkOf(term, context), ...wanted })
+    },
+  },
+  fidelity: {
+    argument: false,
+    looks: true,
+    open: (term, context) => fidelity({ ...placed(context), network: networkOf(term, context) }),
+  },
+  ink: {
+    argument: false,
+    looks: false,
+    open: (_, context) => ink({ ...placed(context), imageShape: context.imageShape }),
+  },
+  symmetry: {
+    argument: false,
+    looks: false,
+    open: (_, context) => symmetry({ ...placed(context), imageShape: context.imageShape }),
+  },
+  typicality: {
+    argument: false,
+    looks: true,
+    async open(term, context) {
+      const network = networkOf(term, context)
+      if (context.tuning) return typicality({ ...placed(context), network, tuning: context.tuning })
+      throw inputError('reward.tuning', 'typicality is measured against tuning images, but there are none; give data')
+    },
+  },
+}
+
+/** Names of the built-in rewards. */
+export const REWARD_NAMES: readonly string[] = Object.keys(BUILT_IN)
+
+/**
+ * Opens a reward given in words (see `spec.ts`): 'log-probability:3@judge + 5*typicality@features', 'ink', 'FILE.onnx:score', './reward.js'.
+ * @throws `reward.spec`; `reward.name` naming the nearest built-in one; `reward.network`, `reward.tuning` on what the context lacks;
+ *   `reward.class`, `reward.range`, `reward.shape`, `reward.module`, `onnx.open`; `reward.images` if it rates images of another shape
+ */
+export async function openReward(spec: string, context: RewardContext): Promise<Reward> {
+  const terms: { weight: number; reward: Reward }[] = []
+  try {
+    for (const term of parseRewardSpec(spec)) terms.push({ weight: term.weight, reward: await openTerm(term, context) })
+    const reward = terms.length === 1 && terms[0].weight === 1 ? terms[0].reward : weightedSum(terms)
+    checkShape(reward, context)
+    return reward
+  } catch (error) {
+    for (const { reward } of terms) await reward.dispose()
+    throw error
+  }
+}
+
+function checkShape({ name, imageShape }: Reward, context: RewardContext): void {
+  if (!imageShape || sameShape(imageShape, context.imageShape)) return
+  throw inputError(
+    'reward.images',
+    `reward '${name}' takes images [${imageShape}], the model makes [${context.imageShape}]; choose a reward or model of the same size`,
+  )
+}
+
+async function openTerm(term: RewardTerm, context: RewardContext): Promise<Reward> {
+  const { kind, name, argument, network } = term
+  if (kind === 'module') return moduleReward(name, context.imageRange)
+  if (kind === 'onnx') {
+    const { imageShape, imageRange = null } = context
+    const output = argument === undefined ? {} : { output: argument }
+    return onnxReward(name, { ...placed(context), imageShape, range: imageRange, ...output })
+  }
+  if (!Object.hasOwn(BUILT_IN, name)) throw unknownName(name)
+  const found = BUILT_IN[name]
+  if (argument !== undefined && !found.argument) {
+    throw inputError('reward.spec', `reward '${name}' takes no argument, got ':${argument}'; leave it out`)
+  }
+  if (network !== undefined && !found.looks) {
+    throw inputError('reward.spec', `reward '${name}' looks at pixels alone, got '@${network}'; leave it out`)
+  }
+  return found.open(term, context)
+}
+
+const placed = ({ batch, device }: RewardContext) => ({ ...(batch && { batch }), ...(device && { device }) })
+
+function unknownName(name: string): Error {
+  return inputError(
+    'reward.name',
+    `built-in rewards are ${REWARD_NAMES.join(', ')}, got '${name}'; did you mean '${nearestOf(name, REWARD_NAMES)}'? ` +
+      "(Terms are joined by '+', also negative ones: 'fidelity + -2*ink'; files end in .onnx, .js, .mjs or .cjs.)",
+  )
+}
+
+function networkOf({ name, network = 'features' }: RewardTerm, context: RewardContext): FeatureNetwork {
+  const found = context[network satisfies NetworkName]
+  if (found) return found
+  throw inputError(
+    'reward.network',
+    `reward '${name}' looks through the network @${network}, but there is none for these images; give one, or use rewards of the pixels ` +
+      '(ink, symmetry) or of a file',
+  )
+}
+
+function classNumber(argument: string): number {
+  if (/^\d+$/.test(argument)) return Number(argument)
+  throw inputError(
+    'reward.class',
+    `log-probability takes a class number, such as log-probability:3, got ':${argument}'`,
+  )
 }

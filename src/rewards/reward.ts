@@ -51,8 +51,8 @@ export interface RewardDefinition {
   readonly imageRange?: readonly [number, number]
   /** Default null: not declared. */
   readonly valueRange?: readonly [number, number] | null
-  /** Default false. */
-  readonly needsClasses?: boolean
+  /** How many classes there are, if each image must come with one, 0 to `classes` - 1; Infinity: any number. Default: none is needed. */
+  readonly classes?: number
   /** Values of images that are already in `imageRange`. */
   readonly values: (images: Images, classes: Int32Array | undefined) => Promise<ArrayLike<number>>
   /** Values and derivatives per unit of `imageRange`; absent: no derivative. */
@@ -73,12 +73,12 @@ const ROUNDING = 1e-5
 
 /** A reward with its inputs and outputs checked and its pixel range mapped. @throws `reward.range` on a range that is none */
 export function defineReward(definition: RewardDefinition): Reward {
-  const { name, hash, imageShape = null, valueRange = null, needsClasses = false } = definition
+  const { name, hash, imageShape = null, valueRange = null, classes: classCount = 0 } = definition
   const imageRange = definition.imageRange ?? [-1, 1]
   if (!imageRange.every(Number.isFinite)) throw noRange(name, 'image', imageRange)
   if (!(imageRange[0] < imageRange[1])) throw noRange(name, 'image', imageRange)
   if (valueRange && !(valueRange[0] < valueRange[1])) throw noRange(name, 'value', valueRange)
-  const checked = { ...definition, imageShape, valueRange, needsClasses }
+  const checked = { name, imageShape, valueRange, classes: classCount }
   const seen = { low: -1, high: 1 }
   return {
     name,
@@ -87,7 +87,7 @@ export function defineReward(definition: RewardDefinition): Reward {
     imageRange,
     valueRange,
     differentiable: definition.gradient !== undefined,
-    needsClasses,
+    needsClasses: classCount > 0,
     async values(images, classes) {
       const count = checkRequest(checked, images, classes)
       widen(seen, images)
@@ -120,10 +120,11 @@ function noDerivative({ name, noDerivative: why }: RewardDefinition): Error {
   )
 }
 
-type Checked = Required<Pick<RewardDefinition, 'name' | 'imageShape' | 'valueRange' | 'needsClasses'>>
+type Checked = Required<Pick<RewardDefinition, 'name' | 'imageShape' | 'valueRange' | 'classes'>>
 
 /** @returns the number of images */
-function checkRequest({ name, imageShape, needsClasses }: Checked, images: Images, classes?: Int32Array): number {
+function checkRequest(checked: Checked, images: Images, classes: Int32Array | undefined): number {
+  const { name, imageShape } = checked
   const [count, ...shape] = images.shape
   if (!(count >= 1) || shape.length === 0 || (imageShape && !sameShape(shape, imageShape))) {
     throw inputError(
@@ -131,16 +132,6 @@ function checkRequest({ name, imageShape, needsClasses }: Checked, images: Image
       `reward '${name}' takes images [n,${imageShape ?? '...'}], n >= 1, got [${images.shape}]; ` +
         'choose a reward for the size of the images the model makes',
     )
-  }
-  if (needsClasses && classes === undefined) {
-    throw inputError(
-      'reward.classes',
-      `reward '${name}' depends on the class of each image; give a class per image (a class-conditional model with --class), ` +
-        'or name the class in the reward',
-    )
-  }
-  if (classes && classes.length !== count) {
-    throw inputError('reward.classes', `a reward needs one class per image (${count}), got ${classes.length}`)
   }
   const bad = (images.data as Float64Array).findIndex((pixel) => !Number.isFinite(pixel))
   if (bad >= 0) {
@@ -150,7 +141,27 @@ function checkRequest({ name, imageShape, needsClasses }: Checked, images: Image
         'the sampler or network has overflowed: use weaker guidance or a sampler that clips',
     )
   }
+  checkClasses(checked, count, classes)
   return count
+}
+
+function checkClasses({ name, classes: known }: Checked, count: number, classes: Int32Array | undefined): void {
+  if (known > 0 && classes === undefined) {
+    throw inputError(
+      'reward.classes',
+      `reward '${name}' depends on the class each image was asked to be; sample with a class per image, or name a class in the reward`,
+    )
+  }
+  if (classes && classes.length !== count) {
+    throw inputError('reward.classes', `a reward needs one class per image (${count}), got ${classes.length}`)
+  }
+  const other = known > 0 ? (classes?.findIndex((label) => label < 0 || label >= known) ?? -1) : -1
+  if (other < 0) return
+  throw inputError(
+    'reward.classes',
+    `reward '${name}' knows classes 0 to ${known - 1}, image ${other} was asked to be ${classes?.[other]} ` +
+      '(the class after the last stands for none); sample with a class, or name one in the reward',
+  )
 }
 
 /** Least and most pixel so far. */

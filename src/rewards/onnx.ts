@@ -1,0 +1,104 @@
+/**
+ * Somebody else's ONNX file as a reward: forward only. Its pixel range must be declared: a file that expects [0, 1] and is fed [-1, 1]
+ * gives plausible numbers, and the optimum of something else.
+ */
+import { basename } from 'node:path'
+import type { Shape } from '../base/index.ts'
+import { BilevelError, inputError } from '../base/index.ts'
+import type { FeatureNetwork } from '../metrics/index.ts'
+import { onnxFeatures } from '../metrics/index.ts'
+import type { Device } from '../runtime/index.ts'
+import { openModel } from '../runtime/index.ts'
+import { hashOf } from './hash.ts'
+import type { Reward } from './reward.ts'
+import { defineReward } from './reward.ts'
+
+export interface OnnxRewardOptions {
+  /** Pixel range the file takes, such as [0, 1]. Required; the type allows leaving it out so that the error can say so. */
+  readonly range?: readonly [number, number] | null
+  /** `NAME`, `INDEX` or `NAME:INDEX`: the output, and which of its numbers per image. Default: the only ones. */
+  readonly output?: string
+  /** Default null: not declared. */
+  readonly valueRange?: readonly [number, number] | null
+  /** [channels, height, width], needed where the file leaves them open. */
+  readonly imageShape?: Shape
+  /** Images per run, where the file leaves the batch open (files of batch 1 are run image by image). Default 100. */
+  readonly batch?: number
+  readonly device?: Device
+}
+
+/**
+ * Opens a file with one float32 image input [b,c,h,w] and takes a number per image from an output [b], [b,1] or [b,k].
+ * @throws `reward.range` without a pixel range; `reward.shape` if input or output are not of these shapes, or the output or number is not
+ *   chosen; `onnx.open`
+ */
+export async function onnxReward(path: string, options: OnnxRewardOptions): Promise<Reward> {
+  const { range, valueRange = null, imageShape, batch, device } = options
+  if (!range) {
+    throw inputError(
+      'reward.range',
+      `an ONNX reward must declare the pixel range it takes, '${path}' has none: a file that expects [0,1] would be fed [-1,1] without a ` +
+        'sign; give it, such as --reward-range 0,1',
+    )
+  }
+  const { output, index } = await chosen(path, options)
+  const network = await onnxFeatures(path, {
+    range,
+    logits: null,
+    ...(output !== undefined && { output }),
+    ...(imageShape && { imageShape }),
+    ...(batch && { batch }),
+    ...(device && { device }),
+  }).catch(asRewardError)
+  try {
+    const column = columnOf(path, network, index)
+    const label = options.output === undefined ? '' : `:${options.output}`
+    return defineReward({
+      name: `${basename(path)}${label}`,
+      hash: hashOf('onnx', network.hash, options.output ?? '', String(range)),
+      imageShape: network.imageShape,
+      valueRange,
+      noDerivative: 'it is an ONNX file, run forward only; use target tilt, or write it as a traced function',
+      async values(images) {
+        const { data } = await network.features(images)
+        return Array.from({ length: images.shape[0] }, (_, i) => data[i * network.dimensions + column])
+      },
+      dispose: () => network.dispose(),
+    })
+  } catch (error) {
+    await network.dispose()
+    throw error
+  }
+}
+
+/** Splits `output` into a name and an index. The file's own names come first: some are numbers, some hold a colon. */
+async function chosen(
+  path: string,
+  { output, device }: OnnxRewardOptions,
+): Promise<{ output?: string; index?: number }> {
+  if (output === undefined) return {}
+  const model = await openModel(path, device ? { device } : {})
+  await model.dispose()
+  if (model.outputs.some(({ name }) => name === output)) return { output }
+  const parts = output.match(/^(?:(.+):)?(\d+)$/)
+  if (!parts) return { output }
+  const [, name, index] = parts as [string, string | undefined, string]
+  return { ...(name !== undefined && { output: name }), index: Number(index) }
+}
+
+function columnOf(path: string, { dimensions }: FeatureNetwork, index: number | undefined): number {
+  if (index === undefined && dimensions === 1) return 0
+  if (index !== undefined && index < dimensions) return index
+  const came = index === undefined ? 'none is chosen' : `number ${index} is chosen`
+  throw inputError(
+    'reward.shape',
+    `a reward is one number per image, the output of '${path}' has ${dimensions} and ${came}; choose one, such as ${basename(path)}:0 ` +
+      `(to :${dimensions - 1})`,
+  )
+}
+
+/** A file that is no image model is a reward of the wrong shape here. */
+function asRewardError(error: unknown): never {
+  if (!(error instanceof BilevelError) || error.code !== 'metrics.onnx') throw error
+  throw inputError('reward.shape', error.message.replace('a feature model', 'an ONNX reward'), { cause: error })
+}
