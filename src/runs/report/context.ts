@@ -15,3 +15,13 @@ export interface ReportContext {
   /** Versions by name: this package, Node, ONNX Runtime, the platform. */
   readonly versions: Readonly<Record<string, string>>
 }
+
+/** What the report of an entropy strength says more. */
+export interface EntropyContext extends ReportContext {
+  /** What was sampled from, as `bilevel sample` takes it. */
+  readonly model: string
+  /** Names and hashes of all that was read. */
+  readonly sources: { readonly [name: string]: Json }
+  /** What a reader must know, a sentence each. */
+  readonly notes: readonly string[]
+}

@@ -1,7 +1,7 @@
 /** Numbers as text: no digit lost that is shown, none invented. */
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { count, decimalsFor, fixed, percent, significant, withError } from './format.ts'
+import { count, decimalsFor, fixed, percent, significant, toItsError, withError } from './format.ts'
 
 test('fixed decimals with a true minus; no negative zero; words for no number', () => {
   expect([fixed(-1.2345, 2), fixed(-0.001, 2), fixed(null, 2), fixed(Number.NaN, 1), fixed(-Infinity, 0)]).toEqual([
@@ -27,6 +27,19 @@ test('estimates, shares and counts', () => {
     '249\u202f600',
     '1\u202f234\u202f567',
   ])
+})
+
+test('an estimate to two digits of its error', () => {
+  const text = (mean: number, standardError: number | null) =>
+    toItsError({ mean, standardError }).replaceAll('\u00a0', ' ')
+  expect([
+    text(-11.4783, 0.2917),
+    text(-0.08712, 0.0113),
+    text(1234.5, 87),
+    text(3.25, 0),
+    text(0.4123, null),
+    text(2e-12, 1e-12),
+  ]).toEqual(['−11.48 ± 0.29', '−0.087 ± 0.011', '1235 ± 87', '3.25 ± 0.00', '0.412', '0.000000000 ± 0.000000000'])
 })
 
 test('significant digits read back within half a unit of the last one', () => {

@@ -26,6 +26,14 @@ export function withError({ mean, standardError }: MeanAndStandardError, decimal
     : `${fixed(mean, decimals)}\u00a0±\u00a0${fixed(standardError, decimals)}`
 }
 
+/** The same to two digits of its standard error, for quantities whose sizes differ by orders: `−0.087 ± 0.011`. */
+export function toItsError(estimate: Pick<MeanAndStandardError, 'mean' | 'standardError'>): string {
+  const { mean, standardError } = estimate
+  const certain = standardError === null || !(standardError > 0) || !Number.isFinite(standardError)
+  const decimals = certain ? decimalsFor([mean]) : Math.min(9, Math.max(0, 1 - Math.floor(Math.log10(standardError))))
+  return withError({ ...estimate, count: 1 }, decimals)
+}
+
 /** A share in [0, 1] as `79.0 %`. */
 export function percent(share: number | null): string {
   return share === null ? '–' : `${fixed(100 * share, 1)}\u00a0%`

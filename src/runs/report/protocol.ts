@@ -39,7 +39,7 @@ export function protocolList(result: ScheduleResult, { peakMemoryMiB, versions }
     ],
     [
       'Tuning',
-      `${protocol.tuning.iterations} iterations of ${count(protocol.tuning.samples)} images against the tuning split, gradient by ${protocol.tuning.estimator}`,
+      `${startText(result)}${protocol.tuning.iterations} iterations of ${count(protocol.tuning.samples)} images against the tuning split, gradient by ${protocol.tuning.estimator}`,
     ],
     ['Best default', `chosen on ${protocol.bestDefaultChosenOn}, among all samplers and step lists`],
     [
@@ -61,6 +61,13 @@ export function protocolList(result: ScheduleResult, { peakMemoryMiB, versions }
     ],
   ]
   return html`<dl>${items.map(([term, text]) => html`<dt>${term}</dt><dd>${text}</dd>\n`)}</dl>`
+}
+
+function startText({ starts }: ScheduleResult): string {
+  if (starts.length === 0) return ''
+  const [best] = starts.toSorted((a, b) => a.fid - b.fid)
+  const tried = starts.map(({ power, fid }) => `${power} (FID ${fid.toFixed(1)})`).join(', ')
+  return `from the model's own levels as alphaBar^${best.power}, the best of ${tried}; then `
 }
 
 function clipText({ clip, clippedNoise }: ScheduleResult['protocol']): string {

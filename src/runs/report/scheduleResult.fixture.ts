@@ -246,6 +246,10 @@ export const BARE: ScheduleResult = {
     parameters: { 'logSnr 1': -7.9312, 'log gap 2': 1.3981, 'time 1': 981.237 },
     sampling: samplingSchedule({ timesteps: 1000, logSnr: LEARNED, times: TIMES.map((time) => time - 17.763) }),
   },
+  starts: [
+    { power: 1, fid: 31.4 },
+    { power: 1.6, fid: 17.2 },
+  ],
   history: history.map((record) => ({
     ...record,
     fid: record.iteration === 0 ? null : record.fid,

@@ -62,6 +62,7 @@ td { white-space: nowrap; }
 td.number, th.number { text-align: right; white-space: nowrap; }
 thead th.number { white-space: normal; }
 tr.learned > * { background: color-mix(in srgb, var(--role-learned) 9%, transparent); }
+tr.untrusted > * { color: var(--axis); }
 td.chosen { font-weight: 700; color: var(--role-best); }
 .table:has(.narrow) { width: fit-content; max-width: 100%; }
 dl { display: grid; grid-template-columns: minmax(120px, 210px) 1fr; gap: 4px 18px; margin: 10px 0; font-size: .9375rem; }
