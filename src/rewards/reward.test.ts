@@ -1,0 +1,143 @@
+/** What every reward does, whatever it is made of: ranges mapped, calls and answers checked. */
+import { describe, expect, test } from 'vitest'
+import { tensor } from '../base/index.ts'
+import type { Images } from '../diffusion/index.ts'
+import type { RewardDefinition } from './reward.ts'
+import { defineReward } from './reward.ts'
+
+const images = tensor('float64', [2, 1, 1, 2], Float64Array.from([-1, 0.5, 0, 1]))
+
+/** r = sum of x^2 over the pixels, in the reward's own units. */
+const squares = {
+  name: 'squares',
+  hash: 'h',
+  values: async ({ data }: Images) => [data[0] ** 2 + data[1] ** 2, data[2] ** 2 + data[3] ** 2],
+  gradient: async ({ data }: Images) => ({
+    values: [data[0] ** 2 + data[1] ** 2, data[2] ** 2 + data[3] ** 2],
+    gradient: Array.from(data, (pixel) => 2 * pixel),
+  }),
+}
+const failing = (change: Partial<RewardDefinition>, call: Images = images, classes?: Int32Array) =>
+  defineReward({ ...squares, ...change }).values(call, classes)
+
+describe('pixel ranges', () => {
+  test('images in [-1, 1] arrive in the range of the reward, and derivatives come back per unit of [-1, 1]', async () => {
+    const reward = defineReward({ ...squares, imageRange: [10, 30] })
+    // -1 -> 10, .5 -> 25, 0 -> 20, 1 -> 30
+    expect([...(await reward.values(images))]).toEqual([100 + 625, 400 + 900])
+    const { values, gradient } = await reward.gradient(images)
+    expect([...values]).toEqual([725, 1300])
+    expect([...gradient.data]).toEqual([200, 500, 400, 600])
+    expect([gradient.dtype, gradient.shape]).toEqual(['float64', [2, 1, 1, 2]])
+  })
+
+  test('float32 images give float32 derivatives, and are left as they were', async () => {
+    const single = tensor('float32', [2, 1, 1, 2], Float32Array.from(images.data))
+    const { gradient } = await defineReward({ ...squares, imageRange: [0, 1] }).gradient(single)
+    expect(gradient.dtype).toBe('float32')
+    expect([...gradient.data]).toEqual([0, 0.75, 0.5, 1])
+    expect([...single.data]).toEqual([...images.data])
+  })
+
+  test('pixels beyond [-1, 1] are rated as they are, and noted', async () => {
+    const reward = defineReward(squares)
+    await reward.values(images)
+    expect(reward.notes?.()).toEqual([])
+    await reward.values(tensor('float64', [2, 1, 1, 2], Float64Array.from([-1.0005, 1.0005, 0, 0])))
+    expect(reward.notes?.()).toEqual([])
+    const unclipped = tensor('float64', [2, 1, 1, 2], Float64Array.from([-3, 0, 0, 1.5]))
+    expect([...(await reward.values(unclipped))]).toEqual([9, 2.25])
+    expect(reward.notes?.()).toEqual([expect.stringMatching(/'squares' was given pixels from -3.00 to 1.50/)])
+  })
+
+  test.each([
+    ['image', { imageRange: [1, 0] as const }, /image range of reward 'squares'.*low < high, got \[1, 0\]/],
+    ['image', { imageRange: [0, Infinity] as const }, /image range/],
+    ['value', { valueRange: [2, 2] as const }, /value range.*got \[2, 2\]/],
+  ])('a range that is none is refused: %s', (_, change, message) => {
+    expect(() => defineReward({ ...squares, ...change })).toThrow(message)
+  })
+})
+
+describe('a call that does not fit', () => {
+  test.each([
+    [
+      'image size',
+      { imageShape: [1, 2, 1] },
+      images,
+      undefined,
+      'reward.images',
+      /\[n,1,2,1\], n >= 1, got \[2,1,1,2\]/,
+    ],
+    ['no images', {}, tensor('float64', [0, 1, 1, 2], new Float64Array()), undefined, 'reward.images', /n >= 1/],
+    [
+      'NaN pixel',
+      {},
+      tensor('float64', [2, 1, 1, 1], Float64Array.of(0, Number.NaN)),
+      undefined,
+      'reward.images',
+      /image 1 has a pixel NaN/,
+    ],
+    ['classes missing', { classes: 10 }, images, undefined, 'reward.classes', /depends on the class/],
+    ['classes of another count', {}, images, Int32Array.of(1), 'reward.classes', /one class per image \(2\), got 1/],
+    [
+      'the null class',
+      { classes: 10 },
+      images,
+      Int32Array.of(3, 10),
+      'reward.classes',
+      /0 to 9, image 1 was asked to be 10/,
+    ],
+  ] as const)('%s', async (_, change, call, classes, code, message) => {
+    const error = await failing(change, call, classes).catch((thrown: unknown) => thrown)
+    expect(error).toMatchObject({ code, message: expect.stringMatching(message) })
+  })
+
+  test('a derivative that is not there says why', async () => {
+    const { gradient: _, ...plain } = squares
+    const reward = defineReward({ ...plain, noDerivative: 'it is a file' })
+    expect(reward.differentiable).toBe(false)
+    await expect(reward.gradient(images)).rejects.toMatchObject({
+      code: 'reward.derivative',
+      message: expect.stringMatching(/'squares' has none: it is a file/),
+    })
+  })
+})
+
+describe('an answer that does not fit', () => {
+  const answer = (values: unknown) => ({ values: async () => values as number[] })
+  test.each([
+    ['too few', answer([1]), 'reward.shape', /one number per image \(2\), got 1/],
+    ['nothing', answer(undefined), 'reward.shape', /got undefined/],
+    ['a scalar', answer(3), 'reward.shape', /got 3/],
+    ['NaN', answer([1, Number.NaN]), 'reward.nan', /image 1 got NaN/],
+    ['infinite', answer([-Infinity, 0]), 'reward.nan', /image 0 got -Infinity/],
+    ['no number', answer([1, 'two']), 'reward.nan', /image 1 got two/],
+    [
+      'above its range',
+      { valueRange: [-1, 1] as const, ...answer([1, 1.2]) },
+      'reward.range',
+      /\[-1, 1\], image 1 got 1.2/,
+    ],
+    [
+      'below its range',
+      { valueRange: [0, Infinity] as const, ...answer([-0.1, 1]) },
+      'reward.range',
+      /image 0 got -0.1/,
+    ],
+  ])('%s', async (_, change, code, message) => {
+    await expect(failing(change)).rejects.toMatchObject({ code, message: expect.stringMatching(message) })
+  })
+
+  test('rounding in float32 does not leave a range', async () => {
+    expect([...(await failing({ valueRange: [0, 1], ...answer([1.0000002, -1e-7]) }))]).toEqual([1.0000002, -1e-7])
+  })
+
+  test.each([
+    ['of another size', [1, 2, 3], 'reward.shape', /a number per pixel.*4 in all, got 3/],
+    ['with NaN', [1, 2, 3, Number.NaN], 'reward.nan', /that of image 1 has NaN/],
+  ])('a derivative %s', async (_, gradient, code, message) => {
+    const reward = defineReward({ ...squares, gradient: async () => ({ values: [1, 2], gradient }) })
+    await expect(reward.gradient(images)).rejects.toMatchObject({ code, message: expect.stringMatching(message) })
+  })
+})
