@@ -38,9 +38,10 @@ export function tilt(p0: ArrayLike<number>, h: ArrayLike<number>, lambda: number
       `p0 holds probabilities of sum 1 and every reward one value for each, got ${p0.length} of sum ${total} and ${h.length} values`,
     )
   }
-  const logs = Float64Array.from(p0, (p, i) => Math.log(p) + h[i] / lambda)
-  const logZ = logSumExp(logs)
-  return { p: logs.map((value) => Math.exp(value - logZ)), logZ }
+  const most = largest(p0, h)
+  const logs = Float64Array.from(p0, (p, i) => Math.log(p) + (h[i] - most) / lambda)
+  const shifted = logSumExp(logs)
+  return { p: logs.map((value) => Math.exp(value - shifted)), logZ: shifted + most / lambda }
 }
 
 /** The lower solution p*. */
@@ -66,9 +67,18 @@ export function expectation(p: ArrayLike<number>, f: ArrayLike<number>): number 
   return sum
 }
 
-/** KL(p||p0) of the tilt by h: E_p[h]/lambda - log Z. */
+/** KL(p||p0) of the tilt by h: E_p[h]/lambda - log Z, the largest h taken out of both. */
 export function klOf({ p, logZ }: Tilt, h: ArrayLike<number>, lambda: number): number {
-  return expectation(p, h) / lambda - logZ
+  const most = largest(p, h)
+  const shifted = Float64Array.from(h, (value) => value - most)
+  return expectation(p, shifted) / lambda - (logZ - most / lambda)
+}
+
+/** The largest h where there is mass. */
+function largest(p: ArrayLike<number>, h: ArrayLike<number>): number {
+  let most = Number.NEGATIVE_INFINITY
+  for (let i = 0; i < h.length; i++) if (p[i] > 0) most = Math.max(most, h[i])
+  return most
 }
 
 /** F(lambda) = -E_{p*}[r1]. */

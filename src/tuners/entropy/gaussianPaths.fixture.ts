@@ -3,7 +3,7 @@
  *
  *     r2 = slope u - curvature u^2/2,      r1 = -(u - goal)^2
  *
- * With curvature 0, DDPM of the large variance and a noised last step, the base chain is N(0, 1), `guided` = `tilt` = N(s slope, 1) and
+ * With curvature 0, DDPM of the large variance, a noised last step and a first alphaBar of nearly 0, the base chain is N(0, 1), `guided` = `tilt` = N(s slope, 1) and
  * lambda* = slope/goal. With curvature the shift depends on the path (B is random), and `guided` and `tilt` differ: the guided chain is
  * still Gaussian, so its mean and variance follow by recursion.
  */
@@ -28,7 +28,7 @@ interface Step {
   readonly sigma: number
 }
 
-const ALPHA_BARS = [0.005, 0.08, 0.3, 0.55, 0.8, 0.96]
+const ALPHA_BARS = [1e-13, 0.08, 0.3, 0.55, 0.8, 0.96]
 
 function stepsOf({ slope, curvature = 0, alphaBars = ALPHA_BARS, variance = 'large' }: GaussianProblem): Step[] {
   return alphaBars.map((v, k) => {

@@ -4,25 +4,20 @@
  *     dF/dlog lambda = dE[r1]/dlog s = s Cov_{q_s}(r1, A - s B)
  *
  * Both estimators may decide (belief.ts). One needs paths at s alone; the other takes the same start and step noise at two scales and is
- * the better one where the noise that r1 and A share is large, as with a class reward.
+ * the better one where A varies much, as with a class reward.
  */
 import { inputError } from '../../base/index.ts'
 import { controlled } from './controlled.ts'
 import type { Estimated } from './estimated.ts'
 import type { PathBatch } from './pool.ts'
 
-/** A score-function gradient, and how many control variates of known mean were taken out of it. */
-export interface ScoreGradient extends Estimated {
-  /** 0: the plain covariance; 1: A - sB; 2: and (A - sB)^2 - B. */
-  readonly controls: number
-}
-
 /**
- * s Cov_{q_s}(r1, g), g = A - sB, from fresh paths at s. Since q_s is normalised at every s, g and g^2 - B have mean 0 under it: they
- * serve as control variates, by regression, where that lowers the standard error. Bias O(1/n).
+ * s Cov_{q_s}(r1, g), g = A - sB, from fresh paths at s. Since q_s is normalised at every s, g and g^2 - B have mean 0 under it: both are
+ * taken out by regression. Always: choosing the controls that give the smaller error on the same paths cost a seventh of the coverage
+ * of 95 % intervals (.85 for .93 at 50 paths of the Gaussian problem), for little. The regression's bias is O(1/n).
  * @throws `gradient.paths` for scale 0, where lambda is infinite, or fewer than 10 paths
  */
-export function scoreFunction({ scale, a, b, upper }: PathBatch): ScoreGradient {
+export function scoreFunction({ scale, a, b, upper }: PathBatch): Estimated {
   const count = upper.length
   if (!(scale > 0 && count >= 10)) {
     throw inputError(
@@ -32,28 +27,9 @@ export function scoreFunction({ scale, a, b, upper }: PathBatch): ScoreGradient 
   }
   const mean = upper.reduce((sum, value) => sum + value, 0) / count
   const score = a.map((value, i) => value - scale * b[i])
-  const squared = score.map((value, i) => value * value - b[i])
   const products = score.map((value, i) => (scale * (upper[i] - mean) * value * count) / (count - 1))
-  const candidates = [
-    { controls: 0, ...controlled(centredProducts(products, score, upper, mean, scale), []) },
-    { controls: 1, ...controlled(products, [score]) },
-    { controls: 2, ...controlled(products, [score, squared]) },
-  ]
-  const best = candidates.reduce((a, b) => (b.standardError < a.standardError ? b : a))
-  return { ...best, effectiveSampleSize: count, paretoK: null, count }
-}
-
-/** s (r1 - mean)(g - mean) n/(n - 1): its mean is the covariance. */
-function centredProducts(
-  products: Float64Array,
-  score: Float64Array,
-  upper: Float64Array,
-  mean: number,
-  scale: number,
-): Float64Array {
-  const count = products.length
-  const centre = score.reduce((sum, value) => sum + value, 0) / count
-  return products.map((value, i) => value - (scale * (upper[i] - mean) * centre * count) / (count - 1))
+  const controls = [score, score.map((value, i) => value * value - b[i])]
+  return { ...controlled(products, controls), effectiveSampleSize: count, paretoK: null, count }
 }
 
 /** A gradient by differences, and the scale it belongs to. */
