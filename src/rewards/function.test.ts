@@ -1,0 +1,130 @@
+/** Plain functions, and modules written to a folder of their own. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join, relative } from 'node:path'
+import { afterAll, describe, expect, test } from 'vitest'
+import { tensor } from '../base/index.ts'
+import type { RatedImages } from './function.ts'
+import { functionReward, moduleReward } from './function.ts'
+
+const images = tensor('float32', [2, 1, 1, 2], Float32Array.of(-1, 0.5, 0, 1))
+const folder = mkdtempSync(join(tmpdir(), 'reward-module-'))
+afterAll(() => rmSync(folder, { recursive: true }))
+const written = (name: string, text: string) => {
+  const path = join(folder, name)
+  writeFileSync(path, text)
+  return path
+}
+
+const sums = ({ data, shape: [n] }: RatedImages) => Array.from({ length: n }, (_, i) => data[2 * i] + data[2 * i + 1])
+
+describe('a plain function', () => {
+  test('gets pixels in its range, and may spoil them', async () => {
+    const seen: unknown[] = []
+    const reward = functionReward({
+      name: 'spoiler',
+      values(rated, classes) {
+        seen.push([...rated.data], rated.shape, classes && [...classes])
+        const values = sums(rated)
+        rated.data.fill(9)
+        return Float64Array.from(values)
+      },
+    })
+    expect([...(await reward.values(images, Int32Array.of(4, 5)))]).toEqual([-0.5, 1])
+    expect(seen).toEqual([
+      [-1, 0.5, 0, 1],
+      [2, 1, 1, 2],
+      [4, 5],
+    ])
+    expect([...images.data]).toEqual([-1, 0.5, 0, 1])
+    expect(reward.differentiable).toBe(false)
+    await expect(reward.gradient(images)).rejects.toThrow(
+      /plain function; give it a function gradient too, or use target tilt/,
+    )
+  })
+
+  test('with a derivative, in a range of its own', async () => {
+    const reward = functionReward({
+      name: 'bright',
+      range: [0, 1],
+      valueRange: [0, 2],
+      values: async (rated) => sums(rated),
+      gradient: async (rated) => ({ values: sums(rated), gradient: new Float32Array(4).fill(1) }),
+    })
+    const { values, gradient } = await reward.gradient(images)
+    expect([...values]).toEqual([0.75, 1.5])
+    expect([...gradient.data]).toEqual([0.5, 0.5, 0.5, 0.5])
+  })
+
+  test('its hash is that of its text, its range, or as given', () => {
+    const hash = functionReward({ name: 'a', values: sums }).hash
+    expect(functionReward({ name: 'b', values: sums }).hash).toBe(hash)
+    expect(functionReward({ name: 'a', values: sums, range: [0, 1] }).hash).not.toBe(hash)
+    expect(functionReward({ name: 'a', values: () => [0, 0] }).hash).not.toBe(hash)
+    expect(functionReward({ name: 'a', values: sums, hash: 'mine' }).hash).toBe('mine')
+  })
+})
+
+const BRIGHT =
+  'export default ({ data, shape: [n] }) => Array.from({ length: n }, (_, i) => data[2 * i] + data[2 * i + 1])'
+
+describe('a module', () => {
+  test('whose default export is a function, by a relative path', async () => {
+    const reward = await moduleReward(relative(process.cwd(), written('bright.mjs', BRIGHT)))
+    expect([reward.name, reward.imageRange, reward.differentiable]).toEqual(['bright.mjs', [-1, 1], false])
+    expect([...(await reward.values(images))]).toEqual([-0.5, 1])
+    const given = await moduleReward(join(folder, 'bright.mjs'), [0, 1])
+    expect([...(await given.values(images))]).toEqual([0.75, 1.5])
+    expect(given.hash).not.toBe(reward.hash)
+  })
+
+  test('whose default export is an object with a derivative; its own range wins', async () => {
+    const path = written(
+      'object.mjs',
+      `export default {
+        name: 'twice', range: [0, 255], valueRange: [0, 1020],
+        values: async ({ data }) => [2 * data[0], 2 * data[2]],
+        gradient: ({ data }) => ({ values: [2 * data[0], 2 * data[2]], gradient: [2, 0, 2, 0] }),
+      }`,
+    )
+    const reward = await moduleReward(path, [0, 1])
+    expect([reward.name, reward.imageRange, reward.valueRange]).toEqual(['twice', [0, 255], [0, 1020]])
+    const { values, gradient } = await reward.gradient(images)
+    expect([...values]).toEqual([0, 255])
+    expect([...gradient.data]).toEqual([255, 0, 255, 0])
+  })
+
+  test('CommonJS', async () => {
+    const path = written(
+      'plain.cjs',
+      'module.exports = { needsClasses: true, values: (images, classes) => Array.from(classes) }',
+    )
+    const reward = await moduleReward(path)
+    expect([...(await reward.values(images, Int32Array.of(6, 1)))]).toEqual([6, 1])
+    await expect(reward.values(images)).rejects.toMatchObject({ code: 'reward.classes' })
+  })
+
+  test.each([
+    ['syntax.mjs', 'export default (', /'.*syntax.mjs' must load, but: /],
+    ['throws.mjs', "throw new Error('at home')", /must load, but: at home/],
+    ['nothing.mjs', 'export const values = () => [1]', /got no default export/],
+    ['number.mjs', 'export default 3', /got number/],
+    ['null.mjs', 'export default null', /got object/],
+    ['empty.mjs', 'export default { name: "x" }', /got values undefined/],
+    ['typo.mjs', 'export default { value: () => [1] }', /got 'value'; did you mean 'values'\?/],
+    ['range.mjs', 'export default { values: () => [1], range: [0] }', /got range \[0\]/],
+    ['gradient.mjs', 'export default { values: () => [1], gradient: true }', /got gradient true/],
+    ['classes.mjs', 'export default { values: () => [1], needsClasses: 3 }', /got needsClasses 3/],
+  ])('%s is refused', async (name, text, message) => {
+    await expect(moduleReward(written(name, text))).rejects.toMatchObject({
+      code: 'reward.module',
+      message: expect.stringMatching(message),
+    })
+  })
+
+  test('no file', async () => {
+    await expect(moduleReward(join(folder, 'none.mjs'))).rejects.toThrow(
+      /must be a readable file, '.*none.mjs' is none/,
+    )
+  })
+})
