@@ -3,12 +3,15 @@
  * perspectives on the method of control variates", 2002), with a jackknife standard error (HC3: MacKinnon and White, 1985), which for no
  * control is the plain standard error of the mean to O(1/n).
  */
+import type { Linearised } from './estimated.ts'
 
-/** Mean of `values` [n] given `controls`, each [n] with expectation 0, and its standard error. */
-export function controlled(
-  values: Float64Array,
-  controls: readonly Float64Array[],
-): { readonly mean: number; readonly standardError: number } {
+/** A mean with controls. */
+export interface Controlled extends Linearised {
+  readonly standardError: number
+}
+
+/** Mean of `values` [n] given `controls`, each [n] with expectation 0; influences are those of leaving a value out. */
+export function controlled(values: Float64Array, controls: readonly Float64Array[]): Controlled {
   const n = values.length
   const columns = [new Float64Array(n).fill(1), ...controls.map(scaled)]
   const gram = columns.map((x) => columns.map((y) => inner(x, y)))
@@ -16,15 +19,14 @@ export function controlled(
   if (inverse === null) return controlled(values, controls.slice(0, -1))
   const moments = columns.map((x) => inner(x, values))
   const coefficients = inverse.map((row) => inner(row, moments))
-  let variance = 0
-  for (let i = 0; i < n; i++) {
+  const influence = values.map((value, i) => {
     const row = columns.map((column) => column[i])
     const lever = inverse.map((inverseRow) => inner(inverseRow, row))
-    const residual = values[i] - inner(coefficients, row)
+    const residual = value - inner(coefficients, row)
     const leverage = Math.min(inner(row, lever), 1 - 1e-12)
-    variance += ((lever[0] * residual) / (1 - leverage)) ** 2
-  }
-  return { mean: coefficients[0], standardError: Math.sqrt(variance) }
+    return (lever[0] * residual) / (1 - leverage)
+  })
+  return { mean: coefficients[0], influence, standardError: Math.sqrt(inner(influence, influence)) }
 }
 
 function inner(x: ArrayLike<number>, y: ArrayLike<number>): number {

@@ -5,7 +5,7 @@ import { controlled } from './controlled.ts'
 import type { Estimated } from './estimated.ts'
 import type { GaussianProblem } from './gaussianPaths.fixture.ts'
 import { gaussianPaths, guidedTruth, penaltyTruth, slopeOf, tiltTruth } from './gaussianPaths.fixture.ts'
-import { pairedDifference, scoreFunction } from './gradients.ts'
+import { pairedDifference, scoreFunction, scoreValues } from './gradients.ts'
 import { PathPool } from './pool.ts'
 import { guidedGradient, penaltyGradient, tiltGradient } from './poolGradients.ts'
 
@@ -34,7 +34,7 @@ describe('score function', () => {
     )
   })
 
-  test.each([50, 200])('95 %% intervals from %d paths cover: .93 measured', (count) => {
+  test.each([{ count: 50 }, { count: 200 }])('95 % intervals from $count paths cover: .93 measured', ({ count }) => {
     for (const scale of [0.6, 1.2]) {
       const covered = coverage(250, slopeOf(guidedTruth, CURVED, scale), (seed) =>
         scoreFunction(gaussianPaths(CURVED, scale, { count, seed: 1000 + seed })),
@@ -53,6 +53,16 @@ describe('score function', () => {
     expect(scoreFunction({ scale, a, b, upper, lower: upper, items: new Int32Array(4000) }).standardError).toBeLessThan(
       0.75 * plain.standardError,
     )
+  })
+
+  test('as values per path: the same mean and error', () => {
+    const batch = gaussianPaths(CURVED, 0.8, { count: 200, seed: 3 })
+    const values = scoreValues(batch)
+    const mean = values.reduce((a, b) => a + b) / 200
+    const spread = Math.sqrt(values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / 199 / 200)
+    const gradient = scoreFunction(batch)
+    expect(mean).toBeCloseTo(gradient.mean, 12)
+    expect(spread / gradient.standardError).toBeCloseTo(1, 2)
   })
 
   test('a constant added to r1 changes nothing', () => {

@@ -7,6 +7,7 @@
  * the better one where A varies much, as with a class reward.
  */
 import { inputError } from '../../base/index.ts'
+import type { Controlled } from './controlled.ts'
 import { controlled } from './controlled.ts'
 import type { Estimated } from './estimated.ts'
 import type { PathBatch } from './pool.ts'
@@ -17,7 +18,25 @@ import type { PathBatch } from './pool.ts'
  * of 95 % intervals (.85 for .93 at 50 paths of the Gaussian problem), for little. The regression's bias is O(1/n).
  * @throws `gradient.paths` for scale 0, where lambda is infinite, or fewer than 10 paths
  */
-export function scoreFunction({ scale, a, b, upper }: PathBatch): Estimated {
+export function scoreFunction(batch: PathBatch): Estimated {
+  const { mean, standardError } = controlledScores(batch)
+  const count = batch.upper.length
+  return { mean, standardError, effectiveSampleSize: count, paretoK: null, count }
+}
+
+/**
+ * The same as a value per path, for whatever combines several scales path by path: their mean is the gradient, and their spread over
+ * sqrt(n) its standard error (nearly: the jackknife's).
+ * @throws as `scoreFunction`
+ */
+export function scoreValues(batch: PathBatch): Float64Array {
+  const { mean, influence } = controlledScores(batch)
+  const count = influence.length
+  const offset = influence.reduce((sum, value) => sum + value, 0) / count
+  return influence.map((value) => mean + count * (value - offset))
+}
+
+function controlledScores({ scale, a, b, upper }: PathBatch): Controlled {
   const count = upper.length
   if (!(scale > 0 && count >= 10)) {
     throw inputError(
@@ -28,8 +47,7 @@ export function scoreFunction({ scale, a, b, upper }: PathBatch): Estimated {
   const mean = upper.reduce((sum, value) => sum + value, 0) / count
   const score = a.map((value, i) => value - scale * b[i])
   const products = score.map((value, i) => (scale * (upper[i] - mean) * value * count) / (count - 1))
-  const controls = [score, score.map((value, i) => value * value - b[i])]
-  return { ...controlled(products, controls), effectiveSampleSize: count, paretoK: null, count }
+  return controlled(products, [score, score.map((value, i) => value * value - b[i])])
 }
 
 /** A gradient by differences, and the scale it belongs to. */
@@ -61,8 +79,10 @@ export function pairedDifference(one: PathBatch, other: PathBatch): DifferenceGr
       `paired differences need the same items, at least two, at both scales; got ${count} at ${weak.scale} and ${partner.size} at ${strong.scale}`,
     )
   }
+  const { mean, standardError } = controlled(differences, [])
   return {
-    ...controlled(differences, []),
+    mean,
+    standardError,
     effectiveSampleSize: count,
     paretoK: null,
     count,
