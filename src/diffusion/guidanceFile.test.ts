@@ -17,6 +17,8 @@ const saved: SavedGuidance = {
   settings: samplerSettings({ eta: 0.75, clip: [-1, 1], clippedNoise: 'recompute' }),
   samplingSchedule: samplingSchedule({ timesteps: 1000, logSnr: [-8.25, 1 / 3, 4], times: [999, 512.75, 0] }),
   learnedFor: 'c0ffee',
+  class: 3,
+  rewardSettings: { data: 'digits', features: 'auto', featuresRange: [0, 1], rewardRange: null },
 }
 const text = writeGuidance(saved)
 

@@ -2,7 +2,8 @@
  * `guidance.json`: a tuned entropy strength with all that it was tuned for: the reward, the judge, the guided sampler and its
  * sampling schedule. Keys: version, entropyStrength {value, low, high, resolved}, scale (1/value), target, reward, rewardHash,
  * judge, through, minimumAlphaBar, sampler, eta, variance, noisyLastStep, clip, clippedNoise, samplingSchedule (a step list or
- * a schedule's name {name, steps}, or {T, levels, times} as in `sampling_schedule.json`), learnedFor (the model's hash).
+ * a schedule's name {name, steps}, or {T, levels, times} as in `sampling_schedule.json`), learnedFor (the model's hash), class (of all
+ * images, `unconditional`, or null: the classes in turn), rewardSettings (what the reward is opened with, by setting).
  */
 import { z } from 'zod'
 import { inputError } from '../base/index.ts'
@@ -41,6 +42,10 @@ export interface SavedGuidance {
   readonly samplingSchedule: SavedSteps
   /** Hash of the model whose chain it is. */
   readonly learnedFor: string
+  /** What each image is asked to be: one class, `unconditional`, or null: the classes in turn. */
+  readonly class: number | 'unconditional' | null
+  /** Settings that the reward is opened with (data, networks, pixel range), by their names on the command line. */
+  readonly rewardSettings: Readonly<Record<string, string | number | null | readonly number[]>>
 }
 
 const positive = z.number().positive()
@@ -66,6 +71,8 @@ const fileSchema = z.strictObject({
     z.strictObject({ T: z.int().min(1), levels: z.array(z.number()).min(1), times: z.array(z.number()).min(1) }),
   ]),
   learnedFor: z.string(),
+  class: z.union([z.int().min(0), z.literal('unconditional')]).nullable(),
+  rewardSettings: z.record(z.string(), z.union([z.string(), z.number(), z.array(z.number()), z.null()])),
 })
 
 /** The file's text. @throws `guidanceFile.strength` unless 0 < low <= value <= high; `guidanceFile.path` for flow levels */
@@ -91,6 +98,8 @@ export function writeGuidance(saved: SavedGuidance): string {
     clippedNoise,
     samplingSchedule: 'name' in steps ? { ...steps } : levelsOf(steps),
     learnedFor: saved.learnedFor,
+    class: saved.class,
+    rewardSettings: mutable(saved.rewardSettings),
   }
   return `${JSON.stringify(file, null, 2)}\n`
 }
@@ -117,6 +126,7 @@ export function readGuidance(text: string, name: string): SavedGuidance {
   const { entropyStrength, scale, target, reward, rewardHash, judge, through, minimumAlphaBar, learnedFor } =
     parsed.data
   const { sampler, eta, variance, noisyLastStep, clip, clippedNoise, samplingSchedule: steps } = parsed.data
+  const { class: wanted, rewardSettings } = parsed.data
   checkStrength(entropyStrength, name)
   if (!(Math.abs(scale * entropyStrength.value - 1) < 1e-6)) {
     const came = `scale ${scale} beside the value ${entropyStrength.value}`
@@ -134,8 +144,15 @@ export function readGuidance(text: string, name: string): SavedGuidance {
     samplingSchedule:
       'name' in steps ? steps : samplingSchedule({ timesteps: steps.T, logSnr: steps.levels, times: steps.times }),
     learnedFor,
+    class: wanted,
+    rewardSettings,
   }
 }
+
+const mutable = (settings: SavedGuidance['rewardSettings']) =>
+  Object.fromEntries(
+    Object.entries(settings).map(([name, value]) => [name, typeof value === 'object' && value ? [...value] : value]),
+  )
 
 function levelsOf({ timesteps, levels, times }: SamplingSchedule) {
   if (levels.some(({ path }) => path === 'flow')) {
