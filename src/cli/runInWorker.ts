@@ -69,6 +69,8 @@ function eventLine(event: LearnEvent): string {
       const fid = event.fid === null ? 'priming' : `FID ${event.fid.toFixed(2)}`
       return `iteration ${event.iteration + 1}: ${fid} at ${parameters.join(', ')}`
     }
+    case 'trial':
+      return `start at the model's alphaBar ^ ${event.power}: FID ${event.fid.toFixed(2)} on the tuning split`
     case 'candidate':
       return `default ${event.sampler}, ${event.stepList}: FID ${event.fid.toFixed(2)} on the tuning split`
     case 'row': {

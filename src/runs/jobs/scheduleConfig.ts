@@ -75,12 +75,14 @@ export const scheduleSchema = z.strictObject({
         "what is learned of the sampling schedule: a family's parameters, free levels, levels and told times, or one exponent of the model's own levels",
       ),
     ),
-  stepList: z
-    .enum(['auto', ...STEP_LISTS])
+  stepList: z.enum(STEP_LISTS).meta(said('What is learned', 'step list that the sampling schedule starts from')),
+  startPowers: z
+    .array(z.number().positive())
+    .min(1)
     .meta(
       said(
         'What is learned',
-        'step list that the sampling schedule starts from; auto: log-snr-clipped for free levels of DPM-Solver++, else trailing',
+        "free levels start at the model's own alphaBar to one of these powers: the best one on the tuning images",
       ),
     ),
   sampler: z.enum(['ddim', 'ddpm', 'dpm-solver++']).meta(said('What is learned', 'sampler the schedule is for')),
@@ -193,6 +195,7 @@ export type ScheduleConfig = z.output<typeof scheduleSchema>
 const DEFAULTS: z.input<typeof scheduleSchema> = {
   ...LEARN_DEFAULTS,
   clip: LEARN_DEFAULTS.clip && [...LEARN_DEFAULTS.clip],
+  startPowers: [...LEARN_DEFAULTS.startPowers],
   samplingSeeds: [...LEARN_DEFAULTS.samplingSeeds],
   preset: 'quick',
   data: 'digits',

@@ -197,6 +197,10 @@ export const WON: ScheduleResult = {
       ],
     },
   ],
+  starts: [
+    { power: 1, fid: 31.4 },
+    { power: 1.6, fid: 17.2 },
+  ],
   grids: [grid(LABELS.default, 0.35), grid(LABELS.best, 0.2), grid(LABELS.learned, 0.05), grid(LABELS.many, 0.15)],
   networkEvaluations: { default: 249_600, learned: 249_600 },
   seconds: { training: 171.2, tuning: 61.7, evaluation: 94.4, total: 327.3 },
@@ -246,10 +250,7 @@ export const BARE: ScheduleResult = {
     parameters: { 'logSnr 1': -7.9312, 'log gap 2': 1.3981, 'time 1': 981.237 },
     sampling: samplingSchedule({ timesteps: 1000, logSnr: LEARNED, times: TIMES.map((time) => time - 17.763) }),
   },
-  starts: [
-    { power: 1, fid: 31.4 },
-    { power: 1.6, fid: 17.2 },
-  ],
+  starts: [],
   history: history.map((record) => ({
     ...record,
     fid: record.iteration === 0 ? null : record.fid,

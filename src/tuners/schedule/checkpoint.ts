@@ -1,7 +1,7 @@
 /** Where a schedule learning job stands: all that it needs to go on to the same numbers. */
 import type { PenaltyState } from '../../bilevel/index.ts'
 import type { TrainedState, TrainingState } from '../../diffusion/index.ts'
-import type { DefaultCandidate, TuningRecord } from './result.ts'
+import type { DefaultCandidate, StartTrial, TuningRecord } from './result.ts'
 import type { MeasuredRow } from './rows.ts'
 
 /** The phases, in order. */
@@ -15,6 +15,8 @@ export interface LearnCheckpoint {
   readonly phase: Phase
   /** The run both sides share, up to the first tuning iteration; null for a pretrained model. */
   readonly shared: TrainedState | null
+  /** Starts that were tried; null: not yet. */
+  readonly starts: readonly StartTrial[] | null
   readonly tuning: TuningState | null
   readonly history: readonly TuningRecord[]
   /** The default side, trained on. */
@@ -30,6 +32,7 @@ export interface LearnCheckpoint {
 export const LEARN_START: LearnCheckpoint = {
   phase: 'train',
   shared: null,
+  starts: null,
   tuning: null,
   history: [],
   continued: null,

@@ -47,7 +47,10 @@ test.each(TINY_MODES)('$learn: both sides spend the same, up to half a training 
   const { networkEvaluations, protocol } = learned.result
   const { batch, trainSteps, iterations } = settings
   const perIteration = tuningCost(settings, protocol.tuning.estimator)
-  expect(networkEvaluations.learned).toBe(3 * batch * trainSteps + iterations * perIteration)
+  const { starts } = learned.result
+  expect(starts.map(({ power }) => power)).toEqual(settings.learn === 'sampling' ? settings.startPowers : [])
+  const trials = starts.length * settings.tuningSamples * settings.samplingSteps
+  expect(networkEvaluations.learned).toBe(3 * batch * trainSteps + trials + iterations * perIteration)
   expect(Math.abs(networkEvaluations.learned - networkEvaluations.default)).toBeLessThanOrEqual(1.5 * batch)
   expect(protocol.trainingSteps.default).toBe(networkEvaluations.default / (3 * batch))
   expectRising(progress, 0)

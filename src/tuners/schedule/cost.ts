@@ -5,6 +5,7 @@
 import type { UpperCost } from '../../bilevel/index.ts'
 import { SETTLING_BATCHES } from '../../diffusion/index.ts'
 import type { LearnSettings } from './settings.ts'
+import { startingPowers } from './settings.ts'
 
 /** One training step: forward, and both derivatives. */
 export const trainingStepCost = ({ batch }: Pick<LearnSettings, 'batch'>): number => 3 * batch
@@ -20,6 +21,12 @@ export function objectiveCost(samples: number, steps: number, through: number | 
   const forward = samples * steps
   const carried = samples * (through === 'all' ? steps : Math.min(through, steps))
   return { value: forward, gradient: forward + 2 * carried, weightsGradient: forward + 3 * carried }
+}
+
+/** The starts of tuning that are tried, where there is a choice. */
+export function startCost(settings: LearnSettings): number {
+  const powers = startingPowers(settings).length
+  return powers < 2 ? 0 : powers * objectiveCost(settings.tuningSamples, settings.samplingSteps, 0).value
 }
 
 /** What of a problem decides its cost besides the settings. */

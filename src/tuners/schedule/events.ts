@@ -1,10 +1,11 @@
 /** What a schedule learning job reports while it runs. */
 import type { Phase } from './checkpoint.ts'
-import type { TuningRecord } from './result.ts'
+import type { StartTrial, TuningRecord } from './result.ts'
 
-/** Something happened: a training step, a tuning iteration, a default tried, a row measured. */
+/** Something happened: a training step, a start of tuning tried, a tuning iteration, a default tried, a row measured. */
 export type LearnEvent =
   | { readonly kind: 'step'; readonly phase: 'train' | 'continue'; readonly step: number; readonly loss: number }
+  | ({ readonly kind: 'trial' } & StartTrial)
   | ({ readonly kind: 'iteration'; readonly evaluations: number } & TuningRecord)
   | { readonly kind: 'candidate'; readonly sampler: string; readonly stepList: string; readonly fid: number }
   | { readonly kind: 'row'; readonly label: string; readonly fid: number; readonly recognised: number | null }

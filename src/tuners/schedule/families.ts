@@ -28,6 +28,7 @@ const SAME_LEVEL = 0.01
  * A family of sampling schedules that starts at the model's own levels on a step list.
  * @param schedule the schedule that the network was trained with
  * @param list     default the trailing times
+ * @param power    free levels start at alphaBar^power of the model's own; default 1
  * @throws `learn.samplingFamily` on an unknown name, or a noise family that does not hold the model's levels, naming those that do
  */
 export function samplingFamily(
@@ -35,17 +36,25 @@ export function samplingFamily(
   schedule: NoiseSchedule,
   steps: number,
   list: StepListName = 'trailing',
+  power = 1,
 ): ScheduleFamily {
   switch (name) {
     case 'levels':
-      return levelsFamily(samplingScheduleFrom(schedule, list, steps))
+      return levelsFamily(raised(schedule, steps, list, power))
     case 'levels+times':
-      return levelsAndTimesFamily(samplingScheduleFrom(schedule, list, steps))
+      return levelsAndTimesFamily(raised(schedule, steps, list, power))
     case 'level-power':
       return levelPowerFamily({ schedule, steps, stepList: list })
     default:
       return noiseFamilyAt(name, schedule, steps, list)
   }
+}
+
+/** Levels alphaBar^power on a step list; power 1: as they are, to the last bit. */
+function raised(schedule: NoiseSchedule, steps: number, stepList: StepListName, power: number) {
+  if (power === 1) return samplingScheduleFrom(schedule, stepList, steps)
+  const initial = { tau: power }
+  return levelPowerFamily({ schedule, steps, stepList, initial }).toSchedule([power])
 }
 
 function noiseFamilyAt(

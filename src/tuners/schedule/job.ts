@@ -10,9 +10,9 @@ import { adamw, learningRate } from '../../nn/index.ts'
 import type { Device } from '../../runtime/index.ts'
 import type { LearnCheckpoint } from './checkpoint.ts'
 import type { LearnEvent, LearnProgress } from './events.ts'
-import { samplingFamily } from './families.ts'
 import type { LearnSettings } from './settings.ts'
-import { checkLearnSettings, givenParameters, startList } from './settings.ts'
+import { checkLearnSettings, givenParameters } from './settings.ts'
+import { familyFrom } from './start.ts'
 import type { Subject } from './subject.ts'
 import { classesOf, denoises, trainingScheduleOf } from './subject.ts'
 
@@ -38,7 +38,7 @@ export interface LearnOptions {
 export interface Job extends LearnOptions {
   /** The schedule before anything is learned. */
   readonly schedule: NoiseSchedule
-  /** What is learned of the sampling schedule; tied: of both. */
+  /** What is learned of the sampling schedule, from the model's own levels; tied: of both. */
   readonly family: ScheduleFamily
   readonly rate: LearningRate
   /** Moments of the tuning split in the feature network. */
@@ -60,7 +60,7 @@ export async function openJob(options: LearnOptions): Promise<Job> {
   checkLearnSettings(settings)
   checkParts(options)
   const schedule = trainingScheduleOf(subject, settings)
-  const family = samplingFamily(settings.samplingFamily, schedule, settings.samplingSteps, startList(settings))
+  const family = familyFrom(settings, schedule, 1)
   checkFamily(family, denoises(subject))
   const classes = await classesOf(subject, data)
   const heldOut = await evaluationReference(imagesOfSplit(data.splits.heldOut), { features, judge })

@@ -10,7 +10,7 @@ import type { LearnCheckpoint, Phase } from './checkpoint.ts'
 import { LEARN_START, PHASES } from './checkpoint.ts'
 import type { Comparison } from './comparison.ts'
 import { compare, comparisonCost } from './comparison.ts'
-import { iterationCost, trainingStepCost } from './cost.ts'
+import { iterationCost, startCost, trainingStepCost } from './cost.ts'
 import type { Job, LearnOptions } from './job.ts'
 import { imagesOfSplit, openJob } from './job.ts'
 import type { Protocol, ScheduleCurve, ScheduleResult } from './result.ts'
@@ -40,7 +40,7 @@ export async function learnSchedule(options: LearnOptions): Promise<LearnedModel
   const run = new LearnRun(job)
   try {
     const shared = await run.train()
-    const tuning = await openTuning(job, shared)
+    const tuning = await run.openTuning(shared)
     try {
       const learned = await run.tune(tuning)
       const continued = await run.continueDefault()
@@ -80,10 +80,16 @@ class LearnRun {
     return trained
   }
 
+  async openTuning(shared: TrainedState | null): Promise<Tuning> {
+    await this.#enter('tune')
+    const tuning = await openTuning(this.#job, shared, this.#at.starts)
+    if (!this.#at.starts) await this.#save({ starts: tuning.starts })
+    return tuning
+  }
+
   async tune(tuning: Tuning): Promise<LearnedSchedules> {
     const { signal, onEvent, settings } = this.#job
     let state = this.#at.tuning ?? tuning.initial
-    await this.#enter('tune')
     while (state.iteration < settings.iterations) {
       throwIfInterrupted(signal)
       const { state: next, record } = await tuning.step(state)
@@ -158,6 +164,7 @@ class LearnRun {
       candidates,
       schedule: { family: learned.family, parameters: learned.parameters, sampling: learned.sampling },
       settings: learnedSampler(settings),
+      starts: this.#at.starts ?? [],
       history: this.#at.history,
       curves: curvesOf(comparison),
       fidBySteps,
@@ -196,7 +203,8 @@ class LearnRun {
     const { tuning } = this.#at
     if (tuning && tuning.iteration >= settings.iterations) return tuning.evaluations
     const statistics = subject.kind !== 'foreign' && subject.network.statistics.length > 0
-    return settings.iterations * iterationCost(settings, { parameters: family.names.length, statistics })
+    const iteration = iterationCost(settings, { parameters: family.names.length, statistics })
+    return startCost(settings) + settings.iterations * iteration
   }
 
   /** Steps of the default side: those it shares, and what tuning costs. */

@@ -27,6 +27,12 @@ export interface DefaultCandidate {
   readonly fid: number
 }
 
+/** A start of free levels tried on the tuning split: alphaBar^power of the model's own levels. */
+export interface StartTrial {
+  readonly power: number
+  readonly fid: number
+}
+
 /** One tuning iteration. */
 export interface TuningRecord {
   readonly iteration: number
@@ -111,6 +117,8 @@ export interface ScheduleResult {
     readonly sampling: SamplingSchedule
   }
   readonly settings: SamplerSettings
+  /** The starts that were tried before the first iteration; none where there was no choice. */
+  readonly starts: readonly StartTrial[]
   readonly history: readonly TuningRecord[]
   readonly curves: readonly ScheduleCurve[]
   readonly fidBySteps: readonly StepsCurve[]

@@ -33,11 +33,13 @@ export interface LearnSettings {
   /** Where the training schedule starts; for models trained here. */
   readonly training: TrainingParameters
   readonly samplingFamily: SamplingFamilyName
+  /** Step list whose times, and levels there, the sampling schedule starts from; every reader of exported files finds the trailing ones. */
+  readonly stepList: StepListName
   /**
-   * Step list whose times, and levels there, the sampling schedule starts from. `auto`: evenly spaced log-SNRs for free levels of
-   * DPM-Solver++, else the trailing times, the only ones at which every reader of exported files finds the levels.
+   * Where free levels may start: alphaBar^power of the model's own levels on the step list. With more than one, the start is the one whose
+   * samples are nearest to the tuning images, and what trying them cost is part of tuning. Other families start at the model's own.
    */
-  readonly stepList: StepListName | 'auto'
+  readonly startPowers: readonly number[]
   readonly sampler: SamplerName
   /** N, the number of steps the user will sample with. */
   readonly samplingSteps: number
@@ -85,13 +87,14 @@ export interface LearnSettings {
   readonly seed: number
 }
 
-/** Defaults chosen by measurement; for the start of free levels: docs/decisions/001-free-levels-from-log-snr.md. */
+/** Defaults chosen by measurement; for the start of free levels: docs/decisions/002-free-levels-from-the-best-power.md. */
 export const LEARN_DEFAULTS: LearnSettings = {
   learn: 'sampling',
   trainingFamily: 'cosine',
   training: { start: null, end: null, tau: null, epsilon: null },
   samplingFamily: 'levels',
-  stepList: 'auto',
+  stepList: 'trailing',
+  startPowers: [1, 1.3, 1.6, 2],
   sampler: 'dpm-solver++',
   samplingSteps: 10,
   clip: [-1, 1],
@@ -108,7 +111,7 @@ export const LEARN_DEFAULTS: LearnSettings = {
   estimator: 'backpropagation',
   delta: 0.5,
   through: 'all',
-  upperRate: 0.4,
+  upperRate: 0.6,
   freshSamples: true,
   gamma: 1e3,
   lowerSteps: 10,
@@ -168,10 +171,9 @@ export function startingSchedule({
   return noiseSchedule({ family, timesteps, ...givenParameters({ training }) })
 }
 
-/** The step list that the sampling schedule starts from. */
-export function startList({ stepList, sampler, samplingFamily }: LearnSettings): StepListName {
-  if (stepList !== 'auto') return stepList
-  return sampler === 'dpm-solver++' && samplingFamily.startsWith('levels') ? 'log-snr-clipped' : 'trailing'
+/** The powers to try before tuning; a single one: nothing to try. Without a derivative the model's own levels are the start. */
+export function startingPowers({ learn, samplingFamily, startPowers }: LearnSettings): readonly number[] {
+  return learn === 'sampling' && samplingFamily.startsWith('levels') ? startPowers : [1]
 }
 
 /** Settings of the sampler that is learned for. */
@@ -190,9 +192,7 @@ export function checkLearnSettings(settings: LearnSettings): void {
     throw inputError('learn.settings', `${name} must be ${rule}, got ${JSON.stringify(settings[name])}`)
   }
   if (!MODES.includes(settings.learn)) refuse('learn', `one of ${MODES.join(', ')}`)
-  if (settings.stepList !== 'auto' && !STEP_LISTS.includes(settings.stepList)) {
-    refuse('stepList', `auto or one of ${STEP_LISTS.join(', ')}`)
-  }
+  if (!STEP_LISTS.includes(settings.stepList)) refuse('stepList', `one of ${STEP_LISTS.join(', ')}`)
   if (!ESTIMATOR_NAMES.includes(settings.estimator)) refuse('estimator', `one of ${ESTIMATOR_NAMES.join(', ')}`)
   for (const name of WHOLE) {
     if (!(Number.isInteger(settings[name]) && settings[name] >= 1)) refuse(name, 'a whole number from 1')
@@ -204,10 +204,12 @@ export function checkLearnSettings(settings: LearnSettings): void {
     refuse('samplingSteps', `at most the ${settings.timesteps} timesteps`)
   }
   for (const name of POSITIVE) if (!(settings[name] > 0 && Number.isFinite(settings[name]))) refuse(name, 'above 0')
-  const { through, samplingSeeds, learn, z, twinSteps } = settings
+  const { through, samplingSeeds, startPowers, learn, z, twinSteps } = settings
   if (through !== 'all' && !(Number.isInteger(through) && through >= 1))
     refuse('through', "'all' or a whole number from 1")
   const seeds = samplingSeeds.every((seed) => Number.isSafeInteger(seed) && seed >= 0)
+  const powers = startPowers.every((power) => power > 0 && Number.isFinite(power))
+  if (startPowers.length === 0 || !powers) refuse('startPowers', 'at least one number above 0')
   if (samplingSeeds.length === 0 || !seeds) refuse('samplingSeeds', 'at least one seed, whole numbers from 0')
   if (learn === 'both' && !z) refuse('z', 'true: the training schedule of its own is learned through z alone')
   if (learn !== 'sampling' && z && twinSteps < 1) refuse('twinSteps', 'at least 1 where there is a z')

@@ -15,13 +15,15 @@ import type {
 import { compileDenoiser, noiseFamily } from '../../diffusion/index.ts'
 import type { NetworkState } from '../../nn/index.ts'
 import type { TuningState } from './checkpoint.ts'
+import { startCost } from './cost.ts'
 import { atOtherSteps } from './families.ts'
 import type { Job } from './job.ts'
 import { FrechetObjective } from './objective.ts'
 import { samplingProblem, splitProblem, tiedProblem } from './problem.ts'
-import type { TuningRecord } from './result.ts'
+import type { StartTrial, TuningRecord } from './result.ts'
 import type { LearnSettings } from './settings.ts'
-import { givenParameters, learnedSampler, startList } from './settings.ts'
+import { givenParameters, learnedSampler } from './settings.ts'
+import { bestPower, familyFrom, tryStarts } from './start.ts'
 import type { OpenDenoiser } from './subject.ts'
 import { openDenoiser } from './subject.ts'
 
@@ -42,6 +44,8 @@ export interface LearnedSchedules {
 
 /** A tuning problem that is ready to run. */
 export interface Tuning {
+  /** The starts that were tried; none where there was no choice. */
+  readonly starts: readonly StartTrial[]
   /** The state before the first iteration. */
   readonly initial: TuningState
   step(
@@ -51,9 +55,16 @@ export interface Tuning {
   close(): Promise<void>
 }
 
-/** Opens the tuning problem of a job at the shared run's state (null: pretrained). */
-export async function openTuning(job: Job, shared: TrainedState | null): Promise<Tuning> {
-  return job.settings.learn === 'sampling' ? openSampling(job, shared) : openTrained(job, shared)
+/**
+ * Opens the tuning problem of a job at the shared run's state (null: pretrained).
+ * @param starts those tried before the job was cut off; null: none yet
+ */
+export async function openTuning(
+  job: Job,
+  shared: TrainedState | null,
+  starts: readonly StartTrial[] | null,
+): Promise<Tuning> {
+  return job.settings.learn === 'sampling' ? openSampling(job, shared, starts) : openTrained(job, shared)
 }
 
 function penaltySettings(settings: LearnSettings): PenaltySettings {
@@ -94,16 +105,25 @@ function objectiveOf(job: Job, denoiser: OpenDenoiser['denoiser']): FrechetObjec
   })
 }
 
-async function openSampling(job: Job, shared: TrainedState | null): Promise<Tuning> {
-  const { subject, settings, family, device } = job
+async function openSampling(
+  job: Job,
+  shared: TrainedState | null,
+  tried: readonly StartTrial[] | null,
+): Promise<Tuning> {
+  const { subject, settings, schedule, device, onEvent } = job
   const settled = shared && (await settle(job, shared))
   const open = await openDenoiser(subject, settled, { chunk: settings.chunk, ...(device && { device }) })
   const objective = objectiveOf(job, open.denoiser)
+  const starts =
+    tried ?? (await tryStarts(objective, settings, schedule, (trial) => onEvent?.({ kind: 'trial', ...trial })))
+  const family = familyFrom(settings, schedule, bestPower(settings, starts))
   const problem = samplingProblem(objective, family) as unknown as AnyProblem
   const initial = penaltyInit(problem, penaltySettings(settings))
   const state = subject.kind === 'pretrained' ? subject.state : settled
   return {
-    initial,
+    starts,
+    // The trials' samples are behind it, and paid for.
+    initial: starts.length === 0 ? initial : { ...initial, samples: 1, evaluations: startCost(settings) },
     step: (at) => iterate(job, problem, objective, at),
     learned: async ({ upper: { samplingSchedule: vector } }) => ({
       family: family.kind,
@@ -137,6 +157,7 @@ async function openTrained(job: Job, shared: TrainedState | null): Promise<Tunin
   const { step } = shared.training
   const trained = { y: shared.training, average: shared.ema, offset: new Float64Array(shared.ema.length), steps: step }
   return {
+    starts: [],
     initial: { ...start, trained, draws: step },
     step: (at) => iterate(job, problem, objective, at),
     learned: (state) => learnedOf(job, state, { training, sampling, tied }),
@@ -195,7 +216,7 @@ const named = ({ names }: { readonly names: readonly string[] }, vector: Float64
 
 /** A family of as many parameters at any number of steps gives the learned schedule there; free levels do not. */
 function scheduleAtSteps({ settings, schedule }: Job, steps: number, vector: Float64Array): SamplingSchedule | null {
-  return atOtherSteps(settings.samplingFamily, schedule, steps, startList(settings))?.toSchedule(vector) ?? null
+  return atOtherSteps(settings.samplingFamily, schedule, steps, settings.stepList)?.toSchedule(vector) ?? null
 }
 
 /** The averaged network of a training run, its running statistics made for the averaged weights. */
