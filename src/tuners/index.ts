@@ -18,6 +18,7 @@ export {
   ESTIMATORS_OF,
   entropySettings,
 } from './entropy/settings.ts'
+export { tuneEntropyStrength } from './entropy/tune.ts'
 export type { LearnCheckpoint, Phase, TuningState } from './schedule/checkpoint.ts'
 export { LEARN_START, PHASES } from './schedule/checkpoint.ts'
 export type { LearnEvent, LearnProgress } from './schedule/events.ts'

@@ -68,7 +68,7 @@ export const ENTROPY_DEFAULTS: EntropySettings = {
   particles: 64,
   gridImages: 8,
   seed: 0,
-  chunk: 64,
+  chunk: 32,
 }
 
 const WHOLE = ['explorePaths', 'curvePoints', 'curvePaths', 'particles', 'gridImages', 'chunk'] as const

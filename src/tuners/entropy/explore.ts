@@ -1,0 +1,68 @@
+/** A first look over the whole range of lambda with few paths, the same items everywhere: about where is the objective least? */
+import { inputError } from '../../base/index.ts'
+import type { GradientMethod, ProfilePoint } from './methods.ts'
+import type { EntropyRun } from './run.ts'
+
+/** Where to search: the log lambda in the grid where F is least, and whether that is an end of what was seen. */
+export interface FirstLook {
+  /** Index in the grid. */
+  readonly least: number
+  /** F at each log lambda of the grid, less F at the first, as far as the gradients steer; null beyond. */
+  readonly profile: readonly (number | null)[]
+}
+
+/**
+ * @throws `entropy.reward`, `entropy.judge` for a reward that gives every image the same value, or whose derivative is 0 everywhere
+ */
+export async function explore(run: EntropyRun, method: GradientMethod): Promise<FirstLook> {
+  const { grid, draws } = run
+  run.progress('explore', 'a first look over the range', method.cost(grid.length) * method.first)
+  const points = await method.profile(grid, { first: 0, count: method.first })
+  checkRewards(run)
+  for (const { at, mean, standardError, paths } of points) {
+    await run.iteration('explore', at, { mean, standardError }, paths)
+  }
+  const profile = cumulated(grid, points)
+  const known = profile.flatMap((value, i) => (value === null ? [] : [{ value, i }]))
+  const best = known.reduce((least, point) => (point.value < least.value ? point : least))
+  run.progress('explore', `least near lambda = ${Math.exp(grid[best.i]).toPrecision(2)}`, draws.evaluations)
+  return { least: best.i, profile }
+}
+
+/** F over the grid from its gradients, at the grid's points or midway between them; from the weakest guidance on as far as they steer. */
+function cumulated(grid: readonly number[], points: readonly ProfilePoint[]): (number | null)[] {
+  const midway = points.length < grid.length
+  const profile: (number | null)[] = grid.map(() => null)
+  profile[grid.length - 1] = 0
+  for (let i = grid.length - 2; i >= 0; i--) {
+    const after = profile[i + 1]
+    const ends = midway ? [points[i]] : [points[i], points[i + 1]]
+    if (after === null || !ends.every(({ steers }) => steers)) break
+    const slope = ends.reduce((sum, { mean }) => sum + mean, 0) / ends.length
+    profile[i] = after - slope * (grid[i + 1] - grid[i])
+  }
+  return profile
+}
+
+function checkRewards({ draws, job }: EntropyRun): void {
+  const { reward, judge } = job
+  for (const [which, code, { name }] of [
+    ['lower', 'entropy.reward', reward],
+    ['upper', 'entropy.judge', judge],
+  ] as const) {
+    const values = draws.values(which)
+    if (values.some((value) => value !== values[0])) continue
+    throw inputError(
+      code,
+      `lambda is determined by how reward and judge change, but '${name}' gave all of ${values.length} images the value ${values[0]}; ` +
+        'choose one that tells images of this model apart',
+    )
+  }
+  if (draws.unmoved) {
+    throw inputError(
+      'entropy.reward',
+      `guidance follows the derivative of the reward, but that of '${reward.name}' is 0 at every step of every path; ` +
+        'choose a reward with a derivative, or target tilt with estimator smc',
+    )
+  }
+}

@@ -1,0 +1,79 @@
+/** Images to look at: from the base model, weakly guided, at the chosen lambda, and at the strongest guidance of the range. */
+import { randomStream } from '../../base/index.ts'
+import type { Images } from '../../diffusion/index.ts'
+import { generate, generateGuided, sequentialMonteCarlo } from '../../diffusion/index.ts'
+import type { EntropyOptions } from './job.ts'
+import type { EntropyGrid } from './result.ts'
+
+/** Weak guidance is shown at this many times the chosen lambda, or at the largest of the range. */
+const WEAKER = 5
+
+/** Particles per image shown: images of a tilt are drawn by weight, without giving one twice if it can be helped. */
+const PARTICLES_PER_IMAGE = 8
+
+/** Grids from the same seeds, and the network evaluations they took. `guided`: by the guided chain, else from the tilt by particles. */
+export async function sampleGrids(
+  job: EntropyOptions,
+  value: number,
+  guided: boolean,
+): Promise<{ readonly grids: EntropyGrid[]; readonly evaluations: number }> {
+  const [low, high] = job.settings.lambdaRange
+  const wanted = [
+    { label: 'base', lambda: null },
+    { label: 'weak', lambda: Math.min(WEAKER * value, high) },
+    { label: 'chosen', lambda: value },
+    { label: 'strongest', lambda: low },
+  ] as const
+  const grids: EntropyGrid[] = []
+  let evaluations = 0
+  for (const { label, lambda } of wanted) {
+    const drawn = await imagesAt(job, lambda, guided)
+    evaluations += drawn.evaluations
+    const [count, ...shape] = drawn.images.shape
+    grids.push({ label, lambda, count, shape, images: Float32Array.from(drawn.images.data) })
+  }
+  return { grids, evaluations }
+}
+
+async function imagesAt(
+  { denoiser, schedule, sampler, reward, condition, settings, signal }: EntropyOptions,
+  lambda: number | null,
+  guided: boolean,
+): Promise<{ readonly images: Images; readonly evaluations: number }> {
+  const { seed, gridImages, minimumAlphaBar, through } = settings
+  const count = guided || lambda === null ? gridImages : PARTICLES_PER_IMAGE * gridImages
+  const classes = condition && Int32Array.from({ length: count }, (_, item) => condition(item))
+  const common = {
+    ...{ denoiser, schedule, settings: sampler, count, seed },
+    ...(classes && { condition: classes }),
+    ...(signal && { signal }),
+  }
+  if (lambda === null) return generate(common)
+  const scale = 1 / lambda
+  if (guided) {
+    const guidance = { reward: (x0Hat: Images) => reward.gradient(x0Hat, classes), scale, minimumAlphaBar, through }
+    return generateGuided({ ...common, guidance })
+  }
+  const chased = (x0Hat: Images) => reward.values(x0Hat, classes)
+  const { images, logWeights, evaluations } = await sequentialMonteCarlo({
+    ...common,
+    reward: chased,
+    scale,
+    minimumAlphaBar,
+  })
+  return { images: byWeight(images, logWeights, gridImages, seed), evaluations }
+}
+
+/** `count` images drawn by weight, evenly spaced in the weights' sum (systematic resampling). */
+function byWeight({ shape, data }: Images, logWeights: Float64Array, count: number, seed: number): Images {
+  const size = data.length / shape[0]
+  const chosen = new Float32Array(count * size)
+  const start = randomStream({ seed, purpose: 'entropy.grid' }).uniform()
+  let particle = 0
+  let sum = Math.exp(logWeights[0])
+  for (let i = 0; i < count; i++) {
+    while (sum < (i + start) / count && particle + 1 < shape[0]) sum += Math.exp(logWeights[++particle])
+    chosen.set(data.subarray(particle * size, (particle + 1) * size), i * size)
+  }
+  return { dtype: 'float32', shape: [count, ...shape.slice(1)], data: chosen }
+}

@@ -1,0 +1,299 @@
+/**
+ * The estimators by name, each as a way to get the gradient of F over a stretch of log lambda from given items, in one form, so that
+ * search and confirmation are the same for all.
+ *
+ *     paired-differences   F at four scales with the same noise, the derivative of their cubic       guided
+ *     score-function       s Cov_{q_s}(r1, A - sB) at three scales                                   guided
+ *     paths                paths drawn at three scales, weighted                                     all targets
+ *     importance           base samples, weighted by the reward                                      tilt, penalty
+ *     smc                  populations at three scales, one after the other: repetitions are items   tilt, penalty
+ */
+import type { GradientEvidence } from './belief.ts'
+import { DECIDING_PATHS } from './belief.ts'
+import { bootstrapInterval } from './bootstrap.ts'
+import type { EntropyPhase } from './checkpoint.ts'
+import type { Draws, Items, ParticleDraw } from './draws.ts'
+import type { Linearised } from './estimated.ts'
+import { clustersOf } from './estimated.ts'
+import { GradientCurve, meanOf } from './gradientCurve.ts'
+import type { EntropyOptions } from './job.ts'
+import type { PathBatch } from './pool.ts'
+import { PathPool } from './pool.ts'
+import type { PoolGradient } from './poolGradients.ts'
+import { guidedGradient, penaltyGradient, tiltGradient } from './poolGradients.ts'
+import { studentReach } from './quantile.ts'
+import type { EntropyEstimator } from './settings.ts'
+import { weightedCovariance, weightedMean } from './statistics.ts'
+
+export type MethodName = Exclude<EntropyEstimator, 'auto'>
+
+/** The gradient over a stretch, and what there is to say for it at a point of it. */
+export interface Stretch {
+  readonly curve: GradientCurve
+  /** Evidence at log lambda x with a two-sided interval that misses with probability `alpha`. */
+  evidence(x: number, alpha: number): GradientEvidence
+  /** Effective share of the samples at the worst of the nodes; 1 where they are not weighted. */
+  readonly share: number
+}
+
+/** A first look: the gradient at one log lambda. */
+export interface ProfilePoint {
+  readonly at: number
+  readonly mean: number
+  readonly standardError: number
+  /** Enough effective samples to go by. */
+  readonly steers: boolean
+  readonly paths: number
+}
+
+export interface GradientMethod {
+  readonly name: MethodName
+  /** Log lambdas to draw at, for a stretch of half-width `reach` about `centre`. */
+  nodes(centre: number, reach: number): readonly number[]
+  stretch(nodes: readonly number[], items: Items, phase: EntropyPhase): Promise<Stretch>
+  /** Gradients over a whole grid of log lambdas. */
+  profile(grid: readonly number[], items: Items): Promise<ProfilePoint[]>
+  /** Network evaluations that one more item takes at that many nodes. */
+  cost(nodes: number): number
+  /** Items of a first look. */
+  readonly first: number
+  /** Fewest items of a confirmation. */
+  readonly least: number
+  /** Paths per item and node. */
+  readonly paths: number
+}
+
+/** A gradient steers from this many effective samples on. */
+const STEERING_SAMPLES = 10
+
+/** Fewest items whose mean is nearly normal. */
+const LEAST_ITEMS = 48
+
+const scaleAt = (x: number) => Math.exp(-x)
+const three = (centre: number, reach: number) => [centre - reach, centre, centre + reach]
+const four = (centre: number, reach: number) => [-3, -1, 1, 3].map((k) => centre + (k * reach) / 3)
+
+export function methodOf(name: MethodName, job: EntropyOptions, draws: Draws): GradientMethod {
+  switch (name) {
+    case 'paired-differences':
+      return pairedDifferences(job, draws)
+    case 'score-function':
+      return scoreFunctions(job, draws)
+    case 'paths':
+      return weightedPaths(job, draws)
+    case 'importance':
+      return baseSamples(job, draws)
+    case 'smc':
+      return particles(job, draws)
+  }
+}
+
+function pairedDifferences({ settings }: EntropyOptions, draws: Draws): GradientMethod {
+  const values = async (nodes: readonly number[], items: Items, phase: EntropyPhase) => {
+    const batches = await drawn(draws, nodes, items, phase)
+    return batches.map(({ upper }) => upper.map((value) => -value))
+  }
+  return {
+    ...{ name: 'paired-differences', nodes: four, first: settings.explorePaths, least: LEAST_ITEMS, paths: 1 },
+    async stretch(nodes, items, phase) {
+      const curve = new GradientCurve('values', nodes, await values(nodes, items, phase))
+      return fresh(curve, 'paired-differences')
+    },
+    async profile(grid, items) {
+      const rows = await values(grid, items, 'explore')
+      return grid.slice(1).map((right, j) => {
+        const pair = new GradientCurve('values', [grid[j], right], [rows[j], rows[j + 1]])
+        const at = (grid[j] + right) / 2
+        return { at, ...pair.at(at), steers: true, paths: 2 * items.count }
+      })
+    },
+    cost: (nodes) => nodes * draws.costPerPath,
+  }
+}
+
+function scoreFunctions({ settings }: EntropyOptions, draws: Draws): GradientMethod {
+  return {
+    ...{ name: 'score-function', nodes: three, first: settings.explorePaths, least: LEAST_ITEMS, paths: 1 },
+    async stretch(nodes, items, phase) {
+      const rows = (await drawn(draws, nodes, items, phase)).map(scoreValues)
+      return fresh(new GradientCurve('gradients', nodes, rows), 'score-function')
+    },
+    async profile(grid, items) {
+      const batches = await drawn(draws, grid, items, 'explore')
+      return grid.map((at, j) => ({ at, ...meanOf(scoreValues(batches[j])), steers: true, paths: items.count }))
+    },
+    cost: (nodes) => nodes * draws.costPerPath,
+  }
+}
+
+/** Each item's share in s Cov(r1, A - sB): their mean is the covariance, their spread its error. */
+export function scoreValues({ scale, a, b, upper }: PathBatch): Float64Array {
+  const n = upper.length
+  const score = a.map((value, i) => value - scale * b[i])
+  return itemValues(weightedCovariance(new Float64Array(n).fill(1 / n), upper, score, scale)(null), n)
+}
+
+function weightedPaths(job: EntropyOptions, draws: Draws): GradientMethod {
+  const { settings } = job
+  const gradientAt = gradientOf(job)
+  // For its own chain a scale borrows paths of the other two; for a tilt its own are the best proposal.
+  const poolsOf = (batches: PathBatch[]) =>
+    settings.target === 'guided'
+      ? batches.map(() => PathPool.of(batches))
+      : batches.map((batch) => PathPool.of([batch]))
+  return {
+    ...{ name: 'paths', nodes: three, first: settings.explorePaths, least: DECIDING_PATHS, paths: 1 },
+    async stretch(nodes, items, phase) {
+      return weighted(poolsOf(await drawn(draws, nodes, items, phase)), nodes, items.count, gradientAt, settings.seed)
+    },
+    async profile(grid, items) {
+      return profileOf(PathPool.of(await drawn(draws, grid, items, 'explore')), grid, gradientAt)
+    },
+    cost: (nodes) => nodes * draws.costPerPath,
+  }
+}
+
+function baseSamples(job: EntropyOptions, draws: Draws): GradientMethod {
+  const { settings, schedule } = job
+  const gradientAt = gradientOf(job)
+  return {
+    ...{ name: 'importance', nodes: three, first: 8 * settings.explorePaths, least: DECIDING_PATHS, paths: 1 },
+    async stretch(nodes, items, phase) {
+      const pool = PathPool.of([await draws.base(items, phase)])
+      return weighted(
+        nodes.map(() => pool),
+        nodes,
+        items.count,
+        gradientAt,
+        settings.seed,
+      )
+    },
+    async profile(grid, items) {
+      return profileOf(PathPool.of([await draws.base(items, 'explore')]), grid, gradientAt)
+    },
+    cost: () => schedule.levels.length,
+  }
+}
+
+function particles({ settings, schedule }: EntropyOptions, draws: Draws): GradientMethod {
+  const { target, gamma, particles: count } = settings
+  const populations = target === 'penalty' ? 2 : 1
+  const valueAt = async (x: number, repetition: number, phase: EntropyPhase) => {
+    const s = scaleAt(x)
+    const y = await draws.particles(s, repetition, phase, 'lower')
+    if (target === 'tilt') return s * covariance(y)
+    const z = await draws.particles(s, repetition, phase, 'penalty')
+    return (gamma / s) * (klOf(z, s, gamma) - klOf(y, s, gamma))
+  }
+  const rowsAt = async (nodes: readonly number[], { first, count: repetitions }: Items, phase: EntropyPhase) => {
+    const rows = nodes.map(() => new Float64Array(repetitions))
+    for (let r = 0; r < repetitions; r++) {
+      for (const [j, x] of nodes.entries()) rows[j][r] = await valueAt(x, first + r, phase)
+    }
+    return rows
+  }
+  return {
+    ...{ name: 'smc', nodes: three, first: 4, least: 16, paths: count * populations },
+    async stretch(nodes, items, phase) {
+      return fresh(new GradientCurve('gradients', nodes, await rowsAt(nodes, items, phase)), 'smc')
+    },
+    async profile(grid, items) {
+      const rows = await rowsAt(grid, items, 'explore')
+      const paths = count * populations * items.count
+      return grid.map((at, j) => ({ at, ...meanOf(rows[j]), steers: true, paths }))
+    },
+    cost: (nodes) => nodes * count * populations * schedule.levels.length,
+  }
+}
+
+async function drawn(draws: Draws, nodes: readonly number[], items: Items, phase: EntropyPhase): Promise<PathBatch[]> {
+  const batches: PathBatch[] = []
+  for (const x of nodes) batches.push(await draws.paths(scaleAt(x), items, phase, phase === 'explore'))
+  return batches
+}
+
+function fresh(curve: GradientCurve, source: Exclude<GradientEvidence['source'], 'pool'>): Stretch {
+  return {
+    curve,
+    evidence(x, alpha) {
+      const { mean, standardError, count } = curve.at(x)
+      const reach = studentReach(alpha, count - 1) * standardError
+      const estimate = { mean, standardError, effectiveSampleSize: count, paretoK: null, count }
+      return { lambda: Math.exp(x), source, estimate, interval: { low: mean - reach, high: mean + reach } }
+    },
+    share: 1,
+  }
+}
+
+type GradientAt = (pool: PathPool, s: number) => PoolGradient
+
+function gradientOf({ settings: { target, gamma } }: EntropyOptions): GradientAt {
+  if (target === 'guided') return guidedGradient
+  if (target === 'tilt') return tiltGradient
+  return (pool, s) => penaltyGradient(pool, s, gamma)
+}
+
+/** A pool per node, of items that were all drawn at the same scales: the gradient at each node, and its items' shares in it. */
+function weighted(
+  pools: readonly PathPool[],
+  nodes: readonly number[],
+  items: number,
+  gradientAt: GradientAt,
+  seed: number,
+): Stretch {
+  const gradients = nodes.map((x, j) => gradientAt(pools[j], scaleAt(x)))
+  const rows = gradients.map(({ statistic }, j) => {
+    const { mean, influence } = statistic(null)
+    const { clusterOf } = pools[j].paths.clusters
+    const sums = new Float64Array(items)
+    for (const [path, value] of influence.entries()) sums[clusterOf[path]] += value
+    return itemValues({ mean, influence: sums }, items)
+  })
+  const curve = new GradientCurve('gradients', nodes, rows)
+  const shares = gradients.map(({ estimate }) => estimate.effectiveSampleSize / estimate.count)
+  const tails = gradients.flatMap(({ estimate: { paretoK } }) => (paretoK === null ? [] : [paretoK]))
+  const share = Math.min(...shares)
+  const one = clustersOf(
+    Int32Array.from({ length: items }, (_, i) => i),
+    new Float64Array(items),
+  )
+  return {
+    curve,
+    evidence(x, alpha) {
+      const { mean, standardError, count } = curve.at(x)
+      const paretoK = tails.length > 0 ? Math.max(...tails) : null
+      const values = curve.valuesAt(x)
+      const even = new Float64Array(items).fill(1 / items)
+      const interval = bootstrapInterval(weightedMean(even, values), one, { seed, level: 1 - alpha })
+      const estimate = { mean, standardError, effectiveSampleSize: share * count, paretoK, count }
+      return { lambda: Math.exp(x), source: 'pool', estimate, interval }
+    },
+    share,
+  }
+}
+
+function profileOf(pool: PathPool, grid: readonly number[], gradientAt: GradientAt): ProfilePoint[] {
+  return grid.map((at) => {
+    const { estimate } = gradientAt(pool, scaleAt(at))
+    const { mean, standardError, effectiveSampleSize, count } = estimate
+    return { at, mean, standardError, steers: effectiveSampleSize >= STEERING_SAMPLES, paths: count }
+  })
+}
+
+/** A value per item whose mean is the statistic and whose spread is its error. */
+const itemValues = ({ mean, influence }: Linearised, n: number) => influence.map((value) => mean + n * value)
+
+/** Weighted covariance of r1 and r2, without the bias of its own means. */
+function covariance({ logWeights, upper, lower }: ParticleDraw): number {
+  const weights = logWeights.map(Math.exp)
+  const squares = weights.reduce((sum, w) => sum + w * w, 0)
+  const meanUpper = weights.reduce((sum, w, i) => sum + w * upper[i], 0)
+  const sum = weights.reduce((total, w, i) => total + w * (upper[i] - meanUpper) * lower[i], 0)
+  return squares < 1 ? sum / (1 - squares) : 0
+}
+
+/** KL(p_h || p0) = s E[h] - log Z of a population. */
+export function klOf({ logWeights, logZ, upper, lower, tilt }: ParticleDraw, s: number, gamma: number): number {
+  const h = (i: number) => lower[i] + (tilt === 'penalty' ? upper[i] / gamma : 0)
+  return s * logWeights.reduce((sum, w, i) => sum + Math.exp(w) * h(i), 0) - logZ
+}

@@ -1,0 +1,155 @@
+/**
+ * The search: projected steps in log lambda, each to where the gradient over a drawn stretch is 0, with the same items throughout and more of
+ * them where they are too few. It steers only: what it finds is confirmed by fresh paths.
+ *
+ * A stretch is narrowed until it is about as wide as the tolerance, and items are added until the root's error is a third of that. Before
+ * anything is drawn the pool of all paths is asked: where their weights bridge, a new lambda costs nothing.
+ */
+import type { Interval } from './bootstrap.ts'
+import type { FirstLook } from './explore.ts'
+import type { GradientCurve } from './gradientCurve.ts'
+import type { GradientMethod, Stretch } from './methods.ts'
+import type { PathPool } from './pool.ts'
+import { guidedGradient } from './poolGradients.ts'
+import type { EntropyRun } from './run.ts'
+
+/** What the search found. */
+export interface Found {
+  /** Log lambda; as near as a stretch can be to the end of the range where the optimum is there or beyond. */
+  readonly centre: number
+  /** Second derivative of F there. */
+  readonly slope: number
+  /** The last stretch, from which the confirmation is planned. */
+  readonly stretch: Stretch
+}
+
+const MOST_STEPS = 12
+
+/** Log lambdas this close are the same. */
+const ROUNDING = 1e-9
+
+/** Most growth of the number of items in one step. */
+const GROWTH = 4
+
+/** The root's error that is precise enough, as a share of the tolerance in log lambda. */
+const PRECISE = 0.35
+
+/** Half-width of the narrowest stretch, as a multiple of the tolerance in log lambda. */
+export const WIDE = 1.3
+
+/** Most that a stretch is narrowed in one step. */
+const NARROWING = 4
+
+/** Share of the evaluations that the search may take. */
+const SEARCH_SHARE = 0.5
+
+/** Effective samples from which the pool may say where to go. */
+const BRIDGING_SAMPLES = 50
+
+export async function refine(run: EntropyRun, method: GradientMethod, first: FirstLook): Promise<Found> {
+  const { width } = run
+  let nodes = startNodes(run, method, first)
+  let count = method.first
+  for (let step = 1; ; step++) {
+    const [centre, reach] = [middleOf(nodes), (nodes[nodes.length - 1] - nodes[0]) / 2]
+    run.progress('refine', `step ${step}, lambda near ${Math.exp(centre).toPrecision(3)}`, aheadOf(run, method, count))
+    const stretch = await method.stretch(nodes, { first: 0, count }, 'refine')
+    const { curve } = stretch
+    const root = curve.root(regionOf(run, curve))
+    await run.iteration('refine', centre, curve.at(centre), count * nodes.length * method.paths)
+    const last = step >= MOST_STEPS || run.left < (1 - SEARCH_SHARE) * run.job.settings.maxEvaluations
+    if (root === null) {
+      // F rises or falls over the whole stretch: go down it.
+      const rises = curve.at(centre).mean > 0
+      const next = within(run, rises ? centre - reach : centre + reach, reach)
+      const stuck = Math.abs(next - centre) < ROUNDING
+      if (stuck || last) return { centre, slope: curve.slope(centre), stretch }
+      nodes = [...method.nodes(next, reach)]
+      continue
+    }
+    const best = bestRoot(run, method, curve, root, reach)
+    const narrow = best.pooled || reach <= reachOf(run, WIDE * width) * (1 + ROUNDING)
+    if (last || (narrow && best.error <= PRECISE * width)) return { centre: best.centre, slope: best.slope, stretch }
+    count = grown(run, method, count, best.error / (PRECISE * width))
+    const next = reachOf(run, Math.max(WIDE * width, reach / NARROWING, Math.min(reach / 2, 3 * best.error)))
+    nodes = [...method.nodes(within(run, best.centre, next), next)]
+  }
+}
+
+/** A root and its error: the stretch's, or the pool's where its weights bridge and it is sharper. */
+function bestRoot(run: EntropyRun, method: GradientMethod, curve: GradientCurve, root: number, reach: number) {
+  const own = { centre: root, error: curve.rootError(root), slope: curve.slope(root), pooled: false }
+  if (method.name !== 'paired-differences') return own
+  const other = bridged(run.draws.pool(), root, reach)
+  return other && other.error < own.error ? { ...other, pooled: true } : own
+}
+
+/** Items for an error that is to shrink by `factor`, a little more than that, in whole calls of the network. */
+function grown({ draws }: EntropyRun, { paths }: GradientMethod, count: number, factor: number): number {
+  const wanted = Math.ceil(count * Math.min(GROWTH, Math.max(1, 1.1 * factor ** 2)))
+  return paths > 1 ? wanted : draws.whole(wanted)
+}
+
+/** Half-width of a stretch that fits into the range. */
+export const reachOf = ({ range }: EntropyRun, wanted: number) => Math.min(wanted, (range.high - range.low) / 2)
+
+/** The nearest middle of a stretch that does not leave the range. */
+export const within = ({ range }: EntropyRun, x: number, reach: number) =>
+  Math.min(Math.max(x, range.low + reach), range.high - reach)
+
+/** The middle of what is drawn. */
+export const middleOf = (nodes: readonly number[]) => (nodes[0] + nodes[nodes.length - 1]) / 2
+
+/** The part of a stretch that is gone by: to the very ends of the range where it touches them. */
+export function regionOf({ range }: EntropyRun, { stretch, nodes }: GradientCurve): Interval {
+  const touches = (x: number, end: number) => Math.abs(x - end) < ROUNDING
+  return {
+    low: touches(nodes[0], range.low) ? range.low : stretch.low,
+    high: touches(nodes[nodes.length - 1], range.high) ? range.high : stretch.high,
+  }
+}
+
+/** Nodes of the first stretch: of the grid, where the method can take them as they are, so that nothing is drawn anew. */
+function startNodes({ grid, width }: EntropyRun, method: GradientMethod, { least, profile }: FirstLook): number[] {
+  const wanted = method.nodes(0, 1).length
+  const after = profile[least + 2] ?? null
+  const before = profile[least - 2] ?? null
+  const towards = wanted === 4 && before !== null && (after === null || before < after) ? 2 : 1
+  const first = Math.min(Math.max(least - towards, 0), grid.length - wanted)
+  const spacing = grid[1] - grid[0]
+  if (spacing * (wanted - 1) >= 2 * width) return grid.slice(first, first + wanted)
+  const reach = Math.min(width, (grid[grid.length - 1] - grid[0]) / 2)
+  const centre = Math.min(Math.max(grid[least], grid[0] + reach), grid[grid.length - 1] - reach)
+  return [...method.nodes(centre, reach)]
+}
+
+/** Where the gradient from all paths at hand is 0 near x, and its error, if their weights reach that far. */
+function bridged(
+  pool: PathPool,
+  x: number,
+  reach: number,
+): (Pick<Found, 'centre' | 'slope'> & { readonly error: number }) | null {
+  const at = (y: number) => guidedGradient(pool.near(Math.exp(-y), 2), Math.exp(-y)).estimate
+  const step = reach / 10
+  let [low, high] = [x - step, x + step]
+  for (let i = 0; i < 10 && at(low).mean >= 0; i++) low -= step
+  for (let i = 0; i < 10 && at(high).mean < 0; i++) high += step
+  const ends = [at(low), at(high)]
+  if (!(ends[0].mean < 0 && ends[1].mean >= 0)) return null
+  if (ends.some(({ effectiveSampleSize }) => effectiveSampleSize < BRIDGING_SAMPLES)) return null
+  for (let i = 0; i < 20; i++) {
+    const half = (low + high) / 2
+    if (at(half).mean < 0) low = half
+    else high = half
+  }
+  const slope = (at(low + step).mean - at(low - step).mean) / (2 * step)
+  const { standardError, effectiveSampleSize } = at(low)
+  if (!(slope > 0) || effectiveSampleSize < BRIDGING_SAMPLES) return null
+  return { centre: low, error: standardError / slope, slope }
+}
+
+/** Network evaluations expected from here: about as much again for the search, and its confirmation. */
+function aheadOf({ job, draws, left }: EntropyRun, method: GradientMethod, count: number): number {
+  const { curvePoints, curvePaths } = job.settings
+  return Math.min(left, 12 * count * method.cost(1)) + curvePoints * curvePaths * draws.costPerPath
+}

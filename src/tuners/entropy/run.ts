@@ -1,0 +1,74 @@
+/** What all phases of an entropy strength job share: its draws, its history, and the way to report. */
+import type { EntropyPhase } from './checkpoint.ts'
+import { Draws } from './draws.ts'
+import type { EntropyEvent } from './events.ts'
+import type { ItemMean } from './gradientCurve.ts'
+import type { EntropyOptions } from './job.ts'
+import type { EntropyIteration } from './result.ts'
+
+export class EntropyRun {
+  readonly job: EntropyOptions
+  readonly draws: Draws
+  readonly iterations: EntropyIteration[] = []
+  #planned = 0
+
+  constructor(job: EntropyOptions) {
+    this.job = job
+    this.draws = new Draws(job)
+  }
+
+  /** Ends of the range in log lambda. */
+  get range(): { readonly low: number; readonly high: number } {
+    const [low, high] = this.job.settings.lambdaRange
+    return { low: Math.log(low), high: Math.log(high) }
+  }
+
+  /** Log lambdas of the trade-off curve. */
+  get grid(): number[] {
+    const { low, high } = this.range
+    const last = this.job.settings.curvePoints - 1
+    return Array.from({ length: last + 1 }, (_, i) => (i === last ? high : low + ((high - low) * i) / last))
+  }
+
+  /** Widest interval of log lambda that counts as resolved. */
+  get width(): number {
+    return Math.log(this.job.settings.tolerance)
+  }
+
+  /** Network evaluations left for finding and confirming lambda. */
+  get left(): number {
+    const { explore, refine, confirm } = this.draws.spent
+    return this.job.settings.maxEvaluations - explore - refine - confirm
+  }
+
+  /** Notes a step of the search. */
+  async iteration(
+    phase: EntropyIteration['phase'],
+    at: number,
+    { mean, standardError }: Pick<ItemMean, 'mean' | 'standardError'>,
+    paths: number,
+  ): Promise<void> {
+    const iteration: EntropyIteration = {
+      iteration: this.iterations.length + 1,
+      phase,
+      lambda: Math.exp(at),
+      gradient: { mean, standardError, count: paths },
+      paths,
+      evaluations: this.draws.evaluations,
+    }
+    this.iterations.push(iteration)
+    await this.event({ kind: 'iteration', ...iteration })
+  }
+
+  /** Reports what was not reported before. */
+  async event(event: EntropyEvent): Promise<void> {
+    if (!this.draws.replaying) await this.job.onEvent?.(event)
+  }
+
+  /** Says how many evaluations are still expected from here. */
+  progress(phase: EntropyPhase, detail: string, ahead: number): void {
+    const done = this.draws.evaluations
+    this.#planned = Math.max(done, done + ahead)
+    this.job.onProgress?.({ phase, done, total: this.#planned, detail })
+  }
+}

@@ -1,0 +1,136 @@
+/**
+ * Tuning the entropy strength of a pretrained model, the whole job: look over the range, search, confirm by fresh paths, measure the trade-off.
+ *
+ *     min_lambda -E_p[r1]    s.t.   p = argmin_p' { -E_p'[r2] + lambda KL(p' || p0) }
+ *
+ * The upper variable is log lambda within its range, the lower level is inference only (Xiao et al., ICML 2025, arXiv 2502.08808). Nothing is
+ * trained.
+ */
+import { confirm } from './confirm.ts'
+import type { TradeOff } from './curve.ts'
+import { atThree, diversityAtThree, tradeOff } from './curve.ts'
+import { totalOf } from './draws.ts'
+import type { FirstLook } from './explore.ts'
+import { explore } from './explore.ts'
+import { meanOf } from './gradientCurve.ts'
+import { sampleGrids } from './grids.ts'
+import type { EntropyOptions } from './job.ts'
+import type { GradientMethod, MethodName } from './methods.ts'
+import { methodOf, scoreValues } from './methods.ts'
+import { openEntropy } from './open.ts'
+import type { Found } from './refine.ts'
+import { refine } from './refine.ts'
+import type { EntropyResult, EntropyStrength } from './result.ts'
+import { EntropyRun } from './run.ts'
+
+/** Share of effective samples below which a tilt is looked for by particles instead of weights. */
+const PARTICLES_BELOW = 0.5
+
+/**
+ * Finds the entropy strength lambda that is best for the judge, with an interval, and the trade-off around it.
+ * That it is not resolved is a value of the result, with what to raise.
+ * @throws `entropy.*` on options that do not fit, `guidance.*`, `smc.*`, `sampler.*`, what the rewards throw; `interrupted` through `signal`
+ * @example await tuneEntropyStrength({ denoiser, schedule, sampler: samplerSettings({ eta: 1 }), reward, judge, features, settings: entropySettings() })
+ */
+export async function tuneEntropyStrength(options: EntropyOptions): Promise<EntropyResult> {
+  const first = openEntropy(options)
+  const run = new EntropyRun(options)
+  const { method, found } = await search(run, first)
+  const strength = await confirm(run, method, found)
+  const measured = await tradeOff(run, method.name, strength.value)
+  return assemble(run, method.name, strength, measured)
+}
+
+/** Explores and refines; where the estimator is left open, takes the one that proves sharper. */
+async function search(
+  run: EntropyRun,
+  name: MethodName,
+): Promise<{ readonly method: GradientMethod; readonly found: Found }> {
+  const { job, draws } = run
+  const method = methodOf(name, job, draws)
+  const look = await explore(run, method)
+  const found = await refine(run, method, look)
+  if (job.settings.estimator !== 'auto') return { method, found }
+  if (name === 'paired-differences') return sharper(run, method, found)
+  if (name === 'paths' && found.stretch.share < PARTICLES_BELOW) return byParticles(run, look, found)
+  return { method, found }
+}
+
+/** Score function or paired differences, whichever takes fewer evaluations for the same error at what was found. */
+async function sharper(
+  run: EntropyRun,
+  paired: GradientMethod,
+  found: Found,
+): Promise<{ readonly method: GradientMethod; readonly found: Found }> {
+  const score = methodOf('score-function', run.job, run.draws)
+  const { curve } = found.stretch
+  const middle = curve.nodes.reduce((a, b) => (Math.abs(b - found.centre) < Math.abs(a - found.centre) ? b : a))
+  const batch = await run.draws.paths(Math.exp(-middle), { first: 0, count: curve.count }, 'refine')
+  const errors = {
+    score: meanOf(scoreValues(batch)).standardError ** 2 * score.cost(score.nodes(0, 1).length),
+    paired: curve.at(found.centre).standardError ** 2 * paired.cost(curve.nodes.length),
+  }
+  if (errors.paired <= errors.score) return { method: paired, found }
+  const nodes = [...score.nodes(found.centre, (curve.nodes[curve.nodes.length - 1] - curve.nodes[0]) / 2)]
+  const stretch = await score.stretch(nodes, { first: 0, count: curve.count }, 'refine')
+  return { method: score, found: { ...found, stretch } }
+}
+
+/** The search over again by sequential Monte Carlo: weights are too uneven there even to steer. */
+async function byParticles(
+  run: EntropyRun,
+  look: FirstLook,
+  found: Found,
+): Promise<{ readonly method: GradientMethod; readonly found: Found }> {
+  const method = methodOf('smc', run.job, run.draws)
+  const { grid } = run
+  const nearest = grid.reduce(
+    (best, x, i) => (Math.abs(x - found.centre) < Math.abs(grid[best] - found.centre) ? i : best),
+    0,
+  )
+  return { method, found: await refine(run, method, { ...look, least: nearest }) }
+}
+
+async function assemble(
+  run: EntropyRun,
+  name: MethodName,
+  entropyStrength: EntropyStrength,
+  measured: TradeOff,
+): Promise<EntropyResult> {
+  const { job, draws } = run
+  const { settings, reward, judge, features, sampler, schedule } = job
+  run.progress('curve', 'sample grids', 4 * settings.gridImages * draws.costPerPath)
+  const { grids, evaluations } = await sampleGrids(job, entropyStrength.value, settings.target === 'guided')
+  const spent = { ...draws.spent, curve: draws.spent.curve + evaluations }
+  const { tuned, curve } = measured
+  return {
+    seed: settings.seed,
+    target: settings.target,
+    estimator: name,
+    gamma: settings.target === 'penalty' ? settings.gamma : null,
+    sampler,
+    samplingSteps: schedule.levels.length,
+    lambdaRange: settings.lambdaRange,
+    tolerance: settings.tolerance,
+    minimumAlphaBar: settings.minimumAlphaBar,
+    rewardName: reward.name,
+    judgeName: judge.name,
+    featureNetwork: features?.name ?? null,
+    entropyStrength,
+    upper: atThree(measured, 'upper'),
+    lower: atThree(measured, 'lower'),
+    diversity: diversityAtThree(measured),
+    kl: {
+      value: tuned.kl.mean,
+      standardError: tuned.kl.standardError,
+      kind: tuned.target === 'guided' ? 'path' : 'tilt',
+    },
+    effectiveSampleSize: tuned.effectiveSampleSize,
+    paretoK: tuned.paretoK,
+    networkEvaluations: { ...spent, total: totalOf(spent) },
+    curve,
+    iterations: run.iterations,
+    grids,
+    seconds: draws.seconds,
+  }
+}
