@@ -56,7 +56,7 @@ interface Plan {
   readonly rate: number
   readonly warmUpSteps: number
   readonly emaDecay: number
-  /** Share of images told the null class. */
+  /** Share of images told the null class: more than guidance without a classifier needs, since the models are used without a class too. */
   readonly dropCondition: number
   readonly timesteps: number
   /** For the schedules: tuning iterations and images of each. */
@@ -66,7 +66,7 @@ interface Plan {
   readonly images: number
 }
 
-const SHARED = { seed: 0, batch: 64, warmUpSteps: 200, emaDecay: 0.998, dropCondition: 0.15, timesteps: 1000 } as const
+const SHARED = { seed: 0, batch: 64, warmUpSteps: 200, emaDecay: 0.998, dropCondition: 0.25, timesteps: 1000 } as const
 
 const PLANS: Readonly<Record<string, Plan>> = {
   'digits-16': {
@@ -74,10 +74,10 @@ const PLANS: Readonly<Record<string, Plan>> = {
     size: 16,
     channels: [16, 32, 64],
     layersPerBlock: 1,
-    steps: 8000,
-    rate: 2e-3,
-    iterations: 15,
-    tuningSamples: 256,
+    steps: 6000,
+    rate: 3e-3,
+    iterations: 10,
+    tuningSamples: 192,
     images: 2000,
   },
   'digits-28': {
