@@ -1,16 +1,7 @@
 /** What is believed and what is not: the known example of a weighted estimate that is confidently wrong, and each rule by itself. */
 import { describe, expect, test } from 'vitest'
 import type { GradientEvidence } from './belief.ts'
-import {
-  freshEvidence,
-  mayDecide,
-  pooledEvidence,
-  resolves,
-  resolvesBoundary,
-  sharper,
-  studentQuantile,
-  trusted,
-} from './belief.ts'
+import { freshEvidence, mayDecide, pooledEvidence, resolves, resolvesBoundary, sharper, trusted } from './belief.ts'
 import type { Estimated } from './estimated.ts'
 import { gaussianPaths } from './gaussianPaths.fixture.ts'
 import { scoreFunction } from './gradients.ts'
@@ -137,14 +128,4 @@ test('the curve is trusted from an effective share of one half', () => {
   expect(trusted({ effectiveSampleSize: 50, count: 100 })).toBe(true)
   expect(trusted({ effectiveSampleSize: 49.9, count: 100 })).toBe(false)
   expect(trusted({ effectiveSampleSize: Number.NaN, count: 100 })).toBe(false)
-})
-
-test.each([
-  [4, 2.7764],
-  [9, 2.2622],
-  [29, 2.0452],
-  [299, 1.9679],
-])('Student quantile at %d degrees of freedom is %d', (degrees, table) => {
-  expect(Math.abs(studentQuantile(degrees) / table - 1)).toBeLessThan(degrees < 9 ? 3e-3 : 1e-4)
-  expect(studentQuantile(1)).toBe(Number.POSITIVE_INFINITY)
 })

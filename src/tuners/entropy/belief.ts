@@ -11,6 +11,7 @@ import { bootstrapInterval } from './bootstrap.ts'
 import type { Estimated } from './estimated.ts'
 import type { PathPool } from './pool.ts'
 import type { PoolGradient } from './poolGradients.ts'
+import { studentReach } from './quantile.ts'
 
 /** What a pool must have at a lambda to decide there. */
 export const DECIDING_SHARE = 0.8
@@ -21,6 +22,9 @@ export const TRUSTED_SHARE = 0.5
 
 /** Fresh paths below which a standard error says too little about itself. */
 export const LEAST_FRESH = 30
+
+/** Of the intervals. */
+const LEVEL = 0.95
 
 /** Where a gradient comes from. The first two take paths drawn at the lambda in question. */
 export type GradientSource = 'score-function' | 'paired-differences' | 'pool' | 'smc'
@@ -48,7 +52,7 @@ export function freshEvidence(
   source: Exclude<GradientSource, 'pool'>,
   estimate: Estimated,
 ): GradientEvidence {
-  const reach = studentQuantile(estimate.count - 1) * estimate.standardError
+  const reach = studentReach(1 - LEVEL, estimate.count - 1) * estimate.standardError
   return { lambda, source, estimate, interval: { low: estimate.mean - reach, high: estimate.mean + reach } }
 }
 
@@ -59,7 +63,7 @@ export function pooledEvidence(
   { estimate, statistic }: PoolGradient,
   options: { readonly seed: number; readonly replicates?: number },
 ): GradientEvidence {
-  const interval = bootstrapInterval(statistic, pool.paths.clusters, options)
+  const interval = bootstrapInterval(statistic, pool.paths.clusters, { ...options, level: LEVEL })
   return { lambda, source: 'pool', estimate, interval }
 }
 
@@ -147,20 +151,3 @@ function openEnd(end: 'low' | 'high', { lambda, interval }: GradientEvidence): s
 }
 
 const shortly = (value: number): string => String(Number(value.toPrecision(3)))
-
-/**
- * .975 quantile of Student's t, by its expansion about the normal's (Abramowitz and Stegun 26.7.5): within .3 % from 4 degrees of
- * freedom, within .001 % from 20. Infinity for fewer than 2.
- */
-export function studentQuantile(degrees: number): number {
-  if (!(degrees >= 2)) return Number.POSITIVE_INFINITY
-  const z = 1.959963984540054
-  const terms = [
-    z,
-    (z ** 3 + z) / 4,
-    (5 * z ** 5 + 16 * z ** 3 + 3 * z) / 96,
-    (3 * z ** 7 + 19 * z ** 5 + 17 * z ** 3 - 15 * z) / 384,
-    (79 * z ** 9 + 776 * z ** 7 + 1482 * z ** 5 - 1920 * z ** 3 - 945 * z) / 92160,
-  ]
-  return terms.reduce((sum, term, power) => sum + term / degrees ** power, 0)
-}

@@ -1,6 +1,5 @@
 /** Gradients against the slope of the Gaussian problem's closed form, fresh and from pools; coverage of what they claim. */
 import { describe, expect, test } from 'vitest'
-import { studentQuantile } from './belief.ts'
 import { controlled } from './controlled.ts'
 import type { Estimated } from './estimated.ts'
 import type { GaussianProblem } from './gaussianPaths.fixture.ts'
@@ -8,6 +7,7 @@ import { gaussianPaths, guidedTruth, penaltyTruth, slopeOf, tiltTruth } from './
 import { pairedDifference, scoreFunction, scoreValues } from './gradients.ts'
 import { PathPool } from './pool.ts'
 import { guidedGradient, penaltyGradient, tiltGradient } from './poolGradients.ts'
+import { studentReach } from './quantile.ts'
 
 const CURVED: GaussianProblem = { slope: 1.3, goal: 0.8, curvature: 0.4 }
 const PLAIN: GaussianProblem = { slope: 0.6, goal: 0.9 }
@@ -20,7 +20,7 @@ function expectNear({ mean, standardError }: Estimated, truth: number, most: num
 /** Share of seeds whose Student interval holds the truth. */
 function coverage(seeds: number, truth: number, estimate: (seed: number) => Estimated): number {
   const hits = Array.from({ length: seeds }, (_, seed) => estimate(seed)).filter(
-    ({ mean, standardError, count }) => Math.abs(mean - truth) < studentQuantile(count - 1) * standardError,
+    ({ mean, standardError, count }) => Math.abs(mean - truth) < studentReach(0.05, count - 1) * standardError,
   )
   return hits.length / seeds
 }
