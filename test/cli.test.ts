@@ -17,7 +17,7 @@ const png = (size: number, value: number) =>
   encode({ width: size, height: size, channels: 1, data: new Uint8Array(size * size).fill(value) })
 
 describe('help', () => {
-  test.each([[], ['schedule'], ['sample'], ['evaluate']])('bilevel %s --help', async (...command) => {
+  test.each([[], ['schedule'], ['entropy'], ['sample'], ['evaluate']])('bilevel %s --help', async (...command) => {
     const { code, stdout, stderr } = await bilevel([...command, '--help'], folder)
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
     expect(stdout).toMatchSnapshot()

@@ -3,6 +3,7 @@
 import { readFileSync } from 'node:fs'
 import { Command } from 'commander'
 import { complain } from './complaint.ts'
+import { addEntropyCommand } from './entropy.ts'
 import { addEvaluateCommand } from './evaluate.ts'
 import { progressDisplay } from './progressDisplay.ts'
 import { addSampleCommand } from './sample.ts'
@@ -16,10 +17,11 @@ const { version } = JSON.parse(readFileSync(new URL('../../package.json', import
 }
 
 const program = new Command('bilevel')
-  .description('Learn the schedules of diffusion models by first-order bilevel optimization.')
+  .description('Tune schedules and guidance of diffusion models by first-order bilevel optimization.')
   .version(version)
   .option('--verbose', 'with an error, show where it comes from')
 addScheduleCommand(program, terminal)
+addEntropyCommand(program, terminal)
 addSampleCommand(program, terminal)
 addEvaluateCommand(program, terminal)
 

@@ -1,13 +1,18 @@
 /** What the main thread and the one that works say to each other. Structured clones: plain data. */
 import type { ErrorKind } from '../base/index.ts'
-import type { SampleConfig, ScheduleConfig, SettingsLayer } from '../runs/index.ts'
-import type { LearnEvent } from '../tuners/index.ts'
+import type { EntropyConfig, SampleConfig, ScheduleConfig, SettingsLayer } from '../runs/index.ts'
 
 /** What is to be done. */
 export type Task =
   | {
       readonly name: 'schedule'
       readonly config: ScheduleConfig
+      readonly folder: string
+      readonly resume: boolean
+    }
+  | {
+      readonly name: 'entropy'
+      readonly config: EntropyConfig
       readonly folder: string
       readonly resume: boolean
     }
@@ -36,7 +41,8 @@ export interface ErrorReport {
 /** From the worker. */
 export type Report =
   | { readonly kind: 'progress'; readonly progress: TaskProgress }
-  | { readonly kind: 'event'; readonly event: LearnEvent }
+  /** What happened, for a person. */
+  | { readonly kind: 'line'; readonly line: string }
   | { readonly kind: 'note'; readonly note: string }
   /** `json` is what `--json` prints, `text` what a person reads. */
   | { readonly kind: 'done'; readonly json: unknown; readonly text: string }

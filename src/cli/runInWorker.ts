@@ -1,7 +1,6 @@
 /** Runs a task in a thread of its own, from the main thread: bar, log lines, Ctrl-C. */
 import { Worker } from 'node:worker_threads'
 import { BilevelError } from '../base/index.ts'
-import type { LearnEvent } from '../tuners/index.ts'
 import type { ProgressDisplay } from './progressDisplay.ts'
 import type { Order, Report, Task } from './protocol.ts'
 import type { TaskResult } from './tasks.ts'
@@ -42,8 +41,8 @@ function outcomeOf(worker: Worker, display: ProgressDisplay): Promise<TaskResult
       switch (report.kind) {
         case 'progress':
           return display.show(report.progress)
-        case 'event':
-          return display.log(eventLine(report.event))
+        case 'line':
+          return display.log(report.line)
         case 'note':
           return display.log(`note: ${report.note}`)
         case 'done':
@@ -59,25 +58,4 @@ function outcomeOf(worker: Worker, display: ProgressDisplay): Promise<TaskResult
     worker.on('error', reject)
     worker.on('exit', (code) => reject(new Error(`the working thread ended early (code ${code})`)))
   })
-}
-
-/** What happened, in a line. */
-function eventLine(event: LearnEvent): string {
-  switch (event.kind) {
-    case 'iteration': {
-      const parameters = Object.entries(event.parameters).map(([name, value]) => `${name} ${value.toPrecision(4)}`)
-      const fid = event.fid === null ? 'priming' : `FID ${event.fid.toFixed(2)}`
-      return `iteration ${event.iteration + 1}: ${fid} at ${parameters.join(', ')}`
-    }
-    case 'trial':
-      return `start at the model's alphaBar ^ ${event.power}: FID ${event.fid.toFixed(2)} on the tuning split`
-    case 'candidate':
-      return `default ${event.sampler}, ${event.stepList}: FID ${event.fid.toFixed(2)} on the tuning split`
-    case 'row': {
-      const recognised = event.recognised === null ? '' : `, recognised ${event.recognised.toFixed(3)}`
-      return `${event.label}: FID ${event.fid.toFixed(2)}${recognised}`
-    }
-    case 'step':
-      return `${event.phase} step ${event.step}: loss ${event.loss.toFixed(4)}`
-  }
 }

@@ -1,6 +1,6 @@
 /** `bilevel sample`: images from a run, a model folder or an ONNX file. */
 import type { Command } from 'commander'
-import { freshFolder, resolveSampleConfig, SAMPLE_GROUPS, sampleSchema } from '../runs/index.ts'
+import { freshFolder, resolveSampleConfig, SAMPLE_GROUPS, sampleLayers, sampleSchema } from '../runs/index.ts'
 import { runInWorker } from './runInWorker.ts'
 import { flagsLayer, settingOptions } from './settingFlags.ts'
 import type { Terminal } from './terminal.ts'
@@ -24,7 +24,7 @@ export function addSampleCommand(program: Command, terminal: Terminal): void {
     .option('--json', 'print what was done as one JSON object on one line')
   for (const option of settingOptions(sampleSchema, resolveSampleConfig([]), SAMPLE_GROUPS)) command.addOption(option)
   command.action(async (model: string, flags: SampleFlags) => {
-    const config = resolveSampleConfig([flagsLayer(sampleSchema, flags)])
+    const config = resolveSampleConfig(await sampleLayers(model, flagsLayer(sampleSchema, flags)))
     const folder = flags.out ?? (await freshFolder('.', 'samples'))
     const { json, text } = await runInWorker({ name: 'sample', model, config, folder }, terminal.display)
     terminal.display.log(text)

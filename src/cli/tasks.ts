@@ -1,13 +1,14 @@
 /** The tasks of the working thread, by name. */
-import { evaluateModel, runScheduleJob, sampleModel } from '../runs/index.ts'
-import type { LearnEvent } from '../tuners/index.ts'
+import { evaluateModel, runEntropyJob, runScheduleJob, sampleModel } from '../runs/index.ts'
+import { entropyLine, learnLine } from './eventLines.ts'
 import type { Task, TaskProgress } from './protocol.ts'
 
 /** How a task is stopped and what it tells while it runs. */
 export interface TaskHooks {
   readonly signal: AbortSignal
   readonly onProgress: (progress: TaskProgress) => void
-  readonly onEvent: (event: LearnEvent) => void
+  /** What happened, in a line. */
+  readonly onLine: (line: string) => void
   readonly onNote: (note: string) => void
 }
 
@@ -20,7 +21,14 @@ export async function runTask(task: Task, hooks: TaskHooks): Promise<TaskResult>
   switch (task.name) {
     case 'schedule': {
       const { config, folder, resume } = task
-      const { json, summary } = await runScheduleJob(config, { folder, resume, ...hooks })
+      const onEvent = lineBy(learnLine, hooks)
+      const { json, summary } = await runScheduleJob(config, { folder, resume, ...hooks, onEvent })
+      return { json, text: summary }
+    }
+    case 'entropy': {
+      const { config, folder, resume } = task
+      const onEvent = lineBy(entropyLine, hooks)
+      const { json, summary } = await runEntropyJob(config, { folder, resume, ...hooks, onEvent })
       return { json, text: summary }
     }
     case 'sample': {
@@ -34,3 +42,11 @@ export async function runTask(task: Task, hooks: TaskHooks): Promise<TaskResult>
     }
   }
 }
+
+/** Tells events in lines. */
+const lineBy =
+  <Event>(lineOf: (event: Event) => string | null, { onLine }: TaskHooks) =>
+  (event: Event): void => {
+    const line = lineOf(event)
+    if (line !== null) onLine(line)
+  }

@@ -26,9 +26,7 @@ const hooks: TaskHooks = {
     toldAt = now
     tell({ kind: 'progress', progress })
   },
-  onEvent(event) {
-    if (event.kind !== 'step') tell({ kind: 'event', event })
-  },
+  onLine: (line) => tell({ kind: 'line', line }),
   onNote: (note) => tell({ kind: 'note', note }),
 }
 

@@ -66,13 +66,15 @@ export interface Run {
   readonly passedOver: readonly string[]
   /** The events so far (of a resumed run), oldest first. */
   readonly pastEvents: readonly TimedEvent[]
+  /** Events in the file by now. */
+  readonly eventCount: number
   /** Adds an event to `events.jsonl` and its numbers to `tensorboard/`. @throws `disk.write` */
   emit(event: RunEvent): TimedEvent
   /**
-   * Saves a checkpoint; the previous one stays until it is whole. The events so far belong to it: a run resumed there keeps
-   * them, and the job must emit everything later again. @throws `disk.write`
+   * Saves a checkpoint; the previous one stays until it is whole. The first `events` events belong to it (default: all so far): a run
+   * resumed there keeps them, and the job must emit everything later again. @throws `disk.write`
    */
-  checkpoint(checkpoint: Checkpoint): Promise<void>
+  checkpoint(checkpoint: Checkpoint & { readonly events?: number }): Promise<void>
   /** Writes a file of the run, whole or not at all; `path` is relative to the folder. @throws `disk.write` */
   write(path: string, data: string | Uint8Array): Promise<void>
   /** Adds to the manifest. @throws `disk.write` */
@@ -210,10 +212,13 @@ async function runAt(
     resumedFrom: checkpoint,
     passedOver,
     pastEvents,
+    get eventCount() {
+      return log.count
+    },
     emit: (event) => emit(log, at(TENSORBOARD), event),
     async checkpoint(saved) {
       log.flush()
-      await saveCheckpoint(at(CHECKPOINTS), { ...saved, events: log.count }, keep)
+      await saveCheckpoint(at(CHECKPOINTS), { ...saved, events: saved.events ?? log.count }, keep)
     },
     write: (path, data) => writeAtomically(at(path), data),
     note,

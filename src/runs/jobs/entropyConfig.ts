@@ -4,7 +4,7 @@
  */
 import { z } from 'zod'
 import { inputError, nearestOf } from '../../base/index.ts'
-import { NOISE_FAMILIES, samplerSettings } from '../../diffusion/index.ts'
+import { NOISE_FAMILIES, SHIPPED_MODELS, samplerSettings } from '../../diffusion/index.ts'
 import type { EntropySettings, EntropyTarget } from '../../tuners/index.ts'
 import { checkEntropySettings, ENTROPY_DEFAULTS } from '../../tuners/index.ts'
 import type { Settings, SettingsLayer } from '../config.ts'
@@ -60,7 +60,7 @@ export const entropySchema = z.strictObject({
     .meta(
       said(
         'Data and model',
-        'the pretrained model: a shipped one by name, a model folder, a run folder, or an ONNX file (target tilt, as it has no derivative)',
+        `the pretrained model: ${SHIPPED_MODELS.join(' or ')} (come with the project), a model folder, a run folder, or an ONNX file (target tilt, as it has no derivative)`,
       ),
     ),
   scheduler: scheduleSchema.shape.scheduler,

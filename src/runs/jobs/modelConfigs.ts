@@ -48,12 +48,22 @@ const samplingShape = {
 
 export const sampleSchema = z.strictObject({
   ...samplingShape,
+  guidance: z
+    .string()
+    .min(1)
+    .nullable()
+    .meta(
+      said(
+        'Sampling',
+        "a guidance.json of bilevel entropy, which decides sampler and schedule; its runs bring their own, unless 'none'",
+      ),
+    ),
   count: z.int().min(1).meta(said('Sampling', 'number of images')),
   seed: z.int().min(0).meta(said('Sampling', 'seed of start noise and sampler noise')),
 })
 export type SampleConfig = z.output<typeof sampleSchema>
 /** The part of the settings that both commands share. */
-export type SamplingConfig = Omit<SampleConfig, 'count' | 'seed'>
+export type SamplingConfig = Omit<SampleConfig, 'count' | 'seed' | 'guidance'>
 
 export const evaluateSchema = z.strictObject({
   ...samplingShape,
@@ -97,7 +107,7 @@ const EVALUATE_DEFAULTS = {
 
 /** @throws `config.unknownKey`, `config.invalid` */
 export function resolveSampleConfig(layers: readonly SettingsLayer[]): SampleConfig {
-  const defaults = { source: 'the defaults', values: { ...SAMPLING_DEFAULTS, count: 100, seed: 0 } }
+  const defaults = { source: 'the defaults', values: { ...SAMPLING_DEFAULTS, guidance: null, count: 100, seed: 0 } }
   return resolveSettings(sampleSchema, [defaults, ...layers])
 }
 
@@ -109,5 +119,7 @@ export function resolveEvaluateConfig(layers: readonly SettingsLayer[]): Evaluat
 /** What a run measured with, as a layer under what is asked for. */
 export function evaluateLayerOf(run: string, config: Settings): SettingsLayer {
   const keys = ['data', 'features', 'featuresOutput', 'featuresRange', 'judge', 'chunk'] as const
-  return { source: run, values: Object.fromEntries(keys.map((key) => [key, config[key]])) }
+  // The judge of an entropy strength is a reward; the network that judges has a name of its own there.
+  const own = 'judgeNetwork' in config ? { ...config, judge: config.judgeNetwork } : config
+  return { source: run, values: Object.fromEntries(keys.map((key) => [key, own[key] ?? undefined])) }
 }

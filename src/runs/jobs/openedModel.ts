@@ -29,6 +29,7 @@ export async function runConfigOf(path: string): Promise<Settings | null> {
  */
 export async function openModelAt(path: string, options: OpenModelOptions): Promise<OpenedModel> {
   const run = await runConfigOf(path)
+  if (run && typeof run.model === 'string' && 'lambdaRange' in run) return openModelOfEntropy(run.model, run, options)
   const foreign = run && typeof run.model === 'string' && run.model.endsWith('.onnx') ? run.model : null
   if (run && foreign) {
     const scheduler = options.scheduler ?? (run.scheduler as string | null)
@@ -40,6 +41,17 @@ export async function openModelAt(path: string, options: OpenModelOptions): Prom
   if (given.kind === 'file') return { given, schedules: [], ...(await foreignFacts(options.scheduler)) }
   const { samplingSchedules: schedules, clip, network } = given.model
   return { given, schedules, clip, classes: network.classes }
+}
+
+/** A run that tuned an entropy strength holds no model: it names the one it guides. */
+function openModelOfEntropy(model: string, run: Settings, options: OpenModelOptions): Promise<OpenedModel> {
+  const { scheduler, timeScale, size } = options
+  return openModelAt(model, {
+    ...options,
+    scheduler: scheduler ?? (run.scheduler as string | null),
+    timeScale: typeof run.timeScale === 'number' ? run.timeScale : timeScale,
+    size: size ?? (run.size as number | null),
+  })
 }
 
 async function foreignFacts(scheduler: string | null): Promise<Pick<OpenedModel, 'clip' | 'classes'>> {

@@ -6,6 +6,7 @@ import { generate } from '../../diffusion/index.ts'
 import { encodeSafetensors } from '../../nn/index.ts'
 import { gridImage } from '../report/gridImage.ts'
 import { denoiserOf } from './givenModel.ts'
+import { openGuidance } from './guidedSampling.ts'
 import type { SampleConfig } from './modelConfigs.ts'
 import { openModelAt } from './openedModel.ts'
 import type { SamplingChoice } from './samplingChoice.ts'
@@ -41,6 +42,8 @@ export interface SampleReport {
   readonly count: number
   readonly seed: number
   readonly class: SampleConfig['class']
+  /** The guidance file; null: unguided. */
+  readonly guidance: string | null
   readonly networkEvaluations: number
   readonly seconds: number
   /** Folder with `grid.png`, `images/`, `samples.safetensors`. */
@@ -64,20 +67,25 @@ export async function sampleModel(
   const opened = await openModelAt(path, config)
   for (const note of opened.given.notes) onNote?.(note)
   const { denoiser, close } = await denoiserOf(opened.given, config)
+  const closers = [close]
   try {
-    const choice = await chooseSampling(opened, config)
     const { count, seed } = config
     const classOf = classOfImage(opened, config.class)
-    const { images, evaluations } = await generate({
-      denoiser,
-      schedule: choice.schedule,
-      settings: choice.settings,
-      count,
-      seed,
-      ...(classOf && { condition: Int32Array.from({ length: count }, (_, item) => classOf(item)) }),
-      ...(signal && { signal }),
-      onProgress: (done, total) => onProgress?.({ phase: 'sample', done, total, detail: choice.name }),
-    })
+    const guided = config.guidance === null ? null : await openGuidance(config.guidance, opened, config)
+    if (guided) closers.unshift(guided.close)
+    for (const note of guided?.notes ?? []) onNote?.(note)
+    const choice = guided?.choice ?? (await chooseSampling(opened, config))
+    const progressed = (done: number, total: number) =>
+      onProgress?.({ phase: 'sample', done, total, detail: choice.name })
+    const wanted = { denoiser, count, seed, ...(signal && { signal }), onProgress: progressed }
+    const { images, evaluations } = guided
+      ? await guided.draw({ ...wanted, classOf })
+      : await generate({
+          ...wanted,
+          schedule: choice.schedule,
+          settings: choice.settings,
+          ...(classOf && { condition: Int32Array.from({ length: count }, (_, item) => classOf(item)) }),
+        })
     await writeImages(folder, images.shape, Float32Array.from(images.data))
     return {
       model: path,
@@ -85,12 +93,13 @@ export async function sampleModel(
       count,
       seed,
       class: config.class,
+      guidance: config.guidance,
       networkEvaluations: evaluations,
       seconds: (performance.now() - began) / 1000,
       out: folder,
     }
   } finally {
-    await close()
+    for (const closeOne of closers) await closeOne()
   }
 }
 

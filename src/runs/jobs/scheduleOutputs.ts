@@ -1,19 +1,15 @@
 /** What a schedule learning run leaves: the model with its learned schedule, sample grids, the result as JSON, the report. */
 import { join } from 'node:path'
-import { BilevelError, tensor } from '../../base/index.ts'
+import { BilevelError } from '../../base/index.ts'
 import type { SavedSchedule } from '../../diffusion/index.ts'
 import { exportScheduler, saveModel, scheduleName, writeSamplingSchedule } from '../../diffusion/index.ts'
-import { encodeSafetensors } from '../../nn/index.ts'
-import type { LearnedModel, SampleGrid } from '../../tuners/index.ts'
+import type { LearnedModel } from '../../tuners/index.ts'
 import type { ReportContext } from '../report/context.ts'
-import { gridImage } from '../report/gridImage.ts'
 import type { ScheduleJson } from '../report/scheduleJson.ts'
 import { renderScheduleReport } from '../report/scheduleReport.ts'
 import type { Run } from '../runFolder.ts'
+import { saveSampleGrids } from './sampleGrids.ts'
 import type { ScheduleInputs } from './scheduleInputs.ts'
-
-/** Images across a grid. */
-const COLUMNS = 10
 
 export interface ScheduleOutputs {
   readonly learned: LearnedModel
@@ -26,7 +22,7 @@ export interface ScheduleOutputs {
 export async function saveScheduleOutputs(run: Run, outputs: ScheduleOutputs): Promise<readonly string[]> {
   const { learned, context, json } = outputs
   const { result } = learned
-  await saveSamples(run, result.grids)
+  await saveSampleGrids(run, result.grids)
   const notes = await saveLearned(run, outputs)
   await run.write('report.html', await renderScheduleReport(result, context))
   await run.write('result.json', `${JSON.stringify(json, null, 2)}\n`)
@@ -64,21 +60,3 @@ async function saveLearned(run: Run, { learned, inputs, context }: ScheduleOutpu
     return [`schedule ${name} of ${context.run} has no scheduler_config.json: ${error.message}`]
   }
 }
-
-/** A grid per row, and the very numbers of all of them. */
-async function saveSamples(run: Run, grids: readonly SampleGrid[]): Promise<void> {
-  for (const grid of grids)
-    await run.write(join('samples', `${fileName(grid.label)}.png`), gridImage(grid, COLUMNS).png)
-  const tensors = grids.map(({ label, count, shape, images }) => [
-    fileName(label),
-    tensor('float32', [count, ...shape], images),
-  ])
-  await run.write(join('samples', 'samples.safetensors'), encodeSafetensors(Object.fromEntries(tensors)))
-}
-
-/** `default DDIM, 10 steps` is `default-ddim-10-steps`. */
-const fileName = (label: string): string =>
-  label
-    .toLowerCase()
-    .replace(/[^a-z0-9]+/g, '-')
-    .replace(/^-|-$/g, '')

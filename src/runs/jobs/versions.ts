@@ -1,4 +1,4 @@
-/** Versions of what a number depends on. */
+/** What a number depends on besides its settings: versions, and the memory that it took. */
 import { readFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 
@@ -19,3 +19,6 @@ function runtimeVersion(): string {
   const require = createRequire(import.meta.url)
   return (require('onnxruntime-node/package.json') as { version: string }).version
 }
+
+/** Largest resident memory of this process so far, in MiB. */
+export const peakMemoryMiB = (): number => Math.round(process.resourceUsage().maxRSS / 1024)

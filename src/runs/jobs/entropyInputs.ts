@@ -1,0 +1,104 @@
+/** What an entropy strength job works on: model, sampler and schedule, rewards and networks, opened from the settings and checked against each other. */
+import { samplerSettings } from '../../diffusion/index.ts'
+import type { Reward } from '../../rewards/index.ts'
+import type { EntropyOptions, EntropyTarget } from '../../tuners/index.ts'
+import { ESTIMATORS_OF } from '../../tuners/index.ts'
+import type { Json } from '../json.ts'
+import type { EntropyConfig } from './entropyConfig.ts'
+import { entropySettingsOf } from './entropyConfig.ts'
+import { denoiserOf } from './givenModel.ts'
+import { openModelAt } from './openedModel.ts'
+import type { RewardNetworks } from './rewardNetworks.ts'
+import { openRewardNetworks } from './rewardNetworks.ts'
+import { chooseSampling, classOfImage } from './samplingChoice.ts'
+
+/** What the tuning is given of it. */
+type Subject = Pick<
+  EntropyOptions,
+  'denoiser' | 'schedule' | 'sampler' | 'reward' | 'judge' | 'features' | 'condition' | 'settings'
+>
+
+export interface EntropyInputs {
+  readonly subject: Subject
+  /** SHA-256 of the model. */
+  readonly modelHash: string
+  /** What a reader of the numbers must know, a sentence each. */
+  readonly notes: readonly string[]
+  /** Names and hashes of what was read, for the manifest. */
+  readonly sources: Readonly<Record<string, Json>>
+  close(): Promise<void>
+}
+
+/**
+ * Opens everything. Nothing is written.
+ * @throws `model.*`, `schedule.*`, `sample.*`, `steps.count`, `sampler.*`, `data.*`, `reward.*`, `metrics.*`, `config.entropy` on what
+ * is not there or does not fit together
+ */
+export async function openEntropyInputs(config: EntropyConfig): Promise<EntropyInputs> {
+  const opened = await openModelAt(config.model, config)
+  const { given } = opened
+  const { denoiser, close } = await denoiserOf(given, config)
+  const closers = [close]
+  try {
+    const choice = await chooseSampling(opened, config)
+    const sampler = samplerSettings({ ...choice.settings, variance: config.variance })
+    const condition = classOfImage(opened, config.class)
+    const { imageShape } = given
+    const networks = await openRewardNetworks(config, { imageShape, batch: config.chunk, device: config.device })
+    closers.unshift(networks.close)
+    const { reward, judge } = await openBoth(networks, config)
+    const derivatives = missingDerivatives(denoiser.differentiable, reward)
+    const target = targetOf(config, derivatives.length === 0)
+    return {
+      subject: {
+        denoiser,
+        schedule: choice.schedule,
+        sampler,
+        reward,
+        judge,
+        features: networks.features,
+        settings: entropySettingsOf(config, target),
+        ...(condition && { condition }),
+      },
+      modelHash: given.hash,
+      notes: [...given.notes, ...networks.notes, ...targetNotes(config, target, derivatives)],
+      sources: {
+        model: { path: config.model, sha256: given.hash },
+        ...networks.sources,
+        reward: { name: reward.name, sha256: reward.hash },
+        judge: { name: judge.name, sha256: judge.hash },
+      },
+      close: () => closeAll(closers),
+    }
+  } catch (error) {
+    await closeAll(closers)
+    throw error
+  }
+}
+
+async function closeAll(closers: readonly (() => Promise<void>)[]): Promise<void> {
+  for (const close of closers) await close()
+}
+
+async function openBoth(networks: RewardNetworks, config: EntropyConfig): Promise<{ reward: Reward; judge: Reward }> {
+  return { reward: await networks.open(config.reward), judge: await networks.open(config.judge) }
+}
+
+/** What guidance would need and is not there, in words. */
+function missingDerivatives(model: boolean, reward: Reward): string[] {
+  return [...(model ? [] : ['the model']), ...(reward.differentiable ? [] : [`the reward ${reward.name}`])]
+}
+
+/** The target that `auto` stands for: guided where there are derivatives and the other settings are for it, else tilt. */
+function targetOf({ target, estimator, through }: EntropyConfig, differentiable: boolean): EntropyTarget {
+  if (target !== 'auto') return target
+  const fits = through === 'network' && ESTIMATORS_OF.guided.includes(estimator)
+  return differentiable && fits ? 'guided' : 'tilt'
+}
+
+function targetNotes({ target }: EntropyConfig, chosen: EntropyTarget, missing: readonly string[]): string[] {
+  if (target !== 'auto' || chosen === 'guided' || missing.length === 0) return []
+  return [
+    `${missing.join(' and ')} has no derivative, so the target is tilt: lambda is best for the tilted distribution itself, drawn by weights`,
+  ]
+}

@@ -1,0 +1,213 @@
+/** Images with the guidance that a file holds: the guided chain it was tuned for, or the tilted distribution itself, by weighted particles. */
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { inputError, randomStream, sizeOf, tensor } from '../../base/index.ts'
+import type { Denoiser, Images, SavedGuidance } from '../../diffusion/index.ts'
+import {
+  generateGuided,
+  readGuidance,
+  STEP_LISTS,
+  samplingScheduleFrom,
+  sequentialMonteCarlo,
+} from '../../diffusion/index.ts'
+import type { Reward } from '../../rewards/index.ts'
+import type { SettingsLayer } from '../config.ts'
+import { resolveSettings } from '../config.ts'
+import { entropySchema } from './entropyConfig.ts'
+import type { SampleConfig } from './modelConfigs.ts'
+import type { OpenedModel } from './openedModel.ts'
+import { runConfigOf } from './openedModel.ts'
+import { openRewardNetworks, REWARD_SETTINGS } from './rewardNetworks.ts'
+import type { SamplingChoice } from './samplingChoice.ts'
+
+/** Particles drawn for each image of a tilted distribution, so that few images repeat. */
+const PARTICLES_PER_IMAGE = 8
+
+/**
+ * Layers of `bilevel sample`: what a guidance file says of its images lies below what is given. A run of `bilevel entropy` brings its own
+ * guidance; `guidance: null` turns that off.
+ * @throws `sample.guidance`, `guidanceFile.*`
+ */
+export async function sampleLayers(model: string, given: SettingsLayer): Promise<SettingsLayer[]> {
+  const asked = given.values.guidance
+  const path = asked === undefined ? await ownGuidance(model) : asked
+  if (typeof path !== 'string') return [given]
+  const { class: wanted } = await guidanceAt(path)
+  return [{ source: path, values: { guidance: path, class: wanted } }, given]
+}
+
+/** The guidance of a run of `bilevel entropy`; undefined for other models. */
+async function ownGuidance(model: string): Promise<string | undefined> {
+  const run = await runConfigOf(model)
+  return run && 'lambdaRange' in run ? join(model, 'guidance.json') : undefined
+}
+
+/** @throws `sample.guidance` if it cannot be read; `guidanceFile.*` */
+export async function guidanceAt(path: string): Promise<SavedGuidance> {
+  const text = await readFile(path, 'utf8').catch((cause: Error) => {
+    throw inputError(
+      'sample.guidance',
+      `guidance must be a guidance.json of bilevel entropy, '${path}' cannot be read: ${cause.message}`,
+      { cause },
+    )
+  })
+  return readGuidance(text, path)
+}
+
+/** What draws guided images, and what there is to know of them. */
+export interface GuidedSampling {
+  readonly choice: SamplingChoice
+  readonly notes: readonly string[]
+  draw(options: GuidedDraw): Promise<{ readonly images: Images; readonly evaluations: number }>
+  close(): Promise<void>
+}
+
+export interface GuidedDraw {
+  readonly denoiser: Denoiser
+  readonly count: number
+  readonly seed: number
+  readonly classOf: ((item: number) => number) | undefined
+  readonly signal?: AbortSignal
+  readonly onProgress: (done: number, total: number) => void
+}
+
+/**
+ * Opens the guidance and its reward for a model.
+ * @throws `sample.guidance` on settings that the file decides or a schedule of another model; `guidanceFile.*`, `data.*`, `reward.*`
+ */
+export async function openGuidance(path: string, opened: OpenedModel, config: SampleConfig): Promise<GuidedSampling> {
+  checkFree(path, config)
+  const saved = await guidanceAt(path)
+  const choice = choiceOf(path, saved, opened)
+  const { given } = opened
+  const layer = { source: path, values: saved.rewardSettings }
+  const settings = resolveSettings(entropySchema.pick(pickOf(REWARD_SETTINGS)), [layer])
+  const { imageShape } = given
+  const networks = await openRewardNetworks(settings, { imageShape, batch: config.chunk, device: config.device })
+  try {
+    const reward = await networks.open(saved.reward)
+    const notes = changeNotes(path, saved, reward, given.hash)
+    const guided = saved.target === 'guided'
+    if (!guided)
+      notes.push(`${path} is for target ${saved.target}: images are drawn from the tilt by weighted particles`)
+    const draw = guided ? drawGuided : drawTilted
+    return { choice, notes, draw: (options) => draw({ ...options, saved, choice, reward }), close: networks.close }
+  } catch (error) {
+    await networks.close()
+    throw error
+  }
+}
+
+const pickOf = <K extends string>(keys: readonly K[]) =>
+  Object.fromEntries(keys.map((key) => [key, true])) as Record<K, true>
+
+function changeNotes(path: string, saved: SavedGuidance, reward: Reward, modelHash: string): string[] {
+  const notes: string[] = []
+  if (saved.learnedFor !== modelHash) notes.push(`${path} was tuned for another model than this one`)
+  if (saved.rewardHash !== reward.hash)
+    notes.push(`the reward ${reward.name} is not the one that ${path} was tuned for`)
+  return notes
+}
+
+/** @throws `sample.guidance` where a setting is given that the file decides */
+function checkFree(path: string, config: SampleConfig): void {
+  const { schedule, sampler, steps, eta } = config
+  const given = Object.entries({ schedule, sampler, steps, eta }).find(([, value]) => value !== null)
+  if (!given) return
+  throw inputError(
+    'sample.guidance',
+    `lambda is tuned for one sampler and schedule, those in ${path}, but ${given[0]} ${given[1]} is given; leave it out, or --guidance none`,
+  )
+}
+
+function choiceOf(
+  path: string,
+  { settings, samplingSchedule: steps, entropyStrength }: SavedGuidance,
+  opened: OpenedModel,
+): SamplingChoice {
+  const { schedule: trained } = opened.given
+  const schedule = 'name' in steps ? named(path, steps, opened) : steps
+  if (schedule.timesteps !== trained.timesteps) {
+    const came = `${path} is for T = ${schedule.timesteps}`
+    throw inputError('sample.guidance', `a schedule must be for the model's T = ${trained.timesteps}, but ${came}`)
+  }
+  const lambda = Number(entropyStrength.value.toPrecision(4))
+  const name = `${settings.sampler}, ${schedule.levels.length} steps, guided at lambda ${lambda}`
+  return { name, schedule, settings }
+}
+
+function named(path: string, { name, steps }: { name: string; steps: number }, { given, schedules }: OpenedModel) {
+  const learned = schedules.find((one) => one.name === name)
+  if (learned) return learned.schedule
+  const list = STEP_LISTS.find((known) => known === name)
+  if (list) return samplingScheduleFrom(given.schedule, list, steps)
+  const known = [...schedules.map((one) => one.name), ...STEP_LISTS].join(', ')
+  throw inputError('sample.guidance', `${path} names the schedule '${name}', this model has ${known}`)
+}
+
+type Drawing = GuidedDraw & { readonly saved: SavedGuidance; readonly choice: SamplingChoice; readonly reward: Reward }
+
+/** Images per call where the network takes any number. */
+const MOST_PER_CALL = 256
+
+/** The guided chain, call by call, so that the reward is told the classes of its images. */
+async function drawGuided(drawing: Drawing): Promise<{ images: Images; evaluations: number }> {
+  const { denoiser, count, saved, onProgress } = drawing
+  const size = sizeOf(denoiser.imageShape)
+  const data = new Float32Array(count * size)
+  const perCall = denoiser.batch ?? MOST_PER_CALL
+  let evaluations = 0
+  for (let first = 0; first < count; first += perCall) {
+    const some = Math.min(perCall, count - first)
+    const { classes, common } = requestOf(drawing, first, some)
+    const { entropyStrength, minimumAlphaBar, through } = saved
+    const part = await generateGuided({
+      ...common,
+      guidance: {
+        reward: (x0Hat) => drawing.reward.gradient(x0Hat, classes),
+        scale: 1 / entropyStrength.value,
+        minimumAlphaBar,
+        through,
+      },
+      onProgress: (done, total) => onProgress((first / some) * total + done, (count / some) * total),
+    })
+    data.set(part.images.data, first * size)
+    evaluations += part.evaluations
+  }
+  return { images: tensor('float32', [count, ...denoiser.imageShape], data), evaluations }
+}
+
+/** One population of particles, from which images are drawn by weight: an image depends on how many there are. */
+async function drawTilted(drawing: Drawing): Promise<{ images: Images; evaluations: number }> {
+  const { count, saved, seed, reward, onProgress } = drawing
+  const { classes, common } = requestOf(drawing, 0, PARTICLES_PER_IMAGE * count)
+  const { images, logWeights, evaluations } = await sequentialMonteCarlo({
+    ...common,
+    reward: (x0Hat) => reward.values(x0Hat, classes),
+    scale: 1 / saved.entropyStrength.value,
+    minimumAlphaBar: saved.minimumAlphaBar,
+    onProgress,
+  })
+  return { images: drawnByWeight(images, logWeights, count, seed), evaluations }
+}
+
+function requestOf({ denoiser, choice, seed, classOf, signal }: Drawing, firstItem: number, count: number) {
+  const classes = classOf && Int32Array.from({ length: count }, (_, i) => classOf(firstItem + i))
+  const { schedule, settings } = choice
+  const common = { denoiser, schedule, settings, count, seed, firstItem }
+  return { classes, common: { ...common, ...(classes && { condition: classes }), ...(signal && { signal }) } }
+}
+
+/** Systematic resampling: each image as often as its weight says, within one. */
+function drawnByWeight({ data, shape }: Images, logWeights: Float64Array, count: number, seed: number): Images {
+  const size = sizeOf(shape.slice(1))
+  const chosen = new Float32Array(count * size)
+  const start = randomStream({ seed, purpose: 'sample.tilt' }).uniform()
+  let particle = 0
+  let reached = Math.exp(logWeights[0])
+  for (let i = 0; i < count; i++) {
+    while (reached < (i + start) / count && particle + 1 < shape[0]) reached += Math.exp(logWeights[++particle])
+    chosen.set(data.subarray(particle * size, (particle + 1) * size), i * size)
+  }
+  return tensor('float32', [count, ...shape.slice(1)], chosen)
+}
