@@ -106,11 +106,7 @@ export async function generateGuided(options: GenerateOptions & { readonly guida
   return { images: imagesOf(data, count, imageShape), a, b, evaluations, guidedSteps: guided }
 }
 
-/** @throws `guidance.scale`, `guidance.through`, `guidance.derivative` */
-export function checkGuidance({
-  denoiser,
-  guidance,
-}: Pick<GenerateOptions, 'denoiser'> & { guidance: Guidance }): void {
+function checkGuidance({ denoiser, guidance }: Pick<GenerateOptions, 'denoiser'> & { guidance: Guidance }): void {
   const { scale, through = 'network' } = guidance
   if (!(scale >= 0 && scale < Number.POSITIVE_INFINITY)) {
     throw inputError(

@@ -17,7 +17,11 @@ import { like } from './samplers/denoised.ts'
 import { ruleOf } from './samplers/sample.ts'
 import type { SamplerSettings, SamplingSchedule } from './samplingSchedule.ts'
 
-/** Guided where alphaBar is above this: below it x0Hat is the network's error, magnified. */
+/**
+ * Guided where alphaBar is above this: below it x0Hat is the network's error, magnified. A larger one makes paths easier to
+ * reweight: with digits-16, DDIM eta 1, 25 trailing steps and the log-probability of "3" at scale 1, the step at alphaBar .0039
+ * alone holds 135 of E[B] = 196; from .01 on E[B] is 62 and the reward the same (-.30(5), -.32(6)).
+ */
 export const DEFAULT_MINIMUM_ALPHA_BAR = 2e-3
 
 /** x' = image x0Hat + noise epsHat + sigma z, plus scale coefficient g where `guided`. */

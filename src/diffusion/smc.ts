@@ -6,19 +6,16 @@
  * At each step a particle x has twist e^{s_k r(x0Hat(x))}, and its weight gains e^{s_{k-1} r(x0Hat(x')) - s_k r(x0Hat(x))}: the
  * product telescopes to e^{s r(x0)}, so the weights are right whatever the twists, which only decide whom resampling keeps. s_k is 0
  * where alphaBar <= `minimumAlphaBar`, s elsewhere; tempered, s alphaBar_k there: x0Hat is believed as far as it holds signal.
- * With a guided `proposal`, x' ~ N(mu + t d, sigma^2), the weight gains the base's share of it, e^{-(t A_k - t^2 B_k/2)}.
+ * Measured (digits-16, DDIM eta 1, 25 steps, r = log-probability of "3", s = 1, 256 particles): tempered, 44 starts survive and ESS
+ * is 241; at once, 3 starts. A guided proposal with the tempered scale kept 58, at 2.8 times the network evaluations: left out.
  */
 import { failure, inputError, randomStream, throwIfInterrupted } from '../base/index.ts'
 import type { ImageData, Images } from './denoiser.ts'
 import type { GenerateOptions } from './generate.ts'
 import { checkRequest } from './generate.ts'
-import type { Guidance } from './guided.ts'
-import { checkGuidance } from './guided.ts'
-import { rewardGradientAt } from './guidedGradient.ts'
 import type { GuidedStep } from './guidedStep.ts'
-import { advance, chainSteps, DEFAULT_MINIMUM_ALPHA_BAR, guidedSteps } from './guidedStep.ts'
+import { advance, chainSteps, DEFAULT_MINIMUM_ALPHA_BAR } from './guidedStep.ts'
 import { anyBatch, imagesOf } from './samplers/anyBatch.ts'
-import type { Denoised, DenoisingRule } from './samplers/denoised.ts'
 import { denoised, like } from './samplers/denoised.ts'
 import { checkTimes, startNoise, stepNoise } from './samplers/sample.ts'
 import { effectiveSampleSize, logSumExp, systematicAncestors } from './smcWeights.ts'
@@ -35,8 +32,6 @@ export interface ParticleOptions extends GenerateOptions {
   readonly temper?: boolean
   /** Twists are 1 where alphaBar is at most this, in [0, 1). Default 2e-3. */
   readonly minimumAlphaBar?: number
-  /** Propose by guidance instead of from the base chain, weighted for it: fewer particles for rewards with a gradient. */
-  readonly proposal?: Guidance
 }
 
 /** Images with weights: sum w_i f(image_i) estimates the mean of f under p0 e^{s r}/Z. */
@@ -47,11 +42,11 @@ export interface Particles {
   readonly logWeights: Float64Array
   /** log of an unbiased estimate of Z = E_p0 e^{s r}. */
   readonly logZ: number
-  /** Of the weights, in [1, n]. Particles of one ancestor are alike: see `ancestors`. */
+  /** Of the weights, in [1, n]. Particles of one ancestor are not independent: a standard error sums over ancestors. */
   readonly effectiveSampleSize: number
   /** How often the population was resampled. */
   readonly resampled: number
-  /** Network evaluations: 1 per particle and step; with a proposal 2 more where it goes through the network. */
+  /** Network evaluations: 1 per particle and step. */
   readonly evaluations: number
   /** [n], which start each particle descends from (its class is that of `condition` there). */
   readonly ancestors: Int32Array
@@ -71,16 +66,15 @@ interface Population {
  * Draws `count` weighted particles. Random streams are those of `generate`, place by place, so that scale 0 gives its images
  * with equal weights. Deterministic in the seed; a particle depends on the whole population.
  * @throws `smc.sampler` for a sampler without noise, `smc.path`, `smc.scale`, `smc.resampleBelow`, `smc.minimumAlphaBar`;
- * `smc.reward` for a reward of the wrong length or not finite; those of `generateGuided` for the proposal; `sampler.count`,
- * `sampler.condition`, `times.integerOnly`; `interrupted`
+ * `smc.reward` for a reward of the wrong length or not finite, `smc.network` for images that are not;
+ * `sampler.count`, `sampler.condition`, `times.integerOnly`; `interrupted`
  */
 export async function sequentialMonteCarlo(options: ParticleOptions): Promise<Particles> {
-  const { denoiser, schedule, settings, count, seed, firstItem = 0, scale, resampleBelow = 0.5 } = options
+  const { denoiser, schedule, settings, count, seed, firstItem = 0, scale, resampleBelow = 0.5, onProgress } = options
   checkOptions(options)
   const { imageShape, dtype, prediction: kind } = denoiser
   const steps = stepsOf(options)
   const call = anyBatch(denoiser)
-  const counter = counterOf(options, steps)
   let particles = startOf(options, startNoise({ imageShape, count, seed, firstItem, dtype: dtype ?? 'float32' }).data)
   const z = like(particles.x)
   let logZ = 0
@@ -88,10 +82,10 @@ export async function sequentialMonteCarlo(options: ParticleOptions): Promise<Pa
   for (const [i, step] of steps.entries()) {
     throwIfInterrupted(options.signal)
     const images = imagesOf(particles.x, count, imageShape)
-    let prediction = (await call.predict(images, schedule.times[i], particles.condition)).data
-    counter.add(count)
+    const prediction = await call.predict(images, schedule.times[i], particles.condition)
+    onProgress?.(count * (i + 1), count * steps.length)
     const rule = { ...settings, prediction: kind, level: schedule.levels[i] }
-    let clean = denoised(rule, particles.x, prediction)
+    let clean = denoised(rule, particles.x, prediction.data)
     particles = await weighted(options, particles, clean.x0Hat, step.twistScale, `step ${i + 1} of ${steps.length}`)
     if (step.sigma > 0 && effectiveSampleSize(particles.logWeights) < resampleBelow * count) {
       const random = randomStream({ seed, purpose: 'resample', step: i, item: firstItem })
@@ -99,11 +93,10 @@ export async function sequentialMonteCarlo(options: ParticleOptions): Promise<Pa
       logZ += logSumExp(particles.logWeights) - Math.log(count)
       resampled++
       particles = resampledTo(particles, chosen)
-      prediction = pick(prediction, chosen)
       clean = { x0Hat: pick(clean.x0Hat, chosen), epsHat: pick(clean.epsHat, chosen) }
     }
     if (step.sigma > 0) stepNoise(z, { count, seed, firstItem, step: i })
-    particles = await proposed(options, particles, { i, step, clean, prediction, rule, z }, counter.add)
+    particles = { ...particles, x: advance(step, clean, z, null) }
   }
   const { x, logWeights, ancestors } = await weighted(options, particles, particles.x, scale, 'the final images')
   const sum = logSumExp(logWeights)
@@ -113,7 +106,7 @@ export async function sequentialMonteCarlo(options: ParticleOptions): Promise<Pa
     logZ: logZ + sum - Math.log(count),
     effectiveSampleSize: effectiveSampleSize(logWeights),
     resampled,
-    evaluations: counter.done(),
+    evaluations: count * steps.length,
     ancestors,
   }
 }
@@ -121,18 +114,9 @@ export async function sequentialMonteCarlo(options: ParticleOptions): Promise<Pa
 /** A step and the scale s_k of its twist. */
 type TwistedStep = GuidedStep & { readonly twistScale: number }
 
-function stepsOf({
-  schedule,
-  settings,
-  scale,
-  temper = true,
-  minimumAlphaBar,
-  proposal,
-}: ParticleOptions): TwistedStep[] {
+function stepsOf({ schedule, settings, scale, temper = true, minimumAlphaBar }: ParticleOptions): TwistedStep[] {
   const least = minimumAlphaBar ?? DEFAULT_MINIMUM_ALPHA_BAR
-  const steps = chainSteps('smc', schedule, settings, least)
-  const shifted = proposal ? guidedSteps(schedule, settings, proposal.minimumAlphaBar) : steps
-  return shifted.map((step, i) => {
+  return chainSteps('smc', schedule, settings, least).map((step, i) => {
     const alphaBar = schedule.levels[i].signal ** 2
     return { ...step, twistScale: alphaBar > least ? scale * (temper ? alphaBar : 1) : 0 }
   })
@@ -184,56 +168,10 @@ function pick<T extends ImageData | Int32Array>(data: T, chosen: Int32Array): T 
   return out
 }
 
-/** One step of a population: what the network said, and the step's noise. */
-interface Proposal {
-  readonly i: number
-  readonly step: GuidedStep
-  readonly clean: Denoised
-  readonly prediction: ImageData
-  readonly rule: DenoisingRule
-  readonly z: ImageData
-}
-
-/** x' from the base chain, or guided and weighted by p/q = exp(-(t A - t^2 B/2)) of the step. */
-async function proposed(
-  options: ParticleOptions,
-  particles: Population,
-  { i, step, clean, prediction, rule, z }: Proposal,
-  onEvaluations: (more: number) => void,
-): Promise<Population> {
-  const { denoiser, schedule, proposal: guidance, count, firstItem = 0, signal } = options
-  if (!guidance || !step.guided) return { ...particles, x: advance(step, clean, z, null) }
-  const { x, condition } = particles
-  const guided = { denoiser, schedule, guidance, firstItem, condition, signal, onEvaluations }
-  const g = await rewardGradientAt(guided, i, { x, prediction, x0Hat: clean.x0Hat, rule })
-  const { scale } = guidance
-  const [a, b] = [new Float64Array(count), new Float64Array(count)]
-  return {
-    ...particles,
-    x: advance(step, clean, z, { g, scale, a, b }),
-    logWeights: particles.logWeights.map((w, n) => w - scale * a[n] + (scale * scale * b[n]) / 2),
-  }
-}
-
-/** Counts network evaluations and tells the caller. */
-function counterOf({ count, proposal, onProgress }: ParticleOptions, steps: readonly GuidedStep[]) {
-  const derivatives = proposal && proposal.through !== 'reward' ? steps.filter(({ guided }) => guided).length : 0
-  const total = count * (steps.length + 2 * derivatives)
-  let done = 0
-  return {
-    done: () => done,
-    add(more: number) {
-      done += more
-      onProgress?.(done, total)
-    },
-  }
-}
-
 function checkOptions(options: ParticleOptions): void {
-  const { denoiser, schedule, scale, resampleBelow = 0.5, proposal } = options
+  const { denoiser, schedule, scale, resampleBelow = 0.5 } = options
   checkRequest(options)
   checkTimes(denoiser, schedule)
-  if (proposal) checkGuidance({ denoiser, guidance: proposal })
   if (!(scale >= 0 && scale < Number.POSITIVE_INFINITY)) {
     throw inputError('smc.scale', `the scale 1/lambda must be a finite number of at least 0, got ${scale}`)
   }
