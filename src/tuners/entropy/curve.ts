@@ -30,12 +30,18 @@ export interface TradeOff {
   readonly curve: readonly CurvePoint[]
 }
 
+/** The curve's lambdas and `value`, ascending; where `value` is one of them but for rounding, once. */
+function pointsOf(grid: readonly number[], value: number): { readonly lambda: number; readonly scale: number }[] {
+  const isValue = (x: number) => Math.abs(x - Math.log(value)) < 1e-9
+  const points = grid.map((x) => ({ lambda: isValue(x) ? value : Math.exp(x), scale: Math.exp(-x) }))
+  const own = grid.some(isValue) ? [] : [{ lambda: value, scale: 1 / value }]
+  return [...points, ...own].sort((a, b) => a.lambda - b.lambda)
+}
+
 /** Draws what is missing at the curve's lambdas, at `value` and at the base model, and measures. */
 export async function tradeOff(run: EntropyRun, method: MethodName, value: number): Promise<TradeOff> {
   const { settings } = run.job
-  const lambdas = [...new Set([...run.grid.map(Math.exp), value])].sort((x, y) => x - y)
-  const scales = run.grid.map((x) => ({ lambda: Math.exp(x), scale: Math.exp(-x) }))
-  const points = lambdas.map((lambda) => scales.find((own) => own.lambda === lambda) ?? { lambda, scale: 1 / lambda })
+  const points = pointsOf(run.grid, value)
   const guided = run.draws.pool().size > 0
   const items = { first: 0, count: settings.curvePaths }
   const left = () => (guided ? items.count * points.length * run.draws.costPerPath : 0)

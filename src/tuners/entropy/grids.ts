@@ -5,22 +5,28 @@ import { generate, generateGuided, sequentialMonteCarlo } from '../../diffusion/
 import type { EntropyOptions } from './job.ts'
 import type { EntropyGrid } from './result.ts'
 
-/** Weak guidance is shown at this many times the chosen lambda, or at the largest of the range. */
+/** Weak guidance is shown at the lambda of the curve that is nearest to this many times the chosen one. */
 const WEAKER = 5
 
 /** Particles per image shown: images of a tilt are drawn by weight, without giving one twice if it can be helped. */
 const PARTICLES_PER_IMAGE = 8
 
-/** Grids from the same seeds, and the network evaluations they took. `guided`: by the guided chain, else from the tilt by particles. */
+/**
+ * Grids from the same seeds, and the network evaluations they took. `guided`: by the guided chain, else from the tilt by particles.
+ * `curve`: lambdas of the trade-off curve, so that there are numbers beside the images.
+ */
 export async function sampleGrids(
   job: EntropyOptions,
   value: number,
   guided: boolean,
+  curve: readonly number[],
 ): Promise<{ readonly grids: EntropyGrid[]; readonly evaluations: number }> {
-  const [low, high] = job.settings.lambdaRange
+  const [low] = job.settings.lambdaRange
+  const away = (lambda: number) => Math.abs(Math.log(lambda / (WEAKER * value)))
+  const weak = curve.reduce((best, lambda) => (away(lambda) < away(best) ? lambda : best))
   const wanted = [
     { label: 'base', lambda: null },
-    { label: 'weak', lambda: Math.min(WEAKER * value, high) },
+    { label: 'weak', lambda: weak },
     { label: 'chosen', lambda: value },
     { label: 'strongest', lambda: low },
   ] as const

@@ -100,7 +100,8 @@ async function assemble(
   const { job, draws } = run
   const { settings, reward, judge, features, sampler, schedule } = job
   run.progress('curve', 'sample grids', 4 * settings.gridImages * draws.costPerPath)
-  const { grids, evaluations } = await sampleGrids(job, entropyStrength.value, settings.target === 'guided')
+  const lambdas = measured.curve.map(({ lambda }) => lambda)
+  const { grids, evaluations } = await sampleGrids(job, entropyStrength.value, settings.target === 'guided', lambdas)
   const spent = { ...draws.spent, curve: draws.spent.curve + evaluations }
   const { tuned, curve } = measured
   return {
