@@ -10,8 +10,6 @@ export function learnLine(event: LearnEvent): string | null {
     }
     case 'trial':
       return `start at the model's alphaBar ^ ${event.power}: FID ${event.fid.toFixed(2)} on the tuning split`
-    case 'trial':
-      return `start at the model's alphaBar ^ ${event.power}: FID ${event.fid.toFixed(2)} on the tuning split`
     case 'candidate':
       return `default ${event.sampler}, ${event.stepList}: FID ${event.fid.toFixed(2)} on the tuning split`
     case 'row': {

@@ -8,10 +8,23 @@ const flags = (values: Readonly<Record<string, unknown>>) => resolveEntropyConfi
 
 describe('entropy settings', () => {
   it('hold every setting of the tuning under its name, at the values that the tuning gets', () => {
-    const config = flags({ maxEvaluations: 5000, tolerance: 1.5, lambdaRange: [0.1, 4], minimumAlphaBar: 0.01 })
+    const config = flags({
+      gridImages: 9,
+      maxEvaluations: 5000,
+      tolerance: 1.5,
+      lambdaRange: [0.1, 4],
+      minimumAlphaBar: 0.01,
+    })
     expect(entropySettingsOf(config, 'tilt')).toEqual({
       ...ENTROPY_DEFAULTS,
-      ...{ maxEvaluations: 5000, tolerance: 1.5, lambdaRange: [0.1, 4], minimumAlphaBar: 0.01, target: 'tilt' },
+      ...{
+        gridImages: 9,
+        maxEvaluations: 5000,
+        tolerance: 1.5,
+        lambdaRange: [0.1, 4],
+        minimumAlphaBar: 0.01,
+        target: 'tilt',
+      },
     })
     expect(entropySettingsOf(flags({ gamma: 3 }), 'penalty')).toMatchObject({ gamma: 3, target: 'penalty' })
   })

@@ -71,6 +71,7 @@ export const ENTROPY_PRESETS = {
     eta: 1,
     steps: 25,
     stepList: 'trailing',
+    gridImages: 16,
   },
   tiny: {
     reward: 'ink',

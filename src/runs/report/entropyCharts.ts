@@ -160,7 +160,7 @@ function axisOf(spots: readonly Spot[], mayBeLogarithmic: boolean): Plot.ScaleOp
   if (mayBeLogarithmic && sizes.length > 1 && Math.max(...sizes) / Math.min(...sizes) > LOGARITHMIC_FROM) {
     const [low, high] = [Math.log10(Math.min(...sizes)), Math.log10(Math.max(...sizes))]
     const domain: [number, number] = [10 ** (low - 0.05 * (high - low)), 10 ** (high + 0.05 * (high - low))]
-    return { type: 'log', domain, ticks: powersWithin(domain), tickFormat }
+    return { type: 'log', domain, ticks: powersWithin(domain), tickFormat: powerText }
   }
   const trusted = spots.filter((spot) => spot.trusted)
   const [low, high] = [Math.min(...trusted.map((spot) => spot.low)), Math.max(...trusted.map((spot) => spot.high))]
@@ -180,6 +180,13 @@ function powersWithin([low, high]: readonly [number, number]): number[] {
   return powers
     .flatMap((power) => [1, 2, 5].map((factor) => factor * power))
     .filter((tick) => tick >= low && tick <= high)
+}
+
+/** Plain up to 10 000, then as a power of ten. */
+function powerText(value: number): string {
+  const exponent = Math.round(Math.log10(value))
+  if (value < 1e5 || Math.abs(value / 10 ** exponent - 1) > 1e-9) return significant(value, 3)
+  return `10${[...String(exponent)].map((digit) => '⁰¹²³⁴⁵⁶⁷⁸⁹'[Number(digit)]).join('')}`
 }
 
 function lambdaAxis(range: readonly [number, number]): Plot.ScaleOptions {
