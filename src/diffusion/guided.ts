@@ -26,8 +26,11 @@ export interface RewardGradient {
   readonly gradient: Images
 }
 
-/** The reward that guides, at x0Hat [n, ...imageShape] in the network's range. An image's value depends on that image alone. */
-export type GuidingReward = (x0Hat: Images) => Promise<RewardGradient>
+/**
+ * The reward that guides, at x0Hat [n, ...imageShape] in the network's range, told the classes of those images where the
+ * paths have any. An image's value depends on that image (and class) alone.
+ */
+export type GuidingReward = (x0Hat: Images, classes?: Int32Array) => Promise<RewardGradient>
 
 /** How a chain is guided. */
 export interface Guidance {

@@ -40,7 +40,7 @@ export async function rewardGradientAt(of: Guided, i: number, state: GuidedState
   const { imageShape } = denoiser
   const count = x0Hat.length / sizeOf(imageShape)
   const images = imagesOf(x0Hat, count, imageShape)
-  const came = await guidance.reward(images)
+  const came = await guidance.reward(images, condition)
   checkReward(came, images, `step ${i + 1} of ${schedule.times.length}`, of.firstItem)
   const dX0Hat = came.gradient.data
   if (guidance.through === 'reward') return pastNetwork(rule, x0Hat, dX0Hat)

@@ -40,6 +40,19 @@ test('a path depends on its seed and item, not on the batch: chunks of 7 and of 
   const together = await generateGuided({ ...RUN, denoiser: nonlinearDenoiser('noise', 64), condition })
   const inSevens = await generateGuided({ ...RUN, denoiser: nonlinearDenoiser('noise', 7), condition })
   expect(inSevens).toEqual(together)
+  const told: number[] = []
+  const byClass: Guidance['reward'] = async (x0Hat, classes) => {
+    told.push(...classes!)
+    return nonlinearReward(x0Hat)
+  }
+  await generateGuided({
+    ...RUN,
+    denoiser: nonlinearDenoiser('noise', 7),
+    condition,
+    guidance: { scale: 1, reward: byClass },
+  })
+  expect(told.slice(0, 7)).toEqual([...condition.subarray(0, 7)])
+  expect(told.slice(-1)).toEqual([...condition.subarray(63)])
   const late = { firstItem: 50, count: 14, condition: condition.subarray(50) }
   const later = await generateGuided({ ...RUN, ...late })
   expect(later.images.data).toEqual(together.images.data.subarray(50 * 4))

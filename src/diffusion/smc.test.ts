@@ -142,6 +142,10 @@ test('a particle takes its class along, and the tilt says how often each class c
   for (const [n, ancestor] of particles.ancestors.entries()) {
     expect(particles.images.data[n]).toBeCloseTo(condition[ancestor], 3)
   }
+  // A reward of the class told with each image: particles and classes stay together.
+  const byClass = async (_: Images, classes?: Int32Array) => Float64Array.from(classes!, (c) => (c === 1 ? 1 : 0))
+  const favoured = await sequentialMonteCarlo({ ...run, reward: byClass, resampleBelow: 0.95 })
+  expect(Math.abs(weightedMean(favoured, (u) => u) - 1 / (1 + Math.exp(-1)))).toBeLessThan(0.02)
   // r(0) = -.64, r(1) = -.04
   expect(Math.abs(weightedMean(particles, (u) => u) - 1 / (1 + Math.exp(-0.6)))).toBeLessThan(0.02)
 })

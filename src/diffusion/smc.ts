@@ -22,8 +22,8 @@ import { effectiveSampleSize, logSumExp, systematicAncestors } from './smcWeight
 
 /** What decides a population of particles. `count` of them are one population: all compete. */
 export interface ParticleOptions extends GenerateOptions {
-  /** r at x0Hat or at the final images, [n, ...imageShape] in the network's range: one finite value per image. */
-  readonly reward: (x0Hat: Images) => Promise<Float64Array>
+  /** r at x0Hat or at the final images, [n, ...imageShape] in the network's range, and their classes: one finite value per image. */
+  readonly reward: (x0Hat: Images, classes?: Int32Array) => Promise<Float64Array>
   /** s = 1/lambda, at least 0. */
   readonly scale: number
   /** Resample where ESS/n is below this, in [0, 1]; 0: never. Default .5. */
@@ -142,7 +142,7 @@ async function weighted(
 ): Promise<Population> {
   const twist = new Float64Array(count)
   if (scale > 0) {
-    const values = await reward(imagesOf(images, count, denoiser.imageShape))
+    const values = await reward(imagesOf(images, count, denoiser.imageShape), particles.condition)
     checkValues(values, images, count, firstItem, where)
     for (let n = 0; n < count; n++) twist[n] = scale * values[n]
   }
