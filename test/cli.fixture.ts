@@ -4,9 +4,10 @@ import { once } from 'node:events'
 import { mkdtemp, readFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
+import { noiseSchedule, saveModel } from '../src/diffusion/index.ts'
 import { constant, mul, sub, trace } from '../src/graph/index.ts'
 import { applyClassifier, digitClassifierPath, digitClassifierRecord } from '../src/metrics/index.ts'
-import { readSafetensors } from '../src/nn/index.ts'
+import { initialState, readSafetensors, unet } from '../src/nn/index.ts'
 import { encodeModel } from '../src/onnx/index.ts'
 import { readEvents, withoutTimes } from '../src/runs/index.ts'
 
@@ -92,4 +93,12 @@ export async function classifierFile(batch: number): Promise<Uint8Array> {
     return { logits }
   })
   return encodeModel(graph)
+}
+
+/** A model folder with an untrained 16x16 network of 20 timesteps, and its ONNX file. */
+export async function untrainedModel(folder: string, classes?: number): Promise<void> {
+  const network = unet({ size: 16, channels: [8, 8], groups: 4, ...(classes !== undefined && { classes }) })
+  const state = initialState(network, 1)
+  const schedule = noiseSchedule({ family: 'cosine', timesteps: 20 })
+  await saveModel(folder, { network, state, noiseSchedule: schedule, samplingSchedules: [] }, { onnx: true })
 }

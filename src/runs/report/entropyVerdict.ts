@@ -98,7 +98,7 @@ function judgeSentence({ upper }: EntropyResult): string {
 
 /** Whether guidance at the smallest lambda over-optimises. */
 function harmSentences({ upper, lower, lambdaRange, entropyStrength }: EntropyResult): string[] {
-  const strongest = `At the strongest guidance, λ = ${lambdaText(lambdaRange[0])},`
+  const strongest = `At the strongest guidance, λ = ${lambdaText(lambdaRange[0])}, compared with the chosen one,`
   if (entropyStrength.value === lambdaRange[0]) return []
   const [judged, chased] = [differenceOf(upper.lambdaMin, upper.tuned), differenceOf(lower.lambdaMin, lower.tuned)]
   const reward = {
@@ -112,7 +112,7 @@ function harmSentences({ upper, lower, lambdaRange, entropyStrength }: EntropyRe
     unclear: 'the judge sees no difference',
   }[signOf(judged)]
   const harm = signOf(judged) === 'below' && signOf(chased) !== 'below' ? ' That is over-optimisation.' : ''
-  return [`${strongest} ${reward} than at the chosen λ, and ${judge}.${harm}`]
+  return [`${strongest} ${reward}, and ${judge}.${harm}`]
 }
 
 function distanceSentence({ kl, diversity }: EntropyResult): string {
