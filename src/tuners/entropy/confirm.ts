@@ -5,6 +5,7 @@
  * A look may ask for another one: on more items where the interval is too wide, on new items and elsewhere where the value is not near the
  * middle of what was drawn. The looks share an error of .05, most of it the first one's, so the whole is an interval at 95 %.
  */
+import { internalError } from '../../base/index.ts'
 import type { GradientEvidence, Verdict } from './belief.ts'
 import { DECIDING_SHARE, mayDecide, resolves, resolvesBoundary } from './belief.ts'
 import type { GradientMethod, Stretch } from './methods.ts'
@@ -50,7 +51,7 @@ export async function confirm(run: EntropyRun, method: GradientMethod, found: Fo
   for (const [i, alpha] of LOOKS.entries()) {
     const nodes = method.nodes(plan.centre, reach)
     const count = Math.min(wanted, plan.count + affordable(run, method, nodes.length))
-    if (count < method.least || count <= plan.count) break
+    if (count < method.least || count <= plan.count) return outOfEvaluations(run, method, found, best, wanted)
     run.progress(
       'confirm',
       about(count - plan.count, plan.centre),
@@ -69,7 +70,8 @@ export async function confirm(run: EntropyRun, method: GradientMethod, found: Fo
     const seen = { centre: look.value, slope: stretch.curve.slope(look.value), stretch }
     wanted = plannedItems(run, method, seen, next, aside ? 0 : Math.ceil(1.25 * count))
   }
-  return outOfEvaluations(run, method, found, best, wanted)
+  if (!best) throw internalError('an interval was looked for and none was looked at')
+  return best
 }
 
 const about = (items: number, centre: number) =>

@@ -32,8 +32,8 @@ export interface Stretch {
   readonly curve: GradientCurve
   /** Evidence at log lambda x with a two-sided interval that misses with probability `alpha`. */
   evidence(x: number, alpha: number): GradientEvidence
-  /** Effective share of the samples at the worst of the nodes; 1 where they are not weighted. */
-  readonly share: number
+  /** Effective share of the samples at x, or at the worst of the scales they were drawn at; 1 where they are not weighted. */
+  share(x: number): number
 }
 
 /** A first look: the gradient at one log lambda. */
@@ -65,6 +65,9 @@ export interface GradientMethod {
 
 /** A gradient steers from this many effective samples on. */
 const STEERING_SAMPLES = 10
+
+/** Bootstrap samples beyond the two ends of an interval together. */
+const TAIL_RANK = 12
 
 /** Fewest items whose mean is nearly normal. */
 const LEAST_ITEMS = 48
@@ -193,7 +196,7 @@ function particles({ settings, schedule }: EntropyOptions, draws: Draws): Gradie
     return rows
   }
   return {
-    ...{ name: 'smc', nodes: three, first: 4, least: 16, paths: count * populations },
+    ...{ name: 'smc', nodes: three, first: 2, least: 8, paths: count * populations },
     async stretch(nodes, items, phase) {
       return fresh(new GradientCurve('gradients', nodes, await rowsAt(nodes, items, phase)), 'smc')
     },
@@ -221,7 +224,7 @@ function fresh(curve: GradientCurve, source: Exclude<GradientEvidence['source'],
       const estimate = { mean, standardError, effectiveSampleSize: count, paretoK: null, count }
       return { lambda: Math.exp(x), source, estimate, interval: { low: mean - reach, high: mean + reach } }
     },
-    share: 1,
+    share: () => 1,
   }
 }
 
@@ -250,9 +253,12 @@ function weighted(
     return itemValues({ mean, influence: sums }, items)
   })
   const curve = new GradientCurve('gradients', nodes, rows)
-  const shares = gradients.map(({ estimate }) => estimate.effectiveSampleSize / estimate.count)
+  const shareAt = (x: number) => {
+    const one = pools.every((pool) => pool === pools[0])
+    const at = one ? [gradientAt(pools[0], scaleAt(x))] : gradients
+    return Math.min(...at.map(({ estimate }) => estimate.effectiveSampleSize / estimate.count))
+  }
   const tails = gradients.flatMap(({ estimate: { paretoK } }) => (paretoK === null ? [] : [paretoK]))
-  const share = Math.min(...shares)
   const one = clustersOf(
     Int32Array.from({ length: items }, (_, i) => i),
     new Float64Array(items),
@@ -264,11 +270,15 @@ function weighted(
       const paretoK = tails.length > 0 ? Math.max(...tails) : null
       const values = curve.valuesAt(x)
       const even = new Float64Array(items).fill(1 / items)
-      const interval = bootstrapInterval(weightedMean(even, values), one, { seed, level: 1 - alpha })
-      const estimate = { mean, standardError, effectiveSampleSize: share * count, paretoK, count }
+      const interval = bootstrapInterval(weightedMean(even, values), one, {
+        seed,
+        replicates: Math.ceil(TAIL_RANK / alpha),
+        level: 1 - alpha,
+      })
+      const estimate = { mean, standardError, effectiveSampleSize: shareAt(x) * count, paretoK, count }
       return { lambda: Math.exp(x), source: 'pool', estimate, interval }
     },
-    share,
+    share: shareAt,
   }
 }
 

@@ -65,7 +65,7 @@ export const ENTROPY_DEFAULTS: EntropySettings = {
   explorePaths: 32,
   curvePoints: 9,
   curvePaths: 64,
-  particles: 64,
+  particles: 128,
   gridImages: 8,
   seed: 0,
   chunk: 32,

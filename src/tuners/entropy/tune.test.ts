@@ -1,8 +1,12 @@
 /** Jobs with known answers, through the real sampler. */
 import { describe, expect, test } from 'vitest'
+import type { Reward } from '../../rewards/index.ts'
+import { defineReward } from '../../rewards/index.ts'
 import type { EntropyCheckpoint } from './checkpoint.ts'
 import { ETA_1, etaOneRecursion, gaussianJob, goalReward, linearReward } from './gaussianJob.fixture.ts'
 import { tuneEntropyStrength } from './tune.ts'
+
+const withoutDerivative = ({ name, hash, values }: Reward) => defineReward({ name, hash, values })
 
 describe('guided: lambda* = a/b', () => {
   test.each([
@@ -43,12 +47,68 @@ describe('guided: lambda* = a/b', () => {
   })
 })
 
+describe('tilt', () => {
+  test('weighted paths, their own proposals: a/b, resolved from a pool that is as good as fresh', async () => {
+    const settings = { target: 'tilt', seed: 2, tolerance: 1.5, curvePaths: 16, maxEvaluations: 1e6 } as const
+    const result = await tuneEntropyStrength(gaussianJob({ a: 1, b: 1, steps: 3, settings }))
+    const { value, low, high, resolved } = result.entropyStrength
+    expect(result).toMatchObject({ estimator: 'paths', target: 'tilt', kl: { kind: 'tilt' } })
+    expect(resolved).toBe(true)
+    expect(low < 1 && high > 1).toBe(true)
+    expect(Math.abs(Math.log(value))).toBeLessThan(0.15)
+    // KL(N(s a, 1) || N(0, 1)).
+    expect(Math.abs(result.kl.value - 0.5 / value ** 2)).toBeLessThan(4 * (result.kl.standardError ?? 0) + 0.01)
+  })
+
+  test('DDIM eta 1 by particles: a v/b, which is not the guided optimum, and never called resolved', async () => {
+    const settings = { target: 'tilt', estimator: 'smc', seed: 1, tolerance: 1.5, curvePaths: 16 } as const
+    const job = gaussianJob({ a: 1, b: 1, steps: 10, sampler: ETA_1, settings: { ...settings, maxEvaluations: 1e6 } })
+    const result = await tuneEntropyStrength(job)
+    const { mean, variance } = etaOneRecursion(job.schedule)
+    const { value, low, high, resolved, reason } = result.entropyStrength
+    expect(resolved).toBe(false)
+    expect(reason).toMatch(/particles/)
+    expect(low < variance && high > variance && high < mean).toBe(true)
+    expect(Math.abs(Math.log(value / variance))).toBeLessThan(0.2)
+    expect(result.curve.every(({ target }) => target === 'tilt')).toBe(true)
+    // p* is N(s a v, v).
+    const wanted = -((variance / value - 1) ** 2 + variance)
+    expect(Math.abs(result.upper.tuned.mean - wanted)).toBeLessThan(5 * (result.upper.tuned.standardError ?? 0))
+  })
+
+  test('base samples alone: enough where the tilt is slight, and without any derivative', async () => {
+    const settings = { target: 'tilt', estimator: 'importance', seed: 3, tolerance: 2, curvePaths: 16 } as const
+    const job = gaussianJob({ a: 1, b: 0.3, steps: 2, settings: { ...settings, maxEvaluations: 1e6 } })
+    const result = await tuneEntropyStrength({ ...job, reward: withoutDerivative(job.reward) })
+    const { low, high, resolved } = result.entropyStrength
+    expect({ resolved, estimator: result.estimator }).toEqual({ resolved: true, estimator: 'importance' })
+    expect(low < 1 / 0.3 && high > 1 / 0.3).toBe(true)
+  })
+})
+
+describe('penalty: its own optimum, not a/b', () => {
+  test.each([
+    { gamma: 1, truth: 0.755, estimator: 'paths', resolved: false },
+    { gamma: 3, truth: 0.878, estimator: 'smc', resolved: false },
+    { gamma: 10, truth: 0.955, estimator: 'paths', resolved: true },
+  ] as const)('gamma $gamma by $estimator', async ({ gamma, truth, estimator, resolved }) => {
+    const settings = { target: 'penalty', gamma, estimator, seed: 4, tolerance: 1.5, curvePaths: 16 } as const
+    const job = gaussianJob({ a: 1, b: 1, steps: 3, settings: { ...settings, maxEvaluations: 1e6 } })
+    const result = await tuneEntropyStrength(job)
+    const { value, low, high, reason } = result.entropyStrength
+    expect(result).toMatchObject({ estimator, gamma, entropyStrength: { resolved } })
+    expect(low < truth && high > truth).toBe(true)
+    expect(Math.abs(Math.log(value / truth))).toBeLessThan(0.2)
+    if (!resolved) expect(reason).toMatch(estimator === 'smc' ? /particles/ : /effective/)
+  })
+})
+
 describe('no optimum inside the range', () => {
   test.each([
-    { b: 200, boundary: 'low' as const, value: 0.01, sign: 1 },
-    { b: 0.02, boundary: 'high' as const, value: 10, sign: -1 },
-  ])('b $b: the $boundary end and the slope there', async ({ b, boundary, value, sign }) => {
-    const job = gaussianJob({ a: 1, b, steps: 4, settings: { curvePaths: 16, maxEvaluations: 2e6 } })
+    { b: 200, lambdaRange: [0.01, 10], boundary: 'low', value: 0.01, sign: 1 },
+    { b: 0.5, lambdaRange: [0.02, 1], boundary: 'high', value: 1, sign: -1 },
+  ] as const)('b $b: the $boundary end and the slope there', async ({ b, lambdaRange, boundary, value, sign }) => {
+    const job = gaussianJob({ a: 1, b, steps: 4, settings: { curvePaths: 16, lambdaRange } })
     const { entropyStrength } = await tuneEntropyStrength(job)
     expect(entropyStrength).toMatchObject({ value, boundary, [boundary]: value, resolved: true })
     expect(sign * (entropyStrength.slope?.mean ?? 0)).toBeGreaterThan(0)

@@ -52,7 +52,7 @@ async function search(
   const found = await refine(run, method, look)
   if (job.settings.estimator !== 'auto') return { method, found }
   if (name === 'paired-differences') return sharper(run, method, found)
-  if (name === 'paths' && found.stretch.share < PARTICLES_BELOW) return byParticles(run, look, found)
+  if (name === 'paths' && found.stretch.share(found.centre) < PARTICLES_BELOW) return byParticles(run, look, found)
   return { method, found }
 }
 
