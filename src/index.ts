@@ -121,6 +121,10 @@ export {
   weightedSum,
 } from './rewards/index.ts'
 export type {
+  EntropyConfig,
+  EntropyContext,
+  EntropyJobResult,
+  EntropyJson,
   EvaluateConfig,
   EvaluationReport,
   ReportContext,
@@ -131,13 +135,18 @@ export type {
   ScheduleJson,
 } from './runs/index.ts'
 export {
+  ENTROPY_PRESETS,
+  entropyJson,
   evaluateModel,
   PRESETS,
   readEvents,
+  renderEntropyReport,
   renderScheduleReport,
+  resolveEntropyConfig,
   resolveEvaluateConfig,
   resolveSampleConfig,
   resolveScheduleConfig,
+  runEntropyJob,
   runScheduleJob,
   sampleModel,
   scheduleJson,

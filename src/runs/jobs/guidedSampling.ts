@@ -122,7 +122,7 @@ function checkFree(path: string, config: SampleConfig): void {
 
 function choiceOf(
   path: string,
-  { settings, samplingSchedule: steps, entropyStrength }: SavedGuidance,
+  { settings, samplingSchedule: steps, entropyStrength, target }: SavedGuidance,
   opened: OpenedModel,
 ): SamplingChoice {
   const { schedule: trained } = opened.given
@@ -132,7 +132,7 @@ function choiceOf(
     throw inputError('sample.guidance', `a schedule must be for the model's T = ${trained.timesteps}, but ${came}`)
   }
   const lambda = Number(entropyStrength.value.toPrecision(4))
-  const name = `${settings.sampler}, ${schedule.levels.length} steps, guided at lambda ${lambda}`
+  const name = `${settings.sampler}, ${schedule.levels.length} steps, ${target === 'guided' ? 'guided' : 'tilted'} at lambda ${lambda}`
   return { name, schedule, settings }
 }
 
@@ -147,43 +147,19 @@ function named(path: string, { name, steps }: { name: string; steps: number }, {
 
 type Drawing = GuidedDraw & { readonly saved: SavedGuidance; readonly choice: SamplingChoice; readonly reward: Reward }
 
-/** Images per call where the network takes any number. */
-const MOST_PER_CALL = 256
-
-/** The guided chain, call by call, so that the reward is told the classes of its images. */
 async function drawGuided(drawing: Drawing): Promise<{ images: Images; evaluations: number }> {
-  const { denoiser, count, saved, onProgress } = drawing
-  const size = sizeOf(denoiser.imageShape)
-  const data = new Float32Array(count * size)
-  const perCall = denoiser.batch ?? MOST_PER_CALL
-  let evaluations = 0
-  for (let first = 0; first < count; first += perCall) {
-    const some = Math.min(perCall, count - first)
-    const { classes, common } = requestOf(drawing, first, some)
-    const { entropyStrength, minimumAlphaBar, through } = saved
-    const part = await generateGuided({
-      ...common,
-      guidance: {
-        reward: (x0Hat) => drawing.reward.gradient(x0Hat, classes),
-        scale: 1 / entropyStrength.value,
-        minimumAlphaBar,
-        through,
-      },
-      onProgress: (done, total) => onProgress((first / some) * total + done, (count / some) * total),
-    })
-    data.set(part.images.data, first * size)
-    evaluations += part.evaluations
-  }
-  return { images: tensor('float32', [count, ...denoiser.imageShape], data), evaluations }
+  const { count, saved, reward, onProgress } = drawing
+  const { entropyStrength, minimumAlphaBar, through } = saved
+  const guidance = { reward: reward.gradient, scale: 1 / entropyStrength.value, minimumAlphaBar, through }
+  return generateGuided({ ...requestOf(drawing, count), guidance, onProgress })
 }
 
 /** One population of particles, from which images are drawn by weight: an image depends on how many there are. */
 async function drawTilted(drawing: Drawing): Promise<{ images: Images; evaluations: number }> {
   const { count, saved, seed, reward, onProgress } = drawing
-  const { classes, common } = requestOf(drawing, 0, PARTICLES_PER_IMAGE * count)
   const { images, logWeights, evaluations } = await sequentialMonteCarlo({
-    ...common,
-    reward: (x0Hat) => reward.values(x0Hat, classes),
+    ...requestOf(drawing, PARTICLES_PER_IMAGE * count),
+    reward: reward.values,
     scale: 1 / saved.entropyStrength.value,
     minimumAlphaBar: saved.minimumAlphaBar,
     onProgress,
@@ -191,11 +167,10 @@ async function drawTilted(drawing: Drawing): Promise<{ images: Images; evaluatio
   return { images: drawnByWeight(images, logWeights, count, seed), evaluations }
 }
 
-function requestOf({ denoiser, choice, seed, classOf, signal }: Drawing, firstItem: number, count: number) {
-  const classes = classOf && Int32Array.from({ length: count }, (_, i) => classOf(firstItem + i))
+function requestOf({ denoiser, choice, seed, classOf, signal }: Drawing, count: number) {
   const { schedule, settings } = choice
-  const common = { denoiser, schedule, settings, count, seed, firstItem }
-  return { classes, common: { ...common, ...(classes && { condition: classes }), ...(signal && { signal }) } }
+  const condition = classOf && Int32Array.from({ length: count }, (_, item) => classOf(item))
+  return { denoiser, schedule, settings, count, seed, ...(condition && { condition }), ...(signal && { signal }) }
 }
 
 /** Systematic resampling: each image as often as its weight says, within one. */
