@@ -5,7 +5,7 @@ const report = process.env.BILEVEL_TEST_REPORT
 
 export default defineConfig({
   test: {
-    include: ['src/**/*.test.ts', 'test/**/*.test.ts'],
+    include: ['src/**/*.test.ts', 'test/**/*.test.ts', 'bench/**/*.test.ts'],
     testTimeout: 60_000,
     maxWorkers: 2,
     // Transformed modules are kept between runs: nothing else of a run of a few files takes as long.

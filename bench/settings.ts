@@ -1,0 +1,197 @@
+/** What is measured and at which sizes: the flags of `npm run bench`, checked. */
+import { parseArgs } from 'node:util'
+import { inputError, nearestOf } from '../src/base/index.ts'
+
+/** The parts of the benchmark, in the order they run. */
+export const SECTIONS = [
+  'sample',
+  'trainStep',
+  'tuneIteration',
+  'smallSample',
+  'smallTrainStep',
+  'guided',
+  'curve',
+  'frechet',
+  'compile',
+] as const
+export type Section = (typeof SECTIONS)[number]
+
+/** `wall`: seconds by the clock, median. `cpu`: seconds of processor time, all threads, minimum: what a shared machine can still tell. */
+export type Clock = 'wall' | 'cpu'
+
+export interface BenchSettings {
+  readonly only: readonly Section[]
+  /** Channels of the first level of the paper's UNet; even. */
+  readonly base: number
+  /** Height and width of its images. */
+  readonly size: number
+  /** Its images per training step, per call while sampling, and per compiled program. */
+  readonly batch: number
+  /** DDIM steps of `sample` and `smallSample`, and of nothing else. */
+  readonly samplingSteps: number
+  readonly runs: number
+  readonly clock: Clock
+  readonly json: boolean
+  /** Sizes at which everything runs in seconds and no number means anything. */
+  readonly tiny: boolean
+}
+
+/** The sizes that have no flag: those of the `quick` preset's network, and of what is measured on the host. */
+export interface FixedSizes {
+  /** Channels of the paper's UNet beyond the first level, in units of the base. */
+  readonly paperMultiples: readonly [number, ...number[]]
+  readonly smallChannels: readonly number[]
+  readonly smallGroups: number
+  readonly smallSize: number
+  readonly smallSampleImages: number
+  readonly smallTrainBatch: number
+  readonly tuneImages: number
+  readonly tuneSteps: number
+  readonly tuneChunk: number
+  readonly guidedSteps: number
+  readonly curvePaths: number
+  readonly curveScales: number
+  /** Rows and dimensions of the two Fréchet distances: fewer and more dimensions than rows. */
+  readonly frechet: { readonly d64: readonly [number, number]; readonly d2048: readonly [number, number] }
+}
+
+export const FIXED_SIZES: FixedSizes = {
+  paperMultiples: [2, 4],
+  smallChannels: [16, 32, 64],
+  smallGroups: 8,
+  smallSize: 16,
+  smallSampleImages: 100,
+  smallTrainBatch: 64,
+  tuneImages: 256,
+  tuneSteps: 10,
+  tuneChunk: 64,
+  guidedSteps: 10,
+  curvePaths: 5000,
+  curveScales: 50,
+  frechet: { d64: [10_000, 64], d2048: [500, 2048] },
+}
+
+export const TINY_SIZES: FixedSizes = {
+  paperMultiples: [2],
+  smallChannels: [8, 8],
+  smallGroups: 4,
+  smallSize: 16,
+  smallSampleImages: 4,
+  smallTrainBatch: 4,
+  tuneImages: 66,
+  tuneSteps: 2,
+  tuneChunk: 33,
+  guidedSteps: 4,
+  curvePaths: 200,
+  curveScales: 4,
+  frechet: { d64: [100, 8], d2048: [12, 40] },
+}
+
+/** Sizes that go with the settings. */
+export const fixedSizes = ({ tiny }: Pick<BenchSettings, 'tiny'>): FixedSizes => (tiny ? TINY_SIZES : FIXED_SIZES)
+
+const DEFAULTS: BenchSettings = {
+  only: SECTIONS,
+  base: 64,
+  size: 28,
+  batch: 64,
+  samplingSteps: 20,
+  runs: 5,
+  clock: 'wall',
+  json: false,
+  tiny: false,
+}
+
+const TINY: Partial<BenchSettings> = { base: 8, size: 8, batch: 4, samplingSteps: 2, runs: 1 }
+
+const FLAGS = {
+  only: { type: 'string' },
+  base: { type: 'string' },
+  size: { type: 'string' },
+  batch: { type: 'string' },
+  'sampling-steps': { type: 'string' },
+  runs: { type: 'string' },
+  clock: { type: 'string' },
+  json: { type: 'boolean' },
+  tiny: { type: 'boolean' },
+  help: { type: 'boolean' },
+} as const
+
+export const USAGE = `npm run bench -- [flags]
+
+  --only LIST           parts to measure: ${SECTIONS.join(',')} [all]
+  --base N              channels of the first level of the paper's UNet [64]
+  --size N              height and width of its images [28]
+  --batch N             its images per training step and per call while sampling [64]
+  --sampling-steps N    DDIM steps of the sampling parts, of no other [20]
+  --runs N              timed runs of each part, after one that is not timed [5]
+  --clock wall|cpu      seconds by the clock (median), or of processor time (minimum) on a machine that is shared [wall]
+  --tiny                smallest sizes, for a smoke test: the numbers mean nothing
+  --json                one JSON object on one line on stdout (npm run --silent bench -- --json)
+`
+
+/**
+ * Settings of the command line, or null where help is asked for.
+ * @throws `bench.flag` naming the flag, its rule and what came
+ */
+export function benchSettings(argv: readonly string[]): BenchSettings | null {
+  const values = parsed(argv)
+  if (values.help) return null
+  const defaults = { ...DEFAULTS, ...(values.tiny && TINY) }
+  const settings: BenchSettings = {
+    only: values.only === undefined ? SECTIONS : sections(values.only),
+    base: whole('base', values.base, defaults.base),
+    size: whole('size', values.size, defaults.size),
+    batch: whole('batch', values.batch, defaults.batch),
+    samplingSteps: whole('sampling-steps', values['sampling-steps'], defaults.samplingSteps),
+    runs: whole('runs', values.runs, defaults.runs),
+    clock: clock(values.clock),
+    json: values.json ?? false,
+    tiny: values.tiny ?? false,
+  }
+  if (settings.base % 2 !== 0) throw refused('base', 'an even number', settings.base)
+  if (settings.size % 4 !== 0)
+    throw refused('size', 'a multiple of 4: the network halves its images twice', settings.size)
+  if (settings.samplingSteps > 1000)
+    throw refused('sampling-steps', 'at most the 1000 timesteps', settings.samplingSteps)
+  return settings
+}
+
+function parsed(argv: readonly string[]) {
+  try {
+    return parseArgs({ args: [...argv], options: FLAGS }).values
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause)
+    throw inputError(
+      'bench.flag',
+      `${reason}; flags are ${Object.keys(FLAGS)
+        .map((name) => `--${name}`)
+        .join(', ')}`,
+    )
+  }
+}
+
+const refused = (flag: string, rule: string, came: unknown) =>
+  inputError('bench.flag', `--${flag} must be ${rule}, got ${came}`)
+
+function whole(flag: string, given: string | undefined, usual: number): number {
+  if (given === undefined) return usual
+  if (/^\d+$/.test(given) && Number(given) >= 1 && Number.isSafeInteger(Number(given))) return Number(given)
+  throw refused(flag, 'a whole number from 1', given)
+}
+
+function clock(given: string | undefined): Clock {
+  if (given === undefined || given === 'wall') return 'wall'
+  if (given === 'cpu') return 'cpu'
+  throw refused('clock', 'wall or cpu', given)
+}
+
+function sections(given: string): Section[] {
+  return given.split(',').map((name) => {
+    const known = SECTIONS.find((section) => section === name)
+    if (known) return known
+    const nearest = nearestOf(name, SECTIONS)
+    const hint = nearest ? `; did you mean ${nearest}?` : ''
+    throw refused('only', `a list of ${SECTIONS.join(', ')}`, `${name}${hint}`)
+  })
+}

@@ -1,0 +1,48 @@
+/** One tuning iteration of a sampling schedule: the Fréchet objective of DPM-Solver++ samples and its gradient through the sampler. */
+import { tensor } from '../../src/base/index.ts'
+import { digits } from '../../src/data/index.ts'
+import { compileDenoiser, samplerSettings } from '../../src/diffusion/index.ts'
+import { denoiseGraph, denoiseVjpGraph } from '../../src/diffusion/programs.ts'
+import { operationCount } from '../../src/graph/index.ts'
+import { digitFeatures, referenceMoments } from '../../src/metrics/index.ts'
+import { initialState } from '../../src/nn/index.ts'
+import { FrechetObjective } from '../../src/tuners/schedule/objective.ts'
+import type { Figure } from '../figure.ts'
+import type { BenchSettings } from '../settings.ts'
+import { fixedSizes } from '../settings.ts'
+import { smallNetwork, steppedSchedule } from '../subjects.ts'
+import { timed } from '../timing.ts'
+
+export async function measureTuneIteration(settings: BenchSettings): Promise<Figure> {
+  const { tuneImages: samples, tuneSteps: steps, tuneChunk: chunk, smallSize: size } = fixedSizes(settings)
+  const network = smallNetwork(settings)
+  const denoiser = await compileDenoiser({
+    network,
+    state: initialState(network, 0),
+    batch: chunk,
+    binding: 'bound',
+  })
+  const features = await digitFeatures({ size })
+  const { count, shape, images } = (await digits({ size })).splits.tuning
+  const reference = referenceMoments(await features.features(tensor('float32', [count, ...shape], images)))
+  const objective = new FrechetObjective({
+    denoiser,
+    features,
+    reference,
+    settings: samplerSettings({ sampler: 'dpm-solver++' }),
+    samples,
+    seed: 0,
+  })
+  const schedule = steppedSchedule(steps)
+  let key = 0
+  const timing = await timed(() => objective.gradient(schedule, key++), settings.runs)
+  await Promise.all([denoiser.dispose(), features.dispose()])
+  const forward = operationCount(denoiseGraph(network, chunk))
+  const derivative = operationCount(denoiseVjpGraph(network, chunk, { weights: false }))
+  return {
+    what: `${network.kind}: tuning iteration, ${samples} images, ${steps} DPM-Solver++ steps, backpropagation`,
+    timing,
+    // The last chunk is padded, and paid for. The feature network is a thousandth of it.
+    operations: Math.ceil(samples / chunk) * steps * (forward + derivative),
+  }
+}
