@@ -73,10 +73,12 @@ function samplerText({
 
 /** How to draw with what was found. */
 export function entropyUsage({ target }: EntropyResult, { run, model }: EntropyContext): Html {
-  const guided = html`<p>Images guided at the chosen λ, with the same sampler; image i of a seed is the same in any number of them:</p>
-<pre><code>bilevel sample ${model} --guidance ${run}/guidance.json --count 100</code></pre>`
-  const tilted = html`<p class="soft">The tilted distribution itself is drawn by weights, not by a guided chain: its images are those in <code>samples/</code>, resampled.</p>`
-  return html`${target === 'guided' ? guided : tilted}
+  const words =
+    target === 'guided'
+      ? 'Images guided at the chosen λ, with the same sampler; image i of a seed is the same in any number of them:'
+      : 'Images of the tilted distribution at the chosen λ, drawn by weighted particles; an image depends on how many are drawn:'
+  return html`<p>${words}</p>
+<pre><code>bilevel sample ${model} --guidance ${run}/guidance.json --count 100</code></pre>
 <dl class="files">
 <dt><code>guidance.json</code></dt><dd>λ with its interval, reward, sampler and schedule, for <code>bilevel sample --guidance</code></dd>
 <dt><code>samples/</code></dt><dd>the grids of this page, and their exact values as safetensors</dd>

@@ -181,11 +181,11 @@ test('grids hold the images of each strength from the same seeds, with the numbe
   expect(cards[3]).toMatch(/Strongest, λ = 0.01 −31.47 ± 0.44 judge/)
 })
 
-test('says how to draw with it; the tilt has no guided chain', async () => {
+test('says how to draw with it, and what is drawn', async () => {
   expect((await pageOf(RESOLVED)).words).toContain(
     'bilevel sample digits-16 --guidance runs/entropy-quick-3/guidance.json --count 100',
   )
-  expect((await pageOf(BARE_TILT)).words).toContain('drawn by weights')
+  expect((await pageOf(BARE_TILT)).words).toContain('drawn by weighted particles')
 })
 
 test('shades where the own curve of the target can be believed', async () => {
