@@ -19,6 +19,7 @@ import type { BenchSettings, Section } from './settings.ts'
 import { benchSettings, fixedSizes, USAGE } from './settings.ts'
 import { paperNetwork, smallNetwork } from './subjects.ts'
 import { measureCurve } from './tuners/curve.ts'
+import { measureJob } from './tuners/job.ts'
 import { measureTuneIteration } from './tuners/tuneIteration.ts'
 
 /** The slowest distance takes seconds; a few runs tell it. */
@@ -36,7 +37,14 @@ function parts(settings: BenchSettings, script: string): Readonly<Record<Section
     trainStep: async () => ({
       trainStep: await measureTrainStep(paper, { batch, clip: null, average: false, runs }),
     }),
-    tuneIteration: async () => ({ tuneIteration: await measureTuneIteration(settings) }),
+    tuneIteration: async () => ({
+      tuneIteration: await measureTuneIteration(small, {
+        images: fixed.tuneImages,
+        steps: fixed.tuneSteps,
+        chunk: fixed.tuneChunk,
+        runs,
+      }),
+    }),
     smallSample: async () => ({
       smallSample: await measureSample(small, { images: fixed.smallSampleImages, steps, runs }),
     }),
@@ -50,6 +58,15 @@ function parts(settings: BenchSettings, script: string): Readonly<Record<Section
       frechet2048: await measureFrechet(fixed.frechet.d2048, few),
     }),
     compile: async () => ({ compile: measureCompile(settings, script) }),
+    upperIteration: async () => ({
+      upperIteration: await measureTuneIteration(paper, {
+        images: fixed.upperImages,
+        steps: fixed.tuneSteps,
+        chunk: Math.ceil(fixed.upperImages / 2),
+        runs,
+      }),
+    }),
+    job: async () => ({ job: await measureJob(settings) }),
   }
 }
 

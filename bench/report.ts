@@ -7,6 +7,7 @@ import { gemmRate } from './runtime/gemm.ts'
 import type { BenchSettings, Clock } from './settings.ts'
 import { fixedSizes } from './settings.ts'
 import { secondsOf } from './timing.ts'
+import type { JobFigures } from './tuners/job.ts'
 
 /** All that was measured; parts that were not asked for are absent. */
 export interface Measured {
@@ -21,6 +22,9 @@ export interface Measured {
   readonly frechet64?: Figure
   readonly frechet2048?: Figure
   readonly compile?: CompileFigures
+  /** A tuning iteration of the paper's UNet. */
+  readonly upperIteration?: Figure
+  readonly job?: JobFigures
 }
 
 /** Two digits more than repeat. */
@@ -65,7 +69,7 @@ export function benchJson(settings: BenchSettings, measured: Measured) {
   const { clock, only, base, size, batch, samplingSteps, runs, tiny } = settings
   const rate = gemmRate(measured.gemm, clock)
   const json = (figure: Figure | undefined) => (figure ? figureJson(figure, rate, clock) : undefined)
-  const { smallSample, smallTrainStep, frechet64, frechet2048, compile } = measured
+  const { smallSample, smallTrainStep, frechet64, frechet2048, compile, job } = measured
   const frechet = frechet64 && frechet2048 && [frechet64, frechet2048].map((figure) => figureJson(figure, rate, clock))
   return {
     settings: { clock, only, base, size, batch, samplingSteps, runs, tiny, ...fixedSizes(settings) },
@@ -79,6 +83,8 @@ export function benchJson(settings: BenchSettings, measured: Measured) {
     }),
     guided: json(measured.guided),
     curve: json(measured.curve),
+    upperIteration: json(measured.upperIteration),
+    ...(job && { job: { trainSeconds: rounded(job.train[clock]), tuneSeconds: rounded(job.tune[clock]) } }),
     ...(frechet && {
       frechet: {
         d64: frechet[0].seconds,
@@ -105,13 +111,17 @@ const milliseconds = (seconds: number): string => {
 export function benchTable(settings: BenchSettings, measured: Measured): string {
   const { clock } = settings
   const rate = gemmRate(measured.gemm, clock)
-  const { compile, gemm: _, ...rest } = measured
+  const { compile, job, gemm: _, ...rest } = measured
   const rows = (Object.values(rest) as Figure[]).map((figure) => {
     const seconds = secondsOf(figure.timing, clock)
     const images = figure.images === undefined ? '' : (figure.images / seconds).toFixed(1)
     const share = figure.operations === null ? '' : `${((100 * figure.operations) / rate / seconds).toFixed(0)} %`
     return [milliseconds(seconds), images, share, figure.what]
   })
+  if (job) {
+    rows.push([milliseconds(job.train[clock]), '', '', 'the main job: training'])
+    rows.push([milliseconds(job.tune[clock]), '', '', 'the main job: tuning'])
+  }
   if (compile) {
     rows.push([milliseconds(compile.cold.seconds[clock]), '', '', "compile the paper's training program, cold"])
     rows.push([milliseconds(compile.cached.seconds[clock]), '', '', 'the same, another process with its cache'])

@@ -2,7 +2,7 @@
 import { parseArgs } from 'node:util'
 import { inputError, nearestOf } from '../src/base/index.ts'
 
-/** The parts of the benchmark, in the order they run. */
+/** The parts of the benchmark. The last two take minutes and run only where they are asked for. */
 export const SECTIONS = [
   'sample',
   'trainStep',
@@ -13,6 +13,8 @@ export const SECTIONS = [
   'curve',
   'frechet',
   'compile',
+  'upperIteration',
+  'job',
 ] as const
 export type Section = (typeof SECTIONS)[number]
 
@@ -49,6 +51,11 @@ export interface FixedSizes {
   readonly tuneSteps: number
   readonly tuneChunk: number
   readonly guidedSteps: number
+  /** Images of a tuning iteration of the paper's UNet; steps and program batch are those of the other. */
+  readonly upperImages: number
+  readonly jobTrainSteps: number
+  readonly jobIterations: number
+  readonly jobImages: number
   readonly curvePaths: number
   readonly curveScales: number
   /** Rows and dimensions of the two Fréchet distances: fewer and more dimensions than rows. */
@@ -66,6 +73,10 @@ export const FIXED_SIZES: FixedSizes = {
   tuneSteps: 10,
   tuneChunk: 64,
   guidedSteps: 10,
+  upperImages: 96,
+  jobTrainSteps: 1000,
+  jobIterations: 10,
+  jobImages: 192,
   curvePaths: 5000,
   curveScales: 50,
   frechet: { d64: [10_000, 64], d2048: [500, 2048] },
@@ -82,6 +93,10 @@ export const TINY_SIZES: FixedSizes = {
   tuneSteps: 2,
   tuneChunk: 33,
   guidedSteps: 4,
+  upperImages: 66,
+  jobTrainSteps: 3,
+  jobIterations: 2,
+  jobImages: 66,
   curvePaths: 200,
   curveScales: 4,
   frechet: { d64: [100, 8], d2048: [12, 40] },
@@ -90,8 +105,11 @@ export const TINY_SIZES: FixedSizes = {
 /** Sizes that go with the settings. */
 export const fixedSizes = ({ tiny }: Pick<BenchSettings, 'tiny'>): FixedSizes => (tiny ? TINY_SIZES : FIXED_SIZES)
 
+const ON_DEMAND: readonly Section[] = ['upperIteration', 'job']
+const USUAL = SECTIONS.filter((section) => !ON_DEMAND.includes(section))
+
 const DEFAULTS: BenchSettings = {
-  only: SECTIONS,
+  only: USUAL,
   base: 64,
   size: 28,
   batch: 64,
@@ -119,7 +137,7 @@ const FLAGS = {
 
 export const USAGE = `npm run bench -- [flags]
 
-  --only LIST           parts to measure: ${SECTIONS.join(',')} [all]
+  --only LIST           parts to measure: ${SECTIONS.join(',')} [all but the last two]
   --base N              channels of the first level of the paper's UNet [64]
   --size N              height and width of its images [28]
   --batch N             its images per training step and per call while sampling [64]
@@ -139,7 +157,7 @@ export function benchSettings(argv: readonly string[]): BenchSettings | null {
   if (values.help) return null
   const defaults = { ...DEFAULTS, ...(values.tiny && TINY) }
   const settings: BenchSettings = {
-    only: values.only === undefined ? SECTIONS : sections(values.only),
+    only: values.only === undefined ? defaults.only : sections(values.only),
     base: whole('base', values.base, defaults.base),
     size: whole('size', values.size, defaults.size),
     batch: whole('batch', values.batch, defaults.batch),

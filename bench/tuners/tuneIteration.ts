@@ -5,37 +5,36 @@ import { compileDenoiser, samplerSettings } from '../../src/diffusion/index.ts'
 import { denoiseGraph, denoiseVjpGraph } from '../../src/diffusion/programs.ts'
 import { operationCount } from '../../src/graph/index.ts'
 import { digitFeatures, referenceMoments } from '../../src/metrics/index.ts'
+import type { DenoisingNetwork } from '../../src/nn/index.ts'
 import { initialState } from '../../src/nn/index.ts'
 import { FrechetObjective } from '../../src/tuners/schedule/objective.ts'
 import type { Figure } from '../figure.ts'
-import type { BenchSettings } from '../settings.ts'
-import { fixedSizes } from '../settings.ts'
-import { smallNetwork, steppedSchedule } from '../subjects.ts'
+import { steppedSchedule } from '../subjects.ts'
 import { timed } from '../timing.ts'
 
-export async function measureTuneIteration(settings: BenchSettings): Promise<Figure> {
-  const { tuneImages: samples, tuneSteps: steps, tuneChunk: chunk, smallSize: size } = fixedSizes(settings)
-  const network = smallNetwork(settings)
-  const denoiser = await compileDenoiser({
-    network,
-    state: initialState(network, 0),
-    batch: chunk,
-    binding: 'bound',
-  })
+export interface TuneIterationOptions {
+  /** Images per iteration, more than the 64 features. */
+  readonly images: number
+  readonly steps: number
+  /** Images per program run. */
+  readonly chunk: number
+  readonly runs: number
+}
+
+/** @param network for square images of a size that there are digit classifiers for, 16 or 28 */
+export async function measureTuneIteration(network: DenoisingNetwork, options: TuneIterationOptions): Promise<Figure> {
+  const { images: samples, steps, chunk, runs } = options
+  const size = network.imageShape[1]
+  const state = initialState(network, 0)
+  const denoiser = await compileDenoiser({ network, state, batch: chunk, binding: 'bound' })
   const features = await digitFeatures({ size })
   const { count, shape, images } = (await digits({ size })).splits.tuning
   const reference = referenceMoments(await features.features(tensor('float32', [count, ...shape], images)))
-  const objective = new FrechetObjective({
-    denoiser,
-    features,
-    reference,
-    settings: samplerSettings({ sampler: 'dpm-solver++' }),
-    samples,
-    seed: 0,
-  })
+  const settings = samplerSettings({ sampler: 'dpm-solver++' })
+  const objective = new FrechetObjective({ denoiser, features, reference, settings, samples, seed: 0 })
   const schedule = steppedSchedule(steps)
   let key = 0
-  const timing = await timed(() => objective.gradient(schedule, key++), settings.runs)
+  const timing = await timed(() => objective.gradient(schedule, key++), runs)
   await Promise.all([denoiser.dispose(), features.dispose()])
   const forward = operationCount(denoiseGraph(network, chunk))
   const derivative = operationCount(denoiseVjpGraph(network, chunk, { weights: false }))
