@@ -1,16 +1,19 @@
 /** Graph to program: bind constants, lower for the device, encode, load. */
 import type { Tensor } from '../base/index.ts'
 import { BilevelError, inputError, internalError, sameShape } from '../base/index.ts'
-import type { Graph, TensorType } from '../graph/index.ts'
+import type { Graph, SymbolicTensor, TensorType } from '../graph/index.ts'
 import { bind, expandComposites, mapRecord, nodesOf, simplify } from '../graph/index.ts'
 import { encode } from '../onnx/index.ts'
 import { findBlockSize } from './blockSize.ts'
 import type { DeviceOptions, ResolvedDeviceOptions } from './device.ts'
 import { resolveDevice } from './device.ts'
+import { graphKey } from './graphKey.ts'
+import type { BlockSize } from './lower/index.ts'
 import { lowerForCpu } from './lower/index.ts'
+import { cachedModel } from './modelCache.ts'
 import type { Program } from './program.ts'
 import type { Session } from './session.ts'
-import { explainLoadError, sharedSession } from './session.ts'
+import { explainLoadError, loadSession, sharedSession } from './session.ts'
 
 export interface CompileOptions<B extends string = never> extends DeviceOptions {
   /** Inputs to freeze at these values: they are no longer inputs of the program, and the engine may pre-pack them. */
@@ -55,25 +58,43 @@ export async function compile<I extends string, O extends string, B extends I = 
 }
 
 async function load(graph: Graph, settings: ResolvedDeviceOptions, lowering: boolean): Promise<Session> {
-  const simple = simplify(graph)
   const lowered = lowering && settings.device === 'cpu'
-  const prepared = lowered ? lowerForCpu(simple, await findBlockSize()) : simplify(expandComposites(simple))
-  const optimize = !lowered || holdsWeights(prepared)
+  const block = lowered ? await findBlockSize() : undefined
+  const frozen = holdsWeights(graph)
+  const key = graphKey(graph)
+  const how = `${settings.device} ${lowered ? `lowered ${block}` : 'plain'}`
+  const make = () => makeModel(graph, lowered, block)
   try {
-    return await sharedSession(encode(prepared), { ...settings, optimize })
+    return await sharedSession(`${key.hash} ${how} ${settings.threads}`, async () => {
+      // Frozen weights seldom come back.
+      const model = frozen ? make() : await cachedModel(key, how, make)
+      return loadSession(model, { ...settings, optimize: !lowered || frozen })
+    })
   } catch (error) {
     throw error instanceof BilevelError ? error : explainLoadError(error, settings)
   }
 }
 
+/** The graph as a model for a device. */
+function makeModel(graph: Graph, lowered: boolean, block: BlockSize): Uint8Array {
+  const simple = simplify(graph)
+  return encode(lowered ? lowerForCpu(simple, block) : simplify(expandComposites(simple)))
+}
+
 /** Elements from which a float constant is taken for frozen weights, which the engine packs and folds. */
 const WEIGHTS = 1024
 
+/**
+ * Whether a traced graph was bound to weights. Large constants that tracing and derivatives make by themselves hold one number
+ * everywhere; those of lowering are not there yet.
+ */
 function holdsWeights(graph: Graph): boolean {
-  return nodesOf(Object.values(graph.outputs)).some(({ inputs }) =>
-    inputs.some((value) => value?.constant && value.dtype === 'float32' && value.size >= WEIGHTS),
-  )
+  const isWeights = (value: SymbolicTensor | null) =>
+    value?.constant !== undefined && value.dtype === 'float32' && value.size >= WEIGHTS && !isUniform(value.constant)
+  return nodesOf(Object.values(graph.outputs)).some(({ inputs }) => inputs.some(isWeights))
 }
+
+const isUniform = ({ data }: Tensor): boolean => data.every((value: number | bigint) => value === data[0])
 
 const typeOf = ({ dtype, shape }: TensorType): TensorType => ({ dtype, shape })
 

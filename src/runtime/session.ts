@@ -1,5 +1,4 @@
 /** ONNX Runtime sessions: the one place where it is called. Runs are queued; equal models share one session. */
-import { createHash } from 'node:crypto'
 import * as ort from 'onnxruntime-node'
 import type { Tensor } from '../base/index.ts'
 import { failure, internalError, tensor } from '../base/index.ts'
@@ -42,6 +41,9 @@ function sessionOptions({ device, threads, optimize }: SessionSettings): ort.Inf
     extra: { session: { intra_op: { spin_duration_us: SPIN_MICROSECONDS } } },
   }
 }
+
+/** Version of the engine. */
+export const engineVersion = (): string => ort.env.versions.node ?? ort.env.versions.common
 
 /** The engine's element types that a `Tensor` can hold. */
 const KNOWN_TYPES = new Set<string>(['float32', 'float64', 'int64', 'int32', 'bool'])
@@ -103,13 +105,11 @@ interface Shared {
 
 const cache = new Map<string, Shared>()
 
-/** A session for these bytes and settings, shared by all who ask for the same: one model in memory, one queue. */
-export async function sharedSession(model: Uint8Array, options: SessionSettings): Promise<Session> {
-  const hash = createHash('sha256').update(model).digest('hex')
-  const key = `${options.device} ${options.threads} ${options.optimize} ${hash}`
+/** The session of a key, made on first demand and shared by all who ask for the same: one model in memory, one queue. */
+export async function sharedSession(key: string, load: () => Promise<Session>): Promise<Session> {
   let shared = cache.get(key)
   if (!shared) {
-    shared = { session: loadSession(model, options), holders: 0 }
+    shared = { session: load(), holders: 0 }
     cache.set(key, shared)
   }
   shared.holders++

@@ -1,0 +1,45 @@
+/**
+ * Which code makes models of graphs: a hash of the files themselves, so that no version number has to be raised by hand and a
+ * model made by other code is never taken for one of this code.
+ */
+import { createHash } from 'node:crypto'
+import { readdir, readFile } from 'node:fs/promises'
+import { basename, dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { simplify } from '../graph/index.ts'
+import { encode } from '../onnx/index.ts'
+import { lowerForCpu } from './lower/index.ts'
+
+/** The folders between a traced graph and the bytes of a model. */
+const FOLDERS = ['base', 'graph', 'onnx', 'runtime']
+const CODE = /(?<!\.d)(?<!\.(test|fixture|cases|bench))\.[jt]s$/
+
+let known: Promise<string | undefined> | undefined
+
+/** Hash of the code, found once per process; undefined where it cannot be read (parts in files elsewhere). */
+export function codeVersion(): Promise<string | undefined> {
+  known ??= hashOfCode(fileURLToPath(import.meta.url)).catch(() => undefined)
+  return known
+}
+
+/** @param self the file that this module is in, by itself or inside a bundle */
+async function hashOfCode(self: string): Promise<string | undefined> {
+  const hash = createHash('sha256')
+  const root = dirname(dirname(self))
+  if (basename(dirname(self)) === 'runtime' && /^codeVersion\./.test(basename(self))) {
+    for (const file of await filesOf(root)) hash.update(`${file}\n`).update(await readFile(join(root, file)))
+    return hash.digest('hex')
+  }
+  // A bundle is known by its one file, if the makers are in that file.
+  const text = await readFile(self, 'utf8')
+  const makers = [lowerForCpu, encode, simplify].map(String)
+  return makers.every((maker) => text.includes(maker)) ? hash.update(text).digest('hex') : undefined
+}
+
+async function filesOf(root: string): Promise<string[]> {
+  const listings = FOLDERS.map(async (folder) => {
+    const files = await readdir(join(root, folder), { recursive: true })
+    return files.filter((file) => CODE.test(file)).map((file) => join(folder, file))
+  })
+  return (await Promise.all(listings)).flat().toSorted()
+}
