@@ -8,7 +8,8 @@ import type { SymbolicTensor } from './symbolic.ts'
 
 /** A tensor with its numbers in float64. */
 export function toReference(value: Tensor): Reference {
-  return { dtype: value.dtype, shape: value.shape, data: Float64Array.from(value.data as ArrayLike<number>, Number) }
+  const { dtype, shape, data } = value
+  return { dtype, shape, data: data instanceof BigInt64Array ? Float64Array.from(data, Number) : new Float64Array(data) }
 }
 
 /** Evaluates tensors for given values of the graph inputs they need. @throws `graph.feed` on a missing or misshapen input */

@@ -3,8 +3,8 @@ import type { DType, Shape, Tensor, TypedArrays } from '../base/index.ts'
 import { filled, sizeOf, tensor } from '../base/index.ts'
 
 const MAKERS: { readonly [D in DType]: (numbers: ArrayLike<number>) => TypedArrays[D] } = {
-  float32: (numbers) => Float32Array.from(numbers),
-  float64: (numbers) => Float64Array.from(numbers),
+  float32: (numbers) => new Float32Array(numbers),
+  float64: (numbers) => new Float64Array(numbers),
   int64: (numbers) => BigInt64Array.from({ length: numbers.length }, (_, i) => BigInt(Math.trunc(numbers[i]))),
   int32: (numbers) => Int32Array.from(numbers),
   bool: (numbers) => Uint8Array.from(numbers, (value) => Number(value !== 0)),

@@ -6,14 +6,15 @@ import { rewrite } from '../graph.ts'
 import { constant } from '../symbolic.ts'
 import { tensorOf } from '../values.ts'
 
-/** Results with more elements stay nodes, so that a broadcast constant does not swell the model. */
+/** Results with more elements than this and than what they are made of stay nodes: a broadcast constant shall not swell the model. */
 const FOLDING_LIMIT = 1 << 16
 
 /** The rule of constant folding. */
 export function foldingRule(limit: number = FOLDING_LIMIT): Rewrite {
   return (node, inputs) => {
-    if (node.outputs.some(({ shape }) => sizeOf(shape) > limit)) return undefined
     if (!inputs.every((value) => value === null || value.constant)) return undefined
+    const largest = inputs.reduce((most, value) => Math.max(most, value?.size ?? 0), limit)
+    if (node.outputs.some(({ shape }) => sizeOf(shape) > largest)) return undefined
     const values = inputs.map((value) => (value?.constant ? toReference(value.constant) : null))
     const results = node.operator.evaluate(values, node.attributes, node.outputs)
     return node.outputs.map(({ dtype, shape }, i) => constant(tensorOf(dtype, shape, results[i])))

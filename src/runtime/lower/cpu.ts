@@ -11,9 +11,18 @@ import type {
   Rewrite,
   SymbolicTensor,
 } from '../../graph/index.ts'
-import { eliminateCommon, expandComposites, rewrite, simplify } from '../../graph/index.ts'
+import {
+  absorbShuffles,
+  eliminateCommon,
+  expandComposites,
+  foldBatchNorm,
+  rewrite,
+  simplify,
+} from '../../graph/index.ts'
 import { forward, inputGradient, weightGradient } from './convolution.ts'
 import { siluGradient, siluOnePass } from './elementwise.ts'
+import { frozenForward } from './frozen.ts'
+import { elementwise, hasLayoutRule, inBlockedLayout } from './layout.ts'
 import type { BlockSize } from './operators.ts'
 import { fusedMatMul } from './operators.ts'
 
@@ -22,13 +31,15 @@ type Lowering = (inputs: Inputs, node: Node, block: BlockSize) => SymbolicTensor
 
 /** By domain and name: the fast form of a call, or undefined where it has none. */
 const LOWERINGS: Readonly<Record<string, Lowering>> = {
-  ':Conv': (inputs, node, block) => forward(inputs, node.attributes as ConvAttributes, block),
+  ':Conv': (inputs, node, block) =>
+    frozenForward(inputs, node.attributes as ConvAttributes, block) ??
+    forward(inputs, node.attributes as ConvAttributes, block),
   ':MatMul': ([a, b]) => (a && b ? withoutTransposes(a, b) : undefined),
   'composite:ConvInputGradient': (inputs, node, block) =>
     inputGradient(inputs, node.attributes as ConvInputGradientAttributes, block),
   'composite:ConvWeightGradient': (inputs, node, block) =>
     weightGradient(inputs, node.attributes as ConvWeightGradientAttributes, block),
-  'composite:Silu': ([x]) => (x?.dtype === 'float32' ? siluOnePass(x) : undefined),
+  'composite:Silu': ([x]) => (x?.dtype === 'float32' ? elementwise(x, siluOnePass) : undefined),
   'composite:SiluGradient': ([x, g]) => (x && g && x.dtype === 'float32' ? siluGradient(x, g) : undefined),
 }
 
@@ -36,10 +47,12 @@ const keyOf = ({ domain, name }: Operator): string => `${domain}:${name}`
 
 /** A graph ready for the CPU engine: no composites left. */
 export function lowerForCpu<I extends string, O extends string>(graph: Graph<I, O>, block: BlockSize): Graph<I, O> {
-  const expanded = simplify(expandComposites(graph, (operator) => keyOf(operator) in LOWERINGS))
+  const hasForm = (operator: Operator) => keyOf(operator) in LOWERINGS || hasLayoutRule(keyOf(operator))
+  const expanded = simplify(foldBatchNorm(expandComposites(absorbShuffles(graph), hasForm)))
   const lower: Rewrite = (node, inputs) => {
-    const fast = LOWERINGS[keyOf(node.operator)]?.(inputs, node, block)
-    return fast ? [fast] : undefined
+    const key = keyOf(node.operator)
+    const fast = LOWERINGS[key]?.(inputs, node, block)
+    return fast ? [fast] : inBlockedLayout(key, inputs, node, block)
   }
   // What has no fast form of its own may expand into calls that have.
   const rest = expandComposites(rewrite(expanded, lower))

@@ -4,7 +4,19 @@
  */
 import { internalError, sizeOf } from '../../base/index.ts'
 import type { Graph, Node, SymbolicTensor } from '../../graph/index.ts'
-import { conv, matmul, mul, pad, reshape, rewrite, sigmoid, slice, transpose } from '../../graph/index.ts'
+import {
+  conv,
+  matmul,
+  mul,
+  pad,
+  reshape,
+  rewrite,
+  sigmoid,
+  slice,
+  transpose,
+  upsampleBilinear,
+  upsampleNearest,
+} from '../../graph/index.ts'
 import type { BlockedConvAttributes } from './operators.ts'
 
 /** The graph without operators of the engine. */
@@ -19,7 +31,14 @@ export function inStandardOperators(graph: Graph, block: number | undefined): Gr
     if (domain !== 'com.microsoft.nchwc') return undefined
     if (block === undefined) throw internalError(`${name} in a graph for an engine without blocks`)
     if (name === 'ReorderInput') return [blocked(x, block)]
-    if (name === 'ReorderOutput') return [unblocked(x, block)]
+    if (name === 'ReorderOutput') {
+      return [slice(unblocked(x, block), { axis: 1, start: 0, end: Number(node.attributes.channels) })]
+    }
+    if (name === 'Upsample') {
+      const { mode, scales } = node.attributes
+      const enlarge = mode === 'linear' ? upsampleBilinear : upsampleNearest
+      return [blocked(enlarge(unblocked(x, block), (scales as readonly number[]).slice(2)), block)]
+    }
     return [blockedConv(x, second, third, node.attributes as BlockedConvAttributes, block)]
   })
 }
@@ -37,19 +56,20 @@ function unblocked(x: SymbolicTensor, block: number): SymbolicTensor {
   return reshape(transpose(split, [0, 1, 3, 2]), x.shape)
 }
 
-/** Dense weights lie as [o/k, i/k, h w, k (in), k (out)], depthwise ones as [c/k, h w, k]. */
+/** Dense weights lie as [o/k, i/k, h w, k (in), k (out)], those of few channels as [o/k, i h w, k], depthwise ones as [c/k, h w, k]. */
 function unblockedWeight(w: SymbolicTensor, depthwise: boolean, block: number): SymbolicTensor {
   const [o, i, ...kernel] = w.shape
   const taps = sizeOf(kernel)
-  const [split, order] = depthwise
-    ? [
-        [o / block, taps, block],
-        [0, 2, 1],
-      ]
-    : [
-        [o / block, i / block, taps, block, block],
-        [0, 4, 1, 3, 2],
-      ]
+  const [split, order] =
+    depthwise || i < block
+      ? [
+          [o / block, i * taps, block],
+          [0, 2, 1],
+        ]
+      : [
+          [o / block, i / block, taps, block, block],
+          [0, 4, 1, 3, 2],
+        ]
   return reshape(transpose(reshape(w, split), order), w.shape)
 }
 
@@ -62,7 +82,8 @@ function blockedConv(
 ): SymbolicTensor {
   const weight = unblockedWeight(w, group > 1, block)
   const options = { strides, padding: pads, dilations, groups: group, ...(bias && { bias }) }
-  return blocked(conv(unblocked(x, block), weight, options), block)
+  // Images of less than a block of channels are taken as they are.
+  return blocked(conv(group === 1 && x.shape[1] < block ? x : unblocked(x, block), weight, options), block)
 }
 
 function quickGelu(x: SymbolicTensor, { attributes }: Node): SymbolicTensor {

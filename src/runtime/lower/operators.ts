@@ -129,16 +129,43 @@ export function blockedConv(
   return apply(blockedConvOperator, bias ? [x, w, bias] : [x, w], attributes)[0]
 }
 
-/** To the blocked layout; undoes `fromBlocked` where that came right before. */
-export function toBlocked(x: SymbolicTensor): SymbolicTensor {
-  if (x.source.kind === 'node' && x.source.node.operator.name === reorderOutputOperator.name) {
-    const [blocked] = x.source.node.inputs
-    if (blocked && blocked.shape[1] === x.shape[1]) return blocked
-  }
-  return apply(reorderInputOperator, [x], {})[0]
+/** What `fromBlocked` made x of, if it did and dropped no channels. */
+export function blockedSource(x: SymbolicTensor | null): SymbolicTensor | undefined {
+  if (x?.source.kind !== 'node' || x.source.node.operator.name !== reorderOutputOperator.name) return undefined
+  const [blocked] = x.source.node.inputs
+  return blocked && blocked.shape[1] === x.shape[1] ? blocked : undefined
 }
 
-/** From the blocked layout. */
-export function fromBlocked(x: SymbolicTensor): SymbolicTensor {
-  return apply(reorderOutputOperator, [x], { channels: x.shape[1] })[0]
+/** To the blocked layout; undoes `fromBlocked` where that came right before. */
+export function toBlocked(x: SymbolicTensor): SymbolicTensor {
+  return blockedSource(x) ?? apply(reorderInputOperator, [x], {})[0]
+}
+
+/** From the blocked layout: all channels, or the first few where the last block was filled up. */
+export function fromBlocked(x: SymbolicTensor, channels: number = x.shape[1]): SymbolicTensor {
+  return apply(reorderOutputOperator, [x], { channels })[0]
+}
+
+type BlockedUpsampleAttributes = {
+  readonly scales: readonly number[]
+  readonly mode: string
+  readonly coordinate_transformation_mode: string
+}
+
+const blockedUpsampleOperator = engineOperator<BlockedUpsampleAttributes>({
+  name: 'Upsample',
+  domain: BLOCKED_DOMAIN,
+  attributes: { scales: 'ints', mode: 'string', coordinate_transformation_mode: 'string' },
+  infer: ([x], { scales }) => [{ dtype: x!.dtype, shape: x!.shape.map((extent, axis) => extent * scales[axis]) }],
+})
+
+/** Blocked x enlarged by whole factors of height and width. `linear`: bilinear with half-pixel centres. */
+export function blockedUpsample(
+  x: SymbolicTensor,
+  scales: readonly number[],
+  mode: 'nearest' | 'linear',
+): SymbolicTensor {
+  const coordinates = mode === 'linear' ? 'half_pixel' : 'asymmetric'
+  const attributes = { scales: [1, 1, ...scales], mode, coordinate_transformation_mode: coordinates }
+  return apply(blockedUpsampleOperator, [x], attributes)[0]
 }

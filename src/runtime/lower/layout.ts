@@ -1,0 +1,113 @@
+/**
+ * The blocked layout carried through what stands between convolutions: an operator on tensors that were just brought back from it
+ * becomes the same operator on the blocked tensors, brought back after it. Reorderings wander down until they meet a convolution,
+ * where they cancel, or something that needs the plain layout.
+ *
+ * A blocked tensor [b, c/k, h, w, k] is called [b,c,h,w] in the graph. Whole blocks of channels lie together, so joining and cutting at
+ * multiples of k, and whatever treats all elements alike, take it as it is.
+ */
+import { sameShape } from '../../base/index.ts'
+import type { Node, SymbolicTensor } from '../../graph/index.ts'
+import { apply, concat, reshape, split } from '../../graph/index.ts'
+import type { BlockSize } from './operators.ts'
+import { blockedSource, blockedUpsample, fromBlocked, toBlocked } from './operators.ts'
+
+type Inputs = readonly (SymbolicTensor | null)[]
+export type LayoutRule = (inputs: Inputs, node: Node, block: number) => readonly SymbolicTensor[] | undefined
+
+/** f of x, in the layout x came from. */
+export function elementwise(x: SymbolicTensor, f: (x: SymbolicTensor) => SymbolicTensor): SymbolicTensor {
+  const blocked = blockedSource(x)
+  return blocked ? fromBlocked(f(blocked)) : f(x)
+}
+
+const unary: LayoutRule = ([x], { operator, attributes }) => {
+  const blocked = blockedSource(x)
+  return blocked && [fromBlocked(apply(operator, [blocked], attributes)[0])]
+}
+
+const binary: LayoutRule = ([a, b], { operator, attributes }, block) => {
+  if (!a || !b) return undefined
+  const call = (x: SymbolicTensor, y: SymbolicTensor) => apply(operator, [x, y], attributes)[0]
+  const [left, right] = [blockedSource(a), blockedSource(b)]
+  if (left && right && sameShape(a.shape, b.shape)) return [fromBlocked(call(left, right))]
+  if (left && b.size === 1 && b.rank <= 4) return [fromBlocked(call(left, b))]
+  if (right && a.size === 1 && a.rank <= 4) return [fromBlocked(call(a, right))]
+  if (left && isPerChannel(b, a)) return [fromBlocked(withChannels(left, b, block, call))]
+  if (right && isPerChannel(a, b)) return [fromBlocked(withChannels(right, a, block, (x, y) => call(y, x)))]
+  return undefined
+}
+
+/** [b or 1, c, 1, 1] beside x [b,c,h,w]. */
+function isPerChannel({ shape }: SymbolicTensor, x: SymbolicTensor): boolean {
+  const [batch, channels, height, width] = x.shape
+  return shape.length === 4 && sameShape(shape.slice(1), [channels, 1, 1]) && height * width > 1 && shape[0] === batch
+}
+
+/**
+ * call(x, v) for blocked x and one number v per image and channel. The engine broadcasts runs of k numbers slowly, so v is repeated
+ * along a row of the image first.
+ */
+function withChannels(
+  x: SymbolicTensor,
+  v: SymbolicTensor,
+  block: number,
+  call: (x: SymbolicTensor, v: SymbolicTensor) => SymbolicTensor,
+): SymbolicTensor {
+  const [batch, channels, height, width] = x.shape
+  const blocks = (batch * channels) / block
+  const lanes = reshape(v, [blocks, 1, 1, block])
+  const row = reshape(concat(new Array<SymbolicTensor>(width).fill(lanes), 2), [blocks, 1, width * block])
+  return reshape(call(reshape(x, [blocks, height, width * block]), row), x.shape)
+}
+
+const isOfBlocks = (extents: readonly number[], block: number) => extents.every((extent) => extent % block === 0)
+
+const joined: LayoutRule = (parts, { attributes: { axis } }, block) => {
+  const known = parts as readonly SymbolicTensor[]
+  if (axis !== 1 || known[0].rank !== 4 || !parts.some((part) => blockedSource(part))) return undefined
+  if (
+    !isOfBlocks(
+      known.map(({ shape }) => shape[1]),
+      block,
+    )
+  )
+    return undefined
+  return [fromBlocked(concat(known.map(toBlocked), 1))]
+}
+
+const cut: LayoutRule = ([x], { outputs, attributes: { axis } }, block) => {
+  const blocked = blockedSource(x)
+  const extents = outputs.map(({ shape }) => shape[1])
+  if (!blocked || axis !== 1 || !isOfBlocks(extents, block)) return undefined
+  return split(blocked, extents, 1).map((part) => fromBlocked(part))
+}
+
+const enlarged =
+  (mode: 'nearest' | 'linear'): LayoutRule =>
+  ([x], { attributes: { scales } }) => {
+    const blocked = blockedSource(x)
+    return blocked && [fromBlocked(blockedUpsample(blocked, scales as readonly number[], mode))]
+  }
+
+const RULES: Readonly<Record<string, LayoutRule>> = {
+  ...Object.fromEntries(['Sigmoid', 'Tanh', 'Relu', 'Neg', 'Exp', 'Sqrt'].map((name) => [`:${name}`, unary])),
+  ...Object.fromEntries(['Add', 'Sub', 'Mul', 'Div'].map((name) => [`:${name}`, binary])),
+  ':Concat': joined,
+  ':Split': cut,
+  'composite:UpsampleBilinear': enlarged('linear'),
+  'composite:UpsampleNearest': enlarged('nearest'),
+}
+
+/** By domain and name: operators that have a rule here. */
+export const hasLayoutRule = (key: string): boolean => key in RULES
+
+/** A call in the blocked layout, or undefined where its inputs do not come from it. */
+export function inBlockedLayout(
+  key: string,
+  inputs: Inputs,
+  node: Node,
+  block: BlockSize,
+): readonly SymbolicTensor[] | undefined {
+  return block ? RULES[key]?.(inputs, node, block) : undefined
+}
