@@ -8,7 +8,7 @@ import { inputError } from '../base/index.ts'
 const encoder = new TextEncoder()
 const decoder = new TextDecoder('utf-8', { fatal: true })
 
-/** Appends fields of one message. Nested messages are written by a function, so that their length is known. */
+/** Appends fields of one message. Nested messages are written by a function, which tells where they end. */
 export class ProtoWriter {
   private bytes = new Uint8Array(256)
   private length = 0
@@ -16,7 +16,7 @@ export class ProtoWriter {
   /** An integer field (int32, int64, enum, bool); negative numbers take ten bytes, as the format demands. */
   int(field: number, value: number | bigint): this {
     this.varint(field * 8)
-    this.varint64(BigInt(value))
+    this.varint64(value)
     return this
   }
 
@@ -31,22 +31,33 @@ export class ProtoWriter {
 
   /** A string field (UTF-8). */
   string(field: number, value: string): this {
-    return this.blob(field, encoder.encode(value))
+    this.varint(field * 8 + 2)
+    const start = this.length
+    // Names are ASCII, one byte a letter.
+    this.varint(value.length)
+    this.reserve(value.length)
+    for (let i = 0; i < value.length; i++) {
+      const code = value.charCodeAt(i)
+      if (code >= 0x80) {
+        this.length = start
+        return this.sized(encoder.encode(value))
+      }
+      this.bytes[this.length++] = code
+    }
+    return this
   }
 
   /** A bytes field. */
   blob(field: number, value: Uint8Array): this {
     this.varint(field * 8 + 2)
-    this.varint(value.length)
-    this.raw(value)
-    return this
+    return this.sized(value)
   }
 
   /** Packed repeated 64-bit integers. */
   packedInts(field: number, values: readonly number[]): this {
-    const packed = new ProtoWriter()
-    for (const value of values) packed.varint64(BigInt(value))
-    return this.blob(field, packed.finish())
+    return this.message(field, () => {
+      for (const value of values) this.varint64(value)
+    })
   }
 
   /** Packed repeated 32-bit floats. */
@@ -58,11 +69,20 @@ export class ProtoWriter {
     return this.blob(field, new Uint8Array(view.buffer))
   }
 
-  /** A nested message. */
+  /** A nested message. It is written in place after one byte for its length, and moved where the length takes more. */
   message(field: number, write: (nested: ProtoWriter) => void): this {
-    const nested = new ProtoWriter()
-    write(nested)
-    return this.blob(field, nested.bytes.subarray(0, nested.length))
+    this.varint(field * 8 + 2)
+    const start = this.length
+    this.varint(0)
+    write(this)
+    const size = this.length - start - 1
+    const sizeBytes = varintBytes(size)
+    this.reserve(sizeBytes)
+    this.bytes.copyWithin(start + sizeBytes, start + 1, this.length)
+    this.length = start
+    this.varint(size)
+    this.length += size
+    return this
   }
 
   /** The bytes so far, copied to their exact length. */
@@ -70,10 +90,12 @@ export class ProtoWriter {
     return this.bytes.slice(0, this.length)
   }
 
-  private raw(value: Uint8Array): void {
+  private sized(value: Uint8Array): this {
+    this.varint(value.length)
     this.reserve(value.length)
     this.bytes.set(value, this.length)
     this.length += value.length
+    return this
   }
 
   private varint(value: number): void {
@@ -86,13 +108,13 @@ export class ProtoWriter {
     this.bytes[this.length++] = rest
   }
 
-  private varint64(value: bigint): void {
-    if (value >= 0n && value <= BigInt(Number.MAX_SAFE_INTEGER)) {
+  private varint64(value: number | bigint): void {
+    if (value >= 0 && value <= Number.MAX_SAFE_INTEGER) {
       this.varint(Number(value))
       return
     }
     this.reserve(10)
-    let rest = BigInt.asUintN(64, value)
+    let rest = BigInt.asUintN(64, BigInt(value))
     while (rest >= 0x80n) {
       this.bytes[this.length++] = Number(rest & 0x7fn) | 0x80
       rest >>= 7n
@@ -106,6 +128,13 @@ export class ProtoWriter {
     grown.set(this.bytes.subarray(0, this.length))
     this.bytes = grown
   }
+}
+
+/** How many bytes a varint takes. */
+function varintBytes(value: number): number {
+  let count = 1
+  for (let rest = value; rest >= 0x80; rest = Math.floor(rest / 0x80)) count++
+  return count
 }
 
 /** One field as it stands in a message. */

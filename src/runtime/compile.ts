@@ -10,7 +10,8 @@ import { resolveDevice } from './device.ts'
 import { graphKey } from './graphKey.ts'
 import type { BlockSize } from './lower/index.ts'
 import { lowerForCpu } from './lower/index.ts'
-import { cachedModel } from './modelCache.ts'
+import type { Load } from './modelCache.ts'
+import { loadCached } from './modelCache.ts'
 import type { Program } from './program.ts'
 import type { Session } from './session.ts'
 import { explainLoadError, loadSession, sharedSession } from './session.ts'
@@ -35,7 +36,8 @@ export async function compile<I extends string, O extends string, B extends I = 
   options: CompileOptions<B> = {},
 ): Promise<Program<Exclude<I, B>, O>> {
   const settings = resolveDevice(options)
-  const bound = bind(graph, options.constants ?? ({} as Readonly<Record<B, Tensor>>))
+  const { constants = {} as Readonly<Record<B, Tensor>> } = options
+  const bound: Graph<Exclude<I, B>, O> = Object.keys(constants).length > 0 ? bind(graph, constants) : graph
   const session = await load(bound, settings, options.lowering ?? true)
   const inputs = mapRecord(bound.inputs, typeOf)
   const outputs = mapRecord(bound.outputs, typeOf)
@@ -64,12 +66,14 @@ async function load(graph: Graph, settings: ResolvedDeviceOptions, lowering: boo
   const key = graphKey(graph)
   const how = `${settings.device} ${lowered ? `lowered ${block}` : 'plain'}`
   const make = () => makeModel(graph, lowered, block)
+  const open: Load<Session> = (model, savePath) =>
+    loadSession(model, { ...settings, optimize: !lowered || frozen, ...(savePath !== undefined && { savePath }) })
+  // Frozen weights seldom come back; what the engine makes of a model for other devices is not tried.
+  const keep = lowered && !frozen
   try {
-    return await sharedSession(`${key.hash} ${how} ${settings.threads}`, async () => {
-      // Frozen weights seldom come back.
-      const model = frozen ? make() : await cachedModel(key, how, make)
-      return loadSession(model, { ...settings, optimize: !lowered || frozen })
-    })
+    return await sharedSession(`${key.hash} ${how} ${settings.threads}`, () =>
+      keep ? loadCached(key, how, make, open) : open(make()),
+    )
   } catch (error) {
     throw error instanceof BilevelError ? error : explainLoadError(error, settings)
   }

@@ -22,6 +22,7 @@ afterEach(async () => {
 })
 
 const bytes = (...values: number[]) => Uint8Array.from(values)
+const write = (key: string, content: Uint8Array) => writeEntry(key, (path) => writeFile(path, content))
 
 describe('the folder', () => {
   it('follows the environment', () => {
@@ -33,9 +34,9 @@ describe('the folder', () => {
   })
 
   it('is left alone with BILEVEL_CACHE=off', async () => {
-    await writeEntry('a', bytes(1))
+    await write('a', bytes(1))
     vi.stubEnv('BILEVEL_CACHE', 'off')
-    await writeEntry('b', bytes(2))
+    await write('b', bytes(2))
     expect(await readEntry('a')).toBeUndefined()
     expect(await readdir(folder)).toEqual(['a.model'])
   })
@@ -43,8 +44,8 @@ describe('the folder', () => {
 
 describe('entries', () => {
   it('come back as they were, by their key alone', async () => {
-    await writeEntry('a', bytes(1, 2, 3))
-    await writeEntry('b', bytes())
+    await write('a', bytes(1, 2, 3))
+    await write('b', bytes())
     expect(await readEntry('a')).toEqual(Buffer.of(1, 2, 3))
     expect(await readEntry('b')).toEqual(Buffer.of())
     expect(await readEntry('c')).toBeUndefined()
@@ -58,29 +59,38 @@ describe('entries', () => {
     ['empty', () => bytes()],
     ['longer', (content) => Buffer.concat([content, bytes(0)])],
   ])('damaged (%s) count as not there, and are removed', async (_, damage) => {
-    await writeEntry('a', bytes(1, 2, 3))
+    await write('a', bytes(1, 2, 3))
     const path = join(folder, 'a.model')
     await writeFile(path, damage(await readFile(path)))
     expect(await readEntry('a')).toBeUndefined()
     expect(await readdir(folder)).toEqual([])
-    await writeEntry('a', bytes(1, 2, 3))
+    await write('a', bytes(1, 2, 3))
     expect(await readEntry('a')).toEqual(Buffer.of(1, 2, 3))
   })
 
   it('are not kept where the folder cannot be made or written', async () => {
     await writeFile(folder, 'a file is in the way')
-    await writeEntry('a', bytes(1))
+    await write('a', bytes(1))
     expect(await readEntry('a')).toBeUndefined()
     await rm(folder)
     await symlink(join(base, 'nowhere'), folder)
-    await writeEntry('a', bytes(1))
+    await write('a', bytes(1))
     expect(await readEntry('a')).toBeUndefined()
   })
 
+  it('are not kept where writing them fails, or where they would fill the folder', async () => {
+    await writeEntry('a', async (path) => {
+      await writeFile(path, 'half')
+      throw new Error('the disk is full')
+    })
+    await write('b', new Uint8Array(2 ** 25 + 1))
+    expect(await readdir(folder)).toEqual([])
+  })
+
   it('are read where others cannot be written', async () => {
-    await writeEntry('a', bytes(1))
+    await write('a', bytes(1))
     await mkdir(join(folder, 'b.model'))
-    await writeEntry('b', bytes(2))
+    await write('b', bytes(2))
     expect(await readEntry('a')).toEqual(Buffer.of(1))
     expect(await readEntry('b')).toBeUndefined()
     expect((await readdir(folder)).toSorted()).toEqual(['a.model', 'b.model'])
@@ -94,11 +104,12 @@ describe('entries', () => {
     await writeFile(join(base, 'diskCache.mjs'), code)
     await writeFile(
       script,
-      `import { readEntry, writeEntry } from './diskCache.mjs'
+      `import { writeFile } from 'node:fs/promises'
+      import { readEntry, writeEntry } from './diskCache.mjs'
       const bytes = new Uint8Array(300_000).fill(7)
       let torn = 0
       for (let k = 0; k < 30; k++) {
-        await writeEntry('same', bytes)
+        await writeEntry('same', (path) => writeFile(path, bytes))
         const found = await readEntry('same')
         if (found?.length !== bytes.length || found.some((value) => value !== 7)) torn++
       }
@@ -129,7 +140,7 @@ describe('room', () => {
   })
 
   it('is not made of what was read lately, nor of files of others', async () => {
-    await writeEntry('a', bytes(1))
+    await write('a', bytes(1))
     const path = join(folder, 'a.model')
     await utimes(path, 1000, 1000)
     await at('b.model', 100, 3000)

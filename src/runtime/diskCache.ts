@@ -49,17 +49,26 @@ export async function readEntry(key: string): Promise<Uint8Array | undefined> {
   return bytes
 }
 
-/** Keeps bytes under a key, or does nothing where that is not possible. */
-export async function writeEntry(key: string, bytes: Uint8Array): Promise<void> {
+/**
+ * Keeps what is written to a file under a key, or does nothing where that is not possible.
+ * @param write writes the bytes to a path of its own; what it throws counts as not possible
+ */
+export async function writeEntry(key: string, write: (path: string) => Promise<void>): Promise<void> {
   const folder = cacheFolder()
-  if (folder === undefined || bytes.length > LARGEST_ENTRY) return
+  if (folder === undefined) return
   const partial = join(folder, `${key}.${randomUUID()}${PARTIAL}`)
   try {
     await mkdir(folder, { recursive: true })
-    await writeFile(partial, [hashOf(bytes), bytes])
-    await rename(partial, join(folder, key + ENTRY))
-    await makeRoom(folder, LARGEST_FOLDER)
+    await write(partial)
+    const bytes = await readFile(partial)
+    if (bytes.length <= LARGEST_ENTRY) {
+      await writeFile(partial, [hashOf(bytes), bytes])
+      await rename(partial, join(folder, key + ENTRY))
+      await makeRoom(folder, LARGEST_FOLDER)
+    }
   } catch {
+    // Not kept.
+  } finally {
     await rm(partial, { force: true }).catch(() => undefined)
   }
 }

