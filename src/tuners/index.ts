@@ -21,10 +21,13 @@ export {
 export { tuneEntropyStrength } from './entropy/tune.ts'
 export type { LearnCheckpoint, Phase, TuningState } from './schedule/checkpoint.ts'
 export { LEARN_START, PHASES } from './schedule/checkpoint.ts'
+export type { PlannedCost } from './schedule/cost.ts'
 export type { LearnEvent, LearnProgress } from './schedule/events.ts'
 export type { LearnOptions } from './schedule/job.ts'
 export type { LearnedModel } from './schedule/learn.ts'
 export { learnSchedule } from './schedule/learn.ts'
+export type { PlannedSubject } from './schedule/plan.ts'
+export { schedulePlan } from './schedule/plan.ts'
 export type {
   DefaultCandidate,
   Protocol,

@@ -46,7 +46,7 @@ export interface ComparisonProgress {
 }
 
 /** Network evaluations of the comparison, all of it. */
-export function comparisonCost(job: Job): number {
+export function comparisonCost(job: Pick<Job, 'settings' | 'schedule'>): number {
   const { settings, schedule } = job
   const { samplingSteps: n, evaluationSamples, samplingSeeds, candidateSamples } = settings
   const plans = defaultPlans(schedule, n, settings).length
@@ -58,7 +58,7 @@ export function comparisonCost(job: Job): number {
 }
 
 /** Half and twice the learned number of steps, where the schedule has them. */
-const otherSteps = ({ settings: { samplingSteps }, schedule }: Job): number[] =>
+const otherSteps = ({ settings: { samplingSteps }, schedule }: Pick<Job, 'settings' | 'schedule'>): number[] =>
   [Math.floor(samplingSteps / 2), 2 * samplingSteps].filter((steps) => steps >= 2 && steps <= schedule.timesteps)
 
 /** Default DDIM on the trailing list. */

@@ -5,6 +5,7 @@ import type { FeatureNetwork } from '../../metrics/index.ts'
 import { shuffleUnet } from '../../nn/index.ts'
 import type { LearnProgress } from './events.ts'
 import type { LearnOptions } from './job.ts'
+import { schedulePlan } from './plan.ts'
 import { expectRising, recorded } from './recorded.fixture.ts'
 import type { LearnSettings } from './settings.ts'
 import { TINY_MODES, tinyData, tinyFeatures, tinyNetwork, tinySettings } from './tiny.fixture.ts'
@@ -36,6 +37,10 @@ function tuningCost(settings: LearnSettings, estimator: string): number {
   return direct + training + twinSteps * weights * samples * steps + 2 * 2 * batch
 }
 
+/** The plan made from the settings alone, as `--dry-run` shows it. */
+const planOf = (settings: LearnSettings, statistics = false) =>
+  schedulePlan(settings, { schedule: null, trained: true, statistics })
+
 const expectDone = (progress: readonly LearnProgress[]): void => {
   const { done, total } = progress[progress.length - 1]
   expect(done).toBe(total)
@@ -55,6 +60,30 @@ test.each(TINY_MODES)('$learn: both sides spend the same, up to half a training 
   expect(protocol.trainingSteps.default).toBe(networkEvaluations.default / (3 * batch))
   expectRising(progress, 0)
   expectDone(progress)
+  const plan = planOf(settings)
+  expect(plan.total).toBe(progress[progress.length - 1].total)
+  expect(plan.training + plan.derivative + plan.sampling).toBe(plan.total)
+})
+
+test('a plan says which program makes its evaluations, counted by hand', () => {
+  const sampling = {
+    ...tinySettings,
+    learn: 'sampling',
+    samplingFamily: 'levels',
+    estimator: 'backpropagation',
+  } as const
+  const { batch, trainSteps, iterations, tuningSamples: samples, samplingSteps: steps, startPowers } = sampling
+  const tuned = startPowers.length * samples * steps + iterations * 3 * samples * steps
+  const plan = planOf(sampling)
+  expect(plan.training).toBe(3 * batch * (trainSteps + Math.round(tuned / (3 * batch))))
+  expect(plan.derivative).toBe(iterations * 2 * samples * steps)
+  const frozen = schedulePlan(sampling, { schedule: null, trained: false, statistics: false })
+  expect(frozen).toEqual({ ...plan, training: 0, total: plan.total - plan.training })
+  const twoPoint = planOf({ ...tinySettings, learn: 'tied', estimator: 'two-point', twinSteps: 3, lowerSteps: 2 })
+  expect(twoPoint.derivative).toBe(0)
+  const tied = { ...tinySettings, learn: 'tied', twinSteps: 3, lowerSteps: 2 } as const
+  // df/dq at z, and the pull on z: dx, dweights and a forward pass for each of its steps
+  expect(planOf(tied).derivative).toBe(iterations * (2 + 3 * 3) * samples * steps)
 })
 
 test('one-point, whose first estimate only primes: a shortfall of the plan only speeds the bar up', async () => {

@@ -58,3 +58,43 @@ export function iterationCost(settings: LearnSettings, { parameters, statistics 
   const offsetReport = step
   return y + direct + deployed + twinSteps * (step + pull) + offsetReport + 2 * lowerGradientCost(settings)
 }
+
+/** Network evaluations of a whole job, by the program that makes them; they differ in what one takes. */
+export interface PlannedCost {
+  readonly total: number
+  /** In training steps: of both sides, and of tuning where it trains. */
+  readonly training: number
+  /** In vector-Jacobian products, the recomputed forward pass included. */
+  readonly derivative: number
+  /** In predictions alone. */
+  readonly sampling: number
+}
+
+/**
+ * The whole job: training, tuning, the default side trained on by as much, and the comparison.
+ * @param size       of the problem; `trained`: whether the job trains the network at all
+ * @param comparison network evaluations of the comparison
+ */
+export function plannedCost(
+  settings: LearnSettings,
+  size: ProblemSize & { readonly trained: boolean },
+  comparison: number,
+): PlannedCost {
+  const { trainSteps, iterations, tuningSamples, samplingSteps, through, estimator, learn, z, twinSteps } = settings
+  const tuning = startCost(settings) + iterations * iterationCost(settings, size)
+  const step = trainingStepCost(settings)
+  const sides = size.trained ? (trainSteps + Math.round(tuning / step)) * step : 0
+  const { value, gradient, weightsGradient } = objectiveCost(tuningSamples, samplingSteps, through)
+  const direct = estimator === 'backpropagation' ? gradient - value : 0
+  const pulls = learn === 'sampling' || !z || !['backpropagation', 'coordinate'].includes(estimator) ? 0 : twinSteps
+  const derivative = iterations * (direct + pulls * (weightsGradient - value))
+  const inTuning = learn === 'sampling' ? 0 : iterations * trainingInIteration(settings)
+  const total = sides + tuning + comparison
+  return { total, training: sides + inTuning, derivative, sampling: total - sides - inTuning - derivative }
+}
+
+/** What of an iteration is training steps: y, z, the offset's step. */
+function trainingInIteration(settings: LearnSettings): number {
+  const { lowerSteps, twinSteps, z } = settings
+  return (lowerSteps + twinSteps + (z ? twinSteps + 1 : 0)) * trainingStepCost(settings)
+}

@@ -1,0 +1,28 @@
+/** What a schedule learning job will cost, from its settings and the size of its model, before anything is opened. */
+import type { NoiseSchedule } from '../../diffusion/index.ts'
+import { comparisonCost } from './comparison.ts'
+import type { PlannedCost } from './cost.ts'
+import { plannedCost } from './cost.ts'
+import type { LearnSettings } from './settings.ts'
+import { startingSchedule } from './settings.ts'
+import { familyFrom } from './start.ts'
+
+/** What of the model decides the cost. */
+export interface PlannedSubject {
+  /** Of a trained model; null: trained here, by the settings. */
+  readonly schedule: NoiseSchedule | null
+  /** Whether the job trains the network. */
+  readonly trained: boolean
+  /** Whether the network has running statistics. */
+  readonly statistics: boolean
+}
+
+/** Network evaluations of the whole job, those that a progress bar counts. @throws what the settings are refused for */
+export function schedulePlan(
+  settings: LearnSettings,
+  { schedule: given, trained, statistics }: PlannedSubject,
+): PlannedCost {
+  const schedule = given ?? startingSchedule(settings)
+  const parameters = familyFrom(settings, schedule, 1).names.length
+  return plannedCost(settings, { parameters, statistics, trained }, comparisonCost({ settings, schedule }))
+}
