@@ -10,7 +10,6 @@ import type { MeasuringNetworks } from './measuringNetworks.ts'
 import { openMeasuring } from './measuringNetworks.ts'
 import type { EvaluateConfig } from './modelConfigs.ts'
 import { evaluateLayerOf, resolveEvaluateConfig } from './modelConfigs.ts'
-import type { OpenedModel } from './openedModel.ts'
 import { openModelAt, runConfigOf } from './openedModel.ts'
 import type { ScheduleNumbers, WorkHooks } from './sampleModel.ts'
 import { scheduleNumbers } from './sampleModel.ts'
@@ -61,6 +60,8 @@ export async function evaluateModel(
   const run = await runConfigOf(path)
   const config = resolveEvaluateConfig([...(run ? [evaluateLayerOf(path, run)] : []), given])
   const opened = await openModelAt(path, config)
+  if (run?.reward !== undefined)
+    hooks.onNote?.(`${path} tuned a guidance: what is measured here is its model, unguided`)
   const { denoiser, close } = await denoiserOf(opened.given, config)
   try {
     const choice = await chooseSampling(opened, config)
@@ -70,7 +71,8 @@ export async function evaluateModel(
       for (const note of [...opened.given.notes, ...networks.notes]) hooks.onNote?.(note)
       checkCounts(data, config, networks)
       const reference = await evaluationReference(heldOutOf(data), networks)
-      const measured = await measure({ opened, denoiser, choice, networks, reference, config, hooks })
+      const classOf = classOfImage(opened, config.class, data.classes.length)
+      const measured = await measure({ classOf, denoiser, choice, networks, reference, config, hooks })
       const real = { fid: frechetDistance(await networks.features.features(tuningOf(data)), reference.features).value }
       const json = reportOf({ path, choice, networks, data, config, measured, real, began })
       return { json, summary: summaryOf(json) }
@@ -87,7 +89,7 @@ const heldOutOf = ({ splits: { heldOut }, shape }: Dataset) =>
 const tuningOf = ({ splits: { tuning }, shape }: Dataset) => tensor('float32', [tuning.count, ...shape], tuning.images)
 
 interface Measurement {
-  readonly opened: OpenedModel
+  readonly classOf: ReturnType<typeof classOfImage>
   readonly denoiser: Parameters<typeof generate>[0]['denoiser']
   readonly choice: SamplingChoice
   readonly networks: MeasuringNetworks
@@ -97,9 +99,8 @@ interface Measurement {
 }
 
 async function measure(work: Measurement): Promise<{ evaluations: ImageEvaluation[]; networkEvaluations: number }> {
-  const { opened, denoiser, choice, networks, reference, config, hooks } = work
+  const { classOf, denoiser, choice, networks, reference, config, hooks } = work
   const { samples: count, seeds } = config
-  const classOf = classOfImage(opened, config.class)
   const evaluations: ImageEvaluation[] = []
   let networkEvaluations = 0
   for (const seed of seeds) {

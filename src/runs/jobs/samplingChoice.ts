@@ -106,12 +106,14 @@ function levelsOf(levels: NoiseSchedule, name: string, { clip }: OpenedModel, co
 
 /**
  * The class of each image; undefined where the model takes none, or gets its null class.
- * @param wanted of all images, `unconditional`, or null: the classes in turn
+ * @param wanted    of all images, `unconditional`, or null: the classes in turn
+ * @param ofTheData number of classes of the data, where a file does not say how many it was trained with
  * @throws `sample.class`
  */
 export function classOfImage(
   { given, classes }: Pick<OpenedModel, 'given' | 'classes'>,
   wanted: SamplingConfig['class'],
+  ofTheData?: number,
 ): ((item: number) => number) | undefined {
   const conditional = given.kind === 'file' ? given.denoiser.conditional : classes !== undefined
   if (wanted === 'unconditional' && (!conditional || classes !== undefined)) return undefined
@@ -120,7 +122,8 @@ export function classOfImage(
     throw inputError('sample.class', `this model knows no classes, got class ${wanted}; leave it out`)
   }
   if (typeof wanted === 'number' && (classes === undefined || wanted < classes)) return () => wanted
-  if (classes !== undefined && wanted === null) return (item) => item % classes
+  const turn = classes ?? ofTheData
+  if (turn && wanted === null) return (item) => item % turn
   const range =
     classes === undefined
       ? 'give one with --class, since an ONNX file does not say how many there are'

@@ -81,7 +81,7 @@ export async function openData(
 }
 
 /** A fresh network for the data. */
-function networkFor({ network, classConditional, timesteps }: ScheduleConfig, data: Dataset): DenoisingNetwork {
+export function networkFor({ network, classConditional, timesteps }: ScheduleConfig, data: Dataset): DenoisingNetwork {
   const { kind, channels, layersPerBlock, groups, attentionLevels } = network
   const [imageChannels, height, width] = data.shape
   const size = [height, width] as const

@@ -1,0 +1,37 @@
+/** Which class an image is asked to be. */
+import { expect, test } from 'vitest'
+import type { OpenedModel } from './openedModel.ts'
+import { classOfImage } from './samplingChoice.ts'
+
+type Opened = Pick<OpenedModel, 'given' | 'classes'>
+const folder = (classes: number | undefined): Opened => ({ given: { kind: 'folder' } as Opened['given'], classes })
+const file = (conditional: boolean): Opened => ({
+  given: { kind: 'file', denoiser: { conditional } } as Opened['given'],
+  classes: undefined,
+})
+const firstFour = (classOf: ReturnType<typeof classOfImage>) => classOf && [0, 1, 2, 3].map(classOf)
+
+test('the classes in turn: as many as the model knows, else as the data have', () => {
+  expect(firstFour(classOfImage(folder(3), null))).toEqual([0, 1, 2, 0])
+  expect(firstFour(classOfImage(folder(3), null, 2))).toEqual([0, 1, 2, 0])
+  expect(firstFour(classOfImage(file(true), null, 2))).toEqual([0, 1, 0, 1])
+})
+
+test('one class, the null class, or none', () => {
+  expect(firstFour(classOfImage(folder(3), 2))).toEqual([2, 2, 2, 2])
+  expect(firstFour(classOfImage(file(true), 7, 2))).toEqual([7, 7, 7, 7])
+  expect(classOfImage(folder(3), 'unconditional')).toBeUndefined()
+  for (const opened of [folder(undefined), file(false)]) {
+    expect(classOfImage(opened, null, 10)).toBeUndefined()
+    expect(classOfImage(opened, 'unconditional', 10)).toBeUndefined()
+  }
+})
+
+test.each([
+  ['a class the model does not have', folder(3), 3, undefined, /0 to 2; got 3/],
+  ['a class for a model without any', folder(undefined), 1, 10, /knows no classes, got class 1/],
+  ['a file that needs one, and data without labels', file(true), null, 0, /give one with --class/],
+  ['the null class of a file', file(true), 'unconditional', 10, /give one with --class.*got unconditional/],
+] as const)('refused: %s', (_, opened, wanted, ofTheData, message) => {
+  expect(() => classOfImage(opened, wanted, ofTheData)).toThrow(message)
+})
