@@ -1,6 +1,6 @@
 /** `bilevel entropy`: how strongly a guided model should hold on to the pretrained one. */
 import type { Command } from 'commander'
-import { ENTROPY_GROUPS, entropySchema, resolveEntropyConfig } from '../runs/index.ts'
+import { ENTROPY_GROUPS, entropySchema, planEntropy, resolveEntropyConfig } from '../runs/index.ts'
 import { addRunCommand } from './runCommand.ts'
 import type { Terminal } from './terminal.ts'
 
@@ -17,6 +17,7 @@ export function addEntropyCommand(program: Command, terminal: Terminal): void {
     schema: entropySchema,
     groups: ENTROPY_GROUPS,
     resolve: resolveEntropyConfig,
+    plan: planEntropy,
     task: (config, folder, resume) => ({ name: 'entropy', config, folder, resume }),
   })
 }

@@ -5,8 +5,15 @@ import type { Command } from 'commander'
 import { stringify as toYaml } from 'yaml'
 import type { z } from 'zod'
 import { inputError } from '../base/index.ts'
-import type { SettingsLayer } from '../runs/index.ts'
-import { environmentLayer, freshFolder, readManifest, readRunConfig, readSettingsFile } from '../runs/index.ts'
+import type { JobPlan, SettingsLayer } from '../runs/index.ts'
+import {
+  environmentLayer,
+  freshFolder,
+  planLine,
+  readManifest,
+  readRunConfig,
+  readSettingsFile,
+} from '../runs/index.ts'
 import type { Task } from './protocol.ts'
 import { runInWorker } from './runInWorker.ts'
 import { flagsLayer, settingOptions } from './settingFlags.ts'
@@ -29,6 +36,8 @@ export interface RunCommand<C extends { readonly preset: string; readonly seed: 
   readonly schema: z.ZodObject
   readonly groups: readonly string[]
   resolve(layers: readonly SettingsLayer[]): C
+  /** What it will cost. */
+  plan(config: C): Promise<JobPlan>
   task(config: C, folder: string, resume: boolean): Task
 }
 
@@ -46,7 +55,7 @@ export function addRunCommand<C extends { readonly preset: string; readonly seed
     .option('--config <file>', "YAML file of settings, named as in a run's config.yaml")
     .option('--out <folder>', `run folder [${RUNS}/${run.name}-<preset>-<seed>]`)
     .option('--resume [folder]', 'go on with a run: the folder, else --out, else the newest unfinished one')
-    .option('--dry-run', 'print the resolved settings and stop')
+    .option('--dry-run', 'print the resolved settings and what the job will cost, and stop')
     .option('--json', 'print the result as one JSON object on one line')
   const options = settingOptions(run.schema, run.resolve([]), run.groups)
   for (const option of options) command.addOption(option)
@@ -62,6 +71,8 @@ async function execute<C extends { readonly preset: string; readonly seed: numbe
   const config = run.resolve(await layersOf(run.schema, flags, resumed))
   if (flags.dryRun) {
     terminal.out(flags.json ? `${JSON.stringify(config)}\n` : toYaml(config))
+    // For a person: with --json there is the object and nothing else.
+    if (!flags.json) terminal.display.log(await planLine(run.plan(config)))
     return
   }
   const folder = resumed ?? flags.out ?? (await freshFolder(RUNS, `${run.name}-${config.preset}-${config.seed}`))

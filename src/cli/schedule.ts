@@ -1,6 +1,6 @@
 /** `bilevel schedule`: learn noise and sampling schedules. */
 import type { Command } from 'commander'
-import { resolveScheduleConfig, SETTING_GROUPS, scheduleSchema } from '../runs/index.ts'
+import { planSchedule, resolveScheduleConfig, SETTING_GROUPS, scheduleSchema } from '../runs/index.ts'
 import { addRunCommand } from './runCommand.ts'
 import type { Terminal } from './terminal.ts'
 
@@ -16,6 +16,7 @@ export function addScheduleCommand(program: Command, terminal: Terminal): void {
     schema: scheduleSchema,
     groups: SETTING_GROUPS,
     resolve: resolveScheduleConfig,
+    plan: planSchedule,
     task: (config, folder, resume) => ({ name: 'schedule', config, folder, resume }),
   })
 }

@@ -18,6 +18,8 @@ export {
   SAMPLE_GROUPS,
   sampleSchema,
 } from './jobs/modelConfigs.ts'
+export type { JobPlan } from './jobs/plan.ts'
+export { planEntropy, planLine, planSchedule } from './jobs/plan.ts'
 export { ENTROPY_PRESETS, PRESETS } from './jobs/presets.ts'
 export type { SampleReport } from './jobs/sampleModel.ts'
 export { sampleModel } from './jobs/sampleModel.ts'

@@ -1,0 +1,95 @@
+/**
+ * What running a network costs, before anything runs: from counts over its graph, which are proportional to pixels, images and steps,
+ *
+ *     seconds of a run = (perRun + perOperation operations + perElement elements) / rate
+ *     resident memory  = base + perByte (live bytes of all programs)
+ *
+ * operations: floating point operations of convolutions and matrix products; elements: what all nodes write; live bytes: the most that is
+ * alive at once. rate: operations per second of large matrix products on the machine at hand. The coefficients are fitted to measured runs
+ * (`npm run bench:cost`; docs/performance.md has the fit), in units of operations, so that a faster machine is faster by its rate.
+ */
+import { filled } from '../base/index.ts'
+import type { Graph } from '../graph/index.ts'
+import { liveBytes, matmul, operationCount, trace, writtenElements } from '../graph/index.ts'
+import type { DenoisingNetwork } from '../nn/index.ts'
+import { adamw } from '../nn/index.ts'
+import { compile } from '../runtime/index.ts'
+import { denoiseGraph, denoiseVjpGraph, trainStepGraph } from './programs.ts'
+
+/** The counts that cost follows from, of one run of a program. */
+export interface ProgramSize {
+  readonly operations: number
+  readonly elements: number
+  readonly bytes: number
+}
+
+/** A prediction; its vector-Jacobian product, the forward pass recomputed; a training step. */
+export const PROGRAM_KINDS = ['predict', 'derivative', 'trainStep'] as const
+export type ProgramKind = (typeof PROGRAM_KINDS)[number]
+
+/** A straight line in the counts, in units of operations. */
+export interface CostLine {
+  readonly perRun: number
+  readonly perOperation: number
+  readonly perElement: number
+}
+
+export interface CostFit extends Readonly<Record<ProgramKind, CostLine>> {
+  readonly memory: { readonly baseMiB: number; readonly perByte: number }
+}
+
+/** As measured: docs/results/bench-cost.json. */
+export const COST_FIT: CostFit = {
+  predict: { perRun: 106_300_000, perOperation: 0.802, perElement: 10.99 },
+  derivative: { perRun: 265_500_000, perOperation: 0.851, perElement: 28.93 },
+  trainStep: { perRun: 0, perOperation: 0.6527, perElement: 84.44 },
+  memory: { baseMiB: 166.1, perByte: 3.201 },
+}
+
+const sizeOfGraph = (graph: Graph): ProgramSize => ({
+  operations: operationCount(graph),
+  elements: writtenElements(graph),
+  bytes: liveBytes(graph),
+})
+
+/** Counts of a network's programs at a batch. Tracing a training step takes a second. */
+export function programSize(network: DenoisingNetwork, kind: ProgramKind, batch: number): ProgramSize {
+  switch (kind) {
+    case 'predict':
+      return sizeOfGraph(denoiseGraph(network, batch))
+    case 'derivative':
+      return sizeOfGraph(denoiseVjpGraph(network, batch, { weights: false }))
+    case 'trainStep':
+      return sizeOfGraph(trainStepGraph(network, batch, adamw(), 1))
+  }
+}
+
+/** Seconds of one run. @param rate operations per second of large matrix products, see `measureRate` */
+export function secondsOfRun(kind: ProgramKind, size: ProgramSize, rate: number, fit: CostFit = COST_FIT): number {
+  const { perRun, perOperation, perElement } = fit[kind]
+  return (perRun + perOperation * size.operations + perElement * size.elements) / rate
+}
+
+/** Resident MiB of a process that holds these programs. */
+export function memoryOfPrograms(sizes: readonly ProgramSize[], { memory }: CostFit = COST_FIT): number {
+  return memory.baseMiB + (memory.perByte * sizes.reduce((sum, { bytes }) => sum + bytes, 0)) / 2 ** 20
+}
+
+const SIDE = 1024
+/** The fastest of a few is the machine's; all take a fraction of a second. */
+const RUNS = 8
+
+/** Operations per second of float32 matrix products on this machine, now. */
+export async function measureRate(): Promise<number> {
+  const type = { dtype: 'float32', shape: [SIDE, SIDE] } as const
+  const program = await compile(trace({ a: type, b: type }, ({ a, b }) => ({ y: matmul(a, b) })))
+  const feeds = { a: filled([SIDE, SIDE], 0.5), b: filled([SIDE, SIDE], 0.25) }
+  let best = Number.POSITIVE_INFINITY
+  for (let run = 0; run < RUNS; run++) {
+    const start = performance.now()
+    await program.run(feeds)
+    best = Math.min(best, performance.now() - start)
+  }
+  await program.dispose()
+  return (2 * SIDE ** 3) / (best / 1000)
+}
