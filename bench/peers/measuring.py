@@ -58,9 +58,9 @@ def prepare(flags):
     torch.manual_seed(flags.seed)
 
 
-def timed(action, runs):
-    """Seconds of each run, by the clock and of processor time, all threads."""
-    action()
+def timed(action, runs, warm_up=None):
+    """Seconds of each run, by the clock and of processor time, all threads; before them `warm_up`, by default the action itself."""
+    (warm_up or action)()
     wall, cpu = [], []
     for _ in range(runs):
         start, before = time.perf_counter(), time.process_time()
