@@ -2,7 +2,7 @@
  * All that an entropy strength job draws. Items are the same start and step noise at every scale; what was drawn once, of an item at a
  * scale, is never drawn again, and what a checkpoint holds is taken from there.
  */
-import { inputError, internalError } from '../../base/index.ts'
+import { internalError } from '../../base/index.ts'
 import type { Images } from '../../diffusion/index.ts'
 import { generate, generateGuided, sequentialMonteCarlo } from '../../diffusion/index.ts'
 import type { Draw, EntropyPhase } from './checkpoint.ts'
@@ -227,15 +227,19 @@ export class Draws {
     const unweighted = { logWeights: NONE, logZ: 0 }
     if (kind === 'base') return { ...(await generate(common)), a: NONE, b: NONE, ...unweighted, classes }
     if (kind === 'paths') {
-      const guidance = { reward: (x0Hat: Images) => reward.gradient(x0Hat, classes), scale, minimumAlphaBar, through }
+      const guidance = {
+        reward: (x0Hat: Images, own?: Int32Array) => reward.gradient(x0Hat, own),
+        scale,
+        minimumAlphaBar,
+        through,
+      }
       const { images, a, b, evaluations } = await generateGuided({ ...common, guidance })
       return { images, a, b, evaluations, ...unweighted, classes }
     }
-    checkOneClass(this.#job, classes)
-    const chased = async (x0Hat: Images) => {
-      const lower = await reward.values(x0Hat, classes)
+    const chased = async (x0Hat: Images, own?: Int32Array) => {
+      const lower = await reward.values(x0Hat, own)
       if (tilt === 'lower') return lower
-      const upper = await judge.values(x0Hat, classes)
+      const upper = await judge.values(x0Hat, own)
       return lower.map((value, i) => value + upper[i] / gamma)
     }
     const drawn = await sequentialMonteCarlo({ ...common, reward: chased, scale, minimumAlphaBar })
@@ -243,17 +247,6 @@ export class Draws {
     const inherited = classes && Int32Array.from(ancestors, (ancestor) => classes[ancestor])
     return { images, logWeights, logZ, evaluations, a: NONE, b: NONE, classes: inherited }
   }
-}
-
-/** Particles change places with their classes, of which a reward at x0Hat is not told. */
-function checkOneClass({ reward, judge }: EntropyOptions, classes: Int32Array | undefined): void {
-  const needing = [reward, judge].find(({ needsClasses }) => needsClasses)
-  if (!needing || !classes || classes.every((own) => own === classes[0])) return
-  throw inputError(
-    'entropy.condition',
-    `sequential Monte Carlo lets images of all classes compete, but reward '${needing.name}' depends on the class of each; ` +
-      'give one class for all, name the class in the reward, or use another estimator',
-  )
 }
 
 /** Draws that are the same have the same name. */

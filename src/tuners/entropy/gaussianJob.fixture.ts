@@ -3,6 +3,9 @@
  *
  * DDPM of the large variance, noised to the end: the chain is N(s a, 1), guided and tilted, and lambda* = a/b. DDIM at eta 1 follows its own
  * recursion: mean m at s a = 1 and variance v, so lambda* = a m/b for the guided chain and a v/b for the tilt.
+ *
+ * There the spread of r1 is all in the path's own noise, which A and B know of. `rough`: r1 = -(u - b)^2 v^2, v another pixel that the reward
+ * does not see, E v^2 = 1 with the exact chain: the same lambda*, and a spread that nothing knows of.
  */
 import type { Images, SamplerSettings, SamplingSchedule } from '../../diffusion/index.ts'
 import {
@@ -27,18 +30,25 @@ export interface GaussianJob {
   readonly steps: number
   /** Default: exact. */
   readonly sampler?: SamplerSettings
+  /** Default false. */
+  readonly rough?: boolean
   readonly settings?: Partial<EntropySettings>
 }
 
 const noise = noiseSchedule({ family: 'cosine', timesteps: 1000 })
-const denoiser = gaussianDenoiser({
-  mean: 0,
-  std: 1,
-  logSnrAt: (time) => ({ value: noise.level(time).logSnr, slope: 0 }),
-  imageShape: [1, 1, 1],
-})
+const denoiserOf = (pixels: number) =>
+  gaussianDenoiser({
+    mean: 0,
+    std: 1,
+    logSnrAt: (time) => ({ value: noise.level(time).logSnr, slope: 0 }),
+    imageShape: [1, 1, pixels],
+  })
 
-const each = ({ data }: Images, f: (u: number) => number) => Float64Array.from(data, f)
+/** f of each image's first two pixels; of the only one twice. */
+function each({ data, shape }: Images, f: (u: number, v: number) => number): Float64Array {
+  const size = data.length / shape[0]
+  return Float64Array.from({ length: shape[0] }, (_, n) => f(data[n * size], data[n * size + size - 1]))
+}
 
 /** r2 = a u. */
 export const linearReward = (a: number): Reward =>
@@ -46,31 +56,36 @@ export const linearReward = (a: number): Reward =>
     name: `linear:${a}`,
     hash: `linear:${a}`,
     values: async (images) => each(images, (u) => a * u),
-    gradient: async (images) => ({ values: each(images, (u) => a * u), gradient: each(images, () => a) }),
+    gradient: async (images) => {
+      const size = images.data.length / images.shape[0]
+      const gradient = Float64Array.from(images.data, (_, i) => (i % size === 0 ? a : 0))
+      return { values: each(images, (u) => a * u), gradient }
+    },
   })
 
-/** r1 = -(u - b)^2. */
-export const goalReward = (b: number): Reward =>
+/** r1 = -(u - b)^2, or times v^2. */
+export const goalReward = (b: number, rough = false): Reward =>
   defineReward({
     name: `goal:${b}`,
     hash: `goal:${b}`,
-    values: async (images) => each(images, (u) => -((u - b) ** 2)),
+    values: async (images) => each(images, (u, v) => -((u - b) ** 2) * (rough ? v * v : 1)),
   })
 
-export function gaussianJob({ a, b, steps, sampler = EXACT, settings }: GaussianJob): EntropyOptions {
+export function gaussianJob({ a, b, steps, sampler = EXACT, rough = false, settings }: GaussianJob): EntropyOptions {
+  const pixels = rough ? 2 : 1
   return {
-    denoiser,
+    denoiser: denoiserOf(pixels),
     schedule: samplingScheduleFrom(noise, 'trailing', steps),
     sampler,
     reward: linearReward(a),
-    judge: goalReward(b),
+    judge: goalReward(b, rough),
     features: {
       name: 'pixel',
       hash: 'pixel',
-      dimensions: 1,
-      imageShape: [1, 1, 1],
+      dimensions: pixels,
+      imageShape: [1, 1, pixels],
       range: [-1, 1],
-      features: async ({ data, shape }) => imagesOf(Float64Array.from(data), shape[0], []),
+      features: async ({ data, shape }) => imagesOf(Float64Array.from(data), shape[0], [pixels]),
       dispose: async () => undefined,
     },
     settings: entropySettings({ minimumAlphaBar: 0, ...settings }),

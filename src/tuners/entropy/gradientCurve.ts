@@ -6,6 +6,7 @@
  * polynomial, and central differences are the case of two nodes. Or they are gradients: c_j is Lagrange's polynomial itself.
  */
 import type { Interval } from './bootstrap.ts'
+import { controlled } from './controlled.ts'
 import { studentReach } from './quantile.ts'
 
 /** A mean over items. */
@@ -18,21 +19,43 @@ export interface ItemMean {
 /** Points at which a stretch is searched for a change of sign. */
 const SEARCH_POINTS = 64
 
+/** Controls are used where they take this share off the standard error: in small samples a regression costs something too. */
+const WORTHWHILE = 0.1
+
 export class GradientCurve {
   /** Log lambdas, ascending. */
   readonly nodes: readonly number[]
   /** Per node [n], item by item. */
   readonly rows: readonly Float64Array[]
   readonly #kind: 'values' | 'gradients'
+  readonly #controls: readonly Float64Array[]
 
-  constructor(kind: 'values' | 'gradients', nodes: readonly number[], rows: readonly Float64Array[]) {
+  /** @param controls numbers of the items [n] whose expectation is known to be 0: what of the spread goes with them is taken out */
+  constructor(
+    kind: 'values' | 'gradients',
+    nodes: readonly number[],
+    rows: readonly Float64Array[],
+    controls: readonly Float64Array[] = [],
+  ) {
     this.#kind = kind
     this.nodes = nodes
     this.rows = rows
+    this.#controls = worthwhile(this.valuesAt((nodes[0] + nodes[nodes.length - 1]) / 2), controls)
   }
 
   get count(): number {
     return this.rows[0].length
+  }
+
+  /** How many controls take part of the spread out. */
+  get controls(): number {
+    return this.#controls.length
+  }
+
+  /** The same items without the scales at one end. */
+  without(end: 'first' | 'last'): GradientCurve {
+    const kept = end === 'first' ? [1, this.nodes.length] : [0, -1]
+    return new GradientCurve(this.#kind, this.nodes.slice(...kept), this.rows.slice(...kept), this.#controls)
   }
 
   /** Where it can be relied on: the drawn stretch without its outermost twelfths, where a polynomial's derivative is loose. */
@@ -44,7 +67,7 @@ export class GradientCurve {
 
   /** dF/dlog lambda at x. */
   at(x: number): ItemMean {
-    return meanOf(this.valuesAt(x))
+    return { ...controlled(this.valuesAt(x), this.#controls), count: this.count }
   }
 
   /** Each item's number whose mean is the gradient at x, [n]. */
@@ -85,14 +108,15 @@ export class GradientCurve {
 
   /**
    * The set about `root` where the two-sided interval of the gradient, at error `alpha`, contains 0. An end is null where that is not
-   * left within `region`.
+   * left within `region`. `items`: as it would be with that many.
    */
   interval(
     root: number,
     alpha: number,
     region: Interval = this.stretch,
+    items = this.count,
   ): { readonly low: number | null; readonly high: number | null } {
-    const reach = studentReach(alpha, this.count - 1)
+    const reach = studentReach(alpha, items - 1) * Math.sqrt(this.count / items)
     const significant = (x: number, sign: 1 | -1) => {
       const { mean, standardError } = this.at(x)
       return sign * mean > reach * standardError
@@ -122,6 +146,14 @@ export class GradientCurve {
     }
     return within
   }
+}
+
+/** The first of the controls that lower the standard error most, if by enough. */
+function worthwhile(values: Float64Array, controls: readonly Float64Array[]): readonly Float64Array[] {
+  const plain = controlled(values, []).standardError
+  const errors = controls.map((_, i) => controlled(values, controls.slice(0, i + 1)).standardError)
+  const least = Math.min(...errors)
+  return least <= (1 - WORTHWHILE) * plain ? controls.slice(0, errors.indexOf(least) + 1) : []
 }
 
 /** Mean and standard error of independent values. */

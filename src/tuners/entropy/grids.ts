@@ -57,13 +57,17 @@ async function imagesAt(
   if (lambda === null) return generate(common)
   const scale = 1 / lambda
   if (guided) {
-    const guidance = { reward: (x0Hat: Images) => reward.gradient(x0Hat, classes), scale, minimumAlphaBar, through }
+    const guidance = {
+      reward: (x0Hat: Images, own?: Int32Array) => reward.gradient(x0Hat, own),
+      scale,
+      minimumAlphaBar,
+      through,
+    }
     return generateGuided({ ...common, guidance })
   }
-  const chased = (x0Hat: Images) => reward.values(x0Hat, classes)
   const { images, logWeights, evaluations } = await sequentialMonteCarlo({
     ...common,
-    reward: chased,
+    reward: (x0Hat, own) => reward.values(x0Hat, own),
     scale,
     minimumAlphaBar,
   })

@@ -2,11 +2,13 @@
  * The estimators by name, each as a way to get the gradient of F over a stretch of log lambda from given items, in one form, so that
  * search and confirmation are the same for all.
  *
- *     paired-differences   F at four scales with the same noise, the derivative of their cubic       guided
- *     score-function       s Cov_{q_s}(r1, A - sB) at three scales                                   guided
- *     paths                paths drawn at three scales, weighted                                     all targets
- *     importance           base samples, weighted by the reward                                      tilt, penalty
- *     smc                  populations at three scales, one after the other: repetitions are items   tilt, penalty
+ *     paired-differences   F at five scales with the same noise, the derivative of their polynomial   guided
+ *     score-function       s Cov_{q_s}(r1, A - sB) at four scales                                     guided
+ *     paths                paths drawn at four scales, weighted                                       all targets
+ *     importance           base samples, weighted by the reward                                       tilt, penalty
+ *     smc                  populations at four scales: repetitions are items                          tilt, penalty
+ *
+ * As many scales as it takes for the polynomial's own error to be a few hundredths of an interval as wide as a factor of 2.
  */
 import type { GradientEvidence } from './belief.ts'
 import { DECIDING_PATHS } from './belief.ts'
@@ -73,8 +75,8 @@ const TAIL_RANK = 12
 const LEAST_ITEMS = 48
 
 const scaleAt = (x: number) => Math.exp(-x)
-const three = (centre: number, reach: number) => [centre - reach, centre, centre + reach]
 const four = (centre: number, reach: number) => [-3, -1, 1, 3].map((k) => centre + (k * reach) / 3)
+const five = (centre: number, reach: number) => [-2, -1, 0, 1, 2].map((k) => centre + (k * reach) / 2)
 
 export function methodOf(name: MethodName, job: EntropyOptions, draws: Draws): GradientMethod {
   switch (name) {
@@ -92,21 +94,23 @@ export function methodOf(name: MethodName, job: EntropyOptions, draws: Draws): G
 }
 
 function pairedDifferences({ settings }: EntropyOptions, draws: Draws): GradientMethod {
-  const values = async (nodes: readonly number[], items: Items, phase: EntropyPhase) => {
-    const batches = await drawn(draws, nodes, items, phase)
-    return batches.map(({ upper }) => upper.map((value) => -value))
-  }
+  const curveOf = (nodes: readonly number[], batches: readonly PathBatch[]) =>
+    new GradientCurve(
+      'values',
+      nodes,
+      batches.map(({ upper }) => upper.map((value) => -value)),
+      controlsOf(batches),
+    )
   return {
-    ...{ name: 'paired-differences', nodes: four, first: settings.explorePaths, least: LEAST_ITEMS, paths: 1 },
+    ...{ name: 'paired-differences', nodes: five, first: settings.explorePaths, least: LEAST_ITEMS, paths: 1 },
     async stretch(nodes, items, phase) {
-      const curve = new GradientCurve('values', nodes, await values(nodes, items, phase))
-      return fresh(curve, 'paired-differences')
+      return fresh(curveOf(nodes, await drawn(draws, nodes, items, phase)), 'paired-differences')
     },
     async profile(grid, items) {
-      const rows = await values(grid, items, 'explore')
+      const batches = await drawn(draws, grid, items, 'explore')
       return grid.slice(1).map((right, j) => {
-        const pair = new GradientCurve('values', [grid[j], right], [rows[j], rows[j + 1]])
         const at = (grid[j] + right) / 2
+        const pair = curveOf([grid[j], right], batches.slice(j, j + 2))
         return { at, ...pair.at(at), steers: true, paths: 2 * items.count }
       })
     },
@@ -115,11 +119,12 @@ function pairedDifferences({ settings }: EntropyOptions, draws: Draws): Gradient
 }
 
 function scoreFunctions({ settings }: EntropyOptions, draws: Draws): GradientMethod {
+  const curveOf = (nodes: readonly number[], batches: readonly PathBatch[]) =>
+    new GradientCurve('gradients', nodes, batches.map(scoreValues), controlsOf(batches))
   return {
-    ...{ name: 'score-function', nodes: three, first: settings.explorePaths, least: LEAST_ITEMS, paths: 1 },
+    ...{ name: 'score-function', nodes: four, first: settings.explorePaths, least: LEAST_ITEMS, paths: 1 },
     async stretch(nodes, items, phase) {
-      const rows = (await drawn(draws, nodes, items, phase)).map(scoreValues)
-      return fresh(new GradientCurve('gradients', nodes, rows), 'score-function')
+      return fresh(curveOf(nodes, await drawn(draws, nodes, items, phase)), 'score-function')
     },
     async profile(grid, items) {
       const batches = await drawn(draws, grid, items, 'explore')
@@ -127,6 +132,17 @@ function scoreFunctions({ settings }: EntropyOptions, draws: Draws): GradientMet
     },
     cost: (nodes) => nodes * draws.costPerPath,
   }
+}
+
+/** A - sB and (A - sB)^2 - B have mean 0 under q_s at every s: an item's means over the scales it was drawn at. */
+function controlsOf(batches: readonly PathBatch[]): Float64Array[] {
+  const scores = batches.map(({ scale, a, b }) => a.map((value, i) => value - scale * b[i]))
+  const squares = scores.map((score, j) => score.map((value, i) => value * value - batches[j].b[i]))
+  return [scores, squares].map((rows) => {
+    const means = new Float64Array(rows[0].length)
+    for (const row of rows) for (let i = 0; i < means.length; i++) means[i] += row[i] / rows.length
+    return means
+  })
 }
 
 /** Each item's share in s Cov(r1, A - sB): their mean is the covariance, their spread its error. */
@@ -145,7 +161,7 @@ function weightedPaths(job: EntropyOptions, draws: Draws): GradientMethod {
       ? batches.map(() => PathPool.of(batches))
       : batches.map((batch) => PathPool.of([batch]))
   return {
-    ...{ name: 'paths', nodes: three, first: settings.explorePaths, least: DECIDING_PATHS, paths: 1 },
+    ...{ name: 'paths', nodes: four, first: settings.explorePaths, least: DECIDING_PATHS, paths: 1 },
     async stretch(nodes, items, phase) {
       return weighted(poolsOf(await drawn(draws, nodes, items, phase)), nodes, items.count, gradientAt, settings.seed)
     },
@@ -160,7 +176,7 @@ function baseSamples(job: EntropyOptions, draws: Draws): GradientMethod {
   const { settings, schedule } = job
   const gradientAt = gradientOf(job)
   return {
-    ...{ name: 'importance', nodes: three, first: 8 * settings.explorePaths, least: DECIDING_PATHS, paths: 1 },
+    ...{ name: 'importance', nodes: four, first: 8 * settings.explorePaths, least: DECIDING_PATHS, paths: 1 },
     async stretch(nodes, items, phase) {
       const pool = PathPool.of([await draws.base(items, phase)])
       return weighted(
@@ -196,7 +212,7 @@ function particles({ settings, schedule }: EntropyOptions, draws: Draws): Gradie
     return rows
   }
   return {
-    ...{ name: 'smc', nodes: three, first: 2, least: 8, paths: count * populations },
+    ...{ name: 'smc', nodes: four, first: 2, least: 8, paths: count * populations },
     async stretch(nodes, items, phase) {
       return fresh(new GradientCurve('gradients', nodes, await rowsAt(nodes, items, phase)), 'smc')
     },

@@ -5,7 +5,6 @@
  * A stretch is narrowed until it is about as wide as the tolerance, and items are added until the root's error is a third of that. Before
  * anything is drawn the pool of all paths is asked: where their weights bridge, a new lambda costs nothing.
  */
-import type { Interval } from './bootstrap.ts'
 import type { FirstLook } from './explore.ts'
 import type { GradientCurve } from './gradientCurve.ts'
 import type { GradientMethod, Stretch } from './methods.ts'
@@ -17,8 +16,6 @@ import type { EntropyRun } from './run.ts'
 export interface Found {
   /** Log lambda; as near as a stretch can be to the end of the range where the optimum is there or beyond. */
   readonly centre: number
-  /** Second derivative of F there. */
-  readonly slope: number
   /** The last stretch, from which the confirmation is planned. */
   readonly stretch: Stretch
 }
@@ -55,7 +52,7 @@ export async function refine(run: EntropyRun, method: GradientMethod, first: Fir
     run.progress('refine', `step ${step}, lambda near ${Math.exp(centre).toPrecision(3)}`, aheadOf(run, method, count))
     const stretch = await method.stretch(nodes, { first: 0, count }, 'refine')
     const { curve } = stretch
-    const root = curve.root(regionOf(run, curve))
+    const root = curve.root()
     await run.iteration('refine', centre, curve.at(centre), count * nodes.length * method.paths)
     const last = step >= MOST_STEPS || run.left < (1 - SEARCH_SHARE) * run.job.settings.maxEvaluations
     if (root === null) {
@@ -63,13 +60,13 @@ export async function refine(run: EntropyRun, method: GradientMethod, first: Fir
       const rises = curve.at(centre).mean > 0
       const next = within(run, rises ? centre - reach : centre + reach, reach)
       const stuck = Math.abs(next - centre) < ROUNDING
-      if (stuck || last) return { centre, slope: curve.slope(centre), stretch }
+      if (stuck || last) return { centre, stretch }
       nodes = [...method.nodes(next, reach)]
       continue
     }
     const best = bestRoot(run, method, curve, root, reach)
     const narrow = best.pooled || reach <= reachOf(run, WIDE * width) * (1 + ROUNDING)
-    if (last || (narrow && best.error <= PRECISE * width)) return { centre: best.centre, slope: best.slope, stretch }
+    if (last || (narrow && best.error <= PRECISE * width)) return { centre: best.centre, stretch }
     count = grown(run, method, count, best.error / (PRECISE * width))
     const next = reachOf(run, Math.max(WIDE * width, reach / NARROWING, Math.min(reach / 2, 3 * best.error)))
     nodes = [...method.nodes(within(run, best.centre, next), next)]
@@ -78,7 +75,7 @@ export async function refine(run: EntropyRun, method: GradientMethod, first: Fir
 
 /** A root and its error: the stretch's, or the pool's where its weights bridge and it is sharper. */
 function bestRoot(run: EntropyRun, method: GradientMethod, curve: GradientCurve, root: number, reach: number) {
-  const own = { centre: root, error: curve.rootError(root), slope: curve.slope(root), pooled: false }
+  const own = { centre: root, error: curve.rootError(root), pooled: false }
   if (method.name !== 'paired-differences') return own
   const other = bridged(run.draws.pool(), root, reach)
   return other && other.error < own.error ? { ...other, pooled: true } : own
@@ -100,35 +97,30 @@ export const within = ({ range }: EntropyRun, x: number, reach: number) =>
 /** The middle of what is drawn. */
 export const middleOf = (nodes: readonly number[]) => (nodes[0] + nodes[nodes.length - 1]) / 2
 
-/** The part of a stretch that is gone by: to the very ends of the range where it touches them. */
-export function regionOf({ range }: EntropyRun, { stretch, nodes }: GradientCurve): Interval {
-  const touches = (x: number, end: number) => Math.abs(x - end) < ROUNDING
+/** Whether a stretch was drawn up to the ends of the range. */
+export function touches(
+  { range }: EntropyRun,
+  { nodes }: GradientCurve,
+): { readonly low: boolean; readonly high: boolean } {
   return {
-    low: touches(nodes[0], range.low) ? range.low : stretch.low,
-    high: touches(nodes[nodes.length - 1], range.high) ? range.high : stretch.high,
+    low: Math.abs(nodes[0] - range.low) < ROUNDING,
+    high: Math.abs(nodes[nodes.length - 1] - range.high) < ROUNDING,
   }
 }
 
-/** Nodes of the first stretch: of the grid, where the method can take them as they are, so that nothing is drawn anew. */
-function startNodes({ grid, width }: EntropyRun, method: GradientMethod, { least, profile }: FirstLook): number[] {
-  const wanted = method.nodes(0, 1).length
-  const after = profile[least + 2] ?? null
-  const before = profile[least - 2] ?? null
-  const towards = wanted === 4 && before !== null && (after === null || before < after) ? 2 : 1
-  const first = Math.min(Math.max(least - towards, 0), grid.length - wanted)
-  const spacing = grid[1] - grid[0]
-  if (spacing * (wanted - 1) >= 2 * width) return grid.slice(first, first + wanted)
-  const reach = Math.min(width, (grid[grid.length - 1] - grid[0]) / 2)
-  const centre = Math.min(Math.max(grid[least], grid[0] + reach), grid[grid.length - 1] - reach)
-  return [...method.nodes(centre, reach)]
+/** Three nodes of the grid about its least, where nothing is drawn anew; closer ones where the grid is finer than what is wanted. */
+function startNodes(run: EntropyRun, method: GradientMethod, { least }: FirstLook): number[] {
+  const { grid, width } = run
+  if (grid[2] - grid[0] < 2 * WIDE * width) {
+    const reach = reachOf(run, WIDE * width)
+    return [...method.nodes(within(run, grid[least], reach), reach)]
+  }
+  const first = Math.min(Math.max(least - 1, 0), grid.length - 3)
+  return grid.slice(first, first + 3)
 }
 
 /** Where the gradient from all paths at hand is 0 near x, and its error, if their weights reach that far. */
-function bridged(
-  pool: PathPool,
-  x: number,
-  reach: number,
-): (Pick<Found, 'centre' | 'slope'> & { readonly error: number }) | null {
+function bridged(pool: PathPool, x: number, reach: number): { readonly centre: number; readonly error: number } | null {
   const at = (y: number) => guidedGradient(pool.near(Math.exp(-y), 2), Math.exp(-y)).estimate
   const step = reach / 10
   let [low, high] = [x - step, x + step]
@@ -145,7 +137,7 @@ function bridged(
   const slope = (at(low + step).mean - at(low - step).mean) / (2 * step)
   const { standardError, effectiveSampleSize } = at(low)
   if (!(slope > 0) || effectiveSampleSize < BRIDGING_SAMPLES) return null
-  return { centre: low, error: standardError / slope, slope }
+  return { centre: low, error: standardError / slope }
 }
 
 /** Network evaluations expected from here: about as much again for the search, and its confirmation. */
