@@ -8,7 +8,6 @@ import type {
   Graph,
   Node,
   Operator,
-  Rewrite,
   SymbolicTensor,
 } from '../../graph/index.ts'
 import {
@@ -22,7 +21,7 @@ import {
 import { forward, inputGradient, weightGradient } from './convolution.ts'
 import { siluGradient, siluOnePass } from './elementwise.ts'
 import { frozenForward } from './frozen.ts'
-import { elementwise, hasLayoutRule, inBlockedLayout } from './layout.ts'
+import { elementwise, hasLayoutRule, inBlockedLayout, keyOf, takersOf } from './layout.ts'
 import type { BlockSize } from './operators.ts'
 import { fusedMatMul } from './operators.ts'
 
@@ -43,20 +42,22 @@ const LOWERINGS: Readonly<Record<string, Lowering>> = {
   'composite:SiluGradient': ([x, g]) => (x && g && x.dtype === 'float32' ? siluGradient(x, g) : undefined),
 }
 
-const keyOf = ({ domain, name }: Operator): string => `${domain}:${name}`
-
 /** A graph ready for the CPU engine: no composites left. */
 export function lowerForCpu<I extends string, O extends string>(graph: Graph<I, O>, block: BlockSize): Graph<I, O> {
   const hasForm = (operator: Operator) => keyOf(operator) in LOWERINGS || hasLayoutRule(keyOf(operator))
   const expanded = simplify(foldBatchNorm(expandComposites(absorbShuffles(graph), hasForm)))
-  const lower: Rewrite = (node, inputs) => {
+  // What has no fast form of its own may expand into calls that have.
+  const rest = expandComposites(lowered(expanded, block))
+  return eliminateCommon(lowered(rest, block))
+}
+
+function lowered<I extends string, O extends string>(graph: Graph<I, O>, block: BlockSize): Graph<I, O> {
+  const takers = takersOf(graph)
+  return rewrite(graph, (node, inputs) => {
     const key = keyOf(node.operator)
     const fast = LOWERINGS[key]?.(inputs, node, block)
-    return fast ? [fast] : inBlockedLayout(key, inputs, node, block)
-  }
-  // What has no fast form of its own may expand into calls that have.
-  const rest = expandComposites(rewrite(expanded, lower))
-  return eliminateCommon(rewrite(rest, lower))
+    return fast ? [fast] : inBlockedLayout(key, inputs, node, block, takers)
+  })
 }
 
 /** a b where either is a transpose of its last two axes: the engine multiplies transposed matrices as they lie. */

@@ -9,14 +9,32 @@ import type { Tensor } from '../../base/index.ts'
 import { float32, sizeOf } from '../../base/index.ts'
 import type { ConvAttributes, SymbolicTensor } from '../../graph/index.ts'
 import { constant, convLayout } from '../../graph/index.ts'
+import { convolveDoubled } from './doubled.ts'
 import type { BlockSize } from './operators.ts'
 import { blockedConv, blockedSource, fromBlocked, toBlocked } from './operators.ts'
 
 const roundUp = (count: number, block: number): number => Math.ceil(count / block) * block
 
+type Inputs = readonly (SymbolicTensor | null)[]
+
 /** Conv with a constant weight (and bias) in the blocked layout; undefined where it does not fit. */
 export function frozenForward(
-  [x, w, bias]: readonly (SymbolicTensor | null)[],
+  inputs: Inputs,
+  attributes: ConvAttributes,
+  block: BlockSize,
+): SymbolicTensor | undefined {
+  const [x, w, bias] = inputs
+  const doubled =
+    x &&
+    w?.constant &&
+    convolveDoubled(x, w.constant, attributes, block, (image, weight, its) =>
+      blockedForward([image, constant(weight), bias], its, block),
+    )
+  return doubled ?? blockedForward(inputs, attributes, block)
+}
+
+function blockedForward(
+  [x, w, bias]: Inputs,
   attributes: ConvAttributes,
   block: BlockSize,
 ): SymbolicTensor | undefined {

@@ -7,13 +7,30 @@
  * multiples of k, and whatever treats all elements alike, take it as it is.
  */
 import { sameShape } from '../../base/index.ts'
-import type { Node, SymbolicTensor } from '../../graph/index.ts'
-import { apply, concat, reshape, split } from '../../graph/index.ts'
+import type { Graph, Node, Operator, SymbolicTensor } from '../../graph/index.ts'
+import { apply, concat, nodesOf, reshape, split } from '../../graph/index.ts'
 import type { BlockSize } from './operators.ts'
 import { blockedSource, blockedUpsample, fromBlocked, toBlocked } from './operators.ts'
 
 type Inputs = readonly (SymbolicTensor | null)[]
-export type LayoutRule = (inputs: Inputs, node: Node, block: number) => readonly SymbolicTensor[] | undefined
+/** By tensor: the operators that take it, by domain and name. */
+type Takers = ReadonlyMap<SymbolicTensor, ReadonlySet<string>>
+type LayoutRule = (inputs: Inputs, node: Node, block: number, takers: Takers) => readonly SymbolicTensor[] | undefined
+
+export const keyOf = ({ domain, name }: Operator): string => `${domain}:${name}`
+
+/** Which operators take each tensor of a graph. */
+export function takersOf(graph: Graph): Takers {
+  const takers = new Map<SymbolicTensor, Set<string>>()
+  for (const { operator, inputs } of nodesOf(Object.values(graph.outputs))) {
+    for (const value of inputs) {
+      if (!value) continue
+      const known = takers.get(value) ?? new Set<string>()
+      takers.set(value, known.add(keyOf(operator)))
+    }
+  }
+  return takers
+}
 
 /** f of x, in the layout x came from. */
 export function elementwise(x: SymbolicTensor, f: (x: SymbolicTensor) => SymbolicTensor): SymbolicTensor {
@@ -26,13 +43,18 @@ const unary: LayoutRule = ([x], { operator, attributes }) => {
   return blocked && [fromBlocked(apply(operator, [blocked], attributes)[0])]
 }
 
-const binary: LayoutRule = ([a, b], { operator, attributes }, block) => {
+/** Operators for which the plain layout must be there in any case. */
+const PLAIN = new Set([':Reshape', ':Transpose', ':ReduceSum', ':ReduceMean', ':InstanceNormalization'])
+
+const binary: LayoutRule = ([a, b], { operator, attributes, outputs: [y] }, block, takers) => {
   if (!a || !b) return undefined
   const call = (x: SymbolicTensor, y: SymbolicTensor) => apply(operator, [x, y], attributes)[0]
   const [left, right] = [blockedSource(a), blockedSource(b)]
   if (left && right && sameShape(a.shape, b.shape)) return [fromBlocked(call(left, right))]
   if (left && b.size === 1 && b.rank <= 4) return [fromBlocked(call(left, b))]
   if (right && a.size === 1 && a.rank <= 4) return [fromBlocked(call(a, right))]
+  // Numbers per channel cost the blocked layout more than the plain one.
+  if ([...(takers.get(y) ?? [])].every((taker) => PLAIN.has(taker))) return undefined
   if (left && isPerChannel(b, a)) return [fromBlocked(withChannels(left, b, block, call))]
   if (right && isPerChannel(a, b)) return [fromBlocked(withChannels(right, a, block, (x, y) => call(y, x)))]
   return undefined
@@ -108,6 +130,7 @@ export function inBlockedLayout(
   inputs: Inputs,
   node: Node,
   block: BlockSize,
+  takers: Takers,
 ): readonly SymbolicTensor[] | undefined {
-  return block ? RULES[key]?.(inputs, node, block) : undefined
+  return block ? RULES[key]?.(inputs, node, block, takers) : undefined
 }

@@ -169,3 +169,15 @@ export function blockedUpsample(
   const attributes = { scales: [1, 1, ...scales], mode, coordinate_transformation_mode: coordinates }
   return apply(blockedUpsampleOperator, [x], attributes)[0]
 }
+
+/** What was enlarged to blocked x in that way, if it was. */
+export function blockedUpsampleOf(
+  x: SymbolicTensor,
+  mode: 'nearest' | 'linear',
+  scales: readonly number[],
+): SymbolicTensor | undefined {
+  if (x.source.kind !== 'node' || x.source.node.operator.name !== blockedUpsampleOperator.name) return undefined
+  const { attributes, inputs } = x.source.node
+  const same = attributes.mode === mode && String(attributes.scales) === String([1, 1, ...scales])
+  return same ? (inputs[0] ?? undefined) : undefined
+}
