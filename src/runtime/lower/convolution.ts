@@ -19,7 +19,8 @@ import type {
   SlidingWindow,
   SymbolicTensor,
 } from '../../graph/index.ts'
-import { convLayout, reduceSum, reshape, slice, transpose } from '../../graph/index.ts'
+import { adjointWeight, convLayout, foldConstants, reduceSum, reshape, slice, transpose } from '../../graph/index.ts'
+import { frozenForward } from './frozen.ts'
 import type { BlockSize } from './operators.ts'
 import { blockedConv, fromBlocked, fusedMatMul, padOrCrop, toBlocked } from './operators.ts'
 
@@ -92,21 +93,27 @@ export function forward(
   return fromBlocked(blockedConv(toBlocked(x), weight, bias ?? null, all))
 }
 
-/** Gradient in x for cotangent g, at stride 1; undefined where the plain form is best. */
+/** Gradient in x for cotangent g, at stride 1, of a changing or constant weight; undefined where the plain form is best. */
 export function inputGradient(
   [w, g]: Inputs,
   attributes: ConvInputGradientAttributes,
   block: BlockSize,
 ): SymbolicTensor | undefined {
-  if (!w || !g || w.constant || !block) return undefined
+  if (!w || !g || !block) return undefined
   const layout = convLayout(attributes.input_shape, w.shape, attributes)
-  const { input, output, kernel: kernel_shape, strides, dilations, pads } = layout.window
-  const begins = kernel_shape.map((extent, axis) => dilations[axis] * (extent - 1) - pads[axis])
-  const ends = input.map((extent, axis) => extent - output[axis] + pads[axis])
+  const { input, output, kernel: kernel_shape, strides, dilations, pads: before } = layout.window
+  const begins = kernel_shape.map((extent, axis) => dilations[axis] * (extent - 1) - before[axis])
+  const ends = input.map((extent, axis) => extent - output[axis] + before[axis])
   const fits = strides.every((stride) => stride === 1) && [...begins, ...ends].every((extent) => extent >= 0)
-  if (!fits || !isBlocked(g, layout, block)) return undefined
+  if (!fits) return undefined
+  const pads = [...begins, ...ends]
+  if (w.constant) {
+    const { turned } = foldConstants({ inputs: {}, outputs: { turned: adjointWeight(w, layout.groups) } }).outputs
+    return frozenForward([g, turned, null], { strides, pads, dilations, group: layout.groups }, block)
+  }
+  if (!isBlocked(g, layout, block)) return undefined
   const weight = layout.groups === 1 ? blockAdjointWeight(w, block) : reshape(blockAdjointDepthwise(w, block), w.shape)
-  const all = { kernel_shape, strides, pads: [...begins, ...ends], dilations, group: layout.groups }
+  const all = { kernel_shape, strides, pads, dilations, group: layout.groups }
   return fromBlocked(blockedConv(toBlocked(g), weight, null, all))
 }
 

@@ -61,6 +61,23 @@ describe('convolutions with constant weights', () => {
   })
 })
 
+describe('gradients in the image at constant weights', () => {
+  const gradientOf = (...[, x, w, options]: (typeof convolutionCases)[number]) => {
+    const { inputs, outputs } = convolution(x, w, options)
+    return frozen({ inputs, outputs: { dx: outputs.dx } }, ['w'])
+  }
+
+  it.each(convolutionCases)('%s', (...row) => {
+    for (const block of [8, 16]) spelledOut(gradientOf(...row), block)
+    return onEngine(gradientOf(...row))
+  })
+
+  it('reorder no weights while they run', () => {
+    const graph = gradientOf('', [2, 16, 5, 6], [32, 16, 3, 3], { padding: 1 })
+    expect(count(lowerForCpu(graph, 16), 'ReorderInput')).toBe(1)
+  })
+})
+
 const float = (...shape: number[]) => ({ dtype: 'float32', shape }) as const
 const same = { padding: 1 }
 
