@@ -37,21 +37,19 @@ export interface RaceOptions {
   readonly data: string
   readonly rounds: number
   readonly clock: Clock
-  readonly onRound?: (round: Round, index: number) => void
 }
 
 /** What our benchmark and the PyTorch programs say, as far as it is read. */
 type Runs = { readonly runs: Timing }
 type Job = Readonly<Record<'train' | 'tune', Readonly<Record<Clock, number>>>>
 
-export function race(one: Case, { python, script, data, rounds, clock, onRound }: RaceOptions): Raced {
+export function race(one: Case, { python, script, data, rounds, clock }: RaceOptions): Raced {
   const ours = [script, '--json', '--only', one.section, ...one.ours, '--clock', clock]
   const peer = [...one.peer, ...(one.data ? ['--data', data] : [])]
   const results: Round[] = []
   for (let k = 0; k < Math.min(rounds, one.mostRounds ?? rounds); k++) {
     const round = { ours: oursSeconds(one, ours, clock), peer: peerSeconds(one, python, peer, clock) }
     results.push({ ...round, ratio: round.peer / round.ours })
-    onRound?.(results[k], k)
   }
   const ratio = median(results.map((round) => round.ratio))
   const { name, what, required, aim } = one
