@@ -107,34 +107,28 @@ async function main([script, ...args]: readonly string[]): Promise<void> {
   try {
     const checks = await checkNetworks(python, folder)
     const data = await writeJobData(folder)
-    const raced: Raced[] = []
+    const { torch, blas } = python
+    const about = { command: 'npm run bench:peer', machine: { ...machine(), torch, blas }, checks }
     for (const one of cases) {
       const result = race(one, { python, script: join(dirname(script), 'bench.mjs'), data, rounds, clock })
-      raced.push(result)
       process.stderr.write(`${line(result)}\n`)
+      // At once: the next case may take long and be given up.
+      writeFileSync(out, `${JSON.stringify({ ...about, cases: merged(out, result) }, null, 1)}\n`)
     }
-    const { torch, blas } = python
-    const record = {
-      command: 'npm run bench:peer',
-      machine: { ...machine(), torch, blas },
-      checks,
-      cases: merged(out, raced),
-    }
-    writeFileSync(out, `${JSON.stringify(record, null, 1)}\n`)
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }
 }
 
-/** Cases that were raced now in the place of those in the file, which keeps what it has of others. */
-function merged(path: string, raced: readonly Raced[]): readonly Raced[] {
+/** The cases of the file, this one in its place among them. */
+function merged(path: string, raced: Raced): readonly Raced[] {
   let before: readonly Raced[] = []
   try {
     before = (JSON.parse(readFileSync(path, 'utf8')) as { cases: readonly Raced[] }).cases
   } catch {
     // No file yet.
   }
-  const all = new Map([...before, ...raced].map((one) => [one.name, one]))
+  const all = new Map([...before, raced].map((one) => [one.name, one]))
   return CASES.flatMap(({ name }) => all.get(name) ?? [])
 }
 
