@@ -31,6 +31,8 @@ export interface EncodeOptions {
   readonly name?: string
   /** Names for axes of inputs and outputs that the file shall leave open: `axisNames.sample = ['batch']` opens axis 0. */
   readonly axisNames?: Readonly<Record<string, readonly (string | undefined)[]>>
+  /** The order in which calls are listed, each after all it needs. Default: as they are reached from the outputs. */
+  readonly order?: (nodes: readonly Node[]) => readonly Node[]
 }
 
 /** Constants up to this many elements are written once however often they are made. */
@@ -49,7 +51,8 @@ export function encodeModel(graph: Graph, options: EncodeOptions = {}): Uint8Arr
  * Throws an internal error on a composite or an input that is not among `graph.inputs`.
  */
 export function encode(graph: Graph, options: EncodeOptions = {}): Uint8Array {
-  const { nodes, outputs } = ownOutputs(graph)
+  const { nodes: reached, outputs } = ownOutputs(graph)
+  const nodes = options.order?.(reached) ?? reached
   const names = new Names(graph, outputs)
   const body = new ProtoWriter()
   for (const node of nodes) body.message(GRAPH.node, (writer) => writeNode(writer, node, names))

@@ -7,12 +7,14 @@ import { encode } from '../onnx/index.ts'
 import { findBlockSize } from './blockSize.ts'
 import type { DeviceOptions, ResolvedDeviceOptions } from './device.ts'
 import { resolveDevice } from './device.ts'
+import { engineOrder } from './engineOrder.ts'
 import { graphKey } from './graphKey.ts'
 import type { BlockSize } from './lower/index.ts'
 import { lowerForCpu } from './lower/index.ts'
 import type { Load } from './modelCache.ts'
 import { loadCached } from './modelCache.ts'
 import type { Program } from './program.ts'
+import { recompute } from './recompute.ts'
 import type { Session } from './session.ts'
 import { explainLoadError, loadSession, sharedSession } from './session.ts'
 
@@ -66,8 +68,9 @@ async function load(graph: Graph, settings: ResolvedDeviceOptions, lowering: boo
   const key = graphKey(graph)
   const how = `${settings.device} ${lowered ? `lowered ${block}` : 'plain'}`
   const make = () => makeModel(graph, lowered, block)
+  const memoryPattern = key.elements < LARGE
   const open: Load<Session> = (model, savePath) =>
-    loadSession(model, { ...settings, optimize: !lowered || frozen, ...(savePath !== undefined && { savePath }) })
+    loadSession(model, { ...settings, optimize: !lowered || frozen, memoryPattern, ...(savePath && { savePath }) })
   // Frozen weights seldom come back; what the engine makes of a model for other devices is not tried.
   const keep = lowered && !frozen
   try {
@@ -79,10 +82,14 @@ async function load(graph: Graph, settings: ResolvedDeviceOptions, lowering: boo
   }
 }
 
+/** Elements of all results from which a graph is one that has to spare memory. */
+const LARGE = 2 ** 28
+
 /** The graph as a model for a device. */
 function makeModel(graph: Graph, lowered: boolean, block: BlockSize): Uint8Array {
   const simple = simplify(graph)
-  return encode(lowered ? lowerForCpu(simple, block) : simplify(expandComposites(simple)))
+  if (!lowered) return encode(simplify(expandComposites(simple)))
+  return encode(recompute(lowerForCpu(simple, block)), { order: engineOrder })
 }
 
 /** Elements from which a float constant is taken for frozen weights, which the engine packs and folds. */
