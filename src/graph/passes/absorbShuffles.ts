@@ -5,8 +5,8 @@
  *
  *     split(shuffle(concat(a, b)))[0]  =  p' of concat(first half of a, first half of b)
  *
- * where the halves of a come out of the convolution that makes a, as two with half the filters each. What is left of a shuffle is a
- * permutation of weights, which constant folding takes where they are frozen.
+ * where the halves of a come out of the convolution that makes a, as two with half the filters each, if its weights are constant, and
+ * are copied if not. What is left of a shuffle is a permutation of weights, which constant folding takes where they are frozen.
  */
 import { int64, sameShape } from '../../base/index.ts'
 import type { Graph } from '../graph.ts'
@@ -16,6 +16,7 @@ import { gather } from '../ops/gather.ts'
 import { concat, split } from '../ops/shape.ts'
 import type { Node, SymbolicTensor } from '../symbolic.ts'
 import { constant } from '../symbolic.ts'
+import { foldingRule } from './foldConstants.ts'
 import type { Uses } from './uses.ts'
 import { madeBy, usesOf } from './uses.ts'
 
@@ -40,9 +41,18 @@ const inverse = (order: Order): number[] => {
 
 const identity = (count: number): number[] => Array.from({ length: count }, (_, i) => i)
 
+const fold = foldingRule()
+
+/** Outputs of one call, evaluated if they are those of constants: later rules ask whether a weight is constant. */
+function evaluated(outputs: readonly SymbolicTensor[]): readonly SymbolicTensor[] {
+  const [{ source }] = outputs
+  return source.kind === 'node' ? (fold(source.node, source.node.inputs) ?? outputs) : outputs
+}
+
 /** Rows of a tensor along an axis, in another order. */
 function reordered(x: SymbolicTensor, order: Order, axis: number): SymbolicTensor {
-  return order.every((from, to) => from === to) ? x : gather(x, constant(int64(order)), axis)
+  if (order.every((from, to) => from === to)) return x
+  return evaluated([gather(x, constant(int64(order)), axis)])[0]
 }
 
 /** The tensor and the order that a permutation of channels was made of. */
@@ -209,15 +219,15 @@ function byProducer(x: SymbolicTensor, widths: readonly number[]): readonly Symb
   if (perChannel?.inputs[0]) {
     const [source, ...parameters] = perChannel.inputs as readonly SymbolicTensor[]
     const before = byProducer(source, widths)
-    const own = parameters.map((value) => split(value, widths, 0))
+    const own = parameters.map((value) => evaluated(split(value, widths, 0)))
     return before?.map(
       (part, i) => apply(perChannel.operator, [part, ...own.map((all) => all[i])], perChannel.attributes)[0],
     )
   }
   const conv = madeBy(x, 'Conv')
   const [image, ...own] = conv?.inputs ?? []
-  if (!conv || !image || conv.attributes.group !== 1) return undefined
-  const rows = own.map((value) => split(value!, widths, 0))
+  if (!conv || !image || conv.attributes.group !== 1 || !own.every((value) => value?.constant)) return undefined
+  const rows = own.map((value) => evaluated(split(value!, widths, 0)))
   return widths.map((_, i) => apply(conv.operator, [image, ...rows.map((all) => all[i])], conv.attributes)[0])
 }
 

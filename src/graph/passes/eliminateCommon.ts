@@ -41,7 +41,7 @@ export function commonRule(): Rewrite {
     let key = ''
     for (const name of Object.keys(attributes).sort()) {
       const value = attributes[name]
-      key += `${name}=${isTensor(value) ? numbering.contentKey(value) : JSON.stringify(value)},`
+      key += `${name}=${isTensor(value) ? numbering.of(numbering.contentKey(value)) : JSON.stringify(value)},`
     }
     return key
   }
@@ -58,9 +58,9 @@ export function commonRule(): Rewrite {
   }
 }
 
-/** Contents of a small array; -0 is told from 0. */
-function contentOf(data: Tensor['data']): string {
-  return Array.from(data as ArrayLike<number | bigint>, (value) => (Object.is(value, -0) ? '-0' : String(value))).join()
+/** Contents of a small array, byte by byte: -0 is told from 0. */
+function contentOf({ buffer, byteOffset, byteLength }: Tensor['data']): string {
+  return Buffer.from(buffer, byteOffset, byteLength).toString('latin1')
 }
 
 function isTensor(value: Attributes[string]): value is Tensor {
