@@ -64,11 +64,17 @@ export function recompute<I extends string, O extends string>(graph: Graph<I, O>
   const late = new Set(nodes.slice(peak + 1))
   const needed = new Set(nodes.slice(peak + 1).flatMap(({ inputs }) => inputs))
   const before = total(early.flatMap(({ outputs }) => outputs.filter((value) => needed.has(value))))
-  let kept: ReadonlySet<SymbolicTensor> = new Set()
-  for (let part = 1; part <= PARTS; part++) {
-    kept = leastToKeep(early, needed, Math.ceil((early.length * part) / PARTS))
-    if (bytes - before + total(kept) <= enough) break
+  // The more may be made again the less is kept: the smallest part that is enough, by halving.
+  const keptOf = (part: number) => leastToKeep(early, needed, Math.ceil((early.length * part) / PARTS))
+  let [tooSmall, part] = [0, PARTS]
+  let kept: ReadonlySet<SymbolicTensor> | undefined
+  while (part - tooSmall > 1) {
+    const middle = (tooSmall + part) >> 1
+    const least = keptOf(middle)
+    if (bytes - before + total(least) <= enough) [part, kept] = [middle, least]
+    else tooSmall = middle
   }
+  kept ??= keptOf(PARTS)
   const copyOf = copier(new Set(early), kept)
   return rewrite(graph, (node, inputs) => {
     if (!late.has(node)) return undefined
