@@ -5,11 +5,12 @@
  * middle of what was drawn. The looks share an error of .05, most of it the first one's, so the whole is an interval at 95 %.
  */
 import { internalError } from '../../base/index.ts'
+import type { Shape } from './gradientCurve.ts'
 import type { Look } from './look.ts'
 import { lookAt, steersOnly, strengthOf } from './look.ts'
 import type { GradientMethod } from './methods.ts'
 import type { Found } from './refine.ts'
-import { reachOf, WIDE, within } from './refine.ts'
+import { ROUNDING, reachOf, WIDE, within } from './refine.ts'
 import type { EntropyStrength } from './result.ts'
 import type { EntropyRun } from './run.ts'
 
@@ -32,7 +33,12 @@ const MOST_REPETITIONS = 32
 const ASIDE = 1 / 4
 
 /** Draws fresh paths about what the search found until an interval is resolved or the evaluations are spent. */
-export async function confirm(run: EntropyRun, method: GradientMethod, found: Found): Promise<EntropyStrength> {
+export async function confirm(
+  run: EntropyRun,
+  method: GradientMethod,
+  found: Found,
+  shape: Shape,
+): Promise<EntropyStrength> {
   const reach = reachOf(run, WIDE * run.width)
   let next = foreseen(run, method, found, LOOKS[0])
   let at = { centre: within(run, next.middle, reach), first: FRESH_ITEMS, count: 0 }
@@ -43,14 +49,15 @@ export async function confirm(run: EntropyRun, method: GradientMethod, found: Fo
     if (count < method.least || count <= at.count) return outOfEvaluations(run, method, found, best, next.items)
     const more = count - at.count
     run.progress('confirm', about(more, at.centre), aheadOf(run, method, nodes.length, more))
-    const stretch = await method.stretch(nodes, { first: at.first, count }, 'confirm')
+    const stretch = await method.stretch(nodes, { first: at.first, count }, 'confirm', shape)
     const look = lookAt(run, stretch, alpha)
     best = strengthOf(run, look)
     await report(run, look, best, at.centre, count * nodes.length * method.paths)
     if (best.resolved || steersOnly(look)) return best
     next = foreseen(run, method, { centre: look.value, stretch }, LOOKS[i + 1] ?? alpha, count)
     const centre = within(run, next.middle, reach)
-    const aside = Math.abs(centre - at.centre) > ASIDE * reach
+    const nowhere = look.low === null && look.high === null && look.boundary === null
+    const aside = Math.abs(centre - at.centre) > (nowhere ? ROUNDING : ASIDE * reach)
     at = aside ? { centre, first: at.first + FRESH_ITEMS, count: 0 } : { ...at, count }
   }
   if (!best) throw internalError('an interval was looked for and none was looked at')
@@ -70,7 +77,7 @@ function foreseen(run: EntropyRun, method: GradientMethod, { centre, stretch }: 
   }
   const most = method.name === 'smc' ? MOST_REPETITIONS : Math.max(method.least, MOST_GROWTH * curve.count)
   let needed = Math.max(method.least, Math.ceil(1.25 * had))
-  while (!narrow(needed) && needed < most) needed = Math.ceil(1.1 * needed)
+  if (curve.root() !== null) while (!narrow(needed) && needed < most) needed = Math.ceil(1.1 * needed)
   const items = Math.min(needed, most)
   const { low, high } = endsWith(items)
   const aside = ASIDE * reachOf(run, WIDE * run.width)

@@ -1,14 +1,18 @@
 /** A first look over the whole range of lambda with few paths, the same items everywhere: about where is the objective least? */
 import { inputError } from '../../base/index.ts'
+import type { Shape } from './gradientCurve.ts'
 import type { GradientMethod, ProfilePoint } from './methods.ts'
 import type { EntropyRun } from './run.ts'
+
+/** Difference of two sums of squares, in units of the errors', that is no chance. */
+const CLEARLY = 4
 
 /** Where to search: the log lambda in the grid where F is least, and whether that is an end of what was seen. */
 export interface FirstLook {
   /** Index in the grid. */
   readonly least: number
-  /** F at each log lambda of the grid, less F at the first, as far as the gradients steer; null beyond. */
-  readonly profile: readonly (number | null)[]
+  /** What F is nearer to a parabola in about there. */
+  readonly shape: Shape
 }
 
 /**
@@ -26,7 +30,35 @@ export async function explore(run: EntropyRun, method: GradientMethod): Promise<
   const known = profile.flatMap((value, i) => (value === null ? [] : [{ value, i }]))
   const best = known.reduce((least, point) => (point.value < least.value ? point : least))
   run.progress('explore', `least near lambda = ${Math.exp(grid[best.i]).toPrecision(2)}`, draws.evaluations)
-  return { least: best.i, profile }
+  return { least: best.i, shape: shapeAbout(points, grid[best.i]) }
+}
+
+/** Gradients of the first look that tell of the shape, the nearest to the least. */
+const SHAPE_POINTS = 5
+
+/** What a first look tells is taken for no closer than this share of itself. */
+const ROUGH = 0.02
+
+/**
+ * Log lambda, unless the gradients lie clearly nearer to those of a parabola in the scale s, whose derivative in log lambda is s times a
+ * line in s: by weighted least squares.
+ */
+export function shapeAbout(points: readonly Omit<ProfilePoint, 'steers' | 'paths'>[], x: number): Shape {
+  const near = [...points].sort((a, b) => Math.abs(a.at - x) - Math.abs(b.at - x)).slice(0, SHAPE_POINTS)
+  const errors = near.map(({ mean, standardError }) => Math.hypot(standardError, ROUGH * mean))
+  const misfit = (columns: (y: number, over: number) => [number, number]) => {
+    const rows = near.map(({ at, mean, over }, i) => [...columns(at - x, over), mean].map((value) => value / errors[i]))
+    const product = (a: number, b: number) => rows.reduce((sum, row) => sum + row[a] * row[b], 0)
+    const determinant = product(0, 0) * product(1, 1) - product(0, 1) ** 2
+    const first = (product(0, 2) * product(1, 1) - product(1, 2) * product(0, 1)) / determinant
+    const second = (product(1, 2) * product(0, 0) - product(0, 2) * product(0, 1)) / determinant
+    return rows.reduce((sum, row) => sum + (row[2] - first * row[0] - second * row[1]) ** 2, 0)
+  }
+  const log = misfit((y) => [1, y])
+  // Means of e^-y and e^-2y over a step.
+  const mean = (k: number, over: number) => (over === 0 ? 1 : Math.sinh((k * over) / 2) / ((k * over) / 2))
+  const scale = misfit((y, over) => [Math.exp(-y) * mean(1, over), Math.exp(-2 * y) * mean(2, over)])
+  return scale + CLEARLY < log ? 'scale' : 'log'
 }
 
 /** F over the grid from its gradients, at the grid's points or midway between them; from the weakest guidance on as far as they steer. */

@@ -55,7 +55,7 @@ export function lookAt(run: EntropyRun, stretch: Stretch, alpha: number): Look {
     : { ...look, value: range.high, low: ends.low, high: range.high, boundary: 'high' }
 }
 
-/** The interval with the polynomial's own error, as the root moves when a scale is left out, in quadrature. */
+/** The interval with the parabola's own error, as the root moves when a scale is left out, in quadrature. */
 function widened(curve: GradientCurve, root: number, alpha: number): Ends {
   const region = curve.stretch
   const { low, high } = curve.interval(root, alpha)
@@ -107,12 +107,9 @@ export function strengthOf(run: EntropyRun, look: Look): EntropyStrength {
     resolved: believed,
     reason,
     boundary,
-    slope: boundary && slopeOf(stretch.evidence(edgeOf(look), alpha)),
+    slope: boundary && slopeOf(stretch.evidence(value, alpha)),
   }
 }
-
-/** Where the slope at an end of the range is told: a twelfth of the stretch inside, where its polynomial holds. */
-const edgeOf = ({ boundary, stretch: { curve } }: Look) => (boundary === 'low' ? curve.stretch.low : curve.stretch.high)
 
 const slopeOf = ({ estimate: { mean, standardError, count } }: GradientEvidence) => ({ mean, standardError, count })
 

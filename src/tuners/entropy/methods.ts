@@ -2,13 +2,11 @@
  * The estimators by name, each as a way to get the gradient of F over a stretch of log lambda from given items, in one form, so that
  * search and confirmation are the same for all.
  *
- *     paired-differences   F at five scales with the same noise, the derivative of their polynomial   guided
+ *     paired-differences   F at five scales with the same noise, the derivative of their parabola     guided
  *     score-function       s Cov_{q_s}(r1, A - sB) at four scales                                     guided
  *     paths                paths drawn at four scales, weighted                                       all targets
  *     importance           base samples, weighted by the reward                                       tilt, penalty
  *     smc                  populations at four scales: repetitions are items                          tilt, penalty
- *
- * As many scales as it takes for the polynomial's own error to be a few hundredths of an interval as wide as a factor of 2.
  */
 import type { GradientEvidence } from './belief.ts'
 import { DECIDING_PATHS } from './belief.ts'
@@ -17,6 +15,7 @@ import type { EntropyPhase } from './checkpoint.ts'
 import type { Draws, Items, ParticleDraw } from './draws.ts'
 import type { Linearised } from './estimated.ts'
 import { clustersOf } from './estimated.ts'
+import type { Shape } from './gradientCurve.ts'
 import { GradientCurve, meanOf } from './gradientCurve.ts'
 import type { EntropyOptions } from './job.ts'
 import type { PathBatch } from './pool.ts'
@@ -41,6 +40,8 @@ export interface Stretch {
 /** A first look: the gradient at one log lambda. */
 export interface ProfilePoint {
   readonly at: number
+  /** Width in log lambda that it is a difference over; 0: a derivative. */
+  readonly over: number
   readonly mean: number
   readonly standardError: number
   /** Enough effective samples to go by. */
@@ -52,7 +53,7 @@ export interface GradientMethod {
   readonly name: MethodName
   /** Log lambdas to draw at, for a stretch of half-width `reach` about `centre`. */
   nodes(centre: number, reach: number): readonly number[]
-  stretch(nodes: readonly number[], items: Items, phase: EntropyPhase): Promise<Stretch>
+  stretch(nodes: readonly number[], items: Items, phase: EntropyPhase, shape: Shape): Promise<Stretch>
   /** Gradients over a whole grid of log lambdas. */
   profile(grid: readonly number[], items: Items): Promise<ProfilePoint[]>
   /** Network evaluations that one more item takes at that many nodes. */
@@ -94,24 +95,21 @@ export function methodOf(name: MethodName, job: EntropyOptions, draws: Draws): G
 }
 
 function pairedDifferences({ settings }: EntropyOptions, draws: Draws): GradientMethod {
-  const curveOf = (nodes: readonly number[], batches: readonly PathBatch[]) =>
-    new GradientCurve(
-      'values',
-      nodes,
-      batches.map(({ upper }) => upper.map((value) => -value)),
-      controlsOf(batches),
-    )
+  const curveOf = (nodes: readonly number[], batches: readonly PathBatch[], shape: Shape = 'log') => {
+    const values = batches.map(({ upper }) => upper.map((value) => -value))
+    return new GradientCurve('values', nodes, values, { shape, controls: controlsOf(batches) })
+  }
   return {
     ...{ name: 'paired-differences', nodes: five, first: settings.explorePaths, least: LEAST_ITEMS, paths: 1 },
-    async stretch(nodes, items, phase) {
-      return fresh(curveOf(nodes, await drawn(draws, nodes, items, phase)), 'paired-differences')
+    async stretch(nodes, items, phase, shape) {
+      return fresh(curveOf(nodes, await drawn(draws, nodes, items, phase), shape), 'paired-differences')
     },
     async profile(grid, items) {
       const batches = await drawn(draws, grid, items, 'explore')
       return grid.slice(1).map((right, j) => {
         const at = (grid[j] + right) / 2
         const pair = curveOf([grid[j], right], batches.slice(j, j + 2))
-        return { at, ...pair.at(at), steers: true, paths: 2 * items.count }
+        return { at, over: right - grid[j], ...pair.at(at), steers: true, paths: 2 * items.count }
       })
     },
     cost: (nodes) => nodes * draws.costPerPath,
@@ -119,16 +117,22 @@ function pairedDifferences({ settings }: EntropyOptions, draws: Draws): Gradient
 }
 
 function scoreFunctions({ settings }: EntropyOptions, draws: Draws): GradientMethod {
-  const curveOf = (nodes: readonly number[], batches: readonly PathBatch[]) =>
-    new GradientCurve('gradients', nodes, batches.map(scoreValues), controlsOf(batches))
   return {
     ...{ name: 'score-function', nodes: four, first: settings.explorePaths, least: LEAST_ITEMS, paths: 1 },
-    async stretch(nodes, items, phase) {
-      return fresh(curveOf(nodes, await drawn(draws, nodes, items, phase)), 'score-function')
+    async stretch(nodes, items, phase, shape) {
+      const batches = await drawn(draws, nodes, items, phase)
+      const rest = { shape, controls: controlsOf(batches) }
+      return fresh(new GradientCurve('gradients', nodes, batches.map(scoreValues), rest), 'score-function')
     },
     async profile(grid, items) {
       const batches = await drawn(draws, grid, items, 'explore')
-      return grid.map((at, j) => ({ at, ...meanOf(scoreValues(batches[j])), steers: true, paths: items.count }))
+      return grid.map((at, j) => ({
+        at,
+        over: 0,
+        ...meanOf(scoreValues(batches[j])),
+        steers: true,
+        paths: items.count,
+      }))
     },
     cost: (nodes) => nodes * draws.costPerPath,
   }
@@ -162,8 +166,9 @@ function weightedPaths(job: EntropyOptions, draws: Draws): GradientMethod {
       : batches.map((batch) => PathPool.of([batch]))
   return {
     ...{ name: 'paths', nodes: four, first: settings.explorePaths, least: DECIDING_PATHS, paths: 1 },
-    async stretch(nodes, items, phase) {
-      return weighted(poolsOf(await drawn(draws, nodes, items, phase)), nodes, items.count, gradientAt, settings.seed)
+    async stretch(nodes, items, phase, shape) {
+      const pools = poolsOf(await drawn(draws, nodes, items, phase))
+      return weighted(pools, { nodes, shape, items: items.count, gradientAt, seed: settings.seed })
     },
     async profile(grid, items) {
       return profileOf(PathPool.of(await drawn(draws, grid, items, 'explore')), grid, gradientAt)
@@ -177,15 +182,10 @@ function baseSamples(job: EntropyOptions, draws: Draws): GradientMethod {
   const gradientAt = gradientOf(job)
   return {
     ...{ name: 'importance', nodes: four, first: 8 * settings.explorePaths, least: DECIDING_PATHS, paths: 1 },
-    async stretch(nodes, items, phase) {
+    async stretch(nodes, items, phase, shape) {
       const pool = PathPool.of([await draws.base(items, phase)])
-      return weighted(
-        nodes.map(() => pool),
-        nodes,
-        items.count,
-        gradientAt,
-        settings.seed,
-      )
+      const pools = nodes.map(() => pool)
+      return weighted(pools, { nodes, shape, items: items.count, gradientAt, seed: settings.seed })
     },
     async profile(grid, items) {
       return profileOf(PathPool.of([await draws.base(items, 'explore')]), grid, gradientAt)
@@ -213,13 +213,14 @@ function particles({ settings, schedule }: EntropyOptions, draws: Draws): Gradie
   }
   return {
     ...{ name: 'smc', nodes: four, first: 2, least: 8, paths: count * populations },
-    async stretch(nodes, items, phase) {
-      return fresh(new GradientCurve('gradients', nodes, await rowsAt(nodes, items, phase)), 'smc')
+    async stretch(nodes, items, phase, shape) {
+      const rows = await rowsAt(nodes, items, phase)
+      return fresh(new GradientCurve('gradients', nodes, rows, { shape }), 'smc')
     },
     async profile(grid, items) {
       const rows = await rowsAt(grid, items, 'explore')
       const paths = count * populations * items.count
-      return grid.map((at, j) => ({ at, ...meanOf(rows[j]), steers: true, paths }))
+      return grid.map((at, j) => ({ at, over: 0, ...meanOf(rows[j]), steers: true, paths }))
     },
     cost: (nodes) => nodes * count * populations * schedule.levels.length,
   }
@@ -252,14 +253,17 @@ function gradientOf({ settings: { target, gamma } }: EntropyOptions): GradientAt
   return (pool, s) => penaltyGradient(pool, s, gamma)
 }
 
+interface WeightedStretch {
+  readonly nodes: readonly number[]
+  readonly shape: Shape
+  /** Their number. */
+  readonly items: number
+  readonly gradientAt: GradientAt
+  readonly seed: number
+}
+
 /** A pool per node, of items that were all drawn at the same scales: the gradient at each node, and its items' shares in it. */
-function weighted(
-  pools: readonly PathPool[],
-  nodes: readonly number[],
-  items: number,
-  gradientAt: GradientAt,
-  seed: number,
-): Stretch {
+function weighted(pools: readonly PathPool[], { nodes, shape, items, gradientAt, seed }: WeightedStretch): Stretch {
   const gradients = nodes.map((x, j) => gradientAt(pools[j], scaleAt(x)))
   const rows = gradients.map(({ statistic }, j) => {
     const { mean, influence } = statistic(null)
@@ -268,7 +272,7 @@ function weighted(
     for (const [path, value] of influence.entries()) sums[clusterOf[path]] += value
     return itemValues({ mean, influence: sums }, items)
   })
-  const curve = new GradientCurve('gradients', nodes, rows)
+  const curve = new GradientCurve('gradients', nodes, rows, { shape })
   const shareAt = (x: number) => {
     const one = pools.every((pool) => pool === pools[0])
     const at = one ? [gradientAt(pools[0], scaleAt(x))] : gradients
@@ -302,7 +306,7 @@ function profileOf(pool: PathPool, grid: readonly number[], gradientAt: Gradient
   return grid.map((at) => {
     const { estimate } = gradientAt(pool, scaleAt(at))
     const { mean, standardError, effectiveSampleSize, count } = estimate
-    return { at, mean, standardError, steers: effectiveSampleSize >= STEERING_SAMPLES, paths: count }
+    return { at, over: 0, mean, standardError, steers: effectiveSampleSize >= STEERING_SAMPLES, paths: count }
   })
 }
 

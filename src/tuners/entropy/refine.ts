@@ -23,7 +23,7 @@ export interface Found {
 const MOST_STEPS = 12
 
 /** Log lambdas this close are the same. */
-const ROUNDING = 1e-9
+export const ROUNDING = 1e-9
 
 /** Most growth of the number of items in one step. */
 const GROWTH = 4
@@ -32,7 +32,7 @@ const GROWTH = 4
 const PRECISE = 0.35
 
 /** Half-width of the narrowest stretch, as a multiple of the tolerance in log lambda. */
-export const WIDE = 1.3
+export const WIDE = 1.2
 
 /** Most that a stretch is narrowed in one step. */
 const NARROWING = 4
@@ -50,7 +50,7 @@ export async function refine(run: EntropyRun, method: GradientMethod, first: Fir
   for (let step = 1; ; step++) {
     const [centre, reach] = [middleOf(nodes), (nodes[nodes.length - 1] - nodes[0]) / 2]
     run.progress('refine', `step ${step}, lambda near ${Math.exp(centre).toPrecision(3)}`, aheadOf(run, method, count))
-    const stretch = await method.stretch(nodes, { first: 0, count }, 'refine')
+    const stretch = await method.stretch(nodes, { first: 0, count }, 'refine', first.shape)
     const { curve } = stretch
     const root = curve.root()
     await run.iteration('refine', centre, curve.at(centre), count * nodes.length * method.paths)

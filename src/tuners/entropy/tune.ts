@@ -35,33 +35,35 @@ const PARTICLES_BELOW = 0.5
 export async function tuneEntropyStrength(options: EntropyOptions): Promise<EntropyResult> {
   const first = openEntropy(options)
   const run = new EntropyRun(options)
-  const { method, found } = await search(run, first)
-  const strength = await confirm(run, method, found)
+  const { method, found, look } = await search(run, first)
+  const strength = await confirm(run, method, found, look.shape)
   const measured = await tradeOff(run, method.name, strength.value)
   return assemble(run, method.name, strength, measured)
 }
 
+/** What the search comes to, and by what. */
+interface Searched {
+  readonly method: GradientMethod
+  readonly found: Found
+  readonly look: FirstLook
+}
+
 /** Explores and refines; where the estimator is left open, takes the one that proves sharper. */
-async function search(
-  run: EntropyRun,
-  name: MethodName,
-): Promise<{ readonly method: GradientMethod; readonly found: Found }> {
+async function search(run: EntropyRun, name: MethodName): Promise<Searched> {
   const { job, draws } = run
   const method = methodOf(name, job, draws)
   const look = await explore(run, method)
   const found = await refine(run, method, look)
-  if (job.settings.estimator !== 'auto') return { method, found }
-  if (name === 'paired-differences') return sharper(run, method, found)
-  if (name === 'paths' && found.stretch.share(found.centre) < PARTICLES_BELOW) return byParticles(run, look, found)
-  return { method, found }
+  const searched = { method, found, look }
+  if (job.settings.estimator !== 'auto') return searched
+  if (name === 'paired-differences') return sharper(run, searched)
+  if (name === 'paths' && found.stretch.share(found.centre) < PARTICLES_BELOW) return byParticles(run, searched)
+  return searched
 }
 
 /** Score function or paired differences, whichever takes fewer evaluations for the same error at what was found. */
-async function sharper(
-  run: EntropyRun,
-  paired: GradientMethod,
-  found: Found,
-): Promise<{ readonly method: GradientMethod; readonly found: Found }> {
+async function sharper(run: EntropyRun, searched: Searched): Promise<Searched> {
+  const { method: paired, found, look } = searched
   const score = methodOf('score-function', run.job, run.draws)
   const { curve } = found.stretch
   const middle = curve.nodes.reduce((a, b) => (Math.abs(b - found.centre) < Math.abs(a - found.centre) ? b : a))
@@ -70,25 +72,22 @@ async function sharper(
     score: meanOf(scoreValues(batch)).standardError ** 2 * score.cost(score.nodes(0, 1).length),
     paired: curve.at(found.centre).standardError ** 2 * paired.cost(curve.nodes.length),
   }
-  if (errors.paired <= errors.score) return { method: paired, found }
+  if (errors.paired <= errors.score) return searched
   const nodes = [...score.nodes(found.centre, (curve.nodes[curve.nodes.length - 1] - curve.nodes[0]) / 2)]
-  const stretch = await score.stretch(nodes, { first: 0, count: curve.count }, 'refine')
-  return { method: score, found: { ...found, stretch } }
+  const stretch = await score.stretch(nodes, { first: 0, count: curve.count }, 'refine', look.shape)
+  return { method: score, found: { ...found, stretch }, look }
 }
 
 /** The search over again by sequential Monte Carlo: weights are too uneven there even to steer. */
-async function byParticles(
-  run: EntropyRun,
-  look: FirstLook,
-  found: Found,
-): Promise<{ readonly method: GradientMethod; readonly found: Found }> {
+async function byParticles(run: EntropyRun, { found, look }: Searched): Promise<Searched> {
   const method = methodOf('smc', run.job, run.draws)
   const { grid } = run
   const nearest = grid.reduce(
     (best, x, i) => (Math.abs(x - found.centre) < Math.abs(grid[best] - found.centre) ? i : best),
     0,
   )
-  return { method, found: await refine(run, method, { ...look, least: nearest }) }
+  const moved = { ...look, least: nearest }
+  return { method, found: await refine(run, method, moved), look: moved }
 }
 
 async function assemble(
