@@ -67,7 +67,7 @@ async function load(graph: Graph, settings: ResolvedDeviceOptions, lowering: boo
   const frozen = holdsWeights(graph)
   const key = graphKey(graph)
   const how = `${settings.device} ${lowered ? `lowered ${block}` : 'plain'}`
-  const make = () => makeModel(graph, lowered, block)
+  const make = () => makeModel(graph, { lowered, block, frozen })
   const memoryPattern = key.elements < LARGE
   const open: Load<Session> = (model, savePath) =>
     loadSession(model, { ...settings, optimize: !lowered || frozen, memoryPattern, ...(savePath && { savePath }) })
@@ -82,14 +82,22 @@ async function load(graph: Graph, settings: ResolvedDeviceOptions, lowering: boo
   }
 }
 
+/** What model to make of a graph. */
+interface Form {
+  /** In the forms of the CPU engine. */
+  readonly lowered: boolean
+  readonly block: BlockSize
+  /** Bound to weights. */
+  readonly frozen: boolean
+}
+
 /** Elements of all results from which a graph is one that has to spare memory. */
 const LARGE = 2 ** 28
 
-/** The graph as a model for a device. */
-function makeModel(graph: Graph, lowered: boolean, block: BlockSize): Uint8Array {
-  const simple = simplify(graph)
-  if (!lowered) return encode(simplify(expandComposites(simple)))
-  return encode(recompute(lowerForCpu(simple, block)), { order: engineOrder })
+/** The graph as a model for a device. Lowering simplifies by itself; frozen weights have to be constants of their own before. */
+function makeModel(graph: Graph, { lowered, block, frozen }: Form): Uint8Array {
+  if (!lowered) return encode(simplify(expandComposites(simplify(graph))))
+  return encode(recompute(lowerForCpu(frozen ? simplify(graph) : graph, block)), { order: engineOrder })
 }
 
 /** Elements from which a float constant is taken for frozen weights, which the engine packs and folds. */
