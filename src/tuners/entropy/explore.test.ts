@@ -13,14 +13,29 @@ describe.each([0, 0.1])('gradients with errors of %f of themselves', (error) => 
     })
 
   test.each([0.05, 0.4, 3])('of a parabola in s with its least at lambda = %f', (least) => {
-    expect(shapeAbout(told((x) => (Math.exp(-x) * least - 1) ** 2), Math.log(least))).toBe('scale')
+    expect(
+      shapeAbout(
+        told((x) => (Math.exp(-x) * least - 1) ** 2),
+        Math.log(least),
+      ),
+    ).toBe('scale')
   })
 
   test.each([0.05, 0.4, 3])('of a parabola in log lambda with its least at %f', (least) => {
-    expect(shapeAbout(told((x) => (x - Math.log(least)) ** 2), Math.log(least))).toBe('log')
+    expect(
+      shapeAbout(
+        told((x) => (x - Math.log(least)) ** 2),
+        Math.log(least),
+      ),
+    ).toBe('log')
   })
 
   test('least beyond the range', () => {
-    expect(shapeAbout(told((x) => (Math.exp(-x) / 200 - 1) ** 2), grid[0])).toBe('scale')
+    expect(
+      shapeAbout(
+        told((x) => (Math.exp(-x) / 200 - 1) ** 2),
+        grid[0],
+      ),
+    ).toBe('scale')
   })
 })

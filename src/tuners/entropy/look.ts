@@ -14,6 +14,9 @@ import type { EntropyRun } from './run.ts'
 /** Steps outwards in which an end is moved, as a share of the tolerance in log lambda. */
 const OUTWARD = 1 / 40
 
+/** Least half-width of an interval, as a share of the tolerance in log lambda: no scales are drawn so close that more could be told. */
+const FLOOR = 1 / 40
+
 /** Ends of an interval; null: not inside what was drawn. */
 interface Ends {
   readonly low: number | null
@@ -37,7 +40,7 @@ export function lookAt(run: EntropyRun, stretch: Stretch, alpha: number): Look {
   const look = { boundary: null, alpha, stretch }
   const root = curve.root()
   if (root !== null) {
-    const ends = agreedEnds(run, stretch, alpha, widened(curve, root, alpha))
+    const ends = agreedEnds(run, stretch, alpha, widened(run, curve, root, alpha))
     return {
       ...look,
       value: root,
@@ -56,14 +59,14 @@ export function lookAt(run: EntropyRun, stretch: Stretch, alpha: number): Look {
 }
 
 /** The interval with the parabola's own error, as the root moves when a scale is left out, in quadrature. */
-function widened(curve: GradientCurve, root: number, alpha: number): Ends {
+function widened({ width }: EntropyRun, curve: GradientCurve, root: number, alpha: number): Ends {
   const region = curve.stretch
   const { low, high } = curve.interval(root, alpha)
   const moves = (['first', 'last'] as const).map((end) => {
     const other = curve.without(end).root(region)
     return other === null ? 0 : Math.abs(other - root)
   })
-  const away = (end: number | null) => (end === null ? null : Math.hypot(end - root, ...moves))
+  const away = (end: number | null) => (end === null ? null : Math.hypot(end - root, FLOOR * width, ...moves))
   const [below, above] = [away(low), away(high)]
   return {
     low: below === null || root - below < region.low ? null : root - below,
