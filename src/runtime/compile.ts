@@ -2,7 +2,7 @@
 import type { Tensor } from '../base/index.ts'
 import { BilevelError, inputError, internalError, sameShape } from '../base/index.ts'
 import type { Graph, SymbolicTensor, TensorType } from '../graph/index.ts'
-import { bind, expandComposites, mapRecord, nodesOf, simplify } from '../graph/index.ts'
+import { bind, expandComposites, liveBytes, mapRecord, nodesOf, simplify } from '../graph/index.ts'
 import { encode } from '../onnx/index.ts'
 import { findBlockSize } from './blockSize.ts'
 import type { DeviceOptions, ResolvedDeviceOptions } from './device.ts'
@@ -68,7 +68,7 @@ async function load(graph: Graph, settings: ResolvedDeviceOptions, lowering: boo
   const key = graphKey(graph)
   const how = `${settings.device} ${lowered ? `lowered ${block}` : 'plain'}`
   const make = () => makeModel(graph, { lowered, block, frozen })
-  const memoryPattern = key.elements < LARGE
+  const memoryPattern = liveBytes(graph) < LARGE
   const open: Load<Session> = (model, savePath) =>
     loadSession(model, { ...settings, optimize: !lowered || frozen, memoryPattern, ...(savePath && { savePath }) })
   // Frozen weights seldom come back; what the engine makes of a model for other devices is not tried.
@@ -91,8 +91,8 @@ interface Form {
   readonly frozen: boolean
 }
 
-/** Elements of all results from which a graph is one that has to spare memory. */
-const LARGE = 2 ** 28
+/** Bytes alive at once from which a graph has to spare memory. */
+const LARGE = 2 ** 29
 
 /** The graph as a model for a device. Lowering simplifies by itself; frozen weights have to be constants of their own before. */
 function makeModel(graph: Graph, { lowered, block, frozen }: Form): Uint8Array {

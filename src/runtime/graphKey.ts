@@ -12,8 +12,6 @@ export interface GraphKey {
   readonly hash: string
   /** Number of calls. */
   readonly nodes: number
-  /** Elements of all results together. */
-  readonly elements: number
   /**
    * Whether the key means the same in other processes: every operator is one of this project's own. What a caller has defined is
    * known by its name and this process's number for it, as its functions may hold anything.
@@ -43,7 +41,6 @@ export function graphKey(graph: Graph): GraphKey {
   }
   const nodes = nodesOf(Object.values(graph.outputs))
   let portable = true
-  let elements = 0
   for (const { operator, inputs, attributes, outputs } of nodes) {
     const number = own.has(operator) ? 0 : foreignNumber(operator)
     if (number > 0) portable = false
@@ -51,16 +48,13 @@ export function graphKey(graph: Graph): GraphKey {
     const { domain, name } = operator
     writer.line(`call ${JSON.stringify([domain, name, number, outputs.length])} ${numbers}`)
     writer.attributes(attributes)
-    for (const output of outputs) {
-      writer.number(output)
-      elements += output.size
-    }
+    for (const output of outputs) writer.number(output)
   }
   for (const [name, value] of Object.entries(graph.outputs)) {
     const number = writer.number(value)
     writer.line(`output ${JSON.stringify(name)} ${number}`)
   }
-  return { hash: writer.finish(), nodes: nodes.length, elements, portable }
+  return { hash: writer.finish(), nodes: nodes.length, portable }
 }
 
 /** Lines are gathered, as many short updates of a hash are slow. */
