@@ -156,6 +156,15 @@ export {
 export type { CompileOptions, Device, Program } from './runtime/index.ts'
 export { compile } from './runtime/index.ts'
 export type {
+  CurvePoint,
+  EntropyCheckpoint,
+  EntropyEvent,
+  EntropyIteration,
+  EntropyOptions,
+  EntropyProgress,
+  EntropyResult,
+  EntropySettings,
+  EntropyStrength,
   GivenSettings,
   LearnCheckpoint,
   LearnEvent,
@@ -167,4 +176,11 @@ export type {
   Subject,
   TrainingParameters,
 } from './tuners/index.ts'
-export { LEARN_DEFAULTS, learnSchedule, learnSettings } from './tuners/index.ts'
+export {
+  ENTROPY_DEFAULTS,
+  entropySettings,
+  LEARN_DEFAULTS,
+  learnSchedule,
+  learnSettings,
+  tuneEntropyStrength,
+} from './tuners/index.ts'

@@ -25,3 +25,12 @@ test('a learned schedule is saved with its model', { timeout: 120_000 }, async (
   expect(samplingSchedules.map(({ name }) => name)).toEqual(['dpm-solver++-4'])
   await rm(folder, { recursive: true })
 })
+
+test('an entropy strength is tuned on the model that comes with the project', { timeout: 120_000 }, async () => {
+  const output = await outputOf(() => import('../examples/tuneEntropy.ts'))
+  const [, value, low, high] = /^lambda = ([\d.]+) in \[([\d.]+), ([\d.]+)\]$/m.exec(output)?.map(Number) ?? []
+  expect(low).toBeLessThanOrEqual(value)
+  expect(value).toBeLessThanOrEqual(high)
+  expect(output).toMatch(/^judge's reward: -[\d.]+ unguided, -?[\d.]+ at lambda$/m)
+  expect(output).toMatch(/^12 points on the trade-off curve$/m)
+})
