@@ -229,7 +229,8 @@ async function realRow({ splits }: Dataset, { features, judge }: Networks, refer
   }
 }
 
-const rounded = (_: string, value: unknown) => (typeof value === 'number' ? Number(value.toPrecision(6)) : value)
+const rounded = (_: string, value: unknown) =>
+  typeof value === 'number' && !Number.isInteger(value) ? Number(value.toPrecision(6)) : value
 
 async function make(name: string, plan: Plan, root: string): Promise<void> {
   const started = Date.now()
