@@ -35,6 +35,23 @@ describe('guided: lambda* = a/b', () => {
     expect(upper.base.mean).toBeLessThan(upper.tuned.mean)
   })
 
+  test.each(['score-function', 'paths'] as const)('by %s where that is asked for', async (estimator) => {
+    const settings = { estimator, seed: 6, tolerance: 1.4, curvePaths: 16, maxEvaluations: 1e6 } as const
+    const result = await tuneEntropyStrength(gaussianJob({ a: 1, b: 1.5, steps: 2, settings }))
+    const { low, high, resolved } = result.entropyStrength
+    expect({ resolved, estimator: result.estimator }).toEqual({ resolved: true, estimator })
+    expect(low < 1 / 1.5 && high > 1 / 1.5).toBe(true)
+  })
+
+  test('a judge whose spread nothing knows of', async () => {
+    const settings = { seed: 7, tolerance: 1.6, curvePaths: 16 } as const
+    const result = await tuneEntropyStrength(gaussianJob({ a: 0.5, b: 2, steps: 3, rough: true, settings }))
+    const { low, high, resolved } = result.entropyStrength
+    expect(resolved).toBe(true)
+    expect(low < 0.25 && high > 0.25).toBe(true)
+    expect(high / low).toBeGreaterThan(1.2)
+  })
+
   test('DDIM eta 1: a m/b by its own recursion', async () => {
     const [a, b] = [1, 1.5]
     const job = gaussianJob({ a, b, steps: 10, sampler: ETA_1, settings: { seed: 5, tolerance: 1.3, curvePaths: 32 } })
