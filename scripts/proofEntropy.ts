@@ -2,9 +2,10 @@
  * Tuning of the entropy strength on problems with a known answer, through the real sampler: how often the interval covers the truth, and
  * what it costs to come near it, against the published loop, grid and random search. Slow, so a command of its own:
  *
- *     npm run proof:entropy -- --seeds 100 --parts coverage,cost
+ *     npm run proof:entropy -- --seeds 100 --parts coverage,cost,bridging
  *
- * Writes docs/results/entropy-gaussian/{coverage,cost}.json and the tables of its README.
+ * `bridging`: on digits, the curve from a pool of paths against direct sampling at scales that were not drawn. Writes
+ * docs/results/entropy-gaussian/{coverage,cost,bridging}.json and the tables of its README.
  */
 import { execFileSync } from 'node:child_process'
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
@@ -12,12 +13,16 @@ import { cpus } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { randomStream } from '../src/base/index.ts'
+import { resolveEntropyConfig } from '../src/runs/index.ts'
+import { openEntropyInputs } from '../src/runs/jobs/entropyInputs.ts'
 import type { RatedImages, Trace } from '../src/tuners/entropy/baselines.ts'
 import { gridSearch, publishedLoop, randomSearch } from '../src/tuners/entropy/baselines.ts'
+import { Draws } from '../src/tuners/entropy/draws.ts'
 import { explore } from '../src/tuners/entropy/explore.ts'
 import type { GaussianJob } from '../src/tuners/entropy/gaussianJob.fixture.ts'
 import { ETA_1, etaOneRecursion, gaussianJob } from '../src/tuners/entropy/gaussianJob.fixture.ts'
 import { methodOf } from '../src/tuners/entropy/methods.ts'
+import { PathPool } from '../src/tuners/entropy/pool.ts'
 import { refine } from '../src/tuners/entropy/refine.ts'
 import { EntropyRun } from '../src/tuners/entropy/run.ts'
 import { tuneEntropyStrength } from '../src/tuners/entropy/tune.ts'
@@ -193,6 +198,43 @@ async function costOf(problem: Problem) {
   }
 }
 
+/** Scales a factor 1.5 apart are drawn, and those between them for comparison. */
+const POOL_SCALES = [5, 7.5, 11.25, 16.875, 25.3125]
+const POOL_PATHS = 96
+const DIRECT_PATHS = 192
+
+/** Ink chased on the digits model that comes with the project, typicality judging: the pool's curve at scales that were not drawn. */
+async function bridging() {
+  const config = resolveEntropyConfig([
+    { source: 'this script', values: { preset: 'quick', reward: 'ink', judge: 'typicality@features' } },
+  ])
+  const inputs = await openEntropyInputs(config)
+  const draws = new Draws(inputs.subject)
+  for (const scale of POOL_SCALES) await draws.paths(scale, { first: 0, count: POOL_PATHS }, 'explore')
+  const pool = draws.pool()
+  const rows = []
+  for (const [i, scale] of POOL_SCALES.slice(1).entries()) {
+    const between = Math.sqrt(scale * POOL_SCALES[i])
+    const items = { first: 100_000, count: DIRECT_PATHS }
+    const direct = PathPool.of([await draws.paths(between, items, 'curve')])
+    const told = (from: PathPool) => {
+      const [ink, typicality] = [from.mean('guided', between, 'lower'), from.mean('guided', between, 'upper')]
+      return { ink, typicality, kl: from.kl('guided', between) }
+    }
+    const [weighted, drawn] = [told(pool.near(between, 2)), told(direct)]
+    const away = (what: 'ink' | 'typicality' | 'kl') =>
+      (weighted[what].mean - drawn[what].mean) / Math.hypot(weighted[what].standardError, drawn[what].standardError)
+    rows.push({
+      scale: between,
+      weighted,
+      drawn,
+      away: { ink: away('ink'), typicality: away('typicality'), kl: away('kl') },
+    })
+  }
+  await inputs.close()
+  return rows
+}
+
 type Coverage = Awaited<ReturnType<typeof coverageOf>>
 type Cost = Awaited<ReturnType<typeof costOf>>
 
@@ -252,6 +294,26 @@ function costTable(rows: readonly Cost[]): string {
   ])
 }
 
+function bridgingTable(rows: Awaited<ReturnType<typeof bridging>>): string {
+  const told = ({ mean: value, standardError }: { readonly mean: number; readonly standardError: number }) =>
+    `${value.toFixed(3)} ± ${standardError.toFixed(3)}`
+  return table([
+    [
+      '1/lambda',
+      'ink, weighted',
+      'ink, drawn',
+      'typicality, weighted',
+      'typicality, drawn',
+      'effective paths',
+      'standard errors apart',
+    ],
+    ...rows.map(({ scale, weighted, drawn, away }) => [
+      ...[scale.toFixed(2), told(weighted.ink), told(drawn.ink), told(weighted.typicality), told(drawn.typicality)],
+      ...[Math.round(weighted.ink.effectiveSampleSize), `${away.ink.toFixed(1)}, ${away.typicality.toFixed(1)}`],
+    ]),
+  ])
+}
+
 /** Puts a table between its marks in the README. */
 function intoReadme(mark: string, text: string): void {
   const path = join(RESULTS, 'README.md')
@@ -263,7 +325,7 @@ function intoReadme(mark: string, text: string): void {
 }
 
 const { values } = parseArgs({
-  options: { seeds: { type: 'string', default: '100' }, parts: { type: 'string', default: 'coverage,cost' } },
+  options: { seeds: { type: 'string', default: '100' }, parts: { type: 'string', default: 'coverage,cost,bridging' } },
 })
 mkdirSync(RESULTS, { recursive: true })
 const record = (part: string, rows: unknown) => {
@@ -290,5 +352,10 @@ for (const part of values.parts.split(',')) {
     }
     record(part, rows)
     intoReadme(part, costTable(rows))
-  } else throw new Error(`parts are coverage and cost, got ${part}`)
+  } else if (part === 'bridging') {
+    const rows = await bridging()
+    console.error(JSON.stringify(rows.map(({ scale, away }) => ({ scale, away }))))
+    record(part, rows)
+    intoReadme(part, bridgingTable(rows))
+  } else throw new Error(`parts are coverage, cost and bridging, got ${part}`)
 }
