@@ -177,10 +177,10 @@ async function costOfTuning(problem: Problem, truth: number) {
 }
 
 const COST: readonly Problem[] = [
-  { name: 'a 1, b 1.4', a: 1, b: 1.4, steps: 2, tolerance: 2 },
+  { name: 'a 1, b 1', a: 1, b: 1, steps: 2, tolerance: 2 },
   { name: 'a .5, b 2', a: 0.5, b: 2, steps: 2, tolerance: 2 },
   { name: 'a 2, b .7', a: 2, b: 0.7, steps: 2, tolerance: 2 },
-  { name: 'rough, a 1, b 1.4', a: 1, b: 1.4, rough: true, steps: 2, tolerance: 2 },
+  { name: 'rough, a 1, b 1', a: 1, b: 1, rough: true, steps: 2, tolerance: 2 },
   { name: 'rough, a .5, b 2', a: 0.5, b: 2, rough: true, steps: 2, tolerance: 2 },
 ]
 
