@@ -53,7 +53,7 @@ export const FAULTS: readonly Fault[] = [
         to: '      mean: logMean + Math.log(total) - s * share * inner(new Float64Array(h.length).fill(1), copies, h),',
       },
     ],
-    tests: ['src/tuners/entropy/gradients.test.ts', 'src/tuners/entropy/pool.test.ts'],
+    tests: ['src/tuners/entropy/poolGradients.test.ts', 'src/tuners/entropy/pool.test.ts'],
   },
   {
     fault: NO_SHIFT,
@@ -101,7 +101,7 @@ export const FAULTS: readonly Fault[] = [
         to: 'value * gamma + lower[i]',
       },
     ],
-    tests: ['src/tuners/entropy/gradients.test.ts'],
+    tests: ['src/tuners/entropy/poolGradients.test.ts'],
   },
   {
     fault: NO_UPPER,
@@ -113,7 +113,7 @@ export const FAULTS: readonly Fault[] = [
         to: '0 * value + lower[i]',
       },
     ],
-    tests: ['src/tuners/entropy/gradients.test.ts'],
+    tests: ['src/tuners/entropy/poolGradients.test.ts'],
   },
   {
     fault: "r1's gradient is dropped from the gradient of a sum of rewards",

@@ -1,10 +1,10 @@
 /** What is believed and what is not: the known example of a weighted estimate that is confidently wrong, and each rule by itself. */
 import { describe, expect, test } from 'vitest'
 import type { GradientEvidence } from './belief.ts'
-import { freshEvidence, mayDecide, pooledEvidence, resolves, resolvesBoundary, sharper, trusted } from './belief.ts'
+import { freshEvidence, mayDecide, resolves, resolvesBoundary, trusted } from './belief.ts'
+import { bootstrapInterval } from './bootstrap.ts'
 import type { Estimated } from './estimated.ts'
 import { gaussianPaths } from './gaussianPaths.fixture.ts'
-import { scoreFunction } from './gradients.ts'
 import { PathPool } from './pool.ts'
 import { tiltGradient } from './poolGradients.ts'
 
@@ -16,7 +16,7 @@ const estimate = (mean: number, standardError: number, count = 400, effectiveSam
   paretoK: null,
 })
 const fresh = (lambda: number, mean: number, standardError = 0.1, count = 400) =>
-  freshEvidence(lambda, 'score-function', estimate(mean, standardError, count))
+  freshEvidence(lambda, 'score-function', estimate(mean, standardError, count), 0.05)
 const pooled = (lambda: number, mean: number, count: number, effective: number): GradientEvidence => ({
   lambda,
   source: 'pool',
@@ -53,7 +53,8 @@ describe('base samples weighted to lambda = .5, where slope = goal = 1 and the g
     // .28 of runs pass the usual thresholds: that is why they do not count
     expect(passing.length).toBeGreaterThan(4)
     const { pool, gradient } = passing[0]
-    const evidence = pooledEvidence(0.5, pool, gradient, { seed: 1, replicates: 99 })
+    const interval = bootstrapInterval(gradient.statistic, pool.paths.clusters, { seed: 1, replicates: 99 })
+    const evidence = { lambda: 0.5, source: 'pool' as const, estimate: gradient.estimate, interval }
     const value = fresh(1, 0)
     expect(resolves({ low: evidence, value, high: fresh(1.2, 1) }, 3)).toMatchObject({
       believed: false,
@@ -65,12 +66,12 @@ describe('base samples weighted to lambda = .5, where slope = goal = 1 and the g
 describe('may decide', () => {
   test.each([
     ['fresh, 400 paths', fresh(1, -1), true],
-    ['paired, 30 paths', freshEvidence(1, 'paired-differences', estimate(-1, 0.1, 30)), true],
+    ['paired, 30 paths', freshEvidence(1, 'paired-differences', estimate(-1, 0.1, 30), 0.05), true],
     ['fresh, 29 paths', fresh(1, -1, 0.1, 29), false],
     ['a pool that is nearly fresh', pooled(1, -1, 1000, 800), true],
     ['a pool of 999 paths', pooled(1, -1, 999, 999), false],
     ['a pool of .79', pooled(1, -1, 2000, 1580), false],
-    ['particles', freshEvidence(1, 'smc', estimate(-1, 0.1, 400)), false],
+    ['particles', freshEvidence(1, 'smc', estimate(-1, 0.1, 400), 0.05), false],
     ['a standard error of NaN', fresh(1, -1, Number.NaN), false],
     ['an effective sample size of NaN', pooled(1, -1, 2000, Number.NaN), false],
   ])('%s', (_, evidence, believed) => {
@@ -79,14 +80,11 @@ describe('may decide', () => {
     expect(verdict.reason === null).toBe(believed)
   })
 
-  test('a pool at one scale is as good as fresh', () => {
-    const pool = PathPool.of([gaussianPaths({ slope: 1, goal: 2 }, 0.5, { count: 1000, seed: 1 })])
-    const evidence = pooledEvidence(2, pool, tiltGradient(pool, 0.5), { seed: 2, replicates: 199 })
-    expect(mayDecide(evidence).believed).toBe(true)
-    const score = freshEvidence(2, 'score-function', scoreFunction(pool.batches[0]))
-    expect(sharper(evidence, score).estimate.standardError).toBe(
-      Math.min(evidence.estimate.standardError, score.estimate.standardError),
-    )
+  test("the interval of fresh paths is Student's, at the error that is asked for", () => {
+    const { low, high } = freshEvidence(1, 'paired-differences', estimate(-1, 0.1, 31), 0.05).interval
+    expect(low).toBeCloseTo(-1 - 0.1 * 2.0423, 4)
+    expect(high).toBeCloseTo(-1 + 0.1 * 2.0423, 4)
+    expect(freshEvidence(1, 'smc', estimate(-1, 0.1, 31), 0.01).interval.high).toBeCloseTo(-1 + 0.1 * 2.75, 4)
   })
 })
 

@@ -7,10 +7,7 @@
  */
 import { inputError } from '../../base/index.ts'
 import type { Interval } from './bootstrap.ts'
-import { bootstrapInterval } from './bootstrap.ts'
 import type { Estimated } from './estimated.ts'
-import type { PathPool } from './pool.ts'
-import type { PoolGradient } from './poolGradients.ts'
 import { studentReach } from './quantile.ts'
 
 /** What a pool must have at a lambda to decide there. */
@@ -23,13 +20,10 @@ export const TRUSTED_SHARE = 0.5
 /** Fresh paths below which a standard error says too little about itself. */
 export const LEAST_FRESH = 30
 
-/** Of the intervals. */
-const LEVEL = 0.95
-
 /** Where a gradient comes from. The first two take paths drawn at the lambda in question. */
 export type GradientSource = 'score-function' | 'paired-differences' | 'pool' | 'smc'
 
-/** A gradient of F in log lambda with its 95 % interval: negative means that a larger lambda is better. */
+/** A gradient of F in log lambda with its interval, at the error of the look it is for: negative means that a larger lambda is better. */
 export interface GradientEvidence {
   readonly lambda: number
   readonly source: GradientSource
@@ -46,30 +40,15 @@ export interface Verdict {
 const BELIEVED: Verdict = { believed: true, reason: null }
 const doubted = (reason: string): Verdict => ({ believed: false, reason })
 
-/** Evidence from fresh paths: Student's interval. Particles of sequential Monte Carlo count as repetitions. */
+/** Evidence from fresh paths: Student's interval, which misses with probability `alpha`. Populations of particles count as items. */
 export function freshEvidence(
   lambda: number,
   source: Exclude<GradientSource, 'pool'>,
   estimate: Estimated,
+  alpha: number,
 ): GradientEvidence {
-  const reach = studentReach(1 - LEVEL, estimate.count - 1) * estimate.standardError
+  const reach = studentReach(alpha, estimate.count - 1) * estimate.standardError
   return { lambda, source, estimate, interval: { low: estimate.mean - reach, high: estimate.mean + reach } }
-}
-
-/** Evidence from a pool: bootstrap-t over items, stratified by the scales they were drawn at. */
-export function pooledEvidence(
-  lambda: number,
-  pool: PathPool,
-  { estimate, statistic }: PoolGradient,
-  options: { readonly seed: number; readonly replicates?: number },
-): GradientEvidence {
-  const interval = bootstrapInterval(statistic, pool.paths.clusters, { ...options, level: LEVEL })
-  return { lambda, source: 'pool', estimate, interval }
-}
-
-/** The evidence with the smaller standard error: score function or paired differences. */
-export function sharper(one: GradientEvidence, other: GradientEvidence): GradientEvidence {
-  return other.estimate.standardError < one.estimate.standardError ? other : one
 }
 
 /** Whether a gradient may decide anything. */
@@ -113,7 +92,7 @@ export interface IntervalEvidence {
 
 /**
  * Whether an interval of lambda is resolved: all three gradients may decide, F falls from the low end and rises to the high end (their
- * 95 % intervals exclude 0), and high/low is at most the tolerance.
+ * intervals exclude 0), and high/low is at most the tolerance.
  * @throws `belief.order` unless low <= value <= high in lambda, low > 0
  */
 export function resolves({ low, value, high }: IntervalEvidence, tolerance: number): Verdict {
@@ -147,7 +126,7 @@ export function trusted({ effectiveSampleSize, count }: Pick<Estimated, 'effecti
 
 function openEnd(end: 'low' | 'high', { lambda, interval }: GradientEvidence): string {
   const range = `[${shortly(interval.low)}, ${shortly(interval.high)}]`
-  return `the sign of the gradient at the ${end} end, lambda = ${shortly(lambda)}, is open: its 95 % interval is ${range}; raise the number of paths`
+  return `the sign of the gradient at the ${end} end, lambda = ${shortly(lambda)}, is open: its interval is ${range}; raise the number of paths`
 }
 
 const shortly = (value: number): string => String(Number(value.toPrecision(3)))

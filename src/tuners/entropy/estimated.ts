@@ -25,6 +25,10 @@ export interface Linearised {
   readonly influence: Float64Array
 }
 
+/** A number per item, of `n` items that have an influence each: their mean is the statistic and their spread its error. */
+export const itemValues = ({ mean, influence }: Linearised, n: number): Float64Array =>
+  influence.map((value) => mean + n * value)
+
 /** Which paths belong together: each path's item, and each item's stratum. */
 export interface Clusters {
   /** [n]: number of each path's cluster. */

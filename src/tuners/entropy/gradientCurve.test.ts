@@ -1,6 +1,7 @@
 /** The gradient over a stretch against polynomials, closed forms, and its intervals against their promised coverage. */
 import { describe, expect, test } from 'vitest'
 import { randomStream } from '../../base/index.ts'
+import { gaussianPaths, guidedTruth, slopeOf } from './gaussianPaths.fixture.ts'
 import { fitOf, GradientCurve, slopeWeights } from './gradientCurve.ts'
 
 describe('least squares', () => {
@@ -87,6 +88,18 @@ describe('a curve of values', () => {
     expect(ratio(high ?? Number.NaN)).toBeCloseTo(1.966, 2)
     expect(ratio(low ?? Number.NaN)).toBeCloseTo(-1.966, 2)
   })
+})
+
+test.each([0.3, 0.9, 1.6])('paired differences: two scales about %d of the chain with the same noise', (scale) => {
+  const problem = { slope: 1.3, goal: 0.8, curvature: 0.4 }
+  const middle = -Math.log(scale)
+  const nodes = [middle - 0.05, middle + 0.05]
+  const rows = nodes.map((x) =>
+    gaussianPaths(problem, Math.exp(-x), { count: 20_000, seed: 4 }).upper.map((value) => -value),
+  )
+  const { mean, standardError } = new GradientCurve('values', nodes, rows).at(middle)
+  expect(Math.abs(mean - slopeOf(guidedTruth, problem, scale))).toBeLessThan(3.5 * standardError)
+  expect(standardError).toBeLessThan(0.03)
 })
 
 test('a curve of three gradients has the line nearest to them', () => {

@@ -9,12 +9,11 @@
  *     smc                  populations at four scales: repetitions are items                          tilt, penalty
  */
 import type { GradientEvidence } from './belief.ts'
-import { DECIDING_PATHS } from './belief.ts'
+import { DECIDING_PATHS, freshEvidence } from './belief.ts'
 import { bootstrapInterval } from './bootstrap.ts'
 import type { EntropyPhase } from './checkpoint.ts'
 import type { Draws, Items, ParticleDraw } from './draws.ts'
-import type { Linearised } from './estimated.ts'
-import { clustersOf } from './estimated.ts'
+import { clustersOf, itemValues } from './estimated.ts'
 import type { Shape } from './gradientCurve.ts'
 import { GradientCurve, meanOf } from './gradientCurve.ts'
 import type { EntropyOptions } from './job.ts'
@@ -22,9 +21,9 @@ import type { PathBatch } from './pool.ts'
 import { PathPool } from './pool.ts'
 import type { PoolGradient } from './poolGradients.ts'
 import { guidedGradient, penaltyGradient, tiltGradient } from './poolGradients.ts'
-import { studentReach } from './quantile.ts'
+import { scoreControls, scoreValues } from './scoreFunction.ts'
 import type { EntropyEstimator } from './settings.ts'
-import { weightedCovariance, weightedMean } from './statistics.ts'
+import { weightedMean } from './statistics.ts'
 
 export type MethodName = Exclude<EntropyEstimator, 'auto'>
 
@@ -97,7 +96,7 @@ export function methodOf(name: MethodName, job: EntropyOptions, draws: Draws): G
 function pairedDifferences({ settings }: EntropyOptions, draws: Draws): GradientMethod {
   const curveOf = (nodes: readonly number[], batches: readonly PathBatch[], shape: Shape = 'log') => {
     const values = batches.map(({ upper }) => upper.map((value) => -value))
-    return new GradientCurve('values', nodes, values, { shape, controls: controlsOf(batches) })
+    return new GradientCurve('values', nodes, values, { shape, controls: scoreControls(batches) })
   }
   return {
     ...{ name: 'paired-differences', nodes: five, first: settings.explorePaths, least: LEAST_ITEMS, paths: 1 },
@@ -121,7 +120,7 @@ function scoreFunctions({ settings }: EntropyOptions, draws: Draws): GradientMet
     ...{ name: 'score-function', nodes: four, first: settings.explorePaths, least: LEAST_ITEMS, paths: 1 },
     async stretch(nodes, items, phase, shape) {
       const batches = await drawn(draws, nodes, items, phase)
-      const rest = { shape, controls: controlsOf(batches) }
+      const rest = { shape, controls: scoreControls(batches) }
       return fresh(new GradientCurve('gradients', nodes, batches.map(scoreValues), rest), 'score-function')
     },
     async profile(grid, items) {
@@ -136,24 +135,6 @@ function scoreFunctions({ settings }: EntropyOptions, draws: Draws): GradientMet
     },
     cost: (nodes) => nodes * draws.costPerPath,
   }
-}
-
-/** A - sB and (A - sB)^2 - B have mean 0 under q_s at every s: an item's means over the scales it was drawn at. */
-function controlsOf(batches: readonly PathBatch[]): Float64Array[] {
-  const scores = batches.map(({ scale, a, b }) => a.map((value, i) => value - scale * b[i]))
-  const squares = scores.map((score, j) => score.map((value, i) => value * value - batches[j].b[i]))
-  return [scores, squares].map((rows) => {
-    const means = new Float64Array(rows[0].length)
-    for (const row of rows) for (let i = 0; i < means.length; i++) means[i] += row[i] / rows.length
-    return means
-  })
-}
-
-/** Each item's share in s Cov(r1, A - sB): their mean is the covariance, their spread its error. */
-export function scoreValues({ scale, a, b, upper }: PathBatch): Float64Array {
-  const n = upper.length
-  const score = a.map((value, i) => value - scale * b[i])
-  return itemValues(weightedCovariance(new Float64Array(n).fill(1 / n), upper, score, scale)(null), n)
 }
 
 function weightedPaths(job: EntropyOptions, draws: Draws): GradientMethod {
@@ -237,9 +218,8 @@ function fresh(curve: GradientCurve, source: Exclude<GradientEvidence['source'],
     curve,
     evidence(x, alpha) {
       const { mean, standardError, count } = curve.at(x)
-      const reach = studentReach(alpha, count - 1) * standardError
       const estimate = { mean, standardError, effectiveSampleSize: count, paretoK: null, count }
-      return { lambda: Math.exp(x), source, estimate, interval: { low: mean - reach, high: mean + reach } }
+      return freshEvidence(Math.exp(x), source, estimate, alpha)
     },
     share: () => 1,
   }
@@ -309,9 +289,6 @@ function profileOf(pool: PathPool, grid: readonly number[], gradientAt: Gradient
     return { at, over: 0, mean, standardError, steers: effectiveSampleSize >= STEERING_SAMPLES, paths: count }
   })
 }
-
-/** A value per item whose mean is the statistic and whose spread is its error. */
-const itemValues = ({ mean, influence }: Linearised, n: number) => influence.map((value) => mean + n * value)
 
 /** Weighted covariance of r1 and r2, without the bias of its own means. */
 function covariance({ logWeights, upper, lower }: ParticleDraw): number {

@@ -16,12 +16,13 @@ import { meanOf } from './gradientCurve.ts'
 import { sampleGrids } from './grids.ts'
 import type { EntropyOptions } from './job.ts'
 import type { GradientMethod, MethodName } from './methods.ts'
-import { methodOf, scoreValues } from './methods.ts'
+import { methodOf } from './methods.ts'
 import { openEntropy } from './open.ts'
 import type { Found } from './refine.ts'
 import { refine } from './refine.ts'
 import type { EntropyResult, EntropyStrength } from './result.ts'
 import { EntropyRun } from './run.ts'
+import { scoreValues } from './scoreFunction.ts'
 
 /** Share of effective samples below which a tilt is looked for by particles instead of weights. */
 const PARTICLES_BELOW = 0.5
