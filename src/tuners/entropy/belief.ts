@@ -17,6 +17,13 @@ export const DECIDING_PATHS = 1000
 /** What an estimate on the trade-off curve must have to be trusted. */
 export const TRUSTED_SHARE = 0.5
 
+/**
+ * Effective starts that each population of particles must descend from to be trusted. Measured on the Gaussian problem (256 particles, 20
+ * steps): the mean of four populations is biased by .2 of its standard error at 27 to 32 starts, by .6 to .7 at 10 to 12, while the weights, which resampling
+ * evens out, are as good as at first.
+ */
+export const LEAST_STARTS = 30
+
 /** Fresh paths below which a standard error says too little about itself. */
 export const LEAST_FRESH = 30
 
@@ -122,6 +129,14 @@ export function resolvesBoundary(end: 'low' | 'high', evidence: GradientEvidence
 /** Whether a point of the trade-off curve is trusted; the others are drawn grey. */
 export function trusted({ effectiveSampleSize, count }: Pick<Estimated, 'effectiveSampleSize' | 'count'>): boolean {
   return effectiveSampleSize >= TRUSTED_SHARE * count
+}
+
+/** The same of populations of particles, by the effective starts of each. */
+export function trustedParticles(
+  estimate: Pick<Estimated, 'effectiveSampleSize' | 'count'>,
+  starts: readonly number[],
+) {
+  return trusted(estimate) && starts.every((count) => count >= LEAST_STARTS)
 }
 
 function openEnd(end: 'low' | 'high', { lambda, interval }: GradientEvidence): string {

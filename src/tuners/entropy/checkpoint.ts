@@ -26,6 +26,8 @@ export interface Draw {
   /** Particles: normalised log weights and the estimate of log Z; else empty and 0. */
   readonly logWeights: Float64Array
   readonly logZ: number
+  /** Particles: which start each descends from; else empty. */
+  readonly ancestors: Int32Array
   /** Feature rows [count, dimensions]; empty where they were not asked for. */
   readonly features: Float32Array
   /** Network evaluations it took. */

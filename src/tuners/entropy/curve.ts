@@ -4,7 +4,7 @@
  */
 import type { MeanAndStandardError } from '../../metrics/index.ts'
 import { meanAndStandardError } from '../../metrics/index.ts'
-import { trusted } from './belief.ts'
+import { trusted, trustedParticles } from './belief.ts'
 import type { ParticleDraw } from './draws.ts'
 import type { Estimated } from './estimated.ts'
 import type { MethodName } from './methods.ts'
@@ -103,7 +103,7 @@ async function pointAt(
     effectiveSampleSize: upper.effectiveSampleSize,
     paretoK: upper.paretoK,
     trusted: trusted(upper),
-    drawn: run.draws.drawnAt(based ? 'base' : 'paths', scale).length > 0,
+    drawn: target === 'guided' && run.draws.drawnAt('paths', scale).length > 0,
   }
 }
 
@@ -150,7 +150,10 @@ function basePoint(run: EntropyRun, guided: boolean): BasePoint {
   }
 }
 
-/** The tilt at one lambda from repeated populations; errors are between them. */
+/**
+ * The tilt at one lambda from repeated populations. Errors are between them: particles of one start are not independent, and a population's
+ * error by its starts comes out too small where few survive (.4 to .9 of what it is, on the Gaussian problem).
+ */
 async function particlePoint(run: EntropyRun, lambda: number, scale: number): Promise<CurvePoint> {
   const { settings, schedule } = run.job
   const drawn: ParticleDraw[] = []
@@ -162,6 +165,7 @@ async function particlePoint(run: EntropyRun, lambda: number, scale: number): Pr
   const meanOf = (values: (draw: ParticleDraw) => Float64Array) =>
     meanAndStandardError(drawn.map((draw, r) => values(draw).reduce((sum, v, i) => sum + weights[r][i] * v, 0)))
   const effective = weights.reduce((sum, w) => sum + 1 / w.reduce((squares, v) => squares + v * v, 0), 0)
+  const starts = drawn.map(effectiveStarts)
   const spreads = drawn.flatMap(({ features }, r) => {
     const spread = features.length > 0 ? weightedSpread(features, weights[r]) : null
     return spread ? [spread.mean] : []
@@ -173,11 +177,18 @@ async function particlePoint(run: EntropyRun, lambda: number, scale: number): Pr
     lower: meanOf(({ lower }) => lower),
     kl: meanAndStandardError(drawn.map((draw) => klOf(draw, scale, settings.gamma))),
     diversity: spreads.length === drawn.length ? meanAndStandardError(spreads) : null,
-    effectiveSampleSize: effective,
+    effectiveSampleSize: starts.reduce((sum, count) => sum + count, 0),
     paretoK: null,
-    trusted: trusted({ effectiveSampleSize: effective, count: REPETITIONS * settings.particles }),
+    trusted: trustedParticles({ effectiveSampleSize: effective, count: REPETITIONS * settings.particles }, starts),
     drawn: true,
   }
+}
+
+/** 1/sum of squares of what the descendants of each start weigh together. */
+function effectiveStarts({ logWeights, ancestors }: ParticleDraw): number {
+  const shares = new Float64Array(logWeights.length)
+  for (const [i, ancestor] of ancestors.entries()) shares[ancestor] += Math.exp(logWeights[i])
+  return 1 / shares.reduce((sum, share) => sum + share * share, 0)
 }
 
 const told = ({ mean, standardError, count }: Estimated): MeanAndStandardError => ({ mean, standardError, count })

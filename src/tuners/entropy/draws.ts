@@ -35,6 +35,7 @@ const MOST_PER_CALL = 256
 
 const NONE = new Float64Array()
 const NO_ROWS = new Float32Array()
+const NOBODY = new Int32Array()
 
 export class Draws {
   readonly #job: EntropyOptions
@@ -104,8 +105,11 @@ export class Draws {
   /** One population at p0 exp(scale h): h = r2, or r2 + r1/gamma for the penalty's. */
   async particles(scale: number, repetition: number, phase: EntropyPhase, tilt: Draw['tilt']): Promise<ParticleDraw> {
     const count = this.#job.settings.particles
-    const features = phase === 'explore' || phase === 'curve'
-    const request: Request = { kind: 'particles', phase, scale, firstItem: repetition * count, count, tilt, features }
+    const request: Request = {
+      ...{ kind: 'particles', phase, scale, firstItem: repetition * count, count, tilt },
+      // The curve may come back to a population of any phase.
+      features: true,
+    }
     const name = nameOf(request)
     const known = this.#log.find((draw) => nameOf(draw) === name) ?? (await this.#draw(request))
     if (known.kind !== 'particles') throw internalError(`a draw of particles came back as ${known.kind}`)
@@ -224,7 +228,7 @@ export class Draws {
       ...(classes && { condition: classes }),
       ...(signal && { signal }),
     }
-    const unweighted = { logWeights: NONE, logZ: 0 }
+    const unweighted = { logWeights: NONE, logZ: 0, ancestors: NOBODY }
     if (kind === 'base') return { ...(await generate(common)), a: NONE, b: NONE, ...unweighted, classes }
     if (kind === 'paths') {
       const guidance = {
@@ -245,7 +249,7 @@ export class Draws {
     const drawn = await sequentialMonteCarlo({ ...common, reward: chased, scale, minimumAlphaBar })
     const { images, logWeights, logZ, evaluations, ancestors } = drawn
     const inherited = classes && Int32Array.from(ancestors, (ancestor) => classes[ancestor])
-    return { images, logWeights, logZ, evaluations, a: NONE, b: NONE, classes: inherited }
+    return { images, logWeights, logZ, ancestors, evaluations, a: NONE, b: NONE, classes: inherited }
   }
 }
 

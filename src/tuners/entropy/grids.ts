@@ -24,12 +24,14 @@ export async function sampleGrids(
   const [low] = job.settings.lambdaRange
   const away = (lambda: number) => Math.abs(Math.log(lambda / (WEAKER * value)))
   const weak = curve.reduce((best, lambda) => (away(lambda) < away(best) ? lambda : best))
-  const wanted = [
+  const isValue = (lambda: number) => Math.abs(Math.log(lambda / value)) < 1e-9
+  const wanted: Pick<EntropyGrid, 'label' | 'lambda'>[] = [
     { label: 'base', lambda: null },
-    { label: 'weak', lambda: weak },
+    // An optimum at an end of the range is the weakest, or the strongest, itself.
+    ...(isValue(weak) ? [] : [{ label: 'weak', lambda: weak } as const]),
     { label: 'chosen', lambda: value },
-    { label: 'strongest', lambda: low },
-  ] as const
+    ...(isValue(low) ? [] : [{ label: 'strongest', lambda: low } as const]),
+  ]
   const grids: EntropyGrid[] = []
   let evaluations = 0
   for (const { label, lambda } of wanted) {

@@ -40,12 +40,13 @@ export interface CurvePoint {
   readonly kl: MeanAndStandardError
   /** Mean pairwise feature distance; null without features. */
   readonly diversity: MeanAndStandardError | null
+  /** Of the weights; of populations of particles, the starts that they descend from. */
   readonly effectiveSampleSize: number
   /** Of the weights; null where there are none or too few to fit. */
   readonly paretoK: number | null
   /** Whether the numbers can be believed; the others are drawn grey. */
   readonly trusted: boolean
-  /** Whether paths were drawn at this very lambda. */
+  /** Whether its images were drawn from the target at this very lambda; else they are weighted. */
   readonly drawn: boolean
 }
 
