@@ -9,7 +9,7 @@ import { noiseSchedule } from './noiseSchedule.ts'
 import { imagesOf } from './samplers/anyBatch.ts'
 import { samplerSettings, samplingScheduleFrom } from './samplingSchedule.ts'
 import type { ParticleOptions, Particles } from './smc.ts'
-import { sequentialMonteCarlo } from './smc.ts'
+import { imagesByWeight, sequentialMonteCarlo } from './smc.ts'
 import { effectiveSampleSize, logSumExp, systematicAncestors } from './smcWeights.ts'
 
 const noise = noiseSchedule({ family: 'cosine', timesteps: 1000 })
@@ -170,6 +170,29 @@ test('weights: logsumexp without overflow, effective sample size, systematic res
   for (const [n, w] of logWeights.entries()) expect(counts[n] / draws).toBeCloseTo(5 * Math.exp(w), 1)
   const equal = systematicAncestors(new Float64Array(9), randomStream({ seed: 1, purpose: 'test' }))
   expect([...equal].sort()).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8])
+})
+
+test('images drawn by weight: in proportion within one, and of equal weights every kind, whatever period they come in', () => {
+  const images = imagesOf(
+    Float32Array.from({ length: 160 }, (_, i) => Math.floor(i / 2) + 0.5 * (i % 2)),
+    80,
+    [1, 1, 2],
+  )
+  const ancestors = Int32Array.from({ length: 80 }, (_, n) => n % 10)
+  const random = () => randomStream({ seed: 2, purpose: 'test' })
+  const even = imagesByWeight({ images, logWeights: new Float64Array(80), ancestors }, 10, random())
+  expect(even.images.shape).toEqual([10, 1, 1, 2])
+  for (let place = 0; place < 10; place++) {
+    const [left, right] = even.images.data.subarray(2 * place, 2 * place + 2)
+    expect(right).toBe(left + 0.5)
+    expect(even.starts[place]).toBe(left % 10)
+  }
+  // Every eighth of 80 would have 5 of the 10 kinds at most.
+  expect(new Set(even.starts).size).toBeGreaterThan(5)
+  const logWeights = Float64Array.from({ length: 80 }, (_, n) => (n === 7 ? Math.log(0.6) : Math.log(0.4 / 79)))
+  const { images: drawn } = imagesByWeight({ images, logWeights, ancestors }, 20, random())
+  const times = Array.from(drawn.data).filter((pixel) => pixel === 7).length
+  expect(Math.abs(times - 12)).toBeLessThanOrEqual(1)
 })
 
 const nan = async (images: Images) =>

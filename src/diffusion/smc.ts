@@ -9,6 +9,7 @@
  * Measured (digits-16, DDIM eta 1, 25 steps, r = log-probability of "3", s = 1, 256 particles): tempered, 44 starts survive and ESS
  * is 241; at once, 3 starts. A guided proposal with the tempered scale kept 58, at 2.8 times the network evaluations: left out.
  */
+import type { RandomStream } from '../base/index.ts'
 import { failure, inputError, randomStream, throwIfInterrupted } from '../base/index.ts'
 import type { ImageData, Images } from './denoiser.ts'
 import type { GenerateOptions } from './generate.ts'
@@ -109,6 +110,22 @@ export async function sequentialMonteCarlo(options: ParticleOptions): Promise<Pa
     evaluations: count * steps.length,
     ancestors,
   }
+}
+
+/**
+ * Images drawn from weighted particles, and the start that each descends from. A heavy particle, and a start, may come several times.
+ * @param count at least 1
+ */
+export function imagesByWeight(
+  { images: { data, shape }, logWeights, ancestors }: Pick<Particles, 'images' | 'logWeights' | 'ancestors'>,
+  count: number,
+  random: RandomStream,
+): { readonly images: Images; readonly starts: Int32Array } {
+  const chosen = systematicAncestors(logWeights, random, count)
+  const size = data.length / logWeights.length
+  const drawn = data instanceof Float64Array ? new Float64Array(count * size) : new Float32Array(count * size)
+  for (const [place, n] of chosen.entries()) drawn.set(data.subarray(n * size, (n + 1) * size), place * size)
+  return { images: imagesOf(drawn, count, shape.slice(1)), starts: chosen.map((n) => ancestors[n]) }
 }
 
 /** A step and the scale s_k of its twist. */

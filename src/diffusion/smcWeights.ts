@@ -20,12 +20,12 @@ export function effectiveSampleSize(logWeights: Float64Array): number {
 }
 
 /**
- * Whom each place of the new population copies: particle i gets floor or ceil of n w_i places, n w_i on average.
+ * Whom each place of the new population copies: of n places particle i gets floor or ceil of n w_i, n w_i on average.
  * @param logWeights any normalisation
+ * @param n default: as many places as particles
  */
-export function systematicAncestors(logWeights: Float64Array, random: RandomStream): Int32Array {
-  const n = logWeights.length
-  const order = random.permutation(n)
+export function systematicAncestors(logWeights: Float64Array, random: RandomStream, n = logWeights.length): Int32Array {
+  const order = random.permutation(logWeights.length)
   const uniform = random.uniform()
   const total = logSumExp(logWeights)
   const ancestors = new Int32Array(n)

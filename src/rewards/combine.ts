@@ -98,6 +98,7 @@ function joint(rewards: readonly Reward[]) {
     imageShape: commonShape(rewards),
     ...(needy && { classes: Infinity }),
     ...(without.length > 0 && { noDerivative: `${without.join(' and ')} has none; leave it out or use target tilt` }),
+    notes: rewards.flatMap((reward) => reward.notes?.() ?? []),
     dispose: async () => {
       for (const reward of rewards) await reward.dispose()
     },

@@ -76,6 +76,9 @@ describe('a module', () => {
     const given = await moduleReward(join(folder, 'bright.mjs'), [0, 1])
     expect([...(await given.values(images))]).toEqual([0.75, 1.5])
     expect(given.hash).not.toBe(reward.hash)
+    // A pixel range that nobody declared is one that was assumed.
+    expect(reward.notes?.()).toEqual([expect.stringMatching(/^reward 'bright.mjs' does not say which pixel range/)])
+    expect(given.notes?.()).toEqual([])
   })
 
   test('whose default export is an object with a derivative; its own range wins', async () => {
@@ -89,6 +92,7 @@ describe('a module', () => {
     )
     const reward = await moduleReward(path, [0, 1])
     expect([reward.name, reward.imageRange, reward.valueRange]).toEqual(['twice', [0, 255], [0, 1020]])
+    expect(reward.notes?.()).toEqual([])
     const { values, gradient } = await reward.gradient(images)
     expect([...values]).toEqual([0, 255])
     expect([...gradient.data]).toEqual([255, 0, 255, 0])

@@ -35,6 +35,8 @@ export interface FunctionRewardOptions {
   readonly imageShape?: Shape | null
   /** Whether it cannot do without `classes`. Default false. */
   readonly needsClasses?: boolean
+  /** What a reader of its numbers must know, a sentence each. Default: nothing. */
+  readonly notes?: readonly string[]
   /** What tells it from others. Default: that of the functions' source text, which does not see what they close over. */
   readonly hash?: string
 }
@@ -54,6 +56,7 @@ export function functionReward(options: FunctionRewardOptions): Reward {
     valueRange,
     ...(range && { imageRange: range }),
     ...(needsClasses && { classes: Infinity }),
+    ...(options.notes && { notes: options.notes }),
     values: async (images, classes) => values(copyOf(images), classes),
     ...(gradient && {
       gradient: async (images: Images, classes: Int32Array | undefined) => gradient(copyOf(images), classes),
@@ -72,7 +75,7 @@ const KEYS = ['name', 'values', 'gradient', 'range', 'valueRange', 'needsClasses
  * A reward from a module whose default export is a function of images, or an object {values, gradient?, name?, range?, valueRange?,
  * needsClasses?} as for `functionReward`. Hash: SHA-256 of the file alone, without what it imports.
  * @param path  .js, .mjs or .cjs, relative to the working directory
- * @param range pixel range where the module does not declare its own; default [-1, 1]
+ * @param range pixel range where the module does not declare its own; default [-1, 1], which the reward's notes then say
  * @throws `reward.module` if the file is missing, fails to load or exports something else
  */
 export async function moduleReward(path: string, range?: readonly [number, number] | null): Promise<Reward> {
@@ -83,13 +86,18 @@ export async function moduleReward(path: string, range?: readonly [number, numbe
   const exported = await load(path, file)
   const own = typeof exported === 'function' ? { values: exported as RewardFunction } : checkedExport(path, exported)
   const chosen = own.range ?? range ?? undefined
+  const name = own.name ?? basename(path)
   return functionReward({
     ...own,
-    name: own.name ?? basename(path),
+    name,
+    notes: chosen ? [] : [assumed(name)],
     hash: hashOf('module', bytes, String(chosen ?? '')),
     ...(chosen && { range: chosen }),
   })
 }
+
+const assumed = (name: string) =>
+  `reward '${name}' does not say which pixel range it takes and is given [-1, 1]; let its module declare range, or give --reward-range`
 
 async function load(path: string, file: string): Promise<unknown> {
   try {
@@ -101,7 +109,7 @@ async function load(path: string, file: string): Promise<unknown> {
   }
 }
 
-type ModuleExport = Omit<FunctionRewardOptions, 'name' | 'hash' | 'imageShape'> & { readonly name?: string }
+type ModuleExport = Omit<FunctionRewardOptions, 'name' | 'hash' | 'imageShape' | 'notes'> & { readonly name?: string }
 
 function checkedExport(path: string, exported: unknown): ModuleExport {
   const complain = (came: string) =>

@@ -35,7 +35,7 @@ export interface Reward {
    * @throws `reward.derivative` where there is none, and as `values`
    */
   gradient(images: Images, classes?: Int32Array): Promise<RewardGradient>
-  /** What a reader of its numbers must know, a sentence each: so far, pixels beyond [-1, 1]. Absent: nothing. */
+  /** What a reader of its numbers must know, a sentence each: a pixel range that was assumed; so far, pixels beyond [-1, 1]. Absent: nothing. */
   notes?(): readonly string[]
   /** Frees its programs; networks it was made from stay open. */
   dispose(): Promise<void>
@@ -59,6 +59,8 @@ export interface RewardDefinition {
   readonly gradient?: (images: Images, classes: Int32Array | undefined) => Promise<RawGradient>
   /** Says why there is no derivative and what to do. */
   readonly noDerivative?: string
+  /** What a reader of its numbers must know from the start, a sentence each. Default: nothing. */
+  readonly notes?: readonly string[]
   readonly dispose?: () => Promise<void>
 }
 
@@ -101,7 +103,7 @@ export function defineReward(definition: RewardDefinition): Reward {
       const values = checkedValues(checked, count, result.values)
       return { values, gradient: fromRange(name, images, imageRange, result.gradient) }
     },
-    notes: () => beyond(name, seen),
+    notes: () => [...(definition.notes ?? []), ...beyond(name, seen)],
     dispose: definition.dispose ?? (async () => undefined),
   }
 }

@@ -12,7 +12,7 @@ import { readRunConfig } from '../runFolder.ts'
 import type { EntropyConfig } from './entropyConfig.ts'
 import { ENTROPY_MAY_CHANGE } from './entropyConfig.ts'
 import type { EntropyInputs } from './entropyInputs.ts'
-import { openEntropyInputs } from './entropyInputs.ts'
+import { openEntropyInputs, rewardNotes } from './entropyInputs.ts'
 import type { JobHooks, JobRun } from './jobRun.ts'
 import { runJob } from './jobRun.ts'
 import { REWARD_SETTINGS } from './rewardNetworks.ts'
@@ -98,8 +98,7 @@ async function finish(
   { folder, onNote }: EntropyJobOptions,
 ): Promise<EntropyJobResult> {
   const { reward, judge } = inputs.subject
-  const seen = [...(reward.notes?.() ?? []), ...(judge.notes?.() ?? [])]
-  const later = [...new Set(seen)].filter((note) => !inputs.notes.includes(note))
+  const later = rewardNotes([reward, judge]).filter((note) => !inputs.notes.includes(note))
   for (const note of later) onNote?.(note)
   const context: EntropyContext = {
     run: folder,

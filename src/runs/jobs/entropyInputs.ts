@@ -61,7 +61,12 @@ export async function openEntropyInputs(config: EntropyConfig): Promise<EntropyI
         ...(condition && { condition }),
       },
       modelHash: given.hash,
-      notes: [...given.notes, ...networks.notes, ...targetNotes(config, target, derivatives)],
+      notes: [
+        ...given.notes,
+        ...networks.notes,
+        ...targetNotes(config, target, derivatives),
+        ...rewardNotes([reward, judge]),
+      ],
       sources: {
         model: { path: config.model, sha256: given.hash },
         ...networks.sources,
@@ -87,6 +92,11 @@ async function openBoth(networks: RewardNetworks, config: EntropyConfig): Promis
 /** What guidance would need and is not there, in words. */
 function missingDerivatives(model: boolean, reward: Reward): string[] {
   return [...(model ? [] : ['the model']), ...(reward.differentiable ? [] : [`the reward ${reward.name}`])]
+}
+
+/** What rewards have to say by now, each sentence once. */
+export function rewardNotes(rewards: readonly Reward[]): string[] {
+  return [...new Set(rewards.flatMap((reward) => reward.notes?.() ?? []))]
 }
 
 /** The target that `auto` stands for: guided where there are derivatives and the other settings are for it, else tilt. */

@@ -1,10 +1,11 @@
 /** Images with the guidance that a file holds: the guided chain it was tuned for, or the tilted distribution itself, by weighted particles. */
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { inputError, randomStream, sizeOf, tensor } from '../../base/index.ts'
+import { BilevelError, inputError, randomStream } from '../../base/index.ts'
 import type { Denoiser, Images, SavedGuidance } from '../../diffusion/index.ts'
 import {
   generateGuided,
+  imagesByWeight,
   readGuidance,
   STEP_LISTS,
   samplingScheduleFrom,
@@ -19,6 +20,7 @@ import type { OpenedModel } from './openedModel.ts'
 import { runConfigOf } from './openedModel.ts'
 import { openRewardNetworks, REWARD_SETTINGS } from './rewardNetworks.ts'
 import type { SamplingChoice } from './samplingChoice.ts'
+import { classOfImage } from './samplingChoice.ts'
 
 /** Particles drawn for each image of a tilted distribution, so that few images repeat. */
 const PARTICLES_PER_IMAGE = 8
@@ -58,27 +60,35 @@ export async function guidanceAt(path: string): Promise<SavedGuidance> {
 export interface GuidedSampling {
   readonly choice: SamplingChoice
   readonly notes: readonly string[]
-  draw(options: GuidedDraw): Promise<{ readonly images: Images; readonly evaluations: number }>
+  draw(options: GuidedDraw): Promise<GuidedImages>
   close(): Promise<void>
+}
+
+export interface GuidedImages {
+  readonly images: Images
+  readonly evaluations: number
+  /** What there is to know of them, a sentence each. */
+  readonly notes: readonly string[]
 }
 
 export interface GuidedDraw {
   readonly denoiser: Denoiser
   readonly count: number
   readonly seed: number
-  readonly classOf: ((item: number) => number) | undefined
   readonly signal?: AbortSignal
   readonly onProgress: (done: number, total: number) => void
 }
 
 /**
  * Opens the guidance and its reward for a model.
- * @throws `sample.guidance` on settings that the file decides or a schedule of another model; `guidanceFile.*`, `data.*`, `reward.*`
+ * @throws `sample.guidance` on settings that the file decides or a schedule of another model, `sample.class` on a class that the model does
+ * not know; `guidanceFile.*`, `data.*`, `reward.*`
  */
 export async function openGuidance(path: string, opened: OpenedModel, config: SampleConfig): Promise<GuidedSampling> {
   checkFree(path, config)
   const saved = await guidanceAt(path)
   const choice = choiceOf(path, saved, opened)
+  const classOf = classOfGuided(path, saved, opened, config)
   const { given } = opened
   const layer = { source: path, values: saved.rewardSettings }
   const settings = resolveSettings(entropySchema.pick(pickOf(REWARD_SETTINGS)), [layer])
@@ -86,12 +96,17 @@ export async function openGuidance(path: string, opened: OpenedModel, config: Sa
   const networks = await openRewardNetworks(settings, { imageShape, batch: config.chunk, device: config.device })
   try {
     const reward = await networks.open(saved.reward)
-    const notes = changeNotes(path, saved, reward, given.hash)
+    const notes = [...changeNotes(path, saved, reward, opened), ...classNotes(path, saved, config)]
     const guided = saved.target === 'guided'
     if (!guided)
       notes.push(`${path} is for target ${saved.target}: images are drawn from the tilt by weighted particles`)
     const draw = guided ? drawGuided : drawTilted
-    return { choice, notes, draw: (options) => draw({ ...options, saved, choice, reward }), close: networks.close }
+    return {
+      choice,
+      notes,
+      draw: (options) => draw({ ...options, saved, choice, reward, classOf }),
+      close: networks.close,
+    }
   } catch (error) {
     await networks.close()
     throw error
@@ -101,9 +116,32 @@ export async function openGuidance(path: string, opened: OpenedModel, config: Sa
 const pickOf = <K extends string>(keys: readonly K[]) =>
   Object.fromEntries(keys.map((key) => [key, true])) as Record<K, true>
 
-function changeNotes(path: string, saved: SavedGuidance, reward: Reward, modelHash: string): string[] {
+const classWords = (one: SavedGuidance['class']): string =>
+  typeof one === 'number' ? `class ${one}` : (one ?? 'the classes in turn')
+
+/** @throws `sample.class`, which names the file where that is what decided */
+function classOfGuided(path: string, saved: SavedGuidance, opened: OpenedModel, { class: wanted }: SampleConfig) {
+  try {
+    return classOfImage(opened, wanted)
+  } catch (error) {
+    if (!(error instanceof BilevelError) || wanted !== saved.class) throw error
+    const [came] = error.message.split('; leave it out')
+    throw inputError(
+      error.code,
+      `${path} is for ${classWords(wanted)}, but ${came}; sample from the model it was tuned for, or give another --class`,
+    )
+  }
+}
+
+function classNotes(path: string, saved: SavedGuidance, { class: wanted }: SampleConfig): string[] {
+  if (wanted === saved.class) return []
+  const [tuned, asked] = [saved.class, wanted].map(classWords)
+  return [`${path} was tuned for ${tuned} and the images are drawn for ${asked}: lambda may not be the best one there`]
+}
+
+function changeNotes(path: string, saved: SavedGuidance, reward: Reward, { given }: OpenedModel): string[] {
   const notes: string[] = []
-  if (saved.learnedFor !== modelHash) notes.push(`${path} was tuned for another model than this one`)
+  if (saved.learnedFor !== given.hash) notes.push(`${path} was tuned for another model than this one`)
   if (saved.rewardHash !== reward.hash)
     notes.push(`the reward ${reward.name} is not the one that ${path} was tuned for`)
   return notes
@@ -145,44 +183,47 @@ function named(path: string, { name, steps }: { name: string; steps: number }, {
   throw inputError('sample.guidance', `${path} names the schedule '${name}', this model has ${known}`)
 }
 
-type Drawing = GuidedDraw & { readonly saved: SavedGuidance; readonly choice: SamplingChoice; readonly reward: Reward }
+interface Drawing extends GuidedDraw {
+  readonly saved: SavedGuidance
+  readonly choice: SamplingChoice
+  readonly reward: Reward
+  readonly classOf: ((item: number) => number) | undefined
+}
 
-async function drawGuided(drawing: Drawing): Promise<{ images: Images; evaluations: number }> {
+async function drawGuided(drawing: Drawing): Promise<GuidedImages> {
   const { count, saved, reward, onProgress } = drawing
   const { entropyStrength, minimumAlphaBar, through } = saved
   const guidance = { reward: reward.gradient, scale: 1 / entropyStrength.value, minimumAlphaBar, through }
-  return generateGuided({ ...requestOf(drawing, count), guidance, onProgress })
+  const { images, evaluations } = await generateGuided({ ...requestOf(drawing, count), guidance, onProgress })
+  return { images, evaluations, notes: reward.notes?.() ?? [] }
 }
 
 /** One population of particles, from which images are drawn by weight: an image depends on how many there are. */
-async function drawTilted(drawing: Drawing): Promise<{ images: Images; evaluations: number }> {
+async function drawTilted(drawing: Drawing): Promise<GuidedImages> {
   const { count, saved, seed, reward, onProgress } = drawing
-  const { images, logWeights, evaluations } = await sequentialMonteCarlo({
+  const particles = await sequentialMonteCarlo({
     ...requestOf(drawing, PARTICLES_PER_IMAGE * count),
     reward: reward.values,
     scale: 1 / saved.entropyStrength.value,
     minimumAlphaBar: saved.minimumAlphaBar,
     onProgress,
   })
-  return { images: drawnByWeight(images, logWeights, count, seed), evaluations }
+  const { images, starts } = imagesByWeight(particles, count, randomStream({ seed, purpose: 'sample.tilt' }))
+  const notes = [...(reward.notes?.() ?? []), ...startNotes(starts)]
+  return { images, evaluations: particles.evaluations, notes }
+}
+
+/** Said where images descend from a handful: the tilt is further from the model than the particles reach. */
+function startNotes(starts: Int32Array): string[] {
+  const different = new Set(starts).size
+  if (2 * different >= starts.length) return []
+  return [
+    `the ${starts.length} images descend from ${different} start${different === 1 ? '' : 's'}, so many are alike: the tilt is far from the model; draw more at once, or weaken guidance`,
+  ]
 }
 
 function requestOf({ denoiser, choice, seed, classOf, signal }: Drawing, count: number) {
   const { schedule, settings } = choice
   const condition = classOf && Int32Array.from({ length: count }, (_, item) => classOf(item))
   return { denoiser, schedule, settings, count, seed, ...(condition && { condition }), ...(signal && { signal }) }
-}
-
-/** Systematic resampling: each image as often as its weight says, within one. */
-function drawnByWeight({ data, shape }: Images, logWeights: Float64Array, count: number, seed: number): Images {
-  const size = sizeOf(shape.slice(1))
-  const chosen = new Float32Array(count * size)
-  const start = randomStream({ seed, purpose: 'sample.tilt' }).uniform()
-  let particle = 0
-  let reached = Math.exp(logWeights[0])
-  for (let i = 0; i < count; i++) {
-    while (reached < (i + start) / count && particle + 1 < shape[0]) reached += Math.exp(logWeights[++particle])
-    chosen.set(data.subarray(particle * size, (particle + 1) * size), i * size)
-  }
-  return tensor('float32', [count, ...shape.slice(1)], chosen)
 }

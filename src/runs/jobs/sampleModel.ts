@@ -2,12 +2,14 @@
 import { mkdir, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { inputError, sizeOf, tensor, writeAtomically } from '../../base/index.ts'
+import type { GenerateOptions } from '../../diffusion/index.ts'
 import { generate } from '../../diffusion/index.ts'
 import { encodeSafetensors } from '../../nn/index.ts'
 import { gridImage } from '../report/gridImage.ts'
 import { denoiserOf } from './givenModel.ts'
 import { openGuidance } from './guidedSampling.ts'
 import type { SampleConfig } from './modelConfigs.ts'
+import type { OpenedModel } from './openedModel.ts'
 import { openModelAt } from './openedModel.ts'
 import type { SamplingChoice } from './samplingChoice.ts'
 import { chooseSampling, classOfImage } from './samplingChoice.ts'
@@ -70,7 +72,6 @@ export async function sampleModel(
   const closers = [close]
   try {
     const { count, seed } = config
-    const classOf = classOfImage(opened, config.class)
     const guided = config.guidance === null ? null : await openGuidance(config.guidance, opened, config)
     if (guided) closers.unshift(guided.close)
     for (const note of guided?.notes ?? []) onNote?.(note)
@@ -78,14 +79,10 @@ export async function sampleModel(
     const progressed = (done: number, total: number) =>
       onProgress?.({ phase: 'sample', done, total, detail: choice.name })
     const wanted = { denoiser, count, seed, ...(signal && { signal }), onProgress: progressed }
-    const { images, evaluations } = guided
-      ? await guided.draw({ ...wanted, classOf })
-      : await generate({
-          ...wanted,
-          schedule: choice.schedule,
-          settings: choice.settings,
-          ...(classOf && { condition: Int32Array.from({ length: count }, (_, item) => classOf(item)) }),
-        })
+    const { images, evaluations, notes } = guided
+      ? await guided.draw(wanted)
+      : { ...(await drawPlain(opened, config, choice, wanted)), notes: [] }
+    for (const note of notes) onNote?.(note)
     await writeImages(folder, images.shape, Float32Array.from(images.data))
     return {
       model: path,
@@ -101,6 +98,17 @@ export async function sampleModel(
   } finally {
     for (const closeOne of closers) await closeOne()
   }
+}
+
+function drawPlain(
+  opened: OpenedModel,
+  { class: wanted }: SampleConfig,
+  { schedule, settings }: SamplingChoice,
+  request: Pick<GenerateOptions, 'denoiser' | 'count' | 'seed' | 'signal' | 'onProgress'>,
+) {
+  const classOf = classOfImage(opened, wanted)
+  const condition = classOf && Int32Array.from({ length: request.count }, (_, item) => classOf(item))
+  return generate({ ...request, schedule, settings, ...(condition && { condition }) })
 }
 
 export function scheduleNumbers({ name, schedule, settings }: SamplingChoice): ScheduleNumbers {

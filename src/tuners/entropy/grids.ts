@@ -1,7 +1,7 @@
 /** Images to look at: from the base model, weakly guided, at the chosen lambda, and at the strongest guidance of the range. */
 import { randomStream } from '../../base/index.ts'
 import type { Images } from '../../diffusion/index.ts'
-import { generate, generateGuided, sequentialMonteCarlo } from '../../diffusion/index.ts'
+import { generate, generateGuided, imagesByWeight, sequentialMonteCarlo } from '../../diffusion/index.ts'
 import type { EntropyOptions } from './job.ts'
 import type { EntropyGrid } from './result.ts'
 
@@ -67,25 +67,12 @@ async function imagesAt(
     }
     return generateGuided({ ...common, guidance })
   }
-  const { images, logWeights, evaluations } = await sequentialMonteCarlo({
+  const particles = await sequentialMonteCarlo({
     ...common,
     reward: (x0Hat, own) => reward.values(x0Hat, own),
     scale,
     minimumAlphaBar,
   })
-  return { images: byWeight(images, logWeights, gridImages, seed), evaluations }
-}
-
-/** `count` images drawn by weight, evenly spaced in the weights' sum (systematic resampling). */
-function byWeight({ shape, data }: Images, logWeights: Float64Array, count: number, seed: number): Images {
-  const size = data.length / shape[0]
-  const chosen = new Float32Array(count * size)
-  const start = randomStream({ seed, purpose: 'entropy.grid' }).uniform()
-  let particle = 0
-  let sum = Math.exp(logWeights[0])
-  for (let i = 0; i < count; i++) {
-    while (sum < (i + start) / count && particle + 1 < shape[0]) sum += Math.exp(logWeights[++particle])
-    chosen.set(data.subarray(particle * size, (particle + 1) * size), i * size)
-  }
-  return { dtype: 'float32', shape: [count, ...shape.slice(1)], data: chosen }
+  const { images } = imagesByWeight(particles, gridImages, randomStream({ seed, purpose: 'entropy.grid' }))
+  return { images, evaluations: particles.evaluations }
 }
