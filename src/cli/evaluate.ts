@@ -1,5 +1,6 @@
 /** `bilevel evaluate`: how good a model's images are, with everything the numbers depend on. */
 import type { Command } from 'commander'
+import { SHIPPED_MODELS } from '../diffusion/index.ts'
 import { EVALUATE_GROUPS, evaluateSchema, resolveEvaluateConfig } from '../runs/index.ts'
 import { runInWorker } from './runInWorker.ts'
 import { flagsLayer, settingOptions } from './settingFlags.ts'
@@ -18,7 +19,10 @@ export function addEvaluateCommand(program: Command, terminal: Terminal): void {
       'Generates images with every sampling seed and compares them with the held-out split: Fréchet distance, kernel distance, precision and recall, ' +
         'inception score and what a judge recognises, each with its standard error over the seeds.',
     )
-    .argument('<model>', 'run folder, model folder or ONNX file')
+    .argument(
+      '<model>',
+      `${SHIPPED_MODELS.join(' or ')} (come with the project), a run folder, a model folder or an ONNX file`,
+    )
     .option('--json', 'print the numbers as one JSON object on one line')
   const options = settingOptions(evaluateSchema, resolveEvaluateConfig([]), EVALUATE_GROUPS)
   for (const option of options) command.addOption(option)

@@ -1,5 +1,6 @@
 /** `bilevel sample`: images from a run, a model folder or an ONNX file. */
 import type { Command } from 'commander'
+import { SHIPPED_MODELS } from '../diffusion/index.ts'
 import { freshFolder, resolveSampleConfig, SAMPLE_GROUPS, sampleLayers, sampleSchema } from '../runs/index.ts'
 import { runInWorker } from './runInWorker.ts'
 import { flagsLayer, settingOptions } from './settingFlags.ts'
@@ -16,10 +17,13 @@ export function addSampleCommand(program: Command, terminal: Terminal): void {
     .command('sample')
     .summary('generate images with a model')
     .description(
-      'Generates images with the model of a run, of a model folder, or of an ONNX file: PNG files, a grid of them, and their exact values as safetensors. ' +
+      'Generates images with the model of a run, of a model folder or of an ONNX file, or one that comes with the project: PNG files, a grid of them, and their exact values as safetensors. ' +
         'An image depends on the seed and its number alone.',
     )
-    .argument('<model>', 'run folder, model folder or ONNX file')
+    .argument(
+      '<model>',
+      `${SHIPPED_MODELS.join(' or ')} (come with the project), a run folder, a model folder or an ONNX file`,
+    )
     .option('--out <folder>', 'new folder for the images [samples]')
     .option('--json', 'print what was done as one JSON object on one line')
   for (const option of settingOptions(sampleSchema, resolveSampleConfig([]), SAMPLE_GROUPS)) command.addOption(option)

@@ -4,7 +4,7 @@
  */
 import { z } from 'zod'
 import { inputError, nearestOf } from '../../base/index.ts'
-import { STEP_LISTS } from '../../diffusion/index.ts'
+import { SHIPPED_MODELS, STEP_LISTS } from '../../diffusion/index.ts'
 import type { LearnSettings } from '../../tuners/index.ts'
 import { checkLearnSettings, followingSettings, LEARN_DEFAULTS } from '../../tuners/index.ts'
 import type { Settings, SettingsLayer } from '../config.ts'
@@ -111,7 +111,12 @@ export const scheduleSchema = z.strictObject({
   model: z
     .string()
     .nullable()
-    .meta(said('Data and model', 'a trained model: a model folder, a run folder or an ONNX file; none: train one')),
+    .meta(
+      said(
+        'Data and model',
+        `a trained model: ${SHIPPED_MODELS.join(' or ')} (come with the project), a model folder, a run folder or an ONNX file; none: train one`,
+      ),
+    ),
   scheduler: z
     .string()
     .nullable()
