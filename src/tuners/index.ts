@@ -2,6 +2,7 @@ export type { Draw, EntropyCheckpoint, EntropyPhase } from './entropy/checkpoint
 export { ENTROPY_PHASES, ENTROPY_START } from './entropy/checkpoint.ts'
 export type { EntropyEvent, EntropyProgress } from './entropy/events.ts'
 export type { EntropyOptions } from './entropy/job.ts'
+export { studentReach } from './entropy/quantile.ts'
 export type {
   AtThree,
   CurvePoint,

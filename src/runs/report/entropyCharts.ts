@@ -4,7 +4,9 @@
  */
 import type { MeanAndStandardError } from '../../metrics/index.ts'
 import type { CurvePoint, EntropyIteration, EntropyResult } from '../../tuners/index.ts'
+import { studentReach } from '../../tuners/index.ts'
 import { drawChart, Plot } from './draw.ts'
+import { believedAt, ownCurve } from './entropyVerdict.ts'
 import { significant } from './format.ts'
 import type { SeriesStyle } from './page.ts'
 
@@ -15,8 +17,13 @@ export interface EntropyCharts {
   readonly kl: string
   readonly diversity: string | null
   readonly gradients: string | null
-  /** Points that cannot be believed and lie beyond the axes of the first four. */
-  readonly leftOut: number
+  /** Points beyond the axes of the first four: those that cannot be believed, and those of a KL that is not above 0. */
+  readonly leftOut: LeftOut
+}
+
+export interface LeftOut {
+  readonly untrusted: number
+  readonly trusted: number
 }
 
 export const CURVE_STYLES: Readonly<Record<CurvePoint['target'], SeriesStyle>> = {
@@ -31,11 +38,14 @@ export const PHASE_STYLES: Readonly<Record<EntropyIteration['phase'], SeriesStyl
 }
 
 export const CHOSEN_STYLE: SeriesStyle = { colour: 'var(--role-many)', symbol: 'diamond', dash: null }
-export const UNTRUSTED_STYLE: SeriesStyle = { colour: 'var(--axis)', symbol: 'circle', dash: '2 3' }
+/** Of either curve, in the place of its own colour and dash. */
+export const UNTRUSTED_STYLE: Pick<SeriesStyle, 'colour' | 'dash'> = { colour: 'var(--axis)', dash: '2 3' }
 
 const FRAME = { width: 460, height: 300, marginTop: 30, marginLeft: 52, marginBottom: 42, marginRight: 16 }
-/** Bands and bars reach this many standard errors: 95 %. */
-const BAND_ERRORS = 1.96
+/** Bands and bars hold 95 %: Student's, as some errors are of four repetitions. */
+const BAND_MISSES = 0.05
+/** Where it is not known how many went in. */
+const NORMAL_REACH = 1.96
 /** An axis of KL is logarithmic where values differ by more than this factor. */
 const LOGARITHMIC_FROM = 8
 /** What cannot be believed may stretch an axis by this share of what can. */
@@ -43,7 +53,7 @@ const ROOM_FOR_UNTRUSTED = 0.35
 
 export function drawEntropyCharts(result: EntropyResult): EntropyCharts {
   const { upper, lower, diversity, kl, curve, iterations } = result
-  const klHere: MeanAndStandardError = { mean: kl.value, standardError: kl.standardError, count: 1 }
+  const klHere: MeanAndStandardError = { mean: kl.value, standardError: kl.standardError, count: upper.tuned.count }
   const charts = {
     upper: drawCurve(result, { name: 'judge', axis: 'E r1, judge', of: (point) => point.upper, ...places(upper) }),
     lower: drawCurve(result, {
@@ -58,7 +68,6 @@ export function drawEntropyCharts(result: EntropyResult): EntropyCharts {
       of: (point) => point.kl,
       base: null,
       tuned: klHere,
-      others: [],
     }),
     diversity:
       diversity && curve.some((point) => point.diversity !== null)
@@ -76,7 +85,7 @@ export function drawEntropyCharts(result: EntropyResult): EntropyCharts {
     kl: charts.kl.svg,
     diversity: charts.diversity?.svg ?? null,
     gradients: iterations.length > 0 ? drawGradients(result) : null,
-    leftOut: charts.upper.leftOut + charts.lower.leftOut + charts.kl.leftOut + (charts.diversity?.leftOut ?? 0),
+    leftOut: countLeftOut(Object.values(charts).flatMap((chart) => chart?.leftOut ?? [])),
   }
 }
 
@@ -87,10 +96,9 @@ interface Quantity {
   /** Of the base model, a line across. */
   readonly base: MeanAndStandardError | null
   readonly tuned: MeanAndStandardError
-  readonly others: readonly MeanAndStandardError[]
 }
 
-const places = ({ base, tuned, lambdaMin }: EntropyResult['upper']) => ({ base, tuned, others: [base, lambdaMin] })
+const places = ({ base, tuned }: EntropyResult['upper']) => ({ base, tuned })
 
 interface Spot {
   readonly x: number
@@ -102,30 +110,36 @@ interface Spot {
   readonly target: CurvePoint['target']
 }
 
-function spotOf(
-  x: number,
-  { mean, standardError }: MeanAndStandardError,
-  facts: Omit<Spot, 'x' | 'y' | 'low' | 'high'>,
-): Spot {
-  const half = BAND_ERRORS * (standardError ?? 0)
+function countLeftOut(spots: readonly Spot[]): LeftOut {
+  const trusted = spots.filter((spot) => spot.trusted).length
+  return { trusted, untrusted: spots.length - trusted }
+}
+
+function halfBand({ standardError, count }: MeanAndStandardError): number {
+  return (standardError ?? 0) * (count > 2 ? studentReach(BAND_MISSES, count - 1) : NORMAL_REACH)
+}
+
+function spotOf(x: number, estimate: MeanAndStandardError, facts: Omit<Spot, 'x' | 'y' | 'low' | 'high'>): Spot {
+  const { mean } = estimate
+  const half = halfBand(estimate)
   return { x, y: mean, low: mean - half, high: mean + half, ...facts }
 }
 
-function drawCurve(result: EntropyResult, quantity: Quantity): { svg: string; leftOut: number } {
+function drawCurve(result: EntropyResult, quantity: Quantity): { svg: string; leftOut: readonly Spot[] } {
   const { curve, lambdaRange, entropyStrength } = result
   const all = curve.flatMap((point): Spot[] => {
     const { lambda, trusted, drawn, target } = point
     const value = quantity.of(point)
     return value !== null && Number.isFinite(value.mean) ? [spotOf(lambda, value, { trusted, drawn, target })] : []
   })
-  const tuned = spotOf(entropyStrength.value, quantity.tuned, { trusted: true, drawn: true, target: 'guided' })
-  const axis = axisOf(
-    [...all, tuned, ...quantity.others.map((other) => spotOf(1, other, tuned))],
-    quantity.name === 'KL',
-  )
-  const spots = all
-    .filter(({ y }) => y >= axis.domain[0] && y <= axis.domain[1])
-    .map((spot) => within(spot, axis.domain))
+  const facts = { drawn: true, target: ownCurve(result.target) }
+  const tuned = spotOf(entropyStrength.value, quantity.tuned, {
+    ...facts,
+    trusted: believedAt(result, entropyStrength.value),
+  })
+  const base = quantity.base ? [spotOf(1, quantity.base, { ...facts, trusted: true })] : []
+  const axis = axisOf([...all, tuned, ...base], quantity.name === 'KL')
+  const spots = all.filter(({ y }) => inDomain(y, axis.domain)).map((spot) => within(spot, axis.domain))
   const svg = drawChart({
     description: `${quantity.name} against lambda, with the chosen lambda and its interval`,
     ...FRAME,
@@ -140,10 +154,16 @@ function drawCurve(result: EntropyResult, quantity: Quantity): { svg: string; le
         strokeDasharray: '1 3',
       }),
       ...(['tilt', 'guided'] as const).flatMap((target) => series(spots.filter((spot) => spot.target === target))),
-      Plot.dot([within(tuned, axis.domain)], { x: 'x', y: 'y', fill: CHOSEN_STYLE.colour, symbol: 'diamond', r: 5.5 }),
+      Plot.dot(inDomain(tuned.y, axis.domain) ? [tuned] : [], {
+        x: 'x',
+        y: 'y',
+        fill: CHOSEN_STYLE.colour,
+        symbol: 'diamond',
+        r: 5.5,
+      }),
     ],
   })
-  return { svg, leftOut: all.length - spots.length }
+  return { svg, leftOut: all.filter(({ y }) => !inDomain(y, axis.domain)) }
 }
 
 const inDomain = (value: number, [low, high]: readonly [number, number]): boolean => value >= low && value <= high
@@ -154,15 +174,17 @@ function within(spot: Spot, [low, high]: readonly [number, number]): Spot {
 
 /** The axis of what can be believed, with some room for what cannot. */
 function axisOf(spots: readonly Spot[], mayBeLogarithmic: boolean): Plot.ScaleOptions & { domain: [number, number] } {
-  const positive = spots.filter(({ y }) => y > 0)
-  const sizes = positive.filter(({ trusted }) => trusted).map(({ y }) => y)
+  const sizes = spots.filter(({ trusted, low }) => trusted && low > 0).map(({ y }) => y)
   const tickFormat = (value: number) => significant(value, 3)
   if (mayBeLogarithmic && sizes.length > 1 && Math.max(...sizes) / Math.min(...sizes) > LOGARITHMIC_FROM) {
     const [low, high] = [Math.log10(Math.min(...sizes)), Math.log10(Math.max(...sizes))]
     const domain: [number, number] = [10 ** (low - 0.05 * (high - low)), 10 ** (high + 0.05 * (high - low))]
-    return { type: 'log', domain, ticks: powersWithin(domain), tickFormat: powerText }
+    const ticks = powersWithin(domain)
+    const wide = ticks.every(isPowerOfTen) && (ticks[ticks.length - 1] >= 1e5 || ticks[0] < 1e-3)
+    return { type: 'log', domain, ticks, tickFormat: wide ? powerText : tickFormat }
   }
-  const trusted = spots.filter((spot) => spot.trusted)
+  const believed = spots.filter((spot) => spot.trusted)
+  const trusted = believed.length > 0 ? believed : spots
   const [low, high] = [Math.min(...trusted.map((spot) => spot.low)), Math.max(...trusted.map((spot) => spot.high))]
   const room = (high - low || Math.abs(high) || 1) * ROOM_FOR_UNTRUSTED
   const others = spots.flatMap(({ y }) => (y >= low - room && y <= high + room ? [y] : []))
@@ -182,11 +204,13 @@ function powersWithin([low, high]: readonly [number, number]): number[] {
     .filter((tick) => tick >= low && tick <= high)
 }
 
-/** Plain up to 10 000, then as a power of ten. */
+const isPowerOfTen = (value: number): boolean => Math.abs(value / 10 ** Math.round(Math.log10(value)) - 1) < 1e-9
+
+/** A power of ten as such. */
 function powerText(value: number): string {
   const exponent = Math.round(Math.log10(value))
-  if (value < 1e5 || Math.abs(value / 10 ** exponent - 1) > 1e-9) return significant(value, 3)
-  return `10${[...String(exponent)].map((digit) => '⁰¹²³⁴⁵⁶⁷⁸⁹'[Number(digit)]).join('')}`
+  const digits = [...String(Math.abs(exponent))].map((digit) => '⁰¹²³⁴⁵⁶⁷⁸⁹'[Number(digit)])
+  return `10${exponent < 0 ? '⁻' : ''}${digits.join('')}`
 }
 
 function lambdaAxis(range: readonly [number, number]): Plot.ScaleOptions {
@@ -203,9 +227,7 @@ function lambdaAxis(range: readonly [number, number]): Plot.ScaleOptions {
 
 /** Where the points of the result's own target can be believed: each speaks for half the way to its neighbours. */
 function trustedStretches({ curve, target, lambdaRange: [low, high] }: EntropyResult): { x1: number; x2: number }[] {
-  const points = curve
-    .filter((point) => point.target === (target === 'guided' ? 'guided' : 'tilt'))
-    .toSorted((a, b) => a.lambda - b.lambda)
+  const points = curve.filter((point) => point.target === ownCurve(target)).toSorted((a, b) => a.lambda - b.lambda)
   const middle = (i: number) => Math.sqrt(points[i].lambda * points[i + 1].lambda)
   return points.flatMap(({ trusted }, i) =>
     trusted ? [{ x1: i === 0 ? low : middle(i - 1), x2: i === points.length - 1 ? high : middle(i) }] : [],
@@ -276,8 +298,9 @@ function runsOf(spots: readonly Spot[]): (Spot & { readonly run: number })[] {
 }
 
 function drawGradients(result: EntropyResult): string {
-  const bars = result.iterations.flatMap(({ lambda: x, phase, gradient: { mean: y, standardError } }) => {
-    const half = BAND_ERRORS * (standardError ?? 0)
+  const bars = result.iterations.flatMap(({ lambda: x, phase, gradient }) => {
+    const y = gradient.mean
+    const half = halfBand(gradient)
     return Number.isFinite(y) ? [{ x, y, low: y - half, high: y + half, phase }] : []
   })
   const phases = Object.entries(PHASE_STYLES)

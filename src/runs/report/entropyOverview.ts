@@ -2,7 +2,7 @@
 import type { MeanAndStandardError } from '../../metrics/index.ts'
 import type { EntropyGrid, EntropyResult } from '../../tuners/index.ts'
 import type { EntropyContext } from './context.ts'
-import { entropyVerdict, lambdaText, TARGET_WORDS } from './entropyVerdict.ts'
+import { believedAt, entropyVerdict, lambdaText, ownCurve, TARGET_WORDS } from './entropyVerdict.ts'
 import { significant, toItsError } from './format.ts'
 import { dataUri, gridImage } from './gridImage.ts'
 import type { Html } from './html.ts'
@@ -50,6 +50,7 @@ interface CardNumbers {
   readonly upper: MeanAndStandardError
   readonly lower: MeanAndStandardError
   readonly diversity: MeanAndStandardError | null
+  readonly trusted: boolean
 }
 
 export function entropyCards(result: EntropyResult): Html {
@@ -72,10 +73,12 @@ ${picture(grid)}
 </article>`
 }
 
-function values({ upper, lower, diversity }: CardNumbers): Html {
+function values({ upper, lower, diversity, trusted }: CardNumbers): Html {
   const [mean, error] = toItsError(upper).split('\u00a0±\u00a0')
   return html`<div class="value">${mean} <small>${error !== undefined && `± ${error}`} judge</small></div>
-<div class="soft">reward ${toItsError(lower)}${diversity && html`<br>diversity ${toItsError(diversity)}`}</div>`
+<div class="soft">reward ${toItsError(lower)}${diversity && html`<br>diversity ${toItsError(diversity)}`}${
+    !trusted && html`<br>not to be believed: few effective images`
+  }</div>`
 }
 
 /** The numbers that stand beside a grid; null where nothing was measured at its lambda. */
@@ -83,11 +86,12 @@ function numbersAt(result: EntropyResult, { label, lambda }: EntropyGrid): CardN
   const place = { base: 'base', chosen: 'tuned', strongest: 'lambdaMin', weak: null } as const
   const key = place[label]
   if (key !== null) {
-    return { upper: result.upper[key], lower: result.lower[key], diversity: result.diversity?.[key] ?? null }
+    const trusted = lambda === null || believedAt(result, lambda)
+    return { upper: result.upper[key], lower: result.lower[key], diversity: result.diversity?.[key] ?? null, trusted }
   }
-  const kind = result.target === 'guided' ? 'guided' : 'tilt'
+  const kind = ownCurve(result.target)
   const near = (other: number) => lambda !== null && Math.abs(Math.log(other / lambda)) < 1e-6
-  return result.curve.find((point) => point.target === kind && point.trusted && near(point.lambda)) ?? null
+  return result.curve.find((point) => point.target === kind && near(point.lambda)) ?? null
 }
 
 function picture(grid: EntropyGrid): Html {

@@ -36,7 +36,7 @@ export function entropyProtocol(result: EntropyResult, context: EntropyContext):
     ],
     [
       'Trusted',
-      'points of the curve drawn directly, or weighted with an effective sample size of at least half the images; the others are grey',
+      'points of the curve drawn directly, or weighted with an effective sample size of at least half the images, or by particles of which each population descends from at least 30 effective starts; the others are grey',
     ],
     [
       'Diversity',

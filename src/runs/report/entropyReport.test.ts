@@ -212,6 +212,79 @@ test('what cannot be believed does not stretch the axes, and is counted', async 
   expect(judge.textContent).not.toContain('1000')
 })
 
+describe('what the curve is made of', () => {
+  /** Texts of the legend over the first chart, and whether each swatch is grey or hollow. */
+  const legendOf = async (result: EntropyResult) => {
+    const { document } = await pageOf(result)
+    return [...document.querySelectorAll('.legend')[0].querySelectorAll('li')].map((item) => {
+      const look = item.innerHTML.includes('fill="var(--card)"')
+        ? 'hollow'
+        : item.innerHTML.includes('--axis')
+          ? 'grey'
+          : ''
+      return `${item.textContent?.trim()} ${look}`.trim()
+    })
+  }
+
+  test('each curve in the legend, grey where it is, and hollow markers', async () => {
+    expect(await legendOf(RESOLVED)).toEqual([
+      'guided sampler',
+      'tilted distribution p*',
+      'tilted distribution p*, not to be believed grey',
+      'weighted, not drawn hollow',
+      'chosen λ and its interval',
+    ])
+    const plain = { ...RESOLVED, curve: RESOLVED.curve.filter(({ target }) => target === 'guided') }
+    expect(await legendOf(plain)).toEqual(['guided sampler', 'chosen λ and its interval'])
+  })
+
+  test('drawn points have filled markers, weighted ones hollow', async () => {
+    const { document } = await pageOf(RESOLVED)
+    const [judge] = document.querySelectorAll('svg[role="img"]')
+    const marks = [...judge.querySelectorAll('[aria-label="dot"] > *')]
+    const hollow = marks.filter((mark) => mark.getAttribute('fill') === 'var(--card)')
+    expect(hollow).toHaveLength(13)
+    expect(marks).toHaveLength(2 * 13 + 1)
+  })
+
+  test('numbers that rest on few effective images are not taken for a finding', async () => {
+    const { words } = await pageOf(BARE_TILT)
+    expect(words).toContain(
+      'The numbers at λ = 0.931 and λ = 0.01 come from few effective images and cannot be believed',
+    )
+    expect(words).not.toContain('That is over-optimisation')
+    expect(words).toContain('not to be believed: few effective images')
+    expect((await pageOf(RESOLVED)).words).not.toContain('few effective images')
+  })
+
+  test('a band of four repetitions is wider than one of many', async () => {
+    const heights = async (count: number) => {
+      const curve = RESOLVED.curve.map((point) => ({ ...point, upper: { ...point.upper, count, standardError: 0.5 } }))
+      const { document } = await pageOf({ ...RESOLVED, curve })
+      const [judge] = document.querySelectorAll('svg[role="img"]')
+      const bars = [...judge.querySelectorAll('[aria-label="rule"] line')].filter(
+        (bar) => bar.getAttribute('stroke') === 'var(--role-learned)',
+      )
+      const bar = bars[6]
+      return Math.abs(Number(bar.getAttribute('y1')) - Number(bar.getAttribute('y2')))
+    }
+    // The axis stretches a little with the bands.
+    expect((await heights(4)) / (await heights(4000))).toBeGreaterThan(1.45)
+  })
+
+  test('a KL that is not above 0 is off the logarithmic axis, and counted; nothing believed at all still has axes', async () => {
+    const curve = RESOLVED.curve.map((point, i) =>
+      point.trusted && i === 12 ? { ...point, kl: { mean: -0.003, standardError: 0.01, count: 256 } } : point,
+    )
+    const { words, document } = await pageOf({ ...RESOLVED, curve })
+    expect(words).toContain('1 value of KL not above 0 within its error has no place on a logarithmic axis')
+    const kl = document.querySelectorAll('svg[role="img"]')[2]
+    expect(kl.outerHTML).not.toMatch(/NaN|Infinity/)
+    const none = { ...BARE_TILT, curve: BARE_TILT.curve.map((point) => ({ ...point, trusted: false })) }
+    expect((await pageOf(none)).text).not.toMatch(/NaN|Infinity/)
+  })
+})
+
 test('equal results give equal bytes', async () => {
   const first = await renderEntropyReport(RESOLVED, ENTROPY_CONTEXT)
   expect(await renderEntropyReport(structuredClone(RESOLVED), ENTROPY_CONTEXT)).toBe(first)

@@ -2,7 +2,7 @@
  * `report.html` of an entropy strength: one page with the whole trade-off, which opens from disk with no network and needs no script.
  * Style sheet, charts (SVG) and images (PNG) are inside; so is the result as JSON, in `script#result`, for other programs.
  */
-import type { EntropyResult } from '../../tuners/index.ts'
+import type { CurvePoint, EntropyResult } from '../../tuners/index.ts'
 import type { EntropyContext } from './context.ts'
 import type { EntropyCharts } from './entropyCharts.ts'
 import { entropyJson } from './entropyJson.ts'
@@ -49,19 +49,23 @@ function tradeOff(result: EntropyResult, charts: EntropyCharts, styles: Styles):
   const targets = (['guided', 'tilt'] as const).filter((target) =>
     result.curve.some((point) => point.target === target),
   )
-  const words = { guided: 'guided sampler', tilt: 'tilted distribution p*' } as const
-  const anyGrey = result.curve.some(({ trusted }) => !trusted)
   const legend = [
-    ...targets.map((target) => html`${swatch(styles.CURVE_STYLES[target])}${words[target]}`),
+    ...targets.flatMap((target) => curveLegend(result, target, styles)),
+    ...(result.curve.some(({ drawn }) => !drawn)
+      ? [html`${swatch({ ...styles.UNTRUSTED_STYLE, symbol: hollowSymbol(result, styles) }, true)}weighted, not drawn`]
+      : []),
     html`${swatch(styles.CHOSEN_STYLE)}chosen λ and its interval`,
-    ...(anyGrey ? [html`${swatch(styles.UNTRUSTED_STYLE)}not to be believed`] : []),
   ]
+  const { leftOut } = charts
   const kl =
     result.kl.kind === 'path' ? 'Of the guided chain: of its paths, an upper bound on that of its images. ' : ''
-  return html`<p class="soft">Strong guidance is on the left. Bands and bars: 95 %. Filled markers were drawn at that λ, hollow ones are weighted from other
-images. Shaded: where the target's own curve can be believed. Dotted across: the base model.${
-    charts.leftOut > 0 &&
-    ` ${charts.leftOut} markers that cannot be believed lie beyond the axes and stand in the table only.`
+  return html`<p class="soft">Strong guidance is on the left. Bands and bars: 95 %. Filled markers were drawn at that λ, hollow ones are weighted from
+images drawn otherwise. Shaded: where the target's own curve can be believed. Dotted across: the base model.${
+    leftOut.untrusted > 0 &&
+    ` ${counted(leftOut.untrusted, 'marker')} that cannot be believed lie${leftOut.untrusted === 1 ? 's' : ''} beyond the axes, in the table only.`
+  }${
+    leftOut.trusted > 0 &&
+    ` ${counted(leftOut.trusted, 'value')} of KL not above 0 within ${leftOut.trusted === 1 ? 'its error has' : 'their errors have'} no place on a logarithmic axis.`
   }</p>
 <div class="charts">${figure(charts.upper, 'Judge (r1)', html`What λ is chosen by. Where it falls towards strong guidance, the chased reward is over-optimised.`, legend)}${figure(
     charts.lower,
@@ -78,6 +82,28 @@ images. Shaded: where the target's own curve can be believed. Dotted across: the
     )
   }</div>`
 }
+
+const CURVE_WORDS = { guided: 'guided sampler', tilt: 'tilted distribution p*' } as const
+
+/** A curve, and the same where it is grey. */
+function curveLegend({ curve }: EntropyResult, target: CurvePoint['target'], styles: Styles): Html[] {
+  const style = styles.CURVE_STYLES[target]
+  const own = curve.filter((point) => point.target === target)
+  const { colour, dash } = styles.UNTRUSTED_STYLE
+  return [
+    ...(own.some(({ trusted }) => trusted) ? [html`${swatch(style)}${CURVE_WORDS[target]}`] : []),
+    ...(own.some(({ trusted }) => !trusted)
+      ? [html`${swatch({ ...style, colour, dash })}${CURVE_WORDS[target]}, not to be believed`]
+      : []),
+  ]
+}
+
+/** The marker of the curve that is weighted. */
+function hollowSymbol({ curve }: EntropyResult, { CURVE_STYLES }: Styles) {
+  return CURVE_STYLES[curve.some(({ target, drawn }) => target === 'tilt' && !drawn) ? 'tilt' : 'guided'].symbol
+}
+
+const counted = (n: number, noun: string): string => `${n} ${noun}${n === 1 ? '' : 's'}`
 
 function gradientsFigure(svg: string, { PHASE_STYLES, CHOSEN_STYLE }: Styles): Html {
   const legend = [

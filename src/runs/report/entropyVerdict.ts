@@ -3,7 +3,7 @@
  * whether stronger guidance really harms. A difference counts beyond three standard errors.
  */
 import type { MeanAndStandardError } from '../../metrics/index.ts'
-import type { EntropyResult, EntropyTarget } from '../../tuners/index.ts'
+import type { CurvePoint, EntropyResult, EntropyTarget } from '../../tuners/index.ts'
 import { fixed, significant, toItsError } from './format.ts'
 
 /** `won`: an optimum inside the range, resolved. `lost`: not resolved. `open`: the best is an end of the range. */
@@ -30,7 +30,13 @@ export function entropyVerdict(result: EntropyResult): EntropyVerdict {
   return {
     outcome: resolved ? (boundary === null ? 'won' : 'open') : 'lost',
     title: titleOf(result),
-    sentences: [intervalSentence(result), judgeSentence(result), ...harmSentences(result), distanceSentence(result)],
+    sentences: [
+      intervalSentence(result),
+      judgeSentence(result),
+      ...harmSentences(result),
+      distanceSentence(result),
+      ...doubtSentences(result),
+    ],
   }
 }
 
@@ -68,6 +74,27 @@ function intervalSentence(result: EntropyResult): string {
 
 const asSentence = (text: string): string => `${text.charAt(0).toUpperCase()}${text.slice(1).replace(/\.$/, '')}.`
 
+/** Which curve the result's own numbers are of: of p* for the penalty too. */
+export const ownCurve = (target: EntropyTarget): CurvePoint['target'] => (target === 'guided' ? 'guided' : 'tilt')
+
+/** Whether the curve can be believed at a lambda, which is one of its own. */
+export function believedAt({ curve, target }: EntropyResult, lambda: number): boolean {
+  const away = (point: CurvePoint) => Math.abs(Math.log(point.lambda / lambda))
+  const own = curve.filter((point) => point.target === ownCurve(target))
+  return own.toSorted((a, b) => away(a) - away(b)).at(0)?.trusted ?? false
+}
+
+/** What the sentences before rest on, where that is little. */
+function doubtSentences(result: EntropyResult): string[] {
+  const { entropyStrength, lambdaRange } = result
+  const lambdas = [...new Set([entropyStrength.value, lambdaRange[0]])].filter((lambda) => !believedAt(result, lambda))
+  if (lambdas.length === 0) return []
+  const places = lambdas.map((lambda) => `λ = ${lambdaText(lambda)}`).join(' and ')
+  return [
+    `The numbers at ${places} come from few effective images and cannot be believed: weights reach no further there.`,
+  ]
+}
+
 /** Difference of two estimates; standard errors add in squares, as if they were independent. */
 export function differenceOf(a: MeanAndStandardError, b: MeanAndStandardError): MeanAndStandardError {
   const known = a.standardError !== null && b.standardError !== null
@@ -97,7 +124,8 @@ function judgeSentence({ upper }: EntropyResult): string {
 }
 
 /** Whether guidance at the smallest lambda over-optimises. */
-function harmSentences({ upper, lower, lambdaRange, entropyStrength }: EntropyResult): string[] {
+function harmSentences(result: EntropyResult): string[] {
+  const { upper, lower, lambdaRange, entropyStrength } = result
   const strongest = `At the strongest guidance, λ = ${lambdaText(lambdaRange[0])}, compared with the chosen one,`
   if (entropyStrength.value === lambdaRange[0]) return []
   const [judged, chased] = [differenceOf(upper.lambdaMin, upper.tuned), differenceOf(lower.lambdaMin, lower.tuned)]
@@ -111,7 +139,9 @@ function harmSentences({ upper, lower, lambdaRange, entropyStrength }: EntropyRe
     below: `the judge worse by ${sizeText(judged)}`,
     unclear: 'the judge sees no difference',
   }[signOf(judged)]
-  const harm = signOf(judged) === 'below' && signOf(chased) !== 'below' ? ' That is over-optimisation.' : ''
+  const certain = believedAt(result, lambdaRange[0]) && believedAt(result, entropyStrength.value)
+  const harmed = certain && signOf(judged) === 'below' && signOf(chased) !== 'below'
+  const harm = harmed ? ' That is over-optimisation.' : ''
   return [`${strongest} ${reward}, and ${judge}.${harm}`]
 }
 

@@ -26,12 +26,19 @@ export function withError({ mean, standardError }: MeanAndStandardError, decimal
     : `${fixed(mean, decimals)}\u00a0±\u00a0${fixed(standardError, decimals)}`
 }
 
-/** The same to two digits of its standard error, for quantities whose sizes differ by orders: `−0.087 ± 0.011`. */
+/** The same to two digits of its standard error, for quantities whose sizes differ by orders: `−0.087 ± 0.011`, `665 000 ± 37 000`. */
 export function toItsError(estimate: Pick<MeanAndStandardError, 'mean' | 'standardError'>): string {
   const { mean, standardError } = estimate
   const certain = standardError === null || !(standardError > 0) || !Number.isFinite(standardError)
+  if (!certain && standardError >= 100) return wholeToItsError(mean, standardError)
   const decimals = certain ? decimalsFor([mean]) : Math.min(9, Math.max(0, 1 - Math.floor(Math.log10(standardError))))
   return withError({ ...estimate, count: 1 }, decimals)
+}
+
+function wholeToItsError(mean: number, standardError: number): string {
+  const unit = 10 ** (Math.floor(Math.log10(standardError)) - 1)
+  const [value, error] = [mean, standardError].map((number) => count(Math.abs(Math.round(number / unit) * unit)))
+  return `${mean < 0 ? '−' : ''}${value}\u00a0±\u00a0${error}`
 }
 
 /** A share in [0, 1] as `79.0 %`. */

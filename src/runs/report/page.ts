@@ -52,8 +52,12 @@ const MARKERS = {
   diamond: '<path d="M17 2 21 7 17 12 13 7Z"/>',
 } as const
 
-/** A piece of a series' line with its marker, for legends. */
-export function swatch({ colour, symbol, dash }: SeriesStyle): Html {
+/** A piece of a series' line with its marker, for legends; `hollow`: the outline of a marker alone. */
+export function swatch({ colour, symbol, dash }: SeriesStyle, hollow = false): Html {
+  if (hollow) {
+    const outline = `fill="var(--card)" stroke="${colour}" stroke-width="1.5"`
+    return raw(`<svg width="34" height="14" aria-hidden="true" ${outline}>${MARKERS[symbol]}</svg>`)
+  }
   const dashes = dash === null ? '' : ` stroke-dasharray="${dash}"`
   const line = `<line x1="0" x2="34" y1="7" y2="7" stroke="${colour}" stroke-width="2"${dashes}/>`
   return raw(`<svg width="34" height="14" aria-hidden="true" fill="${colour}">${line}${MARKERS[symbol]}</svg>`)
