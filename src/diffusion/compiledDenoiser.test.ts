@@ -72,6 +72,19 @@ describe('bound and fed', () => {
     }
   })
 
+  test('a pullback is prediction and derivative of the same call, as often as it is asked', async () => {
+    const [x, cotangent, other] = [11, 12, 19].map((seed) => imagesOf(seed, BATCH))
+    const { prediction, bytes, vjp } = await bound.pullback!(x, 87.25, classes)
+    expect(difference(prediction, await bound.predict(x, 87.25, classes))).toBeLessThan(1e-6)
+    expect(bytes).toBeGreaterThan(BATCH * sizeOf(network.imageShape) * 4)
+    for (const g of [cotangent, other, cotangent]) {
+      const [kept, again] = [await vjp(g), await bound.vjp(x, 87.25, classes, g)]
+      expect(difference(kept.dx, again.dx)).toBeLessThan(1e-6)
+      expect(kept.dtime).toBeCloseTo(again.dtime ?? Number.NaN, 6)
+    }
+    expect(fed.pullback).toBeUndefined()
+  })
+
   test('setState: fed takes other weights at once, bound refuses', async () => {
     const x = imagesOf(13, BATCH)
     const before = await fed.predict(x, 40, classes)

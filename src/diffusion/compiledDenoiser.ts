@@ -5,8 +5,8 @@ import type { Graph } from '../graph/index.ts'
 import { bind } from '../graph/index.ts'
 import type { DenoisingNetwork, NetworkState } from '../nn/index.ts'
 import type { Device, Program } from '../runtime/index.ts'
-import { compile } from '../runtime/index.ts'
-import type { Denoiser, DenoiserGradient, Images, Prediction } from './denoiser.ts'
+import { compile, splitGraph } from '../runtime/index.ts'
+import type { Denoiser, DenoiserGradient, Images, Prediction, Pullback } from './denoiser.ts'
 import { denoiseGraph, denoiseVjpGraph } from './programs.ts'
 
 export interface CompileDenoiserOptions {
@@ -52,6 +52,14 @@ function stateTensors({ weights, statistics }: NetworkState, inputs: object): Re
 
 type Derivative = 'input' | 'inputAndWeights'
 
+/** The prediction with what its derivative needs, and the derivative from there. */
+interface KeepingPrograms {
+  readonly forward: Program
+  readonly backward: Program
+  readonly kept: readonly string[]
+  readonly bytes: number
+}
+
 class NetworkDenoiser implements CompiledDenoiser {
   readonly prediction: Prediction
   readonly differentiable = true
@@ -61,6 +69,8 @@ class NetworkDenoiser implements CompiledDenoiser {
   readonly #options: CompileDenoiserOptions
   readonly #derivatives = new Map<Derivative, Promise<Program>>()
   readonly #predict: Program
+  readonly pullback?: Denoiser['pullback']
+  #keeping: Promise<KeepingPrograms> | undefined
   #state: NetworkState
 
   constructor(options: CompileDenoiserOptions, predict: Program) {
@@ -71,6 +81,8 @@ class NetworkDenoiser implements CompiledDenoiser {
     this.times = options.network.times
     this.imageShape = options.network.imageShape
     this.batch = options.batch
+    // Weights that change are differentiated too, and that needs more activations than are worth keeping.
+    if (options.binding === 'bound') this.pullback = (x, time, condition) => this.#pullback(x, time, condition)
   }
 
   setState(state: NetworkState): void {
@@ -98,16 +110,38 @@ class NetworkDenoiser implements CompiledDenoiser {
     const program = await this.#derivative(weights ? 'inputAndWeights' : 'input')
     const inputs = this.#inputs(program, x, time, condition)
     const result = await program.run({ ...inputs, cotangent: single(cotangent) })
+    return { ...gradientOf(result), ...(weights && { dweights: result.dweights.data as Float32Array }) }
+  }
+
+  async #pullback(x: Images, time: number, condition?: Int32Array): Promise<Pullback> {
+    this.#keeping ??= this.#compileKeeping()
+    const { forward, backward, kept, bytes } = await this.#keeping
+    const inputs = this.#inputs(forward, x, time, condition)
+    const result = await forward.run(inputs)
+    const activations = Object.fromEntries(kept.map((name) => [name, result[name]]))
     return {
-      dx: result.dx as Images,
-      dtime: result.dtime ? (result.dtime.data as Float32Array).reduce((sum, value) => sum + value, 0) : null,
-      ...(weights && { dweights: result.dweights.data as Float32Array }),
+      prediction: result.out_sample as Images,
+      bytes,
+      vjp: async (cotangent) =>
+        gradientOf(await backward.run({ ...inputs, ...activations, cotangent: single(cotangent) })),
     }
   }
 
+  async #compileKeeping(): Promise<KeepingPrograms> {
+    const { network, state, device } = this.#options
+    const graph = denoiseVjpGraph(network, this.batch, { weights: false, prediction: true })
+    const { first, second, kept, keptBytes } = splitGraph(bind(graph, stateTensors(state, graph.inputs)), ['cotangent'])
+    const [forward, backward] = await Promise.all(
+      [first, second].map((part) => compile(part, device ? { device } : {})),
+    )
+    return { forward, backward, kept, bytes: keptBytes }
+  }
+
   async dispose(): Promise<void> {
-    const programs = await Promise.all(this.#derivatives.values())
-    await Promise.all([this.#predict, ...programs].map((program) => program.dispose()))
+    const derivatives = await Promise.all(this.#derivatives.values())
+    const keeping = await this.#keeping
+    const programs = [this.#predict, ...derivatives, ...(keeping ? [keeping.forward, keeping.backward] : [])]
+    await Promise.all(programs.map((program) => program.dispose()))
   }
 
   #derivative(kind: Derivative): Promise<Program> {
@@ -137,6 +171,13 @@ class NetworkDenoiser implements CompiledDenoiser {
           : filled([batch], time),
       ...(classes !== undefined && { class_labels: tensor('int64', [batch], BigInt64Array.from(labels, BigInt)) }),
     }
+  }
+}
+
+function gradientOf({ dx, dtime }: Readonly<Record<string, Tensor>>): DenoiserGradient {
+  return {
+    dx: dx as Images,
+    dtime: dtime ? (dtime.data as Float32Array).reduce((sum, value) => sum + value, 0) : null,
   }
 }
 

@@ -23,6 +23,15 @@ export interface DenoiserGradient {
   readonly dweights?: ImageData
 }
 
+/** A prediction that kept what its derivative needs. */
+export interface Pullback {
+  readonly prediction: Images
+  /** Bytes that are kept with it. */
+  readonly bytes: number
+  /** Pulls a cotangent of the prediction back to x and the told time: {@link Denoiser.vjp} without the forward pass. */
+  vjp(cotangent: Images): Promise<DenoiserGradient>
+}
+
 /** A noise-predicting (or sample-, velocity-predicting) network at fixed weights. */
 export interface Denoiser {
   readonly prediction: Prediction
@@ -46,4 +55,6 @@ export interface Denoiser {
     cotangent: Images,
     options?: { readonly weights?: boolean },
   ): Promise<DenoiserGradient>
+  /** Prediction that keeps its activations, so that its derivative is a backward pass alone. Absent where nothing can be kept. */
+  pullback?(x: Images, time: number, condition?: Int32Array): Promise<Pullback>
 }

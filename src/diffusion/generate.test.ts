@@ -66,6 +66,45 @@ test('a fixed batch has the same derivative as any batch; weights and time sum o
   expect(fixed.dWeights![0]).toBeCloseTo(any.dWeights![0], 4)
 })
 
+test('activations are kept as far as their bytes go; the other steps run forwards again', async () => {
+  const asked: string[] = []
+  const plain = network(3)
+  const keeping: Denoiser = {
+    ...plain,
+    predict: (x, time) => {
+      asked.push('predict')
+      return plain.predict(x, time)
+    },
+    vjp: (...call) => {
+      asked.push('vjp')
+      return plain.vjp(...call)
+    },
+    async pullback(x, time) {
+      asked.push('pullback')
+      const prediction = await plain.predict(x, time)
+      return { prediction, bytes: 10, vjp: (g) => plain.vjp(x, time, undefined, g) }
+    },
+  }
+  const start = startNoise({ imageShape: [2, 3, 1], count: 3, seed: 2 })
+  const gradientOf = async (denoiser: Denoiser, keepBytes?: number) => {
+    const run = { denoiser, schedule, settings, start, seed: 1, ...(keepBytes !== undefined && { keepBytes }) }
+    const { images, tape } = await sample({ ...run, through: 3 })
+    return sampleVjp(tape!, images)
+  }
+  const truth = await gradientOf(plain)
+  const calls = (name: string) => asked.splice(0).filter((own) => own === name).length
+  for (const [keepBytes, kept] of [
+    [undefined, 3],
+    [25, 2],
+    [20, 2],
+    [0, 0],
+  ] as const) {
+    const back = await gradientOf(keeping, keepBytes)
+    expect(back.dLogSnr).toEqual(truth.dLogSnr)
+    expect(calls('vjp'), `${keepBytes} bytes`).toBe(3 - kept)
+  }
+})
+
 test('classes are cut with the images and padded', async () => {
   const asked: number[][] = []
   const told: Denoiser = {

@@ -147,12 +147,12 @@ export function denoiseGraph(network: DenoisingNetwork, batch: number): Graph {
 
 /**
  * Vector-Jacobian product of the prediction, recomputing its forward pass: also takes `cotangent`; gives `dx`, `dtime` [b]
- * where times are real, and `dweights` (flat) if asked for.
+ * where times are real, and `dweights` (flat) and the prediction itself, `out_sample`, if asked for.
  */
 export function denoiseVjpGraph(
   network: DenoisingNetwork,
   batch: number,
-  wanted: { readonly weights: boolean },
+  wanted: { readonly weights: boolean; readonly prediction?: boolean },
 ): Graph {
   const types = { ...predictionTypes(network, batch), cotangent: float(batch, ...network.imageShape) }
   return trace(types, (inputs: Named) => {
@@ -162,7 +162,9 @@ export function denoiseVjpGraph(
       ...(wanted.weights && { dweights: inputs.weights }),
     }
     const names = Object.keys(variables)
-    const gradients = vjp([predict(network, inputs)], [inputs.cotangent], Object.values(variables))
-    return Object.fromEntries(names.map((name, i) => [name, gradients[i]]))
+    const prediction = predict(network, inputs)
+    const gradients = vjp([prediction], [inputs.cotangent], Object.values(variables))
+    const pulled = Object.fromEntries(names.map((name, i) => [name, gradients[i]]))
+    return wanted.prediction ? { out_sample: prediction, ...pulled } : pulled
   })
 }

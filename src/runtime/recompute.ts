@@ -23,7 +23,7 @@ const SMALL = 2 ** 16
 const PARTS = 8
 
 const ELEMENT_BYTES = { float32: 4, float64: 8, int32: 4, int64: 8, bool: 1 }
-const bytesOf = ({ dtype, size }: SymbolicTensor): number => size * ELEMENT_BYTES[dtype]
+export const bytesOf = ({ dtype, size }: SymbolicTensor): number => size * ELEMENT_BYTES[dtype]
 
 const nodeOf = (value: SymbolicTensor | null): Node | undefined =>
   value?.source.kind === 'node' ? value.source.node : undefined
@@ -118,7 +118,7 @@ function leastToKeep(
   return new Set(minimumCut({ costs: values.map(bytesOf), edges, sources, sinks }).map((number) => values[number]))
 }
 
-const isCheap = ({ operator: { name } }: Node): boolean => CHEAP.has(name) || VIEWS.has(name)
+export const isCheap = ({ operator: { name } }: Node): boolean => CHEAP.has(name) || VIEWS.has(name)
 
 function numbersOf(values: readonly (SymbolicTensor | null)[], numbers: ReadonlyMap<SymbolicTensor, number>): number[] {
   return values.flatMap((value) => (value && numbers.get(value)) ?? [])

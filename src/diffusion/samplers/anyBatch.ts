@@ -1,9 +1,10 @@
 /** A network compiled for a fixed batch, called with any number of images: cut, the last chunk padded with zeros. */
+import type { Shape } from '../../base/index.ts'
 import { inputError, sizeOf, tensor } from '../../base/index.ts'
-import type { Denoiser, DenoiserGradient, ImageData, Images } from '../denoiser.ts'
+import type { Denoiser, DenoiserGradient, ImageData, Images, Pullback } from '../denoiser.ts'
 
 /** Wraps image data, float32 or float64, as a batch of images. */
-export function imagesOf(data: ImageData, count: number, imageShape: readonly number[]): Images {
+export function imagesOf(data: ImageData, count: number, imageShape: Shape): Images {
   const shape = [count, ...imageShape]
   return data instanceof Float32Array ? tensor('float32', shape, data) : tensor('float64', shape, data)
 }
@@ -40,13 +41,15 @@ function paddedClasses(
 }
 
 /**
- * The same denoiser for any number of images: `batch` undefined. Padding adds nothing to any derivative.
+ * The same denoiser for any number of images: `batch` undefined. Chunks are asked for at once, so that a denoiser on several lanes has
+ * work for all. Padding adds nothing to any derivative.
  * @throws `sampler.condition` if there is not one class per image
  */
 export function anyBatch(denoiser: Denoiser): Denoiser {
   const { batch, imageShape, prediction, times, dtype = 'float32', differentiable } = denoiser
   if (batch === undefined) return denoiser
-  const size = sizeOf(imageShape)
+  const cutFor = (x: Images, condition: Int32Array | undefined) => cut(x.shape[0], batch, imageShape, condition)
+  const { pullback } = denoiser
   return {
     prediction,
     times,
@@ -54,34 +57,71 @@ export function anyBatch(denoiser: Denoiser): Denoiser {
     dtype,
     differentiable,
     async predict(x, time, condition) {
-      const total = x.shape[0]
-      checkCondition(condition, total)
-      const out = new (x.data instanceof Float32Array ? Float32Array : Float64Array)(x.data.length)
-      for (const chunk of chunksOf(total, batch)) {
-        const piece = imagesOf(padded(x.data, chunk, batch, size), batch, imageShape)
-        const { data } = await denoiser.predict(piece, time, paddedClasses(condition, chunk, batch))
-        out.set(data.subarray(0, chunk.count * size), chunk.begin * size)
-      }
-      return imagesOf(out, total, imageShape)
+      const { each, joined } = cutFor(x, condition)
+      return joined(await each(({ piece, classes }) => denoiser.predict(piece(x), time, classes)))
     },
-    async vjp(x, time, condition, cotangent, options): Promise<DenoiserGradient> {
-      const total = x.shape[0]
-      checkCondition(condition, total)
-      const dx = new (x.data instanceof Float32Array ? Float32Array : Float64Array)(x.data.length)
-      let dtime: number | null = null
-      let dweights: ImageData | undefined
-      for (const chunk of chunksOf(total, batch)) {
-        const [here, g] = [x, cotangent].map(({ data }) =>
-          imagesOf(padded(data, chunk, batch, size), batch, imageShape),
-        )
-        const part = await denoiser.vjp(here, time, paddedClasses(condition, chunk, batch), g, options)
-        dx.set(part.dx.data.subarray(0, chunk.count * size), chunk.begin * size)
-        if (part.dtime !== null) dtime = (dtime ?? 0) + part.dtime
-        dweights = sum(dweights, part.dweights)
-      }
-      return { dx: imagesOf(dx, total, imageShape), dtime, ...(dweights && { dweights }) }
+    async vjp(x, time, condition, cotangent, options) {
+      const { each, joined } = cutFor(x, condition)
+      return gradientOf(
+        await each(({ piece, classes }) => denoiser.vjp(piece(x), time, classes, piece(cotangent), options)),
+        joined,
+      )
+    },
+    ...(pullback && {
+      async pullback(x: Images, time: number, condition?: Int32Array): Promise<Pullback> {
+        const { each, joined } = cutFor(x, condition)
+        const parts = await each(({ piece, classes }) => pullback.call(denoiser, piece(x), time, classes))
+        return {
+          prediction: joined(parts.map((part) => part.prediction)),
+          bytes: parts.reduce((bytes, part) => bytes + part.bytes, 0),
+          vjp: async (cotangent) => gradientOf(await each(({ piece }, i) => parts[i].vjp(piece(cotangent))), joined),
+        }
+      },
+    }),
+  }
+}
+
+/** What one call of the network is given. */
+interface Call {
+  /** Its part of images, padded to a whole batch. */
+  piece(images: Images): Images
+  readonly classes: Int32Array | undefined
+}
+
+/** The calls that `total` images take. */
+function cut(total: number, batch: number, imageShape: Shape, condition: Int32Array | undefined) {
+  checkCondition(condition, total)
+  const size = sizeOf(imageShape)
+  const chunks = chunksOf(total, batch)
+  const calls = chunks.map(
+    (chunk): Call => ({
+      piece: ({ data }) => imagesOf(padded(data, chunk, batch, size), batch, imageShape),
+      classes: paddedClasses(condition, chunk, batch),
+    }),
+  )
+  return {
+    each: <T>(run: (call: Call, i: number) => Promise<T>): Promise<T[]> => Promise.all(calls.map(run)),
+    /** Results put together again, without the padding. */
+    joined(parts: readonly Images[]): Images {
+      const whole =
+        parts[0].data instanceof Float32Array ? new Float32Array(total * size) : new Float64Array(total * size)
+      for (const [i, { begin, count }] of chunks.entries())
+        whole.set(parts[i].data.subarray(0, count * size), begin * size)
+      return imagesOf(whole, total, imageShape)
     },
   }
+}
+
+/** Derivatives of all images from those of the calls. */
+function gradientOf(
+  parts: readonly DenoiserGradient[],
+  joined: (parts: readonly Images[]) => Images,
+): DenoiserGradient {
+  const dtime = parts.some((part) => part.dtime === null)
+    ? null
+    : parts.reduce((total, part) => total + (part.dtime ?? 0), 0)
+  const dweights = parts.reduce<ImageData | undefined>((total, part) => sum(total, part.dweights), undefined)
+  return { dx: joined(parts.map(({ dx }) => dx)), dtime, ...(dweights && { dweights }) }
 }
 
 /** total + part, in place where there is a total already. */

@@ -3,7 +3,7 @@
  * prediction per step; backwards, the same loop over `vjp`. Nothing is unrolled.
  */
 import { inputError, randomStream, sizeOf, throwIfInterrupted } from '../../base/index.ts'
-import type { Denoiser, ImageData, Images } from '../denoiser.ts'
+import type { Denoiser, ImageData, Images, Pullback } from '../denoiser.ts'
 import type { SamplerSettings, SamplingSchedule } from '../samplingSchedule.ts'
 import { anyBatch, imagesOf, sum } from './anyBatch.ts'
 import type { Chain, ReverseChain, TapeStep } from './chain.ts'
@@ -28,10 +28,18 @@ export interface SampleOptions {
   readonly condition?: Int32Array
   /** How many of the last steps carry gradient. Default 0: no tape is kept. `all`: N. */
   readonly through?: number | 'all'
+  /**
+   * Bytes of activations to keep for the derivative, from the first step that carries gradient on; steps beyond them run their
+   * forward pass again backwards. Default `KEPT_BYTES`.
+   */
+  readonly keepBytes?: number
   readonly signal?: AbortSignal
   /** Called after each network call with network evaluations done and to do. */
   readonly onProgress?: (done: number, total: number) => void
 }
+
+/** Bytes of activations that are kept by default: 4,000 images and steps of 16x16 digits. */
+export const KEPT_BYTES = 2 ** 30
 
 /** Everything the derivative needs, for the last `through` steps. */
 export interface Tape {
@@ -39,6 +47,8 @@ export interface Tape {
   readonly first: number
   readonly steps: readonly TapeStep[]
   readonly before: ImageData | null
+  /** Of the steps whose activations were kept. */
+  readonly pullbacks: ReadonlyMap<number, Pullback>
 }
 
 export interface Sampled {
@@ -101,6 +111,16 @@ export async function sample(options: SampleOptions): Promise<Sampled> {
   const kept: TapeStep[] = []
   let keptBefore: ImageData | null = null
   const call = anyBatch(denoiser)
+  const pullbacks = new Map<number, Pullback>()
+  let bytesLeft = options.keepBytes ?? KEPT_BYTES
+  const predict = async (i: number, images: Images): Promise<Images> => {
+    const here = [images, schedule.times[i], options.condition] as const
+    if (i < first || bytesLeft <= 0 || !call.pullback) return call.predict(...here)
+    const pullback = await call.pullback(...here)
+    bytesLeft -= pullback.bytes
+    if (bytesLeft >= 0) pullbacks.set(i, pullback)
+    return pullback.prediction
+  }
   const chain: Chain = {
     prediction: denoiser.prediction,
     schedule,
@@ -109,7 +129,7 @@ export async function sample(options: SampleOptions): Promise<Sampled> {
     async predict(i, x) {
       throwIfInterrupted(options.signal)
       const images = imagesOf(x, count, denoiser.imageShape)
-      const { data } = await call.predict(images, schedule.times[i], options.condition)
+      const { data } = await predict(i, images)
       options.onProgress?.(count * (i + 1), count * steps)
       return data
     },
@@ -121,7 +141,7 @@ export async function sample(options: SampleOptions): Promise<Sampled> {
     },
   }
   const data = settings.sampler === 'dpm-solver++' ? await dpmSolver(chain) : await ancestral(chain, ruleOf(settings))
-  const tape = first < steps ? { options, first, steps: kept, before: keptBefore } : null
+  const tape = first < steps ? { options, first, steps: kept, before: keptBefore, pullbacks } : null
   return { images: imagesOf(data, count, denoiser.imageShape), tape, evaluations: count * steps }
 }
 
@@ -165,7 +185,9 @@ export async function sampleVjp(
     async vjp(i, x, cotangent) {
       throwIfInterrupted(request.signal)
       const [images, g] = [x, cotangent].map((data) => imagesOf(data, count, denoiser.imageShape))
-      const back = await call.vjp(images, schedule.times[i], condition, g, { weights: request.weights ?? false })
+      const { weights = false } = request
+      const kept = weights ? undefined : tape.pullbacks.get(i)
+      const back = await (kept ? kept.vjp(g) : call.vjp(images, schedule.times[i], condition, g, { weights }))
       if (dTimes && back.dtime !== null) dTimes[i] = back.dtime
       dWeights = sum(dWeights, back.dweights)
       request.onProgress?.(cost * (steps - i), cost * tape.steps.length)

@@ -77,7 +77,11 @@ export class FrechetObjective {
     const { through = 'all' } = this.options
     const { length } = schedule.levels
     const last = through === 'all' ? through : Math.min(through, length)
-    const { images, tape } = await sample({ ...this.#sampleOptions(schedule, key), through: last })
+    const { images, tape } = await sample({
+      ...this.#sampleOptions(schedule, key),
+      through: last,
+      ...(weights && { keepBytes: 0 }),
+    })
     const { value, dFeatures } = this.#measured(await features.features(images), frechetGradient)
     const dImages = await features.vjp(images, dFeatures)
     if (!tape) throw internalError('a gradient through no step was asked for')
