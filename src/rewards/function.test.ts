@@ -65,6 +65,25 @@ describe('a plain function', () => {
   })
 })
 
+test('what a function throws is its own mistake, and named', async () => {
+  const broken = functionReward({
+    name: 'broken',
+    values: () => {
+      throw new TypeError('x is undefined')
+    },
+    gradient: () => Promise.reject('no words'),
+  })
+  const said = (message: string) => ({
+    kind: 'input',
+    code: 'reward.function',
+    message: expect.stringContaining(message),
+  })
+  await expect(broken.values(images)).rejects.toMatchObject(
+    said("reward 'broken' must return numbers, but it threw: x is"),
+  )
+  await expect(broken.gradient(images)).rejects.toMatchObject(said('no words'))
+})
+
 const BRIGHT =
   'export default ({ data, shape: [n] }) => Array.from({ length: n }, (_, i) => data[2 * i] + data[2 * i + 1])'
 

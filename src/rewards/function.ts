@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises'
 import { basename, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import type { Shape } from '../base/index.ts'
-import { inputError, nearestOf } from '../base/index.ts'
+import { BilevelError, inputError, nearestOf } from '../base/index.ts'
 import type { Images } from '../diffusion/index.ts'
 import { hashOf } from './hash.ts'
 import type { RawGradient, Reward } from './reward.ts'
@@ -43,7 +43,7 @@ export interface FunctionRewardOptions {
 
 /**
  * A reward from plain functions, in float64 where the images are.
- * @throws `reward.range`
+ * @throws `reward.range`; when it rates images, `reward.function` with what a function threw
  * @example functionReward({ name: 'dark', values: ({ data, shape: [n] }) => ... })
  */
 export function functionReward(options: FunctionRewardOptions): Reward {
@@ -57,12 +57,28 @@ export function functionReward(options: FunctionRewardOptions): Reward {
     ...(range && { imageRange: range }),
     ...(needsClasses && { classes: Infinity }),
     ...(options.notes && { notes: options.notes }),
-    values: async (images, classes) => values(copyOf(images), classes),
+    values: (images, classes) => called(name, values, images, classes),
     ...(gradient && {
-      gradient: async (images: Images, classes: Int32Array | undefined) => gradient(copyOf(images), classes),
+      gradient: (images: Images, classes: Int32Array | undefined) => called(name, gradient, images, classes),
     }),
     noDerivative: 'it is a plain function; give it a function gradient too, or use target tilt',
   })
+}
+
+/** What somebody's function gives; what it throws is a mistake of theirs, not a bug of ours. */
+async function called<T>(
+  name: string,
+  f: (images: RatedImages, classes?: Int32Array) => T | Promise<T>,
+  images: Images,
+  classes: Int32Array | undefined,
+): Promise<T> {
+  try {
+    return await f(copyOf(images), classes)
+  } catch (cause) {
+    if (cause instanceof BilevelError) throw cause
+    const reason = cause instanceof Error ? cause.message : String(cause)
+    throw inputError('reward.function', `reward '${name}' must return numbers, but it threw: ${reason}`, { cause })
+  }
 }
 
 /** So that a function that writes to its argument spoils nobody else's images. */

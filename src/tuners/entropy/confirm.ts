@@ -115,7 +115,10 @@ function outOfEvaluations(
   const { maxEvaluations, lambdaRange } = run.job.settings
   const needed = maxEvaluations - run.left + wanted * method.cost(found.stretch.curve.nodes.length)
   const raise = `raise maxEvaluations from ${maxEvaluations} to about ${Math.ceil(Number(needed.toPrecision(2)))}, or the tolerance`
-  if (best) return { ...best, reason: `${best.reason}; another look needs more paths: ${raise}` }
+  if (best) {
+    const [why] = (best.reason ?? 'the interval is open').split('; raise')
+    return { ...best, reason: `${why}; another look needs more paths: ${raise}` }
+  }
   const [low, high] = lambdaRange
   const value = Math.min(Math.max(Math.exp(found.centre), low), high)
   const reason = `the search left too few evaluations to confirm what it found: ${raise}`
