@@ -116,6 +116,30 @@ export const FAULTS: readonly Fault[] = [
     tests: ['src/tuners/entropy/poolGradients.test.ts'],
   },
   {
+    fault: GAMMA_UPPER,
+    place: 'penalty gradient, by particles',
+    edits: [
+      {
+        file: 'src/tuners/entropy/draws.ts',
+        from: 'value + upper[i] / gamma',
+        to: 'value + upper[i] * gamma',
+      },
+    ],
+    tests: ['src/tuners/entropy/tune.test.ts'],
+  },
+  {
+    fault: LOG_Z,
+    place: 'penalty gradient, by particles',
+    edits: [
+      {
+        file: 'src/tuners/entropy/methods.ts',
+        from: 'sum + Math.exp(w) * h(i), 0) - logZ',
+        to: 'sum + h(i) / logWeights.length, 0) * -1 + logZ',
+      },
+    ],
+    tests: ['src/tuners/entropy/tune.test.ts'],
+  },
+  {
     fault: "r1's gradient is dropped from the gradient of a sum of rewards",
     place: 'weighted sum of rewards',
     edits: [
