@@ -37,6 +37,9 @@ export const WIDE = 1.2
 /** Most that a stretch is narrowed in one step. */
 const NARROWING = 4
 
+/** Items at which an error is taken for sqrt 2 times what it seems. */
+const DOUBTED = 16
+
 /** Share of the evaluations that the search may take. */
 const SEARCH_SHARE = 0.5
 
@@ -75,11 +78,14 @@ export async function refine(run: EntropyRun, method: GradientMethod, first: Fir
 
 /** A root and its error: the stretch's, or the pool's where its weights bridge and it is sharper. */
 function bestRoot(run: EntropyRun, method: GradientMethod, curve: GradientCurve, root: number, reach: number) {
-  const own = { centre: root, error: curve.rootError(root), pooled: false }
+  const own = { centre: root, error: curve.rootError(root) * doubt(curve.count), pooled: false }
   if (method.name !== 'paired-differences') return own
   const other = bridged(run.draws.pool(), root, reach)
   return other && other.error < own.error ? { ...other, pooled: true } : own
 }
+
+/** Few items tell little of their own spread, and a search that stops where its error seems small stops where it is understated. */
+const doubt = (items: number) => Math.sqrt(1 + DOUBTED / items)
 
 /** Items for an error that is to shrink by `factor`, a little more than that, in whole calls of the network. */
 function grown({ draws }: EntropyRun, { paths }: GradientMethod, count: number, factor: number): number {
@@ -137,7 +143,7 @@ function bridged(pool: PathPool, x: number, reach: number): { readonly centre: n
   const slope = (at(low + step).mean - at(low - step).mean) / (2 * step)
   const { standardError, effectiveSampleSize } = at(low)
   if (!(slope > 0) || effectiveSampleSize < BRIDGING_SAMPLES) return null
-  return { centre: low, error: standardError / slope }
+  return { centre: low, error: (standardError / slope) * doubt(effectiveSampleSize) }
 }
 
 /** Network evaluations expected from here: about as much again for the search, and its confirmation. */

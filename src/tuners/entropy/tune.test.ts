@@ -35,8 +35,12 @@ describe('guided: lambda* = a/b', () => {
     expect(upper.base.mean).toBeLessThan(upper.tuned.mean)
   })
 
-  test.each(['score-function', 'paths'] as const)('by %s where that is asked for', async (estimator) => {
-    const settings = { estimator, seed: 6, tolerance: 1.4, curvePaths: 16, maxEvaluations: 1e6 } as const
+  test.each([
+    { estimator: 'score-function', tolerance: 1.4 },
+    // So close that paths of one scale are worth nearly as much at the next.
+    { estimator: 'paths', tolerance: 1.2 },
+  ] as const)('by $estimator where that is asked for', async ({ estimator, tolerance }) => {
+    const settings = { estimator, seed: 6, tolerance, curvePaths: 16, maxEvaluations: 1e6 } as const
     const result = await tuneEntropyStrength(gaussianJob({ a: 1, b: 1.5, steps: 2, settings }))
     const { low, high, resolved } = result.entropyStrength
     expect({ resolved, estimator: result.estimator }).toEqual({ resolved: true, estimator })
