@@ -116,8 +116,10 @@ export async function openGuidance(path: string, opened: OpenedModel, config: Sa
 const pickOf = <K extends string>(keys: readonly K[]) =>
   Object.fromEntries(keys.map((key) => [key, true])) as Record<K, true>
 
-const classWords = (one: SavedGuidance['class']): string =>
-  typeof one === 'number' ? `class ${one}` : (one ?? 'the classes in turn')
+function classWords(one: SavedGuidance['class']): string {
+  if (one === null) return 'the classes in turn'
+  return one === 'unconditional' ? 'no class' : `class ${one}`
+}
 
 /** @throws `sample.class`, which names the file where that is what decided */
 function classOfGuided(path: string, saved: SavedGuidance, opened: OpenedModel, { class: wanted }: SampleConfig) {

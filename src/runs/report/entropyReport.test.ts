@@ -247,6 +247,19 @@ describe('what the curve is made of', () => {
     expect(marks).toHaveLength(2 * 13 + 1)
   })
 
+  test('the base model is on the axes of what it was measured in, and a line across', async () => {
+    const { document } = await pageOf({
+      ...RESOLVED,
+      lower: { ...RESOLVED.lower, base: { mean: -40, standardError: 1, count: 256 } },
+    })
+    const charts = [...document.querySelectorAll('svg[role="img"]')]
+    const lines = (chart: (typeof charts)[0]) =>
+      [...chart.querySelectorAll('[aria-label="rule"]')].filter(
+        (rule) => rule.getAttribute('stroke-dasharray') === '1 3',
+      )
+    expect(charts.map((chart) => lines(chart)[0]?.querySelectorAll('line').length ?? 0)).toEqual([1, 1, 0, 1, 0])
+  })
+
   test('numbers that rest on few effective images are not taken for a finding', async () => {
     const { words } = await pageOf(BARE_TILT)
     expect(words).toContain(
