@@ -124,6 +124,23 @@ test('an image does not depend on those it is predicted with, nor on padding', a
   }
 })
 
+test('a batch that is divided among lanes gives each image what a small one gives', async () => {
+  const divided = await compileDenoiser({ network, state, batch: 32, binding: 'bound' })
+  const [x, cotangent] = [imagesOf(20, 32), imagesOf(21, 32)]
+  const told = Int32Array.from({ length: 32 }, (_, i) => i % 4)
+  const any = anyBatch(bound)
+  expect(difference(await divided.predict(x, 41, told), await any.predict(x, 41, told))).toBeLessThan(1e-6)
+  const { vjp, release } = await divided.pullback!(x, 41, told)
+  const truth = await any.vjp(x, 41, told, cotangent, { weights: true })
+  for (const came of [await vjp(cotangent), await divided.vjp(x, 41, told, cotangent, { weights: true })]) {
+    expect(difference(came.dx, truth.dx)).toBeLessThan(1e-5)
+    expect(came.dtime).toBeCloseTo(truth.dtime ?? Number.NaN, 4)
+    if (came.dweights) expect(difference({ data: came.dweights }, { data: truth.dweights ?? [] })).toBeLessThan(1e-3)
+  }
+  release()
+  await divided.dispose()
+})
+
 test('no condition is the null class; an unconditional network takes none', async () => {
   const x = imagesOf(16, BATCH)
   const [none, told, other] = [

@@ -4,8 +4,8 @@ import { filled, float32, inputError, tensor } from '../base/index.ts'
 import type { Graph } from '../graph/index.ts'
 import { bind } from '../graph/index.ts'
 import type { DenoisingNetwork, NetworkState } from '../nn/index.ts'
-import type { Device, Program } from '../runtime/index.ts'
-import { compile, splitGraph } from '../runtime/index.ts'
+import type { BatchProgram, Device } from '../runtime/index.ts'
+import { compileBatch, lanesFor, splitGraph } from '../runtime/index.ts'
 import type { Denoiser, DenoiserGradient, Images, Prediction, Pullback } from './denoiser.ts'
 import { denoiseGraph, denoiseVjpGraph } from './programs.ts'
 
@@ -37,25 +37,34 @@ export interface CompiledDenoiser extends Denoiser {
  * @param options see {@link CompileDenoiserOptions}
  */
 export async function compileDenoiser(options: CompileDenoiserOptions): Promise<CompiledDenoiser> {
-  const predict = await compileAt(options, denoiseGraph(options.network, options.batch), options.binding === 'bound')
-  return new NetworkDenoiser(options, predict)
+  const lanes = lanesOf(options)
+  const predict = await compileAt(options, denoiseGraph(options.network, options.batch / lanes), lanes)
+  return new NetworkDenoiser(options, lanes, predict)
 }
 
-/** A graph as a program; `bound`: with the state as constants. */
-function compileAt({ state, device }: CompileDenoiserOptions, graph: Graph, bound: boolean): Promise<Program> {
-  return compile(bound ? bind(graph, stateTensors(state, graph.inputs)) : graph, device ? { device } : {})
+/** Weights that are fed would be copied to every lane with every call. */
+const lanesOf = ({ binding, batch, device }: CompileDenoiserOptions) =>
+  binding === 'bound' ? lanesFor(batch, device ? { device } : {}) : 1
+
+/** A graph of a lane's images as a program; its weights bound where they are not fed. */
+function compileAt(options: CompileDenoiserOptions, graph: Graph, lanes: number): Promise<BatchProgram> {
+  const { device, binding } = options
+  return compileBatch(binding === 'bound' ? boundTo(options, graph) : graph, { lanes, ...(device && { device }) })
 }
 
-function stateTensors({ weights, statistics }: NetworkState, inputs: object): Record<string, Tensor> {
-  return { weights: float32(weights), ...('statistics' in inputs && { statistics: float32(statistics) }) }
+const boundTo = ({ state }: CompileDenoiserOptions, graph: Graph): Graph =>
+  bind(graph, stateTensors(state, 'statistics' in graph.inputs))
+
+function stateTensors({ weights, statistics }: NetworkState, withStatistics: boolean): Record<string, Tensor> {
+  return { weights: float32(weights), ...(withStatistics && { statistics: float32(statistics) }) }
 }
 
 type Derivative = 'input' | 'inputAndWeights'
 
 /** The prediction with what its derivative needs, and the derivative from there. */
 interface KeepingPrograms {
-  readonly forward: Program
-  readonly backward: Program
+  readonly forward: BatchProgram
+  readonly backward: BatchProgram
   readonly kept: readonly string[]
   readonly bytes: number
 }
@@ -67,13 +76,15 @@ class NetworkDenoiser implements CompiledDenoiser {
   readonly imageShape: readonly number[]
   readonly batch: number
   readonly #options: CompileDenoiserOptions
-  readonly #derivatives = new Map<Derivative, Promise<Program>>()
-  readonly #predict: Program
+  readonly #lanes: number
+  readonly #derivatives = new Map<Derivative, Promise<BatchProgram>>()
+  readonly #predict: BatchProgram
   readonly pullback?: Denoiser['pullback']
   #keeping: Promise<KeepingPrograms> | undefined
   #state: NetworkState
 
-  constructor(options: CompileDenoiserOptions, predict: Program) {
+  constructor(options: CompileDenoiserOptions, lanes: number, predict: BatchProgram) {
+    this.#lanes = lanes
     this.#predict = predict
     this.#options = options
     this.#state = options.state
@@ -117,24 +128,22 @@ class NetworkDenoiser implements CompiledDenoiser {
     this.#keeping ??= this.#compileKeeping()
     const { forward, backward, kept, bytes } = await this.#keeping
     const inputs = this.#inputs(forward, x, time, condition)
-    const result = await forward.run(inputs)
-    const activations = Object.fromEntries(kept.map((name) => [name, result[name]]))
+    const { outputs, held } = await forward.runHolding(inputs, kept)
     return {
-      prediction: result.out_sample as Images,
+      prediction: outputs.out_sample as Images,
       bytes,
-      vjp: async (cotangent) =>
-        gradientOf(await backward.run({ ...inputs, ...activations, cotangent: single(cotangent) })),
+      vjp: async (cotangent) => gradientOf(await backward.runFrom(held, { ...inputs, cotangent: single(cotangent) })),
+      release: () => held.release(),
     }
   }
 
   async #compileKeeping(): Promise<KeepingPrograms> {
-    const { network, state, device } = this.#options
-    const graph = denoiseVjpGraph(network, this.batch, { weights: false, prediction: true })
-    const { first, second, kept, keptBytes } = splitGraph(bind(graph, stateTensors(state, graph.inputs)), ['cotangent'])
-    const [forward, backward] = await Promise.all(
-      [first, second].map((part) => compile(part, device ? { device } : {})),
-    )
-    return { forward, backward, kept, bytes: keptBytes }
+    const graph = denoiseVjpGraph(this.#options.network, this.batch / this.#lanes, { weights: false, prediction: true })
+    const { first, second, kept, keptBytes } = splitGraph(boundTo(this.#options, graph), ['cotangent'])
+    const { device } = this.#options
+    const options = { lanes: this.#lanes, ...(device && { device }) }
+    const [forward, backward] = await Promise.all([first, second].map((part) => compileBatch(part, options)))
+    return { forward, backward, kept, bytes: keptBytes * this.#lanes }
   }
 
   async dispose(): Promise<void> {
@@ -144,18 +153,20 @@ class NetworkDenoiser implements CompiledDenoiser {
     await Promise.all(programs.map((program) => program.dispose()))
   }
 
-  #derivative(kind: Derivative): Promise<Program> {
+  #derivative(kind: Derivative): Promise<BatchProgram> {
     let program = this.#derivatives.get(kind)
     if (!program) {
-      const graph = denoiseVjpGraph(this.#options.network, this.batch, { weights: kind === 'inputAndWeights' })
-      // A derivative in the weights needs them as inputs, bound or not.
-      program = compileAt(this.#options, graph, this.#options.binding === 'bound' && kind === 'input')
+      const weights = kind === 'inputAndWeights'
+      // A derivative in the weights needs them as inputs, bound or not, and is a sum over all images.
+      const lanes = weights ? 1 : this.#lanes
+      const graph = denoiseVjpGraph(this.#options.network, this.batch / lanes, { weights })
+      program = compileAt(weights ? { ...this.#options, binding: 'fed' } : this.#options, graph, lanes)
       this.#derivatives.set(kind, program)
     }
     return program
   }
 
-  #inputs(program: Program, x: Images, time: number, condition?: Int32Array): Record<string, Tensor> {
+  #inputs(program: BatchProgram, x: Images, time: number, condition?: Int32Array): Record<string, Tensor> {
     const { batch, times } = this
     const { classes } = this.#options.network
     if (times === 'integer' && !Number.isInteger(time)) {
@@ -163,7 +174,7 @@ class NetworkDenoiser implements CompiledDenoiser {
     }
     const labels = condition ?? new Int32Array(batch).fill(classes ?? 0)
     return {
-      ...('weights' in program.inputs && stateTensors(this.#state, program.inputs)),
+      ...(program.inputs.has('weights') && stateTensors(this.#state, program.inputs.has('statistics'))),
       sample: single(x),
       timestep:
         times === 'integer'

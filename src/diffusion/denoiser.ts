@@ -30,6 +30,8 @@ export interface Pullback {
   readonly bytes: number
   /** Pulls a cotangent of the prediction back to x and the told time: {@link Denoiser.vjp} without the forward pass. */
   vjp(cotangent: Images): Promise<DenoiserGradient>
+  /** Frees what is kept: `vjp` is over. */
+  release(): void
 }
 
 /** A noise-predicting (or sample-, velocity-predicting) network at fixed weights. */

@@ -82,7 +82,7 @@ test('activations are kept as far as their bytes go; the other steps run forward
     async pullback(x, time) {
       asked.push('pullback')
       const prediction = await plain.predict(x, time)
-      return { prediction, bytes: 10, vjp: (g) => plain.vjp(x, time, undefined, g) }
+      return { prediction, bytes: 10, vjp: (g) => plain.vjp(x, time, undefined, g), release() {} }
     },
   }
   const start = startNoise({ imageShape: [2, 3, 1], count: 3, seed: 2 })

@@ -15,7 +15,7 @@ import type { Load } from './modelCache.ts'
 import { loadCached } from './modelCache.ts'
 import type { Program } from './program.ts'
 import { recompute } from './recompute.ts'
-import type { Session } from './session.ts'
+import type { SessionSettings } from './session.ts'
 import { explainLoadError, loadSession, sharedSession } from './session.ts'
 
 export interface CompileOptions<B extends string = never> extends DeviceOptions {
@@ -40,7 +40,7 @@ export async function compile<I extends string, O extends string, B extends I = 
   const settings = resolveDevice(options)
   const { constants = {} as Readonly<Record<B, Tensor>> } = options
   const bound: Graph<Exclude<I, B>, O> = Object.keys(constants).length > 0 ? bind(graph, constants) : graph
-  const session = await load(bound, settings, options.lowering ?? true)
+  const session = await load(bound, settings, options.lowering ?? true, loadSession, sharedSession)
   const inputs = mapRecord(bound.inputs, typeOf)
   const outputs = mapRecord(bound.outputs, typeOf)
   let open = true
@@ -50,8 +50,7 @@ export async function compile<I extends string, O extends string, B extends I = 
     async run(feeds) {
       if (!open) throw internalError('a program was run after dispose()')
       checkFeeds(inputs, feeds)
-      const used = Object.fromEntries(Object.keys(inputs).map((name) => [name, feeds[name as Exclude<I, B>]]))
-      return session.run(used) as Promise<Record<O, Tensor>>
+      return session.run(usedOf(inputs, feeds)) as Promise<Record<O, Tensor>>
     },
     async dispose() {
       if (!open) return
@@ -61,7 +60,17 @@ export async function compile<I extends string, O extends string, B extends I = 
   }
 }
 
-async function load(graph: Graph, settings: ResolvedDeviceOptions, lowering: boolean): Promise<Session> {
+/** What to call sessions of a graph that may be shared. */
+type Share<S> = (key: string, load: () => Promise<S>) => Promise<S>
+
+/** A graph's model, made or found on disk, and loaded by `open`. */
+export async function load<S>(
+  graph: Graph,
+  settings: ResolvedDeviceOptions,
+  lowering: boolean,
+  open: (model: Uint8Array, settings: SessionSettings) => Promise<S>,
+  share: Share<S>,
+): Promise<S> {
   const lowered = lowering && settings.device === 'cpu'
   const block = lowered ? await findBlockSize() : undefined
   const frozen = holdsWeights(graph)
@@ -69,13 +78,13 @@ async function load(graph: Graph, settings: ResolvedDeviceOptions, lowering: boo
   const how = `${settings.device} ${lowered ? `lowered ${block}` : 'plain'}`
   const make = () => makeModel(graph, { lowered, block, frozen })
   const memoryPattern = liveBytes(graph) < LARGE
-  const open: Load<Session> = (model, savePath) =>
-    loadSession(model, { ...settings, optimize: !lowered || frozen, memoryPattern, ...(savePath && { savePath }) })
+  const opened: Load<S> = (model, savePath) =>
+    open(model, { ...settings, optimize: !lowered || frozen, memoryPattern, ...(savePath && { savePath }) })
   // Frozen weights seldom come back; what the engine makes of a model for other devices is not tried.
   const keep = lowered && !frozen
   try {
-    return await sharedSession(`${key.hash} ${how} ${settings.threads}`, () =>
-      keep ? loadCached(key, how, make, open) : open(make()),
+    return await share(`${key.hash} ${how} ${settings.threads}`, () =>
+      keep ? loadCached(key, how, make, opened) : opened(make()),
     )
   } catch (error) {
     throw error instanceof BilevelError ? error : explainLoadError(error, settings)
@@ -115,10 +124,18 @@ function holdsWeights(graph: Graph): boolean {
 
 const isUniform = ({ data }: Tensor): boolean => data.every((value: number | bigint) => value === data[0])
 
-const typeOf = ({ dtype, shape }: TensorType): TensorType => ({ dtype, shape })
+export const typeOf = ({ dtype, shape }: TensorType): TensorType => ({ dtype, shape })
+
+/** The feeds that a program takes. */
+export function usedOf(
+  types: Readonly<Record<string, TensorType>>,
+  feeds: Readonly<Record<string, Tensor>>,
+): Record<string, Tensor> {
+  return Object.fromEntries(Object.entries(feeds).filter(([name]) => name in types))
+}
 
 /** @throws `runtime.feed` naming the first input that is missing, misshapen or of another element type */
-function checkFeeds(types: Readonly<Record<string, TensorType>>, feeds: Readonly<Record<string, Tensor>>): void {
+export function checkFeeds(types: Readonly<Record<string, TensorType>>, feeds: Readonly<Record<string, Tensor>>): void {
   for (const [name, type] of Object.entries(types)) {
     const feed = feeds[name] as Tensor | undefined
     if (feed && feed.dtype === type.dtype && sameShape(feed.shape, type.shape)) continue

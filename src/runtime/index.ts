@@ -1,6 +1,10 @@
 /** Graphs and ONNX files as programs on a device; the only layer that knows the engine. */
+export type { BatchOptions, BatchProgram } from './batchProgram.ts'
+export { compileBatch } from './batchProgram.ts'
 export type { CompileOptions } from './compile.ts'
 export { compile } from './compile.ts'
+export type { HeldOutputs } from './compileLanes.ts'
+export { lanesFor } from './compileLanes.ts'
 export type { DeviceOptions } from './device.ts'
 export type { ForeignModel, ForeignValue } from './foreign.ts'
 export { openModel } from './foreign.ts'

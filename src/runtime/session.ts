@@ -37,7 +37,7 @@ export interface SessionSettings extends ResolvedDeviceOptions {
 }
 
 /** Session options that were measured: docs/performance.md. */
-function sessionOptions({
+export function sessionOptions({
   device,
   threads,
   optimize,

@@ -75,6 +75,9 @@ export function anyBatch(denoiser: Denoiser): Denoiser {
           prediction: joined(parts.map((part) => part.prediction)),
           bytes: parts.reduce((bytes, part) => bytes + part.bytes, 0),
           vjp: async (cotangent) => gradientOf(await each(({ piece }, i) => parts[i].vjp(piece(cotangent))), joined),
+          release: () => {
+            for (const part of parts) part.release()
+          },
         }
       },
     }),

@@ -47,8 +47,10 @@ export interface Tape {
   readonly first: number
   readonly steps: readonly TapeStep[]
   readonly before: ImageData | null
-  /** Of the steps whose activations were kept. */
+  /** Of the steps whose activations are kept until `release`. */
   readonly pullbacks: ReadonlyMap<number, Pullback>
+  /** Frees the activations: a derivative taken later runs forwards again. */
+  release(): void
 }
 
 export interface Sampled {
@@ -119,6 +121,7 @@ export async function sample(options: SampleOptions): Promise<Sampled> {
     const pullback = await call.pullback(...here)
     bytesLeft -= pullback.bytes
     if (bytesLeft >= 0) pullbacks.set(i, pullback)
+    else pullback.release()
     return pullback.prediction
   }
   const chain: Chain = {
@@ -141,7 +144,11 @@ export async function sample(options: SampleOptions): Promise<Sampled> {
     },
   }
   const data = settings.sampler === 'dpm-solver++' ? await dpmSolver(chain) : await ancestral(chain, ruleOf(settings))
-  const tape = first < steps ? { options, first, steps: kept, before: keptBefore, pullbacks } : null
+  const release = () => {
+    for (const pullback of pullbacks.values()) pullback.release()
+    pullbacks.clear()
+  }
+  const tape = first < steps ? { options, first, steps: kept, before: keptBefore, pullbacks, release } : null
   return { images: imagesOf(data, count, denoiser.imageShape), tape, evaluations: count * steps }
 }
 

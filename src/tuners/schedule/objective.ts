@@ -86,6 +86,7 @@ export class FrechetObjective {
     const dImages = await features.vjp(images, dFeatures)
     if (!tape) throw internalError('a gradient through no step was asked for')
     const back = await sampleVjp(tape, dImages, { weights, ...(signal && { signal }) })
+    tape.release()
     return {
       value,
       dLogSnr: back.dLogSnr,
