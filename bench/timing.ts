@@ -7,18 +7,23 @@ export interface Timing {
   readonly cpu: readonly number[]
 }
 
+/** Seconds by the clock and of processor time up to now. */
+export function mark(): { readonly wall: number; readonly cpu: number } {
+  const { user, system } = process.cpuUsage()
+  return { wall: performance.now() / 1000, cpu: (user + system) / 1e6 }
+}
+
 /** @param runs timed runs, at least 1, after a first one that compiles, loads and warms caches */
 export async function timed(action: () => unknown, runs: number): Promise<Timing> {
   await action()
   const wall: number[] = []
   const cpu: number[] = []
   for (let run = 0; run < runs; run++) {
-    const before = process.cpuUsage()
-    const start = performance.now()
+    const before = mark()
     await action()
-    wall.push((performance.now() - start) / 1000)
-    const { user, system } = process.cpuUsage(before)
-    cpu.push((user + system) / 1e6)
+    const after = mark()
+    wall.push(after.wall - before.wall)
+    cpu.push(after.cpu - before.cpu)
   }
   return { wall, cpu }
 }

@@ -1,13 +1,13 @@
 /** One step of training as a job does it: minibatch and noise drawn, levels looked up, `Trainer.step`, and the moving average. */
-
-import { Trainer } from '../../src/diffusion/index.ts'
+import { Trainer, train } from '../../src/diffusion/index.ts'
 import { trainStepGraph } from '../../src/diffusion/programs.ts'
 import { operationCount } from '../../src/graph/index.ts'
 import type { DenoisingNetwork } from '../../src/nn/index.ts'
-import { adamw, emaDecay, updateEma } from '../../src/nn/index.ts'
+import { adamw } from '../../src/nn/index.ts'
 import type { Figure } from '../figure.ts'
 import { syntheticImages, trainingSchedule } from '../subjects.ts'
-import { timed } from '../timing.ts'
+import type { Timing } from '../timing.ts'
+import { mark, timed } from '../timing.ts'
 
 /** Images to draw minibatches from. */
 const IMAGES = 1024
@@ -33,18 +33,41 @@ export const openTrainer = (network: DenoisingNetwork, batch: number, clip: numb
     seed: 0,
   })
 
+/** The loop of a job, from the end of one step to the end of the next. */
+async function averagedSteps(trainer: Trainer, runs: number): Promise<Timing> {
+  const wall: number[] = []
+  const cpu: number[] = []
+  let last = mark()
+  await train(trainer, {
+    steps: runs + 2,
+    schedule: trainingSchedule,
+    rate: () => RATE,
+    onStep({ step }) {
+      const here = mark()
+      // The first two steps warm up; the last one ends without a next one under way.
+      if (step > 1 && step <= runs + 1) {
+        wall.push(here.wall - last.wall)
+        cpu.push(here.cpu - last.cpu)
+      }
+      last = here
+    },
+  })
+  return { wall, cpu }
+}
+
+/** Steps alone, without the moving average. */
+function plainSteps(trainer: Trainer, runs: number): Promise<Timing> {
+  let state = trainer.initialState()
+  return timed(async () => {
+    const { loss: _, ...next } = await trainer.step(state, trainingSchedule, trainer.draw(state.step), RATE)
+    state = next
+  }, runs)
+}
+
 export async function measureTrainStep(network: DenoisingNetwork, options: TrainStepOptions): Promise<Figure> {
   const { batch, clip, average, runs } = options
   const trainer = await openTrainer(network, batch, clip)
-  let state = trainer.initialState()
-  let ema = state.weights
-  const timing = await timed(async () => {
-    const { loss: _, ...next } = await trainer.step(state, trainingSchedule, trainer.draw(state.step), RATE)
-    state = next
-    if (!average) return
-    ema = ema.slice()
-    updateEma(ema, state.weights, emaDecay(state.step, 0.995))
-  }, runs)
+  const timing = await (average ? averagedSteps(trainer, runs) : plainSteps(trainer, runs))
   await trainer.dispose()
   return {
     what: `${network.kind}: training step of ${batch} images, AdamW${clip === null ? '' : ', clipped'}${average ? ', averaged' : ''}`,

@@ -6,7 +6,7 @@
  * hundreds of small tensors halves the number of nodes).
  */
 import type { Graph, Named, SymbolicTensor, TensorType } from '../graph/index.ts'
-import { add, gradient, mul, reduceMean, reshape, square, sub, trace, vjp } from '../graph/index.ts'
+import { add, gradient, mul, reduceMean, reduceSum, reshape, square, sub, trace, vjp } from '../graph/index.ts'
 import type { DenoisingNetwork, Optimizer } from '../nn/index.ts'
 import { clipGradient, flatSize, flattenSymbolic, unflattenSymbolic } from '../nn/index.ts'
 
@@ -58,11 +58,44 @@ function scoreMatching(network: DenoisingNetwork, inputs: Named): { loss: Symbol
   return { loss: reduceMean(square(sub(prediction, inputs.noise))), statistics }
 }
 
+/** What an optimizer step takes and gives besides the loss's gradient. */
+interface Update {
+  readonly optimizer: Optimizer
+  /** Largest global norm of the gradient, or null. */
+  readonly clip: number | null
+}
+
+const updateTypes = ({ optimizer }: Update, parameters: number): Record<string, TensorType> => ({
+  ...Object.fromEntries(optimizer.slots.map((slot) => [slot, float(parameters)])),
+  learningRate: float(),
+  step: float(),
+  extraGradient: float(parameters),
+})
+
+/** New weights and moments under their own names. */
+function updated({ optimizer, clip }: Update, inputs: Named, lossGradient: SymbolicTensor): Named {
+  const total = add(lossGradient, inputs.extraGradient)
+  const { weights, slots } = optimizer.update({
+    weights: inputs.weights,
+    gradient: clip === null ? total : clipGradient(total, clip),
+    slots: Object.fromEntries(optimizer.slots.map((slot) => [slot, inputs[slot]])),
+    learningRate: inputs.learningRate,
+    step: inputs.step,
+  })
+  return { weights, ...slots }
+}
+
+/** `next.*`, and the sum of the new weights, which is finite where they are all. */
+const asNext = (state: Named): Named => ({
+  ...Object.fromEntries(Object.entries(state).map(([name, value]) => [nextOf(name), value])),
+  weightSum: reduceSum(state.weights),
+})
+
 /**
  * One optimizer step on denoising score matching. `extraGradient` is added to the gradient of the loss before clipping:
  * zeros for y, grad FID / gamma for its twin z (penalty method).
  * @param clip largest global norm of the gradient, or null
- * @returns graph of (weights, slots…, statistics?, minibatch, learningRate, step, extraGradient) to `next.*` of the state and `loss`
+ * @returns graph of (weights, slots…, statistics?, minibatch, learningRate, step, extraGradient) to `next.*` of the state, `loss` and `weightSum`
  */
 export function trainStepGraph(
   network: DenoisingNetwork,
@@ -70,32 +103,55 @@ export function trainStepGraph(
   optimizer: Optimizer,
   clip: number | null,
 ): Graph {
-  const parameters = flatSize(network.parameters)
-  const slotTypes = Object.fromEntries(optimizer.slots.map((slot) => [slot, float(parameters)]))
-  const types = {
-    ...lossTypes(network, batch),
-    ...slotTypes,
-    learningRate: float(),
-    step: float(),
-    extraGradient: float(parameters),
-  }
+  const update = { optimizer, clip }
+  const types = { ...lossTypes(network, batch), ...updateTypes(update, flatSize(network.parameters)) }
   return trace(types, (inputs: Named) => {
     const { loss, statistics } = scoreMatching(network, inputs)
     const [lossGradient] = gradient(loss, [inputs.weights])
-    const total = add(lossGradient, inputs.extraGradient)
-    const updated = optimizer.update({
-      weights: inputs.weights,
-      gradient: clip === null ? total : clipGradient(total, clip),
-      slots: Object.fromEntries(optimizer.slots.map((slot) => [slot, inputs[slot]])),
-      learningRate: inputs.learningRate,
-      step: inputs.step,
-    })
     const next = {
-      weights: updated.weights,
-      ...updated.slots,
+      ...updated(update, inputs, lossGradient),
       ...(inputs.statistics && { statistics: flattenSymbolic(network.statistics, statistics) }),
     }
-    return { ...Object.fromEntries(Object.entries(next).map(([name, value]) => [nextOf(name), value])), loss }
+    return { ...asNext(next), loss }
+  })
+}
+
+/**
+ * The first half of a step, for one of `parts` equal parts of a minibatch: (weights, part) to what it adds to the minibatch's `loss` and to
+ * the loss's `gradient` in the flat weights.
+ * @param batch images of the part
+ */
+export function lossGradientGraph(network: DenoisingNetwork, batch: number, parts: number): Graph {
+  return trace(lossTypes(network, batch), (inputs: Named) => {
+    const loss = mul(scoreMatching(network, inputs).loss, 1 / parts)
+    return { loss, gradient: gradient(loss, [inputs.weights])[0] }
+  })
+}
+
+/** Name of a part's gradient as an input of the second half. */
+export const gradientOfPart = (part: number): string => `gradient.${part}`
+
+/**
+ * The second half: (weights, slots…, gradient.0, gradient.1, …, learningRate, step, extraGradient) to `next.*` of weights and moments and
+ * `weightSum`; the gradient of the minibatch is the sum of its parts'.
+ */
+export function updateGraph(
+  network: DenoisingNetwork,
+  parts: number,
+  optimizer: Optimizer,
+  clip: number | null,
+): Graph {
+  const update = { optimizer, clip }
+  const parameters = flatSize(network.parameters)
+  const names = Array.from({ length: parts }, (_, part) => gradientOfPart(part))
+  const types = {
+    weights: float(parameters),
+    ...Object.fromEntries(names.map((name) => [name, float(parameters)])),
+    ...updateTypes(update, parameters),
+  }
+  return trace(types, (inputs: Named) => {
+    const total = names.map((name) => inputs[name]).reduce((sum, part) => add(sum, part))
+    return asNext(updated(update, inputs, total))
   })
 }
 

@@ -7,11 +7,19 @@ import { failure, float32, inputError, int64, randomStream, sizeOf, throwIfInter
 import { batches } from '../data/index.ts'
 import type { DenoisingNetwork, NetworkState, Optimizer } from '../nn/index.ts'
 import { emaDecay, flatSize, initialState, updateEma } from '../nn/index.ts'
-import type { Device, Program } from '../runtime/index.ts'
-import { compile } from '../runtime/index.ts'
+import type { BatchProgram, Device, Program } from '../runtime/index.ts'
+import { compile, compileBatch, lanesFor } from '../runtime/index.ts'
 import { drawLoss, levelsAtTimes } from './forward.ts'
 import type { NoiseSchedule } from './noiseSchedule.ts'
-import { lowerGradientGraph, nextOf, statisticsGraph, trainStepGraph } from './programs.ts'
+import {
+  gradientOfPart,
+  lossGradientGraph,
+  lowerGradientGraph,
+  nextOf,
+  statisticsGraph,
+  trainStepGraph,
+  updateGraph,
+} from './programs.ts'
 
 /** All that training has learned so far. */
 export interface TrainingState extends NetworkState {
@@ -63,17 +71,61 @@ export interface LowerGradient {
 /** Batches after which running statistics (momentum .1) hold less than half a percent of what was before. */
 export const SETTLING_BATCHES = 50
 
+/** What runs a step: takes the state, the minibatch and the rest, gives `next.*`, `loss` and `weightSum`. */
+interface StepProgram {
+  run(inputs: Readonly<Record<string, Tensor>>): Promise<Readonly<Record<string, Tensor>>>
+  dispose(): Promise<void>
+}
+
+/** Loss and gradient in lanes, each for its part of the minibatch, then one update with their means. */
+class DividedStep implements StepProgram {
+  readonly #gradient: BatchProgram
+  readonly #update: Program
+
+  constructor(gradient: BatchProgram, update: Program) {
+    this.#gradient = gradient
+    this.#update = update
+  }
+
+  async run(inputs: Readonly<Record<string, Tensor>>): Promise<Readonly<Record<string, Tensor>>> {
+    const minibatch = Object.fromEntries(Object.entries(inputs).filter(([name]) => this.#gradient.inputs.has(name)))
+    const parts = await this.#gradient.runEach(minibatch)
+    const next = await this.#update.run({
+      ...Object.fromEntries(Object.entries(inputs).filter(([name]) => name in this.#update.inputs)),
+      ...Object.fromEntries(parts.map(({ gradient }, part) => [gradientOfPart(part), gradient])),
+    })
+    const loss = parts.reduce((sum, part) => sum + (part.loss.data as Float32Array)[0], 0)
+    return { ...next, loss: float32([loss], []) }
+  }
+
+  async dispose(): Promise<void> {
+    await Promise.all([this.#gradient.dispose(), this.#update.dispose()])
+  }
+}
+
+/** Batch norm takes its statistics over the whole minibatch, which then cannot be divided. */
+async function compileStep({ network, optimizer, batch = 64, clip = 1, device }: TrainerOptions): Promise<StepProgram> {
+  const options = device ? { device } : {}
+  const lanes = network.statistics.length === 0 ? lanesFor(batch, options) : 1
+  if (lanes === 1) return compile(trainStepGraph(network, batch, optimizer, clip), options)
+  const [gradient, update] = await Promise.all([
+    compileBatch(lossGradientGraph(network, batch / lanes, lanes), { ...options, lanes, whole: ['weights'] }),
+    compile(updateGraph(network, lanes, optimizer, clip), options),
+  ])
+  return new DividedStep(gradient, update)
+}
+
 /** A compiled training step and lower gradient over one data set. Holds no state: states go in and come out. */
 export class Trainer {
   readonly options: TrainerOptions
   readonly batch: number
   readonly #zeros: Float32Array
-  readonly #step: Program
+  readonly #step: StepProgram
   readonly #rows: (step: number) => Int32Array
   #lower: Promise<Program> | undefined
   #statistics: Promise<Program> | undefined
 
-  private constructor(options: TrainerOptions, batch: number, step: Program) {
+  private constructor(options: TrainerOptions, batch: number, step: StepProgram) {
     this.options = options
     this.batch = batch
     this.#step = step
@@ -84,9 +136,7 @@ export class Trainer {
   /** Compiles the training step. @throws `training.images`, `training.labels`, `training.timesteps` on data that do not fit the network */
   static async create(options: TrainerOptions): Promise<Trainer> {
     checkOptions(options)
-    const { network, optimizer, batch = 64, clip = 1, device } = options
-    const program = await compile(trainStepGraph(network, batch, optimizer, clip), device ? { device } : {})
-    return new Trainer(options, batch, program)
+    return new Trainer(options, options.batch ?? 64, await compileStep(options))
   }
 
   /** Freshly initialised weights, zero moments. */
@@ -143,7 +193,8 @@ export class Trainer {
     const loss = (out.loss.data as Float32Array)[0]
     const vectorOf = (name: string) => out[nextOf(name)].data as Float32Array
     // The loss is that of the weights before the step: an overflow of the gradient shows in the new weights first.
-    const what = Number.isFinite(loss) ? (allFinite(vectorOf('weights')) ? null : 'weights that are not') : `${loss}`
+    const sum = (out.weightSum.data as Float32Array)[0]
+    const what = Number.isFinite(loss) ? (Number.isFinite(sum) ? null : 'weights that are not') : `${loss}`
     if (what !== null) {
       throw failure(
         'training.nan',
@@ -213,13 +264,6 @@ export class Trainer {
   }
 }
 
-/** Whether all are finite: their float64 sum is, as no sum of float32 numbers overflows it. */
-function allFinite(vector: Float32Array): boolean {
-  let sum = 0
-  for (let i = 0; i < vector.length; i++) sum += vector[i]
-  return Number.isFinite(sum)
-}
-
 function checkOptions({ network, data, timesteps, dropCondition = 0.1 }: TrainerOptions): void {
   const { imageShape, classes, config } = network
   if (data.count < 1 || data.images.length !== data.count * sizeOf(imageShape)) {
@@ -260,7 +304,7 @@ export interface TrainedState {
  * @param options.from   where to go on; default a fresh start. At `steps` steps or more: returned as it is
  * @param options.rate   learning rate of a step, 0-based
  * @param options.onStep called after every step with the state to go on from, a value of its own; awaited
- * @throws `training.nan`; `interrupted` through `signal`, between two steps
+ * @throws `training.nan`; `interrupted` through `signal`, once the step under way is finished
  */
 export async function train(
   trainer: Trainer,
@@ -277,14 +321,38 @@ export async function train(
   const { steps, schedule, rate, from, maxDecay = 0.995, onStep, signal } = options
   let state: TrainingState = from?.training ?? trainer.initialState()
   let ema = from?.ema ?? state.weights
-  while (state.step < steps) {
-    throwIfInterrupted(signal)
-    const { loss, ...next } = await trainer.step(state, schedule, trainer.draw(state.step), rate(state.step))
-    state = next
+  let loss: number | null = null
+  const finishStep = async () => {
+    if (loss === null) return
+    const progress = { step: state.step, loss }
+    loss = null
     // A new vector every step: the states handed out are values that stay as they are.
     ema = ema.slice()
     updateEma(ema, state.weights, emaDecay(state.step, maxDecay))
-    await onStep?.({ step: state.step, loss }, { training: state, ema })
+    await onStep?.(progress, { training: state, ema })
   }
+  let minibatch = state.step < steps ? trainer.draw(state.step) : null
+  while (minibatch && state.step < steps) {
+    if (signal?.aborted) await finishStep()
+    throwIfInterrupted(signal)
+    const stepping = trainer.step(state, schedule, minibatch, rate(state.step))
+    // While the lanes are at work: the rest of the step before, and what the next one needs.
+    await settled(stepping, finishStep)
+    minibatch = trainer.draw(state.step + 1)
+    const { loss: came, ...next } = await stepping
+    state = next
+    loss = came
+  }
+  await finishStep()
   return { training: state, ema }
+}
+
+/** Runs `meanwhile`; where that fails, waits for what is under way before it says so. */
+async function settled(underWay: Promise<unknown>, meanwhile: () => Promise<void>): Promise<void> {
+  try {
+    await meanwhile()
+  } catch (error) {
+    await underWay.catch(() => undefined)
+    throw error
+  }
 }

@@ -40,11 +40,11 @@ export interface BatchOptions extends DeviceOptions {
 export async function compileBatch(graph: Graph, options: BatchOptions): Promise<BatchProgram> {
   const { lanes, whole = [], ...device } = options
   const programs = await compileLanes(graph, lanes, device)
-  const partsOf = (inputs: Tensors) => programs.map((_, lane) => partOf(inputs, lane, lanes, whole))
-  const each = <T>(inputs: Tensors, run: (program: LaneProgram, part: Tensors, lane: number) => Promise<T>) => {
-    const parts = partsOf(inputs)
-    return Promise.all(programs.map((program, lane) => run(program, parts[lane], lane)))
-  }
+  const shared = new SharedInputs(lanes > 1 ? whole : [])
+  const each = <T>(inputs: Tensors, run: (program: LaneProgram, part: Tensors, lane: number) => Promise<T>) =>
+    shared.during(inputs, (given) =>
+      Promise.all(programs.map((program, lane) => run(program, partOf(given, lane, lanes, whole), lane))),
+    )
   return {
     inputs: new Set(Object.keys(graph.inputs)),
     run: async (inputs) => joined(await each(inputs, (program, part) => program.run(part))),
@@ -60,6 +60,40 @@ export async function compileBatch(graph: Graph, options: BatchOptions): Promise
     async dispose() {
       await Promise.all(programs.map((program) => program.dispose()))
     },
+  }
+}
+
+/** Inputs that all lanes read from the same memory, in place of a copy for each: written anew for each run, after the one before. */
+class SharedInputs {
+  readonly #names: readonly string[]
+  readonly #memory = new Map<string, Tensor>()
+  #last: Promise<unknown> = Promise.resolve()
+
+  constructor(names: readonly string[]) {
+    this.#names = names
+  }
+
+  during<T>(inputs: Tensors, run: (inputs: Tensors) => Promise<T>): Promise<T> {
+    if (this.#names.length === 0) return run(inputs)
+    const result = this.#last.then(() => run(this.#written(inputs)))
+    this.#last = result.catch(() => undefined)
+    return result
+  }
+
+  #written(inputs: Tensors): Tensors {
+    const names = this.#names.filter((name) => name in inputs)
+    return { ...inputs, ...Object.fromEntries(names.map((name) => [name, this.#write(name, inputs[name])])) }
+  }
+
+  #write(name: string, { dtype, shape, data }: Tensor): Tensor {
+    let memory = this.#memory.get(name)
+    if (memory?.data.length !== data.length || memory.dtype !== dtype) {
+      const array = data.constructor as new (buffer: SharedArrayBuffer) => typeof data
+      memory = typed(dtype, shape, new array(new SharedArrayBuffer(data.byteLength)))
+      this.#memory.set(name, memory)
+    }
+    ;(memory.data as Float32Array).set(data as Float32Array)
+    return memory
   }
 }
 

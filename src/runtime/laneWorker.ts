@@ -51,11 +51,24 @@ export function serveLane(port: MessagePort, engine: Engine): void {
   // The engine repeats on stderr what its exceptions say.
   engine.env.logLevel = 'fatal'
 
+  // The engine takes no shared memory: what is shared is copied, each input to a place of its own.
+  const copies = new Map<string, Float32Array>()
+  const own = (place: string, data: Float32Array): Float32Array => {
+    if (!(data.buffer instanceof SharedArrayBuffer)) return data
+    let copy = copies.get(place)
+    if (!copy) {
+      copy = new (data.constructor as typeof Float32Array)(data.length)
+      copies.set(place, copy)
+    }
+    copy.set(data)
+    return copy
+  }
+
   const run = async (request: Extract<LaneRequest, { kind: 'run' }>) => {
     const { session, feeds, from, hold } = request
     const inputs: Record<string, EngineTensor> = from === undefined ? {} : { ...held.get(from) }
     for (const [name, { dtype, data, shape }] of Object.entries(feeds)) {
-      inputs[name] = new engine.Tensor(dtype, data as Float32Array, shape)
+      inputs[name] = new engine.Tensor(dtype, own(`${session} ${name}`, data as Float32Array), shape)
     }
     const results = (await sessions.get(session)?.run(inputs)) ?? {}
     const outputs: Record<string, SentTensor> = {}
