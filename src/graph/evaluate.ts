@@ -9,7 +9,11 @@ import type { SymbolicTensor } from './symbolic.ts'
 /** A tensor with its numbers in float64. */
 export function toReference(value: Tensor): Reference {
   const { dtype, shape, data } = value
-  return { dtype, shape, data: data instanceof BigInt64Array ? Float64Array.from(data, Number) : new Float64Array(data) }
+  return {
+    dtype,
+    shape,
+    data: data instanceof BigInt64Array ? Float64Array.from(data, Number) : new Float64Array(data),
+  }
 }
 
 /** Evaluates tensors for given values of the graph inputs they need. @throws `graph.feed` on a missing or misshapen input */

@@ -6,16 +6,19 @@
  * them they fall away. In standard operators xHat is InstanceNormalization of [b, groups, -1].
  */
 import type { Shape } from '../../base/index.ts'
-import { filled, inputError, sameShape, sizeOf } from '../../base/index.ts'
+import { filled, inputError, sameShape, sizeOf, tensor } from '../../base/index.ts'
 import type { Operator } from '../operator.ts'
 import { apply, defineOperator } from '../operator.ts'
 import type { SymbolicTensor } from '../symbolic.ts'
 import { constant } from '../symbolic.ts'
-import { add, div, isFloat, mul, neg, sqrt, sub } from './elementwise.ts'
+import { cast } from './cast.ts'
+import { where } from './compare.ts'
+import { add, div, isFloat, mul, sqrt, sub } from './elementwise.ts'
+import { matmul } from './matmul.ts'
 import { channelAffine } from './normBatch.ts'
 import { checkPerChannel } from './normParameters.ts'
 import { reduceMean, reduceSum } from './reduce.ts'
-import { expand, reshape } from './shape.ts'
+import { reshape } from './shape.ts'
 
 type GroupNormAttributes = { readonly groups: number; readonly epsilon: number }
 
@@ -84,6 +87,14 @@ function inverseDeviation(grouped: SymbolicTensor, xHat: SymbolicTensor, epsilon
   return div(2, add(q, sqrt(add(mul(q, q), 4 * epsilon))))
 }
 
+/** A matrix of truths: small where a float one would be taken for weights. */
+function trueWhere(rows: number, columns: number, holds: (row: number, column: number) => boolean): SymbolicTensor {
+  const data = Uint8Array.from({ length: rows * columns }, (_, i) =>
+    holds(Math.floor(i / columns), i % columns) ? 1 : 0,
+  )
+  return constant(tensor('bool', [rows, columns], data))
+}
+
 /**
  * dx = (h - mean(h) - xHat mean(h xHat)) / s with h = scale g, means over each group. Both means come from sums over planes, which
  * are also the gradients of scale and bias: dx is one affine combination of g and xHat.
@@ -128,16 +139,26 @@ const groupNormGradientOperator = defineOperator<{ readonly groups: number }>({
     const xHat = reshape(normalized!, [batch, channels, plane])
     const sumG = reduceSum(planes, [2])
     const sumGX = reduceSum(mul(planes, xHat), [2])
-    const perGroupScale = reshape(scale!, [1, groups, perGroup])
-    const groupMean = (sums: SymbolicTensor) =>
-      mul(reduceSum(mul(reshape(sums, [batch, groups, perGroup]), perGroupScale), [2], true), 1 / size)
-    const inverse3 = reshape(inverse!, [batch, groups, 1])
-    const ofG = reshape(mul(inverse3, perGroupScale), [batch * channels])
-    const ofX = neg(mul(inverse3, groupMean(sumGX)))
-    const offset = expand(neg(mul(inverse3, groupMean(sumG))), [batch, groups, perGroup])
-    const grouped = (value: SymbolicTensor) => reshape(value, [batch, groups, size])
-    const fromG = channelAffine(reshape(g!, [1, batch * channels, plane]), ofG, reshape(offset, [batch * channels]))
-    const dx = add(grouped(fromG), mul(grouped(normalized!), ofX))
+    // Sums over channels become minus the mean over each channel's group, h = scale g, by one product with [c, c].
+    const groupOf = (channel: number) => Math.floor(channel / perGroup)
+    const together = where(
+      trueWhere(channels, channels, (from, to) => groupOf(from) === groupOf(to)),
+      mul(reshape(scale!, [channels, 1]), -1 / size),
+      0,
+    )
+    const inverseOfChannel = matmul(
+      inverse!,
+      cast(
+        trueWhere(groups, channels, (group, to) => groupOf(to) === group),
+        g!.dtype,
+      ),
+    )
+    const toGroup = (sums: SymbolicTensor) => mul(inverseOfChannel, matmul(sums, together))
+    const ofG = reshape(mul(inverseOfChannel, reshape(scale!, [1, channels])), [batch * channels])
+    const offset = reshape(toGroup(sumG), [batch * channels])
+    const ofX = reshape(toGroup(sumGX), [batch, channels, 1])
+    const fromG = channelAffine(reshape(g!, [1, batch * channels, plane]), ofG, offset)
+    const dx = add(reshape(fromG, [batch, channels, plane]), mul(xHat, ofX))
     return [reshape(dx, g!.shape), reduceSum(sumGX, [0]), reduceSum(sumG, [0])]
   },
 })

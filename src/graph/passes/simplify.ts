@@ -24,3 +24,9 @@ export function simplify<I extends string, O extends string>(graph: Graph<I, O>)
   }
   return simplified
 }
+
+/** One round without folding constants: calls that change nothing dropped, equal ones merged. */
+export function tidy<I extends string, O extends string>(graph: Graph<I, O>): Graph<I, O> {
+  const common = commonRule()
+  return rewrite(graph, (node, inputs) => neutralRule(node, inputs) ?? common(node, inputs))
+}

@@ -10,14 +10,7 @@ import type {
   Operator,
   SymbolicTensor,
 } from '../../graph/index.ts'
-import {
-  absorbShuffles,
-  eliminateCommon,
-  expandComposites,
-  foldBatchNorm,
-  rewrite,
-  simplify,
-} from '../../graph/index.ts'
+import { absorbShuffles, expandComposites, foldBatchNorm, rewrite, simplify, tidy } from '../../graph/index.ts'
 import { forward, inputGradient, weightGradient } from './convolution.ts'
 import { siluGradient, siluOnePass } from './elementwise.ts'
 import { frozenForward } from './frozen.ts'
@@ -48,7 +41,7 @@ export function lowerForCpu<I extends string, O extends string>(graph: Graph<I, 
   const expanded = simplify(foldBatchNorm(expandComposites(absorbShuffles(graph), hasForm)))
   // What has no fast form of its own may expand into calls that have.
   const rest = expandComposites(lowered(expanded, block))
-  return eliminateCommon(lowered(rest, block))
+  return tidy(lowered(rest, block))
 }
 
 function lowered<I extends string, O extends string>(graph: Graph<I, O>, block: BlockSize): Graph<I, O> {
