@@ -284,13 +284,14 @@ function costTable(rows: readonly Cost[]): string {
       ],
       ...['grid', 'grid, common noise', 'random', 'random, common noise'],
     ],
-    ...rows.map(({ name, truth, tuning, loop, ...rest }) => [
-      ...[name, truth.toFixed(3), of(tuning.search, null), of(tuning.confirmed, null)],
-      ...loop.map(({ evaluations }) => of(evaluations, tuning.search)),
-      ...[rest.grid, rest.gridCommonNoise, rest.random, rest.randomCommonNoise].map((value) =>
-        of(value, tuning.search),
-      ),
-    ]),
+    ...rows.map(({ name, truth, tuning, loop, ...rest }) => {
+      const own = least([tuning.search, tuning.confirmed])
+      return [
+        ...[name, truth.toFixed(3), of(tuning.search, null), of(tuning.confirmed, null)],
+        ...loop.map(({ evaluations }) => of(evaluations, own)),
+        ...[rest.grid, rest.gridCommonNoise, rest.random, rest.randomCommonNoise].map((value) => of(value, own)),
+      ]
+    }),
   ])
 }
 
