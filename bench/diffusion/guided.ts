@@ -35,7 +35,8 @@ export async function measureGuided(
   return {
     what: `${network.kind}: ${images} guided images, ${steps} DDIM steps with eta 1, ${guidedSteps} of them guided`,
     timing,
-    operations: steps * forward + guidedSteps * derivative,
+    // A guided step keeps the activations of its prediction: its forward pass is the derivative's.
+    operations: (steps - guidedSteps) * forward + guidedSteps * derivative,
     images,
   }
 }

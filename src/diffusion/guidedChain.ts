@@ -31,11 +31,15 @@ export async function guidedChain(chunk: GuidedChunk): Promise<{ data: ImageData
   let x: ImageData = start.data
   for (const [i, step] of steps.entries()) {
     throwIfInterrupted(signal)
-    const prediction = (await call.predict(imagesOf(x, count, imageShape), schedule.times[i], condition)).data
+    const here = [imagesOf(x, count, imageShape), schedule.times[i], condition] as const
+    const pulledBack = step.guided && guidance.through !== 'reward'
+    const pullback = pulledBack ? await call.pullback?.(...here) : undefined
+    const { data: prediction } = pullback?.prediction ?? (await call.predict(...here))
     chunk.onEvaluations(count)
     const rule = { ...settings, prediction: denoiser.prediction, level: schedule.levels[i] }
     const clean = denoised(rule, x, prediction)
-    const g = step.guided ? await rewardGradientAt(chunk, i, { x, prediction, x0Hat: clean.x0Hat, rule }) : null
+    const state = { x, prediction, x0Hat: clean.x0Hat, rule, pullback }
+    const g = step.guided ? await rewardGradientAt(chunk, i, state).finally(() => pullback?.release()) : null
     if (step.sigma > 0) stepNoise(z, { count, seed, firstItem, step: i })
     x = advance(step, clean, z, g && { g, scale: guidance.scale, a, b })
   }

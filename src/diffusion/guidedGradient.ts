@@ -3,7 +3,7 @@
  * passes a clipped element) and through the network; and what is wrong with a reward that gives none.
  */
 import { failure, inputError, sizeOf, throwIfInterrupted } from '../base/index.ts'
-import type { Denoiser, ImageData, Images } from './denoiser.ts'
+import type { Denoiser, ImageData, Images, Pullback } from './denoiser.ts'
 import type { Guidance, RewardGradient } from './guided.ts'
 import { anyBatch, imagesOf } from './samplers/anyBatch.ts'
 import type { DenoisingRule } from './samplers/denoised.ts'
@@ -28,6 +28,8 @@ export interface GuidedState {
   readonly prediction: ImageData
   readonly x0Hat: ImageData
   readonly rule: DenoisingRule
+  /** Of the prediction, where its activations were kept. */
+  readonly pullback: Pullback | undefined
 }
 
 /**
@@ -47,9 +49,13 @@ export async function rewardGradientAt(of: Guided, i: number, state: GuidedState
   const { dx, dp } = denoisedVjp(rule, x, prediction, dX0Hat, null)
   throwIfInterrupted(signal)
   const [here, cotangent] = [x, dp].map((data) => imagesOf(data, count, imageShape))
-  const back = (await anyBatch(denoiser).vjp(here, schedule.times[i], condition, cotangent)).dx.data
+  const { pullback } = state
+  const { dx: back } = await (pullback
+    ? pullback.vjp(cotangent)
+    : anyBatch(denoiser).vjp(here, schedule.times[i], condition, cotangent))
+  // What is charged does not depend on what could be kept: a forward pass that runs again is counted always.
   of.onEvaluations(2 * count)
-  for (let j = 0; j < dx.length; j++) dx[j] += back[j]
+  for (let j = 0; j < dx.length; j++) dx[j] += back.data[j]
   return dx
 }
 

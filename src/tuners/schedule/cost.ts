@@ -1,6 +1,7 @@
 /**
  * What learning costs, in network evaluations per image: forward 1, derivative in the input 1, derivative in the weights 1; a recomputed
- * forward pass counts. Known before anything runs, so that a plan, a progress bar and what is charged in the end agree.
+ * forward pass counts, and is counted where activations were kept in its place, so that budgets do not depend on memory. Known before
+ * anything runs, so that a plan, a progress bar and what is charged in the end agree.
  */
 import type { UpperCost } from '../../bilevel/index.ts'
 import { SETTLING_BATCHES } from '../../diffusion/index.ts'
