@@ -13,11 +13,11 @@ import type { SymbolicTensor } from '../symbolic.ts'
 import { constant } from '../symbolic.ts'
 import { cast } from './cast.ts'
 import { where } from './compare.ts'
-import { add, div, isFloat, mul, sqrt, sub } from './elementwise.ts'
+import { add, div, isFloat, mul, sub } from './elementwise.ts'
 import { matmul } from './matmul.ts'
 import { channelAffine } from './normBatch.ts'
 import { checkPerChannel } from './normParameters.ts'
-import { reduceMean, reduceSum } from './reduce.ts'
+import { reduceMax, reduceMin, reduceSum } from './reduce.ts'
 import { reshape } from './shape.ts'
 
 type GroupNormAttributes = { readonly groups: number; readonly epsilon: number }
@@ -78,13 +78,16 @@ const groupNormOperator: Operator<GroupNormAttributes> = defineOperator<GroupNor
   },
 })
 
+/** Far below any difference of activations, far above the least float32: keeps 0 / 0 from arising where all of a group are equal. */
+const TINY = 1e-30
+
 /**
- * 1 / s, s = sqrt(v + epsilon), from q = mean(x xHat) = v / s: s^2 - q s - epsilon = 0. It reads what is there already, where a variance
- * would write x - mean once more. mean(xHat) is 0 but for rounding, which a large mean of x would carry into q: hence the covariance.
+ * 1 / sqrt(variance + epsilon) as the slope of xHat in x, by the largest and least of both: four readings and nothing written, where a
+ * variance would write x - mean once more. Where a group is constant the slope is that of the definition, 1 / sqrt(epsilon).
  */
 function inverseDeviation(grouped: SymbolicTensor, xHat: SymbolicTensor, epsilon: number): SymbolicTensor {
-  const q = sub(reduceMean(mul(grouped, xHat), [2]), mul(reduceMean(grouped, [2]), reduceMean(xHat, [2])))
-  return div(2, add(q, sqrt(add(mul(q, q), 4 * epsilon))))
+  const range = (values: SymbolicTensor) => sub(reduceMax(values, [2]), reduceMin(values, [2]))
+  return div(add(range(xHat), TINY / Math.sqrt(epsilon)), add(range(grouped), TINY))
 }
 
 /** A matrix of truths: small where a float one would be taken for weights. */
