@@ -142,6 +142,22 @@ describe('train', () => {
     expect(mean(losses.slice(-50))).toBeLessThan(0.6 * mean(losses.slice(0, 20)))
   })
 
+  test('what a step leads to is finished before the failure of the next one is told', async () => {
+    const failing = await trainerOf()
+    failing.step = async (...call) => {
+      if (call[0].step === 2) throw new Error('the third step')
+      return trainer.step(...call)
+    }
+    const done: number[] = []
+    const onStep = async ({ step }: { readonly step: number }) => {
+      await new Promise((resolve) => setTimeout(resolve, 20))
+      done.push(step)
+    }
+    await expect(train(failing, { steps: 5, schedule, rate: () => 1e-3, onStep })).rejects.toThrow('the third step')
+    expect(done).toEqual([1, 2])
+    await failing.dispose()
+  })
+
   test('an aborted signal stops it after the step under way', async () => {
     const controller = new AbortController()
     const steps: number[] = []

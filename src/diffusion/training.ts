@@ -347,12 +347,13 @@ export async function train(
   return { training: state, ema }
 }
 
-/** Runs `meanwhile`; where that fails, waits for what is under way before it says so. */
+/** Runs `meanwhile` to its end, whatever becomes of what is under way; where it fails itself, waits for that before it says so. */
 async function settled(underWay: Promise<unknown>, meanwhile: () => Promise<void>): Promise<void> {
+  const over = underWay.catch(() => undefined)
   try {
     await meanwhile()
   } catch (error) {
-    await underWay.catch(() => undefined)
+    await over
     throw error
   }
 }
