@@ -6,6 +6,7 @@ import type { DenoisingNetwork, NetworkState } from '../nn/index.ts'
 import { initialState, shuffleUnet, unet } from '../nn/index.ts'
 import type { CompiledDenoiser } from './compiledDenoiser.ts'
 import { compileDenoiser } from './compiledDenoiser.ts'
+import { activationBytes } from './programCost.ts'
 import { denoiseVjpGraph } from './programs.ts'
 import { anyBatch } from './samplers/anyBatch.ts'
 
@@ -76,7 +77,7 @@ describe('bound and fed', () => {
     const [x, cotangent, other] = [11, 12, 19].map((seed) => imagesOf(seed, BATCH))
     const { prediction, bytes, vjp } = await bound.pullback!(x, 87.25, classes)
     expect(difference(prediction, await bound.predict(x, 87.25, classes))).toBeLessThan(1e-6)
-    expect(bytes).toBeGreaterThan(BATCH * sizeOf(network.imageShape) * 4)
+    expect(bytes).toBe(BATCH * activationBytes(network))
     for (const g of [cotangent, other, cotangent]) {
       const [kept, again] = [await vjp(g), await bound.vjp(x, 87.25, classes, g)]
       expect(difference(kept.dx, again.dx)).toBeLessThan(1e-6)

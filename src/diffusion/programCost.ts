@@ -13,7 +13,7 @@ import type { Graph } from '../graph/index.ts'
 import { liveBytes, matmul, operationCount, trace, writtenElements } from '../graph/index.ts'
 import type { DenoisingNetwork } from '../nn/index.ts'
 import { adamw } from '../nn/index.ts'
-import { compile } from '../runtime/index.ts'
+import { compile, splitGraph } from '../runtime/index.ts'
 import { denoiseGraph, denoiseVjpGraph, trainStepGraph } from './programs.ts'
 
 /** The counts that cost follows from, of one run of a program. */
@@ -62,6 +62,16 @@ export function programSize(network: DenoisingNetwork, kind: ProgramKind, batch:
     case 'trainStep':
       return sizeOfGraph(trainStepGraph(network, batch, adamw(), 1))
   }
+}
+
+/** Bytes that a pullback keeps of one image: what the derivative of a prediction needs of its forward pass. */
+export function activationBytes(network: DenoisingNetwork): number {
+  // What two images keep beyond one: parts of the weights, inputs here, are kept once.
+  const [one, two] = [1, 2].map((batch) => {
+    const graph = denoiseVjpGraph(network, batch, { weights: false, prediction: true })
+    return splitGraph(graph, ['cotangent']).keptBytes
+  })
+  return two - one
 }
 
 /** Seconds of one run. @param rate operations per second of large matrix products, see `measureRate` */

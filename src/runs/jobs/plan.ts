@@ -1,7 +1,15 @@
 /** What a job will cost, for --dry-run: network evaluations from its settings, seconds and memory from the counts of its network. */
 import { BilevelError } from '../../base/index.ts'
 import type { ProgramKind } from '../../diffusion/index.ts'
-import { loadScheduler, measureRate, memoryOfPrograms, programSize, secondsOfRun } from '../../diffusion/index.ts'
+import {
+  activationBytes,
+  KEPT_BYTES,
+  loadScheduler,
+  measureRate,
+  memoryOfPrograms,
+  programSize,
+  secondsOfRun,
+} from '../../diffusion/index.ts'
 import type { DenoisingNetwork } from '../../nn/index.ts'
 import { schedulePlan } from '../../tuners/index.ts'
 import { durationText } from '../progress.ts'
@@ -25,19 +33,36 @@ export interface JobPlan {
 /** Network evaluations (per image) by program, and images per run of each. */
 type Work = readonly { readonly kind: ProgramKind; readonly evaluations: number; readonly batch: number }[]
 
+/** Images and steps whose activations are kept at once. Their forward pass is their derivative's: it is counted twice and runs once. */
+interface Kept {
+  readonly evaluations: number
+  readonly atOnce: number
+}
+
+/** MiB of activations, of which no more than a limit are kept. */
+const keptMiB = (network: DenoisingNetwork, atOnce: number): number =>
+  atOnce === 0 ? 0 : Math.min(KEPT_BYTES, atOnce * activationBytes(network)) / 2 ** 20
+
 /** Evaluations that one image of a run counts as: a training step is a forward pass and two derivatives. */
 const PER_IMAGE: Readonly<Record<ProgramKind, number>> = { predict: 1, derivative: 2, trainStep: 3 }
 
 /** Seconds at this machine's rate, measured now, and the memory of all programs that are needed. */
-async function forecast(network: DenoisingNetwork, work: Work): Promise<Pick<JobPlan, 'seconds' | 'memoryMiB'>> {
-  const used = work.filter(({ evaluations }) => evaluations > 0)
+async function forecast(
+  network: DenoisingNetwork,
+  work: Work,
+  kept: Kept,
+): Promise<Pick<JobPlan, 'seconds' | 'memoryMiB'>> {
+  const run = work.map((part) =>
+    part.kind === 'predict' ? { ...part, evaluations: part.evaluations - kept.evaluations } : part,
+  )
+  const used = run.filter(({ evaluations }) => evaluations > 0)
   const rate = await measureRate()
   const sized = used.map((part) => ({ ...part, size: programSize(network, part.kind, part.batch) }))
   const seconds = sized.reduce((sum, { kind, evaluations, batch, size }) => {
     const runs = evaluations / (PER_IMAGE[kind] * batch)
     return sum + runs * secondsOfRun(kind, size, rate)
   }, 0)
-  return { seconds, memoryMiB: memoryOfPrograms(sized.map(({ size }) => size)) }
+  return { seconds, memoryMiB: memoryOfPrograms(sized.map(({ size }) => size)) + keptMiB(network, kept.atOnce) }
 }
 
 const UNKNOWN = { seconds: null, memoryMiB: null } as const
@@ -58,13 +83,18 @@ export async function planSchedule(config: ScheduleConfig): Promise<JobPlan> {
     trained: folder === null || config.learn !== 'sampling',
     statistics: network.statistics.length > 0,
   })
-  const { batch, chunk } = settings
+  const { batch, chunk, learn, tuningSamples, samplingSteps } = settings
+  const keeps = learn === 'sampling' && plan.derivative > 0
+  const kept = {
+    evaluations: keeps ? plan.derivative / PER_IMAGE.derivative : 0,
+    atOnce: keeps ? tuningSamples * samplingSteps : 0,
+  }
   const work: Work = [
     { kind: 'trainStep', evaluations: plan.training, batch },
     { kind: 'derivative', evaluations: plan.derivative, batch: chunk },
     { kind: 'predict', evaluations: plan.sampling, batch: chunk },
   ]
-  return { networkEvaluations: plan.total, atMost: false, ...(await forecast(network, work)) }
+  return { networkEvaluations: plan.total, atMost: false, ...(await forecast(network, work, kept)) }
 }
 
 /** Sample grids of a finished entropy strength job. */
@@ -89,7 +119,8 @@ export async function planEntropy(config: EntropyConfig): Promise<JobPlan> {
     { kind: 'derivative', evaluations: derivative, batch: chunk },
     { kind: 'predict', evaluations: networkEvaluations - derivative, batch: chunk },
   ]
-  return { networkEvaluations, atMost: true, ...(await forecast(given.model.network, work)) }
+  const kept = { evaluations: derivative / PER_IMAGE.derivative, atOnce: chunk }
+  return { networkEvaluations, atMost: true, ...(await forecast(given.model.network, work, kept)) }
 }
 
 /** A plan in a line; where it cannot be made, why. */
