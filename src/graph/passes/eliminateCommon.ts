@@ -1,7 +1,6 @@
 /** Common subexpression elimination: two calls of one operator on the same tensors with the same attributes become one. */
 import type { Tensor } from '../../base/index.ts'
-import type { Graph, Rewrite } from '../graph.ts'
-import { rewrite } from '../graph.ts'
+import type { Rewrite } from '../graph.ts'
 import { apply } from '../operator.ts'
 import type { Attributes, SymbolicTensor } from '../symbolic.ts'
 
@@ -65,9 +64,4 @@ function contentOf({ buffer, byteOffset, byteLength }: Tensor['data']): string {
 
 function isTensor(value: Attributes[string]): value is Tensor {
   return typeof value === 'object' && 'dtype' in value
-}
-
-/** Merges equal calls. */
-export function eliminateCommon<I extends string, O extends string>(graph: Graph<I, O>): Graph<I, O> {
-  return rewrite(graph, commonRule())
 }

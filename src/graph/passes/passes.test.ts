@@ -22,6 +22,7 @@ import {
   reduceSum,
   relu,
   reshape,
+  rewrite,
   scalar,
   simplify,
   square,
@@ -32,10 +33,11 @@ import {
   vjp,
 } from '../index.ts'
 import { isFloat } from '../ops/elementwise.ts'
-import { eliminateCommon } from './eliminateCommon.ts'
+import { commonRule } from './eliminateCommon.ts'
 import { foldConstants } from './foldConstants.ts'
 
 const float = (...shape: number[]) => ({ dtype: 'float32', shape }) as const
+const eliminateCommon = (graph: Graph) => rewrite(graph, commonRule())
 const operatorsOf = (graph: Graph) => nodesOf(Object.values(graph.outputs)).map(({ operator }) => operator.name)
 
 /** A case with its derivatives in all float inputs, where it has them. */
