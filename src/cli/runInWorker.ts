@@ -6,7 +6,6 @@ import type { Order, Report, Task } from './protocol.ts'
 import type { TaskResult } from './tasks.ts'
 
 const WORKER = new URL(`./worker.${import.meta.url.endsWith('.ts') ? 'ts' : 'js'}`, import.meta.url)
-const INTERRUPTED = 130
 
 /** @throws the task's error; an internal one if the thread dies */
 export async function runInWorker(task: Task, display: ProgressDisplay): Promise<TaskResult> {
@@ -28,11 +27,17 @@ const SIGNALS = ['SIGINT', 'SIGTERM'] as const
 function interruptHandler(worker: Worker, display: ProgressDisplay): () => void {
   let asked = false
   return () => {
-    if (asked) process.exit(INTERRUPTED)
+    if (asked) endAtOnce()
     asked = true
     display.log('stopping with a checkpoint; once more: stop at once')
     worker.postMessage('stop' satisfies Order)
   }
+}
+
+/** By the signal itself, which shells count as 130: an orderly exit would take the engine down under threads that still run in it. */
+function endAtOnce(): void {
+  process.removeAllListeners('SIGINT')
+  process.kill(process.pid, 'SIGINT')
 }
 
 function outcomeOf(worker: Worker, display: ProgressDisplay): Promise<TaskResult> {
