@@ -2,15 +2,20 @@
 import { expect } from 'vitest'
 import type { Shape, Tensor } from '../../base/index.ts'
 import { float32, randomStream, sizeOf } from '../../base/index.ts'
-import type { ConvOptions, Graph, Reference, TensorType } from '../../graph/index.ts'
+import type { ConvOptions, Graph, Reference, SymbolicTensor, TensorType } from '../../graph/index.ts'
 import { conv, mapRecord, trace, vjp } from '../../graph/index.ts'
 
-/** Convolution with bias and all its derivatives, everything an input. */
-export function convolution(x: Shape, w: Shape, options: ConvOptions): Graph {
+/** Convolution with bias and all its derivatives, everything an input; of x itself, or of what `prepare` makes of it. */
+export function convolution(
+  x: Shape,
+  w: Shape,
+  options: ConvOptions,
+  prepare: (x: SymbolicTensor) => SymbolicTensor = (image) => image,
+): Graph {
   const float = (shape: Shape): TensorType => ({ dtype: 'float32', shape })
-  const output = trace({ x: float(x), w: float(w) }, (v) => ({ y: conv(v.x, v.w, options) })).outputs.y.shape
+  const output = trace({ x: float(x), w: float(w) }, (v) => ({ y: conv(prepare(v.x), v.w, options) })).outputs.y.shape
   return trace({ x: float(x), w: float(w), bias: float([w[0]]), g: float(output) }, (v) => {
-    const y = conv(v.x, v.w, { ...options, bias: v.bias })
+    const y = conv(prepare(v.x), v.w, { ...options, bias: v.bias })
     const [dx, dw, dbias] = vjp([y], [v.g], [v.x, v.w, v.bias])
     return { y, dx, dw, dbias }
   })

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
+import type { Shape } from '../../base/index.ts'
 import type { Graph } from '../../graph/index.ts'
-import { bind, evaluate, nodesOf } from '../../graph/index.ts'
+import { bind, evaluate, nodesOf, upsampleNearest } from '../../graph/index.ts'
 import { encode } from '../../onnx/index.ts'
 import { findBlockSize } from '../blockSize.ts'
 import { compile } from '../compile.ts'
@@ -54,6 +55,36 @@ describe.each([8, 16, undefined])('lowered for blocks of %s, the engine’s oper
     const spelledOut = inStandardOperators(lowerForCpu(graph, block), block)
     expect(operatorsOf(spelledOut).filter((name) => name.startsWith('com.microsoft'))).toEqual([])
     expectClose(evaluate(spelledOut, feeds), evaluate(graph, feeds), FLOAT64)
+  })
+})
+
+/** Title, extents of the image before doubling, filters, and how many blocked convolutions there are with blocks of 16. */
+const doubledCases: [string, Shape, number, number][] = [
+  ['as many filters as channels', [16, 32, 4, 5], 32, 6],
+  ['more filters, a batch no multiple of the block', [5, 16, 3, 2], 48, 6],
+  ['more channels', [16, 48, 2, 4], 16, 6],
+  ['channels that no block divides', [4, 6, 3, 3], 10, 0],
+]
+
+describe('convolutions of a doubled image, with their derivatives', () => {
+  it.each(doubledCases)('%s', async (_, x, filters, blocked) => {
+    const graph = convolution(x, [filters, x[1], 3, 3], { padding: 1 }, (image) => upsampleNearest(image, 2))
+    const feeds = drawFeeds(graph)
+    const truth = evaluate(graph, feeds)
+    const program = await compile(graph, { threads: 2 })
+    expectClose(await program.run(feeds), truth, FLOAT32)
+    await program.dispose()
+    for (const block of [8, 16, undefined]) {
+      const lowered = lowerForCpu(graph, block)
+      expectClose(evaluate(inStandardOperators(lowered, block), feeds), truth, FLOAT64)
+      if (block === 16) expect(operatorsOf(lowered).filter((name) => name.endsWith('nchwc:Conv')).length).toBe(blocked)
+    }
+  })
+
+  it('hold no doubled image', () => {
+    const graph = convolution([16, 32, 4, 4], [32, 32, 3, 3], { padding: 1 }, (image) => upsampleNearest(image, 2))
+    const names = operatorsOf(lowerForCpu(graph, 16))
+    expect(names.filter((name) => /Resize|Upsample|AveragePool/.test(name))).toEqual([])
   })
 })
 

@@ -20,6 +20,7 @@ import type {
   SymbolicTensor,
 } from '../../graph/index.ts'
 import { adjointWeight, convLayout, foldConstants, reduceSum, reshape, slice, transpose } from '../../graph/index.ts'
+import { blockedPhaseWeights, convolveDoubled } from './doubled.ts'
 import { frozenForward } from './frozen.ts'
 import type { BlockSize } from './operators.ts'
 import { blockedConv, fromBlocked, fusedMatMul, padOrCrop, toBlocked } from './operators.ts'
@@ -87,10 +88,28 @@ export function forward(
   if (!x || !w || w.constant || !block) return undefined
   const layout = convLayout(x.shape, w.shape, attributes)
   if (!isBlocked(x, layout, block)) return undefined
+  const doubled = forwardDoubled(x, w, bias ?? null, layout, block)
+  if (doubled) return doubled
   const { kernel: kernel_shape, strides, pads, dilations } = layout.window
   const weight = layout.groups === 1 ? blockWeight(w, block) : reshape(blockDepthwise(w), w.shape)
   const all = { kernel_shape, strides, pads, dilations, group: layout.groups }
   return fromBlocked(blockedConv(toBlocked(x), weight, bias ?? null, all))
+}
+
+/** The same of a doubled image. */
+function forwardDoubled(
+  x: SymbolicTensor,
+  w: SymbolicTensor,
+  bias: SymbolicTensor | null,
+  layout: ConvLayout,
+  block: number,
+): SymbolicTensor | undefined {
+  let weights: readonly SymbolicTensor[] | undefined
+  return convolveDoubled(x, layout, block, (half, { row, column, pads }) => {
+    weights ??= blockedPhaseWeights(w, block, (taps) => blockWeight(taps, block))
+    const all = { kernel_shape: [2, 2], strides: [1, 1], dilations: [1, 1], pads, group: 1 }
+    return fromBlocked(blockedConv(toBlocked(half), weights[2 * row + column], bias, all))
+  })
 }
 
 /** Gradient in x for cotangent g, at stride 1, of a changing or constant weight; undefined where the plain form is best. */

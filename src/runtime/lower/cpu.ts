@@ -10,7 +10,15 @@ import type {
   Operator,
   SymbolicTensor,
 } from '../../graph/index.ts'
-import { absorbShuffles, expandComposites, foldBatchNorm, rewrite, simplify, tidy } from '../../graph/index.ts'
+import {
+  absorbShuffles,
+  expandComposites,
+  foldBatchNorm,
+  foldDoubling,
+  rewrite,
+  simplify,
+  tidy,
+} from '../../graph/index.ts'
 import { forward, inputGradient, weightGradient } from './convolution.ts'
 import { siluGradient, siluOnePass } from './elementwise.ts'
 import { frozenForward } from './frozen.ts'
@@ -38,7 +46,7 @@ const LOWERINGS: Readonly<Record<string, Lowering>> = {
 /** A graph ready for the CPU engine: no composites left. */
 export function lowerForCpu<I extends string, O extends string>(graph: Graph<I, O>, block: BlockSize): Graph<I, O> {
   const hasForm = (operator: Operator) => keyOf(operator) in LOWERINGS || hasLayoutRule(keyOf(operator))
-  const expanded = simplify(foldBatchNorm(expandComposites(absorbShuffles(graph), hasForm)))
+  const expanded = simplify(foldBatchNorm(expandComposites(absorbShuffles(foldDoubling(graph)), hasForm)))
   // What has no fast form of its own may expand into calls that have.
   const rest = expandComposites(lowered(expanded, block))
   return tidy(lowered(rest, block))

@@ -5,13 +5,13 @@
  *     y[2 i]     = w0 x[i - 1] + (w1 + w2) x[i]
  *     y[2 i + 1] = (w0 + w1) x[i] + w2 x[i + 1]
  *
- * two convolutions of two taps at half the size; in two dimensions four of 2x2 taps: 16 products per element of x instead of 36.
+ * two convolutions of two taps at half the size; in two dimensions four of 2x2 taps: 16 products per element of x instead of 36. For its
+ * derivatives see foldDoubling.ts of src/graph/passes.
  */
 import type { Tensor } from '../../base/index.ts'
 import { float32 } from '../../base/index.ts'
-import type { ConvAttributes, SymbolicTensor } from '../../graph/index.ts'
-import { concat, convLayout, reshape } from '../../graph/index.ts'
-import type { BlockSize } from './operators.ts'
+import type { ConvLayout, SymbolicTensor } from '../../graph/index.ts'
+import { concat, constant, doubledSource, matmul, reshape, split } from '../../graph/index.ts'
 import { blockedSource, blockedUpsampleOf, fromBlocked } from './operators.ts'
 
 /** By parity of the output: which taps of three are added up to which tap of two. */
@@ -20,29 +20,39 @@ const PHASES = [
   [[0, 1], [2]],
 ] as const
 
-/** What `frozenForward` is: the convolution of an image by a constant weight and bias. */
-type Convolve = (x: SymbolicTensor, weight: Tensor, attributes: ConvAttributes) => SymbolicTensor | undefined
+/** One of the four convolutions: of which rows and columns of the output, and the zeros around the image. */
+interface Phase {
+  readonly row: number
+  readonly column: number
+  readonly pads: readonly number[]
+}
 
-/** Conv of a doubled image with a constant weight; undefined if it is none. */
-export function convolveDoubled(
-  x: SymbolicTensor,
-  weight: Tensor,
-  attributes: ConvAttributes,
-  block: BlockSize,
-  convolve: Convolve,
-): SymbolicTensor | undefined {
+/** A convolution of an image before doubling; undefined where it does not fit the blocked layout. */
+type Convolve = (half: SymbolicTensor, phase: Phase) => SymbolicTensor | undefined
+
+/** What was doubled in height and width to x, if it was. */
+function halfOf(x: SymbolicTensor): SymbolicTensor | undefined {
   const doubled = blockedSource(x)
   const half = doubled && blockedUpsampleOf(doubled, 'nearest', [2, 2])
-  const { filters, groups, window } = convLayout(x.shape, weight.shape, attributes)
+  return half ? fromBlocked(half) : doubledSource(x)
+}
+
+/** Convolution of a doubled image by its four phases, if it is one: they come and the result goes in the blocked layout. */
+export function convolveDoubled(
+  x: SymbolicTensor,
+  { filters, groups, window }: ConvLayout,
+  block: number,
+  convolve: Convolve,
+): SymbolicTensor | undefined {
+  const half = halfOf(x)
   const { kernel, strides, dilations, pads } = window
   const isPlain3x3 = String([kernel, strides, dilations, pads]) === '3,3,1,1,1,1,1,1,1,1'
-  if (!block || !half || groups !== 1 || !isPlain3x3 || filters % block !== 0) return undefined
+  if (!half || groups !== 1 || !isPlain3x3 || filters % block !== 0) return undefined
   const [batch, , height, width] = half.shape
   const blocks = (batch * filters) / block
-  const rows = PHASES.map((_, p) => {
-    const columns = PHASES.map((__, q) => {
-      const pads = [1 - p, 1 - q, p, q]
-      const phase = convolve(fromBlocked(half), phaseWeight(weight, p, q), { ...attributes, pads })
+  const rows = PHASES.map((_, row) => {
+    const columns = PHASES.map((__, column) => {
+      const phase = convolve(half, { row, column, pads: [1 - row, 1 - column, row, column] })
       const blocked = phase && blockedSource(phase)
       return blocked && reshape(blocked, [blocks, height, width, block])
     })
@@ -53,17 +63,36 @@ export function convolveDoubled(
   return fromBlocked(reshape(concat(rows as SymbolicTensor[], 2), [batch, filters, 2 * height, 2 * width]))
 }
 
-/** [o,c,3,3] to the [o,c,2,2] of rows of parity p and columns of parity q. */
-function phaseWeight({ shape: [o, c], data }: Tensor, p: number, q: number): Tensor<'float32'> {
-  const weight = new Float32Array(o * c * 4)
-  for (let filter = 0; filter < o * c; filter++) {
-    PHASES[p].forEach((ofRow, a) => {
-      PHASES[q].forEach((ofColumn, b) => {
-        let sum = 0
-        for (const i of ofRow) for (const j of ofColumn) sum += Number(data[filter * 9 + 3 * i + j])
-        weight[filter * 4 + 2 * a + b] = sum
-      })
-    })
-  }
+/** The sums of taps: by phase and tap of 2x2 (row-major), which of 3x3 taps are added up. */
+const SUMS = PHASES.flatMap((rows) =>
+  PHASES.flatMap((columns) =>
+    rows.flatMap((ofRow) => columns.map((ofColumn) => ofRow.flatMap((i) => ofColumn.map((j) => 3 * i + j)))),
+  ),
+)
+
+/** [o,c,3,3] to the [o,c,2,2] of a phase. */
+export function phaseWeight({ shape: [o, c], data }: Tensor, { row, column }: Phase): Tensor<'float32'> {
+  const sums = SUMS.slice(4 * (2 * row + column)).slice(0, 4)
+  const weight = Float32Array.from({ length: o * c * 4 }, (_, i) => {
+    const filter = Math.floor(i / 4) * 9
+    return sums[i % 4].reduce((sum, tap) => sum + Number(data[filter + tap]), 0)
+  })
   return float32(weight, [o, c, 2, 2])
+}
+
+/**
+ * The same of a weight that changes, for all phases at once and in the blocked layout: blocks of taps are cut where one [o,c,4,4] lies
+ * blocked. Phases in order of rows, then columns.
+ */
+export function blockedPhaseWeights(
+  w: SymbolicTensor,
+  block: number,
+  blockWeight: (w: SymbolicTensor) => SymbolicTensor,
+): readonly SymbolicTensor[] {
+  const [o, c] = w.shape
+  const table = Float32Array.from({ length: 9 * 16 }, (_, i) => (SUMS[i % 16].includes(Math.floor(i / 16)) ? 1 : 0))
+  const taps = matmul(reshape(w, [o * c, 9]), constant(float32(table, [9, 16])))
+  const blocked = blockWeight(reshape(taps, [o, c, 4, 4]))
+  const phases = split(reshape(blocked, [(o * c) / block ** 2, 4, 4 * block ** 2]), [1, 1, 1, 1], 1)
+  return phases.map((phase) => reshape(phase, [o, c, 2, 2]))
 }

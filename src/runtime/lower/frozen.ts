@@ -9,7 +9,7 @@ import type { Tensor } from '../../base/index.ts'
 import { float32, sizeOf } from '../../base/index.ts'
 import type { ConvAttributes, SymbolicTensor } from '../../graph/index.ts'
 import { constant, convLayout } from '../../graph/index.ts'
-import { convolveDoubled } from './doubled.ts'
+import { convolveDoubled, phaseWeight } from './doubled.ts'
 import type { BlockSize } from './operators.ts'
 import { blockedConv, blockedSource, fromBlocked, toBlocked } from './operators.ts'
 
@@ -24,13 +24,16 @@ export function frozenForward(
   block: BlockSize,
 ): SymbolicTensor | undefined {
   const [x, w, bias] = inputs
+  const weight = w?.constant
   const doubled =
     x &&
-    w?.constant &&
-    convolveDoubled(x, w.constant, attributes, block, (image, weight, its) =>
-      blockedForward([image, constant(weight), bias], its, block),
-    )
-  return doubled ?? blockedForward(inputs, attributes, block)
+    weight &&
+    block &&
+    convolveDoubled(x, convLayout(x.shape, weight.shape, attributes), block, (half, phase) => {
+      const own = constant(phaseWeight(weight, phase))
+      return blockedForward([half, own, bias], { ...attributes, pads: phase.pads }, block)
+    })
+  return doubled || blockedForward(inputs, attributes, block)
 }
 
 function blockedForward(
