@@ -138,10 +138,16 @@ const groupNormGradientOperator = defineOperator<{ readonly groups: number }>({
   },
   expand([normalized, inverse, scale, g], { groups }) {
     const { batch, channels, perGroup, plane, size } = groupLayout(g!.shape, groups)
-    const planes = reshape(g!, [batch, channels, plane])
-    const xHat = reshape(normalized!, [batch, channels, plane])
-    const sumG = reduceSum(planes, [2])
-    const sumGX = reduceSum(mul(planes, xHat), [2])
+    const spatial = g!.shape.slice(2)
+    const overPlanes = (values: SymbolicTensor) =>
+      spatial.length === 0
+        ? values
+        : reduceSum(
+            values,
+            spatial.map((_, axis) => axis + 2),
+          )
+    const sumG = overPlanes(g!)
+    const sumGX = overPlanes(mul(g!, normalized!))
     // Sums over channels become minus the mean over each channel's group, h = scale g, by one product with [c, c].
     const groupOf = (channel: number) => Math.floor(channel / perGroup)
     const together = where(
@@ -159,10 +165,10 @@ const groupNormGradientOperator = defineOperator<{ readonly groups: number }>({
     const toGroup = (sums: SymbolicTensor) => mul(inverseOfChannel, matmul(sums, together))
     const ofG = reshape(mul(inverseOfChannel, reshape(scale!, [1, channels])), [batch * channels])
     const offset = reshape(toGroup(sumG), [batch * channels])
-    const ofX = reshape(toGroup(sumGX), [batch, channels, 1])
+    const ofX = reshape(toGroup(sumGX), [batch, channels, ...spatial.map(() => 1)])
     const fromG = channelAffine(reshape(g!, [1, batch * channels, plane]), ofG, offset)
-    const dx = add(reshape(fromG, [batch, channels, plane]), mul(xHat, ofX))
-    return [reshape(dx, g!.shape), reduceSum(sumGX, [0]), reduceSum(sumG, [0])]
+    const dx = add(reshape(fromG, g!.shape), mul(normalized!, ofX))
+    return [dx, reduceSum(sumGX, [0]), reduceSum(sumG, [0])]
   },
 })
 

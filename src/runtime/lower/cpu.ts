@@ -22,12 +22,13 @@ import {
 import { forward, inputGradient, weightGradient } from './convolution.ts'
 import { siluGradient, siluOnePass } from './elementwise.ts'
 import { frozenForward } from './frozen.ts'
+import type { Takers } from './layout.ts'
 import { elementwise, hasLayoutRule, inBlockedLayout, keyOf, takersOf } from './layout.ts'
 import type { BlockSize } from './operators.ts'
 import { fusedMatMul } from './operators.ts'
 
 type Inputs = readonly (SymbolicTensor | null)[]
-type Lowering = (inputs: Inputs, node: Node, block: BlockSize) => SymbolicTensor | undefined
+type Lowering = (inputs: Inputs, node: Node, block: BlockSize, takers: Takers) => SymbolicTensor | undefined
 
 /** By domain and name: the fast form of a call, or undefined where it has none. */
 const LOWERINGS: Readonly<Record<string, Lowering>> = {
@@ -40,7 +41,10 @@ const LOWERINGS: Readonly<Record<string, Lowering>> = {
   'composite:ConvWeightGradient': (inputs, node, block) =>
     weightGradient(inputs, node.attributes as ConvWeightGradientAttributes, block),
   'composite:Silu': ([x]) => (x?.dtype === 'float32' ? elementwise(x, siluOnePass) : undefined),
-  'composite:SiluGradient': ([x, g]) => (x && g && x.dtype === 'float32' ? siluGradient(x, g) : undefined),
+  'composite:SiluGradient': ([x, g], { inputs: [before] }, _, takers) =>
+    x && g && before && x.dtype === 'float32'
+      ? siluGradient(x, g, takers.get(before)?.has('composite:Silu') ?? false)
+      : undefined,
 }
 
 /** A graph ready for the CPU engine: no composites left. */
@@ -56,7 +60,7 @@ function lowered<I extends string, O extends string>(graph: Graph<I, O>, block: 
   const takers = takersOf(graph)
   return rewrite(graph, (node, inputs) => {
     const key = keyOf(node.operator)
-    const fast = LOWERINGS[key]?.(inputs, node, block)
+    const fast = LOWERINGS[key]?.(inputs, node, block, takers)
     return fast ? [fast] : inBlockedLayout(key, inputs, node, block, takers)
   })
 }

@@ -8,7 +8,12 @@ export function siluOnePass(x: SymbolicTensor): SymbolicTensor {
   return quickGelu(x, 1)
 }
 
-/** g silu'(x) = g s (1 + x - y), s = sigmoid(x), y = x s: y is at hand from the forward pass. */
-export function siluGradient(x: SymbolicTensor, g: SymbolicTensor): SymbolicTensor {
-  return mul(mul(g, sigmoid(x)), add(sub(x, siluOnePass(x)), 1))
+/**
+ * g silu'(x) = g s (1 + x - y), s = sigmoid(x), y = x s.
+ * @param hasSilu whether y is at hand from the forward pass; otherwise a product is cheaper
+ */
+export function siluGradient(x: SymbolicTensor, g: SymbolicTensor, hasSilu: boolean): SymbolicTensor {
+  const s = sigmoid(x)
+  const y = hasSilu ? siluOnePass(x) : mul(x, s)
+  return mul(mul(g, s), add(sub(x, y), 1))
 }

@@ -14,7 +14,7 @@ import { blockedSource, blockedUpsample, fromBlocked, toBlocked } from './operat
 
 type Inputs = readonly (SymbolicTensor | null)[]
 /** By tensor: the operators that take it, by domain and name. */
-type Takers = ReadonlyMap<SymbolicTensor, ReadonlySet<string>>
+export type Takers = ReadonlyMap<SymbolicTensor, ReadonlySet<string>>
 type LayoutRule = (inputs: Inputs, node: Node, block: number, takers: Takers) => readonly SymbolicTensor[] | undefined
 
 export const keyOf = ({ domain, name }: Operator): string => `${domain}:${name}`
