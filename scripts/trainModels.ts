@@ -127,6 +127,7 @@ async function trained(
     rate: learningRate({ kind: 'cosine', rate, steps, warmUpSteps }),
     maxDecay: emaDecay,
     ...(from && { from }),
+    passing: true,
     onStep({ step, loss }, state) {
       mean += loss / SAVE_EVERY
       if (step % SAVE_EVERY !== 0) return

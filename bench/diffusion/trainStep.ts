@@ -42,6 +42,7 @@ async function averagedSteps(trainer: Trainer, runs: number): Promise<Timing> {
     steps: runs + 2,
     schedule: trainingSchedule,
     rate: () => RATE,
+    passing: true,
     onStep({ step }) {
       const here = mark()
       // The first two steps warm up; the last one ends without a next one under way.

@@ -10,6 +10,7 @@ export {
   internalError,
   throwIfInterrupted,
 } from './errors.ts'
+export { releaseMemory } from './memory.ts'
 export { nearestOf } from './nearest.ts'
 export { RandomStream, randomStream } from './random.ts'
 export type { DType, NamedTensors, Shape, Tensor, TypedArrays } from './tensor.ts'

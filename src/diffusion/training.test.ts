@@ -116,6 +116,42 @@ describe('train', () => {
     expect(resumed.ema).not.toEqual(resumed.training.weights)
   })
 
+  test('passing states: the same result, each intact until the next call is over and empty then', async () => {
+    const whole = await train(trainer, { steps: 6, schedule, rate })
+    const from = await train(trainer, { steps: 2, schedule, rate })
+    const kept = structuredClone(from)
+    const states: TrainedState[] = []
+    const lengths = () =>
+      states.map(({ training, ema }) => [training.weights, ...Object.values(training.slots), ema].map((v) => v.length))
+    const size = from.ema.length
+    const passed = await train(trainer, {
+      steps: 6,
+      schedule,
+      rate,
+      from,
+      passing: true,
+      onStep(_, state) {
+        states.push(state)
+        expect(
+          lengths()
+            .slice(-2)
+            .flat()
+            .every((length) => length === size),
+        ).toBe(true)
+        expect(
+          lengths()
+            .slice(0, -2)
+            .flat()
+            .every((length) => length === 0),
+        ).toBe(true)
+      },
+    })
+    expect(states.length).toBe(4)
+    expect(passed).toEqual(whole)
+    expect(states.at(-1)).toEqual(whole)
+    expect(from).toEqual(kept)
+  })
+
   test('EMA: decay min(largest, (k + 1)/(k + 10)) after step k', async () => {
     const visited: Float32Array[] = []
     const maxDecay = 0.4

@@ -3,7 +3,16 @@
  * number; the minibatch of step k is a pure function of (seed, k), so a resumed run repeats an uninterrupted one.
  */
 import type { Tensor } from '../base/index.ts'
-import { failure, float32, inputError, int64, randomStream, sizeOf, throwIfInterrupted } from '../base/index.ts'
+import {
+  failure,
+  float32,
+  inputError,
+  int64,
+  randomStream,
+  releaseMemory,
+  sizeOf,
+  throwIfInterrupted,
+} from '../base/index.ts'
 import { batches } from '../data/index.ts'
 import type { DenoisingNetwork, NetworkState, Optimizer } from '../nn/index.ts'
 import { emaDecay, flatSize, initialState, updateEma } from '../nn/index.ts'
@@ -95,6 +104,7 @@ class DividedStep implements StepProgram {
       ...Object.fromEntries(parts.map(({ gradient }, part) => [gradientOfPart(part), gradient])),
     })
     const loss = parts.reduce((sum, part) => sum + (part.loss.data as Float32Array)[0], 0)
+    releaseMemory(parts.map(({ gradient }) => gradient.data))
     return { ...next, loss: float32([loss], []) }
   }
 
@@ -303,7 +313,9 @@ export interface TrainedState {
  * Runs training to `steps` in all, with EMA of decay min(maxDecay, (k+1)/(k+10)).
  * @param options.from   where to go on; default a fresh start. At `steps` steps or more: returned as it is
  * @param options.rate   learning rate of a step, 0-based
- * @param options.onStep called after every step with the state to go on from, a value of its own; awaited
+ * @param options.onStep called after every step with the state to go on from; awaited
+ * @param options.passing whether a state that `onStep` was given is read no more once the next call of it is over: its memory is
+ *   given back then, where the collector would take a tenth of the time from the step. Default false: states stay as they are
  * @throws `training.nan`; `interrupted` through `signal`, once the step under way is finished
  */
 export async function train(
@@ -315,13 +327,16 @@ export async function train(
     readonly from?: TrainedState
     readonly maxDecay?: number
     readonly onStep?: (progress: TrainingProgress, state: TrainedState) => void | Promise<void>
+    readonly passing?: boolean
     readonly signal?: AbortSignal
   },
 ): Promise<TrainedState> {
-  const { steps, schedule, rate, from, maxDecay = 0.995, onStep, signal } = options
+  const { steps, schedule, rate, from, maxDecay = 0.995, onStep, passing = false, signal } = options
   let state: TrainingState = from?.training ?? trainer.initialState()
   let ema = from?.ema ?? state.weights
   let loss: number | null = null
+  /** What `onStep` was given last. */
+  let last: TrainedState | null = null
   const finishStep = async () => {
     if (loss === null) return
     const progress = { step: state.step, loss }
@@ -329,7 +344,10 @@ export async function train(
     // A new vector every step: the states handed out are values that stay as they are.
     ema = ema.slice()
     updateEma(ema, state.weights, emaDecay(state.step, maxDecay))
-    await onStep?.(progress, { training: state, ema })
+    const now = { training: state, ema }
+    await onStep?.(progress, now)
+    if (last && passing) releaseState(last, now)
+    last = now
   }
   let minibatch = state.step < steps ? trainer.draw(state.step) : null
   while (minibatch && state.step < steps) {
@@ -346,6 +364,19 @@ export async function train(
   await finishStep()
   return { training: state, ema }
 }
+
+/** Frees the memory of a state, but for what the next one has of it. */
+function releaseState(state: TrainedState, next: TrainedState): void {
+  const kept = new Set(vectorsOf(next))
+  releaseMemory(vectorsOf(state).filter((vector) => !kept.has(vector)))
+}
+
+const vectorsOf = ({ training: { weights, statistics, slots }, ema }: TrainedState): Float32Array[] => [
+  weights,
+  statistics,
+  ...Object.values(slots),
+  ema,
+]
 
 /** Runs `meanwhile` to its end, whatever becomes of what is under way; where it fails itself, waits for that before it says so. */
 async function settled(underWay: Promise<unknown>, meanwhile: () => Promise<void>): Promise<void> {

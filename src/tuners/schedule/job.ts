@@ -27,7 +27,7 @@ export interface LearnOptions {
   readonly device?: Device
   /** Where to go on. */
   readonly from?: LearnCheckpoint
-  /** Called wherever the job could go on from; awaited. */
+  /** Called wherever the job could go on from; awaited. What it holds stays as it is until the next call is over: copy what is kept longer. */
   readonly onCheckpoint?: (checkpoint: LearnCheckpoint) => void | Promise<void>
   readonly onEvent?: (event: LearnEvent) => void | Promise<void>
   readonly onProgress?: (progress: LearnProgress) => void

@@ -7,7 +7,7 @@ import type { Job } from './job.ts'
 
 /**
  * Trains from `from` (null: the start) to `steps` steps in all, under the schedule that nothing has been learned of yet.
- * @param onState called after every step with the state to go on from
+ * @param onState called after every step with the state to go on from, which stays as it is until the next call is over
  */
 export async function trainTo(
   job: Job,
@@ -25,6 +25,7 @@ export async function trainTo(
     maxDecay: settings.emaDecay,
     ...(start && { from: start }),
     ...(signal && { signal }),
+    passing: true,
     onStep: ({ loss }, state) => onState(state, loss),
   })
 }
