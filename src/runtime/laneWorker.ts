@@ -64,6 +64,16 @@ export function serveLane(port: MessagePort, engine: Engine): void {
     return copy
   }
 
+  // As `releaseMemory` of src/base: what is dropped is not left to the collector.
+  const nowhere = new MessageChannel().port1
+  nowhere.close()
+  const drop = (name: number) => {
+    const tensors = Object.values(held.get(name) ?? {})
+    held.delete(name)
+    const buffers = new Set(tensors.map(({ data }) => (data as Float32Array).buffer as ArrayBuffer))
+    nowhere.postMessage(null, [...buffers])
+  }
+
   const run = async (request: Extract<LaneRequest, { kind: 'run' }>) => {
     const { session, feeds, from, hold } = request
     const inputs: Record<string, EngineTensor> = from === undefined ? {} : { ...held.get(from) }
@@ -86,7 +96,7 @@ export function serveLane(port: MessagePort, engine: Engine): void {
     if (request.kind === 'run') return run(request)
     if (request.kind === 'load') {
       sessions.set(request.session, await engine.InferenceSession.create(request.model, request.options))
-    } else if (request.kind === 'drop') held.delete(request.held)
+    } else if (request.kind === 'drop') drop(request.held)
     else {
       await sessions.get(request.session)?.release()
       sessions.delete(request.session)
