@@ -29,7 +29,9 @@ test.each([
   [{ T: undefined }, /at T/],
 ])('%o', (change, message) => {
   const text = JSON.stringify({ ...JSON.parse(writeSamplingSchedule(saved)), ...change })
-  expect(() => readSamplingSchedule(text, 'schedule.json')).toThrow(message)
+  const read = () => readSamplingSchedule(text, 'schedule.json')
+  expect(read).toThrow(message)
+  expect(read).toThrow(/^schedule\.json/)
 })
 
 test('a file cut anywhere is one clear error', () => {

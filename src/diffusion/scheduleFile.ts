@@ -3,7 +3,7 @@
  * (log(signal^2/noise^2), noisiest first), times, clip, clippedNoise, eta, variance, noisyLastStep, learnedFor.
  */
 import { z } from 'zod'
-import { inputError } from '../base/index.ts'
+import { BilevelError, inputError } from '../base/index.ts'
 import type { SamplerSettings, SamplingSchedule } from './samplingSchedule.ts'
 import { samplerSettings, samplingSchedule } from './samplingSchedule.ts'
 
@@ -57,7 +57,7 @@ export function writeSamplingSchedule({ schedule, settings, learnedFor }: SavedS
 /**
  * Reads the file's text; every key must be there and no other.
  * @param name where the text came from, for errors
- * @throws `scheduleFile.json`, `scheduleFile.invalid`, and what `samplingSchedule` and `samplerSettings` throw
+ * @throws `scheduleFile.json`, `scheduleFile.invalid`, and what `samplingSchedule` and `samplerSettings` throw, all naming the file
  */
 export function readSamplingSchedule(text: string, name: string): SavedSchedule {
   const parsed = fileSchema.safeParse(jsonOf(text, name))
@@ -67,10 +67,15 @@ export function readSamplingSchedule(text: string, name: string): SavedSchedule 
     throw inputError('scheduleFile.invalid', `${name} is not a sampling schedule${where}: ${message}`)
   }
   const { T, levels, times, learnedFor, ...settings } = parsed.data
-  return {
-    schedule: samplingSchedule({ timesteps: T, logSnr: levels, times }),
-    settings: samplerSettings(settings),
-    learnedFor,
+  try {
+    return {
+      schedule: samplingSchedule({ timesteps: T, logSnr: levels, times }),
+      settings: samplerSettings(settings),
+      learnedFor,
+    }
+  } catch (error) {
+    if (!(error instanceof BilevelError)) throw error
+    throw new BilevelError(error.kind, error.code, `${name}: ${error.message}`, { cause: error })
   }
 }
 
