@@ -16,7 +16,8 @@ export interface FirstLook {
 }
 
 /**
- * @throws `entropy.reward`, `entropy.judge` for a reward that gives every image the same value, or whose derivative is 0 everywhere
+ * @throws `entropy.reward`, `entropy.judge` for a reward that gives every image the same value, or whose derivative is 0 everywhere, and
+ *   for a judge that is the reward on another scale
  */
 export async function explore(run: EntropyRun, method: GradientMethod): Promise<FirstLook> {
   const { grid, draws } = run
@@ -90,6 +91,13 @@ function checkRewards({ draws, job }: EntropyRun): void {
         'choose one that tells images of this model apart',
     )
   }
+  if (risesWith(draws.values('upper'), draws.values('lower'))) {
+    throw inputError(
+      'entropy.judge',
+      `the judge must differ from the reward to notice over-optimisation, but '${judge.name}' is a multiple of '${reward.name}' plus a ` +
+        'constant on every image; choose another judge',
+    )
+  }
   if (draws.unmoved) {
     throw inputError(
       'entropy.reward',
@@ -97,4 +105,17 @@ function checkRewards({ draws, job }: EntropyRun): void {
         'choose a reward with a derivative, or target tilt with estimator smc',
     )
   }
+}
+
+/** Of the judge's range: what rounding leaves of a straight line. */
+const STRAIGHT = 1e-5
+
+/** Whether y = a x + b with a > 0, but for rounding. */
+function risesWith(y: readonly number[], x: readonly number[]): boolean {
+  const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length
+  const [meanX, meanY] = [mean(x), mean(y)]
+  const slope =
+    mean(x.map((value, i) => (value - meanX) * (y[i] - meanY))) / mean(x.map((value) => (value - meanX) ** 2))
+  const range = y.reduce((most, value) => Math.max(most, Math.abs(value - meanY)), 0)
+  return slope > 0 && y.every((value, i) => Math.abs(value - meanY - slope * (x[i] - meanX)) <= STRAIGHT * range)
 }

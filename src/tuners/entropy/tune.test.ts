@@ -144,7 +144,7 @@ test('too few evaluations: not resolved is a value, with what to raise', async (
   expect(entropyStrength.reason).toMatch(/raise maxEvaluations from 4000 to about \d+/)
 })
 
-describe('what cannot be tuned is refused before anything is drawn', () => {
+describe('what cannot be tuned is refused before or at the first look', () => {
   const constant = {
     ...goalReward(1),
     values: async ({ shape }: { shape: readonly number[] }) => new Float64Array(shape[0]),
@@ -152,6 +152,7 @@ describe('what cannot be tuned is refused before anything is drawn', () => {
   test.each([
     ['entropy.judge', { judge: linearReward(1) }, /must differ/],
     ['entropy.target', { reward: goalReward(2) }, /derivative/],
+    ['entropy.judge', { judge: linearReward(2.5) }, /a multiple of .* plus a constant on every image/],
     ['entropy.judge', { judge: constant }, /gave all of \d+ images the value 0/],
   ] as const)('%s %#', async (code, change, message) => {
     const job = { ...gaussianJob({ a: 1, b: 1, steps: 3 }), ...change }
