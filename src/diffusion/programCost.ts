@@ -40,10 +40,10 @@ export interface CostFit extends Readonly<Record<ProgramKind, CostLine>> {
 
 /** As measured: docs/results/bench-cost.json. */
 export const COST_FIT: CostFit = {
-  predict: { perRun: 106_300_000, perOperation: 0.802, perElement: 10.99 },
-  derivative: { perRun: 265_500_000, perOperation: 0.851, perElement: 28.93 },
-  trainStep: { perRun: 0, perOperation: 0.6527, perElement: 84.44 },
-  memory: { baseMiB: 166.1, perByte: 3.201 },
+  predict: { perRun: 364_800_000, perOperation: 0.7713, perElement: 17.22 },
+  derivative: { perRun: 585_700_000, perOperation: 0.7993, perElement: 32.75 },
+  trainStep: { perRun: 665_700_000, perOperation: 0.7872, perElement: 91.87 },
+  memory: { baseMiB: 284, perByte: 2.517 },
 }
 
 const sizeOfGraph = (graph: Graph): ProgramSize => ({
