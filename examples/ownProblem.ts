@@ -32,8 +32,8 @@ const problem: bilevel.BilevelProblem<'q', State, null> = {
     blocks: ['q'],
     draw: () => null,
     // The minimiser of g + pull f: both are quadratic.
-    solve: async ({ q }, pull) => ({ theta: (q[0] + pull) / (2 + pull) }),
-    gradientInUpper: async ({ theta }, { q }) => ({ q: Float64Array.of(2 * (q[0] - theta)) }),
+    solve: async ({ q: [q = 0] }, pull) => ({ theta: (q + pull) / (2 + pull) }),
+    gradientInUpper: async ({ theta }, { q: [q = 0] }) => ({ q: Float64Array.of(2 * (q - theta)) }),
     cost: { solve: 0, gradientInUpper: 0 },
   },
 }
@@ -43,5 +43,5 @@ const iterations = 200
 const settings = { ...PENALTY_DEFAULTS, gamma: 1e4, adam: { ...ADAM_DEFAULTS, decayOver: iterations } }
 
 let q = Number.NaN
-for await (const { state } of tune(problem, settings, iterations)) q = state.upper.q[0]
+for await (const { state } of tune(problem, settings, iterations)) q = state.upper.q[0] ?? q
 console.log(`q = ${q.toFixed(3)}`)

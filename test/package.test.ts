@@ -2,9 +2,20 @@
  * What `npm ci` needs on a fresh machine: a lockfile that is whole, on every platform, and holds no addresses. And what the package
  * needs at its user's: nothing that is only for tests or development.
  */
-import { readdirSync, readFileSync } from 'node:fs'
+import { execFileSync, spawnSync } from 'node:child_process'
+import {
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
 import { builtinModules } from 'node:module'
-import { join } from 'node:path'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
 import { expect, test } from 'vitest'
 
 interface Locked {
@@ -17,6 +28,7 @@ const lock = JSON.parse(readFileSync('package-lock.json', 'utf8')) as { packages
 const manifest = JSON.parse(readFileSync('package.json', 'utf8')) as {
   scripts: Readonly<Record<string, string>>
   dependencies: Readonly<Record<string, string>>
+  bin: { readonly bilevel: string }
 }
 
 test('the lockfile names every optional dependency, also those of other platforms', () => {
@@ -52,4 +64,94 @@ test('what is shipped imports no test support, and of packages only those that a
       .map((target) => `${file} imports ${target}`),
   )
   expect(strange).toEqual([])
+})
+
+test('the package holds what its README points to, and the command', () => {
+  const listed = execFileSync('npm', ['pack', '--dry-run', '--json', '--ignore-scripts', '--silent'], {
+    encoding: 'utf8',
+  })
+  const [{ files }] = JSON.parse(listed) as [{ files: readonly { readonly path: string }[] }]
+  const packed = files.map(({ path }) => path)
+  const targets = [...readFileSync('README.md', 'utf8').matchAll(/\]\(([^)]+)\)/g)]
+    .map(([, target]) => target)
+    .filter((target) => !target.startsWith('https:'))
+  const isThere = (target: string) => packed.some((path) => path === target || path.startsWith(`${target}/`))
+  expect(targets.length).toBeGreaterThan(5)
+  expect([...targets, manifest.bin.bilevel].filter((target) => !isThere(target))).toEqual([])
+})
+
+/** A clone in small: the real launcher, and a build that writes a command which says its version. */
+function clone(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'bilevel-clone-'))
+  cpSync('bin', join(folder, 'bin'), { recursive: true })
+  mkdirSync(join(folder, 'src'))
+  writeFileSync(join(folder, 'src', 'version.ts'), '1')
+  writeFileSync(
+    join(folder, 'build.mjs'),
+    `import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+mkdirSync('dist/cli', { recursive: true })
+const version = readFileSync('src/version.ts', 'utf8')
+writeFileSync('dist/cli/main.js', 'console.log(' + version + ', process.argv.slice(2).join()); process.exitCode = 7')
+writeFileSync('dist/.tsbuildinfo', '')
+console.log('compiler output')`,
+  )
+  writeFileSync(join(folder, 'package.json'), JSON.stringify({ type: 'module', scripts: { build: 'node build.mjs' } }))
+  return folder
+}
+
+test('in a clone the command is built at first use, and again when a source is newer; its words and exit code are the command’s own', () => {
+  const folder = clone()
+  const run = () => {
+    const { status, stdout, stderr } = spawnSync(
+      process.execPath,
+      [join(folder, 'bin', 'bilevel.js'), '--one', 'two'],
+      {
+        encoding: 'utf8',
+      },
+    )
+    return { status, stdout, built: stderr.includes('building') }
+  }
+  expect(run()).toEqual({ status: 7, stdout: '1 --one,two\n', built: true })
+  expect(run()).toEqual({ status: 7, stdout: '1 --one,two\n', built: false })
+  const source = join(folder, 'src', 'version.ts')
+  writeFileSync(source, '2')
+  const later = new Date(Date.now() + 60_000)
+  utimesSync(source, later, later)
+  expect(run()).toEqual({ status: 7, stdout: '2 --one,two\n', built: true })
+  writeFileSync(join(folder, 'build.mjs'), 'process.exit(1)')
+  utimesSync(source, new Date(Date.now() + 120_000), new Date(Date.now() + 120_000))
+  expect(run()).toEqual({ status: 3, stdout: '', built: true })
+})
+
+test('the examples compile in a strict project of a user’s, against the declarations that are shipped', {
+  timeout: 120_000,
+}, () => {
+  const folder = mkdtempSync(join(tmpdir(), 'bilevel-types-'))
+  cpSync('examples', folder, { recursive: true })
+  mkdirSync(join(folder, 'node_modules'))
+  for (const name of ['bilevel-diffusion', ...readdirSync('node_modules')]) {
+    symlinkSync(
+      resolve(name === 'bilevel-diffusion' ? '.' : join('node_modules', name)),
+      join(folder, 'node_modules', name),
+    )
+  }
+  const checks = { strict: true, noUncheckedIndexedAccess: true, exactOptionalPropertyTypes: true, skipLibCheck: false }
+  const compilerOptions = { ...checks, module: 'nodenext', target: 'es2022', noEmit: true, types: ['node'] }
+  writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions, include: ['*.ts'] }))
+  writeFileSync(join(folder, 'package.json'), JSON.stringify({ type: 'module' }))
+  const { stdout, status } = spawnSync(process.execPath, ['node_modules/typescript/bin/tsc', '-p', folder], {
+    encoding: 'utf8',
+  })
+  expect({ stdout, status }).toEqual({ stdout: '', status: 0 })
+})
+
+test('no declaration gives typed arrays a parameter, which TypeScript before 5.7 does not know', () => {
+  const declarations = readdirSync('dist', { recursive: true, encoding: 'utf8' }).filter((file) =>
+    file.endsWith('.d.ts'),
+  )
+  expect(declarations.length).toBeGreaterThan(100)
+  const newer = declarations.filter((file) =>
+    /\b(?:Int|Uint|BigInt|BigUint|Float)\d+(?:Clamped)?Array</.test(readFileSync(join('dist', file), 'utf8')),
+  )
+  expect(newer).toEqual([])
 })

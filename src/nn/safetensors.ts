@@ -64,10 +64,7 @@ function brainToFloat(bits: number): number {
  * @param tensors any dtype; `__metadata__` is no name
  * @throws `safetensors.name` on that name, `safetensors.size` if an element count does not fit its shape
  */
-export function encodeSafetensors(
-  tensors: NamedTensors,
-  metadata: Readonly<Record<string, string>> = {},
-): Uint8Array<ArrayBuffer> {
+export function encodeSafetensors(tensors: NamedTensors, metadata: Readonly<Record<string, string>> = {}): Uint8Array {
   const bytesOf = ({ dtype }: Tensor) => FORMATS[WRITTEN[dtype]].bytes
   const entries = Object.entries(tensors).sort(
     ([a, x], [b, y]) => bytesOf(y) - bytesOf(x) || (a < b ? -1 : Number(a > b)),

@@ -27,7 +27,12 @@ export function checkBias(bias: SymbolicTensor | null | undefined, filters: numb
 }
 
 /** A [batch, channels, plane] array that holds the bias of each channel, or zeros. */
-export function biasPlanes(bias: Reference | null | undefined, batch: number, channels: number, plane: number) {
+export function biasPlanes(
+  bias: Reference | null | undefined,
+  batch: number,
+  channels: number,
+  plane: number,
+): Float64Array {
   const values = new Float64Array(batch * channels * plane)
   if (bias) {
     for (let i = 0; i < batch * channels; i++) values.fill(bias.data[i % channels], i * plane, (i + 1) * plane)
