@@ -34,7 +34,7 @@ export async function measureJob(settings: BenchSettings): Promise<JobFigures> {
     signal: stop.signal,
     onEvent(event) {
       if (event.kind === 'step' && event.step === trainSteps) marks.push(clocks())
-      if (event.kind !== 'iteration' || event.iteration + 1 < iterations) return
+      if (event.kind !== 'iteration' || event.iteration < iterations) return
       marks.push(clocks())
       stop.abort()
     },

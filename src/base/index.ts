@@ -11,7 +11,7 @@ export {
   throwIfInterrupted,
 } from './errors.ts'
 export { releaseMemory } from './memory.ts'
-export { nearestOf } from './nearest.ts'
+export { didYouMean, nearestOf } from './nearest.ts'
 export { RandomStream, randomStream } from './random.ts'
 export type { DType, NamedTensors, Shape, Tensor, TypedArrays } from './tensor.ts'
 export { filled, float32, int64, sameShape, sizeOf, stridesOf, tensor } from './tensor.ts'

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { editDistance, nearestOf } from './nearest.ts'
+import { didYouMean, editDistance, nearestOf } from './nearest.ts'
 
 describe('nearestOf', () => {
   it('counts edits', () => {
@@ -16,5 +16,15 @@ describe('nearestOf', () => {
     }
     expect(nearestOf('sampeler', ['seed', 'sampler', 'sampling'])).toBe('sampler')
     expect(nearestOf('x', [])).toBeUndefined()
+  })
+
+  it('suggests what a slip of the fingers explains, and nothing else', () => {
+    const known = ['seed', 'sampler', 'sampling-steps', 'eta']
+    expect(nearestOf('samplingsteps', known)).toBe('sampling-steps')
+    expect(nearestOf('smaplng-stesp', known)).toBe('sampling-steps')
+    expect(nearestOf('eat', known)).toBe('eta')
+    for (const other of ['verbose', 'x', 'banana', 'learning-rate', '']) expect(nearestOf(other, known)).toBeUndefined()
+    expect(didYouMean('sede', known)).toBe("; did you mean 'seed'?")
+    expect(didYouMean('banana', known)).toBe('')
   })
 })

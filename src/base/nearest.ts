@@ -21,8 +21,23 @@ export function editDistance(a: string, b: string): number {
 /** Case, dashes and underscores aside: `sampling-steps` is `samplingSteps`. */
 const plain = (word: string): string => word.replace(/[-_]/g, '').toLowerCase()
 
-/** The known word with the fewest edits, the first of equals; undefined if there are none. */
+/** A suggestion keeps two letters of three: what is further away is another word, not a slip of the fingers. */
+const MOST_EDITED = 1 / 3
+
+/** The known word with the fewest edits, the first of equals; undefined if none is near enough to be what was meant. */
 export function nearestOf(word: string, known: readonly string[]): string | undefined {
-  const distances = known.map((candidate) => editDistance(plain(word), plain(candidate)))
-  return known[distances.indexOf(Math.min(...distances))]
+  const meant = plain(word)
+  const candidates = known.map((name) => {
+    const there = plain(name)
+    const longer = Math.max(meant.length, there.length)
+    return { name, edits: editDistance(meant, there), most: Math.max(1, Math.floor(MOST_EDITED * longer)) }
+  })
+  const [nearest] = candidates.filter(({ edits, most }) => edits <= most).toSorted((a, b) => a.edits - b.edits)
+  return nearest?.name
+}
+
+/** `; did you mean 'sampler'?` for an error's end; empty where nothing is near. */
+export function didYouMean(word: string, known: readonly string[]): string {
+  const nearest = nearestOf(word, known)
+  return nearest === undefined ? '' : `; did you mean '${nearest}'?`
 }

@@ -55,7 +55,7 @@ export async function solveLower<B extends string, S, Batch>(
     const { state: y } = lower
     return { state, y, twin: null, deployed: async () => y, gamma: null, loss: null, offset: null }
   }
-  const gamma = gammaAt(settings, state.iteration)
+  const gamma = gammaAt(settings, state.iteration + 1)
   if (lower.kind === 'trained') return solveByTraining(problem, lower, settings, state, gamma)
   const batch = await lower.draw(state.draws)
   const y = await lower.solve(state.upper, 0, batch)

@@ -343,15 +343,15 @@ describe('a run', () => {
     const problem = { ...rest, objective: broken }
     const settings = settingsOf({})
     await expect(penaltyStep(problem, settings, penaltyInit(problem, settings))).rejects.toThrow(
-      /gradient must be finite, got NaN for 'b' at iteration 0: if z ran away, raise gamma/,
+      /gradient must be finite, got NaN for 'b' at iteration 1: if z ran away, raise gamma/,
     )
   })
 
   test('refuses a gamma that is not positive', async () => {
     const problem = quadraticProblem()
-    const settings = settingsOf({ gamma: (k) => 1 - k })
+    const settings = settingsOf({ gamma: (k) => 2 - k })
     const { state } = await penaltyStep(problem, settings, penaltyInit(problem, settings))
-    await expect(penaltyStep(problem, settings, state)).rejects.toThrow(/must be positive, got 0 at iteration 1/)
+    await expect(penaltyStep(problem, settings, state)).rejects.toThrow(/must be positive, got 0 at iteration 2/)
   })
 })
 

@@ -20,6 +20,7 @@ import type { PenaltyState } from './state.ts'
 import { penaltyInit } from './state.ts'
 
 export interface PenaltyReport<B extends string> {
+  /** From 1. */
   readonly iteration: number
   /** Null where the lower problem is frozen. */
   readonly gamma: number | null
@@ -70,7 +71,7 @@ export async function penaltyStep<B extends string, S, Batch>(
   return {
     state: next,
     report: {
-      iteration: state.iteration,
+      iteration: next.iteration,
       gamma: solved.gamma,
       value: found.value,
       loss: solved.loss,

@@ -40,7 +40,7 @@ export async function penaltyGradient<B extends string, S, Batch>(
   )
   const bad = blockNames(problem.blocks).find((name) => !gradient[name].every(Number.isFinite))
   if (bad !== undefined) {
-    const where = `got ${gradient[bad]} for '${bad}' at iteration ${solved.state.iteration}`
+    const where = `got ${gradient[bad]} for '${bad}' at iteration ${solved.state.iteration + 1}`
     const advice = 'if z ran away, raise gamma or lower the learning rate; else look at the upper objective'
     throw failure('bilevel.diverged', `the penalty gradient must be finite, ${where}: ${advice}`)
   }

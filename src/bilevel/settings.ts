@@ -8,7 +8,7 @@ import type { BilevelProblem } from './problem.ts'
 import { lowerBlocks } from './problem.ts'
 
 export interface PenaltySettings {
-  /** Penalty constant, > 0, or a function of the iteration (from 0). The bias of the penalty falls as 1/gamma. */
+  /** Penalty constant, > 0, or a function of the iteration (from 1). The bias of the penalty falls as 1/gamma. */
   readonly gamma: number | ((iteration: number) => number)
   /** K: steps of y alone before the twins start, each iteration. */
   readonly lowerSteps: number
@@ -51,7 +51,7 @@ export const PENALTY_DEFAULTS: PenaltySettings = {
   seed: 0,
 }
 
-/** gamma of an iteration. @throws `bilevel.gamma` if it is not positive and finite */
+/** gamma of an iteration, from 1. @throws `bilevel.gamma` if it is not positive and finite */
 export function gammaAt({ gamma }: PenaltySettings, iteration: number): number {
   const value = typeof gamma === 'number' ? gamma : gamma(iteration)
   if (value > 0 && Number.isFinite(value)) return value

@@ -6,7 +6,7 @@ export function learnLine(event: LearnEvent): string | null {
     case 'iteration': {
       const parameters = Object.entries(event.parameters).map(([name, value]) => `${name} ${value.toPrecision(4)}`)
       const fid = event.fid === null ? 'priming' : `FID ${event.fid.toFixed(2)}`
-      return `iteration ${event.iteration + 1}: ${fid} at ${parameters.join(', ')}`
+      return `iteration ${event.iteration}: ${fid} at ${parameters.join(', ')}`
     }
     case 'trial':
       return `start at the model's alphaBar ^ ${event.power}: FID ${event.fid.toFixed(2)} on the tuning split`

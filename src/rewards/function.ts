@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises'
 import { basename, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import type { Shape } from '../base/index.ts'
-import { BilevelError, inputError, nearestOf } from '../base/index.ts'
+import { BilevelError, didYouMean, inputError } from '../base/index.ts'
 import type { Images } from '../diffusion/index.ts'
 import { hashOf } from './hash.ts'
 import type { RawGradient, Reward } from './reward.ts'
@@ -139,7 +139,7 @@ function checkedExport(path: string, exported: unknown): ModuleExport {
   }
   const given = exported as Record<string, unknown>
   const unknown = Object.keys(given).find((key) => !(KEYS as readonly string[]).includes(key))
-  if (unknown !== undefined) throw complain(`'${unknown}'; did you mean '${nearestOf(unknown, KEYS)}'?`)
+  if (unknown !== undefined) throw complain(`'${unknown}'${didYouMean(unknown, KEYS)}`)
   const isPair = (value: unknown) =>
     Array.isArray(value) && value.length === 2 && value.every((end) => typeof end === 'number')
   const holds = (key: (typeof KEYS)[number], fits: (value: unknown) => boolean) => {

@@ -1,6 +1,6 @@
 /** Opens a reward from its words: finds what each term names, and adds the terms up. */
 import type { Shape } from '../base/index.ts'
-import { inputError, nearestOf, sameShape } from '../base/index.ts'
+import { didYouMean, inputError, sameShape } from '../base/index.ts'
 import type { Images } from '../diffusion/index.ts'
 import type { FeatureNetwork } from '../metrics/index.ts'
 import type { Device } from '../runtime/index.ts'
@@ -128,7 +128,7 @@ const placed = ({ batch, device }: RewardContext) => ({ ...(batch && { batch }),
 function unknownName(name: string): Error {
   return inputError(
     'reward.name',
-    `built-in rewards are ${REWARD_NAMES.join(', ')}, got '${name}'; did you mean '${nearestOf(name, REWARD_NAMES)}'? ` +
+    `built-in rewards are ${REWARD_NAMES.join(', ')}, got '${name}'${didYouMean(name, REWARD_NAMES)} ` +
       "(Terms are joined by '+', also negative ones: 'fidelity + -2*ink'; files end in .onnx, .js, .mjs or .cjs.)",
   )
 }

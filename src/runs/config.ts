@@ -87,7 +87,8 @@ function mergeLayer(below: Settings, values: Settings, schema: z.core.$ZodType, 
 function unknownKey(key: string, known: readonly string[], source: string, path: readonly string[]): Error {
   const nearest = nearestOf(key, known)
   const full = (name: string): string => [...path, name].join('.')
-  const hint = nearest === undefined ? 'there are no settings here' : `did you mean '${full(nearest)}'?`
+  const some = known.length === 0 ? 'there are no settings here' : 'the settings are those of --help, in camelCase'
+  const hint = nearest === undefined ? some : `did you mean '${full(nearest)}'?`
   return inputError('config.unknownKey', `unknown setting '${full(key)}' in ${source}; ${hint}`)
 }
 

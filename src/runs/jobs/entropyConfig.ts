@@ -3,7 +3,7 @@
  * the command line's flags are made.
  */
 import { z } from 'zod'
-import { inputError, nearestOf } from '../../base/index.ts'
+import { didYouMean, inputError } from '../../base/index.ts'
 import { NOISE_FAMILIES, SHIPPED_MODELS, samplerSettings } from '../../diffusion/index.ts'
 import type { EntropySettings, EntropyTarget } from '../../tuners/index.ts'
 import { checkEntropySettings, ENTROPY_DEFAULTS } from '../../tuners/index.ts'
@@ -190,8 +190,7 @@ export function resolveEntropyConfig(layers: readonly SettingsLayer[]): EntropyC
 function presetNamed(name: string): Settings {
   if (Object.hasOwn(ENTROPY_PRESETS, name)) return ENTROPY_PRESETS[name as keyof typeof ENTROPY_PRESETS]
   const known = Object.keys(ENTROPY_PRESETS)
-  const nearest = nearestOf(name, known)
-  throw inputError('config.preset', `a preset is one of ${known.join(', ')}, got '${name}'; did you mean '${nearest}'?`)
+  throw inputError('config.preset', `a preset is one of ${known.join(', ')}, got '${name}'${didYouMean(name, known)}`)
 }
 
 /** A saved schedule brings its number of steps; eta is DDIM's; gamma asks for the penalty problem. */

@@ -3,7 +3,7 @@
  * the command line's flags are made.
  */
 import { z } from 'zod'
-import { inputError, nearestOf } from '../../base/index.ts'
+import { didYouMean, inputError } from '../../base/index.ts'
 import { SHIPPED_MODELS, STEP_LISTS } from '../../diffusion/index.ts'
 import type { LearnSettings } from '../../tuners/index.ts'
 import { checkLearnSettings, followingSettings, LEARN_DEFAULTS } from '../../tuners/index.ts'
@@ -242,8 +242,7 @@ export function resolveScheduleConfig(layers: readonly SettingsLayer[]): Schedul
 function presetNamed(name: string): Settings {
   if (Object.hasOwn(PRESETS, name)) return PRESETS[name as keyof typeof PRESETS]
   const known = Object.keys(PRESETS)
-  const nearest = nearestOf(name, known)
-  throw inputError('config.preset', `a preset is one of ${known.join(', ')}, got '${name}'; did you mean '${nearest}'?`)
+  throw inputError('config.preset', `a preset is one of ${known.join(', ')}, got '${name}'${didYouMean(name, known)}`)
 }
 
 /**

@@ -93,11 +93,11 @@ function grid(label: string, noise: number, channels = 1): SampleGrid {
   return { label, count: 20, shape, images }
 }
 
-const history: TuningRecord[] = Array.from({ length: 10 }, (_, iteration) => {
-  const part = 1 - Math.exp(-iteration / 3)
+const history: TuningRecord[] = Array.from({ length: 10 }, (_, before) => {
+  const part = 1 - Math.exp(-before / 3)
   return {
-    iteration,
-    fid: 18.41 - 9.3 * part + 0.2 * Math.sin(5 * iteration),
+    iteration: before + 1,
+    fid: 18.41 - 9.3 * part + 0.2 * Math.sin(5 * before),
     standardError: 1.31 - 0.4 * part,
     parameters: { start: 0.004 * part, end: 1 - 0.006 * part, tau: 1 + 0.43 * part, epsilon: 0.008 * (1 - part) },
     gradient: { start: 1.1 - part, end: -0.4, tau: -9.7 * (1 - part), epsilon: 31.5 * (1 - part) },
@@ -253,9 +253,9 @@ export const BARE: ScheduleResult = {
   starts: [],
   history: history.map((record) => ({
     ...record,
-    fid: record.iteration === 0 ? null : record.fid,
-    standardError: record.iteration === 0 ? null : record.standardError,
-    parameters: { 'training.tau': 1.2, 'training.start': 0, 'sampling.logSnr 1': -7.9 - record.iteration },
+    fid: record.iteration === 1 ? null : record.fid,
+    standardError: record.iteration === 1 ? null : record.standardError,
+    parameters: { 'training.tau': 1.2, 'training.start': 0, 'sampling.logSnr 1': -6.9 - record.iteration },
     gradient: { 'training.tau': 0.3, 'training.start': 1e-9, 'sampling.logSnr 1': -0.00012 },
     loss: 0.0431,
     offsetConverged: 0.874,

@@ -1,6 +1,6 @@
 /**
  * The families of the two schedules, from their names and the schedule they start from. Tuning must start at a default of the model's own, so
- * that iteration 0 is what the model would do untouched and every gain is a gain over it: levels, log gaps and the exponent start there by
+ * that iteration 1 is what the model would do untouched and every gain is a gain over it: levels, log gaps and the exponent start there by
  * construction; a noise family only where the model's levels are its own, so any other is refused.
  */
 import { inputError } from '../../base/index.ts'

@@ -128,7 +128,7 @@ describe('models trained before', () => {
     schedule,
   })
 
-  test('iteration 0 is the model’s own default schedule; the network stays, and costs the defaults nothing', async () => {
+  test('iteration 1 is the model’s own default schedule; the network stays, and costs the defaults nothing', async () => {
     const schedule = noiseSchedule({ family: 'linear', timesteps: 40 })
     const denoiser = await compileDenoiser({ network: tinyNetwork, state, batch: 12, binding: 'bound' })
     for (const samplingFamily of ['linear', 'level-power', 'levels', 'levels+times'] as const) {

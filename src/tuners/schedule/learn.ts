@@ -13,7 +13,7 @@ import { compare, comparisonCost } from './comparison.ts'
 import { iterationCost, startCost, trainingStepCost } from './cost.ts'
 import type { Job, LearnOptions } from './job.ts'
 import { imagesOfSplit, openJob } from './job.ts'
-import type { Protocol, ScheduleCurve, ScheduleResult } from './result.ts'
+import type { Protocol, ScheduleCurve, ScheduleResult, TuningRecord } from './result.ts'
 import { learnedSampler } from './settings.ts'
 import { equalSteps, trainTo } from './training.ts'
 import type { LearnedSchedules, Tuning } from './tuning.ts'
@@ -54,6 +54,10 @@ export async function learnSchedule(options: LearnOptions): Promise<LearnedModel
   }
 }
 
+/** Iterations from 1; runs of earlier versions counted from 0. */
+const numbered = (history: readonly TuningRecord[]): TuningRecord[] =>
+  history.map((record, i) => ({ ...record, iteration: i + 1 }))
+
 /** The phases, around one growing checkpoint. What is done and what is spent is read off it, so a resumed job goes on where it was. */
 class LearnRun {
   readonly #job: Job
@@ -66,7 +70,7 @@ class LearnRun {
   constructor(job: Job) {
     this.#job = job
     this.#comparisonCost = comparisonCost(job)
-    this.#at = job.from ?? LEARN_START
+    this.#at = job.from ? { ...job.from, history: numbered(job.from.history) } : LEARN_START
   }
 
   /** The run that both sides share; null for a pretrained model. */
@@ -97,7 +101,7 @@ class LearnRun {
       await onEvent?.({ kind: 'iteration', evaluations: state.evaluations, ...record })
       await this.#save({ tuning: state, history: [...this.#at.history, record] })
       const fid = record.fid?.toFixed(2) ?? 'priming'
-      this.#progress('tune', `iteration ${record.iteration + 1} of ${settings.iterations}, FID ${fid}`)
+      this.#progress('tune', `iteration ${record.iteration} of ${settings.iterations}, FID ${fid}`)
     }
     if (!this.#at.tuning) await this.#save({ tuning: state })
     return tuning.learned(state)

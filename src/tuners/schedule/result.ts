@@ -35,6 +35,7 @@ export interface StartTrial {
 
 /** One tuning iteration. */
 export interface TuningRecord {
+  /** From 1. */
   readonly iteration: number
   /** Upper objective on the tuning split, at the parameters before the step; null if the step only primed its estimator. */
   readonly fid: number | null
