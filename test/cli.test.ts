@@ -27,6 +27,12 @@ describe('help', () => {
     const { code, stdout, stderr } = await bilevel([], folder)
     expect([code, stdout, stderr.startsWith('Usage: bilevel')]).toEqual([2, '', true])
   })
+
+  test.each(['schedule', 'entropy'])('%s alone shows its help and starts nothing', async (command) => {
+    const { code, stdout, stderr } = await bilevel([command], folder)
+    expect([code, stdout, stderr.startsWith(`Usage: bilevel ${command}`)]).toEqual([2, '', true])
+    expect(await readdir(folder)).toEqual([])
+  })
 })
 
 describe('settings', () => {
@@ -106,6 +112,8 @@ describe('mistakes in the command', () => {
   test.each([
     [['schedule', '--samplingsteps', '3'], "did you mean '--sampling-steps'?"],
     [['shedule'], "did you mean 'schedule'?"],
+    [['train'], "unknown command 'train'; see bilevel --help"],
+    [['schedule', '--banana', '3'], "unknown option '--banana'; see bilevel schedule --help"],
     [['schedule', 'x'], 'too many arguments'],
     [['sample'], "missing required argument 'model'"],
     [['schedule', '--seed'], 'argument missing'],

@@ -126,6 +126,9 @@ describe('a run', () => {
       expect(stopped.stderr).toContain('go on with: bilevel entropy --resume stopped')
       expect(JSON.parse(await readFile(at('stopped', 'manifest.json'), 'utf8')).status).toBe('interrupted')
     }
+    const other = await bilevel(['schedule', '--resume', 'stopped'], folder)
+    const rest = 'stopped is a run of bilevel entropy; go on with: bilevel entropy --resume stopped'
+    expect([other.code, other.stderr]).toEqual([2, expect.stringContaining(rest)])
     const changed = await bilevel(['entropy', '--resume', 'stopped', '--seed', '9', '--tolerance', '3'], folder)
     expect([changed.code, changed.stderr]).toEqual([
       2,

@@ -59,8 +59,12 @@ export function addRunCommand<C extends { readonly preset: string; readonly seed
     .option('--json', 'print the result as one JSON object on one line')
   const options = settingOptions(run.schema, run.resolve([]), run.groups)
   for (const option of options) command.addOption(option)
-  command.action((flags: RunFlags) => execute(run, flags, terminal))
+  command.action((flags: RunFlags) => (isBare(flags) ? command.help({ error: true }) : execute(run, flags, terminal)))
 }
+
+/** Nothing was asked for, by flag or environment: a job of minutes is not what a look at the command should start. */
+const isBare = (flags: RunFlags): boolean =>
+  Object.keys(flags).length === 0 && Object.keys(environmentLayer(process.env).values).length === 0
 
 async function execute<C extends { readonly preset: string; readonly seed: number }>(
   run: RunCommand<C>,
@@ -68,6 +72,7 @@ async function execute<C extends { readonly preset: string; readonly seed: numbe
   terminal: Terminal,
 ): Promise<void> {
   const resumed = flags.resume === undefined ? null : await resumedFolder(run.name, flags)
+  if (resumed !== null) await requireKind(run.name, resumed)
   const config = run.resolve(await layersOf(run.schema, flags, resumed))
   if (flags.dryRun) {
     terminal.out(flags.json ? `${JSON.stringify(config)}\n` : toYaml(config))
@@ -80,6 +85,16 @@ async function execute<C extends { readonly preset: string; readonly seed: numbe
   const { json, text } = await runInWorker(run.task(config, folder, resumed !== null), terminal.display)
   terminal.display.log(`${text}\nreport: ${join(folder, 'report.html')}`)
   if (flags.json) terminal.out(`${JSON.stringify(json)}\n`)
+}
+
+/** @throws `cli.resume` on a run that another command made */
+async function requireKind(command: string, folder: string): Promise<void> {
+  const { command: made } = await readManifest(folder)
+  if (typeof made !== 'string' || made === command) return
+  throw inputError(
+    'cli.resume',
+    `bilevel ${command} goes on with runs of its own, but ${folder} is a run of bilevel ${made}; go on with: bilevel ${made} --resume ${folder}`,
+  )
 }
 
 /** A resumed run's settings lie below everything: what is given again must be the same. */
