@@ -42,11 +42,11 @@ const json = document.querySelector('script#result')?.textContent
 if (!json) throw new Error(`${from} must be a report with its result inside (script#result); make it again`)
 const result = JSON.parse(json) as ScheduleJson
 const drawn = drawing(result, panelsOf(result))
-const font = createRequire(import.meta.url).resolve('@expo-google-fonts/lato/400Regular/Lato_400Regular.ttf')
-const bold = createRequire(import.meta.url).resolve('@expo-google-fonts/lato/700Bold/Lato_700Bold.ttf')
+const font = createRequire(import.meta.url).resolve('@expo-google-fonts/inter/400Regular/Inter_400Regular.ttf')
+const bold = createRequire(import.meta.url).resolve('@expo-google-fonts/inter/700Bold/Inter_700Bold.ttf')
 const resvg = new Resvg(drawn, {
   fitTo: { mode: 'zoom', value: SCALE },
-  font: { fontFiles: [font, bold], loadSystemFonts: false, defaultFontFamily: 'Lato' },
+  font: { fontFiles: [font, bold], loadSystemFonts: false, defaultFontFamily: 'Inter' },
 })
 await mkdir(dirname(to), { recursive: true })
 const png = resvg.render().asPng()
@@ -75,7 +75,7 @@ function drawing({ featureNetwork, real }: ScheduleJson, panels: readonly Panel[
   const longest = Math.max(...panels.map(({ row }) => row.fid.mean + (row.fid.standardError ?? 0)))
   const parts = panels.map((panel, i) => panelOf(panel, MARGIN + i * (PANEL + GAP), grid, longest))
   const note = `FID in the features of ${featureNetwork}, held-out images, lower is better, ± one standard error. Real images: ${real.fid.toFixed(2)}. Same seeds in every panel.`
-  return `<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" width="${width}" height="${height}" font-family="Lato">
+  return `<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" width="${width}" height="${height}" font-family="Inter">
 <rect width="${width}" height="${height}" rx="14" fill="#ffffff"/>
 ${parts.join('\n')}
 ${text(MARGIN, height - 22, 16, SOFT, note)}

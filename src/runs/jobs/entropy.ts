@@ -15,6 +15,7 @@ import type { EntropyInputs } from './entropyInputs.ts'
 import { openEntropyInputs, rewardNotes } from './entropyInputs.ts'
 import type { JobHooks, JobRun } from './jobRun.ts'
 import { runJob } from './jobRun.ts'
+import { saveReport } from './reportOutputs.ts'
 import { REWARD_SETTINGS } from './rewardNetworks.ts'
 import { saveSampleGrids } from './sampleGrids.ts'
 import { peakMemoryMiB, versions } from './versions.ts'
@@ -113,7 +114,7 @@ async function finish(
   const json = entropyJson(result, context)
   await saveSampleGrids(at.run, result.grids)
   await at.run.write('guidance.json', guidanceText(result, inputs, config))
-  await at.run.write('report.html', await renderEntropyReport(result, context))
+  await saveReport(at.run, await renderEntropyReport(result, context))
   await at.run.write('result.json', `${JSON.stringify(json, null, 2)}\n`)
   const { value, low, high, resolved } = result.entropyStrength
   at.emit('done', { value, low, high, resolved })

@@ -1,10 +1,13 @@
 /** Learning a schedule as a run: opens what it needs, learns, and leaves samples, model and report in the run folder. */
+import { join } from 'node:path'
 import type { LearnCheckpoint, LearnEvent, LearnedModel, LearnProgress } from '../../tuners/index.ts'
 import { learnSchedule, PHASES } from '../../tuners/index.ts'
 import { requireSameSettings } from '../config.ts'
+import { readEvents } from '../events.ts'
 import type { ReportContext } from '../report/context.ts'
 import type { ScheduleJson } from '../report/scheduleJson.ts'
 import { scheduleJson } from '../report/scheduleJson.ts'
+import { lossesOf } from '../report/stepLoss.ts'
 import { terminalSummary } from '../report/terminal.ts'
 import { readRunConfig } from '../runFolder.ts'
 import type { JobHooks, JobRun } from './jobRun.ts'
@@ -87,6 +90,7 @@ async function finish(
     config: config as unknown as ReportContext['config'],
     peakMemoryMiB: peakMemoryMiB(),
     savedModel: learned.model !== null,
+    losses: lossesOf(await readEvents(join(folder, 'events.jsonl'))),
     versions: await versions(),
   }
   const json = scheduleJson(result, context)

@@ -8,6 +8,7 @@ import type { ReportContext } from '../report/context.ts'
 import type { ScheduleJson } from '../report/scheduleJson.ts'
 import { renderScheduleReport } from '../report/scheduleReport.ts'
 import type { Run } from '../runFolder.ts'
+import { saveReport } from './reportOutputs.ts'
 import { saveSampleGrids } from './sampleGrids.ts'
 import type { ScheduleInputs } from './scheduleInputs.ts'
 
@@ -24,7 +25,7 @@ export async function saveScheduleOutputs(run: Run, outputs: ScheduleOutputs): P
   const { result } = learned
   await saveSampleGrids(run, result.grids)
   const notes = await saveLearned(run, outputs)
-  await run.write('report.html', await renderScheduleReport(result, context))
+  await saveReport(run, await renderScheduleReport(result, context))
   await run.write('result.json', `${JSON.stringify(json, null, 2)}\n`)
   return notes
 }

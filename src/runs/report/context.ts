@@ -1,5 +1,6 @@
 /** What a report says beside the result: which run, with what settings, on what. */
 import type { Json } from '../json.ts'
+import type { StepLoss } from './stepLoss.ts'
 
 export interface ReportContext {
   /** Name of the run, or the path of its folder. */
@@ -12,6 +13,8 @@ export interface ReportContext {
   readonly peakMemoryMiB: number | null
   /** Whether the run folder holds the model: false for other people's file, which stays where it is. Default true. */
   readonly savedModel?: boolean
+  /** The loss of every training step of this run. Default none. */
+  readonly losses?: readonly StepLoss[]
   /** Versions by name: this package, Node, ONNX Runtime, the platform. */
   readonly versions: Readonly<Record<string, string>>
 }

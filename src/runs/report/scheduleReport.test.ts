@@ -4,10 +4,12 @@ import { parseHTML } from 'linkedom'
 import { describe, expect, test } from 'vitest'
 import type { ScheduleResult } from '../../tuners/index.ts'
 import { decimalsFor, fixed, percent, significant, withError } from './format.ts'
+import { meansOf } from './lossChart.ts'
 import { rowOf } from './roles.ts'
 import { scheduleJson } from './scheduleJson.ts'
 import { renderScheduleReport } from './scheduleReport.ts'
 import { BARE, CONTEXT, LOST, OPEN, WON } from './scheduleResult.fixture.ts'
+import type { StepLoss } from './stepLoss.ts'
 
 const RESULTS: readonly (readonly [string, ScheduleResult])[] = [
   ['won', WON],
@@ -122,6 +124,29 @@ describe.each(RESULTS)('the page of a result: %s', (_, result) => {
       for (const tick of ticks) expect(tick).toMatch(/^[−\d][\d.]{0,5}$/)
     }
   })
+})
+
+test('the loss of training is drawn, means of neighbouring steps', async () => {
+  const losses: StepLoss[] = Array.from({ length: 250 }, (_, i) => ({
+    phase: i < 200 ? 'train' : 'continue',
+    step: i + 1,
+    loss: 1 / (i + 1),
+  }))
+  const means = meansOf(losses.slice(0, 200))
+  expect(means).toHaveLength(100)
+  expect(means[1]).toEqual({ x: 3.5, y: (1 / 3 + 1 / 4) / 2 })
+  expect(meansOf([])).toEqual([])
+  const { document } = await pageOf(WON, { ...CONTEXT, losses })
+  const figure = [...document.querySelectorAll('figure')].find((one) => one.textContent?.startsWith('Training loss'))
+  expect(figure?.querySelectorAll('svg[role="img"] [aria-label="line"] path')).toHaveLength(2)
+  expect(figure?.textContent).toContain('up to 2 steps a point')
+  expect((await pageOf(WON)).words).not.toContain('Training loss')
+})
+
+test('free levels are explained where their parameters are shown', async () => {
+  const named = (family: string) => ({ ...WON, schedule: { ...WON.schedule, family } })
+  expect((await pageOf(named('levels+times'))).words).toContain('natural logarithm of the difference in log-SNR')
+  expect((await pageOf(named('cosine'))).words).not.toContain('natural logarithm')
 })
 
 test('the title tells who won', async () => {

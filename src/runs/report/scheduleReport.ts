@@ -24,7 +24,8 @@ import { verdictOf } from './verdict.ts'
  * @throws `report.grid` on sample grids that are no images
  */
 export async function renderScheduleReport(result: ScheduleResult, context: ReportContext): Promise<string> {
-  const { drawCharts } = await import('./charts.ts')
+  const [{ drawCharts }, { lossFigure }] = await Promise.all([import('./charts.ts'), import('./lossChart.ts')])
+  const training = lossFigure(context.losses ?? [])
   const charts = drawCharts(result)
   const sections = [
     headline(result, context),
@@ -32,6 +33,7 @@ export async function renderScheduleReport(result: ScheduleResult, context: Repo
     section('All numbers', rowsTable(result), gainsTable(result)),
     section('Fréchet distance and steps', fidCharts(result, charts)),
     section('Schedules', scheduleCharts(charts), scheduleTable(result)),
+    training && section('Training', training),
     tuningSection(result, charts),
     section('All defaults', candidatesTable(result)),
     section('Protocol', protocolList(result, context)),
@@ -94,7 +96,11 @@ function tuningSection(result: ScheduleResult, { parameters }: Charts): Html | n
   if (result.history.length === 0) return null
   return html`<section><h2>Parameters over the tuning iterations</h2>
 <div class="smalls panel">${parameters.map(({ name, svg }) => html`<figure><h3>${name}</h3>${raw(svg)}</figure>\n`)}</div>
-<p class="soft">Each parameter before each step, against the iteration; dashed: the value it ended at.</p>
+<p class="soft">Each parameter before each step, against the iteration; dashed: the value it ended at.${
+    'levels' === result.schedule.family.slice(0, 6) &&
+    html` <code>logSnr ${result.samplingSteps}</code> is the log-SNR of the cleanest step, <code>log gap k</code> the natural logarithm of the
+difference in log-SNR between steps k and k + 1 (1 is the noisiest): so steps cannot change places.`
+  }</p>
 ${historyTable(result)}</section>\n`
 }
 

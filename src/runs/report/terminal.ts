@@ -30,11 +30,15 @@ export function terminalSummary(result: ScheduleResult, context: ReportContext):
     '',
     `FID in ${featureNetwork}${judgeNetwork === null ? '' : `; judge ${judgeNetwork}`}`,
     `learned (${schedule.family}): ${shown.join(', ')}${more}`,
+    ...(parameters.some(([name]) => name.startsWith('log gap')) ? [LOG_GAP] : []),
     `${durationText(seconds.total)}${memory}, run ${context.run}`,
     '',
   ]
   return lines.map((line) => plain(line).trimEnd()).join('\n')
 }
+
+/** What the parameters of free levels are. */
+const LOG_GAP = 'log gap k: natural logarithm of the difference in log-SNR between steps k and k + 1 (1: the noisiest)'
 
 /** No-break spaces have no use in a terminal. */
 const plain = (text: string): string => text.replaceAll('\u00a0', ' ')
