@@ -1,61 +1,105 @@
 /**
- * Reads other people's schedules: diffusers' `scheduler_config.json` (DDIM, DDPM and DPM-Solver schedulers) and plain
- * {"betas": [...]}. Gives the noise schedule, what the network predicts, and the sampler that the config describes, as far as
- * the samplers here have it; what they do otherwise is said in `notes`.
+ * Reads other people's schedules: diffusers' `scheduler_config.json` and plain {"betas": [...]}. Gives the noise schedule, what
+ * the network predicts, and the sampler that the config describes, as far as the samplers here have it; what they do otherwise is
+ * said in `notes`. A class or field that makes something else of it than T betas (a flow, sigmas, tokens) is refused by name.
  */
 import { z } from 'zod'
-import { inputError } from '../base/index.ts'
+import { BilevelError, inputError } from '../base/index.ts'
+import { BETA_SCHEDULES } from './betaSchedules.ts'
 import type { Prediction } from './denoiser.ts'
 import type { NoiseSchedule } from './noiseSchedule.ts'
-import { noiseScheduleFromBetas } from './noiseSchedule.ts'
+import { noiseScheduleFromBetas, withZeroTerminalSnr } from './noiseSchedule.ts'
 import type { SamplerSettings } from './samplingSchedule.ts'
 import { samplerSettings } from './samplingSchedule.ts'
-import type { Spacing, StepListName } from './stepList.ts'
+import type { FileSpacing, SchedulerClass, SchedulerField } from './schedulerClasses.ts'
+import { otherClassWords, SCHEDULER_CLASSES } from './schedulerClasses.ts'
+import { classNotes, configNotes } from './schedulerNotes.ts'
+import { classTimes } from './schedulerTimes.ts'
+import type { StepListName } from './stepList.ts'
+import { stepList } from './stepList.ts'
 
 /** A schedule made elsewhere. */
 export interface ForeignScheduler {
   readonly schedule: NoiseSchedule
   readonly prediction: Prediction
   readonly settings: SamplerSettings
+  /** The step list nearest to the times that it takes by itself. */
   readonly stepList: StepListName
-  /** Fields that the samplers here treat otherwise, each a sentence. */
+  /** Those times themselves in N steps, noisiest first. @throws `steps.count` */
+  timesOf(steps: number): readonly number[]
+  /** The class that it is read as; null: plain betas. */
+  readonly className: string | null
+  /** Fields that the samplers here treat otherwise, and what was assumed, each a sentence. */
   readonly notes: readonly string[]
 }
 
-const PREDICTIONS = { epsilon: 'noise', sample: 'sample', v_prediction: 'velocity' } as const
+/** How it samples by itself. */
+export type OwnSampling = Pick<ForeignScheduler, 'settings' | 'stepList' | 'timesOf' | 'className' | 'notes'>
 
-/** Fields read, with diffusers' defaults where all three schedulers share them. Others may be there. */
+const PREDICTIONS: Readonly<Record<string, Prediction>> = {
+  epsilon: 'noise',
+  sample: 'sample',
+  original_sample: 'sample',
+  v_prediction: 'velocity',
+}
+
+/** What a config without `_class_name` is read as. */
+const ASSUMED_CLASS = 'DDIMScheduler'
+
+/** Far beyond any model, well within memory. */
+const MAX_TIMESTEPS = 1_000_000
+
+/** Fields read, each as written; absent ones take their class's defaults. Others may be there. */
 const configSchema = z.looseObject({
-  _class_name: z.string().default('DDIMScheduler'),
-  num_train_timesteps: z.int().min(1).default(1000),
-  beta_start: z.number().default(1e-4),
-  beta_end: z.number().default(0.02),
+  _class_name: z.string().optional(),
+  num_train_timesteps: z.int().min(1).max(MAX_TIMESTEPS).default(1000),
+  beta_start: z.number().optional(),
+  beta_end: z.number().optional(),
   beta_schedule: z.string().default('linear'),
-  trained_betas: z.array(z.number()).min(1).nullable().default(null),
-  prediction_type: z.string().default('epsilon'),
-  clip_sample: z.boolean().default(true),
+  trained_betas: z.array(z.number()).min(1).optional(),
+  prediction_type: z.string().optional(),
+  predict_epsilon: z.boolean().optional(),
+  clip_sample: z.boolean().optional(),
   clip_sample_range: z.number().positive().default(1),
   thresholding: z.boolean().default(false),
   sample_max_value: z.number().default(1),
   timestep_spacing: z.enum(['trailing', 'linspace', 'leading']).optional(),
-  steps_offset: z.int().default(0),
-  set_alpha_to_one: z.boolean().default(true),
+  steps_offset: z.int().min(0).default(0),
+  set_alpha_to_one: z.boolean().optional(),
   rescale_betas_zero_snr: z.boolean().default(false),
-  variance_type: z.string().nullable().default(null),
+  variance_type: z.string().optional(),
   algorithm_type: z.string().default('dpmsolver++'),
   solver_order: z.int().default(2),
   solver_type: z.string().default('midpoint'),
   final_sigmas_type: z.string().default('zero'),
-  lambda_min_clipped: z.number().nullable().default(null),
-  use_karras_sigmas: z.boolean().nullable().default(false),
+  interpolation_type: z.string().default('linear'),
+  lambda_min_clipped: z.union([z.number(), z.literal(Number.NEGATIVE_INFINITY)]).default(Number.NEGATIVE_INFINITY),
+  use_karras_sigmas: z.boolean().default(false),
+  use_exponential_sigmas: z.boolean().default(false),
+  use_beta_sigmas: z.boolean().default(false),
+  use_lu_lambdas: z.boolean().default(false),
+  // What makes a flow or another family of noise of a class with betas.
+  use_flow_sigmas: z.boolean().default(false),
+  use_dynamic_shifting: z.boolean().default(false),
+  timestep_type: z.string().default('discrete'),
+  snr_shift_scale: z.number().default(1),
 })
 
-type Config = z.output<typeof configSchema>
+/** A config's fields as they were read. */
+export type SchedulerConfigFields = z.output<typeof configSchema>
+
+/** A config and the class it is read as. */
+export interface ClassedConfig {
+  readonly name: string
+  readonly rule: SchedulerClass
+  readonly config: SchedulerConfigFields
+}
 
 /**
- * Reads a scheduler from JSON text (Python's -Infinity allowed).
+ * Reads a scheduler from JSON text (Python's Infinity and NaN allowed).
  * @param name where the text came from, for errors
- * @throws `scheduler.json`, `scheduler.invalid`, `scheduler.unsupported`, `schedule.betas`
+ * @throws `scheduler.json`, `scheduler.invalid`, `scheduler.class` on a class that is not read, `scheduler.unsupported` on a field
+ * that changes what the network is, `schedule.betas`
  */
 export function readScheduler(text: string, name: string): ForeignScheduler {
   const json = jsonOf(text, name)
@@ -65,85 +109,175 @@ export function readScheduler(text: string, name: string): ForeignScheduler {
     const wanted = 'a diffusers scheduler_config.json or {"betas": [...]}'
     throw inputError('scheduler.invalid', `${name} must be ${wanted}; it has none of ${known.join(', ')}, betas`)
   }
-  const config = parsed(configSchema, json, name)
-  if (config.rescale_betas_zero_snr) {
-    const why = 'its last level has no signal, which noise prediction cannot start from'
-    throw inputError('scheduler.unsupported', `${name}: rescale_betas_zero_snr must be false: ${why}; set it to false`)
+  const { fields, nulls } = withoutNulls(json)
+  const classed = classOf(fields, name)
+  checkFamily(classed, name)
+  const prediction = predictionOf(classed, name)
+  const schedule = scheduleOf(classed, prediction, name)
+  return {
+    schedule,
+    prediction,
+    ...samplerOf(classed, schedule),
+    className: classed.name,
+    notes: [...configNotes(classed, nulls), ...classNotes(classed, spacingOf(classed))],
   }
-  const prediction = PREDICTIONS[config.prediction_type as keyof typeof PREDICTIONS]
-  if (!prediction) {
-    const rule = `prediction_type must be one of ${Object.keys(PREDICTIONS).join(', ')}`
-    throw inputError('scheduler.unsupported', `${name}: ${rule}, got ${config.prediction_type}`)
-  }
-  const schedule = noiseScheduleFromBetas(betasOf(config, name))
-  return { schedule, prediction, ...samplerOf(config) }
 }
 
 function fromBetas(json: object, name: string): ForeignScheduler {
   const { betas } = parsed(z.looseObject({ betas: z.array(z.number()).min(1) }), json, name)
-  const schedule = noiseScheduleFromBetas(betas)
-  return { schedule, prediction: 'noise', settings: samplerSettings(), stepList: 'trailing', notes: [] }
+  const schedule = named(name, () => noiseScheduleFromBetas(betas))
+  return {
+    schedule,
+    prediction: 'noise',
+    settings: samplerSettings(),
+    stepList: 'trailing',
+    timesOf: (steps) => stepList('trailing', schedule, steps),
+    className: null,
+    notes: [],
+  }
 }
 
-/** diffusers' four beta schedules. */
-function betasOf(config: Config, name: string): ArrayLike<number> {
-  const { num_train_timesteps: T, beta_start, beta_end, beta_schedule, trained_betas } = config
-  if (trained_betas) {
-    if (trained_betas.length === T) return trained_betas
+/** Python's None: false where a flag is meant; else as if the field were absent, by name where it is one that is read. */
+function withoutNulls(json: object): { fields: Record<string, unknown>; nulls: string[] } {
+  const nulls = Object.entries(json).flatMap(([key, value]) => (value === null ? [key] : []))
+  const flags = nulls.filter((key) => FLAGS.includes(key)).map((key) => [key, false])
+  const rest = Object.entries(json).filter(([, value]) => value !== null)
+  return {
+    fields: Object.fromEntries([...rest, ...flags]),
+    nulls: nulls.filter((key) => key in configSchema.shape && !FLAGS.includes(key) && !MAY_BE_NULL.includes(key)),
+  }
+}
+
+/** Null says nothing. */
+const MAY_BE_NULL = ['_class_name', 'trained_betas', 'variance_type', 'predict_epsilon', 'lambda_min_clipped']
+
+const FLAGS = Object.entries(configSchema.shape).flatMap(([key, schema]) =>
+  schema.safeParse(false).success && !MAY_BE_NULL.includes(key) ? [key] : [],
+)
+
+/** @throws `scheduler.class` */
+function classOf(fields: Record<string, unknown>, name: string): ClassedConfig {
+  const config = parsed(configSchema, fields, name)
+  const className = config._class_name ?? ASSUMED_CLASS
+  const rule = Object.hasOwn(SCHEDULER_CLASSES, className) ? SCHEDULER_CLASSES[className] : undefined
+  if (rule) return { name: className, rule, config }
+  throw inputError(
+    'scheduler.class',
+    `${name}: a scheduler must be of a class with betas, ${otherClassWords(className)}`,
+  )
+}
+
+/** @throws `scheduler.unsupported` on a field by which the network of a class with betas is trained on something else */
+function checkFamily({ config }: ClassedConfig, name: string): void {
+  const { prediction_type, timestep_type, snr_shift_scale } = config
+  const flow = 'the network was trained as a flow'
+  const sigmas = ['shift', 'base_shift', 'sigma_data', 'sigma_min', 'sigma_max'].find((key) => key in config)
+  const changes: [boolean, string][] = [
+    [config.use_flow_sigmas, `use_flow_sigmas is true: ${flow}`],
+    [config.use_dynamic_shifting, `use_dynamic_shifting is true: ${flow}`],
+    [prediction_type === 'flow_prediction', `prediction_type is flow_prediction: ${flow}`],
+    [
+      timestep_type !== 'discrete',
+      `timestep_type is ${timestep_type}: the network is told log(sigma)/4 in place of a timestep`,
+    ],
+    [
+      snr_shift_scale !== 1,
+      `snr_shift_scale is ${snr_shift_scale}: the network was trained on other levels than those of its betas`,
+    ],
+    [
+      config._class_name === undefined && sigmas !== undefined,
+      `it has ${sigmas} and no _class_name: schedulers with that are flows or have sigmas`,
+    ],
+  ]
+  const changed = changes.find(([is]) => is)
+  if (!changed) return
+  const rule = `a scheduler must give the betas that its network was trained on, but ${changed[1]}`
+  throw inputError('scheduler.unsupported', `${name}: ${rule}, which is not read; take a model trained on betas`)
+}
+
+/** What the network predicts; `predict_epsilon` is how files of diffusers before 0.9 say it. @throws `scheduler.unsupported` */
+function predictionOf({ config }: ClassedConfig, name: string): Prediction {
+  const { prediction_type = config.predict_epsilon === false ? 'sample' : 'epsilon' } = config
+  if (Object.hasOwn(PREDICTIONS, prediction_type)) return PREDICTIONS[prediction_type]
+  const known = 'epsilon, sample, v_prediction'
+  throw inputError('scheduler.unsupported', `${name}: prediction_type must be one of ${known}, got ${prediction_type}`)
+}
+
+/** @throws `scheduler.invalid`, `scheduler.unsupported`, `schedule.betas` */
+function scheduleOf({ rule, config }: ClassedConfig, prediction: Prediction, name: string): NoiseSchedule {
+  const schedule = named(name, () => noiseScheduleFromBetas(betasOf(rule, config, name)))
+  if (!config.rescale_betas_zero_snr || rule.zeroSnr === null) return schedule
+  if (prediction === 'noise') {
+    const why = 'its last level has no signal, from which predicted noise gives no image'
+    const fix = 'set it to false, or prediction_type to v_prediction if the network predicts that'
     throw inputError(
-      'scheduler.invalid',
-      `${name}: trained_betas must have num_train_timesteps = ${T} entries, got ${trained_betas.length}`,
+      'scheduler.unsupported',
+      `${name}: rescale_betas_zero_snr must be false with noise prediction: ${why}; ${fix}`,
     )
   }
-  const evenly = (low: number, high: number) =>
-    Float64Array.from({ length: T }, (_, t) => low + ((high - low) * t) / Math.max(1, T - 1))
-  if (beta_schedule === 'linear') return evenly(beta_start, beta_end)
-  if (beta_schedule === 'scaled_linear')
-    return evenly(Math.sqrt(beta_start), Math.sqrt(beta_end)).map((root) => root * root)
-  if (beta_schedule === 'squaredcos_cap_v2') {
-    const alphaBar = (u: number) => Math.cos((((u + 0.008) / 1.008) * Math.PI) / 2) ** 2
-    return evenly(0, T - 1).map((t) => Math.min(0.999, 1 - alphaBar((t + 1) / T) / alphaBar(t / T)))
+  return withZeroTerminalSnr(schedule, rule.zeroSnr)
+}
+
+function betasOf(
+  rule: SchedulerClass,
+  { num_train_timesteps: timesteps, beta_start, beta_end, beta_schedule, trained_betas }: SchedulerConfigFields,
+  name: string,
+): ArrayLike<number> {
+  if (trained_betas) {
+    if (trained_betas.length === timesteps) return trained_betas
+    throw inputError(
+      'scheduler.invalid',
+      `${name}: trained_betas must have num_train_timesteps = ${timesteps} entries, got ${trained_betas.length}`,
+    )
   }
-  if (beta_schedule === 'sigmoid')
-    return evenly(-6, 6).map((x) => beta_start + (beta_end - beta_start) / (1 + Math.exp(-x)))
-  const known = 'linear, scaled_linear, squaredcos_cap_v2, sigmoid, or trained_betas'
+  if (Object.hasOwn(BETA_SCHEDULES, beta_schedule)) {
+    const [start, end] = [beta_start ?? rule.betaStart, beta_end ?? rule.betaEnd]
+    return BETA_SCHEDULES[beta_schedule]({ timesteps, start, end })
+  }
+  const known = [...Object.keys(BETA_SCHEDULES), 'or trained_betas'].join(', ')
   throw inputError('scheduler.unsupported', `${name}: beta_schedule must be ${known}, got ${beta_schedule}`)
 }
 
-/** The sampler, step list and notes of a config. */
-function samplerOf(config: Config): Pick<ForeignScheduler, 'settings' | 'stepList' | 'notes'> {
-  const notes: string[] = []
-  const say = (differs: boolean, note: string) => void (differs && notes.push(note))
-  const solver = config._class_name.startsWith('DPMSolver')
-  const ddpm = config._class_name === 'DDPMScheduler'
-  say(!solver && !ddpm && config._class_name !== 'DDIMScheduler', `${config._class_name} is sampled with DDIM`)
-  const plainThreshold = config.thresholding && config.sample_max_value === 1
-  say(config.thresholding && !plainThreshold, 'dynamic thresholding is left out')
-  say(config.steps_offset !== 0, `steps_offset ${config.steps_offset} is left out`)
-  say(!solver && !ddpm && !config.set_alpha_to_one, 'set_alpha_to_one is taken as true: the last step returns x0Hat')
-  if (solver) {
-    say(config.algorithm_type !== 'dpmsolver++', `algorithm_type ${config.algorithm_type} is sampled as dpmsolver++`)
-    say(config.solver_order !== 2 || config.solver_type !== 'midpoint', 'the solver is of order 2, midpoint')
-    say(config.final_sigmas_type !== 'zero', `final_sigmas_type ${config.final_sigmas_type} is taken as zero`)
-    say(config.use_karras_sigmas === true, 'use_karras_sigmas is left out: levels are those of the told times')
-  }
-  say(
-    ddpm && !['fixed_small', 'fixed_large', null].includes(config.variance_type),
-    `variance_type ${config.variance_type} is taken as fixed_small`,
-  )
-  const range = plainThreshold ? 1 : config.clip_sample_range
-  const clips = solver ? plainThreshold : config.clip_sample || plainThreshold
-  const spacing: Spacing = config.timestep_spacing ?? (solver ? 'linspace' : 'leading')
-  const clipped = solver && config.lambda_min_clipped !== null && config.lambda_min_clipped > -100
-  say(clipped && config.lambda_min_clipped !== -5.1, `lambda_min_clipped ${config.lambda_min_clipped} is taken as -5.1`)
+/** How its times are spaced. */
+export function spacingOf({ rule, config }: Pick<ClassedConfig, 'rule' | 'config'>): FileSpacing {
+  return (rule.fields.includes('timestep_spacing') && config.timestep_spacing) || rule.spacing
+}
+
+/** The sampler and the times of a config. */
+function samplerOf(
+  { rule, config }: ClassedConfig,
+  schedule: NoiseSchedule,
+): Pick<ForeignScheduler, 'settings' | 'stepList' | 'timesOf'> {
+  const { sampler } = rule
+  const has = (field: SchedulerField) => rule.fields.includes(field)
+  // A threshold that is 1 for every image is plain clipping, whatever clip_sample says.
+  const clipsAtOne = has('thresholding') && config.thresholding && config.sample_max_value === 1
+  const clips = clipsAtOne || (rule.clipSample !== null && (config.clip_sample ?? rule.clipSample))
+  const range = clipsAtOne ? 1 : config.clip_sample_range
   const settings = samplerSettings({
-    sampler: solver ? 'dpm-solver++' : ddpm ? 'ddpm' : 'ddim',
+    sampler,
+    eta: rule.eta,
     clip: clips ? [-range, range] : null,
     // DDPM's posterior mean is written in x0Hat and x: the noise is that of the clipped x0Hat.
-    clippedNoise: ddpm ? 'recompute' : 'keep',
-    variance: ddpm && config.variance_type === 'fixed_large' ? 'large' : 'small',
+    clippedNoise: sampler === 'ddpm' ? 'recompute' : 'keep',
+    variance: sampler === 'ddpm' && config.variance_type?.startsWith('fixed_large') ? 'large' : 'small',
   })
-  return { settings, stepList: clipped ? `${spacing}-clipped` : spacing, notes }
+  const spacing = spacingOf({ rule, config })
+  const skipped = has('lambda_min_clipped')
+    ? schedule.logSnr.filter((value) => value / 2 < config.lambda_min_clipped).length
+    : 0
+  const times = {
+    spacing,
+    inner: rule.inner,
+    offset: has('steps_offset') ? config.steps_offset : 0,
+    timesteps: schedule.timesteps,
+    skipped,
+  }
+  return {
+    settings,
+    stepList: skipped > 0 ? `${spacing}-clipped` : spacing,
+    timesOf: (steps) => classTimes(times, steps),
+  }
 }
 
 function parsed<S extends z.ZodType>(schema: S, json: unknown, name: string): z.output<S> {
@@ -153,10 +287,22 @@ function parsed<S extends z.ZodType>(schema: S, json: unknown, name: string): z.
   throw inputError('scheduler.invalid', `${name}: ${path.join('.')}: ${message}`)
 }
 
-/** JSON as Python writes it: -Infinity stands for "no bound". */
-function jsonOf(text: string, name: string): unknown {
+/** What is thrown inside names the file. */
+function named<T>(name: string, make: () => T): T {
   try {
-    return JSON.parse(text.replace(/(:\s*)-Infinity\b/g, '$1null'))
+    return make()
+  } catch (error) {
+    if (!(error instanceof BilevelError)) throw error
+    throw inputError(error.code, `${name}: ${error.message}`, { cause: error })
+  }
+}
+
+/** JSON as Python writes it: -Infinity stands for "no bound"; NaN, which is no number, becomes a word. */
+function jsonOf(text: string, name: string): unknown {
+  const infinite: Readonly<Record<string, string>> = { Infinity: '1e999', '-Infinity': '-1e999', NaN: '"NaN"' }
+  const plain = text.replace(/"(?:[^"\\]|\\.)*"|-?\bInfinity\b|\bNaN\b/g, (token) => infinite[token] ?? token)
+  try {
+    return JSON.parse(plain)
   } catch (error) {
     throw inputError('scheduler.json', `${name} must hold JSON: ${(error as Error).message}`, { cause: error })
   }

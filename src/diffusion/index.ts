@@ -2,7 +2,7 @@
 export type { CompiledDenoiser } from './compiledDenoiser.ts'
 export { compileDenoiser } from './compiledDenoiser.ts'
 export type { Denoiser, Images } from './denoiser.ts'
-export type { ForeignScheduler } from './diffusersScheduler.ts'
+export type { ForeignScheduler, OwnSampling } from './diffusersScheduler.ts'
 export type { ExportedScheduler } from './export.ts'
 export { exportScheduler } from './export.ts'
 export type { ParameterBox, ScheduleFamily } from './families/family.ts'

@@ -8,7 +8,7 @@ import { inputError } from '../base/index.ts'
 import type { DenoisingNetwork } from '../nn/index.ts'
 import { networkFromConfig, networkKinds, readSafetensors, stateFromTensors } from '../nn/index.ts'
 import type { Prediction } from './denoiser.ts'
-import type { ForeignScheduler } from './diffusersScheduler.ts'
+import type { OwnSampling } from './diffusersScheduler.ts'
 import type { Model, NamedSchedule } from './modelFolder.ts'
 import { MODEL_FILES } from './modelFolder.ts'
 import { readTrainingScheduler } from './modelFolderScheduler.ts'
@@ -20,7 +20,7 @@ export interface LoadedModel extends Model {
   readonly prediction: Prediction
   readonly clip: SamplerSettings['clip']
   /** The sampler that the folder's scheduler describes, and what is sampled otherwise here. */
-  readonly sampler: Pick<ForeignScheduler, 'settings' | 'stepList' | 'notes'>
+  readonly sampler: OwnSampling
 }
 
 /**
@@ -38,15 +38,15 @@ export async function loadModel(folder: string): Promise<LoadedModel> {
   const state = stateFromTensors(network, tensors)
   const scheduler = join(folder, MODEL_FILES.scheduler)
   const text = await readText(folder, MODEL_FILES.scheduler)
-  const { schedule, prediction, settings, stepList, notes } = readTrainingScheduler(text, scheduler)
+  const { schedule, prediction, ...sampler } = readTrainingScheduler(text, scheduler)
   return {
     network,
     state,
     noiseSchedule: schedule,
     prediction,
-    clip: settings.clip,
+    clip: sampler.settings.clip,
     samplingSchedules: await loadSchedules(folder, schedule.timesteps),
-    sampler: { settings, stepList, notes },
+    sampler,
   }
 }
 

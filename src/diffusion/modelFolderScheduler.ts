@@ -64,13 +64,11 @@ export function readTrainingScheduler(text: string, name: string): ForeignSchedu
   return same ? { ...scheduler, schedule: exact } : scheduler
 }
 
-/** beta_schedule and its ends where diffusers' own formula gives these levels; null otherwise. */
+/** beta_schedule and its ends where a formula that DDIMScheduler has gives these levels; null otherwise. */
 function ownBetas({ timesteps, betas, logSnr }: NoiseSchedule) {
   // What the float64 arithmetic of betas has lost.
   const round = (value: number) => Number(value.toPrecision(12))
   const [first, last] = [betas[0], betas[timesteps - 1]]
-  const tail = 1 / (1 + Math.exp(6))
-  const spread = (last - first) / (1 - 2 * tail)
   const candidates = [
     { beta_schedule: 'squaredcos_cap_v2', beta_start: 1e-4, beta_end: 0.02 },
     ...['linear', 'scaled_linear'].map((beta_schedule) => ({
@@ -78,7 +76,6 @@ function ownBetas({ timesteps, betas, logSnr }: NoiseSchedule) {
       beta_start: round(first),
       beta_end: round(last),
     })),
-    { beta_schedule: 'sigmoid', beta_start: round(first - spread * tail), beta_end: round(last + spread * tail) },
   ].map((candidate) => ({ ...candidate, trained_betas: null }))
   return (
     candidates.find((candidate) => {

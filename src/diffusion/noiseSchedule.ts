@@ -110,6 +110,19 @@ export function noiseScheduleFromBetas(betas: ArrayLike<number>): NoiseSchedule 
   return scheduleOfLogAlpha(logAlpha)
 }
 
+/**
+ * The schedule with its signals shifted and stretched so that the last one is none (Lin et al. 2023, arXiv 2305.08891, algorithm 1).
+ * @param lastAlphaBar what stands for alphaBar_T; 0 is kept as the smallest alphaBar that a level can have, e^-700, at which x0Hat
+ * of a velocity is -v to all digits
+ */
+export function withZeroTerminalSnr({ alphaBar }: NoiseSchedule, lastAlphaBar: number): NoiseSchedule {
+  const signal = alphaBar.map(Math.sqrt)
+  const [first, last] = [signal[0], signal[signal.length - 1]]
+  const logAlphaBar = signal.map((value) => 2 * Math.log((value - last) * (first / (first - last))))
+  logAlphaBar[signal.length - 1] = Math.max(-LOG_SNR_LIMIT, Math.log(lastAlphaBar))
+  return scheduleOfLogAlpha(logAlphaBar.map((value, t) => value - (t === 0 ? 0 : logAlphaBar[t - 1])))
+}
+
 function scheduleOfLogAlpha(logAlpha: Float64Array): NoiseSchedule {
   let sum = 0
   const logAlphaBar = logAlpha.map((value) => {

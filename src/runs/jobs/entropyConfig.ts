@@ -148,7 +148,7 @@ const DEFAULTS: z.input<typeof entropySchema> = {
   schedule: 'default',
   sampler: 'ddim',
   steps: 25,
-  stepList: 'trailing',
+  stepList: null,
   eta: 1,
   variance: 'small',
   class: 'unconditional',

@@ -10,6 +10,7 @@ import { denoiserOf } from './givenModel.ts'
 import { openModelAt } from './openedModel.ts'
 import type { RewardNetworks } from './rewardNetworks.ts'
 import { openRewardNetworks } from './rewardNetworks.ts'
+import type { SamplingChoice } from './samplingChoice.ts'
 import { chooseSampling, classOfImage } from './samplingChoice.ts'
 
 /** What the tuning is given of it. */
@@ -63,6 +64,8 @@ export async function openEntropyInputs(config: EntropyConfig): Promise<EntropyI
       modelHash: given.hash,
       notes: [
         ...given.notes,
+        ...choice.notes,
+        ...varianceNotes(choice, config),
         ...networks.notes,
         ...targetNotes(config, target, derivatives),
         ...rewardNotes([reward, judge]),
@@ -97,6 +100,14 @@ function missingDerivatives(model: boolean, reward: Reward): string[] {
 /** What rewards have to say by now, each sentence once. */
 export function rewardNotes(rewards: readonly Reward[]): string[] {
   return [...new Set(rewards.flatMap((reward) => reward.notes?.() ?? []))]
+}
+
+/** Said where the variance of the model's own scheduler is not the one that is set. */
+function varianceNotes({ settings }: SamplingChoice, { variance }: EntropyConfig): string[] {
+  if (settings.sampler !== 'ddpm' || settings.variance === variance) return []
+  return [
+    `variance is ${variance}, while the model's scheduler has ${settings.variance}; --variance ${settings.variance} is its own`,
+  ]
 }
 
 /** The target that `auto` stands for: guided where there are derivatives and the other settings are for it, else tilt. */

@@ -42,6 +42,8 @@ export interface EvaluationReport {
     readonly samplesPerSeed: number
     readonly samplingSeeds: readonly number[]
   }
+  /** What a reader must know of model and networks, a sentence each. */
+  readonly notes: readonly string[]
   readonly networkEvaluations: number
   readonly seconds: number
 }
@@ -68,13 +70,14 @@ export async function evaluateModel(
     const data = await openData({ data: config.data, size: null }, opened.given.imageShape)
     const networks = await openMeasuring(config, data)
     try {
-      for (const note of [...opened.given.notes, ...networks.notes]) hooks.onNote?.(note)
+      const notes = [...opened.given.notes, ...choice.notes, ...networks.notes]
+      for (const note of notes) hooks.onNote?.(note)
       checkCounts(data, config, networks)
       const reference = await evaluationReference(heldOutOf(data), networks)
       const classOf = classOfImage(opened, config.class, data.classes.length)
       const measured = await measure({ classOf, denoiser, choice, networks, reference, config, hooks })
       const real = { fid: frechetDistance(await networks.features.features(tuningOf(data)), reference.features).value }
-      const json = reportOf({ path, choice, networks, data, config, measured, real, began })
+      const json = reportOf({ path, choice, networks, data, config, measured, real, notes, began })
       return { json, summary: summaryOf(json) }
     } finally {
       await networks.close()
@@ -135,10 +138,11 @@ interface Findings {
   readonly config: EvaluateConfig
   readonly measured: { readonly evaluations: readonly ImageEvaluation[]; readonly networkEvaluations: number }
   readonly real: { readonly fid: number }
+  readonly notes: readonly string[]
   readonly began: number
 }
 
-function reportOf({ path, choice, networks, data, config, measured, real, began }: Findings): EvaluationReport {
+function reportOf({ path, choice, networks, data, config, measured, real, notes, began }: Findings): EvaluationReport {
   const { evaluations, networkEvaluations } = measured
   const over = (value: (evaluation: ImageEvaluation) => number | null | undefined): Estimate | null => {
     const values = evaluations.map(value).filter((found) => typeof found === 'number')
@@ -166,6 +170,7 @@ function reportOf({ path, choice, networks, data, config, measured, real, began 
       samplesPerSeed: config.samples,
       samplingSeeds: config.seeds,
     },
+    notes,
     networkEvaluations,
     seconds: (performance.now() - began) / 1000,
   }

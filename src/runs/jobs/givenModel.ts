@@ -5,7 +5,7 @@ import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { inputError } from '../../base/index.ts'
-import type { Denoiser, ForeignDenoiser, LoadedModel, NoiseSchedule } from '../../diffusion/index.ts'
+import type { Denoiser, ForeignDenoiser, LoadedModel, NoiseSchedule, OwnSampling } from '../../diffusion/index.ts'
 import {
   compileDenoiser,
   loadModel,
@@ -22,6 +22,8 @@ interface ModelFacts {
   readonly imageShape: readonly number[]
   /** The schedule it was trained with. */
   readonly schedule: NoiseSchedule
+  /** How its scheduler file says that it is sampled. */
+  readonly sampling: OwnSampling
   /** SHA-256 of its weights or file. */
   readonly hash: string
   /** What a reader must know, a sentence each. */
@@ -101,8 +103,9 @@ async function openFolder(path: string): Promise<FolderModel> {
     model,
     imageShape: network.imageShape,
     schedule,
+    sampling: model.sampler,
     hash: hash.digest('hex'),
-    notes: [],
+    notes: model.sampler.notes,
   }
 }
 
@@ -115,7 +118,7 @@ async function openFile(path: string, options: OpenModelOptions): Promise<FileMo
         'give it with --scheduler FILE: a diffusers scheduler_config.json, or {"betas": [...]}',
     )
   }
-  const { schedule, prediction, notes } = await loadScheduler(scheduler)
+  const { schedule, prediction, ...sampling } = await loadScheduler(scheduler)
   const denoiser = await openForeignDenoiser({
     model: path,
     noiseSchedule: schedule,
@@ -126,7 +129,8 @@ async function openFile(path: string, options: OpenModelOptions): Promise<FileMo
     ...(size !== null && { imageShape: [1, size, size] }),
   })
   const hash = await hashOfFile(path)
-  return { kind: 'file', denoiser, imageShape: denoiser.imageShape, schedule, hash, notes }
+  const { imageShape } = denoiser
+  return { kind: 'file', denoiser, imageShape, schedule, sampling, hash, notes: sampling.notes }
 }
 
 async function hashOfFile(path: string): Promise<string> {

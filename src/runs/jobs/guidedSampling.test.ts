@@ -61,7 +61,6 @@ const opened = (classes: number | undefined): OpenedModel => ({
     notes: [],
   } as unknown as OpenedModel['given'],
   schedules: [],
-  clip: null,
   classes,
 })
 

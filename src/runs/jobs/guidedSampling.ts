@@ -173,7 +173,7 @@ function choiceOf(
   }
   const lambda = Number(entropyStrength.value.toPrecision(4))
   const name = `${settings.sampler}, ${schedule.levels.length} steps, ${target === 'guided' ? 'guided' : 'tilted'} at lambda ${lambda}`
-  return { name, schedule, settings }
+  return { name, schedule, settings, notes: [] }
 }
 
 function named(path: string, { name, steps }: { name: string; steps: number }, { given, schedules }: OpenedModel) {

@@ -24,7 +24,10 @@ const samplingShape = {
     .nullable()
     .meta(said('Sampling', "sampler; none: the schedule's, by default ddim")),
   steps: z.int().min(1).nullable().meta(said('Sampling', "sampling steps; none: the schedule's, by default 50")),
-  stepList: z.enum(STEP_LISTS).meta(said('Sampling', 'times of the default schedule')),
+  stepList: z
+    .enum(STEP_LISTS)
+    .nullable()
+    .meta(said('Sampling', "times of the default schedule; none: those of the model's scheduler")),
   eta: z
     .number()
     .min(0)
@@ -84,7 +87,7 @@ const SAMPLING_DEFAULTS = {
   schedule: null,
   sampler: null,
   steps: null,
-  stepList: 'trailing',
+  stepList: null,
   eta: null,
   class: null,
   scheduler: null,

@@ -1,8 +1,8 @@
 /** A model to sample from: of a run (whose settings say what it was learned for), a model folder, or an ONNX file with its schedule. */
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { NamedSchedule, SamplerSettings } from '../../diffusion/index.ts'
-import { loadScheduler, readSamplingSchedule } from '../../diffusion/index.ts'
+import type { NamedSchedule } from '../../diffusion/index.ts'
+import { readSamplingSchedule } from '../../diffusion/index.ts'
 import type { Settings } from '../config.ts'
 import { readRunConfig } from '../runFolder.ts'
 import type { GivenModel, OpenModelOptions } from './givenModel.ts'
@@ -12,8 +12,6 @@ export interface OpenedModel {
   readonly given: GivenModel
   /** Learned sampling schedules that belong to it. */
   readonly schedules: readonly NamedSchedule[]
-  /** Range that the predicted image is clipped to by default. */
-  readonly clip: SamplerSettings['clip']
   /** Number of classes; undefined: unconditional, or not known. */
   readonly classes: number | undefined
 }
@@ -35,12 +33,12 @@ export async function openModelAt(path: string, options: OpenModelOptions): Prom
     const scheduler = options.scheduler ?? (run.scheduler as string | null)
     const timeScale = typeof run.timeScale === 'number' ? run.timeScale : options.timeScale
     const given = await openGivenModel(foreign, { ...options, scheduler, timeScale })
-    return { given, schedules: await schedulesIn(join(path, 'model', 'schedules')), ...(await foreignFacts(scheduler)) }
+    return { given, schedules: await schedulesIn(join(path, 'model', 'schedules')), classes: undefined }
   }
   const given = await openGivenModel(path, options)
-  if (given.kind === 'file') return { given, schedules: [], ...(await foreignFacts(options.scheduler)) }
-  const { samplingSchedules: schedules, clip, network } = given.model
-  return { given, schedules, clip, classes: network.classes }
+  if (given.kind === 'file') return { given, schedules: [], classes: undefined }
+  const { samplingSchedules: schedules, network } = given.model
+  return { given, schedules, classes: network.classes }
 }
 
 /** A run that tuned an entropy strength holds no model: it names the one it guides. */
@@ -52,10 +50,6 @@ function openModelOfEntropy(model: string, run: Settings, options: OpenModelOpti
     timeScale: typeof run.timeScale === 'number' ? run.timeScale : timeScale,
     size: size ?? (run.size as number | null),
   })
-}
-
-async function foreignFacts(scheduler: string | null): Promise<Pick<OpenedModel, 'clip' | 'classes'>> {
-  return { clip: scheduler === null ? null : (await loadScheduler(scheduler)).settings.clip, classes: undefined }
 }
 
 async function schedulesIn(folder: string): Promise<NamedSchedule[]> {

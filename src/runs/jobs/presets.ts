@@ -70,7 +70,6 @@ export const ENTROPY_PRESETS = {
     sampler: 'ddim',
     eta: 1,
     steps: 25,
-    stepList: 'trailing',
     gridImages: 16,
   },
   tiny: {
@@ -79,7 +78,6 @@ export const ENTROPY_PRESETS = {
     sampler: 'ddim',
     eta: 1,
     steps: 4,
-    stepList: 'trailing',
     maxEvaluations: 20_000,
     explorePaths: 8,
     curvePoints: 5,

@@ -46,6 +46,8 @@ export interface SampleReport {
   readonly class: SampleConfig['class']
   /** The guidance file; null: unguided. */
   readonly guidance: string | null
+  /** What a reader must know, a sentence each. */
+  readonly notes: readonly string[]
   readonly networkEvaluations: number
   readonly seconds: number
   /** Folder with `grid.png`, `images/`, `samples.safetensors`. */
@@ -67,22 +69,28 @@ export async function sampleModel(
   const began = performance.now()
   await requireNew(folder)
   const opened = await openModelAt(path, config)
-  for (const note of opened.given.notes) onNote?.(note)
+  const told: string[] = []
+  const tell = (notes: readonly string[]) => {
+    told.push(...notes)
+    for (const note of notes) onNote?.(note)
+  }
+  tell(opened.given.notes)
   const { denoiser, close } = await denoiserOf(opened.given, config)
   const closers = [close]
   try {
     const { count, seed } = config
     const guided = config.guidance === null ? null : await openGuidance(config.guidance, opened, config)
     if (guided) closers.unshift(guided.close)
-    for (const note of guided?.notes ?? []) onNote?.(note)
+    tell(guided?.notes ?? [])
     const choice = guided?.choice ?? (await chooseSampling(opened, config))
+    tell(choice.notes)
     const progressed = (done: number, total: number) =>
       onProgress?.({ phase: 'sample', done, total, detail: choice.name })
     const wanted = { denoiser, count, seed, ...(signal && { signal }), onProgress: progressed }
     const { images, evaluations, notes } = guided
       ? await guided.draw(wanted)
       : { ...(await drawPlain(opened, config, choice, wanted)), notes: [] }
-    for (const note of notes) onNote?.(note)
+    tell(notes)
     await writeImages(folder, images.shape, Float32Array.from(images.data))
     return {
       model: path,
@@ -91,6 +99,7 @@ export async function sampleModel(
       seed,
       class: config.class,
       guidance: config.guidance,
+      notes: told,
       networkEvaluations: evaluations,
       seconds: (performance.now() - began) / 1000,
       out: folder,

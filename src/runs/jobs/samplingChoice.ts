@@ -13,8 +13,11 @@ import {
   noiseSchedule,
   readSamplingSchedule,
   samplerSettings,
+  samplingScheduleAt,
   samplingScheduleFrom,
+  stepList,
 } from '../../diffusion/index.ts'
+import type { GivenModel } from './givenModel.ts'
 import type { SamplingConfig } from './modelConfigs.ts'
 import type { OpenedModel } from './openedModel.ts'
 
@@ -23,6 +26,8 @@ export interface SamplingChoice {
   readonly name: string
   readonly schedule: SamplingSchedule
   readonly settings: SamplerSettings
+  /** What the model's own sampling does otherwise, a sentence each. */
+  readonly notes: readonly string[]
 }
 
 const DEFAULT_STEPS = 50
@@ -73,7 +78,7 @@ function savedChoice(name: string, saved: SavedSchedule, { sampler, steps, eta }
   const other = sampler !== null && sampler !== settings.sampler
   const { clip, clippedNoise } = settings
   const base = other ? { clip, clippedNoise, sampler } : settings
-  return { name, schedule, settings: samplerSettings({ ...base, ...(eta !== null && { eta }) }) }
+  return { name, schedule, settings: samplerSettings({ ...base, ...(eta !== null && { eta }) }), notes: [] }
 }
 
 const defaultChoice = (opened: OpenedModel, config: SamplingConfig): SamplingChoice =>
@@ -95,13 +100,49 @@ function familyNamed(text: string, timesteps: number): NoiseSchedule | null {
   return noiseSchedule({ family: family as NoiseFamilyName, timesteps, ...Object.fromEntries(values) })
 }
 
-/** A noise schedule's levels on a step list, each told as the time it stands at. */
-function levelsOf(levels: NoiseSchedule, name: string, { clip }: OpenedModel, config: SamplingConfig): SamplingChoice {
-  const { sampler, steps, stepList, eta } = config
+/**
+ * A noise schedule's levels, each told as the time it stands at: on the step list that is asked for, else at the times that the model's
+ * scheduler file has. Of that file's settings the clipping holds for every sampler, the rest for its own.
+ */
+function levelsOf(levels: NoiseSchedule, name: string, { given }: OpenedModel, config: SamplingConfig): SamplingChoice {
+  const { sampler: asked, steps, stepList: list, eta } = config
+  const { sampling, schedule: trained } = given
+  const own = sampling.settings
+  const sampler = asked ?? 'ddim'
+  const base = sampler === own.sampler ? own : { sampler, clip: own.clip }
+  const settings = samplerSettings({ ...base, ...(eta !== null && { eta }) })
   const count = steps ?? Math.min(DEFAULT_STEPS, levels.timesteps)
-  const settings = samplerSettings({ sampler: sampler ?? 'ddim', clip, ...(eta !== null && { eta }) })
-  const schedule = samplingScheduleFrom(levels, stepList, count)
-  return { name: `${name} ${settings.sampler}, ${count} steps, ${stepList}`, schedule, settings }
+  const times = list === null && levels.timesteps === trained.timesteps ? sampling.timesOf(count) : null
+  const schedule = times
+    ? samplingScheduleAt(levels, times)
+    : samplingScheduleFrom(levels, list ?? sampling.stepList, count)
+  return {
+    name: `${name} ${sampler}, ${count} steps, ${list ?? ownListName(given, times)}`,
+    schedule,
+    settings,
+    notes: [
+      ...(asked === null && own.sampler !== sampler
+        ? [`${sampling.className} is not what is sampled with by default: that is ddim; --sampler ${own.sampler} is`]
+        : []),
+      ...(times && settings.sampler === 'ddim' ? neighbourNotes(given, times) : []),
+    ],
+  }
+}
+
+/** The times of a model's scheduler: the step list that they are, or that of the class. */
+function ownListName({ sampling, schedule }: GivenModel, times: readonly number[] | null): string {
+  const { stepList: list, className } = sampling
+  const plain = times === null || stepList(list, schedule, times.length).join() === times.join()
+  return plain ? list : `${list} of ${className}`
+}
+
+/** Said where diffusers' DDIM steps to other times than those of the list. */
+function neighbourNotes({ sampling, schedule }: GivenModel, times: readonly number[]): string[] {
+  const { className, stepList: list } = sampling
+  const stride = Math.floor(schedule.timesteps / times.length)
+  const same = times.every((time, i) => i === 0 || times[i - 1] - time === stride)
+  if (same || !className?.startsWith('DDIM') || list === 'linspace') return []
+  return [`${className} steps from t to t - ${stride}; here each step goes to the next time of the list`]
 }
 
 /**

@@ -43,7 +43,7 @@ export async function openScheduleInputs(config: ScheduleConfig): Promise<Schedu
       subject,
       data,
       settings,
-      notes: [...(given?.notes ?? []), ...measuring.notes],
+      notes: [...(given ? [...given.notes, ...ownSamplingNotes(given, settings)] : []), ...measuring.notes],
       sources: {
         data: { name: data.name, source: data.provenance.source, sha256: data.provenance.sha256 },
         features: { name: features.name, sha256: features.hash },
@@ -120,6 +120,24 @@ function subjectOf(given: GivenModel, learn: LearnSettings['learn']): Subject {
   return learn === 'sampling'
     ? { kind: 'pretrained', network, state, schedule: given.schedule }
     : { kind: 'train', network, state }
+}
+
+/** Said where the model's own scheduler file clips or spaces otherwise than is learned for: learning takes its own settings alone. */
+function ownSamplingNotes({ sampling }: GivenModel, { clip, stepList }: LearnSettings): string[] {
+  const own = sampling.settings.clip
+  const words = (range: typeof own) => (range ? `[${range.join(', ')}]` : 'none')
+  const notes: string[] = []
+  if (String(own) !== String(clip)) {
+    notes.push(
+      `clip is ${words(clip)}, while the model's scheduler has ${words(own)}; --clip ${own ?? 'none'} is its own`,
+    )
+  }
+  if (sampling.stepList !== stepList) {
+    notes.push(
+      `learning starts from step list ${stepList}, while the model's scheduler has ${sampling.stepList}; --step-list ${sampling.stepList} starts there`,
+    )
+  }
+  return notes
 }
 
 /** A covariance of d features needs more than d images. @throws `schedule.tooFewImages` naming the split */
