@@ -73,12 +73,12 @@ describe('what the samplers here do otherwise is said', () => {
         'variance_type learned_range is taken as fixed_small: of a network with twice the channels of an image the first half is the prediction',
       ],
     ],
-    ['EulerDiscrete', {}, ['EulerDiscreteScheduler is sampled with DDIM, which takes the same steps', linspace]],
+    ['EulerDiscrete', {}, ['EulerDiscreteScheduler takes the steps of DDIM, which is the default here', linspace]],
     [
       'EulerDiscrete',
       { use_karras_sigmas: true, final_sigmas_type: 'sigma_min', timestep_spacing: 'leading' },
       [
-        'EulerDiscreteScheduler is sampled with DDIM, which takes the same steps',
+        'EulerDiscreteScheduler takes the steps of DDIM, which is the default here',
         'use_karras_sigmas is left out: the times are leading',
         'final_sigmas_type sigma_min is taken as zero: the last step returns x0Hat',
       ],
@@ -86,12 +86,14 @@ describe('what the samplers here do otherwise is said', () => {
     [
       'EulerAncestralDiscrete',
       {},
-      ['EulerAncestralDiscreteScheduler is sampled with DDIM at eta 1, which takes the same steps', linspace],
+      ['EulerAncestralDiscreteScheduler takes the steps of DDIM at eta 1, which is the default here', linspace],
     ],
     [
       'DPMSolverSinglestep',
       { solver_order: 3 },
-      ['DPMSolverSinglestepScheduler takes single steps of DPM-Solver: its model is sampled with DDIM'],
+      [
+        'DPMSolverSinglestepScheduler takes single steps of DPM-Solver, which no sampler here does: the default is DDIM',
+      ],
     ],
     [
       'DPMSolverMultistep',
@@ -109,7 +111,7 @@ describe('what the samplers here do otherwise is said', () => {
       [
         'beta_schedule sigmoid is read, though PNDMScheduler itself has none of that name',
         'rescale_betas_zero_snr is left out: PNDMScheduler has no such field',
-        'PNDMScheduler takes pseudo Runge-Kutta and linear multistep steps: its model is sampled with DDIM',
+        'PNDMScheduler takes pseudo Runge-Kutta and linear multistep steps, which no sampler here does: the default is DDIM',
         last,
       ],
     ],
@@ -180,7 +182,7 @@ describe('no signal at the last level', () => {
     const { schedule, notes } = read({ _class_name: 'DDIMScheduler', ...zero, prediction_type: 'v_prediction' })
     const { signal, noise } = schedule.level(19)
     expect(noise).toBe(1)
-    expect(0.5 + signal * 1e10).toBe(0.5)
+    expect(-0.5 + signal * 6).toBe(-0.5)
     expect(notes).toEqual([])
   })
 })
@@ -193,15 +195,15 @@ describe('what is refused', () => {
     [{ _class_name: 'EulerDiscreteScheduler', timestep_type: 'continuous' }, /told log\(sigma\)\/4/],
     [{ snr_shift_scale: 3 }, /snr_shift_scale is 3/],
     [{ _class_name: 'DDPMSchedular' }, /DDPMSchedular is none that is known; .*; did you mean 'DDPMScheduler'\?/],
-    [{ _class_name: 'DDPMPipeline' }, /must be of a class with betas, DDPMPipeline is none that is known/],
+    [{ _class_name: 'DDPMPipeline' }, /must be of a class with betas, but DDPMPipeline is none that is known/],
     [
       { _class_name: 'FlowMatchEulerDiscreteScheduler', shift: 1 },
-      /FlowMatchEulerDiscreteScheduler is a flow: .*not read/,
+      /FlowMatchEulerDiscreteScheduler is a flow: .*take a model trained on betas/,
     ],
     [{ _class_name: 7 }, /config.json: _class_name/],
     [{ prediction_type: 'epsilom' }, /must be one of epsilon, sample, v_prediction, got epsilom/],
     [{ beta_schedule: 'cubic' }, /beta_schedule must be linear, scaled_linear/],
-    [{ trained_betas: [0.1, 0.2] }, /trained_betas must have num_train_timesteps = 1000 entries, got 2/],
+    [{ trained_betas: [0.1, 0.2] }, /^config.json: trained_betas must have num_train_timesteps = 1000 entries, got 2/],
     [{ trained_betas: [0.1, 1], num_train_timesteps: 2 }, /config.json: .* got 1 at index 1/],
     [{ num_train_timesteps: 'many' }, /num_train_timesteps/],
     [{ num_train_timesteps: 1e12 }, /num_train_timesteps/],

@@ -163,7 +163,7 @@ function classOf(fields: Record<string, unknown>, name: string): ClassedConfig {
   if (rule) return { name: className, rule, config }
   throw inputError(
     'scheduler.class',
-    `${name}: a scheduler must be of a class with betas, ${otherClassWords(className)}`,
+    `${name}: a scheduler must be of a class with betas, but ${otherClassWords(className)}`,
   )
 }
 
@@ -205,7 +205,8 @@ function predictionOf({ config }: ClassedConfig, name: string): Prediction {
 
 /** @throws `scheduler.invalid`, `scheduler.unsupported`, `schedule.betas` */
 function scheduleOf({ rule, config }: ClassedConfig, prediction: Prediction, name: string): NoiseSchedule {
-  const schedule = named(name, () => noiseScheduleFromBetas(betasOf(rule, config, name)))
+  const betas = betasOf(rule, config, name)
+  const schedule = named(name, () => noiseScheduleFromBetas(betas))
   if (!config.rescale_betas_zero_snr || rule.zeroSnr === null) return schedule
   if (prediction === 'noise') {
     const why = 'its last level has no signal, from which predicted noise gives no image'

@@ -15,6 +15,9 @@ import { NOISE_FAMILIES } from './noiseFamilies.ts'
 const MAX_BETA = 0.999
 const MIN_LOG_ALPHA = Math.log1p(-MAX_BETA)
 
+/** log alphaBar that stands for no signal at all. */
+const NO_SIGNAL = -100
+
 /** T noise levels. Index t = 0..T-1 is the time a network is told; larger is noisier. */
 export interface NoiseSchedule {
   readonly timesteps: number
@@ -112,14 +115,14 @@ export function noiseScheduleFromBetas(betas: ArrayLike<number>): NoiseSchedule 
 
 /**
  * The schedule with its signals shifted and stretched so that the last one is none (Lin et al. 2023, arXiv 2305.08891, algorithm 1).
- * @param lastAlphaBar what stands for alphaBar_T; 0 is kept as the smallest alphaBar that a level can have, e^-700, at which x0Hat
- * of a velocity is -v to all digits
+ * @param lastAlphaBar what stands for alphaBar_T; 0 is kept as e^-100: a signal of 2e-22, at which x0Hat of a velocity is -v to all
+ * digits, and whose powers are levels still
  */
 export function withZeroTerminalSnr({ alphaBar }: NoiseSchedule, lastAlphaBar: number): NoiseSchedule {
   const signal = alphaBar.map(Math.sqrt)
   const [first, last] = [signal[0], signal[signal.length - 1]]
   const logAlphaBar = signal.map((value) => 2 * Math.log((value - last) * (first / (first - last))))
-  logAlphaBar[signal.length - 1] = Math.max(-LOG_SNR_LIMIT, Math.log(lastAlphaBar))
+  logAlphaBar[signal.length - 1] = Math.max(NO_SIGNAL, Math.log(lastAlphaBar))
   return scheduleOfLogAlpha(logAlphaBar.map((value, t) => value - (t === 0 ? 0 : logAlphaBar[t - 1])))
 }
 

@@ -31,7 +31,7 @@ test('every class of diffusers is known: read, or refused by name', () => {
   for (const _class_name of Object.keys(OTHER_CLASSES)) {
     const refused = expect.objectContaining({
       code: 'scheduler.class',
-      message: expect.stringMatching(new RegExp(`^config.json: .*, ${_class_name} (is|has|goes|shifts|fills) `)),
+      message: expect.stringMatching(new RegExp(`^config.json: .*, but ${_class_name} (is|has|goes|shifts|fills) `)),
     })
     expect(() => read({ ...gold.defaults[_class_name], _class_name }), _class_name).toThrow(refused)
   }

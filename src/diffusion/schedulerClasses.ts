@@ -197,7 +197,7 @@ export const OTHER_CLASSES: Readonly<Record<string, string>> = {
   RePaintScheduler: 'fills parts of a given image in',
 }
 
-/** What a class is that is not read, and what to do, as the end of a sentence that begins with its name. */
+/** What a class is that is not read, and what to do, as the end of a sentence. */
 export function otherClassWords(name: string): string {
   const known = Object.keys(SCHEDULER_CLASSES)
   const what = Object.hasOwn(OTHER_CLASSES, name) ? OTHER_CLASSES[name] : null
@@ -208,7 +208,7 @@ export function otherClassWords(name: string): string {
   const advice =
     what === INVERSE || what === CONSISTENCY
       ? 'if the network predicts noise on these betas, name the class it was trained with, such as DDPMScheduler'
-      : `it is not read; models on betas are, as of ${known.slice(0, 3).join(', ')}`
+      : `take a model trained on betas, such as those with a DDPMScheduler`
   return `${name} ${what}; ${advice}`
 }
 

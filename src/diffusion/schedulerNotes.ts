@@ -43,8 +43,8 @@ export function classNotes({ name, rule, config }: ClassedConfig, spacing: FileS
   const keepsLast = alphaToOne !== null && !(config.set_alpha_to_one ?? alphaToOne)
   return [
     ...saidOf([
-      [!itself, `${name} takes ${rule.ownSteps}: its model is sampled with ${ddim}`],
-      [itself && rule.realTimes, `${name} is sampled with ${ddim}, which takes the same steps`],
+      [!itself, `${name} takes ${rule.ownSteps}, which no sampler here does: the default is ${ddim}`],
+      [itself && rule.realTimes, `${name} takes the steps of ${ddim}, which is the default here`],
       [rule.realTimes && spacing === 'linspace', 'its real-valued times are rounded'],
       [
         name.startsWith('DDIM') && spacing === 'linspace',

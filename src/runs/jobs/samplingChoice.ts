@@ -122,7 +122,7 @@ function levelsOf(levels: NoiseSchedule, name: string, { given }: OpenedModel, c
     settings,
     notes: [
       ...(asked === null && own.sampler !== sampler
-        ? [`${sampling.className} is not what is sampled with by default: that is ddim; --sampler ${own.sampler} is`]
+        ? [`sampled with ddim, the default; ${sampling.className} is --sampler ${own.sampler}`]
         : []),
       ...(times && settings.sampler === 'ddim' ? neighbourNotes(given, times) : []),
     ],
