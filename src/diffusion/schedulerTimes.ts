@@ -26,11 +26,13 @@ export interface TimeRule {
 export function classTimes(rule: TimeRule, steps: number): number[] {
   const { timesteps: T, skipped } = rule
   const count = T - skipped
-  if (Number.isInteger(steps) && steps >= 1 && steps <= count) {
-    const times = SPACED[rule.spacing](rule, count, steps)
-    const fits = times.every((time, i) => time >= 0 && time < T && (i === 0 || time < times[i - 1]))
-    if (fits) return times
+  if (!Number.isInteger(steps) || steps < 1 || steps > count) {
+    const among = skipped > 0 ? ' within lambda_min_clipped' : ''
+    const rule = `sampling steps must be an integer from 1 to ${count}, the training times${among}`
+    throw inputError('steps.count', `${rule}; got ${steps}`)
   }
+  const times = SPACED[rule.spacing](rule, count, steps)
+  if (times.every((time, i) => time >= 0 && time < T && (i === 0 || time < times[i - 1]))) return times
   const offset = rule.spacing === 'leading' && rule.offset > 0 ? ` and steps_offset ${rule.offset}` : ''
   const rules = `the scheduler's own times, ${rule.spacing} of ${count}${offset}, must be distinct and below ${T}`
   throw inputError('steps.count', `${rules}, got ${steps} steps; take fewer, or another --step-list`)
