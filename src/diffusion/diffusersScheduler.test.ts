@@ -195,7 +195,10 @@ describe('what is refused', () => {
     [{ _class_name: 'EulerDiscreteScheduler', timestep_type: 'continuous' }, /told log\(sigma\)\/4/],
     [{ snr_shift_scale: 3 }, /snr_shift_scale is 3/],
     [{ _class_name: 'DDPMSchedular' }, /DDPMSchedular is none that is known; .*; did you mean 'DDPMScheduler'\?/],
-    [{ _class_name: 'DDPMPipeline' }, /must be of a class with betas, but DDPMPipeline is none that is known/],
+    [
+      { _class_name: 'DDPMPipeline' },
+      /must be of a class with betas, but DDPMPipeline is none that is known; take one of [\w, ]+$/,
+    ],
     [
       { _class_name: 'FlowMatchEulerDiscreteScheduler', shift: 1 },
       /FlowMatchEulerDiscreteScheduler is a flow: .*take a model trained on betas/,

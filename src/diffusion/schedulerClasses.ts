@@ -2,7 +2,7 @@
  * diffusers' scheduler classes. Which class a `scheduler_config.json` names decides whether there are noise levels in it at all,
  * and what its absent fields mean; the defaults here are those of diffusers 0.42.1 (test/gold/schedulerClasses.json).
  */
-import { nearestOf } from '../base/index.ts'
+import { didYouMean } from '../base/index.ts'
 import type { SamplerName } from './samplingSchedule.ts'
 
 export type FileSpacing = 'leading' | 'linspace' | 'trailing'
@@ -202,8 +202,8 @@ export function otherClassWords(name: string): string {
   const known = Object.keys(SCHEDULER_CLASSES)
   const what = Object.hasOwn(OTHER_CLASSES, name) ? OTHER_CLASSES[name] : null
   if (what === null) {
-    const nearest = nearestOf(name, known)
-    return `${name} is none that is known; those that are read are ${known.join(', ')}; did you mean '${nearest}'?`
+    const suggestion = didYouMean(name, [...known, ...Object.keys(OTHER_CLASSES)])
+    return `${name} is none that is known; take one of ${known.join(', ')}${suggestion}`
   }
   const advice =
     what === INVERSE || what === CONSISTENCY
