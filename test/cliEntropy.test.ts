@@ -76,6 +76,7 @@ describe('a run', () => {
   test('leaves a folder with everything in it', async () => {
     const run = at('runs', 'entropy-tiny-0')
     expect((await readdir(run)).toSorted()).toEqual([
+      'charts',
       'config.yaml',
       'events.jsonl',
       'guidance.json',

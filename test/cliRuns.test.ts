@@ -56,6 +56,7 @@ describe('a run', () => {
   test('leaves a folder with everything in it', async () => {
     const run = at('runs', 'schedule-tiny-0')
     expect((await readdir(run)).toSorted()).toEqual([
+      'charts',
       'checkpoints',
       'config.yaml',
       'events.jsonl',
