@@ -13,11 +13,15 @@ export class BilevelError extends Error {
   readonly kind: ErrorKind
 
   constructor(kind: ErrorKind, code: string, message: string, options?: ErrorOptions) {
-    super(message, options)
+    super(oneLine(message), options)
     this.kind = kind
     this.code = code
   }
 }
+
+/** Messages quote what came, which may hold line breaks and bytes that move a terminal's cursor. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is taken out
+const oneLine = (message: string): string => message.replace(/\s*[\u0000-\u001f\u007f-\u009f\u2028\u2029]+\s*/g, ' ')
 
 /** A caller's mistake: bad argument, config, data or model file. Exit code 2. */
 export function inputError(code: string, message: string, options?: ErrorOptions): BilevelError {

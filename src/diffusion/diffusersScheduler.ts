@@ -299,7 +299,7 @@ function named<T>(name: string, make: () => T): T {
 }
 
 /** JSON as Python writes it: -Infinity stands for "no bound"; NaN, which is no number, becomes a word. */
-function jsonOf(text: string, name: string): unknown {
+export function jsonOf(text: string, name: string): unknown {
   const infinite: Readonly<Record<string, string>> = { Infinity: '1e999', '-Infinity': '-1e999', NaN: '"NaN"' }
   const plain = text.replace(/"(?:[^"\\]|\\.)*"|-?\bInfinity\b|\bNaN\b/g, (token) => infinite[token] ?? token)
   try {

@@ -6,7 +6,7 @@
 import { inputError } from '../base/index.ts'
 import type { Prediction } from './denoiser.ts'
 import type { ForeignScheduler } from './diffusersScheduler.ts'
-import { readScheduler } from './diffusersScheduler.ts'
+import { jsonOf, readScheduler } from './diffusersScheduler.ts'
 import type { SchedulerConfig } from './export.ts'
 import { exportTrainingSchedule, readersOf } from './export.ts'
 import type { NoiseFamilyName } from './noiseFamilies.ts'
@@ -53,7 +53,7 @@ function parametersOf({ family, parameters }: FamilySchedule): Record<string, nu
 export function readTrainingScheduler(text: string, name: string): ForeignScheduler {
   const scheduler = readScheduler(text, name)
   if (!text.includes('"_family"')) return scheduler
-  const { _family: family, _parameters: parameters } = JSON.parse(text) as Record<string, unknown>
+  const { _family: family, _parameters: parameters } = jsonOf(text, name) as Record<string, unknown>
   if (typeof family !== 'string' || typeof parameters !== 'object' || parameters === null) return scheduler
   const rule = Object.hasOwn(NOISE_FAMILIES, family) ? NOISE_FAMILIES[family as NoiseFamilyName] : undefined
   if (!rule) throw inputError('scheduler.invalid', `${name}: _family must be a noise schedule family, got ${family}`)

@@ -96,7 +96,7 @@ function unknownKey(key: string, known: readonly string[], source: string, path:
 function fromWord(word: string, field: z.core.$ZodType): unknown {
   if (z.safeParse(field, word).success) return word
   try {
-    return parseYaml(word)
+    return parseYaml(word, { logLevel: 'error' })
   } catch {
     return word
   }
@@ -114,15 +114,19 @@ export async function readSettingsFile(path: string): Promise<SettingsLayer> {
 export function parseSettings(text: string, source: string): Settings {
   let values: unknown
   try {
-    values = parseYaml(text)
+    // Its warnings would go to the terminal by another way than ours.
+    values = parseYaml(text, { logLevel: 'error', prettyErrors: true })
   } catch (cause) {
-    throw inputError('config.file', `${source} is not valid YAML: ${(cause as Error).message}`, { cause })
+    throw inputError('config.file', `${source} is not valid YAML: ${firstLine((cause as Error).message)}`, { cause })
   }
   if (values === null || values === undefined) return {}
   if (!isRecord(values))
     throw inputError('config.file', `${source} must hold 'key: value' lines, got ${JSON.stringify(values)}`)
   return values
 }
+
+/** What is wrong and where; the lines below draw the place. */
+const firstLine = (message: string): string => message.split('\n')[0].replace(/:$/, '')
 
 /**
  * Settings from `BILEVEL_…` variables: `BILEVEL_SAMPLING_STEPS` is `samplingSteps`, two underscores lead into an object
