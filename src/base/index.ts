@@ -1,4 +1,4 @@
-/** Errors with codes, seeded random streams, tensors, files written whole, the nearest known word: what every layer stands on. */
+/** Errors with codes, seeded random streams, tensors, files written whole, the nearest known word, files that stand in for others: what every layer stands on. */
 export { diskFailure, isPartialName, partialName, writeAtomically, writeFlushed } from './disk.ts'
 export type { ErrorKind } from './errors.ts'
 export {
@@ -13,5 +13,6 @@ export {
 export { releaseMemory } from './memory.ts'
 export { didYouMean, nearestOf } from './nearest.ts'
 export { RandomStream, randomStream } from './random.ts'
+export { STAND_IN_BYTES, standInError } from './standIn.ts'
 export type { DType, NamedTensors, Shape, Tensor, TypedArrays } from './tensor.ts'
 export { filled, float32, int64, sameShape, sizeOf, stridesOf, tensor } from './tensor.ts'

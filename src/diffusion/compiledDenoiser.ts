@@ -168,11 +168,10 @@ class NetworkDenoiser implements CompiledDenoiser {
 
   #inputs(program: BatchProgram, x: Images, time: number, condition?: Int32Array): Record<string, Tensor> {
     const { batch, times } = this
-    const { classes } = this.#options.network
     if (times === 'integer' && !Number.isInteger(time)) {
       throw inputError('times.integerOnly', `this network has a learned table of times and takes integers, got ${time}`)
     }
-    const labels = condition ?? new Int32Array(batch).fill(classes ?? 0)
+    const labels = this.#labels(condition)
     return {
       ...(program.inputs.has('weights') && stateTensors(this.#state, program.inputs.has('statistics'))),
       sample: single(x),
@@ -180,8 +179,22 @@ class NetworkDenoiser implements CompiledDenoiser {
         times === 'integer'
           ? tensor('int64', [batch], new BigInt64Array(batch).fill(BigInt(time)))
           : filled([batch], time),
-      ...(classes !== undefined && { class_labels: tensor('int64', [batch], BigInt64Array.from(labels, BigInt)) }),
+      ...(labels && { class_labels: tensor('int64', [batch], BigInt64Array.from(labels, BigInt)) }),
     }
+  }
+
+  /** A class per image, all the null class where none are given; undefined: the network takes none. @throws `nn.condition` */
+  #labels(condition: Int32Array | undefined): Int32Array | undefined {
+    const { classes, nullClass } = this.#options.network
+    if (classes === undefined) return undefined
+    const range = `0 to ${classes - 1}${nullClass === undefined ? ' (it has no null class)' : `, or the null class ${nullClass}`}`
+    if (!condition) {
+      if (nullClass !== undefined) return new Int32Array(this.batch).fill(nullClass)
+      throw inputError('nn.condition', `this network takes a class per image, ${range}, got none; give one`)
+    }
+    const odd = condition.find((label) => !(label >= 0 && (label < classes || label === nullClass)))
+    if (odd === undefined) return condition
+    throw inputError('nn.condition', `this network takes classes ${range}, got ${odd}; give one of those`)
   }
 }
 

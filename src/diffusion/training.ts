@@ -64,7 +64,7 @@ export interface TrainerOptions {
   readonly batch?: number
   /** Largest global norm of a gradient, or null. Default 1. */
   readonly clip?: number | null
-  /** Share of images told the null class, in [0, 1]; conditional networks only. Default 0.1. */
+  /** Share of images told the null class, in [0, 1]; networks with one only. Default 0.1 there, else 0. */
   readonly dropCondition?: number
   readonly seed: number
   readonly device?: Device
@@ -161,7 +161,7 @@ export class Trainer {
 
   /** The minibatch of a step: images, times and noise depend on (seed, step, place in the batch) alone, never on the schedule. */
   draw(step: number): Minibatch {
-    const { data, network, timesteps, seed, dropCondition = 0.1 } = this.options
+    const { data, network, timesteps, seed } = this.options
     const size = sizeOf(network.imageShape)
     const { batch } = this
     const rows = this.#rows(step)
@@ -172,9 +172,11 @@ export class Trainer {
     const { times, eps } = drawLoss({ seed, step, batch, imageSize: size, timesteps })
     if (network.classes === undefined) return { images, noise: eps, times }
     const drop = randomStream({ seed, purpose: 'train.drop', step })
-    const nullClass = network.classes
+    const share = dropShare(this.options)
+    // Without a null class none are dropped, and every image has a label: both checked at the start.
+    const nullClass = network.nullClass ?? 0
     const condition = Int32Array.from(rows, (row) =>
-      drop.uniform() < dropCondition ? nullClass : (data.labels?.[row] ?? nullClass),
+      drop.uniform() < share ? nullClass : (data.labels?.[row] ?? nullClass),
     )
     return { images, noise: eps, times, condition }
   }
@@ -274,8 +276,13 @@ export class Trainer {
   }
 }
 
-function checkOptions({ network, data, timesteps, dropCondition = 0.1 }: TrainerOptions): void {
-  const { imageShape, classes, config } = network
+const dropShare = ({ network, dropCondition }: TrainerOptions): number =>
+  dropCondition ?? (network.nullClass === undefined ? 0 : 0.1)
+
+function checkOptions(options: TrainerOptions): void {
+  const { network, data, timesteps } = options
+  const { imageShape, classes, nullClass, config } = network
+  const share = dropShare(options)
   if (data.count < 1 || data.images.length !== data.count * sizeOf(imageShape)) {
     const came = `${data.count} images of ${data.images.length} numbers in all`
     throw inputError('training.images', `the network trains on images [${imageShape}], at least one; got ${came}`)
@@ -292,8 +299,14 @@ function checkOptions({ network, data, timesteps, dropCondition = 0.1 }: Trainer
     const came = data.labels ? `label ${odd}` : 'images without labels'
     throw inputError('training.labels', `the network needs labels 0 to ${classes - 1}, got ${came}`)
   }
-  if (!(dropCondition >= 0 && dropCondition <= 1)) {
-    throw inputError('training.labels', `the share told the null class must lie in [0, 1], got ${dropCondition}`)
+  if (!(share >= 0 && share <= 1)) {
+    throw inputError('training.labels', `the share told the null class must lie in [0, 1], got ${share}`)
+  }
+  if (share > 0 && nullClass === undefined) {
+    throw inputError(
+      'training.labels',
+      `the network has no null class to tell a share of ${share} of the images; leave dropCondition out`,
+    )
   }
 }
 

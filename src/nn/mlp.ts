@@ -65,7 +65,7 @@ export function mlp(options: MlpOptions): DenoisingNetwork {
     config: { _class_name: 'MLP', ...config },
     imageShape: config.image_shape,
     times: 'real',
-    ...(config.classes !== null && { classes: config.classes }),
+    ...(config.classes !== null && { classes: config.classes, nullClass: config.classes }),
     ...gathered([timeIn, timeOut, ...tables, ...hidden.flatMap(({ linear, time }) => [linear, time]), last]),
     apply(weights, statistics, networkInputs, mode) {
       const pass: Pass = { weights, statistics, mode, updated: {} }

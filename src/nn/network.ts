@@ -35,8 +35,12 @@ export interface DenoisingNetwork {
   readonly config: Readonly<Record<string, unknown>>
   readonly imageShape: Shape
   readonly times: 'integer' | 'real'
-  /** Number of classes; the null class is this number. Undefined: unconditional. */
+  /** Number of classes that can be asked for, 0 to one less. Undefined: unconditional. */
   readonly classes?: number
+  /** What stands for no class, the number of classes; undefined: every image needs a class, or there are none. */
+  readonly nullClass?: number
+  /** What a reader of its predictions must know, a sentence each; absent: nothing. */
+  readonly notes?: readonly string[]
   readonly parameters: readonly ParameterSpec[]
   readonly statistics: readonly ParameterSpec[]
   /** Today's name of a parameter that older checkpoints call otherwise; absent: names have not changed. */

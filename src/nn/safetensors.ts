@@ -1,10 +1,11 @@
 /**
  * The safetensors format: 8 bytes little-endian length of a JSON header, the header (name to dtype, shape and byte range, plus
- * `__metadata__`), then the numbers. Read strictly: a range outside the file, a gap, an overlap or a size that does not fit
- * its shape is refused. Written aligned, largest elements first, names in order: the same tensors give the same bytes.
+ * `__metadata__`), then the numbers. Read strictly: a range outside the file, a gap, an overlap, a name that stands twice or a size that
+ * does not fit its shape is refused. Written aligned, largest elements first, names in order: the same tensors give the same bytes.
  */
 import type { DType, NamedTensors, Shape, Tensor } from '../base/index.ts'
-import { type BilevelError, inputError, sizeOf, tensor } from '../base/index.ts'
+import { type BilevelError, inputError, sizeOf, standInError, tensor } from '../base/index.ts'
+import { repeatedKey } from './repeatedKey.ts'
 
 /** Tensors by name and the file's free text, name to text. */
 export interface SafetensorsFile {
@@ -112,10 +113,13 @@ interface Entry {
  * Reads a safetensors file; F16 and BF16 become float32, U8 int32.
  * @param source what to call the file in errors
  * @throws `safetensors.pickle` for a PyTorch pickle or zip, `safetensors.truncated` if the file ends early, `safetensors.header`
- * if the header is no valid one, `safetensors.dtype` on an element type that is not read here
+ * if the header is no valid one, `safetensors.dtype` on an element type that is not read here; `file.lfsPointer`, `file.webPage` for
+ * what only stands in for the file
  */
 export function decodeSafetensors(bytes: Uint8Array, source = 'the file'): SafetensorsFile {
   refusePickle(bytes, source)
+  const standIn = standInError(bytes, source)
+  if (standIn) throw standIn
   const { header, start } = readHeader(bytes, source)
   const entries = Object.entries(header)
     .filter(([name]) => name !== '__metadata__')
@@ -148,7 +152,16 @@ function truncated(source: string, needed: number, came: number): BilevelError {
 }
 
 function badHeader(source: string, reason: string): BilevelError {
-  return inputError('safetensors.header', `${source} must be a safetensors file with a valid header: ${reason}`)
+  const rule = `${source} must be a safetensors file with a valid header: ${reason}`
+  return inputError('safetensors.header', `${rule}; save it again with the safetensors library, or download it again`)
+}
+
+/** What a file that is JSON from its first byte on is; safetensors begins with a length. */
+function jsonReason(bytes: Uint8Array): string {
+  const start = new TextDecoder().decode(bytes.subarray(0, 4096))
+  if (!/^\s*\{/.test(start)) return 'it does not begin with "{"'
+  if (!start.includes('"weight_map"') && !start.includes('"total_size"')) return 'it is JSON text'
+  return 'it is the index of weights in several files, which keeps its own name (ending in .safetensors.index.json) beside them'
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {
@@ -158,23 +171,31 @@ function isRecord(value: unknown): value is Record<string, unknown> {
 function readHeader(bytes: Uint8Array, source: string): { header: Record<string, unknown>; start: number } {
   if (bytes.length < 8) throw truncated(source, 8, bytes.length)
   const length = Number(new DataView(bytes.buffer, bytes.byteOffset, 8).getBigUint64(0, true))
-  if (bytes.length > 8 && bytes[8] !== 0x7b) throw badHeader(source, 'it does not begin with "{"')
+  if (bytes.length > 8 && bytes[8] !== 0x7b) throw badHeader(source, jsonReason(bytes))
   if (8 + length > bytes.length) throw truncated(source, 8 + length, bytes.length)
   let header: unknown
+  let text: string
   try {
-    header = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes.subarray(8, 8 + length)))
+    text = new TextDecoder('utf-8', { fatal: true }).decode(bytes.subarray(8, 8 + length))
+    header = JSON.parse(text)
   } catch (error) {
     throw inputError('safetensors.header', badHeader(source, 'it is not JSON').message, { cause: error })
   }
   if (!isRecord(header)) throw badHeader(source, 'it is not a JSON object')
+  const twice = repeatedKey(text)
+  if (twice !== null) throw badHeader(source, `'${twice}' stands in it twice, so which one is meant is not known`)
   return { header, start: 8 + length }
 }
 
 function readMetadata(header: Record<string, unknown>, source: string): Record<string, string> {
   const metadata = header.__metadata__ ?? {}
-  if (!isRecord(metadata) || !Object.values(metadata).every((value) => typeof value === 'string')) {
-    throw badHeader(source, '__metadata__ must map names to text')
-  }
+  if (!isRecord(metadata)) throw badHeader(source, '__metadata__ must map names to text')
+  const odd = Object.entries(metadata).find(([, value]) => typeof value !== 'string')
+  if (odd)
+    throw badHeader(
+      source,
+      `__metadata__ must map names to text, '${odd[0]}' is ${JSON.stringify(odd[1]).slice(0, 40)}`,
+    )
   return metadata as Record<string, string>
 }
 
@@ -187,7 +208,7 @@ function readEntry(name: string, entry: unknown, source: string): Entry {
     throw inputError(
       'safetensors.dtype',
       `${source}: tensor '${name}' must have an element type of ${Object.keys(FORMATS).join(', ')}, ` +
-        `got ${JSON.stringify(dtype)}; convert it before saving`,
+        `got ${JSON.stringify(dtype)}; convert it before saving, in Python with tensor.float()`,
     )
   }
   if (!Array.isArray(shape) || !shape.every(isCount))

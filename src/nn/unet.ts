@@ -47,6 +47,6 @@ export function unet(options: UnetOptions): DenoisingNetwork {
     attention_head_dim: headWidth,
     down_block_types: attends.map((on) => (on ? 'AttnDownBlock2D' : 'DownBlock2D')),
     up_block_types: attends.toReversed().map((on) => (on ? 'AttnUpBlock2D' : 'UpBlock2D')),
-    num_class_embeds: classes === undefined ? null : classes + 1,
+    ...(classes !== undefined && { num_class_embeds: classes + 1, _null_class: classes }),
   })
 }

@@ -6,13 +6,13 @@
  */
 import { inputError } from '../base/index.ts'
 import type { SymbolicTensor } from '../graph/index.ts'
-import { add, attention, concat, mul, reshape, silu, sub, transpose, upsampleNearest } from '../graph/index.ts'
+import { add, attention, concat, mul, reshape, silu, split, sub, transpose, upsampleNearest } from '../graph/index.ts'
 import type { Layer, Pass } from './layers.ts'
 import { convLayer, embeddingLayer, gathered, groupNormLayer, linearLayer } from './layers.ts'
 import type { DenoisingNetwork, NetworkInputs } from './network.ts'
 import { sinusoidalFeatures } from './timeEmbedding.ts'
 import type { UNet2DConfig, UNet2DOptions } from './unet2dConfig.ts'
-import { parseUNet2DConfig, sampleExtents } from './unet2dConfig.ts'
+import { learnsVariance, nullClassOf, parseUNet2DConfig, sampleExtents } from './unet2dConfig.ts'
 
 /** A layer that also sees the time: SiLU of the time embedding [b, width]. */
 type TimedLayer = Layer<readonly [SymbolicTensor, SymbolicTensor]>
@@ -149,8 +149,8 @@ function timeLayers(config: UNet2DConfig) {
     throw inputError('nn.config', `block_out_channels[0] must be even for sinusoidal times, got ${width}`)
   const first = linearLayer('time_embedding.linear_1', width, timeWidth(config))
   const second = linearLayer('time_embedding.linear_2', timeWidth(config), timeWidth(config))
-  const classes = config.num_class_embeds
-  const table = classes === null ? undefined : embeddingLayer('class_embedding', classes, timeWidth(config))
+  const rows = config.num_class_embeds
+  const table = rows === null ? undefined : embeddingLayer('class_embedding', rows, timeWidth(config))
   const options = { width, freqShift: config.freq_shift, cosineFirst: config.flip_sin_to_cos }
   return {
     ...gathered(table ? [first, second, table] : [first, second]),
@@ -189,8 +189,10 @@ function currentName(name: string): string {
 }
 
 /**
- * diffusers' `UNet2DModel`. Sample [b, in_channels, h, w] and float32 times [b] to a prediction of the sample's shape.
- * @param options diffusers' config fields; only `sample_size` has no default
+ * diffusers' `UNet2DModel`. Sample [b, in_channels, h, w] and float32 times [b] to a prediction of the sample's shape: the first half of
+ * the outputs where the second is a learned variance.
+ * @param options diffusers' config fields; only `sample_size` has no default. `num_class_embeds` n: classes 0 to n - 1, or with
+ *   `_null_class: n - 1` classes 0 to n - 2 and the null class
  * @throws `nn.config`, `nn.groups` on a config that is not supported or does not fit together
  * @example unet2d({ sample_size: 16, in_channels: 1, out_channels: 1, block_out_channels: [16, 32, 64], layers_per_block: 1,
  *   norm_num_groups: 8, add_attention: false, down_block_types: ['DownBlock2D', 'DownBlock2D', 'DownBlock2D'],
@@ -198,6 +200,7 @@ function currentName(name: string): string {
  */
 export function unet2d(options: UNet2DOptions): DenoisingNetwork {
   const config = parseUNet2DConfig(options)
+  const nullClass = nullClassOf(options, config)
   const { block_out_channels: channels, in_channels: inputs, out_channels: outputs } = config
   const time = timeLayers(config)
   const convIn = convLayer('conv_in', { inputs, outputs: channels[0], kernel: 3, padding: 1 })
@@ -221,10 +224,17 @@ export function unet2d(options: UNet2DOptions): DenoisingNetwork {
   ]
   return {
     kind: 'UNet2DModel',
-    config: { _class_name: 'UNet2DModel', _diffusers_version: '0.33.0', ...config },
+    config: {
+      _class_name: 'UNet2DModel',
+      _diffusers_version: '0.33.0',
+      ...config,
+      ...(nullClass !== undefined && { _null_class: nullClass }),
+    },
     imageShape: [inputs, ...sampleExtents(config)],
     times: 'real',
-    ...(config.num_class_embeds !== null && { classes: config.num_class_embeds - 1 }),
+    ...(config.num_class_embeds !== null && { classes: nullClass ?? config.num_class_embeds }),
+    ...(nullClass !== undefined && { nullClass }),
+    ...(learnsVariance(config) && { notes: [varianceNote(config)] }),
     ...gathered(all),
     currentName,
     apply(weights, statistics, networkInputs, mode) {
@@ -250,7 +260,11 @@ export function unet2d(options: UNet2DOptions): DenoisingNetwork {
         for (const block of blocks) h = block.apply(pass, concat([h, shortcuts.pop()!], 1), activeTime)
         if (resize) h = resize.apply(pass, h)
       }
-      return { prediction: convOut.apply(pass, silu(normOut.apply(pass, h))), statistics: {} }
+      const out = convOut.apply(pass, silu(normOut.apply(pass, h)))
+      return { prediction: learnsVariance(config) ? split(out, [inputs, inputs], 1)[0] : out, statistics: {} }
     },
   }
 }
+
+const varianceNote = ({ in_channels: inputs, out_channels: outputs }: UNet2DConfig): string =>
+  `the network gives ${outputs} channels for an image of ${inputs}: the first ${inputs} are its prediction, the learned variance in the others is not used`

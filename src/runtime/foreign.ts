@@ -1,7 +1,7 @@
 /** Other people's ONNX files: opened as they are, run by their own names. */
-import { stat } from 'node:fs/promises'
+import { open, stat } from 'node:fs/promises'
 import type { DType, Tensor } from '../base/index.ts'
-import { BilevelError, inputError } from '../base/index.ts'
+import { BilevelError, inputError, STAND_IN_BYTES, standInError } from '../base/index.ts'
 import type { DeviceOptions } from './device.ts'
 import { resolveDevice, unavailable } from './device.ts'
 import { loadSession } from './session.ts'
@@ -27,7 +27,7 @@ export interface ForeignModel {
 
 /**
  * Opens an ONNX model from a file (external data beside it is found) or from bytes.
- * @throws `onnx.open` if the file is missing or is no model the engine accepts; `runtime.device` if the device is not there
+ * @throws `onnx.open` if the file is missing or is no model the engine accepts; `file.lfsPointer`, `file.webPage`; `runtime.device` if the device is not there
  */
 export async function openModel(model: string | Uint8Array, options: DeviceOptions = {}): Promise<ForeignModel> {
   const settings = { ...resolveDevice(options), optimize: true }
@@ -58,6 +58,20 @@ async function checkFile(path: string): Promise<void> {
     throw inputError('onnx.open', `an ONNX model must be a readable file, '${path}' is none`, { cause })
   })
   if (!found.isFile()) throw inputError('onnx.open', `an ONNX model must be a file, '${path}' is a folder`)
+  const standIn = standInError(await startOf(path), `the ONNX model '${path}'`)
+  if (standIn) throw standIn
+}
+
+/** The first bytes of a file; none where it cannot be read, which the engine then says. */
+async function startOf(path: string): Promise<Uint8Array> {
+  const file = await open(path).catch(() => null)
+  if (!file) return new Uint8Array(0)
+  try {
+    const { buffer, bytesRead } = await file.read(new Uint8Array(STAND_IN_BYTES), 0, STAND_IN_BYTES, 0)
+    return buffer.subarray(0, bytesRead)
+  } finally {
+    await file.close()
+  }
 }
 
 type Metadata = Awaited<ReturnType<typeof loadSession>>['handle']['inputMetadata'][number]
