@@ -1,6 +1,6 @@
 /** Schedules of other people's models, from disk: a diffusers `scheduler_config.json`, or {"betas": [...]}. */
 import { readFile } from 'node:fs/promises'
-import { inputError } from '../base/index.ts'
+import { inputError, standInError } from '../base/index.ts'
 import type { ForeignScheduler } from './diffusersScheduler.ts'
 import { readScheduler } from './diffusersScheduler.ts'
 
@@ -10,9 +10,16 @@ import { readScheduler } from './diffusersScheduler.ts'
  * @throws `scheduler.open` if it cannot be read, else as `readScheduler`
  */
 export async function loadScheduler(path: string): Promise<ForeignScheduler> {
-  const text = await readFile(path, 'utf8').catch((cause: Error) => {
+  return readScheduler(await readSchedulerText(path), path)
+}
+
+/** The text of a schedule. @throws `scheduler.open`; `file.lfsPointer`, `file.webPage` */
+export async function readSchedulerText(path: string): Promise<string> {
+  const bytes = await readFile(path).catch((cause: Error) => {
     const wanted = 'a readable file, a diffusers scheduler_config.json or {"betas": [...]}'
     throw inputError('scheduler.open', `a schedule must be ${wanted}, '${path}' is none: ${cause.message}`, { cause })
   })
-  return readScheduler(text, path)
+  const standIn = standInError(bytes, path)
+  if (standIn) throw standIn
+  return bytes.toString('utf8')
 }

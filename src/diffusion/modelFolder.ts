@@ -57,8 +57,8 @@ export const MODEL_FILES = {
   schedules: 'schedules',
 } as const
 
-/** In `model_index.json`: that a folder is this project's, and may be written over. */
-const PRODUCER = 'bilevel-diffusion'
+/** `_producer` in `model_index.json`: that a folder is this project's, and may be written over; in `unet/config.json`: that `_null_class` is known there. */
+export const PRODUCER = 'bilevel-diffusion'
 
 /** A schedule's name in a model folder: `<sampler>-<N>`. */
 export const scheduleName = ({ settings, schedule }: SavedSchedule): string =>
@@ -101,14 +101,16 @@ export async function saveModel(
   await writeAtomically(path(MODEL_FILES.index), json(modelIndex(network)))
   await removeStale(folder, samplingSchedules)
   await writeAtomically(path(MODEL_FILES.scheduler), json(scheduler))
-  await writeAtomically(path(MODEL_FILES.config), json(network.config))
+  await writeAtomically(path(MODEL_FILES.config), json({ ...network.config, _producer: PRODUCER }))
   await writeSafetensors(path(MODEL_FILES.weights), stateTensors(network, state), { format: 'pt' })
   if (onnxBytes) await writeAtomically(path(MODEL_FILES.onnx), onnxBytes)
   for (const { files } of schedules) {
     for (const [name, text] of files) await writeAtomically(path(join(MODEL_FILES.schedules, name)), text)
   }
   const levels = float32Note(noiseSchedule, scheduler)
-  return { notes: [...(levels ? [levels] : []), ...schedules.flatMap(({ note }) => note ?? [])] }
+  return {
+    notes: [...(levels ? [levels] : []), ...(network.notes ?? []), ...schedules.flatMap(({ note }) => note ?? [])],
+  }
 }
 
 const json = (value: unknown): string => `${JSON.stringify(value, null, 2)}\n`

@@ -7,6 +7,7 @@ import { inputError, sameShape } from '../base/index.ts'
 import { flatten, unflatten } from './flat.ts'
 import { initialVector } from './initial.ts'
 import type { DenoisingNetwork } from './network.ts'
+import { prefixHint } from './weightsPrefix.ts'
 
 /** Flat float32 vectors in the order of the network's `parameters` and `statistics`. */
 export interface NetworkState {
@@ -29,15 +30,30 @@ function listed(names: readonly string[]): string {
   return names.slice(0, LISTED).join(', ') + more
 }
 
+/** Tensors under today's names. @throws `nn.checkpoint` where two have the same */
+function renamed({ currentName = (name) => name }: DenoisingNetwork, checkpoint: NamedTensors): NamedTensors {
+  const names = Object.keys(checkpoint).map((name) => [currentName(name), name] as const)
+  const byName = new Map(names)
+  const twice = names.find(([current, name]) => byName.get(current) !== name)
+  if (twice) {
+    const [current, name] = twice
+    const message = `a checkpoint must hold each tensor once, it has ${current} as '${name}' and as '${byName.get(current)}'`
+    throw inputError('nn.checkpoint', `${message}; leave one of them out`)
+  }
+  return Object.fromEntries(names.map(([current, name]) => [current, checkpoint[name]]))
+}
+
 /**
  * Takes a network's state out of a checkpoint's tensors.
- * @throws `nn.checkpoint` listing missing, unknown and misshapen names
+ * @param source what to call the checkpoint in errors
+ * @throws `nn.checkpoint` listing missing, unknown and misshapen names, and the prefix before them if there is one
  */
-export function stateFromTensors(network: DenoisingNetwork, checkpoint: NamedTensors): NetworkState {
-  const { currentName = (name) => name } = network
-  const tensors: NamedTensors = Object.fromEntries(
-    Object.entries(checkpoint).map(([name, value]) => [currentName(name), value]),
-  )
+export function stateFromTensors(
+  network: DenoisingNetwork,
+  checkpoint: NamedTensors,
+  source = 'a checkpoint',
+): NetworkState {
+  const tensors = renamed(network, checkpoint)
   const specs = [...network.parameters, ...network.statistics]
   const known = new Map(specs.map(({ name, shape }) => [name, shape]))
   const missing = specs.filter(({ name }) => !Object.hasOwn(tensors, name)).map(({ name }) => name)
@@ -57,10 +73,11 @@ export function stateFromTensors(network: DenoisingNetwork, checkpoint: NamedTen
     ...(misshapen.length > 0 ? [`${misshapen.length} of another shape: ${listed(misshapen)}`] : []),
   ]
   if (faults.length > 0) {
+    const hint =
+      prefixHint([...known.keys()], Object.keys(tensors)) ?? 'Use the config that the checkpoint was saved with'
     throw inputError(
       'nn.checkpoint',
-      `a checkpoint must hold exactly the ${specs.length} tensors of its ${network.kind}; ${faults.join('; ')}. ` +
-        'Use the config that the checkpoint was saved with.',
+      `${source} must hold exactly the ${specs.length} tensors of its ${network.kind}; ${faults.join('; ')}. ${hint}.`,
     )
   }
   return { weights: flatten(network.parameters, tensors), statistics: flatten(network.statistics, tensors) }

@@ -267,4 +267,5 @@ export function unet2d(options: UNet2DOptions): DenoisingNetwork {
 }
 
 const varianceNote = ({ in_channels: inputs, out_channels: outputs }: UNet2DConfig): string =>
-  `the network gives ${outputs} channels for an image of ${inputs}: the first ${inputs} are its prediction, the learned variance in the others is not used`
+  `the network gives ${outputs} channels for images of ${inputs}: the first half is its prediction, the learned variance in the second is not used ` +
+  '(in diffusers, give a scheduler without learned variance the first half alone)'

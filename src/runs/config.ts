@@ -164,7 +164,10 @@ export interface SettingsChange {
   readonly after: unknown
 }
 
-/** The settings in which two configs differ, by path; lists are compared whole. Keys in `aside` (and what is below them) do not count. */
+/**
+ * The settings in which two configs differ, by path; lists are compared whole. Keys in `aside` (and what is below them) do not count; a
+ * setting that is off (null) is one that an older version did not know.
+ */
 export function settingsChanges(
   before: Settings,
   after: Settings,
@@ -175,7 +178,7 @@ export function settingsChanges(
   return keys.flatMap((name): SettingsChange[] => {
     const key = prefix + name
     const [a, b] = [before[name], after[name]]
-    if (aside.includes(key) || canonicalJson(a) === canonicalJson(b)) return []
+    if (aside.includes(key) || canonicalJson(a ?? null) === canonicalJson(b ?? null)) return []
     if (isRecord(a) && isRecord(b)) return settingsChanges(a, b, aside, `${key}.`)
     return [{ key, before: a, after: b }]
   })

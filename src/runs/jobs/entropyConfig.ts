@@ -64,6 +64,7 @@ export const entropySchema = z.strictObject({
       ),
     ),
   scheduler: scheduleSchema.shape.scheduler,
+  weightsPrefix: scheduleSchema.shape.weightsPrefix,
   timeScale: scheduleSchema.shape.timeScale,
   size: sampleSchema.shape.size,
   data: z
@@ -154,6 +155,7 @@ const DEFAULTS: z.input<typeof entropySchema> = {
   class: 'unconditional',
   model: 'digits-16',
   scheduler: null,
+  weightsPrefix: null,
   timeScale: 1,
   size: null,
   data: 'digits',

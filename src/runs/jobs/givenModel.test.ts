@@ -10,7 +10,7 @@ const root = await mkdtemp(join(tmpdir(), 'given-'))
 afterAll(() => rm(root, { recursive: true }))
 
 const shipped = shippedModelFolder('digits-16') ?? 'none'
-const options = { scheduler: null, timeScale: 1, size: null, chunk: 4, device: 'cpu' } as const
+const options = { scheduler: null, weightsPrefix: null, timeScale: 1, size: null, chunk: 4, device: 'cpu' } as const
 
 test('a name that is no path is a model that comes with the project', async () => {
   const given = await openGivenModel('digits-16', options)

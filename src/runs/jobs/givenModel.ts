@@ -45,8 +45,10 @@ export interface FileModel extends ModelFacts {
 export type GivenModel = FolderModel | FileModel
 
 export interface OpenModelOptions {
-  /** Schedule of an ONNX file; null: none is given. */
+  /** Schedule of an ONNX file, or of a folder in place of its own; null: none is given. */
   readonly scheduler: string | null
+  /** What stands before the names of a folder's tensors; null: nothing. */
+  readonly weightsPrefix: string | null
   readonly timeScale: number
   /** Side of the images of an ONNX file that leaves it open. */
   readonly size: number | null
@@ -55,9 +57,20 @@ export interface OpenModelOptions {
   readonly device: Device
 }
 
-/** @throws `schedule.scheduler` on an ONNX file without its schedule, `schedule.model`, `model.*`, `scheduler.*`, `onnx.open` */
+/**
+ * @throws `schedule.scheduler` on an ONNX file without its schedule, `schedule.model`, `schedule.pictures` on images that are no pictures,
+ * `model.*`, `scheduler.*`, `nn.*`, `onnx.open`
+ */
 export async function openGivenModel(path: string, options: OpenModelOptions): Promise<GivenModel> {
-  return path.endsWith('.onnx') ? openFile(path, options) : openFolder(path)
+  const given = path.endsWith('.onnx') ? await openFile(path, options) : await openFolder(path, options)
+  const [channels] = given.imageShape
+  if (channels === 1 || channels === 3) return given
+  if (given.kind === 'file') await given.denoiser.dispose()
+  throw inputError(
+    'schedule.pictures',
+    `a model's images must have 1 or 3 channels to be written, measured and compared with pictures, those of ${path} are ` +
+      `[${given.imageShape.join(', ')}]; of a latent space they would need its decoder: in TypeScript, loadModel and generate take any number of channels`,
+  )
 }
 
 /**
@@ -82,9 +95,9 @@ const exists = (path: string): Promise<boolean> =>
     () => false,
   )
 
-async function openFolder(path: string): Promise<FolderModel> {
+async function openFolder(path: string, { scheduler, weightsPrefix }: OpenModelOptions): Promise<FolderModel> {
   const folder = await modelFolderOf(path)
-  const model = await loadModel(folder)
+  const model = await loadModel(folder, { scheduler, weightsPrefix })
   if (model.prediction !== 'noise') {
     throw inputError(
       'schedule.model',
@@ -105,12 +118,18 @@ async function openFolder(path: string): Promise<FolderModel> {
     schedule,
     sampling: model.sampler,
     hash: hash.digest('hex'),
-    notes: model.sampler.notes,
+    notes: [...model.notes, ...model.sampler.notes],
   }
 }
 
 async function openFile(path: string, options: OpenModelOptions): Promise<FileModel> {
-  const { scheduler, chunk, device, timeScale, size } = options
+  const { scheduler, weightsPrefix, chunk, device, timeScale, size } = options
+  if (weightsPrefix !== null) {
+    throw inputError(
+      'schedule.model',
+      `weightsPrefix is for the tensors of a model folder, got '${weightsPrefix}' with the ONNX file ${path}; leave it out`,
+    )
+  }
   if (scheduler === null) {
     throw inputError(
       'schedule.scheduler',

@@ -39,6 +39,7 @@ const samplingShape = {
     .nullable()
     .meta(said('Sampling', "class of all images, or 'unconditional'; none: the classes in turn")),
   scheduler: scheduleSchema.shape.scheduler,
+  weightsPrefix: scheduleSchema.shape.weightsPrefix,
   timeScale: scheduleSchema.shape.timeScale,
   size: z
     .int()
@@ -91,6 +92,7 @@ const SAMPLING_DEFAULTS = {
   eta: null,
   class: null,
   scheduler: null,
+  weightsPrefix: null,
   timeScale: 1,
   size: null,
   chunk: 64,

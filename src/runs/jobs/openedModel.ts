@@ -43,9 +43,10 @@ export async function openModelAt(path: string, options: OpenModelOptions): Prom
 
 /** A run that tuned an entropy strength holds no model: it names the one it guides. */
 function openModelOfEntropy(model: string, run: Settings, options: OpenModelOptions): Promise<OpenedModel> {
-  const { scheduler, timeScale, size } = options
+  const { scheduler, weightsPrefix, timeScale, size } = options
   return openModelAt(model, {
     ...options,
+    weightsPrefix: weightsPrefix ?? ((run.weightsPrefix ?? null) as string | null),
     scheduler: scheduler ?? (run.scheduler as string | null),
     timeScale: typeof run.timeScale === 'number' ? run.timeScale : timeScale,
     size: size ?? (run.size as number | null),

@@ -157,7 +157,8 @@ export function classOfImage(
   ofTheData?: number,
 ): ((item: number) => number) | undefined {
   const conditional = given.kind === 'file' ? given.denoiser.conditional : classes !== undefined
-  if (wanted === 'unconditional' && (!conditional || classes !== undefined)) return undefined
+  const hasNullClass = given.kind === 'folder' && given.model.network.nullClass !== undefined
+  if (wanted === 'unconditional' && (!conditional || hasNullClass)) return undefined
   if (!conditional) {
     if (wanted === null) return undefined
     throw inputError('sample.class', `this model knows no classes, got class ${wanted}; leave it out`)
@@ -169,5 +170,9 @@ export function classOfImage(
     classes === undefined
       ? 'give one with --class, since an ONNX file does not say how many there are'
       : `0 to ${classes - 1}`
-  throw inputError('sample.class', `this model takes a class, ${range}; got ${wanted ?? 'none'}`)
+  const why =
+    wanted === 'unconditional'
+      ? ', but it has no null class, so no image of it is unconditional: give a class, or none for the classes in turn (--class none)'
+      : ''
+  throw inputError('sample.class', `this model takes a class, ${range}; got ${wanted ?? 'none'}${why}`)
 }

@@ -120,7 +120,22 @@ export const scheduleSchema = z.strictObject({
   scheduler: z
     .string()
     .nullable()
-    .meta(said('Data and model', 'schedule of an ONNX model: a diffusers scheduler_config.json, or {"betas": [...]}')),
+    .meta(
+      said(
+        'Data and model',
+        'training schedule of a model that comes without one (an ONNX file, a network saved alone), or in place of its own: a diffusers scheduler_config.json, or {"betas": [...]}',
+      ),
+    ),
+  weightsPrefix: z
+    .string()
+    .min(1)
+    .nullable()
+    .meta(
+      said(
+        'Data and model',
+        "what stands before the names of a model folder's tensors and is taken off: 'module.' (DistributedDataParallel), '_orig_mod.' (torch.compile), 'unet.' (Lightning)",
+      ),
+    ),
   timeScale: z
     .number()
     .positive()
@@ -208,6 +223,7 @@ const DEFAULTS: z.input<typeof scheduleSchema> = {
   classConditional: false,
   model: null,
   scheduler: null,
+  weightsPrefix: null,
   timeScale: 1,
   network: { kind: 'unet', channels: [16, 32, 64], layersPerBlock: 1, groups: 8, attentionLevels: null },
   features: 'auto',

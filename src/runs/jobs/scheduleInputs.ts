@@ -43,7 +43,11 @@ export async function openScheduleInputs(config: ScheduleConfig): Promise<Schedu
       subject,
       data,
       settings,
-      notes: [...(given ? [...given.notes, ...ownSamplingNotes(given, settings)] : []), ...measuring.notes],
+      notes: [
+        ...(given ? [...given.notes, ...ownSamplingNotes(given, settings)] : []),
+        ...dropoutNotes(subject),
+        ...measuring.notes,
+      ],
       sources: {
         data: { name: data.name, source: data.provenance.source, sha256: data.provenance.sha256 },
         features: { name: features.name, sha256: features.hash },
@@ -138,6 +142,12 @@ function ownSamplingNotes({ sampling }: GivenModel, { clip, stepList }: LearnSet
     )
   }
   return notes
+}
+
+/** A network of others may have been trained with dropout, which there is none of here. */
+function dropoutNotes(subject: Subject): string[] {
+  if (subject.kind !== 'train' || !subject.network.config.dropout) return []
+  return [`the model's config has dropout ${subject.network.config.dropout}; it is trained on here without any`]
 }
 
 /** A covariance of d features needs more than d images. @throws `schedule.tooFewImages` naming the split */
