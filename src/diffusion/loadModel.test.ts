@@ -1,17 +1,17 @@
 /** Folders as diffusers writes them, and everything that is no such folder. */
 
-import { readFileSync } from 'node:fs'
-import { mkdir, mkdtemp, rm, unlink, writeFile } from 'node:fs/promises'
+import { mkdtemp, rm, unlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
-import type { Tensor } from '../base/index.ts'
 import { float32, sizeOf } from '../base/index.ts'
-import { decodeSafetensors, encodeSafetensors, initialState, mlp } from '../nn/index.ts'
+import { encodeSafetensors, initialState, mlp } from '../nn/index.ts'
 import { compileDenoiser } from './compiledDenoiser.ts'
 import { loadModel } from './loadModel.ts'
 import { saveModel } from './modelFolder.ts'
 import { noiseSchedule } from './noiseSchedule.ts'
+import type { Files } from './pipelineFolder.fixture.ts'
+import { GoldNetworks, pipelineFiles, writeFiles } from './pipelineFolder.fixture.ts'
 import { sample } from './samplers/sample.ts'
 import { samplerSettings, samplingScheduleFrom } from './samplingSchedule.ts'
 
@@ -19,68 +19,19 @@ const root = await mkdtemp(join(tmpdir(), 'load-'))
 afterAll(() => rm(root, { recursive: true }))
 let count = 0
 
-const gold = decodeSafetensors(readFileSync('test/gold/unet2d.safetensors'), 'gold')
-const goldOf = (name: string, prefix: string): Record<string, Tensor> =>
-  Object.fromEntries(
-    Object.entries(gold.tensors)
-      .filter(([key]) => key.startsWith(`${name}.${prefix}`))
-      .map(([key, value]) => [key.slice(name.length + 1 + prefix.length), value]),
-  )
-
-/** A config as `save_pretrained` leaves it: fields in order, those of other versions too. */
-const ddpm = {
-  _class_name: 'DDPMScheduler',
-  _diffusers_version: '0.21.4',
-  beta_end: 0.02,
-  beta_schedule: 'linear',
-  beta_start: 0.0001,
-  clip_sample: true,
-  clip_sample_range: 1.0,
-  dynamic_thresholding_ratio: 0.995,
-  num_train_timesteps: 1000,
-  prediction_type: 'v_prediction',
-  sample_max_value: 1.0,
-  steps_offset: 0,
-  thresholding: false,
-  timestep_spacing: 'leading',
-  trained_betas: null,
-  variance_type: 'fixed_large',
-}
-
-type Files = Record<string, string | Uint8Array | null>
+const gold = new GoldNetworks('unet2d.safetensors')
 
 /** A pipeline folder with a gold network; `changes` replaces files, or removes them. */
 async function pipeline(name = 'plain', changes: Files = {}): Promise<string> {
   const folder = join(root, `p${count++}`)
-  const files: Files = {
-    'README.md': 'A pipeline.',
-    'model_index.json': JSON.stringify({
-      _class_name: 'DDPMPipeline',
-      _diffusers_version: '0.21.4',
-      scheduler: ['diffusers', 'DDPMScheduler'],
-      unet: ['diffusers', 'UNet2DModel'],
-    }),
-    'scheduler/scheduler_config.json': JSON.stringify(ddpm),
-    'unet/config.json': JSON.stringify({
-      _name_or_path: 'somewhere',
-      ...JSON.parse(gold.metadata[name]),
-      _class_name: 'UNet2DModel',
-    }),
-    'unet/diffusion_pytorch_model.safetensors': encodeSafetensors(goldOf(name, 'state.'), { format: 'pt' }),
-    ...changes,
-  }
-  for (const [file, content] of Object.entries(files)) {
-    if (content === null) continue
-    await mkdir(dirname(join(folder, file)), { recursive: true })
-    await writeFile(join(folder, file), content)
-  }
+  await writeFiles(folder, { ...pipelineFiles(gold, name), ...changes })
   return folder
 }
 
 describe('a pipeline of diffusers', () => {
-  test.each(Object.keys(gold.metadata))('predicts what PyTorch does, network %s', async (name) => {
+  test.each(gold.names)('predicts what PyTorch does, network %s', async (name) => {
     const model = await loadModel(await pipeline(name))
-    const { x, t, out, condition } = goldOf(name, '')
+    const { x, t, out, condition } = gold.tensors(name, '')
     const denoiser = await compileDenoiser({ ...model, batch: 1, binding: 'bound' })
     const size = sizeOf(model.network.imageShape)
     const largest = Math.max(...(out.data as Float32Array).map(Math.abs))
@@ -143,18 +94,17 @@ describe('what is no model folder is said to be none', () => {
 
   test.each<[string, Files, string, RegExp]>([
     [
-      'no index',
-      { 'model_index.json': null },
-      'model.open',
-      /needs model_index.json.*\(beside its place: README.md, scheduler, unet\)/,
-    ],
-    [
       'no scheduler',
       { 'scheduler/scheduler_config.json': null },
       'model.open',
-      /needs scheduler\/scheduler_config.json.*nothing/,
+      /needs scheduler\/scheduler_config.json, or .*give the schedule it was trained with \(--scheduler FILE/,
     ],
-    ['no config', { 'unet/config.json': null }, 'model.open', /needs unet\/config.json/],
+    [
+      'no config',
+      { 'unet/config.json': null },
+      'model.open',
+      /needs unet\/config.json, or config.json.*it holds: README.md/,
+    ],
     ['a broken index', { 'model_index.json': '{"_class' }, 'model.json', /model_index.json must hold JSON/],
     ['an index that is a list', { 'model_index.json': '[]' }, 'model.json', /must hold a JSON object/],
     [
@@ -186,17 +136,17 @@ describe('what is no model folder is said to be none', () => {
       'an ONNX file alone',
       { [without]: null, 'unet/model.onnx': 'x' },
       'model.open',
-      /unet\/model.onnx can be opened by itself, with scheduler\/scheduler_config.json/,
+      /model.onnx can be opened by itself, with the scheduler_config.json/,
     ],
     [
       'weights of a variant',
       { [without]: null, 'unet/diffusion_pytorch_model.fp16.safetensors': 'x' },
       'model.open',
-      /in unet\/: config.json, diffusion_pytorch_model.fp16.safetensors\); save it again without a variant/,
+      /it holds: config.json, diffusion_pytorch_model.fp16.safetensors\); save it again without a variant/,
     ],
     [
       'weights of another network',
-      { [without]: encodeSafetensors(goldOf('attention', 'state.')) },
+      { [without]: encodeSafetensors(gold.tensors('attention', 'state.')) },
       'nn.checkpoint',
       /unknown/,
     ],
@@ -210,7 +160,7 @@ describe('what is no model folder is said to be none', () => {
       'an empty schedule folder',
       { 'schedules/ddim-10/notes.txt': 'x' },
       'model.open',
-      /needs schedules\/ddim-10\/sampling_schedule.json/,
+      /needs sampling_schedule.json, '.*schedules\/ddim-10' has none/,
     ],
   ])('%s', async (_, changes, code, message) => {
     const folder = await pipeline('plain', changes)

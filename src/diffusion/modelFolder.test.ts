@@ -95,7 +95,9 @@ function imagesFor(network: DenoisingNetwork, batch: number) {
 }
 
 const conditionFor = (network: DenoisingNetwork, batch: number) =>
-  network.classes === undefined ? undefined : Int32Array.from({ length: batch }, (_, i) => i % (network.classes! + 1))
+  network.classes === undefined
+    ? undefined
+    : Int32Array.from({ length: batch }, (_, i) => i % ((network.nullClass ?? network.classes! - 1) + 1))
 
 describe.each(Object.entries(networks))('%s', (_, network) => {
   test('comes back from disk: the same files when saved again, the same predictions', async () => {
@@ -179,7 +181,7 @@ describe('the files', () => {
       scheduler: ['diffusers', 'DDIMScheduler'],
       unet: ['diffusers', 'UNet2DModel'],
     })
-    expect(await jsonAt(folder, 'unet/config.json')).toEqual(network.config)
+    expect(await jsonAt(folder, 'unet/config.json')).toEqual({ ...network.config, _producer: 'bilevel-diffusion' })
     const scheduler = await jsonAt(folder, 'scheduler/scheduler_config.json')
     expect(scheduler).toMatchObject({
       _class_name: 'DDIMScheduler',

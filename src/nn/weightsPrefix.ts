@@ -6,13 +6,12 @@
 import type { NamedTensors } from '../base/index.ts'
 import { inputError } from '../base/index.ts'
 
-/** Where prefixes come from, for the reader of an error. */
-const ORIGINS: readonly (readonly [part: string, origin: string])[] = [
-  ['_orig_mod.', 'torch.compile'],
-  ['module.', 'DistributedDataParallel'],
-  ['model.', 'Lightning'],
-  ['unet.', 'Lightning'],
-  ['ema', 'a moving average'],
+/** Where the parts of a prefix come from, for the reader of an error. */
+const ORIGINS: readonly (readonly [part: RegExp, origin: string])[] = [
+  [/^_orig_mod$/, 'torch.compile'],
+  [/^module$/, 'DistributedDataParallel'],
+  [/^(model|net|unet|denoiser)$/, 'Lightning'],
+  [/^ema/, 'a moving average'],
 ]
 
 /** What stands before names that a network wants: each prefix under which some are there, fullest first. */
@@ -36,11 +35,15 @@ export function prefixHint(wanted: readonly string[], names: readonly string[]):
   const found = prefixesBefore(wanted, names).filter(({ count }) => 2 * count > wanted.length)
   if (found.length === 0) return null
   const text = found.map(({ prefix, count }) => {
-    const origins = new Set(ORIGINS.flatMap(([part, origin]) => (prefix.includes(part) ? [origin] : [])))
-    const from = origins.size > 0 ? ` (as ${[...origins].join(' and ')} names them)` : ''
+    const parts = prefix.split('.')
+    const origins = ORIGINS.flatMap(([part, origin]) => (parts.some((one) => part.test(one)) ? [origin] : []))
+    const from = origins.length > 0 ? ` (as ${origins.join(' and ')} names them)` : ''
     return `${count} of them under '${prefix}'${from}`
   })
-  return `It holds ${text.join(', ')}: give weightsPrefix '${found[0].prefix}' (--weights-prefix ${found[0].prefix}) to take it off`
+  const flags = found.map(({ prefix }) => `--weights-prefix ${prefix}`).join(', or ')
+  const which =
+    found.length === 1 ? `give weightsPrefix '${found[0].prefix}'` : 'give the one that is meant as weightsPrefix'
+  return `It holds ${text.join(', ')}: ${which} (${flags}) to take it off`
 }
 
 /**
