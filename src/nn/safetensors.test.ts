@@ -5,6 +5,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { NamedTensors, Tensor } from '../base/index.ts'
 import { BilevelError, float32, tensor } from '../base/index.ts'
+import { repeatedKey } from './repeatedKey.ts'
 import { decodeSafetensors, encodeSafetensors } from './safetensors.ts'
 import { readSafetensors, writeSafetensors } from './safetensorsFile.ts'
 
@@ -114,6 +115,30 @@ describe('reading what others write', () => {
   })
 })
 
+describe('what others write and is rare', () => {
+  test('scalar and empty tensors between others', () => {
+    const header = {
+      s: { dtype: 'F32', shape: [], data_offsets: [0, 4] },
+      z: { dtype: 'F32', shape: [0, 3], data_offsets: [4, 4] },
+      a: { dtype: 'F32', shape: [2], data_offsets: [4, 12] },
+    }
+    const { tensors } = decodeSafetensors(fileOf(header, new Uint8Array(Float32Array.of(7, 8, 9).buffer)))
+    expect(tensors).toEqual({ s: float32([7], []), z: float32([], [0, 3]), a: float32([8, 9]) })
+  })
+
+  test('names with brackets, colons and quotes are names; only a key of the same object stands twice', () => {
+    const json = fc.dictionary(fc.string(), fc.jsonValue())
+    fc.assert(fc.property(json, (value) => expect(repeatedKey(JSON.stringify(value, null, 1))).toBeNull()))
+    const twice = fc.tuple(fc.string(), fc.jsonValue(), fc.jsonValue())
+    fc.assert(
+      fc.property(twice, ([key, a, b]) => {
+        const [name, first, second] = [key, a, b].map((part) => JSON.stringify(part))
+        expect(repeatedKey(`{"outer": [{${name} : ${first}, ${name}:${second}}]}`)).toBe(key)
+      }),
+    )
+  })
+})
+
 describe('what is refused', () => {
   test('every truncation, and every longer file, is an error of ours', () => {
     const whole = encodeSafetensors(
@@ -153,8 +178,39 @@ describe('what is refused', () => {
     ['a range that ends outside the file', entry({ shape: [4], data_offsets: [0, 16] }), 'safetensors.truncated'],
     ['an overlap', { ...entry({}), y: { dtype: 'F32', shape: [1], data_offsets: [4, 8] } }, 'safetensors.header'],
     ['metadata that is no text', { ...entry({}), __metadata__: { steps: 3 } }, 'safetensors.header'],
+    [
+      'a gap',
+      { ...entry({ shape: [1], data_offsets: [0, 4] }), y: { dtype: 'F32', shape: [0], data_offsets: [8, 8] } },
+      'safetensors.header',
+    ],
+    ['bytes that belong to nothing', entry({ shape: [1], data_offsets: [0, 4] }), 'safetensors.header'],
+    [
+      'a name that stands twice, of which others take the last',
+      '{"x": {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}, "\\u0078": {"dtype": "F32", "shape": [1, 2], "data_offsets": [0, 8]}}',
+      'safetensors.header',
+    ],
   ])('%s', (_, header, code) => {
     expect(codeOf(() => decodeSafetensors(fileOf(header, data)))).toBe(code)
+  })
+
+  test.each([
+    [
+      '{"metadata": {"total_size": 24}, "weight_map": {}}',
+      'safetensors.header',
+      /the index of weights in several files/,
+    ],
+    ['{"sample_size": 32, "in_channels": 3}', 'safetensors.header', /it is JSON text; save it again/],
+    ['<html><head></head>', 'file.webPage', /w is a web page, saved in place of the file/],
+    [
+      'version https://git-lfs.github.com/spec/v1\nsize 900\n',
+      'file.lfsPointer',
+      /the file itself, 900 bytes, was not fetched/,
+    ],
+    ['version https://git-lfs.github.com/spec/v1\n', 'file.lfsPointer', /: the file itself was not fetched/],
+  ])('%s in place of the file is called what it is', (text, code, message) => {
+    const bytes = new TextEncoder().encode(text)
+    expect(codeOf(() => decodeSafetensors(bytes, 'w'))).toBe(code)
+    expect(() => decodeSafetensors(bytes, 'w')).toThrow(message)
   })
 
   test('a pickle or a PyTorch zip says how to convert it', () => {

@@ -124,6 +124,12 @@ describe('comparing settings', () => {
     )
   })
 
+  it('takes a setting that an older version did not know for one that is off', () => {
+    expect(settingsChanges({ seed: 0 }, { seed: 0, weightsPrefix: null })).toEqual([])
+    expect(settingsChanges({ seed: 0, weightsPrefix: null }, { seed: 0 })).toEqual([])
+    expect(settingsChanges({ seed: 0 }, { seed: 0, weightsPrefix: 'module.' })).toHaveLength(1)
+  })
+
   it('finds no difference after a trip through YAML, whatever the order of keys', () => {
     fc.assert(
       fc.property(

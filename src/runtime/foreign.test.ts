@@ -54,7 +54,7 @@ describe('openModel', () => {
   it.each([
     ['a file that is not there', 'missing.onnx', undefined],
     ['an empty file', 'empty.onnx', new Uint8Array()],
-    ['text', 'text.onnx', new TextEncoder().encode('<!DOCTYPE html>')],
+    ['text', 'text.onnx', new TextEncoder().encode('no model')],
     ['a file cut short', 'short.onnx', bytes.subarray(0, bytes.length - 40)],
   ])('refuses %s', async (_, name, content) => {
     const path = join(folder, name)
@@ -88,6 +88,16 @@ describe('openModel', () => {
       await program.dispose()
     }
     await model.dispose()
+  })
+
+  it('says what stands in for a file that was not fetched', async () => {
+    const pointer = join(folder, 'pointer.onnx')
+    writeFileSync(pointer, 'version https://git-lfs.github.com/spec/v1\noid sha256:1\nsize 5000000\n')
+    await expect(openModel(pointer)).rejects.toMatchObject({ code: 'file.lfsPointer', kind: 'input' })
+    await expect(openModel(pointer)).rejects.toThrow(/pointer.onnx' is a Git LFS pointer.*5000000 bytes \(5 MiB\)/)
+    const page = join(folder, 'page.onnx')
+    writeFileSync(page, '<!DOCTYPE html><title>Sign in</title>')
+    await expect(openModel(page)).rejects.toMatchObject({ code: 'file.webPage' })
   })
 
   it('refuses a folder', async () => {

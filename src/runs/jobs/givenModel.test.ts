@@ -3,8 +3,16 @@ import { cp, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
-import { shippedModelFolder } from '../../diffusion/index.ts'
+import { noiseSchedule as cosine, saveModel, shippedModelFolder } from '../../diffusion/index.ts'
+import { initialState, unet2d } from '../../nn/index.ts'
 import { modelFolderOf, openGivenModel } from './givenModel.ts'
+
+const ONE_LEVEL = {
+  block_out_channels: [4] as [number],
+  down_block_types: ['DownBlock2D' as const],
+  up_block_types: ['UpBlock2D' as const],
+  add_attention: false,
+}
 
 const root = await mkdtemp(join(tmpdir(), 'given-'))
 afterAll(() => rm(root, { recursive: true }))
@@ -27,4 +35,22 @@ test('a name that is nothing names the models that come with the project', async
   const opening = openGivenModel('digits-61', options)
   await expect(opening).rejects.toMatchObject({ code: 'schedule.model', kind: 'input' })
   await expect(opening).rejects.toThrow(/digits-16 or digits-28; 'digits-61' is none of them/)
+})
+
+test('images that are no pictures are refused before anything is sampled, and a prefix with an ONNX file', async () => {
+  const latent = join(root, 'latent')
+  const network = unet2d({ sample_size: 4, in_channels: 4, out_channels: 4, norm_num_groups: 2, ...ONE_LEVEL })
+  const noiseSchedule = cosine({ family: 'cosine', timesteps: 10 })
+  await saveModel(
+    latent,
+    { network, state: initialState(network, 0), noiseSchedule, samplingSchedules: [] },
+    { onnx: true },
+  )
+  for (const path of [latent, join(latent, 'unet', 'model.onnx')]) {
+    const opening = openGivenModel(path, { ...options, scheduler: join(latent, 'scheduler', 'scheduler_config.json') })
+    await expect(opening).rejects.toThrow(/must have 1 or 3 channels to be written.*are \[4, 4, 4\]/)
+    await expect(opening).rejects.toMatchObject({ code: 'schedule.pictures', kind: 'input' })
+  }
+  const opening = openGivenModel('x.onnx', { ...options, weightsPrefix: 'module.' })
+  await expect(opening).rejects.toThrow(/weightsPrefix is for the tensors of a model folder, got 'module.'/)
 })

@@ -62,6 +62,7 @@ const opened = (classes: number | undefined): OpenedModel => ({
   } as unknown as OpenedModel['given'],
   schedules: [],
   classes,
+  nullClass: classes,
 })
 
 const SAVED: SavedGuidance = {

@@ -14,6 +14,8 @@ export interface OpenedModel {
   readonly schedules: readonly NamedSchedule[]
   /** Number of classes; undefined: unconditional, or not known. */
   readonly classes: number | undefined
+  /** What stands for no class; undefined: nothing does, or not known. */
+  readonly nullClass: number | undefined
 }
 
 /** The settings of a run; null if the path is none. */
@@ -33,12 +35,13 @@ export async function openModelAt(path: string, options: OpenModelOptions): Prom
     const scheduler = options.scheduler ?? (run.scheduler as string | null)
     const timeScale = typeof run.timeScale === 'number' ? run.timeScale : options.timeScale
     const given = await openGivenModel(foreign, { ...options, scheduler, timeScale })
-    return { given, schedules: await schedulesIn(join(path, 'model', 'schedules')), classes: undefined }
+    const schedules = await schedulesIn(join(path, 'model', 'schedules'))
+    return { given, schedules, classes: undefined, nullClass: undefined }
   }
   const given = await openGivenModel(path, options)
-  if (given.kind === 'file') return { given, schedules: [], classes: undefined }
+  if (given.kind === 'file') return { given, schedules: [], classes: undefined, nullClass: undefined }
   const { samplingSchedules: schedules, network } = given.model
-  return { given, schedules, classes: network.classes }
+  return { given, schedules, classes: network.classes, nullClass: network.nullClass }
 }
 
 /** A run that tuned an entropy strength holds no model: it names the one it guides. */

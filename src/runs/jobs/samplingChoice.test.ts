@@ -3,11 +3,18 @@ import { expect, test } from 'vitest'
 import type { OpenedModel } from './openedModel.ts'
 import { classOfImage } from './samplingChoice.ts'
 
-type Opened = Pick<OpenedModel, 'given' | 'classes'>
-const folder = (classes: number | undefined): Opened => ({ given: { kind: 'folder' } as Opened['given'], classes })
+type Opened = Pick<OpenedModel, 'given' | 'classes' | 'nullClass'>
+const folder = (classes: number | undefined, nullClass = classes): Opened => ({
+  given: { kind: 'folder' } as Opened['given'],
+  classes,
+  nullClass,
+})
+/** As diffusers counts classes. */
+const withoutNull: Opened = { ...folder(3), nullClass: undefined }
 const file = (conditional: boolean): Opened => ({
   given: { kind: 'file', denoiser: { conditional } } as Opened['given'],
   classes: undefined,
+  nullClass: undefined,
 })
 const firstFour = (classOf: ReturnType<typeof classOfImage>) => classOf && [0, 1, 2, 3].map(classOf)
 
@@ -19,6 +26,8 @@ test('the classes in turn: as many as the model knows, else as the data have', (
 
 test('one class, the null class, or none', () => {
   expect(firstFour(classOfImage(folder(3), 2))).toEqual([2, 2, 2, 2])
+  expect(firstFour(classOfImage(withoutNull, 2))).toEqual([2, 2, 2, 2])
+  expect(firstFour(classOfImage(withoutNull, null))).toEqual([0, 1, 2, 0])
   expect(firstFour(classOfImage(file(true), 7, 2))).toEqual([7, 7, 7, 7])
   expect(classOfImage(folder(3), 'unconditional')).toBeUndefined()
   for (const opened of [folder(undefined), file(false)]) {
@@ -31,6 +40,13 @@ test.each([
   ['a class the model does not have', folder(3), 3, undefined, /0 to 2; got 3/],
   ['a class for a model without any', folder(undefined), 1, 10, /knows no classes, got class 1/],
   ['a file that needs one, and data without labels', file(true), null, 0, /give one with --class/],
+  [
+    'the null class of a model without one',
+    withoutNull,
+    'unconditional',
+    10,
+    /0 to 2; got unconditional, but it has no null/,
+  ],
   ['the null class of a file', file(true), 'unconditional', 10, /give one with --class.*got unconditional/],
 ] as const)('refused: %s', (_, opened, wanted, ofTheData, message) => {
   expect(() => classOfImage(opened, wanted, ofTheData)).toThrow(message)

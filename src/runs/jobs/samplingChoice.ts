@@ -152,13 +152,12 @@ function neighbourNotes({ sampling, schedule }: GivenModel, times: readonly numb
  * @throws `sample.class`
  */
 export function classOfImage(
-  { given, classes }: Pick<OpenedModel, 'given' | 'classes'>,
+  { given, classes, nullClass }: Pick<OpenedModel, 'given' | 'classes' | 'nullClass'>,
   wanted: SamplingConfig['class'],
   ofTheData?: number,
 ): ((item: number) => number) | undefined {
   const conditional = given.kind === 'file' ? given.denoiser.conditional : classes !== undefined
-  const hasNullClass = given.kind === 'folder' && given.model.network.nullClass !== undefined
-  if (wanted === 'unconditional' && (!conditional || hasNullClass)) return undefined
+  if (wanted === 'unconditional' && (!conditional || nullClass !== undefined)) return undefined
   if (!conditional) {
     if (wanted === null) return undefined
     throw inputError('sample.class', `this model knows no classes, got class ${wanted}; leave it out`)
@@ -171,7 +170,7 @@ export function classOfImage(
       ? 'give one with --class, since an ONNX file does not say how many there are'
       : `0 to ${classes - 1}`
   const why =
-    wanted === 'unconditional'
+    wanted === 'unconditional' && classes !== undefined
       ? ', but it has no null class, so no image of it is unconditional: give a class, or none for the classes in turn (--class none)'
       : ''
   throw inputError('sample.class', `this model takes a class, ${range}; got ${wanted ?? 'none'}${why}`)
