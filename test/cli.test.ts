@@ -169,7 +169,7 @@ describe('bad input', () => {
   test.each([
     [['--model', 'f.onnx'], '--scheduler FILE'],
     [['--model', 'f.onnx', '--scheduler', 'betas.json'], "'image' float32[10,1,16,16]"],
-    [['--model', 'empty'], 'model_index.json'],
+    [['--model', 'empty'], 'needs unet/config.json, or config.json beside its weights'],
     [['--features', 'missing.onnx'], "'missing.onnx' is none of these"],
     [['--features', 'f.onnx', '--estimator', 'backpropagation'], 'use two-point, one-point or coordinate'],
     [['--tuning-samples', '64'], 'tuningSamples must be more than the 64 features'],
