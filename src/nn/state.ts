@@ -73,11 +73,12 @@ export function stateFromTensors(
     ...(misshapen.length > 0 ? [`${misshapen.length} of another shape: ${listed(misshapen)}`] : []),
   ]
   if (faults.length > 0) {
-    const hint =
-      prefixHint([...known.keys()], Object.keys(tensors)) ?? 'Use the config that the checkpoint was saved with'
+    // Where a prefix explains it, a list of names would hide that.
+    const hint = prefixHint([...known.keys()], Object.keys(tensors))
+    const what = hint ?? `${faults.join('; ')}. Use the config that the checkpoint was saved with`
     throw inputError(
       'nn.checkpoint',
-      `${source} must hold exactly the ${specs.length} tensors of its ${network.kind}; ${faults.join('; ')}. ${hint}.`,
+      `${source} must hold exactly the ${specs.length} tensors of its ${network.kind}; ${what}.`,
     )
   }
   return { weights: flatten(network.parameters, tensors), statistics: flatten(network.statistics, tensors) }

@@ -43,7 +43,7 @@ export function prefixHint(wanted: readonly string[], names: readonly string[]):
   const flags = found.map(({ prefix }) => `--weights-prefix ${prefix}`).join(', or ')
   const which =
     found.length === 1 ? `give weightsPrefix '${found[0].prefix}'` : 'give the one that is meant as weightsPrefix'
-  return `It holds ${text.join(', ')}: ${which} (${flags}) to take it off`
+  return `it holds ${text.join(', ')}: ${which} (${flags}) to take it off`
 }
 
 /**
