@@ -94,6 +94,21 @@ describe('minibatches', () => {
     expect(Math.abs(dropped / (24 * steps) - 0.3)).toBeLessThan(4 * deviation)
     await conditional.dispose()
   })
+
+  test('without a null class every image is told its label, and a share of none is refused', async () => {
+    const { nullClass: _, ...classes } = mlp({ image_shape: [1, 4, 4], hidden: [4], classes: 2 })
+    const conditional = await trainerOf({ network: classes, batch: 24 })
+    for (let step = 0; step < 10; step++) {
+      const { condition = [], images: drawn } = conditional.draw(step)
+      condition.forEach((told: number, i: number) => void expect(told).toBe(Number(drawn[i * PIXELS] > 0)))
+    }
+    await conditional.dispose()
+    const refused = await errorOf(trainerOf({ network: classes, dropCondition: 0.2 }))
+    expect(refused).toMatchObject({
+      code: 'training.labels',
+      message: expect.stringMatching(/no null class.*share of 0.2/),
+    })
+  })
 })
 
 describe('train', () => {

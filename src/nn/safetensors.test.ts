@@ -128,7 +128,11 @@ describe('what others write and is rare', () => {
 
   test('names with brackets, colons and quotes are names; only a key of the same object stands twice', () => {
     const json = fc.dictionary(fc.string(), fc.jsonValue())
-    fc.assert(fc.property(json, (value) => expect(repeatedKey(JSON.stringify(value, null, 1))).toBeNull()))
+    fc.assert(
+      fc.property(json, (value) => {
+        expect(repeatedKey(JSON.stringify(value, null, 1))).toBeNull()
+      }),
+    )
     const twice = fc.tuple(fc.string(), fc.jsonValue(), fc.jsonValue())
     fc.assert(
       fc.property(twice, ([key, a, b]) => {
