@@ -233,7 +233,7 @@ describe('models that exist', () => {
     expect(few.samples.data).toEqual(many.samples.data.subarray(0, 2 * 256))
     expect((await readdir(at('many', 'images'))).length).toBe(12)
     const image = decode(await readFile(at('many', 'images', '11.png')))
-    expect([image.width, image.height]).toEqual([16, 16])
+    expect([image.width, image.height, image.channels]).toEqual([16, 16, 1])
     const pixel = Number(many.samples.data[11 * 256 + 40])
     expect(Math.abs(image.data[40 * image.channels] - 127.5 * (pixel + 1))).toBeLessThanOrEqual(0.5001)
   })

@@ -38,6 +38,8 @@ export interface Dataset {
   /** Class names, the index being the label; empty where the data has no labels. */
   readonly classes: readonly string[]
   readonly provenance: Provenance
+  /** What was done to the images on reading that a reader should know, a sentence each. */
+  readonly notes?: readonly string[]
 }
 
 /** Images as read: all of one size, values 0 to 255, planar [channels, height, width]. */

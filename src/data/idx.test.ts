@@ -92,4 +92,23 @@ describe('IDX', () => {
     await writeFile(path, zipped)
     expect(await codeOf(() => readIdx(path))).toBe('data.gzip')
   })
+
+  it('inflates a gzipped file no further than its header promises', async () => {
+    const path = join(folder, 'sizes.gz')
+    const of = async (bytes: Uint8Array): Promise<string> => {
+      await writeFile(path, gzipSync(bytes))
+      return await codeOf(() => readIdx(path))
+    }
+    const header = (...shape: number[]): Buffer => {
+      const bytes = Buffer.from([0, 0, 8, shape.length, ...new Array(4 * shape.length).fill(0)])
+      for (const [axis, extent] of shape.entries()) bytes.writeUInt32BE(extent, 4 + 4 * axis)
+      return bytes
+    }
+    const zeros = Buffer.alloc(1 << 20)
+    expect(await of(Buffer.concat([header(2, 2), zeros]))).toBe('data.idxTrailing')
+    expect(await of(Buffer.concat([header(60000, 4096, 4096), zeros]))).toBe('data.idxTruncated')
+    expect(await of(Buffer.concat([header(64, 128, 128), zeros]))).toBe('none')
+    expect(await of(Buffer.concat([Buffer.from('plain text'), zeros]))).toBe('data.idxMagic')
+    expect(await of(Buffer.from('text'))).toBe('data.idxMagic')
+  })
 })

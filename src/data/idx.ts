@@ -4,7 +4,7 @@
  */
 import { readFile } from 'node:fs/promises'
 import { promisify } from 'node:util'
-import { gunzip } from 'node:zlib'
+import { constants, gunzip } from 'node:zlib'
 import { inputError, sizeOf } from '../base/index.ts'
 
 /** Extents and the bytes, row-major. */
@@ -73,10 +73,38 @@ export async function readIdx(path: string): Promise<Idx> {
   return parseIdx(await gunzipped(bytes, path), path)
 }
 
-/** The bytes themselves, or what is inside if they are gzipped. @throws `data.gzip` */
+/** The bytes themselves, or what is inside if they are gzipped: no more than its header promises. @throws `data.gzip`, `data.idxTruncated`, `data.idxTrailing` */
 async function gunzipped(bytes: Uint8Array, name: string): Promise<Uint8Array> {
   if (bytes[0] !== 0x1f || bytes[1] !== 0x8b) return bytes
-  return await inflate(bytes).catch((cause: Error) => {
-    throw inputError('data.gzip', `${name} is not a whole gzip file (${cause.message}); fetch it again`, { cause })
+  const notWhole = (cause: Error): Error =>
+    inputError('data.gzip', `${name} is not a whole gzip file (${cause.message}); fetch it again`, { cause })
+  const first = await inflate(bytes.subarray(0, FIRST_BYTES), { finishFlush: constants.Z_SYNC_FLUSH }).catch(
+    (cause) => {
+      throw notWhole(cause)
+    },
+  )
+  const promised = promisedBytes(first)
+  // Of what is no IDX file of bytes the beginning is enough to say so.
+  if (promised === null && bytes.length > FIRST_BYTES) return first
+  const most = promised ?? Math.max(1, first.length)
+  if (most > bytes.length * MOST_INFLATION) {
+    const came = `its ${bytes.length} gzipped ones cannot hold them`
+    throw inputError('data.idxTruncated', `${name} is truncated: its header promises ${most} bytes, ${came}`)
+  }
+  return await inflate(bytes, { maxOutputLength: most }).catch((cause: NodeJS.ErrnoException) => {
+    if (cause.code !== 'ERR_BUFFER_TOO_LARGE') throw notWhole(cause)
+    throw inputError('data.idxTrailing', `${name} has bytes after the ${most} its header promises`, { cause })
   })
+}
+
+/** Deflate makes at most this many bytes out of one. */
+const MOST_INFLATION = 1032
+/** Gzipped bytes that surely hold the header, a file name before it included. */
+const FIRST_BYTES = 2 ** 16
+
+/** What the header says the whole file has; null where it is no header of unsigned bytes. */
+function promisedBytes(first: Buffer): number | null {
+  const [zero0, zero1, type, rank] = first
+  if (zero0 !== 0 || zero1 !== 0 || type !== UNSIGNED_BYTE || !rank || first.length < 4 + 4 * rank) return null
+  return 4 + 4 * rank + sizeOf(Array.from({ length: rank }, (_, axis) => first.readUInt32BE(4 + 4 * axis)))
 }

@@ -6,6 +6,7 @@ import type { Dataset, Pictures } from './dataset.ts'
 import { assemble, contentHash, fromOne } from './dataset.ts'
 import type { Idx } from './idx.ts'
 import { readIdx } from './idx.ts'
+import { requireDataSize } from './imageLimits.ts'
 import type { SplitNeeds } from './split.ts'
 import { DEFAULT_NEEDS, requireEnough, SPLIT_CYCLES, splitByContent } from './split.ts'
 
@@ -27,7 +28,7 @@ export interface IdxFiles {
   readonly testLabels?: string
 }
 
-/** Images [n, rows, columns] (or [n, channels, rows, columns]) with labels [n]. @throws `data.idxShape`, `data.labelCount` */
+/** Images [n, rows, columns] (or [n, channels, rows, columns]) with labels [n]. @throws `data.idxShape`, `data.labelCount`, `data.tooLarge` */
 export function pair(images: Idx, labels: Idx | null, names: { images: string; labels: string }): Pictures {
   const rank = images.shape.length
   const channels = rank === 3 ? 1 : images.shape[1]
@@ -49,6 +50,7 @@ export function pair(images: Idx, labels: Idx | null, names: { images: string; l
   }
   const [height, width] = images.shape.slice(-2)
   const size = channels * height * width
+  requireDataSize(count, size, names.images)
   const rows = Array.from({ length: count }, (_, i) => images.data.subarray(i * size, (i + 1) * size))
   return {
     channels,

@@ -8,7 +8,9 @@ import { assemble, contentHash, fromOne } from './dataset.ts'
 import type { LoadOptions } from './idxImages.ts'
 import type { Picture } from './imageFile.ts'
 import { decodeImage } from './imageFile.ts'
-import type { Pixels } from './resize.ts'
+import { requireDataSize } from './imageLimits.ts'
+import type { Pixels, Resizing } from './resize.ts'
+import { resized, resizing } from './resize.ts'
 import { DEFAULT_NEEDS, requireEnough, SPLIT_CYCLES, splitByContent } from './split.ts'
 
 const IMAGE_NAME = /\.(png|jpe?g)$/i
@@ -78,44 +80,84 @@ async function readPicture(path: string): Promise<Picture> {
   const bytes = await readFile(path).catch((cause: Error) => {
     throw inputError('data.unreadable', `${path} cannot be read: ${cause.message}`, { cause })
   })
-  return decodeImage(bytes, path)
+  return await decodeImage(bytes, path)
 }
 
 /** A grey image as RGB. */
-function inColour({ channels, pixels }: Picture): Pixels {
-  if (channels === 3) return pixels
-  const colour = pixels instanceof Uint8Array ? new Uint8Array(3 * pixels.length) : new Float32Array(3 * pixels.length)
+function inColour<P extends Pixels>(pixels: P): P {
+  const colour = new (pixels.constructor as new (length: number) => P)(3 * pixels.length)
   for (let c = 0; c < 3; c++) colour.set(pixels, c * pixels.length)
   return colour
 }
 
-async function readAll({ files, classes }: ImageFiles): Promise<Pictures> {
-  const pictures: Picture[] = []
+/** What is kept of a picture once it has been read: at the size wanted, so that large ones are in memory one at a time. */
+interface Kept {
+  readonly channels: 1 | 3
+  readonly pixels: Pixels
+  /** Content hash before any resizing, as it is and in colour. */
+  readonly hash: string
+  readonly hashInColour: string
+}
+
+function kept({ channels, pixels }: Picture, change: Resizing | null): Kept {
+  const hash = contentHash(pixels)
+  return {
+    channels,
+    pixels: change ? resized(pixels, channels, change) : pixels,
+    hash,
+    hashInColour: channels === 3 ? hash : contentHash(inColour(pixels)),
+  }
+}
+
+interface ReadFolder {
+  readonly pictures: Pictures
+  /** Of how many pictures some pixels let white through. */
+  readonly transparent: number
+}
+
+/** @param size side wanted; undefined: as the pictures are */
+async function readAll({ files, classes }: ImageFiles, size: number | undefined, folder: string): Promise<ReadFolder> {
+  const images: Kept[] = []
+  let first: Picture | null = null
+  let change: Resizing | null = null
+  let transparent = 0
   for (const { path } of files) {
     const picture = await readPicture(path)
-    const first = pictures[0] ?? picture
+    if (first === null) {
+      first = { ...picture, pixels: new Uint8Array(0) }
+      change = size === undefined ? null : resizing(picture.height, picture.width, size)
+      const { height, width } = change ? { height: change.size, width: change.size } : picture
+      requireDataSize(files.length, picture.channels * height * width, folder)
+    }
     if (picture.height !== first.height || picture.width !== first.width) {
       throw inputError(
         'data.mixedSizes',
         `all images must have one size: ${files[0].path} is ${first.width}x${first.height}, ${path} is ${picture.width}x${picture.height}`,
       )
     }
-    pictures.push(picture)
+    if (picture.transparent) transparent++
+    images.push(kept(picture, change))
   }
-  const channels = pictures.some((picture) => picture.channels === 3) ? 3 : 1
-  const images = pictures.map((picture) => (channels === 3 ? inColour(picture) : picture.pixels))
-  const labels = classes.length > 0 ? Int32Array.from(files, ({ label }) => label ?? 0) : null
-  const { height, width } = pictures[0]
-  return { channels, height, width, images, labels, hashes: images.map(contentHash) }
+  const colour = images.some(({ channels }) => channels === 3)
+  const { height, width } = change ? { height: change.size, width: change.size } : first!
+  const pictures = {
+    channels: colour ? 3 : 1,
+    height,
+    width,
+    images: images.map(({ channels, pixels }) => (colour && channels === 1 ? inColour(pixels) : pixels)),
+    labels: classes.length > 0 ? Int32Array.from(files, ({ label }) => label ?? 0) : null,
+    hashes: images.map(({ hash, hashInColour }) => (colour ? hashInColour : hash)),
+  }
+  return { pictures, transparent }
 }
 
 /**
  * A dataset from a folder of images, split 3 : 1 : 1 by content.
- * @throws `data.emptyFolder`, `data.layout`, `data.image`, `data.mixedSizes`, `data.size`, `data.tooFew`
+ * @throws `data.emptyFolder`, `data.layout`, `data.image`, `data.mixedSizes`, `data.size`, `data.tooLarge`, `data.tooFew`
  */
 export async function loadImageFolder(folder: string, options: LoadOptions = {}): Promise<Dataset> {
   const listed = await listImages(folder)
-  const pictures = await readAll(listed)
+  const { pictures, transparent } = await readAll(listed, options.size, folder)
   const { cycle, rule } = SPLIT_CYCLES.whole
   const rows = splitByContent(pictures.hashes, pictures.labels, cycle)
   const train = rows.train.filter((row) => !options.exclude?.has(pictures.hashes[row]))
@@ -123,5 +165,7 @@ export async function loadImageFolder(folder: string, options: LoadOptions = {})
   requireEnough(counts, { ...DEFAULT_NEEDS, ...options.needs }, cycle, folder)
   const { classes } = listed
   const sources = fromOne(pictures, { ...rows, train })
-  return assemble(sources, { name: basename(folder), source: folder, rule, classes, size: options.size })
+  const dataset = assemble(sources, { name: basename(folder), source: folder, rule, classes, size: options.size })
+  const which = `${transparent} of the ${listed.files.length} images of ${folder}`
+  return transparent === 0 ? dataset : { ...dataset, notes: [`${which} have transparent pixels: laid over white`] }
 }

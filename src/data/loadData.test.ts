@@ -8,6 +8,7 @@ import { RandomStream } from '../base/index.ts'
 import type { Split } from './dataset.ts'
 import { contentHash } from './dataset.ts'
 import { encodeIdx } from './idx.ts'
+import { requireDataSize } from './imageLimits.ts'
 import { loadData } from './loadData.ts'
 
 let root = ''
@@ -150,6 +151,35 @@ describe('loadData of image folders', () => {
     const b = await loadData(idx)
     expect(a.splits).toEqual(b.splits)
     expect(a.provenance.sha256).toBe(b.provenance.sha256)
+  })
+
+  it('says once that images are transparent, and resizes as it reads', async () => {
+    const pixels = Array.from({ length: 10 }, () => noise(64))
+    const files = pixels.map((data, i): [string, Uint8Array] => {
+      const alpha = Uint8Array.from({ length: 128 }, (_, j) => (j % 2 ? (i < 3 && j === 1 ? 0 : 255) : data[j / 2]))
+      return [`${i}.png`, encodePng({ width: 8, height: 8, channels: 2, data: alpha })]
+    })
+    const folder = await folderOf('clear', Object.fromEntries(files))
+    const data = await loadData(folder, { size: 4 })
+    expect(data.notes).toEqual([`3 of the 10 images of ${folder} have transparent pixels: laid over white`])
+    for (const image of pixels.slice(0, 3)) image[0] = 255
+    const idx = await folderOf('clearAsIdx', {
+      'train-images-idx3-ubyte': encodeIdx({ shape: [10, 8, 8], data: Buffer.concat(pixels) }),
+    })
+    const same = await loadData(idx, { size: 4 })
+    expect([same.notes, same.splits, same.provenance.sha256]).toEqual([undefined, data.splits, data.provenance.sha256])
+  })
+
+  it('refuses more than memory holds before it reads it', async () => {
+    const shape = [1 << 23, 1, 1]
+    const many = await folderOf('many', {
+      'train-images-idx3-ubyte.gz': gzipSync(encodeIdx({ shape, data: new Uint8Array(1 << 23) })),
+    })
+    await expect(loadData(many)).rejects.toMatchObject({ code: 'data.tooLarge', kind: 'input' })
+    expect(() => requireDataSize(2 ** 20, 3 * 512 * 512, 'large')).toThrow(
+      /large: images hold at most 4294967295 values/,
+    )
+    expect(() => requireDataSize(100, 3 * 512 * 512, 'small')).not.toThrow()
   })
 
   it('says what is wrong', async () => {

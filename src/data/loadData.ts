@@ -13,7 +13,7 @@ import { loadImageFolder } from './imageFolder.ts'
  * - a file: IDX images; labels from the file named `…labels…idx1…` beside it, if there is one.
  *
  * @throws `data.unreadable`, and by kind: `data.gzip`, `data.idx…`, `data.labelCount`, `data.emptyFolder`, `data.layout`,
- *   `data.image`, `data.mixedSizes`, `data.size`, `data.tooFew`
+ *   `data.image`, `data.mixedSizes`, `data.size`, `data.tooLarge`, `data.tooFew`
  */
 export async function loadData(path: string, options: LoadOptions = {}): Promise<Dataset> {
   const found = await stat(path).catch((cause: Error) => {

@@ -4,8 +4,8 @@
  */
 import { inputError } from '../base/index.ts'
 
-/** Values 0 to 255. Bytes where the file had bytes; floats for 16-bit images and images with alpha. */
-export type Pixels = Uint8Array | Float32Array
+/** Values 0 to 255. Bytes where the file had bytes; floats for 16-bit images and images with alpha; doubles where blocks were averaged. */
+export type Pixels = Uint8Array | Float32Array | Float64Array
 
 /** Pad `side` by `padding` zeros on each edge, then average blocks of `factor` x `factor` to `size`. */
 export interface Resizing {

@@ -50,7 +50,7 @@ const RANGES = [
  * @throws `schedule.features`, `schedule.judge` on networks that do not fit the data or settings, `metrics.*`, `onnx.open`
  */
 export async function openMeasuring(settings: MeasuringSettings, data: Dataset): Promise<MeasuringNetworks> {
-  const notes: string[] = []
+  const notes: string[] = [...(data.notes ?? [])]
   const opened: FeatureNetwork[] = []
   const keep = <N extends FeatureNetwork>(network: N): N => {
     opened.push(network)

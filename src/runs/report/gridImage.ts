@@ -1,4 +1,4 @@
-/** Sample grids as PNG: images side by side at their own pixels, a transparent line between; enlarging is the page's. */
+/** Sample grids as PNG: images side by side at their own pixels, a transparent line between; enlarging is the page's. A single image has no line, and no alpha. */
 import { encode } from 'fast-png'
 import { inputError, sizeOf } from '../../base/index.ts'
 import type { SampleGrid } from '../../tuners/index.ts'
@@ -23,7 +23,8 @@ export function gridImage({ label, count, shape, images }: SampleGrid, columns: 
   const across = Math.min(columns, count)
   const width = across * (w + 1) - 1
   const height = Math.ceil(count / across) * (h + 1) - 1
-  const depth = channels + 1
+  const gaps = count > 1
+  const depth = gaps ? channels + 1 : channels
   const data = new Uint8Array(width * height * depth)
   for (let i = 0; i < count; i++) {
     const left = (i % across) * (w + 1)
@@ -32,7 +33,7 @@ export function gridImage({ label, count, shape, images }: SampleGrid, columns: 
       for (let x = 0; x < w; x++) {
         const to = ((top + y) * width + left + x) * depth
         for (let c = 0; c < channels; c++) data[to + c] = byteOf(images[((i * channels + c) * h + y) * w + x])
-        data[to + channels] = 255
+        if (gaps) data[to + channels] = 255
       }
     }
   }
