@@ -10,8 +10,11 @@ export {
   internalError,
   throwIfInterrupted,
 } from './errors.ts'
+export type { Room } from './limits.ts'
+export { MOST, requireRoom } from './limits.ts'
 export { releaseMemory } from './memory.ts'
 export { didYouMean, nearestOf } from './nearest.ts'
+export { parseJson, requireBounded, requireLength } from './parseJson.ts'
 export { RandomStream, randomStream } from './random.ts'
 export { STAND_IN_BYTES, standInError } from './standIn.ts'
 export type { DType, NamedTensors, Shape, Tensor, TypedArrays } from './tensor.ts'

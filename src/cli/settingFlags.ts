@@ -1,6 +1,7 @@
 /** Flags made from the schema of a command's settings: a setting is described once, with its group in the help. */
 import { Option } from 'commander'
 import { z } from 'zod'
+import { inputError, MOST } from '../base/index.ts'
 import type { Settings, SettingsLayer } from '../runs/index.ts'
 
 type Schema = z.core.$ZodType
@@ -105,5 +106,14 @@ function wordOf(word: string, schema: Schema): unknown {
   return inside instanceof z.ZodTuple ? `[${word}]` : word
 }
 
-const rangeOf = (first: number, last: number): string =>
-  Array.from({ length: Math.max(0, last - first + 1) }, (_, i) => first + i).join(',')
+/** @throws `config.range` on a range that is longer than a list of seeds may be */
+function rangeOf(first: number, last: number): string {
+  const length = Math.max(0, last - first + 1)
+  if (length > MOST.seeds || last > Number.MAX_SAFE_INTEGER) {
+    throw inputError(
+      'config.range',
+      `a range names at most ${MOST.seeds} whole numbers, ${first}-${last} names ${length}; give fewer`,
+    )
+  }
+  return Array.from({ length }, (_, i) => first + i).join(',')
+}

@@ -2,7 +2,7 @@
  * Deterministic batches: epochs are random permutations, laid end to end and cut into batches. Batch k is a pure function of
  * (seed, k), so a resumed run sees what an uninterrupted one sees.
  */
-import { inputError, randomStream, sizeOf } from '../base/index.ts'
+import { inputError, MOST, randomStream, sizeOf } from '../base/index.ts'
 import type { Split } from './dataset.ts'
 
 /** How rows are drawn. `count`: rows there are; `batch`: rows per batch (may exceed `count`). */
@@ -19,6 +19,7 @@ export function batches({ seed, batch, count }: BatchOptions): (step: number) =>
       throw inputError('data.batch', `${name} must be a positive integer, got ${value}`)
     }
   }
+  if (batch > MOST.batch) throw inputError('data.batch', `batch must be at most ${MOST.batch}, got ${batch}`)
   let kept: { epoch: number; order: Int32Array } = { epoch: -1, order: new Int32Array(0) }
   const orderOf = (epoch: number): Int32Array => {
     if (kept.epoch !== epoch) {

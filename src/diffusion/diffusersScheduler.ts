@@ -4,7 +4,7 @@
  * said in `notes`. A class or field that makes something else of it than T betas (a flow, sigmas, tokens) is refused by name.
  */
 import { z } from 'zod'
-import { BilevelError, inputError } from '../base/index.ts'
+import { BilevelError, inputError, MOST, parseJson } from '../base/index.ts'
 import { BETA_SCHEDULES } from './betaSchedules.ts'
 import type { Prediction } from './denoiser.ts'
 import type { NoiseSchedule } from './noiseSchedule.ts'
@@ -46,13 +46,10 @@ const PREDICTIONS: Readonly<Record<string, Prediction>> = {
 /** What a config without `_class_name` is read as. */
 const ASSUMED_CLASS = 'DDIMScheduler'
 
-/** Far beyond any model, well within memory. */
-const MAX_TIMESTEPS = 1_000_000
-
 /** Fields read, each as written; absent ones take their class's defaults. Others may be there. */
 const configSchema = z.looseObject({
   _class_name: z.string().optional(),
-  num_train_timesteps: z.int().min(1).max(MAX_TIMESTEPS).default(1000),
+  num_train_timesteps: z.int().min(1).max(MOST.timesteps).default(1000),
   beta_start: z.number().optional(),
   beta_end: z.number().optional(),
   beta_schedule: z.string().default('linear'),
@@ -124,7 +121,7 @@ export function readScheduler(text: string, name: string): ForeignScheduler {
 }
 
 function fromBetas(json: object, name: string): ForeignScheduler {
-  const { betas } = parsed(z.looseObject({ betas: z.array(z.number()).min(1) }), json, name)
+  const { betas } = parsed(z.looseObject({ betas: z.array(z.number()).min(1).max(MOST.timesteps) }), json, name)
   const schedule = named(name, () => noiseScheduleFromBetas(betas))
   return {
     schedule,
@@ -303,7 +300,7 @@ export function jsonOf(text: string, name: string): unknown {
   const infinite: Readonly<Record<string, string>> = { Infinity: '1e999', '-Infinity': '-1e999', NaN: '"NaN"' }
   const plain = text.replace(/"(?:[^"\\]|\\.)*"|-?\bInfinity\b|\bNaN\b/g, (token) => infinite[token] ?? token)
   try {
-    return JSON.parse(plain)
+    return parseJson(plain, { infinities: true })
   } catch (error) {
     throw inputError('scheduler.json', `${name} must hold JSON: ${(error as Error).message}`, { cause: error })
   }

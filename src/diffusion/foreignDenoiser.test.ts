@@ -173,6 +173,12 @@ describe('batch and image size', () => {
     await expect(open(file)).rejects.toThrow(/open \('x' \[2,height,width\]\); give imageShape/)
     const denoiser = await open(file, { imageShape: [2, 8, 6] })
     expect((await denoiser.predict(images(1, [2, 8, 6]), 1)).shape).toEqual([1, 2, 8, 6])
+    for (const imageShape of [
+      [2, 0, 6],
+      [2, 8, 1e6],
+      [2, 8, 0.5],
+    ])
+      await expect(open(file, { imageShape })).rejects.toThrow(/channels, height and width from 1 to 8192/)
     await expect(open(file, { imageShape: [1, 8, 6] })).rejects.toMatchObject({ code: 'model.imageShape' })
   })
 })

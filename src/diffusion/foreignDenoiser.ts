@@ -4,7 +4,7 @@
  */
 import { basename } from 'node:path'
 import type { Shape, Tensor } from '../base/index.ts'
-import { BilevelError, filled, inputError, sameShape, sizeOf, tensor } from '../base/index.ts'
+import { BilevelError, filled, inputError, MOST, sameShape, sizeOf, tensor } from '../base/index.ts'
 import type { DeviceOptions, ForeignModel, ForeignValue } from '../runtime/index.ts'
 import { openModel } from '../runtime/index.ts'
 import type { Denoiser, Images, Prediction } from './denoiser.ts'
@@ -183,6 +183,10 @@ function imageShapeOf(file: string, { name, shape }: ForeignValue, wanted: Shape
     throw inputError('model.imageShape', `${file} takes images '${name}' [${declared}], got imageShape [${wanted}]`)
   }
   const known = declared.map((extent, i) => (typeof extent === 'number' ? extent : wanted?.[i]))
+  if (known.some((extent) => extent !== undefined && !(extent >= 1 && extent <= MOST.side))) {
+    const rule = `channels, height and width from 1 to ${MOST.side}`
+    throw inputError('model.imageShape', `${file} must take images of ${rule}, got '${name}' [${known}]`)
+  }
   if (known.every((extent) => extent !== undefined)) return known
   const came = declared.map((extent) => extent || '?')
   throw inputError('model.imageShape', `${file} leaves its image size open ('${name}' [${came}]); give imageShape`)

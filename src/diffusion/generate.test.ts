@@ -124,3 +124,13 @@ test('classes are cut with the images and padded', async () => {
   const short = generate({ denoiser: told, schedule: one, settings, count: 4, seed: 0, condition })
   await expect(short).rejects.toThrow(/one class per image \(4\), got 3/)
 })
+
+test('more images than memory holds are refused before the network is asked', async () => {
+  const schedule = samplingScheduleFrom(noise, 'trailing', 1)
+  const options = { denoiser: { ...network(2), imageShape: [3, 8192, 8192] }, schedule, settings, seed: 0 }
+  await expect(generate({ ...options, count: 1e6 })).rejects.toThrow(
+    /^1000000 images of \[3,8192,8192\] need 750000\.0 GiB/,
+  )
+  const wide = { ...options.denoiser, batch: 65_536 }
+  await expect(generate({ ...options, denoiser: wide, count: 1 })).rejects.toThrow(/^the 65536 images of a chunk/)
+})

@@ -2,7 +2,7 @@
  * Images for items first..first + count - 1 of a seed, chunk by chunk. An image depends on (seed, item) alone, not on how
  * many are drawn with it: its start noise and its steps' noise are streams of its own.
  */
-import { inputError, sizeOf } from '../base/index.ts'
+import { inputError, requireRoom, sizeOf } from '../base/index.ts'
 import type { Denoiser, ImageData, Images } from './denoiser.ts'
 import { imagesOf } from './samplers/anyBatch.ts'
 import { sample, startNoise } from './samplers/sample.ts'
@@ -35,9 +35,16 @@ export async function generate(options: GenerateOptions): Promise<{ images: Imag
   checkRequest(options)
   const { imageShape, dtype = 'float32' } = denoiser
   const size = sizeOf(imageShape)
+  const chunk = denoiser.batch ?? DEFAULT_CHUNK
+  const bytesPerValue = dtype === 'float32' ? 4 : 8
+  for (const [items, what] of [
+    [count, `${count} images`],
+    [chunk, `the ${chunk} images of a chunk`],
+  ] as const) {
+    requireRoom({ code: 'sampler.count', what: `${what} of [${imageShape}]`, values: items * size, bytesPerValue })
+  }
   const data: ImageData = dtype === 'float32' ? new Float32Array(count * size) : new Float64Array(count * size)
   const total = count * schedule.levels.length
-  const chunk = denoiser.batch ?? DEFAULT_CHUNK
   let evaluations = 0
   for (let begin = 0; begin < count; begin += chunk) {
     const some = Math.min(chunk, count - begin)

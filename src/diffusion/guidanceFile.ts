@@ -6,7 +6,7 @@
  * images, `unconditional`, or null: the classes in turn), rewardSettings (what the reward is opened with, by setting).
  */
 import { z } from 'zod'
-import { inputError } from '../base/index.ts'
+import { inputError, MOST, parseJson } from '../base/index.ts'
 import type { Guidance } from './guided.ts'
 import type { SamplerSettings, SamplingSchedule } from './samplingSchedule.ts'
 import { samplerSettings, samplingSchedule } from './samplingSchedule.ts'
@@ -67,8 +67,12 @@ const fileSchema = z.strictObject({
   clip: z.tuple([z.number(), z.number()]).nullable(),
   clippedNoise: z.enum(['keep', 'recompute']),
   samplingSchedule: z.union([
-    z.strictObject({ name: z.string().min(1), steps: z.int().min(1) }),
-    z.strictObject({ T: z.int().min(1), levels: z.array(z.number()).min(1), times: z.array(z.number()).min(1) }),
+    z.strictObject({ name: z.string().min(1), steps: z.int().min(1).max(MOST.timesteps) }),
+    z.strictObject({
+      T: z.int().min(1).max(MOST.timesteps),
+      levels: z.array(z.number()).min(1),
+      times: z.array(z.number()).min(1),
+    }),
   ]),
   learnedFor: z.string(),
   class: z.union([z.int().min(0), z.literal('unconditional')]).nullable(),
@@ -171,7 +175,7 @@ function checkStrength({ value, low, high }: SavedEntropyStrength, name: string)
 
 function jsonOf(text: string, name: string): unknown {
   try {
-    return JSON.parse(text)
+    return parseJson(text)
   } catch (error) {
     throw inputError('guidanceFile.json', `${name} must hold JSON: ${(error as Error).message}`, { cause: error })
   }

@@ -4,7 +4,7 @@
  */
 import { readdir, readFile, stat } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
-import { inputError, standInError } from '../base/index.ts'
+import { inputError, parseJson, standInError } from '../base/index.ts'
 import { networkKinds } from '../nn/index.ts'
 import { MODEL_FILES, PRODUCER } from './modelFolder.ts'
 import { PICKLE, pickleError } from './modelWeights.ts'
@@ -107,7 +107,7 @@ export async function readJson(path: string): Promise<Json> {
   const text = await readModelText(path)
   let value: unknown
   try {
-    value = JSON.parse(text)
+    value = parseJson(text)
   } catch (cause) {
     throw inputError('model.json', `${path} must hold JSON: ${(cause as Error).message}`, { cause })
   }

@@ -2,7 +2,7 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import type { NamedTensors } from '../base/index.ts'
-import { inputError, standInError } from '../base/index.ts'
+import { inputError, parseJson, standInError } from '../base/index.ts'
 import { readSafetensors, withoutPrefix } from '../nn/index.ts'
 import { MODEL_FILES } from './modelFolder.ts'
 
@@ -75,7 +75,7 @@ async function readShardIndex(path: string): Promise<ReadonlyMap<string, string>
   const rule = `${path} must hold {"weight_map": {tensor: file, ...}}`
   let value: { readonly weight_map?: unknown } | null
   try {
-    value = JSON.parse(bytes.toString('utf8'))
+    value = parseJson(bytes.toString('utf8'))
   } catch (cause) {
     throw inputError('model.shards', `${rule}: ${(cause as Error).message}; download it again`, { cause })
   }

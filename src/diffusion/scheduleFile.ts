@@ -3,7 +3,7 @@
  * (log(signal^2/noise^2), noisiest first), times, clip, clippedNoise, eta, variance, noisyLastStep, learnedFor.
  */
 import { z } from 'zod'
-import { BilevelError, inputError } from '../base/index.ts'
+import { BilevelError, inputError, MOST, parseJson } from '../base/index.ts'
 import type { SamplerSettings, SamplingSchedule } from './samplingSchedule.ts'
 import { samplerSettings, samplingSchedule } from './samplingSchedule.ts'
 
@@ -21,7 +21,7 @@ export interface SavedSchedule {
 }
 
 const fileSchema = z.strictObject({
-  T: z.int().min(1),
+  T: z.int().min(1).max(MOST.timesteps),
   sampler: z.enum(['ddim', 'ddpm', 'dpm-solver++']),
   levels: z.array(z.number()).min(1),
   times: z.array(z.number()).min(1),
@@ -81,7 +81,7 @@ export function readSamplingSchedule(text: string, name: string): SavedSchedule 
 
 function jsonOf(text: string, name: string): unknown {
   try {
-    return JSON.parse(text)
+    return parseJson(text)
   } catch (error) {
     throw inputError('scheduleFile.json', `${name} must hold JSON: ${(error as Error).message}`, { cause: error })
   }

@@ -2,6 +2,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
+import { zipSync } from 'fflate'
 import { describe, expect, test } from 'vitest'
 import { referenceFromStatistics, referenceMoments } from './frechet.ts'
 import { randomFeatures } from './gold.fixture.ts'
@@ -65,6 +66,18 @@ describe('bad files', () => {
       async () => parseStatistics(patched(good, '(2, 2)', '(1, 4)'), 'x.npz'),
       /mu \[2\] and sigma \[1,4\]/,
     ],
+    [
+      'a claim of more than there is',
+      async () => parseStatistics(claiming(good, 0xffff_fff0), 'x.npz'),
+      /mu\.npy says that it holds 4294967280 bytes, in \d+/,
+    ],
+    ['a bomb', async () => parseStatistics(bomb(), 'x.npz'), /mu\.npy says that it holds 600000000 bytes/],
+    ['a shape of many', async () => parseStatistics(patched(good, '(2, 2)', '(9,9e)'), 'x.npz'), /header/],
+    [
+      'numbers that are not there',
+      async () => parseStatistics(patched(good, '(2,), }         ', '(1000000000000,)'), 'x.npz'),
+      /must hold 1000000000000 numbers/,
+    ],
     ['too few numbers', async () => parseStatistics(patched(good, '(2, 2)', '(3, 3)'), 'x.npz'), /must hold 9 numbers/],
   ])('%s', async (_, call, message) => {
     await expect(call()).rejects.toThrow(message)
@@ -89,6 +102,19 @@ describe('bad files', () => {
 /** Replaces text in an uncompressed archive by text of the same length. */
 function patched(bytes: Uint8Array, from: string, to: string): Uint8Array {
   return Buffer.from(Buffer.from(bytes).toString('latin1').replaceAll(from, to), 'latin1')
+}
+
+/** The archive's directory says another size of its first file. */
+function claiming(bytes: Uint8Array, size: number): Uint8Array {
+  const changed = Buffer.from(bytes)
+  changed.writeUInt32LE(size, changed.indexOf('PK\x01\x02') + 24)
+  return changed
+}
+
+/** An archive whose first file says 600 MB, in as many bytes as could inflate to it. */
+function bomb(): Uint8Array {
+  const files = { 'mu.npy': new Uint8Array(700_000), 'sigma.npy': new Uint8Array(1) }
+  return claiming(zipSync(files, { level: 0 }), 600_000_000)
 }
 
 function renamed(bytes: Uint8Array): Uint8Array {

@@ -34,8 +34,15 @@ export function encodeStatistics({ dimensions, mean, covariance }: FrechetRefere
 export function parseStatistics(bytes: Uint8Array, source: string): FrechetReference {
   let files: Record<string, Uint8Array>
   try {
-    files = unzipSync(bytes, { filter: ({ name }) => name === 'mu.npy' || name === 'sigma.npy' })
+    files = unzipSync(bytes, {
+      filter: ({ name, size, originalSize }) => {
+        if (name !== 'mu.npy' && name !== 'sigma.npy') return false
+        if (originalSize <= MOST_BYTES && originalSize <= size * MOST_INFLATION) return true
+        throw new RangeError(`${name} says that it holds ${originalSize} bytes, in ${size}`)
+      },
+    })
   } catch (cause) {
+    if (cause instanceof RangeError) throw statisticsError(source, `${cause.message}; at most ${MOST_BYTES} are read`)
     throw statisticsError(source, 'it is no .npz archive, or cut short', cause)
   }
   for (const name of ['mu', 'sigma']) {
@@ -49,6 +56,11 @@ export function parseStatistics(bytes: Uint8Array, source: string): FrechetRefer
   }
   return referenceFromStatistics(mu.data, sigma.data)
 }
+
+/** Most bytes of an array: a covariance of 8,192 features, four times the customary ones, in float64; its root takes hours. */
+const MOST_BYTES = 2 ** 29 + 2 ** 16
+/** Deflate makes at most this many bytes out of one. */
+const MOST_INFLATION = 1032
 
 function statisticsError(source: string, came: string, cause?: unknown): Error {
   return inputError(

@@ -33,3 +33,8 @@ test('an initial value of the wrong size names its parameter', () => {
   const wrong = { name: 'w', shape: [2, 2], initial: () => new Float32Array(3) }
   expect(() => initialVector([wrong], 0)).toThrow(/'w' needs 4 numbers for shape \[2,2\], got 3/)
 })
+
+test('more parameters than memory holds are refused before any is made', () => {
+  const large = Array.from({ length: 9 }, (_, i) => constantParameter(`w${i}`, [2 ** 20, 2 ** 20], 0))
+  expect(() => initialVector(large, 0)).toThrow(/^9 parameters need \d+\.0 GiB/)
+})

@@ -4,7 +4,7 @@
  * N(0, 1). Each parameter has its own random stream, so adding one does not change the others before it.
  */
 import type { RandomStream, Shape } from '../base/index.ts'
-import { inputError, randomStream, sizeOf } from '../base/index.ts'
+import { inputError, randomStream, requireRoom, sizeOf } from '../base/index.ts'
 import { flatSize } from './flat.ts'
 import type { ParameterSpec } from './network.ts'
 
@@ -31,7 +31,9 @@ export function constantParameter(name: string, shape: Shape, value: number): Pa
  * @throws `random.seed` unless `seed` is an integer from 0 to 2^53 - 1
  */
 export function initialVector(specs: readonly ParameterSpec[], seed: number): Float32Array {
-  const flat = new Float32Array(flatSize(specs))
+  const size = flatSize(specs)
+  requireRoom({ code: 'nn.parameters', what: `${specs.length} parameters`, values: size })
+  const flat = new Float32Array(size)
   let offset = 0
   specs.forEach(({ name, shape, initial }, item) => {
     const values = initial(randomStream({ seed, purpose: 'init', item }))

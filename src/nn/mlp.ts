@@ -3,7 +3,7 @@
  * (and class) added at every hidden layer. The smallest network on which the whole method runs.
  */
 import { z } from 'zod'
-import { inputError, sizeOf } from '../base/index.ts'
+import { inputError, MOST, sizeOf } from '../base/index.ts'
 import type { SymbolicTensor } from '../graph/index.ts'
 import { add, div, reshape, silu } from '../graph/index.ts'
 import type { Pass } from './layers.ts'
@@ -12,12 +12,13 @@ import type { DenoisingNetwork, NetworkInputs } from './network.ts'
 import { sinusoidalFeatures } from './timeEmbedding.ts'
 
 const count = z.int().positive()
+const side = count.max(MOST.side)
 
 const schema = z.strictObject({
   /** [channels, height, width]; points in d dimensions are [d, 1, 1]. */
-  image_shape: z.tuple([count, count, count]),
+  image_shape: z.tuple([side, side, side]),
   /** Widths of the hidden layers. */
-  hidden: z.array(count).nonempty().default([128, 128]),
+  hidden: z.array(count.max(MOST.channels)).nonempty().max(MOST.entries).default([128, 128]),
   /** `sinusoidal`: as the UNet's. `raw`: the one number time / time_scale, for told log-SNR or other smooth levels. */
   time_features: z.enum(['sinusoidal', 'raw']).default('sinusoidal'),
   /** Sinusoidal features, even; with `raw` only the width of the time embedding. */

@@ -4,7 +4,7 @@
  * does not fit its shape is refused. Written aligned, largest elements first, names in order: the same tensors give the same bytes.
  */
 import type { DType, NamedTensors, Shape, Tensor } from '../base/index.ts'
-import { type BilevelError, inputError, sizeOf, standInError, tensor } from '../base/index.ts'
+import { type BilevelError, inputError, parseJson, sizeOf, standInError, tensor } from '../base/index.ts'
 import { repeatedKey } from './repeatedKey.ts'
 
 /** Tensors by name and the file's free text, name to text. */
@@ -177,9 +177,13 @@ function readHeader(bytes: Uint8Array, source: string): { header: Record<string,
   let text: string
   try {
     text = new TextDecoder('utf-8', { fatal: true }).decode(bytes.subarray(8, 8 + length))
-    header = JSON.parse(text)
+    header = parseJson(text)
   } catch (error) {
-    throw inputError('safetensors.header', badHeader(source, 'it is not JSON').message, { cause: error })
+    throw inputError(
+      'safetensors.header',
+      badHeader(source, `it is not JSON that is read: ${(error as Error).message}`).message,
+      { cause: error },
+    )
   }
   if (!isRecord(header)) throw badHeader(source, 'it is not a JSON object')
   const twice = repeatedKey(text)

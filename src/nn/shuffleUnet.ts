@@ -5,7 +5,7 @@
  * diffusers has no class for it: share it as ONNX.
  */
 import { z } from 'zod'
-import { inputError } from '../base/index.ts'
+import { inputError, MOST } from '../base/index.ts'
 import type { SymbolicTensor } from '../graph/index.ts'
 import { add, concat, reshape, silu, split, transpose, upsampleBilinear } from '../graph/index.ts'
 import type { Layer, Pass } from './layers.ts'
@@ -13,18 +13,20 @@ import { batchNormLayer, convLayer, embeddingLayer, gathered, linearLayer, seque
 import type { DenoisingNetwork } from './network.ts'
 
 const count = z.int().positive()
+const side = count.max(MOST.side)
+const channels = count.max(MOST.channels)
 
 const schema = z.strictObject({
   /** Height and width, or one number for both. */
-  sample_size: z.union([count, z.tuple([count, count])]),
-  in_channels: count.default(1),
+  sample_size: z.union([side, z.tuple([side, side])]),
+  in_channels: channels.default(1),
   /** Rows of the time embedding: times are integers below it. */
-  timesteps: count.default(1000),
-  time_embedding_dim: count.default(256),
+  timesteps: count.max(MOST.timesteps).default(1000),
+  time_embedding_dim: channels.default(256),
   /** Channels of the first level; even, as is every level's. */
-  base_dim: count.multipleOf(2).default(64),
+  base_dim: channels.multipleOf(2).default(64),
   /** Channels of the further levels in units of base_dim. */
-  dim_mults: z.array(count).nonempty().default([2, 4]),
+  dim_mults: z.array(channels).nonempty().max(MOST.levels).default([2, 4]),
 })
 
 export type ShuffleUNetConfig = Readonly<z.output<typeof schema>>

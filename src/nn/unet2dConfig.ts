@@ -7,19 +7,21 @@
  * of our own says so: `_null_class`, which diffusers sets aside.
  */
 import { z } from 'zod'
-import { inputError } from '../base/index.ts'
+import { inputError, MOST } from '../base/index.ts'
 
 const count = z.int().positive()
+const side = count.max(MOST.side)
+const channels = count.max(MOST.channels)
 const downBlock = z.enum(['DownBlock2D', 'AttnDownBlock2D'])
 const upBlock = z.enum(['UpBlock2D', 'AttnUpBlock2D'])
 
 const schema = z.strictObject({
-  sample_size: z.union([count, z.tuple([count, count])]),
-  in_channels: count.default(3),
-  out_channels: count.default(3),
+  sample_size: z.union([side, z.tuple([side, side])]),
+  in_channels: channels.default(3),
+  out_channels: channels.default(3),
   center_input_sample: z.boolean().default(false),
   time_embedding_type: z.literal('positional').default('positional'),
-  time_embedding_dim: count.nullable().default(null),
+  time_embedding_dim: channels.nullable().default(null),
   freq_shift: z.number().default(0),
   flip_sin_to_cos: z.boolean().default(true),
   down_block_types: z
@@ -27,8 +29,8 @@ const schema = z.strictObject({
     .default(['DownBlock2D', 'AttnDownBlock2D', 'AttnDownBlock2D', 'AttnDownBlock2D']),
   mid_block_type: z.literal('UNetMidBlock2D').default('UNetMidBlock2D'),
   up_block_types: z.array(upBlock).default(['AttnUpBlock2D', 'AttnUpBlock2D', 'AttnUpBlock2D', 'UpBlock2D']),
-  block_out_channels: z.array(count).nonempty().default([224, 448, 672, 896]),
-  layers_per_block: count.default(2),
+  block_out_channels: z.array(channels).nonempty().max(MOST.levels).default([224, 448, 672, 896]),
+  layers_per_block: count.max(MOST.layersPerBlock).default(2),
   mid_block_scale_factor: z.literal(1).default(1),
   downsample_padding: z.union([z.literal(0), z.literal(1)]).default(1),
   downsample_type: z.literal('conv').default('conv'),
@@ -43,7 +45,7 @@ const schema = z.strictObject({
   resnet_time_scale_shift: z.literal('default').default('default'),
   add_attention: z.boolean().default(true),
   class_embed_type: z.null().default(null),
-  num_class_embeds: count.nullable().default(null),
+  num_class_embeds: count.max(MOST.classes).nullable().default(null),
   // Rows of a learned table of times, which a network with `time_embedding_type: positional` has none of.
   num_train_timesteps: z.number().nullable().default(null),
 })

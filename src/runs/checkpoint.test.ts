@@ -54,15 +54,28 @@ describe('checkpoints', () => {
   })
 
   it('passes over what is damaged or half written', async () => {
-    for (const step of [10, 20, 30, 40]) await saveCheckpoint(folder, at(step), 9)
+    for (const step of [10, 20, 30, 35, 40, 45]) await saveCheckpoint(folder, at(step), 9)
     await truncate(join(folder, '40', 'tensors.safetensors'), 30)
     await rm(join(folder, '30', 'state.json'))
     const state = await readFile(join(folder, '20', 'state.json'), 'utf8')
     await writeFile(join(folder, '20', 'state.json'), state.slice(0, 40))
+    for (const [step, part] of [
+      [35, '['.repeat(99_999) + ']'.repeat(99_999)],
+      [45, '1e999'],
+    ] as const) {
+      const file = join(folder, String(step), 'state.json')
+      await writeFile(file, (await readFile(file, 'utf8')).replace('"tuning"', part))
+    }
     await mkdir(join(folder, '50.123.partial'))
     const { checkpoint, passedOver } = await newestCheckpoint(folder)
     expect(checkpoint).toEqual(at(10))
-    expect(passedOver.map((text) => /(\d+) is not a whole checkpoint/.exec(text)![1])).toEqual(['40', '30', '20'])
+    expect(passedOver.map((text) => /(\d+) is not a whole checkpoint/.exec(text)![1])).toEqual([
+      '45',
+      '40',
+      '35',
+      '30',
+      '20',
+    ])
     await saveCheckpoint(folder, at(15), 1)
     expect(await readdir(folder)).toEqual(['15'])
     expect(await newestCheckpoint(join(folder, 'absent'))).toEqual({ checkpoint: null, passedOver: [] })

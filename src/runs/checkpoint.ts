@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto'
 import { mkdir, readdir, readFile, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { NamedTensors } from '../base/index.ts'
-import { diskFailure, inputError, isPartialName, partialName, writeFlushed } from '../base/index.ts'
+import { diskFailure, inputError, isPartialName, parseJson, partialName, writeFlushed } from '../base/index.ts'
 import { decodeSafetensors, encodeSafetensors } from '../nn/index.ts'
 import type { Json } from './json.ts'
 import { requireJson } from './json.ts'
@@ -93,7 +93,7 @@ async function sweep(folder: string, step: number, keep: number): Promise<void> 
 export async function loadCheckpoint(folder: string, step: number): Promise<SavedCheckpoint> {
   const path = join(folder, String(step))
   try {
-    const file = JSON.parse(await readFile(join(path, STATE), 'utf8')) as StateFile
+    const file = parseJson(await readFile(join(path, STATE), 'utf8')) as StateFile
     if (file.format !== FORMAT) throw new Error(`format ${FORMAT} is known, got ${file.format}`)
     if (file.step !== step) throw new Error(`it says it is step ${file.step}`)
     const bytes = await readFile(join(path, TENSORS))

@@ -6,7 +6,7 @@
 import { readFile } from 'node:fs/promises'
 import { parse as parseYaml } from 'yaml'
 import { z } from 'zod'
-import { inputError, nearestOf } from '../base/index.ts'
+import { inputError, nearestOf, requireBounded, requireLength } from '../base/index.ts'
 import { canonicalJson, isRecord, jsonHash } from './json.ts'
 
 export type Settings = Readonly<Record<string, unknown>>
@@ -110,14 +110,19 @@ export async function readSettingsFile(path: string): Promise<SettingsLayer> {
   return { source: path, values: parseSettings(text, path) }
 }
 
+/** Without the picture of the place that follows. */
+const firstLine = ({ message }: Error): string => message.split('\n')[0].replace(/:$/, '')
+
 /** Settings of YAML text; empty text: none. @throws `config.file` */
 export function parseSettings(text: string, source: string): Settings {
   let values: unknown
   try {
+    requireLength(text)
     // Its warnings would go to the terminal by another way than ours.
     values = parseYaml(text, { logLevel: 'error', prettyErrors: true })
+    requireBounded(values)
   } catch (cause) {
-    throw inputError('config.file', `${source} is not valid YAML: ${firstLine((cause as Error).message)}`, { cause })
+    throw inputError('config.file', `${source} is not valid YAML: ${firstLine(cause as Error)}`, { cause })
   }
   if (values === null || values === undefined) return {}
   if (!isRecord(values))
@@ -125,8 +130,6 @@ export function parseSettings(text: string, source: string): Settings {
   return values
 }
 
-/** What is wrong and where; the lines below draw the place. */
-const firstLine = (message: string): string => message.split('\n')[0].replace(/:$/, '')
 
 /**
  * Settings from `BILEVEL_…` variables: `BILEVEL_SAMPLING_STEPS` is `samplingSteps`, two underscores lead into an object

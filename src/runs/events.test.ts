@@ -49,6 +49,16 @@ describe('events', () => {
     const path = join(folder, 'c.jsonl')
     await writeFile(path, '{"type":"x","step":0}\nnonsense\n')
     await expect(readEvents(path)).rejects.toThrow(/c\.jsonl.*line 2 is not/)
+    for (const step of ['1e999', '1e300', '-1', '1.5', '"1"']) {
+      const line = `{"type":"x","step":${step},"loss":1,"time":"2024-05-06T07:08:09.010Z"}`
+      await writeFile(path, `{"type":"x","step":0}\n${line}\n`)
+      await expect(readEvents(path), step).rejects.toThrow(/line 2 is not/)
+    }
+    await writeFile(
+      path,
+      `{"type":"x","step":0}\n{"type":"x","step":1,"a":${'['.repeat(99_999)}${']'.repeat(99_999)}}\n`,
+    )
+    await expect(readEvents(path)).rejects.toThrow(/line 2 is not/)
     expect(await truncateEvents(path, 1)).toHaveLength(1)
     await expect(truncateEvents(path, 2)).rejects.toMatchObject({ code: 'runs.events', kind: 'input' })
     expect(await readEvents(join(folder, 'absent'))).toEqual([])

@@ -4,7 +4,7 @@
  */
 import { appendFileSync, closeSync, fsyncSync, openSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
-import { diskFailure, inputError, writeAtomically } from '../base/index.ts'
+import { diskFailure, inputError, parseJson, writeAtomically } from '../base/index.ts'
 
 /** A value that JSON can hold. Numbers that it cannot (NaN, ±Infinity) are written as those words. */
 export type EventValue =
@@ -87,12 +87,12 @@ async function readLines(path: string): Promise<string[]> {
 function decodeEvents(lines: readonly string[], path: string): TimedEvent[] {
   return lines.map((line, i) => {
     try {
-      const event = JSON.parse(line) as TimedEvent
-      if (typeof event.type === 'string' && typeof event.step === 'number') return event
+      const event = parseJson(line) as TimedEvent
+      if (typeof event.type === 'string' && Number.isSafeInteger(event.step) && event.step >= 0) return event
     } catch {}
     throw inputError(
       'runs.events',
-      `${path}: every line must be a JSON object with type and step, line ${i + 1} is not`,
+      `${path}: every line must be a JSON object with a type and a step, a whole number from 0, line ${i + 1} is not`,
     )
   })
 }

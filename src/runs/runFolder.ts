@@ -6,7 +6,7 @@ import { appendFileSync } from 'node:fs'
 import { mkdir, readdir, readFile, rm } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { stringify as toYaml } from 'yaml'
-import { diskFailure, inputError, isPartialName, writeAtomically } from '../base/index.ts'
+import { diskFailure, inputError, isPartialName, parseJson, writeAtomically } from '../base/index.ts'
 import type { Checkpoint, SavedCheckpoint } from './checkpoint.ts'
 import { newestCheckpoint, saveCheckpoint } from './checkpoint.ts'
 import type { Settings } from './config.ts'
@@ -131,7 +131,7 @@ export async function readRunConfig(folder: string): Promise<Settings> {
 export async function readManifest(folder: string): Promise<Manifest> {
   await requireRun(folder)
   try {
-    return JSON.parse(await readFile(join(folder, MANIFEST), 'utf8')) as Manifest
+    return parseJson(await readFile(join(folder, MANIFEST), 'utf8')) as Manifest
   } catch (cause) {
     throw inputError('runs.notARun', `${join(folder, MANIFEST)} must be JSON: ${(cause as Error).message}`, { cause })
   }

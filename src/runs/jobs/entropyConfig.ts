@@ -3,7 +3,7 @@
  * the command line's flags are made.
  */
 import { z } from 'zod'
-import { didYouMean, inputError } from '../../base/index.ts'
+import { didYouMean, inputError, MOST } from '../../base/index.ts'
 import { NOISE_FAMILIES, SHIPPED_MODELS, samplerSettings } from '../../diffusion/index.ts'
 import type { EntropySettings, EntropyTarget } from '../../tuners/index.ts'
 import { checkEntropySettings, ENTROPY_DEFAULTS } from '../../tuners/index.ts'
@@ -19,7 +19,7 @@ export const ENTROPY_GROUPS = ['What is tuned', 'Sampling', 'Data and model', 'E
 type EntropyGroup = (typeof ENTROPY_GROUPS)[number]
 
 const said = (group: EntropyGroup, description: string) => ({ group, description })
-const count = () => z.int().min(1)
+const count = (most: number) => z.int().min(1).max(most)
 const range = () => z.tuple([z.number(), z.number()])
 
 /** What a reward may be, in the help of both. */
@@ -106,14 +106,14 @@ export const entropySchema = z.strictObject({
     .min(0)
     .lt(1)
     .meta(said('Estimating', 'steps are guided only where signal^2 is above this')),
-  maxEvaluations: count().meta(
+  maxEvaluations: count(MOST.evaluations).meta(
     said('Estimating', 'most network evaluations for finding and confirming lambda; the curve comes on top'),
   ),
-  explorePaths: count().meta(said('Estimating', 'images at each lambda of the first look over the range')),
-  curvePoints: count().meta(said('Estimating', 'values of lambda on the trade-off curve')),
-  curvePaths: count().meta(said('Estimating', 'images at each of them')),
-  particles: count().meta(said('Estimating', 'smc: particles of one repetition')),
-  gridImages: count().meta(said('Estimating', 'images of each sample grid')),
+  explorePaths: count(MOST.images).meta(said('Estimating', 'images at each lambda of the first look over the range')),
+  curvePoints: count(MOST.entries).meta(said('Estimating', 'values of lambda on the trade-off curve')),
+  curvePaths: count(MOST.images).meta(said('Estimating', 'images at each of them')),
+  particles: count(MOST.images).meta(said('Estimating', 'smc: particles of one repetition')),
+  gridImages: count(MOST.seeds).meta(said('Estimating', 'images of each sample grid')),
 
   chunk: scheduleSchema.shape.chunk,
   device: scheduleSchema.shape.device,

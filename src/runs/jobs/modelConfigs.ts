@@ -1,5 +1,6 @@
 /** Settings of sampling from a model and of evaluating one: schemas from which the flags of `bilevel sample` and `bilevel evaluate` are made. */
 import { z } from 'zod'
+import { MOST } from '../../base/index.ts'
 import { STEP_LISTS } from '../../diffusion/index.ts'
 import type { Settings, SettingsLayer } from '../config.ts'
 import { resolveSettings } from '../config.ts'
@@ -23,7 +24,12 @@ const samplingShape = {
     .enum(['ddim', 'ddpm', 'dpm-solver++'])
     .nullable()
     .meta(said('Sampling', "sampler; none: the schedule's, by default ddim")),
-  steps: z.int().min(1).nullable().meta(said('Sampling', "sampling steps; none: the schedule's, by default 50")),
+  steps: z
+    .int()
+    .min(1)
+    .max(MOST.timesteps)
+    .nullable()
+    .meta(said('Sampling', "sampling steps; none: the schedule's, by default 50")),
   stepList: z
     .enum(STEP_LISTS)
     .nullable()
@@ -35,7 +41,7 @@ const samplingShape = {
     .nullable()
     .meta(said('Sampling', "ddim: 0 deterministic to 1 ancestral; none: the schedule's")),
   class: z
-    .union([z.int().min(0), z.literal('unconditional')])
+    .union([z.int().min(0).max(MOST.classes), z.literal('unconditional')])
     .nullable()
     .meta(said('Sampling', "class of all images, or 'unconditional'; none: the classes in turn")),
   scheduler: scheduleSchema.shape.scheduler,
@@ -44,6 +50,7 @@ const samplingShape = {
   size: z
     .int()
     .min(1)
+    .max(MOST.side)
     .nullable()
     .meta(said('Data and model', 'side of the images of an ONNX model that leaves it open')),
   chunk: scheduleSchema.shape.chunk,
@@ -62,7 +69,7 @@ export const sampleSchema = z.strictObject({
         "a guidance.json of bilevel entropy, which decides sampler and schedule; its runs bring their own, unless 'none'",
       ),
     ),
-  count: z.int().min(1).meta(said('Sampling', 'number of images')),
+  count: z.int().min(1).max(MOST.images).meta(said('Sampling', 'number of images')),
   seed: z.int().min(0).meta(said('Sampling', 'seed of start noise and sampler noise')),
 })
 export type SampleConfig = z.output<typeof sampleSchema>
@@ -76,8 +83,8 @@ export const evaluateSchema = z.strictObject({
   featuresOutput: scheduleSchema.shape.featuresOutput,
   featuresRange: scheduleSchema.shape.featuresRange,
   judge: scheduleSchema.shape.judge,
-  samples: z.int().min(1).meta(said('Measuring', 'images a sampling seed')),
-  seeds: z.array(z.int().min(0)).min(1).meta(said('Measuring', 'sampling seeds')),
+  samples: z.int().min(1).max(MOST.images).meta(said('Measuring', 'images a sampling seed')),
+  seeds: z.array(z.int().min(0)).min(1).max(MOST.seeds).meta(said('Measuring', 'sampling seeds')),
 })
 export type EvaluateConfig = z.output<typeof evaluateSchema>
 

@@ -3,7 +3,7 @@
  * the command line's flags are made.
  */
 import { z } from 'zod'
-import { didYouMean, inputError } from '../../base/index.ts'
+import { didYouMean, inputError, MOST } from '../../base/index.ts'
 import { SHIPPED_MODELS, STEP_LISTS } from '../../diffusion/index.ts'
 import type { LearnSettings } from '../../tuners/index.ts'
 import { checkLearnSettings, followingSettings, LEARN_DEFAULTS } from '../../tuners/index.ts'
@@ -23,8 +23,9 @@ export const SETTING_GROUPS = [
 export type SettingGroup = (typeof SETTING_GROUPS)[number]
 
 const said = (group: SettingGroup, description: string) => ({ group, description })
-const count = () => z.int().min(1)
-const fromZero = () => z.int().min(0)
+const count = (most: number) => z.int().min(1).max(most)
+const fromZero = (most: number) => z.int().min(0).max(most)
+const seed = () => fromZero(Number.MAX_SAFE_INTEGER)
 const range = () => z.tuple([z.number(), z.number()]).nullable()
 const noiseFamilies = ['cosine', 'sigmoid', 'sigmoid-published', 'linear'] as const
 
@@ -33,13 +34,15 @@ const networkSchema = z.strictObject({
     .enum(['unet', 'shuffle'])
     .meta(said('Data and model', "unet: diffusers' UNet2DModel; shuffle: the bilevel paper's UNet")),
   channels: z
-    .array(count())
+    .array(count(MOST.channels))
     .min(1)
+    .max(MOST.levels)
     .meta(said('Data and model', 'channels of each level, finest first (shuffle: multiples of the first)')),
-  layersPerBlock: count().nullable().meta(said('Data and model', 'unet: residual blocks a level')),
-  groups: count().nullable().meta(said('Data and model', 'unet: groups of the group norms')),
+  layersPerBlock: count(MOST.layersPerBlock).nullable().meta(said('Data and model', 'unet: residual blocks a level')),
+  groups: count(MOST.channels).nullable().meta(said('Data and model', 'unet: groups of the group norms')),
   attentionLevels: z
-    .array(fromZero())
+    .array(fromZero(MOST.levels))
+    .max(MOST.levels)
     .nullable()
     .meta(said('Data and model', 'unet: levels with attention (0 finest) and in the middle; none: nowhere')),
 })
@@ -79,6 +82,7 @@ export const scheduleSchema = z.strictObject({
   startPowers: z
     .array(z.number().positive())
     .min(1)
+    .max(MOST.entries)
     .meta(
       said(
         'What is learned',
@@ -86,7 +90,7 @@ export const scheduleSchema = z.strictObject({
       ),
     ),
   sampler: z.enum(['ddim', 'ddpm', 'dpm-solver++']).meta(said('What is learned', 'sampler the schedule is for')),
-  samplingSteps: count().meta(said('What is learned', 'steps the schedule is for')),
+  samplingSteps: count(MOST.timesteps).meta(said('What is learned', 'steps the schedule is for')),
   clip: range().meta(said('What is learned', 'range the predicted image is clipped to at each step; none: unclipped')),
   clippedNoise: z
     .enum(['keep', 'recompute'])
@@ -104,7 +108,7 @@ export const scheduleSchema = z.strictObject({
         "'digits' (embedded), or a path: IDX file, folder of MNIST's files, folder of PNG or JPEG images",
       ),
     ),
-  size: count()
+  size: count(MOST.side)
     .nullable()
     .meta(said('Data and model', "side of the images in pixels; none: the model's, or as the images are")),
   classConditional: z.boolean().meta(said('Data and model', 'train the network with the classes of the data')),
@@ -167,15 +171,15 @@ export const scheduleSchema = z.strictObject({
       said('Data and model', "the network that judges: 'digits', an ONNX classifier with logits, 'none', or 'auto'"),
     ),
 
-  timesteps: count().meta(said('Training', 'T of a model trained here')),
-  trainSteps: fromZero().meta(said('Training', 'training steps before tuning')),
-  batch: count().meta(said('Training', 'images a training step')),
+  timesteps: count(MOST.timesteps).meta(said('Training', 'T of a model trained here')),
+  trainSteps: fromZero(MOST.steps).meta(said('Training', 'training steps before tuning')),
+  batch: count(MOST.batch).meta(said('Training', 'images a training step')),
   learningRate: z.number().positive().meta(said('Training', 'learning rate, constant after the warm-up')),
-  warmUpSteps: fromZero().meta(said('Training', 'training steps over which the learning rate rises')),
+  warmUpSteps: fromZero(MOST.steps).meta(said('Training', 'training steps over which the learning rate rises')),
   emaDecay: z.number().min(0).lt(1).meta(said('Training', 'largest decay of the moving average of the weights')),
 
-  iterations: fromZero().meta(said('Tuning', 'tuning iterations')),
-  tuningSamples: count().meta(said('Tuning', 'images generated a tuning iteration')),
+  iterations: fromZero(MOST.steps).meta(said('Tuning', 'tuning iterations')),
+  tuningSamples: count(MOST.images).meta(said('Tuning', 'images generated a tuning iteration')),
   estimator: z
     .enum(['backpropagation', 'two-point', 'one-point', 'coordinate'])
     .meta(
@@ -188,24 +192,28 @@ export const scheduleSchema = z.strictObject({
     .number()
     .positive()
     .meta(said('Tuning', "perturbation of estimators without derivatives, in units of each parameter's scale")),
-  through: z.union([count(), z.literal('all')]).meta(said('Tuning', 'last sampling steps that carry gradient')),
+  through: z
+    .union([count(MOST.timesteps), z.literal('all')])
+    .meta(said('Tuning', 'last sampling steps that carry gradient')),
   upperRate: z.number().positive().meta(said('Tuning', 'first step of the schedule, in units of its scales')),
   freshSamples: z.boolean().meta(said('Tuning', 'new start noise at every iteration')),
   gamma: z.number().positive().meta(said('Tuning', 'tied, both: penalty constant')),
-  lowerSteps: fromZero().meta(said('Tuning', 'tied, both: training steps an iteration before the twins')),
-  twinSteps: fromZero().meta(said('Tuning', 'tied, both: steps of the twins y and z an iteration')),
+  lowerSteps: fromZero(MOST.steps).meta(said('Tuning', 'tied, both: training steps an iteration before the twins')),
+  twinSteps: fromZero(MOST.steps).meta(said('Tuning', 'tied, both: steps of the twins y and z an iteration')),
   z: z.boolean().meta(said('Tuning', 'tied, both: train z, the twin that feels the upper objective')),
 
-  candidateSamples: count().meta(said('Measuring', 'images for each default in the search for the best one')),
-  evaluationSamples: count().meta(said('Measuring', 'images a sampling seed in the final rows')),
-  samplingSeeds: z.array(fromZero()).min(1).meta(said('Measuring', 'sampling seeds of the final rows')),
+  candidateSamples: count(MOST.images).meta(
+    said('Measuring', 'images for each default in the search for the best one'),
+  ),
+  evaluationSamples: count(MOST.images).meta(said('Measuring', 'images a sampling seed in the final rows')),
+  samplingSeeds: z.array(seed()).min(1).max(MOST.seeds).meta(said('Measuring', 'sampling seeds of the final rows')),
 
-  chunk: count().meta(said('Running', 'images a program run while sampling')),
+  chunk: count(MOST.batch).meta(said('Running', 'images a program run while sampling')),
   device: z
     .enum(['auto', 'cpu', 'webgpu', 'cuda'])
     .transform((device) => (device === 'auto' ? 'cpu' : device))
     .meta(said('Running', 'where programs run; auto: cpu, the one device that is always there')),
-  seed: fromZero().meta(said('Running', 'seed of everything random')),
+  seed: seed().meta(said('Running', 'seed of everything random')),
   checkpointSeconds: z.number().min(0).meta(said('Running', 'seconds between checkpoints while training')),
 })
 

@@ -1,0 +1,20 @@
+import { describe, expect, it } from 'vitest'
+import { z } from 'zod'
+import { flagsLayer } from './settingFlags.ts'
+
+const schema = z.strictObject({ seeds: z.array(z.int().min(0)).meta({ group: 'a', description: 'b' }) })
+const seeds = (word: string): unknown => flagsLayer(schema, { seeds: word }).values.seeds
+
+describe('a range of whole numbers', () => {
+  it('is each of them', () => {
+    expect(seeds('3-5,9')).toBe('[3,4,5,9]')
+    expect(String(seeds('0-9999')).split(',')).toHaveLength(10_000)
+  })
+
+  it('is refused where it is longer than a list may be, before it is made', () => {
+    for (const word of ['0-10000', '0-999999999', '0-99999999999999999999', '5,0-1000000000000000']) {
+      expect(() => seeds(word)).toThrow(expect.objectContaining({ code: 'config.range', kind: 'input' }))
+    }
+    expect(() => seeds('9007199254740990-9007199254740993')).toThrow(/at most 10000 whole numbers/)
+  })
+})
