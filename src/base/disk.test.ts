@@ -42,13 +42,21 @@ describe('files written whole', () => {
 })
 
 describe('errors of the disk', () => {
-  it.each(['ENOSPC', 'EDQUOT', 'EFBIG'])('%s means a full disk', (code) => {
-    expect(diskFailure('x', Object.assign(new Error('refused'), { code })).message).toMatch('the disk is full')
+  it.each([
+    ['ENOSPC', 'the disk is full'],
+    ['EDQUOT', 'your disk quota is used up'],
+    ['EFBIG', 'it is larger than a file may be here'],
+    ['EROFS', 'the disk is read-only'],
+    ['EACCES', 'permission is denied'],
+    ['ENOTDIR', 'a part of its path is a file'],
+  ])('%s is named as what it is', (code, words) => {
+    const { message } = diskFailure('out/x', Object.assign(new Error('refused'), { code }))
+    expect(message).toMatch(`out/x could not be written: ${words}`)
   })
 
   it('others are told in the words of the system', () => {
-    const error = diskFailure('out/x', Object.assign(new Error('EROFS: read-only file system'), { code: 'EROFS' }))
-    expect(error.message).toMatch('out/x could not be written: EROFS: read-only file system; make its folder writable')
+    const error = diskFailure('out/x', Object.assign(new Error('ELOOP: too many links'), { code: 'ELOOP' }))
+    expect(error.message).toMatch('out/x could not be written: ELOOP: too many links; make its folder writable')
   })
 })
 

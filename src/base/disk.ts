@@ -7,12 +7,27 @@ import { dirname } from 'node:path'
 import type { BilevelError } from './errors.ts'
 import { failure } from './errors.ts'
 
-const FULL = new Set(['ENOSPC', 'EDQUOT', 'EFBIG'])
+const WRITABLE = 'permission is denied; make its folder writable'
+
+/** Why, and what to do, by the system's code. */
+const REASONS: Readonly<Record<string, string>> = {
+  ENOSPC: 'the disk is full; free some space',
+  EDQUOT: 'your disk quota is used up; free some of your space or have it raised',
+  EFBIG: 'it is larger than a file may be here; raise the limit (ulimit -f) or use another disk',
+  EROFS: 'the disk is read-only; use another folder',
+  EACCES: WRITABLE,
+  EPERM: WRITABLE,
+  ENOENT: 'its folder is gone; make it again',
+  ENOTDIR: 'a part of its path is a file; use another folder',
+  EISDIR: 'a folder is in its place; move that away',
+  ENAMETOOLONG: 'its name is too long; use a shorter one',
+  EIO: 'the disk reports a fault (EIO); use another one',
+}
 
 /** What the disk refused, as an error of code `disk.write` (kind `failed`) that names the path. */
 export function diskFailure(path: string, cause: unknown): BilevelError {
   const { code, message } = cause as NodeJS.ErrnoException
-  const why = FULL.has(code ?? '') ? 'the disk is full; free some space' : `${message}; make its folder writable`
+  const why = REASONS[code ?? ''] ?? `${message}; make its folder writable`
   const next = 'and start again (a run goes on with --resume)'
   return failure('disk.write', `${path} could not be written: ${why} ${next}`, { cause })
 }

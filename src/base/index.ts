@@ -10,6 +10,7 @@ export {
   internalError,
   throwIfInterrupted,
 } from './errors.ts'
+export { fileHash } from './fileHash.ts'
 export { releaseMemory } from './memory.ts'
 export { didYouMean, nearestOf } from './nearest.ts'
 export { RandomStream, randomStream } from './random.ts'
