@@ -132,6 +132,12 @@ export async function requireIntact(folder: string, isWanted: (path: string) => 
   )
 }
 
+/** The sentences of `changeNotes` for settings that may be paths. */
+export async function changeNotesOf(paths: readonly (string | null)[]): Promise<string[]> {
+  const notes = await Promise.all(paths.map((path) => (path === null ? [] : changeNotes(path))))
+  return notes.flat()
+}
+
 /** How deep in a run folder files lie that somebody may name by themselves: `model/schedules/<name>/sampling_schedule.json`. */
 const DEPTH = 4
 
