@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { diskFailure, isPartialName, partialName, writeAtomically } from './disk.ts'
+import { diskFailure, isPartialName, makeFolder, partialName, writeAtomically } from './disk.ts'
 
 let folder = ''
 beforeEach(async () => {
@@ -38,6 +38,21 @@ describe('files written whole', () => {
     await mkdir(join(folder, 'full', 'inner'), { recursive: true })
     await expect(writeAtomically(join(folder, 'full'), '')).rejects.toMatchObject({ code: 'disk.write' })
     expect((await readdir(folder)).sort()).toEqual(['file', 'full'])
+  })
+})
+
+describe('folders', () => {
+  it('are made with those above them, and the outermost new one is told', async () => {
+    const made = [await makeFolder(join(folder, 'a', 'b', 'c')), await makeFolder(join(folder, 'a', 'b', 'd'))]
+    expect(made).toEqual([join(folder, 'a'), join(folder, 'a', 'b', 'd')])
+    expect(await makeFolder(join(folder, 'a'))).toBeUndefined()
+    await writeFile(join(folder, 'file'), '')
+    await expect(makeFolder(join(folder, 'file'))).rejects.toMatchObject({ code: 'EEXIST' })
+    await expect(makeFolder(join(folder, 'file', 'x'))).rejects.toMatchObject({ code: 'ENOTDIR' })
+  })
+
+  it.runIf(process.platform === 'linux')('that nobody can make are refused at once', async () => {
+    await expect(makeFolder('/proc/none/of/these')).rejects.toMatchObject({ code: 'ENOENT' })
   })
 })
 

@@ -2,7 +2,7 @@
  * Files written whole or not at all: a temporary neighbour, flushed to disk, then renamed over the target. Every part of the
  * project that writes goes through here, so that a full disk is told in the same words everywhere.
  */
-import { mkdir, open, rename, rm } from 'node:fs/promises'
+import { mkdir, open, rename, rm, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import type { BilevelError } from './errors.ts'
 import { failure } from './errors.ts'
@@ -19,6 +19,7 @@ const REASONS: Readonly<Record<string, string>> = {
   EPERM: WRITABLE,
   ENOENT: 'its folder is gone; make it again',
   ENOTDIR: 'a part of its path is a file; use another folder',
+  EEXIST: 'a file is in its place; use another folder',
   EISDIR: 'a folder is in its place; move that away',
   ENAMETOOLONG: 'its name is too long; use a shorter one',
   EIO: 'the disk reports a fault (EIO); use another one',
@@ -51,11 +52,36 @@ export async function writeFlushed(path: string, data: string | Uint8Array): Pro
   }
 }
 
+/**
+ * Makes a folder, with those above it. (Node's own way of making them never ends where the system lets nobody make one, as in /proc.)
+ * @returns the outermost one that was not there; undefined: all were
+ * @throws the system's error
+ */
+export async function makeFolder(path: string): Promise<string | undefined> {
+  try {
+    await mkdir(path)
+    return path
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    if (code === 'EEXIST' && (await isFolder(path))) return undefined
+    if (code !== 'ENOENT' || (await isFolder(dirname(path)))) throw error
+    const outermost = await makeFolder(dirname(path))
+    const own = await makeFolder(path)
+    return outermost ?? own
+  }
+}
+
+const isFolder = (path: string): Promise<boolean> =>
+  stat(path).then(
+    (found) => found.isDirectory(),
+    () => false,
+  )
+
 /** Writes a file whole or not at all, making its folder if needed. @throws `disk.write` */
 export async function writeAtomically(path: string, data: string | Uint8Array): Promise<void> {
   const partial = partialName(path)
   try {
-    await mkdir(dirname(path), { recursive: true })
+    await makeFolder(dirname(path))
     await writeFlushed(partial, data)
     await rename(partial, path)
   } catch (error) {

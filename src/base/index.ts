@@ -1,5 +1,5 @@
 /** Errors with codes, seeded random streams, tensors, files written whole, the nearest known word: what every layer stands on. */
-export { diskFailure, isPartialName, partialName, writeAtomically, writeFlushed } from './disk.ts'
+export { diskFailure, isPartialName, makeFolder, partialName, writeAtomically, writeFlushed } from './disk.ts'
 export type { ErrorKind } from './errors.ts'
 export {
   BilevelError,

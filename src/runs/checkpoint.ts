@@ -4,10 +4,18 @@
  * half loaded. Format 1, of earlier releases, has no log and a hash of its tensors alone; it is still read.
  */
 import { createHash } from 'node:crypto'
-import { mkdir, readdir, readFile, rename, rm } from 'node:fs/promises'
+import { readdir, readFile, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { NamedTensors } from '../base/index.ts'
-import { BilevelError, diskFailure, inputError, isPartialName, partialName, writeFlushed } from '../base/index.ts'
+import {
+  BilevelError,
+  diskFailure,
+  inputError,
+  isPartialName,
+  makeFolder,
+  partialName,
+  writeFlushed,
+} from '../base/index.ts'
 import { decodeSafetensors, encodeSafetensors } from '../nn/index.ts'
 import type { Json } from './json.ts'
 import { isRecord, jsonHash, requireJson } from './json.ts'
@@ -82,7 +90,7 @@ export async function saveCheckpoint(
   const log = checkpoint.log ?? ''
   const file: StateFile = { format: FORMAT, version, step, events, tensors: sha256(bytes), log: sha256(log), state }
   try {
-    await mkdir(partial, { recursive: true })
+    await makeFolder(partial)
     await writeFlushed(join(partial, TENSORS), bytes)
     await writeFlushed(join(partial, LOG), log)
     await writeFlushed(join(partial, STATE), `${JSON.stringify({ ...file, sha256: jsonHash(file) })}\n`)

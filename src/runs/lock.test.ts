@@ -63,7 +63,10 @@ describe('lock', () => {
     'is taken over from a process that has ended and was never asked how',
     async () => {
       // The shell's child ends while the shell has become a program that asks after nobody.
-      const parent = spawn('sh', ['-c', 'true & echo $!; exec sleep 60'], { stdio: ['ignore', 'pipe', 'ignore'] })
+      const child = 'until grep -q sleep /proc/$PPID/comm; do :; done'
+      const parent = spawn('sh', ['-c', `sh -c '${child}' & echo $!; exec sleep 60`], {
+        stdio: ['ignore', 'pipe', 'ignore'],
+      })
       const [said] = await once(parent.stdout, 'data')
       const pid = Number(said)
       try {

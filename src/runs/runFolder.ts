@@ -3,10 +3,10 @@
  * adds (`samples/`, `report.html`, `model/`). One process at a time; resumable at its newest whole checkpoint.
  */
 import { appendFileSync, existsSync } from 'node:fs'
-import { mkdir, readdir, readFile, rm } from 'node:fs/promises'
+import { readdir, readFile, rm } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { stringify as toYaml } from 'yaml'
-import { diskFailure, failure, inputError, isPartialName, writeAtomically } from '../base/index.ts'
+import { diskFailure, failure, inputError, isPartialName, makeFolder, writeAtomically } from '../base/index.ts'
 import type { Checkpoint, NewestCheckpoint, SavedCheckpoint } from './checkpoint.ts'
 import { newestCheckpoint, saveCheckpoint } from './checkpoint.ts'
 import type { Settings } from './config.ts'
@@ -84,7 +84,7 @@ const isLeftover = (name: string): boolean => isPartialName(name) || /^lock(\.|$
 export async function openRun<C>(options: OpenRunOptions<C>): Promise<Run<C>> {
   const { folder, resume = false } = options
   if (resume) await requireRun(folder)
-  const made = await mkdir(folder, { recursive: true }).catch((error) => {
+  const made = await makeFolder(folder).catch((error) => {
     throw diskFailure(folder, error)
   })
   const lock = await acquireLock(folder)

@@ -110,6 +110,7 @@ export const scheduleSchema = z.strictObject({
   classConditional: z.boolean().meta(said('Data and model', 'train the network with the classes of the data')),
   model: z
     .string()
+    .min(1)
     .nullable()
     .meta(
       said(
@@ -119,6 +120,7 @@ export const scheduleSchema = z.strictObject({
     ),
   scheduler: z
     .string()
+    .min(1)
     .nullable()
     .meta(said('Data and model', 'schedule of an ONNX model: a diffusers scheduler_config.json, or {"betas": [...]}')),
   timeScale: z
@@ -137,6 +139,7 @@ export const scheduleSchema = z.strictObject({
     ),
   featuresOutput: z
     .string()
+    .min(1)
     .nullable()
     .meta(said('Data and model', 'output of an ONNX feature network, where it has several')),
   featuresRange: range().meta(
