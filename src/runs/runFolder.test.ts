@@ -191,8 +191,12 @@ describe('run folders', () => {
     const run = await openRun(options())
     run.emit({ type: 'x', step: 0, value: 1 })
     await rm(run.folder, { recursive: true })
-    const gone = { code: 'runs.gone', message: expect.stringMatching(/quick was deleted or moved while it went on/) }
+    const gone = {
+      code: 'runs.gone',
+      message: expect.stringMatching(/quick, or the lock in it, was deleted or moved while it went on/),
+    }
     expect(() => run.emit({ type: 'x', step: 1, value: 1 })).toThrow(expect.objectContaining(gone))
+    await expect(run.requireHeld()).rejects.toMatchObject(gone)
     await expect(run.checkpoint({ step: 1, state: null, tensors: {} })).rejects.toMatchObject(gone)
     await expect(run.write('samples/a.png', 'x')).rejects.toMatchObject(gone)
     await expect(run.close('done')).rejects.toMatchObject(gone)
@@ -205,7 +209,7 @@ describe('run folders', () => {
     const path = join(run.folder, 'lock')
     await rm(path)
     await writeFile(path, JSON.stringify({ host: 'elsewhere', pid: 1, started: null }))
-    const taken = { code: 'runs.gone', message: expect.stringMatching(/the lock of \S*quick was taken away/) }
+    const taken = { code: 'runs.gone', message: expect.stringMatching(/another process took \S*lock/) }
     await expect(run.checkpoint({ step: 1, state: null, tensors: {} })).rejects.toMatchObject(taken)
     await run.close('failed')
     expect((await readManifest(run.folder)).status).toBe('running')

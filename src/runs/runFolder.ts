@@ -2,9 +2,9 @@
  * A run on disk: `config.yaml`, `manifest.json`, `events.jsonl`, `checkpoints/<step>/`, `tensorboard/`, and whatever the job
  * adds (`samples/`, `report.html`, `model/`). One process at a time; resumable at its newest whole checkpoint.
  */
-import { appendFileSync, existsSync } from 'node:fs'
+import { appendFileSync, closeSync, existsSync, openSync } from 'node:fs'
 import { readdir, readFile, rm } from 'node:fs/promises'
-import { basename, dirname, join } from 'node:path'
+import { basename, join } from 'node:path'
 import { stringify as toYaml } from 'yaml'
 import { diskFailure, failure, inputError, isPartialName, makeFolder, writeAtomically } from '../base/index.ts'
 import type { Checkpoint, NewestCheckpoint, SavedCheckpoint } from './checkpoint.ts'
@@ -55,7 +55,7 @@ export interface Run<C = unknown> {
   readonly pastEvents: readonly TimedEvent[]
   /** Events in the file by now. */
   readonly eventCount: number
-  /** Adds an event to `events.jsonl` and its numbers to `tensorboard/`. @throws `disk.write` */
+  /** Adds an event to `events.jsonl` and its numbers to `tensorboard/`. @throws `disk.write`, `runs.gone` */
   emit(event: RunEvent): TimedEvent
   /**
    * Saves a checkpoint; the previous one stays until it is whole. The first `events` events belong to it (default: all so far): a run
@@ -64,6 +64,8 @@ export interface Run<C = unknown> {
   checkpoint(checkpoint: Checkpoint & { readonly events?: number }): Promise<void>
   /** Writes a file of the run, whole or not at all; `path` is relative to the folder. @throws `disk.write` */
   write(path: string, data: string | Uint8Array): Promise<void>
+  /** @throws `runs.gone` where the folder, or the lock in it, is no longer there or no longer ours */
+  requireHeld(): Promise<void>
   /** Adds to the manifest. @throws `disk.write` */
   note(fields: Readonly<Record<string, Json>>): Promise<void>
   /** Writes the status, closes the log and gives the lock back. A full disk is an error only for `done`, and leaves the run open. */
@@ -204,19 +206,35 @@ async function sweepPartials(folder: string): Promise<void> {
 /** Files of earlier sessions that are kept: a page that watches goes on from the one it is at only while that is there. */
 const SESSIONS_KEPT = 5
 
-/** Starts a file of what TensorBoard is to show so far, which voids those of earlier sessions. @returns its path */
+/** A file that events are added to as TensorBoard's records. */
+interface Board {
+  append(event: TimedEvent): void
+  close(): void
+}
+
+/** Starts a file of what TensorBoard is to show so far, which voids those of earlier sessions. */
 async function startTensorBoard(
   folder: string,
   { created, resumed }: Manifest,
   events: readonly TimedEvent[],
-): Promise<string> {
+): Promise<Board> {
   const names: readonly string[] = await readdir(folder).catch(() => [])
   const name = nextTensorBoardFile(names, resumed.length)
   const path = join(folder, name)
   await writeAtomically(path, encodeTensorBoard(Date.parse(created) / 1000, events, resumed.length > 0))
   const earlier = names.filter((one) => one.includes('tfevents') && one < name).toSorted()
   for (const old of earlier.slice(0, -SESSIONS_KEPT)) await rm(join(folder, old), { force: true })
-  return path
+  const file = openSync(path, 'a')
+  return {
+    append(event) {
+      try {
+        appendFileSync(file, eventRecord(event))
+      } catch (error) {
+        throw diskFailure(path, error)
+      }
+    },
+    close: () => closeSync(file),
+  }
 }
 
 async function runAt<C>(
@@ -228,14 +246,14 @@ async function runAt<C>(
   const { folder, version, keep, clock = Date.now } = options
   const at = (...path: string[]): string => join(folder, ...path)
   const restored = await restoreEvents(at(EVENTS), checkpoint ?? { events: 0, log: '' })
-  const tensorBoard = await startTensorBoard(at(TENSORBOARD), first, restored.events)
+  const board = await startTensorBoard(at(TENSORBOARD), first, restored.events)
   const log = openEvents(at(EVENTS), restored.lines, clock)
   let manifest = first
-  const requireOurs = async (): Promise<void> => {
-    if (!(await lock.isHeld())) throw goneError(folder)
+  const requireHeld = async (): Promise<void> => {
+    if (!(await lock.isHeld())) throw goneError(lock.path, folder)
   }
   const note: Run['note'] = async (fields) => {
-    await requireOurs()
+    await requireHeld()
     manifest = { ...manifest, ...fields }
     await writeAtomically(at(MANIFEST), manifestText(manifest))
   }
@@ -253,55 +271,43 @@ async function runAt<C>(
       return log.count
     },
     emit(event) {
+      // Both files are open, and take what is written to them when their folder is long gone.
+      if (!existsSync(lock.path)) throw goneError(lock.path, folder)
       const timed = log.append(event)
-      appendRecord(tensorBoard, eventRecord(timed))
+      board.append(timed)
       return timed
     },
     async checkpoint(saved) {
-      await requireOurs()
+      await requireHeld()
       log.flush()
       const events = saved.events ?? log.count
       await saveCheckpoint(at(CHECKPOINTS), { ...saved, events, log: log.linesOf(events) }, { version, keep })
     },
     async write(path, data) {
-      await requireOurs()
+      await requireHeld()
       await writeAtomically(at(path), data)
     },
+    requireHeld,
     note,
     async close(status) {
       const ended = new Date(clock()).toISOString()
       if (status === 'done') {
-        await requireOurs()
+        await requireHeld()
         await note({ files: await hashesOfResults(folder), status, ended })
       }
       // The error that ended the run is the one to show.
       else await note({ status, ended }).catch(() => undefined)
       log.close()
+      board.close()
       await lock.release()
     },
   }
 }
 
-/** The log is open and takes events where its folder is deleted too; this file is opened anew for each. */
-function appendRecord(path: string, record: Uint8Array): void {
-  try {
-    appendFileSync(path, record)
-  } catch (error) {
-    const folder = dirname(dirname(path))
-    throw existsSync(join(folder, MANIFEST)) ? diskFailure(path, error) : goneFailure(folder)
-  }
-}
-
-const goneFailure = (folder: string) =>
-  failure(
-    'runs.gone',
-    `a run needs its folder to the end, but ${folder} was deleted or moved while it went on; start the run again, or go on with --resume where it is now`,
-  )
-
-function goneError(folder: string): Error {
-  if (!existsSync(join(folder, MANIFEST))) return goneFailure(folder)
-  return failure(
-    'runs.gone',
-    `a run needs its folder for itself, but the lock of ${folder} was taken away while it went on; see that nothing else uses it, and go on with --resume`,
-  )
+function goneError(lock: string, folder: string): Error {
+  const came = existsSync(lock)
+    ? `another process took ${lock}`
+    : `${folder}, or the lock in it, was deleted or moved while it went on`
+  const next = 'start the run again, or go on with --resume where its folder is now'
+  return failure('runs.gone', `a run needs its folder for itself to the end, but ${came}; ${next}`)
 }

@@ -128,15 +128,20 @@ class OpenJob<C> implements JobRun<C> {
       const result = await work(this)
       await run.close('done')
       return result
-    } catch (error) {
-      const gone = error instanceof BilevelError && error.code === 'runs.gone'
-      const kept = gone ? false : await this.#keepLatest()
+    } catch (thrown) {
+      // Where the folder is gone, that is what ended the run, in whatever words it was met with first.
+      const gone: unknown = await run.requireHeld().then(
+        () => null,
+        (error: unknown) => error,
+      )
+      const error = gone ?? thrown
+      const kept = gone === null && (await this.#keepLatest())
       const interrupted = this.#job.signal?.aborted === true
       await run.close(interrupted ? 'interrupted' : 'failed')
       if (isNew && !kept && error instanceof BilevelError && ['input', 'device'].includes(error.kind)) {
         await rm(run.folder, { recursive: true, force: true })
       }
-      throw interrupted && !gone ? this.#interrupted(kept) : error
+      throw interrupted && gone === null ? this.#interrupted(kept) : error
     }
   }
 

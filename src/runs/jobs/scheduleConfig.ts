@@ -110,7 +110,7 @@ export const scheduleSchema = z.strictObject({
   classConditional: z.boolean().meta(said('Data and model', 'train the network with the classes of the data')),
   model: z
     .string()
-    .min(1)
+    .min(1, "must not be empty; 'none', or leave it out, for none")
     .nullable()
     .meta(
       said(
@@ -120,7 +120,7 @@ export const scheduleSchema = z.strictObject({
     ),
   scheduler: z
     .string()
-    .min(1)
+    .min(1, "must not be empty; 'none', or leave it out, for none")
     .nullable()
     .meta(said('Data and model', 'schedule of an ONNX model: a diffusers scheduler_config.json, or {"betas": [...]}')),
   timeScale: z
@@ -139,7 +139,7 @@ export const scheduleSchema = z.strictObject({
     ),
   featuresOutput: z
     .string()
-    .min(1)
+    .min(1, "must not be empty; 'none', or leave it out, for none")
     .nullable()
     .meta(said('Data and model', 'output of an ONNX feature network, where it has several')),
   featuresRange: range().meta(
