@@ -181,7 +181,7 @@ const places = subjects.flatMap((subject) =>
     .map((file) => ({ subject, file })),
 )
 // Every file once before any a second time.
-const flips = []
+const flips: Awaited<ReturnType<typeof flipOne>>[] = []
 for (let i = 0; i < wanted; i++) {
   const { subject, file } = places[i % places.length]
   const flip = await flipOne(work, subject, file, references)
