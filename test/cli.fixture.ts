@@ -21,6 +21,7 @@ export interface Finished {
 }
 
 export interface Running {
+  readonly pid: number
   readonly finished: Promise<Finished>
   kill(signal: NodeJS.Signals): void
   /** Resolves when stderr says it, or when the process has ended. */
@@ -48,6 +49,7 @@ export function start(args: readonly string[], cwd: string, environment: Record<
     stderr,
   }))
   return {
+    pid: child.pid!,
     finished,
     kill: (signal) => child.kill(signal),
     async says(text) {

@@ -5,7 +5,7 @@ import { encode } from 'fast-png'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { encodeIdx } from '../src/data/index.ts'
 import type { Finished } from './cli.fixture.ts'
-import { bilevel, classifierFile, newFolder } from './cli.fixture.ts'
+import { bilevel, classifierFile, newFolder, start } from './cli.fixture.ts'
 
 let folder = ''
 beforeAll(async () => {
@@ -126,6 +126,17 @@ describe('mistakes in the command', () => {
     [['schedule', '--training-family', 'linear', '--training-epsilon', '0.1'], 'no parameter epsilon'],
     [['schedule', '--config', 'missing.yaml'], 'cannot be read'],
     [['schedule', '--resume'], 'no unfinished run'],
+    [
+      ['schedule', '--preset', 'tiny', '--out', ''],
+      "option '--out <folder>' argument '' is invalid. A path must not be",
+    ],
+    [['schedule', '--resume', ''], "option '--resume [folder]' argument '' is invalid"],
+    [['entropy', '--config', ''], "option '--config <file>' argument '' is invalid"],
+    [['schedule', '--preset', 'tiny', '--model', ''], 'model: must not be empty'],
+    [['sample', 'digits-16', '--out', ''], "option '--out <folder>' argument '' is invalid"],
+    [['sample', ''], "'' is none of them"],
+    [['sample', 'digits-16', '--steps', ''], 'steps: Invalid input'],
+    [['sample', 'digits-16', '--out', '/dev/null'], '/dev/null is a file, or lies in one; give another --out'],
     [['schedule', '--network-kind', 'shuffle'], 'network.layersPerBlock is for unet networks'],
   ])('%j', async (args, message) => {
     const { code, stderr } = await refused(args)
@@ -138,6 +149,23 @@ describe('mistakes in the command', () => {
     expect(file.stderr).toContain("unknown setting 'trainStep' in bad.yaml; did you mean 'trainSteps'?")
     const variable = await refused(['schedule'], { BILEVEL_SEEED: '1' })
     expect([variable.code, variable.stderr]).toEqual([2, expect.stringContaining("did you mean 'seed'?")])
+  })
+})
+
+describe('a folder for images', () => {
+  test('that a killed process began is filled by the next one, and nothing is left beside the images', async () => {
+    const gone = start(['--version'], folder)
+    await gone.finished
+    await mkdir(join(folder, 'begun', `samples.${gone.pid}.partial`, 'images'), { recursive: true })
+    await mkdir(join(folder, 'taken', `samples.${process.pid}.partial`), { recursive: true })
+    const { code, stderr } = await bilevel(
+      ['sample', 'digits-16', '--count', '1', '--steps', '1', '--out', 'begun'],
+      folder,
+    )
+    expect(code, stderr).toBe(0)
+    expect((await readdir(join(folder, 'begun'))).toSorted()).toEqual(['grid.png', 'images', 'samples.safetensors'])
+    const taken = await refused(['sample', 'digits-16', '--count', '1', '--out', 'taken'])
+    expect(taken.stderr).toMatch(/taken holds samples\.\d+\.partial/)
   })
 })
 

@@ -1,5 +1,5 @@
 /** Whole runs through the command line: results, repeatability to the byte, going on after a kill and after Ctrl-C, other people's models. */
-import { copyFile, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { copyFile, cp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { decode } from 'fast-png'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
@@ -92,6 +92,56 @@ describe('a run', () => {
     expect(await numbersOf(at('killed'))).toEqual(await numbersOf(at('runs', 'schedule-tiny-0')))
     const files = [...SAMPLES, ...MODEL]
     expect(await tracesOf(at('killed'), files)).toEqual(await tracesOf(at('runs', 'schedule-tiny-0'), files))
+  })
+})
+
+describe('damage', () => {
+  /** Flips the lowest bit of the first digit behind some text. */
+  const flip = async (path: string, behind: string) => {
+    const bytes = await readFile(at(path))
+    const start = bytes.indexOf(behind) + behind.length
+    const digit = start + bytes.subarray(start).findIndex((byte) => byte >= 48 && byte < 58)
+    bytes[digit] ^= 1
+    await writeFile(at(path), bytes)
+  }
+  const copyOfRun = (name: string) => cp(at('runs', 'schedule-tiny-0'), at(name), { recursive: true })
+
+  test('a terminal that hangs up leaves a checkpoint; a flipped bit in it is noticed, and the older one gone on from', async () => {
+    const running = start([...TINY, '--checkpoint-seconds', '0', '--out', 'hung'], folder)
+    await running.says('iteration 2')
+    running.kill('SIGHUP')
+    expect((await running.finished).code).toBe(130)
+    expect(JSON.parse(await readFile(at('hung', 'manifest.json'), 'utf8')).status).toBe('interrupted')
+    const [newest, older] = (await readdir(at('hung', 'checkpoints'))).map(Number).toSorted((a, b) => b - a)
+    await flip(`hung/checkpoints/${newest}/state.json`, '"history":')
+    await rm(at('hung', 'events.jsonl'))
+    const { code, stderr } = await bilevel(['schedule', '--resume', 'hung'], folder)
+    expect(code, stderr).toBe(0)
+    expect(stderr).toMatch(
+      `checkpoints/${newest} is not a whole checkpoint: state.json is not the file it was saved with`,
+    )
+    expect(stderr).toMatch(`the run goes on from the older one of step ${older}`)
+    expect(stderr).toMatch(/events\.jsonl had lost \d+ of its events/)
+    expect(await numbersOf(at('hung'))).toEqual(await numbersOf(at('runs', 'schedule-tiny-0')))
+    const files = [...SAMPLES, ...MODEL]
+    expect(await tracesOf(at('hung'), files)).toEqual(await tracesOf(at('runs', 'schedule-tiny-0'), files))
+    expect((await readdir(at('hung', 'tensorboard'))).length).toBe(2)
+  })
+
+  test('in what a run left is an error that names the file, through the run; by itself it is used, and said', async () => {
+    await copyOfRun('damaged')
+    const weights = 'damaged/model/schedules/ddim-2/sampling_schedule.json'
+    await flip(weights, '"levels"')
+    const through = await bilevel(['sample', 'damaged', '--count', '2', '--out', 'no'], folder)
+    expect([through.code, through.stderr]).toEqual([2, expect.stringMatching(`error: ${weights} must be the file`)])
+    const itself = await bilevel(['sample', 'damaged/model', '--count', '2', '--out', 'itself'], folder)
+    expect([itself.code, itself.stderr]).toEqual([0, expect.stringContaining(`${weights} is not the file`)])
+    await flip('damaged/config.yaml', 'seed:')
+    const settings = await bilevel(['evaluate', 'damaged', '--samples', '72', '--seeds', '1'], folder)
+    expect([settings.code, settings.stderr]).toEqual([
+      2,
+      expect.stringMatching(/error: damaged\/config\.yaml must hold/),
+    ])
   })
 })
 

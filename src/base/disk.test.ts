@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { diskFailure, isPartialName, partialName, writeAtomically } from './disk.ts'
+import { diskFailure, isPartialName, makeFolder, partialName, writeAtomically } from './disk.ts'
 
 let folder = ''
 beforeEach(async () => {
@@ -41,14 +41,37 @@ describe('files written whole', () => {
   })
 })
 
+describe('folders', () => {
+  it('are made with those above them, and the outermost new one is told', async () => {
+    const made = [await makeFolder(join(folder, 'a', 'b', 'c')), await makeFolder(join(folder, 'a', 'b', 'd'))]
+    expect(made).toEqual([join(folder, 'a'), join(folder, 'a', 'b', 'd')])
+    expect(await makeFolder(join(folder, 'a'))).toBeUndefined()
+    await writeFile(join(folder, 'file'), '')
+    await expect(makeFolder(join(folder, 'file'))).rejects.toMatchObject({ code: 'EEXIST' })
+    await expect(makeFolder(join(folder, 'file', 'x'))).rejects.toMatchObject({ code: 'ENOTDIR' })
+  })
+
+  it.runIf(process.platform === 'linux')('that nobody can make are refused at once', async () => {
+    await expect(makeFolder('/proc/none/of/these')).rejects.toMatchObject({ code: 'ENOENT' })
+  })
+})
+
 describe('errors of the disk', () => {
-  it.each(['ENOSPC', 'EDQUOT', 'EFBIG'])('%s means a full disk', (code) => {
-    expect(diskFailure('x', Object.assign(new Error('refused'), { code })).message).toMatch('the disk is full')
+  it.each([
+    ['ENOSPC', 'the disk is full'],
+    ['EDQUOT', 'your disk quota is used up'],
+    ['EFBIG', 'it is larger than a file may be here'],
+    ['EROFS', 'the disk is read-only'],
+    ['EACCES', 'permission is denied'],
+    ['ENOTDIR', 'a part of its path is a file'],
+  ])('%s is named as what it is', (code, words) => {
+    const { message } = diskFailure('out/x', Object.assign(new Error('refused'), { code }))
+    expect(message).toMatch(`out/x could not be written: ${words}`)
   })
 
   it('others are told in the words of the system', () => {
-    const error = diskFailure('out/x', Object.assign(new Error('EROFS: read-only file system'), { code: 'EROFS' }))
-    expect(error.message).toMatch('out/x could not be written: EROFS: read-only file system; make its folder writable')
+    const error = diskFailure('out/x', Object.assign(new Error('ELOOP: too many links'), { code: 'ELOOP' }))
+    expect(error.message).toMatch('out/x could not be written: ELOOP: too many links; make its folder writable')
   })
 })
 

@@ -1,5 +1,5 @@
 /** Errors with codes, seeded random streams, tensors, files written whole, the nearest known word, files that stand in for others: what every layer stands on. */
-export { diskFailure, isPartialName, partialName, writeAtomically, writeFlushed } from './disk.ts'
+export { diskFailure, isPartialName, makeFolder, partialName, writeAtomically, writeFlushed } from './disk.ts'
 export type { ErrorKind } from './errors.ts'
 export {
   BilevelError,
@@ -10,6 +10,7 @@ export {
   internalError,
   throwIfInterrupted,
 } from './errors.ts'
+export { fileHash } from './fileHash.ts'
 export type { Room } from './limits.ts'
 export { MOST, requireRoom } from './limits.ts'
 export { releaseMemory } from './memory.ts'

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import type { Command } from 'commander'
 import { stringify as toYaml } from 'yaml'
 import type { z } from 'zod'
+import type { BilevelError } from '../base/index.ts'
 import { inputError } from '../base/index.ts'
 import type { JobPlan, SettingsLayer } from '../runs/index.ts'
 import {
@@ -14,6 +15,7 @@ import {
   readRunConfig,
   readSettingsFile,
 } from '../runs/index.ts'
+import { pathOption } from './pathOption.ts'
 import type { Task } from './protocol.ts'
 import { runInWorker } from './runInWorker.ts'
 import { flagsLayer, settingOptions } from './settingFlags.ts'
@@ -52,9 +54,11 @@ export function addRunCommand<C extends { readonly preset: string; readonly seed
     .command(run.name)
     .summary(run.summary)
     .description(run.description)
-    .option('--config <file>', "YAML file of settings, named as in a run's config.yaml")
-    .option('--out <folder>', `run folder [${RUNS}/${run.name}-<preset>-<seed>]`)
-    .option('--resume [folder]', 'go on with a run: the folder, else --out, else the newest unfinished one')
+    .addOption(pathOption('--config <file>', "YAML file of settings, named as in a run's config.yaml"))
+    .addOption(pathOption('--out <folder>', `run folder [${RUNS}/${run.name}-<preset>-<seed>]`))
+    .addOption(
+      pathOption('--resume [folder]', 'go on with a run: the folder, else --out, else the newest unfinished one'),
+    )
     .option('--dry-run', 'print the resolved settings and what the job will cost, and stop')
     .option('--json', 'print the result as one JSON object on one line')
   const options = settingOptions(run.schema, run.resolve([]), run.groups)
@@ -71,7 +75,7 @@ async function execute<C extends { readonly preset: string; readonly seed: numbe
   flags: RunFlags,
   terminal: Terminal,
 ): Promise<void> {
-  const resumed = flags.resume === undefined ? null : await resumedFolder(run.name, flags)
+  const resumed = flags.resume === undefined ? null : await resumedFolder(run.name, flags, terminal)
   if (resumed !== null) await requireKind(run.name, resumed)
   const config = run.resolve(await layersOf(run.schema, flags, resumed))
   if (flags.dryRun) {
@@ -105,14 +109,18 @@ async function layersOf(schema: z.ZodObject, flags: RunFlags, resumed: string | 
   return [...before, ...file, environmentLayer(process.env), flagsLayer(schema, flags)]
 }
 
-async function resumedFolder(command: string, { resume, out }: RunFlags): Promise<string> {
+async function resumedFolder(command: string, { resume, out }: RunFlags, terminal: Terminal): Promise<string> {
   if (typeof resume === 'string') return resume
   if (out !== undefined) return out
   const names = await readdir(RUNS).catch(() => [])
   const runs = await Promise.all(
     names.map(async (name) => {
       const folder = join(RUNS, name)
-      const manifest = await readManifest(folder).catch(() => null)
+      const manifest = await readManifest(folder).catch((error: BilevelError) => {
+        // A folder that is no run is nobody's concern; one that was damaged may be the run that is meant.
+        if (error.code !== 'runs.notARun') terminal.display.log(`note: not gone on with: ${error.message}`)
+        return null
+      })
       return { folder, manifest }
     }),
   )

@@ -21,7 +21,8 @@ export async function runInWorker(task: Task, display: ProgressDisplay): Promise
   }
 }
 
-const SIGNALS = ['SIGINT', 'SIGTERM'] as const
+/** Ctrl-C, a job scheduler's or shutdown's request, and a terminal that was closed. */
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
 
 /** The first one stops the task with a checkpoint, the second one the process. */
 function interruptHandler(worker: Worker, display: ProgressDisplay): () => void {

@@ -2,6 +2,7 @@
 import type { Command } from 'commander'
 import { SHIPPED_MODELS } from '../diffusion/index.ts'
 import { freshFolder, resolveSampleConfig, SAMPLE_GROUPS, sampleLayers, sampleSchema } from '../runs/index.ts'
+import { pathOption } from './pathOption.ts'
 import { runInWorker } from './runInWorker.ts'
 import { flagsLayer, settingOptions } from './settingFlags.ts'
 import type { Terminal } from './terminal.ts'
@@ -24,7 +25,7 @@ export function addSampleCommand(program: Command, terminal: Terminal): void {
       '<model>',
       `${SHIPPED_MODELS.join(' or ')} (come with the project), a run folder, a model folder or an ONNX file`,
     )
-    .option('--out <folder>', 'new folder for the images [samples]')
+    .addOption(pathOption('--out <folder>', 'new folder for the images [samples]'))
     .option('--json', 'print what was done as one JSON object on one line')
   for (const option of settingOptions(sampleSchema, resolveSampleConfig([]), SAMPLE_GROUPS)) command.addOption(option)
   command.action(async (model: string, flags: SampleFlags) => {

@@ -75,7 +75,7 @@ async function readShardIndex(path: string): Promise<ReadonlyMap<string, string>
   const rule = `${path} must hold {"weight_map": {tensor: file, ...}}`
   let value: { readonly weight_map?: unknown } | null
   try {
-    value = parseJson(bytes.toString('utf8'))
+    value = parseJson(bytes.toString('utf8')) as typeof value
   } catch (cause) {
     throw inputError('model.shards', `${rule}: ${(cause as Error).message}; download it again`, { cause })
   }

@@ -1,10 +1,8 @@
 /** Somebody else's ONNX model as a feature network: one image input, a chosen output, no derivative. */
-import { createHash } from 'node:crypto'
-import { createReadStream } from 'node:fs'
 import { basename } from 'node:path'
-import { pipeline } from 'node:stream/promises'
 import type { Shape, Tensor } from '../base/index.ts'
 import { filled, inputError, sizeOf, tensor } from '../base/index.ts'
+import { modelFileHash } from '../onnx/index.ts'
 import type { Device, ForeignModel, ForeignValue } from '../runtime/index.ts'
 import { openModel } from '../runtime/index.ts'
 import type { FeatureNetwork, ImageBatch } from './featureNetwork.ts'
@@ -25,7 +23,7 @@ export interface OnnxFeaturesOptions {
 }
 
 /**
- * Opens a model and runs it once to learn its sizes. Name: the file's name; hash: SHA-256 of the file.
+ * Opens a model and runs it once to learn its sizes. Name: the file's name; hash: SHA-256 of the file, with the data that it keeps in files beside it.
  * @throws `onnx.open`; `metrics.onnx` if the model does not have one float32 image input [b,c,h,w], or the output is not known
  */
 export async function onnxFeatures(path: string, options: OnnxFeaturesOptions): Promise<FeatureNetwork> {
@@ -44,8 +42,7 @@ async function networkOf(path: string, model: ForeignModel, options: OnnxFeature
   const { input, batch, imageShape } = imageInput(path, model, options)
   const features = chosenOutput(path, model, options.output)
   const logits = logitsOutput(path, model, options.logits)
-  const hash = createHash('sha256')
-  await pipeline(createReadStream(path), hash)
+  const hash = await modelFileHash(path)
 
   const rows = async (images: ImageBatch, output: string): Promise<Tensor<'float32'>> => {
     imageCount(images, imageShape)
@@ -60,7 +57,7 @@ async function networkOf(path: string, model: ForeignModel, options: OnnxFeature
   const probe = await rows(filled([1, ...imageShape]), features)
   return {
     name: basename(path),
-    hash: hash.digest('hex'),
+    hash: hash,
     dimensions: probe.shape[1],
     imageShape,
     range,

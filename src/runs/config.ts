@@ -94,7 +94,8 @@ function unknownKey(key: string, known: readonly string[], source: string, path:
 
 /** A word as the field takes it: as it is if it may be, else as YAML (numbers, booleans, null, lists). */
 function fromWord(word: string, field: z.core.$ZodType): unknown {
-  if (z.safeParse(field, word).success) return word
+  // Empty YAML is null, which no empty word means: none is said as 'none' or left out.
+  if (word === '' || z.safeParse(field, word).success) return word
   try {
     return parseYaml(word, { logLevel: 'error' })
   } catch {

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises'
 import { hostname, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -57,6 +57,53 @@ describe('lock', () => {
       await won[0].release()
     }
     expect(await readdir(folder)).toEqual([])
+  })
+
+  it.runIf(process.platform === 'linux')(
+    'is taken over from a process that has ended and was never asked how',
+    async () => {
+      // The shell's child ends while the shell has become a program that asks after nobody.
+      const child = 'until grep -q sleep /proc/$PPID/comm; do :; done'
+      const parent = spawn('sh', ['-c', `sh -c '${child}' & echo $!; exec sleep 60`], {
+        stdio: ['ignore', 'pipe', 'ignore'],
+      })
+      const [said] = await once(parent.stdout, 'data')
+      const pid = Number(said)
+      try {
+        while (!/\) Z /.test(await readFile(`/proc/${pid}/stat`, 'utf8')))
+          await new Promise((wake) => setTimeout(wake, 5))
+        await holds({ host: hostname(), pid, started: null })
+        await (await acquireLock(folder)).release()
+      } finally {
+        parent.kill('SIGKILL')
+      }
+    },
+  )
+
+  it('that is a folder is told in one line, at once', async () => {
+    await mkdir(join(folder, 'lock'))
+    await expect(acquireLock(folder)).rejects.toMatchObject({
+      code: 'runs.lock',
+      kind: 'input',
+      message: expect.stringMatching(/must be a file .* but \S*lock is a folder; move it away$/),
+    })
+    expect(await readdir(folder)).toEqual(['lock'])
+  })
+
+  it('takes away what dead processes left beside it, and nothing of the living', async () => {
+    const dead = { host: hostname(), pid: process.pid, started: '1' }
+    const alive = { host: hostname(), pid: process.pid, started: await processStart(process.pid) }
+    await writeFile(join(folder, 'lock.dead'), `${JSON.stringify(dead)}\n`)
+    await writeFile(join(folder, 'lock.takeover'), `${JSON.stringify(dead)}\n`)
+    await writeFile(join(folder, 'lock.alive'), `${JSON.stringify(alive)}\n`)
+    await writeFile(join(folder, 'lock.young'), '')
+    await writeFile(join(folder, 'lock.old'), '')
+    await utimes(join(folder, 'lock.old'), 1, 1)
+    const lock = await acquireLock(folder)
+    expect(await lock.isHeld()).toBe(true)
+    expect((await readdir(folder)).toSorted()).toEqual(['lock', 'lock.alive', 'lock.young'])
+    await rm(lock.path)
+    expect(await lock.isHeld()).toBe(false)
   })
 
   it('survives a lock that holds nonsense', async () => {

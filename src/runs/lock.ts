@@ -3,7 +3,7 @@
  * taken for the old process. A lock whose process is gone is taken over.
  */
 import { randomUUID } from 'node:crypto'
-import { link, readFile, rm, writeFile } from 'node:fs/promises'
+import { link, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { diskFailure, inputError } from '../base/index.ts'
@@ -18,13 +18,21 @@ export interface LockHolder {
 /** A lock that is held. */
 export interface Lock {
   readonly path: string
+  /** Whether it is still there and ours: not where somebody deleted the folder, or the lock in it. */
+  isHeld(): Promise<boolean>
   /** Gives it back; a lock that somebody else holds by now is left alone. */
   release(): Promise<void>
 }
 
+const STATE_FIELD = 0
 const START_FIELD = 19
+/** Ended, and kept in the table of processes only until its parent asks how. */
+const ENDED = new Set(['Z', 'X'])
 
-/** When a process started, in clock ticks since boot; null where /proc is not there, undefined if there is no such process. */
+/**
+ * When a process started, in clock ticks since boot; null where /proc is not there, undefined if there is no such process, or one that
+ * has ended.
+ */
 export async function processStart(pid: number): Promise<string | null | undefined> {
   try {
     process.kill(pid, 0)
@@ -32,8 +40,10 @@ export async function processStart(pid: number): Promise<string | null | undefin
     if ((error as NodeJS.ErrnoException).code === 'ESRCH') return undefined
   }
   const text = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => null)
+  if (text === null) return null
   // The command's name, in brackets, may hold anything: fields are counted from behind the last bracket.
-  return text === null ? null : (text.slice(text.lastIndexOf(')') + 2).split(' ')[START_FIELD] ?? null)
+  const fields = text.slice(text.lastIndexOf(')') + 2).split(' ')
+  return ENDED.has(fields[STATE_FIELD]) ? undefined : (fields[START_FIELD] ?? null)
 }
 
 /** Whether a holder is a process of this host that no longer lives. */
@@ -57,16 +67,19 @@ const ATTEMPTS = 50
 const WAIT_MILLISECONDS = 20
 
 /**
- * Takes the lock of a run folder.
- * @throws `runs.inUse` naming the process that holds it; `disk.write`
+ * Takes the lock of a run folder, and removes what processes left that died while they took it.
+ * @throws `runs.inUse` naming the process that holds it; `runs.lock` where the lock cannot be read; `disk.write`
  */
 export async function acquireLock(folder: string): Promise<Lock> {
   const path = join(folder, 'lock')
   const holder: LockHolder = { host: hostname(), pid: process.pid, started: (await processStart(process.pid)) ?? null }
   const text = `${JSON.stringify(holder)}\n`
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-    if (await createWhole(path, text)) return { path, release: () => release(path, text) }
-    const held = await readFile(path, 'utf8').catch(() => null)
+    if (await createWhole(path, text)) {
+      await sweep(folder)
+      return { path, isHeld: () => isHeld(path, text), release: () => release(path, text) }
+    }
+    const held = await readHeld(path)
     if (held === null) continue
     const other = parseHolder(held)
     if (other && !(await isGone(other))) {
@@ -82,6 +95,35 @@ export async function acquireLock(folder: string): Promise<Lock> {
     'runs.inUse',
     `${path} keeps changing hands; another process is starting in the same folder, try again`,
   )
+}
+
+/** Null: it has just been given back. @throws `runs.lock` */
+async function readHeld(path: string): Promise<string | null> {
+  return readFile(path, 'utf8').catch((cause: NodeJS.ErrnoException) => {
+    if (cause.code === 'ENOENT') return null
+    const came = cause.code === 'EISDIR' ? 'is a folder' : `cannot be read: ${cause.message}`
+    throw inputError(
+      'runs.lock',
+      `a run's lock must be a file that says which process uses the folder, but ${path} ${came}; move it away`,
+      { cause },
+    )
+  })
+}
+
+/** A file that is being written says nothing yet: it is left alone for this long. */
+const WRITTEN_MILLISECONDS = 60_000
+
+/** Removes temporary neighbours of the lock whose processes are gone. */
+async function sweep(folder: string): Promise<void> {
+  const names: readonly string[] = await readdir(folder).catch(() => [])
+  for (const name of names.filter((one) => one.startsWith('lock.'))) {
+    const path = join(folder, name)
+    const text = await readFile(path, 'utf8').catch(() => null)
+    if (text === null) continue
+    const holder = parseHolder(text)
+    const age = Date.now() - (await stat(path).catch(() => ({ mtimeMs: Date.now() }))).mtimeMs
+    if (holder ? await isGone(holder) : age > WRITTEN_MILLISECONDS) await rm(path, { force: true })
+  }
 }
 
 const NO_LINKS = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS'])
@@ -117,8 +159,10 @@ async function removeStale(path: string, stale: string, text: string): Promise<v
   else await new Promise((resolve) => setTimeout(resolve, WAIT_MILLISECONDS))
 }
 
+const isHeld = async (path: string, text: string): Promise<boolean> =>
+  (await readFile(path, 'utf8').catch(() => null)) === text
+
 /** Removes a lock if it still says `text`. */
 async function release(path: string, text: string): Promise<void> {
-  const held = await readFile(path, 'utf8').catch(() => null)
-  if (held === text) await rm(path, { force: true })
+  if (await isHeld(path, text)) await rm(path, { force: true })
 }

@@ -8,8 +8,10 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { float32, RandomStream } from '../base/index.ts'
 import { readEvents, withoutTimes } from './events.ts'
 import { processStart } from './lock.ts'
+import { hashesOfResults, readManifest, requireIntact } from './manifest.ts'
 import type { OpenRunOptions, Run } from './runFolder.ts'
-import { freshFolder, openRun, readManifest, readRunConfig } from './runFolder.ts'
+import { freshFolder, openRun, readRunConfig } from './runFolder.ts'
+import { sessionStartRecord } from './tensorboard.ts'
 
 let root = ''
 beforeEach(async () => {
@@ -24,6 +26,8 @@ const options = (more: Partial<OpenRunOptions> = {}): OpenRunOptions => ({
   version: '1.2.3',
   ...more,
 })
+
+const BOARD = 'events.out.tfevents.bilevel'
 
 /** A job of 20 steps, checkpoint every 3; dies (without closing) before `dieAt`. */
 async function job(run: Run, dieAt = Number.POSITIVE_INFINITY): Promise<number> {
@@ -40,6 +44,18 @@ async function job(run: Run, dieAt = Number.POSITIVE_INFINITY): Promise<number> 
   }
   await run.close('done')
   return sum
+}
+
+/** Makes of a folder what an earlier release would have left: no hashes but that of the tensors, no copy of the log. */
+async function asBefore(folder: string): Promise<void> {
+  for (const step of await readdir(join(folder, 'checkpoints'))) {
+    const path = join(folder, 'checkpoints', step)
+    const { events, tensors, state } = JSON.parse(await readFile(join(path, 'state.json'), 'utf8'))
+    await rm(join(path, 'events.jsonl'))
+    await writeFile(join(path, 'state.json'), JSON.stringify({ format: 1, step: Number(step), events, tensors, state }))
+  }
+  const { sha256: _, ...manifest } = JSON.parse(await readFile(join(folder, 'manifest.json'), 'utf8'))
+  await writeFile(join(folder, 'manifest.json'), JSON.stringify({ ...manifest, format: 1 }))
 }
 
 describe('run folders', () => {
@@ -60,7 +76,7 @@ describe('run folders', () => {
     ])
     expect(await readRunConfig(run.folder)).toEqual({ seed: 3, network: { channels: [16, 32] }, device: 'cpu' })
     expect(await readManifest(run.folder)).toMatchObject({
-      format: 1,
+      format: 2,
       name: 'quick',
       version: '1.2.3',
       command: 'schedule',
@@ -85,15 +101,16 @@ describe('run folders', () => {
       expect(second.resumedFrom?.step ?? 0).toBe(3 * Math.floor(dieAt / 3))
       expect(await job(second)).toBe(truth)
       expect(withoutTimes(await readEvents(join(folder, 'events.jsonl')))).toEqual(events)
-      boards.add((await readFile(join(folder, 'tensorboard', 'events.out.tfevents.bilevel'))).length)
+      expect(await readdir(join(folder, 'tensorboard'))).toEqual([BOARD, `${BOARD}.000001`])
+      boards.add((await readFile(join(folder, 'tensorboard', `${BOARD}.000001`))).length)
       expect(await readManifest(folder)).toMatchObject({
         status: 'done',
         resumed: [{ step: 3 * Math.floor(dieAt / 3) }],
       })
     }
-    expect([...boards]).toEqual([
-      (await readFile(join(whole.folder, 'tensorboard', 'events.out.tfevents.bilevel'))).length,
-    ])
+    // The same records, after those that void what earlier sessions told.
+    const alone = (await readFile(join(whole.folder, 'tensorboard', BOARD))).length
+    expect([...boards]).toEqual([alone + 2 * sessionStartRecord(0).length])
   })
 
   it('survive kill -9 of the process that ran', async () => {
@@ -139,6 +156,135 @@ describe('run folders', () => {
     const run = await openRun(options({ resume: true, config: { ...config, device: 'cuda' }, mayChange: ['device'] }))
     await run.close('done')
     expect(await readRunConfig(run.folder)).toMatchObject({ device: 'cuda' })
+  })
+
+  it('count as new where a run was killed before it began', async () => {
+    const whole = await openRun(options({ folder: join(root, 'whole') }))
+    await whole.close('done')
+    for (const [name, content] of [
+      ['manifest.json', await readFile(join(whole.folder, 'manifest.json'), 'utf8')],
+      // As earlier releases left it: the very settings that are started again.
+      ['config.yaml', 'device: cpu\nseed: 3\nnetwork: {channels: [16, 32]}\n'],
+    ]) {
+      const folder = join(root, name)
+      await mkdir(folder)
+      await writeFile(join(folder, name), content)
+      await writeFile(join(folder, `${name}.77.partial`), content.slice(0, 20))
+      await expect(openRun(options({ folder, resume: true }))).rejects.toThrow(/started anew, without --resume/)
+      await (await openRun(options({ folder }))).close('done')
+      expect((await readdir(folder)).toSorted()).toEqual([
+        'config.yaml',
+        'events.jsonl',
+        'manifest.json',
+        'tensorboard',
+      ])
+      expect(await readRunConfig(folder)).toMatchObject({ seed: 3 })
+    }
+    // Other settings may be anybody's file.
+    await mkdir(join(root, 'theirs'))
+    await writeFile(join(root, 'theirs', 'config.yaml'), 'seed: 4\n')
+    await expect(openRun(options({ folder: join(root, 'theirs') }))).rejects.toMatchObject({ code: 'runs.exists' })
+    expect(await readFile(join(root, 'theirs', 'config.yaml'), 'utf8')).toBe('seed: 4\n')
+  })
+
+  it('deleted while they run are not made again', async () => {
+    const run = await openRun(options())
+    run.emit({ type: 'x', step: 0, value: 1 })
+    await rm(run.folder, { recursive: true })
+    const gone = {
+      code: 'runs.gone',
+      message: expect.stringMatching(/quick, or the lock in it, was deleted or moved while it went on/),
+    }
+    expect(() => run.emit({ type: 'x', step: 1, value: 1 })).toThrow(expect.objectContaining(gone))
+    await expect(run.requireHeld()).rejects.toMatchObject(gone)
+    await expect(run.checkpoint({ step: 1, state: null, tensors: {} })).rejects.toMatchObject(gone)
+    await expect(run.write('samples/a.png', 'x')).rejects.toMatchObject(gone)
+    await expect(run.close('done')).rejects.toMatchObject(gone)
+    await run.close('failed')
+    expect(await readdir(root)).toEqual([])
+  })
+
+  it('whose lock somebody else took are written no more', async () => {
+    const run = await openRun(options())
+    const path = join(run.folder, 'lock')
+    await rm(path)
+    await writeFile(path, JSON.stringify({ host: 'elsewhere', pid: 1, started: null }))
+    const taken = { code: 'runs.gone', message: expect.stringMatching(/another process took \S*lock/) }
+    await expect(run.checkpoint({ step: 1, state: null, tensors: {} })).rejects.toMatchObject(taken)
+    await run.close('failed')
+    expect((await readManifest(run.folder)).status).toBe('running')
+    expect(existsSync(path)).toBe(true)
+  })
+
+  it('go on without a log, with a copy of it, and say so', async () => {
+    const whole = await openRun(options({ folder: join(root, 'whole') }))
+    const truth = await job(whole)
+    const events = withoutTimes(await readEvents(join(whole.folder, 'events.jsonl')))
+    for (const left of [null, '{"type":"train","step":0,"sum":9}\n{"type":']) {
+      const folder = join(root, `log${left?.length}`)
+      await job(await openRun(options({ folder })), 11)
+      await rm(join(folder, 'lock'))
+      await rm(join(folder, 'events.jsonl'))
+      if (left !== null) await writeFile(join(folder, 'events.jsonl'), left)
+      const second = await openRun(options({ folder, resume: true }))
+      expect(second.warnings).toEqual([expect.stringMatching(/events\.jsonl had lost \d+ of its events/)])
+      expect(await job(second)).toBe(truth)
+      expect(withoutTimes(await readEvents(join(folder, 'events.jsonl')))).toEqual(events)
+    }
+  })
+
+  it('of earlier releases go on', async () => {
+    const whole = await openRun(options({ folder: join(root, 'whole') }))
+    const truth = await job(whole)
+    const events = withoutTimes(await readEvents(join(whole.folder, 'events.jsonl')))
+    const first = await openRun(options())
+    await job(first, 11)
+    await rm(join(first.folder, 'lock'))
+    await asBefore(first.folder)
+    const second = await openRun(options({ resume: true }))
+    expect([second.resumedFrom?.step, second.warnings]).toEqual([9, []])
+    expect(await job(second)).toBe(truth)
+    expect(withoutTimes(await readEvents(join(first.folder, 'events.jsonl')))).toEqual(events)
+    expect(await readManifest(first.folder)).toMatchObject({ format: 2, status: 'done' })
+  })
+
+  it('name the file that was damaged: settings, manifest, results', async () => {
+    const run = await openRun(options())
+    await run.write('model/unet/weights', 'abc')
+    await run.write('guidance.json', '{}')
+    await run.close('done')
+    const { files } = await readManifest(run.folder)
+    expect(Object.keys(files ?? {})).toEqual(['guidance.json', 'model/unet/weights'])
+    const all = () => true
+    await requireIntact(run.folder, all)
+    for (const [name, check] of [
+      ['config.yaml', () => readRunConfig(run.folder)],
+      ['manifest.json', () => readManifest(run.folder)],
+      ['model/unet/weights', () => requireIntact(run.folder, all)],
+      ['guidance.json', () => requireIntact(run.folder, all)],
+    ] as const) {
+      const path = join(run.folder, name)
+      const bytes = await readFile(path)
+      // A three becomes a two: what it says changes, how it is written does not.
+      const at = Math.max(0, bytes.indexOf(name === 'manifest.json' ? '1.2.3' : '3'))
+      await writeFile(
+        path,
+        Uint8Array.from(bytes, (byte, i) => (i === at ? byte ^ 1 : byte)),
+      )
+      const damaged = { code: 'runs.damaged', kind: 'input', message: expect.stringContaining(path) }
+      await expect(check(), name).rejects.toMatchObject(damaged)
+      await writeFile(path, bytes)
+      await check()
+    }
+    expect(await hashesOfResults(run.folder)).toEqual(files)
+  })
+
+  it('that are resumed keep no hashes of what they are about to write over', async () => {
+    const run = await openRun(options())
+    await run.write('guidance.json', '{}')
+    await run.close('done')
+    await openRun(options({ resume: true }))
+    expect((await readManifest(run.folder)).files).toBeUndefined()
   })
 
   it.runIf(process.platform === 'linux')('keep the last good checkpoint on a full disk, and close', async () => {

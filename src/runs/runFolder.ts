@@ -2,42 +2,25 @@
  * A run on disk: `config.yaml`, `manifest.json`, `events.jsonl`, `checkpoints/<step>/`, `tensorboard/`, and whatever the job
  * adds (`samples/`, `report.html`, `model/`). One process at a time; resumable at its newest whole checkpoint.
  */
-import { appendFileSync } from 'node:fs'
-import { mkdir, readdir, readFile, rm } from 'node:fs/promises'
+import { appendFileSync, closeSync, existsSync, openSync } from 'node:fs'
+import { readdir, readFile, rm } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { stringify as toYaml } from 'yaml'
-import { diskFailure, inputError, isPartialName, parseJson, writeAtomically } from '../base/index.ts'
-import type { Checkpoint, SavedCheckpoint } from './checkpoint.ts'
+import { diskFailure, failure, inputError, isPartialName, makeFolder, writeAtomically } from '../base/index.ts'
+import type { Checkpoint, NewestCheckpoint, SavedCheckpoint } from './checkpoint.ts'
 import { newestCheckpoint, saveCheckpoint } from './checkpoint.ts'
 import type { Settings } from './config.ts'
 import { parseSettings, requireSameSettings, settingsHash } from './config.ts'
-import type { EventLog, RunEvent, TimedEvent } from './events.ts'
-import { openEvents, truncateEvents } from './events.ts'
+import type { RunEvent, TimedEvent } from './events.ts'
+import { openEvents, restoreEvents } from './events.ts'
 import type { Json } from './json.ts'
 import type { Lock } from './lock.ts'
 import { acquireLock } from './lock.ts'
-import { encodeTensorBoard, eventRecord } from './tensorboard.ts'
+import type { Manifest, RunStatus } from './manifest.ts'
+import { CONFIG, hashesOfResults, MANIFEST, manifestText, readManifest, requireRun } from './manifest.ts'
+import { encodeTensorBoard, eventRecord, nextTensorBoardFile } from './tensorboard.ts'
 
-/** How a run ended; `running` while it does (or was killed). */
-export type RunStatus = 'running' | 'done' | 'failed' | 'interrupted'
-
-/** `manifest.json`: what ran, where and when. Further fields are the job's. */
-export interface Manifest {
-  readonly format: 1
-  readonly name: string
-  readonly version: string
-  readonly configHash: string
-  readonly status: RunStatus
-  /** Times are ISO 8601, UTC. */
-  readonly created: string
-  readonly resumed: readonly { readonly time: string; readonly step: number }[]
-  readonly ended: string | null
-  readonly node: string
-  readonly platform: string
-  readonly [field: string]: Json
-}
-
-export interface OpenRunOptions {
+export interface OpenRunOptions<C = unknown> {
   /** Path of the run folder; its last part is the run's name. */
   readonly folder: string
   /** All settings of the job, resolved. */
@@ -46,6 +29,8 @@ export interface OpenRunOptions {
   readonly version: string
   /** Go on with the run that is there. Default false: the folder must not hold one. */
   readonly resume?: boolean
+  /** Makes of a checkpoint what the job goes on from; one for which it throws is passed over. */
+  readonly decode?: (checkpoint: SavedCheckpoint) => C
   /** Settings that a resumed run may change, as paths with dots (`checkpointSeconds`). */
   readonly mayChange?: readonly string[]
   /** Further fields for the manifest. */
@@ -56,19 +41,21 @@ export interface OpenRunOptions {
   readonly clock?: () => number
 }
 
-/** An open run folder, locked for this process until `close`. */
-export interface Run {
+/** An open run folder, locked for this process until `close`. Whatever writes throws `runs.gone` once the folder is no longer there. */
+export interface Run<C = unknown> {
   readonly folder: string
   readonly name: string
   /** Where to go on; null: from the start. */
   readonly resumedFrom: SavedCheckpoint | null
-  /** Why newer checkpoints were passed over (damaged ones), for a warning. */
-  readonly passedOver: readonly string[]
+  /** What `decode` made of that. */
+  readonly decoded: C | undefined
+  /** What was damaged and is done without (newer checkpoints, the log), a sentence each, for a warning. */
+  readonly warnings: readonly string[]
   /** The events so far (of a resumed run), oldest first. */
   readonly pastEvents: readonly TimedEvent[]
   /** Events in the file by now. */
   readonly eventCount: number
-  /** Adds an event to `events.jsonl` and its numbers to `tensorboard/`. @throws `disk.write` */
+  /** Adds an event to `events.jsonl` and its numbers to `tensorboard/`. @throws `disk.write`, `runs.gone` */
   emit(event: RunEvent): TimedEvent
   /**
    * Saves a checkpoint; the previous one stays until it is whole. The first `events` events belong to it (default: all so far): a run
@@ -77,29 +64,29 @@ export interface Run {
   checkpoint(checkpoint: Checkpoint & { readonly events?: number }): Promise<void>
   /** Writes a file of the run, whole or not at all; `path` is relative to the folder. @throws `disk.write` */
   write(path: string, data: string | Uint8Array): Promise<void>
+  /** @throws `runs.gone` where the folder, or the lock in it, is no longer there or no longer ours */
+  requireHeld(): Promise<void>
   /** Adds to the manifest. @throws `disk.write` */
   note(fields: Readonly<Record<string, Json>>): Promise<void>
-  /** Writes the status, closes the log and gives the lock back. A full disk is an error only for `done`. */
+  /** Writes the status, closes the log and gives the lock back. A full disk is an error only for `done`, and leaves the run open. */
   close(status: Exclude<RunStatus, 'running'>): Promise<void>
 }
 
-const CONFIG = 'config.yaml'
-const MANIFEST = 'manifest.json'
 const EVENTS = 'events.jsonl'
 const CHECKPOINTS = 'checkpoints'
+const TENSORBOARD = 'tensorboard'
 /** Locks, and what a process killed while writing leaves. */
 const isLeftover = (name: string): boolean => isPartialName(name) || /^lock(\.|$)/.test(name)
-/** TensorBoard shows every file with `tfevents` in its name. */
-const TENSORBOARD = join('tensorboard', 'events.out.tfevents.bilevel')
 
 /**
  * Starts a run in a folder, or goes on with the one there.
- * @throws `runs.exists`, `runs.notARun`, `runs.inUse`, `runs.configChanged` (naming the keys), `runs.events`, `disk.write`
+ * @throws `runs.exists`, `runs.notARun`, `runs.damaged`, `runs.inUse`, `runs.lock`, `runs.configChanged` (naming the keys),
+ * `runs.checkpointFormat`, `runs.events`, `disk.write`
  */
-export async function openRun(options: OpenRunOptions): Promise<Run> {
+export async function openRun<C>(options: OpenRunOptions<C>): Promise<Run<C>> {
   const { folder, resume = false } = options
   if (resume) await requireRun(folder)
-  const made = await mkdir(folder, { recursive: true }).catch((error) => {
+  const made = await makeFolder(folder).catch((error) => {
     throw diskFailure(folder, error)
   })
   const lock = await acquireLock(folder)
@@ -120,45 +107,45 @@ export async function freshFolder(root: string, stem: string): Promise<string> {
   return join(root, name)
 }
 
-/** The settings of a run. @throws `runs.notARun`, `config.file` */
+/** The settings of a run, as it began with them. @throws `runs.notARun`, `runs.damaged`, `config.file` */
 export async function readRunConfig(folder: string): Promise<Settings> {
-  await requireRun(folder)
+  const { configHash, configHashBefore } = await readManifest(folder)
   const path = join(folder, CONFIG)
-  return parseSettings(await readFile(path, 'utf8'), path)
-}
-
-/** The manifest of a run. @throws `runs.notARun` */
-export async function readManifest(folder: string): Promise<Manifest> {
-  await requireRun(folder)
-  try {
-    return parseJson(await readFile(join(folder, MANIFEST), 'utf8')) as Manifest
-  } catch (cause) {
-    throw inputError('runs.notARun', `${join(folder, MANIFEST)} must be JSON: ${(cause as Error).message}`, { cause })
-  }
-}
-
-async function requireRun(folder: string): Promise<void> {
-  const names: readonly string[] = await readdir(folder).catch(() => [])
-  const missing = [CONFIG, MANIFEST].filter((name) => !names.includes(name))
-  if (missing.length === 0) return
+  const settings = parseSettings(await readFile(path, 'utf8'), path)
+  const hash = settingsHash(settings)
+  if (hash === configHash || hash === configHashBefore) return settings
   throw inputError(
-    'runs.notARun',
-    `${folder} must be a run folder, but has no ${missing.join(' and no ')}; give the folder of an existing run`,
+    'runs.damaged',
+    `${path} must hold the settings that the run began with, and was damaged or changed since; bring it back, or start a new run with it (--config)`,
   )
 }
 
-async function startRun(options: OpenRunOptions, lock: Lock): Promise<Run> {
+/** What a process left that was killed before its run began: a manifest without settings, or these very settings alone. */
+async function isUnbegun(folder: string, there: readonly string[], config: Settings): Promise<boolean> {
+  if (there.length !== 1) return there.length === 0
+  const path = join(folder, there[0])
+  const text = await readFile(path, 'utf8').catch(() => '')
+  if (there[0] === MANIFEST) return text.includes('"configHash"')
+  try {
+    return there[0] === CONFIG && settingsHash(parseSettings(text, path)) === settingsHash(config)
+  } catch {
+    return false
+  }
+}
+
+async function startRun<C>(options: OpenRunOptions<C>, lock: Lock): Promise<Run<C>> {
   const { folder, config, version, clock = Date.now } = options
   const there = (await readdir(folder)).filter((name) => !isLeftover(name))
-  if (there.length > 0) {
+  if (!(await isUnbegun(folder, there, config))) {
     const found = there.includes(MANIFEST) ? 'holds a run' : `is not empty (${there[0]})`
     throw inputError(
       'runs.exists',
       `a new run needs a folder of its own, but ${folder} ${found}; use another one, or --resume`,
     )
   }
+  await sweepPartials(folder)
   const manifest: Manifest = {
-    format: 1,
+    format: 2,
     name: basename(folder),
     version,
     configHash: settingsHash(config),
@@ -170,39 +157,103 @@ async function startRun(options: OpenRunOptions, lock: Lock): Promise<Run> {
     platform: `${process.platform}-${process.arch}`,
     ...options.manifest,
   }
-  await writeAtomically(join(folder, CONFIG), toYaml(config))
+  // The manifest first: with nothing beside it, it is known as what a run left that never began, and no file of anybody else's is.
   await writeAtomically(join(folder, MANIFEST), manifestText(manifest))
-  return await runAt(options, lock, manifest, { checkpoint: null, passedOver: [] })
+  await writeAtomically(join(folder, CONFIG), toYaml(config))
+  return await runAt(options, lock, manifest, { checkpoint: null, decoded: undefined, passedOver: [] })
 }
 
-async function resumeRun(options: OpenRunOptions, lock: Lock): Promise<Run> {
-  const { folder, config, mayChange, clock = Date.now } = options
+async function resumeRun<C>(options: OpenRunOptions<C>, lock: Lock): Promise<Run<C>> {
+  const { folder, config, mayChange, decode, clock = Date.now } = options
   requireSameSettings(await readRunConfig(folder), config, mayChange)
-  const newest = await newestCheckpoint(join(folder, CHECKPOINTS))
-  const before = await readManifest(folder)
+  await sweepPartials(folder)
+  const newest = await newestCheckpoint(join(folder, CHECKPOINTS), decode)
+  // What the finished run left is about to be written over.
+  const { files: _, ...before } = await readManifest(folder)
   const resumed = [...before.resumed, { time: new Date(clock()).toISOString(), step: newest.checkpoint?.step ?? 0 }]
   const configHash = settingsHash(config)
-  const manifest: Manifest = { ...before, ...options.manifest, configHash, status: 'running', ended: null, resumed }
-  if (configHash !== before.configHash) await writeAtomically(join(folder, CONFIG), toYaml(config))
+  const changed = configHash !== before.configHash
+  const manifest: Manifest = {
+    ...before,
+    ...options.manifest,
+    format: 2,
+    configHash,
+    // Until the settings are written too, both are right.
+    ...(changed && { configHashBefore: before.configHash }),
+    status: 'running',
+    ended: null,
+    resumed,
+  }
   await writeAtomically(join(folder, MANIFEST), manifestText(manifest))
+  if (changed) await writeAtomically(join(folder, CONFIG), toYaml(config))
   return await runAt(options, lock, manifest, newest)
 }
 
-const manifestText = (manifest: Manifest): string => `${JSON.stringify(manifest, null, 2)}\n`
+/** Damaged checkpoints, and what was gone on from in their place. */
+function passedOverNotes(passedOver: readonly string[], checkpoint: SavedCheckpoint | null): string[] {
+  const from = checkpoint ? `the older one of step ${checkpoint.step}` : 'the start, since there is no other'
+  return passedOver.map((reason) => `a checkpoint was passed over: ${reason}; the run goes on from ${from}`)
+}
 
-async function runAt(
-  options: OpenRunOptions,
+/** Removes what killed processes left half written: whoever holds the lock is the only one who writes. */
+async function sweepPartials(folder: string): Promise<void> {
+  const entries = await readdir(folder, { recursive: true })
+  for (const entry of entries.filter((one) => isPartialName(basename(one)))) {
+    await rm(join(folder, entry), { recursive: true, force: true })
+  }
+}
+
+/** Files of earlier sessions that are kept: a page that watches goes on from the one it is at only while that is there. */
+const SESSIONS_KEPT = 5
+
+/** A file that events are added to as TensorBoard's records. */
+interface Board {
+  append(event: TimedEvent): void
+  close(): void
+}
+
+/** Starts a file of what TensorBoard is to show so far, which voids those of earlier sessions. */
+async function startTensorBoard(
+  folder: string,
+  { created, resumed }: Manifest,
+  events: readonly TimedEvent[],
+): Promise<Board> {
+  const names: readonly string[] = await readdir(folder).catch(() => [])
+  const name = nextTensorBoardFile(names, resumed.length)
+  const path = join(folder, name)
+  await writeAtomically(path, encodeTensorBoard(Date.parse(created) / 1000, events, resumed.length > 0))
+  const earlier = names.filter((one) => one.includes('tfevents') && one < name).toSorted()
+  for (const old of earlier.slice(0, -SESSIONS_KEPT)) await rm(join(folder, old), { force: true })
+  const file = openSync(path, 'a')
+  return {
+    append(event) {
+      try {
+        appendFileSync(file, eventRecord(event))
+      } catch (error) {
+        throw diskFailure(path, error)
+      }
+    },
+    close: () => closeSync(file),
+  }
+}
+
+async function runAt<C>(
+  options: OpenRunOptions<C>,
   lock: Lock,
   first: Manifest,
-  { checkpoint, passedOver }: { checkpoint: SavedCheckpoint | null; passedOver: readonly string[] },
-): Promise<Run> {
-  const { folder, keep, clock = Date.now } = options
+  { checkpoint, decoded, passedOver }: NewestCheckpoint<C>,
+): Promise<Run<C>> {
+  const { folder, version, keep, clock = Date.now } = options
   const at = (...path: string[]): string => join(folder, ...path)
-  const pastEvents = await truncateEvents(at(EVENTS), checkpoint?.events ?? 0)
-  await writeAtomically(at(TENSORBOARD), encodeTensorBoard(Date.parse(first.created) / 1000, pastEvents))
-  const log = openEvents(at(EVENTS), pastEvents.length, clock)
+  const restored = await restoreEvents(at(EVENTS), checkpoint ?? { events: 0, log: '' })
+  const board = await startTensorBoard(at(TENSORBOARD), first, restored.events)
+  const log = openEvents(at(EVENTS), restored.lines, clock)
   let manifest = first
+  const requireHeld = async (): Promise<void> => {
+    if (!(await lock.isHeld())) throw goneError(lock.path, folder)
+  }
   const note: Run['note'] = async (fields) => {
+    await requireHeld()
     manifest = { ...manifest, ...fields }
     await writeAtomically(at(MANIFEST), manifestText(manifest))
   }
@@ -210,38 +261,53 @@ async function runAt(
     folder,
     name: basename(folder),
     resumedFrom: checkpoint,
-    passedOver,
-    pastEvents,
+    decoded,
+    warnings: [
+      ...passedOverNotes(passedOver, checkpoint),
+      ...(restored.warning && checkpoint ? [restored.warning] : []),
+    ],
+    pastEvents: restored.events,
     get eventCount() {
       return log.count
     },
-    emit: (event) => emit(log, at(TENSORBOARD), event),
-    async checkpoint(saved) {
-      log.flush()
-      await saveCheckpoint(at(CHECKPOINTS), { ...saved, events: saved.events ?? log.count }, keep)
+    emit(event) {
+      // Both files are open, and take what is written to them when their folder is long gone.
+      if (!existsSync(lock.path)) throw goneError(lock.path, folder)
+      const timed = log.append(event)
+      board.append(timed)
+      return timed
     },
-    write: (path, data) => writeAtomically(at(path), data),
+    async checkpoint(saved) {
+      await requireHeld()
+      log.flush()
+      const events = saved.events ?? log.count
+      await saveCheckpoint(at(CHECKPOINTS), { ...saved, events, log: log.linesOf(events) }, { version, keep })
+    },
+    async write(path, data) {
+      await requireHeld()
+      await writeAtomically(at(path), data)
+    },
+    requireHeld,
     note,
     async close(status) {
-      try {
-        await note({ status, ended: new Date(clock()).toISOString() })
-      } catch (error) {
-        // The error that ended the run is the one to show.
-        if (status === 'done') throw error
-      } finally {
-        log.close()
-        await lock.release()
+      const ended = new Date(clock()).toISOString()
+      if (status === 'done') {
+        await requireHeld()
+        await note({ files: await hashesOfResults(folder), status, ended })
       }
+      // The error that ended the run is the one to show.
+      else await note({ status, ended }).catch(() => undefined)
+      log.close()
+      board.close()
+      await lock.release()
     },
   }
 }
 
-function emit(log: EventLog, tensorBoard: string, event: RunEvent): TimedEvent {
-  const timed = log.append(event)
-  try {
-    appendFileSync(tensorBoard, eventRecord(timed))
-  } catch (error) {
-    throw diskFailure(tensorBoard, error)
-  }
-  return timed
+function goneError(lock: string, folder: string): Error {
+  const came = existsSync(lock)
+    ? `another process took ${lock}`
+    : `${folder}, or the lock in it, was deleted or moved while it went on`
+  const next = 'start the run again, or go on with --resume where its folder is now'
+  return failure('runs.gone', `a run needs its folder for itself to the end, but ${came}; ${next}`)
 }

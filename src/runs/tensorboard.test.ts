@@ -1,5 +1,14 @@
 import { describe, expect, it } from 'vitest'
-import { crc32c, encodeTensorBoard, eventRecord, scalarRecord, scalarsOf, versionRecord } from './tensorboard.ts'
+import {
+  crc32c,
+  encodeTensorBoard,
+  eventRecord,
+  nextTensorBoardFile,
+  scalarRecord,
+  scalarsOf,
+  sessionStartRecord,
+  versionRecord,
+} from './tensorboard.ts'
 
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex')
 
@@ -19,6 +28,19 @@ describe('TensorBoard files', () => {
     expect(hex(scalarRecord(1_500_000_001.5, 300, { 'tuning/fid': 12.625, loss: -0.1 }))).toBe(
       '2e00000000000000c5cb57fa09000060c00b5ad64110ac022a200a110a0a74756e696e672f6669641500004a410a0b0a046c6f737315cdccccbd8e2bcd77',
     )
+  })
+
+  it('void what earlier sessions told, in files whose names sort behind theirs', () => {
+    // Expected: what tensorboard 2.21's RecordWriter makes of the same event.
+    expect(hex(sessionStartRecord(1_500_000_001.5))).toBe('0d000000000000003c37b83409000060c00b5ad6413a020801229db9d2')
+    const start = hex(sessionStartRecord(5))
+    expect(hex(encodeTensorBoard(5, [], true))).toBe(hex(versionRecord(5)) + start + start)
+    const names: string[] = []
+    for (const resumed of [0, 1, 2, 2, 12]) names.push(nextTensorBoardFile(names, resumed))
+    expect(names.toSorted()).toEqual(names)
+    expect(new Set(names).size).toBe(5)
+    // Whoever took away the old files may have a page open that has seen them.
+    expect(nextTensorBoardFile(['notes.txt'], 7)).toBe('events.out.tfevents.bilevel.000007')
   })
 
   it('finds the numbers of an event', () => {

@@ -1,7 +1,11 @@
 /**
  * TensorBoard's event files: the scalars of our events, so that tools people have show our runs. Each record is
  * length (uint64), masked CRC-32C of the length, data, masked CRC-32C of the data; the data is a protobuf `Event`
- * {1: wall_time double, 2: step int64, 3: file_version string, 5: summary {1: value {1: tag string, 2: simple_value float}}}.
+ * {1: wall_time double, 2: step int64, 3: file_version string, 5: summary {1: value {1: tag string, 2: simple_value float}},
+ * 7: session_log {1: status enum}}.
+ *
+ * A page that watches a run never reads a file again that was written anew under its name. So a resumed run writes all that it keeps to
+ * a new file, of a name that sorts behind the old ones, whose first records say that what was read before no longer counts.
  */
 import type { EventValue, TimedEvent } from './events.ts'
 
@@ -66,6 +70,14 @@ export function versionRecord(wallTime: number): Uint8Array {
   return frameRecord(Buffer.concat([doubleField(1, wallTime), bytesField(3, Buffer.from('brain.Event:2'))]))
 }
 
+const SESSION_START = 1
+
+/** A record that says: a session starts, and all steps from 0 that were read so far are void. `wallTime`: seconds since 1970. */
+export function sessionStartRecord(wallTime: number): Uint8Array {
+  const status = tagged(1, WIRE.varint, varint(SESSION_START))
+  return frameRecord(Buffer.concat([doubleField(1, wallTime), bytesField(7, status)]))
+}
+
 /** A record of scalars at one step (a non-negative integer). `wallTime`: seconds since 1970. */
 export function scalarRecord(wallTime: number, step: number, scalars: Readonly<Record<string, number>>): Uint8Array {
   const values = Object.entries(scalars).map(([tag, value]) =>
@@ -98,7 +110,21 @@ export function eventRecord(event: TimedEvent): Uint8Array {
   return scalarRecord(Date.parse(event.time) / 1000, event.step, scalars)
 }
 
-/** A whole file. `wallTime`: seconds since 1970, of its beginning. */
-export function encodeTensorBoard(wallTime: number, events: readonly TimedEvent[]): Uint8Array {
-  return Buffer.concat([versionRecord(wallTime), ...events.map(eventRecord)])
+/** A whole file. `wallTime`: seconds since 1970, of its beginning. `resumed`: it takes the place of earlier ones. */
+export function encodeTensorBoard(wallTime: number, events: readonly TimedEvent[], resumed = false): Uint8Array {
+  // Twice, since the first session that a reader sees voids nothing, and the files before this one may have named none.
+  const start = resumed ? [sessionStartRecord(wallTime), sessionStartRecord(wallTime)] : []
+  return Buffer.concat([versionRecord(wallTime), ...start, ...events.map(eventRecord)])
+}
+
+/** TensorBoard shows every file with `tfevents` in its name, in the order of their names. */
+const FILE_NAME = 'events.out.tfevents.bilevel'
+
+/** Name of a new file beside those that are there: the first one plain, then numbered, so that it sorts behind all of them. */
+export function nextTensorBoardFile(there: readonly string[], resumed: number): string {
+  const numbers = there.flatMap((name) =>
+    name.startsWith(FILE_NAME) ? [Number(name.slice(FILE_NAME.length + 1))] : [],
+  )
+  const number = Math.max(resumed, ...numbers.filter(Number.isSafeInteger).map((one) => one + 1))
+  return number === 0 ? FILE_NAME : `${FILE_NAME}.${String(number).padStart(6, '0')}`
 }

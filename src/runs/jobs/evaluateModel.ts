@@ -5,6 +5,7 @@ import { generate } from '../../diffusion/index.ts'
 import type { EvaluationReference, ImageEvaluation, MeanAndStandardError } from '../../metrics/index.ts'
 import { evaluateImages, evaluationReference, frechetDistance, meanAndStandardError } from '../../metrics/index.ts'
 import type { SettingsLayer } from '../config.ts'
+import { changeNotesOf } from '../manifest.ts'
 import { denoiserOf } from './givenModel.ts'
 import type { MeasuringNetworks } from './measuringNetworks.ts'
 import { openMeasuring } from './measuringNetworks.ts'
@@ -62,6 +63,7 @@ export async function evaluateModel(
   const run = await runConfigOf(path)
   const config = resolveEvaluateConfig([...(run ? [evaluateLayerOf(path, run)] : []), given])
   const opened = await openModelAt(path, config)
+  for (const note of await changeNotesOf([config.schedule, config.scheduler])) hooks.onNote?.(note)
   if (run?.reward !== undefined)
     hooks.onNote?.(`${path} tuned a guidance: what is measured here is its model, unguided`)
   const { denoiser, close } = await denoiserOf(opened.given, config)

@@ -1,9 +1,7 @@
 /** A model that exists: one that comes with the project, a model folder, a run that left one, or somebody else's ONNX file. */
 import { createHash } from 'node:crypto'
-import { createReadStream } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { pipeline } from 'node:stream/promises'
 import { inputError } from '../../base/index.ts'
 import type { Denoiser, ForeignDenoiser, LoadedModel, NoiseSchedule, OwnSampling } from '../../diffusion/index.ts'
 import {
@@ -14,7 +12,9 @@ import {
   SHIPPED_MODELS,
   shippedModelFolder,
 } from '../../diffusion/index.ts'
+import { modelFileHash } from '../../onnx/index.ts'
 import type { Device } from '../../runtime/index.ts'
+import { changeNotes, isRun, requireIntactModel } from '../manifest.ts'
 
 /** What is said of every model. */
 interface ModelFacts {
@@ -24,7 +24,7 @@ interface ModelFacts {
   readonly schedule: NoiseSchedule
   /** How its scheduler file says that it is sampled. */
   readonly sampling: OwnSampling
-  /** SHA-256 of its weights or file. */
+  /** SHA-256 of its weights or file, with the data that it keeps in files beside it. */
   readonly hash: string
   /** What a reader must know, a sentence each. */
   readonly notes: readonly string[]
@@ -79,7 +79,8 @@ export async function openGivenModel(path: string, options: OpenModelOptions): P
  */
 export async function modelFolderOf(path: string): Promise<string> {
   const inside = join(path, 'model')
-  if (await exists(join(inside, 'model_index.json'))) return inside
+  // An empty path would be the working directory.
+  if (path !== '' && (await exists(join(inside, 'model_index.json')))) return inside
   if (await exists(path)) return path
   const shipped = shippedModelFolder(path)
   if (shipped) return shipped
@@ -97,6 +98,8 @@ const exists = (path: string): Promise<boolean> =>
 
 async function openFolder(path: string, { scheduler, weightsPrefix }: OpenModelOptions): Promise<FolderModel> {
   const folder = await modelFolderOf(path)
+  const ofRun = folder !== path && (await isRun(path))
+  if (ofRun) await requireIntactModel(path)
   const model = await loadModel(folder, { scheduler, weightsPrefix })
   if (model.prediction !== 'noise') {
     throw inputError(
@@ -118,7 +121,7 @@ async function openFolder(path: string, { scheduler, weightsPrefix }: OpenModelO
     schedule,
     sampling: model.sampler,
     hash: hash.digest('hex'),
-    notes: [...model.notes, ...model.sampler.notes],
+    notes: [...model.notes, ...model.sampler.notes, ...(ofRun ? [] : await changeNotes(folder))],
   }
 }
 
@@ -147,15 +150,9 @@ async function openFile(path: string, options: OpenModelOptions): Promise<FileMo
     timeScale,
     ...(size !== null && { imageShape: [1, size, size] }),
   })
-  const hash = await hashOfFile(path)
+  const hash = await modelFileHash(path)
   const { imageShape } = denoiser
   return { kind: 'file', denoiser, imageShape, schedule, sampling, hash, notes: sampling.notes }
-}
-
-async function hashOfFile(path: string): Promise<string> {
-  const hash = createHash('sha256')
-  await pipeline(createReadStream(path), hash)
-  return hash.digest('hex')
 }
 
 /** The model for sampling, and what frees it. */

@@ -14,6 +14,7 @@ import {
 import type { Reward } from '../../rewards/index.ts'
 import type { SettingsLayer } from '../config.ts'
 import { resolveSettings } from '../config.ts'
+import { requireIntact } from '../manifest.ts'
 import { entropySchema } from './entropyConfig.ts'
 import type { SampleConfig } from './modelConfigs.ts'
 import type { OpenedModel } from './openedModel.ts'
@@ -38,10 +39,14 @@ export async function sampleLayers(model: string, given: SettingsLayer): Promise
   return [{ source: path, values: { guidance: path, class: wanted } }, given]
 }
 
-/** The guidance of a run of `bilevel entropy`; undefined for other models. */
+const GUIDANCE = 'guidance.json'
+
+/** The guidance of a run of `bilevel entropy`; undefined for other models. @throws `runs.damaged` if it is not what the run wrote */
 async function ownGuidance(model: string): Promise<string | undefined> {
   const run = await runConfigOf(model)
-  return run && 'lambdaRange' in run ? join(model, 'guidance.json') : undefined
+  if (!run || !('lambdaRange' in run)) return undefined
+  await requireIntact(model, (path) => path === GUIDANCE)
+  return join(model, GUIDANCE)
 }
 
 /** @throws `sample.guidance` if it cannot be read; `guidanceFile.*` */

@@ -9,8 +9,9 @@ import { BilevelError, inputError } from '../../base/index.ts'
 import type { Settings } from '../config.ts'
 import type { Json } from '../json.ts'
 import { canonicalJson } from '../json.ts'
+import { readManifest } from '../manifest.ts'
 import type { Run } from '../runFolder.ts'
-import { openRun, readManifest } from '../runFolder.ts'
+import { openRun } from '../runFolder.ts'
 import { decodeState, encodeState } from './stateCodec.ts'
 import { versions } from './versions.ts'
 
@@ -45,7 +46,7 @@ export interface Job<C> extends Pick<JobHooks<never, never>, 'folder' | 'resume'
 
 /** What a job does with its run. */
 export interface JobRun<C> {
-  readonly run: Run
+  readonly run: Run<C>
   /** Where to go on; undefined: from the start. */
   readonly from: C | undefined
   /** Adds an event numbered by how many of its type there are. */
@@ -65,16 +66,17 @@ export async function runJob<C, R>(job: Job<C>, work: (at: JobRun<C>) => Promise
   for (const note of job.notes) onNote?.(note)
   if (resume) await requireSameSources(job)
   const isNew = !resume && !(await stat(folder).catch(() => null))
-  const run = await openRun({
+  const run = await openRun<C>({
     // A relative path would lead nowhere once the working directory is gone.
     folder: resolve(folder),
     resume,
     config: job.config,
     version: (await versions())['bilevel-diffusion'],
     mayChange: job.mayChange,
+    decode: (checkpoint) => decodeState(checkpoint) as C,
     manifest: { command: job.command, ...machine(), sources: job.sources, notes: job.notes },
   })
-  for (const reason of run.passedOver) onNote?.(`a checkpoint was passed over: ${reason}`)
+  for (const warning of run.warnings) onNote?.(warning)
   return new OpenJob(job, run).toEnd(work, isNew)
 }
 
@@ -101,7 +103,7 @@ interface Standing<C> {
 }
 
 class OpenJob<C> implements JobRun<C> {
-  readonly run: Run
+  readonly run: Run<C>
   readonly from: C | undefined
   readonly #job: Job<C>
   #latest: Standing<C> | undefined
@@ -110,10 +112,10 @@ class OpenJob<C> implements JobRun<C> {
   /** Events so far by type, which number those that have no step of their own. */
   readonly #counts = new Map<string, number>()
 
-  constructor(job: Job<C>, run: Run) {
+  constructor(job: Job<C>, run: Run<C>) {
     this.#job = job
     this.run = run
-    this.from = run.resumedFrom ? (decodeState(run.resumedFrom) as C) : undefined
+    this.from = run.decoded
     this.#saved = this.from
     if (this.from !== undefined) this.#latest = { checkpoint: this.from, events: run.eventCount }
     for (const { type } of run.pastEvents) this.#counts.set(type, (this.#counts.get(type) ?? 0) + 1)
@@ -126,14 +128,20 @@ class OpenJob<C> implements JobRun<C> {
       const result = await work(this)
       await run.close('done')
       return result
-    } catch (error) {
-      const kept = await this.#keepLatest()
+    } catch (thrown) {
+      // Where the folder is gone, that is what ended the run, in whatever words it was met with first.
+      const gone: unknown = await run.requireHeld().then(
+        () => null,
+        (error: unknown) => error,
+      )
+      const error = gone ?? thrown
+      const kept = gone === null && (await this.#keepLatest())
       const interrupted = this.#job.signal?.aborted === true
       await run.close(interrupted ? 'interrupted' : 'failed')
       if (isNew && !kept && error instanceof BilevelError && ['input', 'device'].includes(error.kind)) {
         await rm(run.folder, { recursive: true, force: true })
       }
-      throw interrupted ? this.#interrupted(kept) : error
+      throw interrupted && gone === null ? this.#interrupted(kept) : error
     }
   }
 

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import type { NamedSchedule } from '../../diffusion/index.ts'
 import { readSamplingSchedule } from '../../diffusion/index.ts'
 import type { Settings } from '../config.ts'
+import { isRun, readManifest, requireIntactModel } from '../manifest.ts'
 import { readRunConfig } from '../runFolder.ts'
 import type { GivenModel, OpenModelOptions } from './givenModel.ts'
 import { openGivenModel } from './givenModel.ts'
@@ -18,9 +19,9 @@ export interface OpenedModel {
   readonly nullClass: number | undefined
 }
 
-/** The settings of a run; null if the path is none. */
+/** The settings of a run; null if the path is none. @throws `runs.notARun`, `runs.damaged` on a run that is no longer whole */
 export async function runConfigOf(path: string): Promise<Settings | null> {
-  return readRunConfig(path).catch(() => null)
+  return (await isRun(path)) ? readRunConfig(path) : null
 }
 
 /**
@@ -34,7 +35,9 @@ export async function openModelAt(path: string, options: OpenModelOptions): Prom
   if (run && foreign) {
     const scheduler = options.scheduler ?? (run.scheduler as string | null)
     const timeScale = typeof run.timeScale === 'number' ? run.timeScale : options.timeScale
-    const given = await openGivenModel(foreign, { ...options, scheduler, timeScale })
+    await requireIntactModel(path)
+    const opened = await openGivenModel(foreign, { ...options, scheduler, timeScale })
+    const given = { ...opened, notes: [...opened.notes, ...(await otherModelNotes(path, foreign, opened.hash))] }
     const schedules = await schedulesIn(join(path, 'model', 'schedules'))
     return { given, schedules, classes: undefined, nullClass: undefined }
   }
@@ -54,6 +57,13 @@ function openModelOfEntropy(model: string, run: Settings, options: OpenModelOpti
     timeScale: typeof run.timeScale === 'number' ? run.timeScale : timeScale,
     size: size ?? (run.size as number | null),
   })
+}
+
+/** Said where the file that a run learned for is another one by now. */
+async function otherModelNotes(run: string, model: string, hash: string): Promise<string[]> {
+  const { sources } = await readManifest(run)
+  const before = (sources as { readonly model?: { readonly sha256?: unknown } | null } | undefined)?.model?.sha256
+  return before === undefined || before === hash ? [] : [`${model} is not the file that ${run} was learned for`]
 }
 
 async function schedulesIn(folder: string): Promise<NamedSchedule[]> {

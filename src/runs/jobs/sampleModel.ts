@@ -1,16 +1,17 @@
 /** Images from a model: a grid, a file each, and their exact values. */
-import { mkdir, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { inputError, sizeOf, tensor, writeAtomically } from '../../base/index.ts'
+import { sizeOf, tensor, writeAtomically } from '../../base/index.ts'
 import type { GenerateOptions } from '../../diffusion/index.ts'
 import { generate } from '../../diffusion/index.ts'
 import { encodeSafetensors } from '../../nn/index.ts'
+import { changeNotesOf } from '../manifest.ts'
 import { gridImage } from '../report/gridImage.ts'
 import { denoiserOf } from './givenModel.ts'
 import { openGuidance } from './guidedSampling.ts'
 import type { SampleConfig } from './modelConfigs.ts'
 import type { OpenedModel } from './openedModel.ts'
 import { openModelAt } from './openedModel.ts'
+import { claimFolder, requireNew } from './outputFolder.ts'
 import type { SamplingChoice } from './samplingChoice.ts'
 import { chooseSampling, classOfImage } from './samplingChoice.ts'
 
@@ -69,12 +70,13 @@ export async function sampleModel(
   const began = performance.now()
   await requireNew(folder)
   const opened = await openModelAt(path, config)
+  const { schedule, scheduler, guidance } = config
   const told: string[] = []
   const tell = (notes: readonly string[]) => {
     told.push(...notes)
     for (const note of notes) onNote?.(note)
   }
-  tell(opened.given.notes)
+  tell([...opened.given.notes, ...(await changeNotesOf([schedule, scheduler, guidance]))])
   const { denoiser, close } = await denoiserOf(opened.given, config)
   const closers = [close]
   try {
@@ -87,11 +89,14 @@ export async function sampleModel(
     const progressed = (done: number, total: number) =>
       onProgress?.({ phase: 'sample', done, total, detail: choice.name })
     const wanted = { denoiser, count, seed, ...(signal && { signal }), onProgress: progressed }
-    const { images, evaluations, notes } = guided
-      ? await guided.draw(wanted)
-      : { ...(await drawPlain(opened, config, choice, wanted)), notes: [] }
+    const { evaluations, notes } = await claimFolder(folder, async (inside) => {
+      const { images, ...drawn } = guided
+        ? await guided.draw(wanted)
+        : { ...(await drawPlain(opened, config, choice, wanted)), notes: [] }
+      await writeImages(inside, images.shape, Float32Array.from(images.data))
+      return drawn
+    })
     tell(notes)
-    await writeImages(folder, images.shape, Float32Array.from(images.data))
     return {
       model: path,
       schedule: scheduleNumbers(choice),
@@ -126,20 +131,9 @@ export function scheduleNumbers({ name, schedule, settings }: SamplingChoice): S
   return { name, sampler, steps: levels.length, eta, clip, levels, times: schedule.times }
 }
 
-/** @throws `sample.out` if the folder holds anything */
-async function requireNew(folder: string): Promise<void> {
-  const there: readonly string[] = await readdir(folder).catch(() => [])
-  if (there.length === 0) return
-  throw inputError(
-    'sample.out',
-    `images are written to a new or empty folder, ${folder} holds ${there[0]}; give another --out`,
-  )
-}
-
 async function writeImages(folder: string, [count, ...shape]: readonly number[], images: Float32Array): Promise<void> {
   const size = sizeOf(shape)
   const digits = String(count - 1).length
-  await mkdir(join(folder, 'images'), { recursive: true })
   for (let i = 0; i < count; i++) {
     const one = { label: String(i), count: 1, shape, images: images.subarray(i * size, (i + 1) * size) }
     await writeAtomically(join(folder, 'images', `${String(i).padStart(digits, '0')}.png`), gridImage(one, 1).png)

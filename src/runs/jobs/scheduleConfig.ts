@@ -114,6 +114,7 @@ export const scheduleSchema = z.strictObject({
   classConditional: z.boolean().meta(said('Data and model', 'train the network with the classes of the data')),
   model: z
     .string()
+    .min(1, "must not be empty; 'none', or leave it out, for none")
     .nullable()
     .meta(
       said(
@@ -123,6 +124,7 @@ export const scheduleSchema = z.strictObject({
     ),
   scheduler: z
     .string()
+    .min(1, "must not be empty; 'none', or leave it out, for none")
     .nullable()
     .meta(
       said(
@@ -156,6 +158,7 @@ export const scheduleSchema = z.strictObject({
     ),
   featuresOutput: z
     .string()
+    .min(1, "must not be empty; 'none', or leave it out, for none")
     .nullable()
     .meta(said('Data and model', 'output of an ONNX feature network, where it has several')),
   featuresRange: range().meta(
