@@ -27,7 +27,7 @@ import { resolveEntropyConfig } from '../../src/runs/jobs/entropyConfig.ts'
 import { resolveEvaluateConfig, resolveSampleConfig } from '../../src/runs/jobs/modelConfigs.ts'
 import { resolveScheduleConfig } from '../../src/runs/jobs/scheduleConfig.ts'
 import { decodeState, encodeState } from '../../src/runs/jobs/stateCodec.ts'
-import { readManifest } from '../../src/runs/runFolder.ts'
+import { readManifest } from '../../src/runs/manifest.ts'
 import type { FuzzTarget } from './target.ts'
 import { demand } from './target.ts'
 
@@ -336,7 +336,7 @@ async function runTargets(run: string): Promise<FuzzTarget[]> {
     weights: Float32Array.of(1, 2, 3),
     history: [{ iteration: 1, fid: -0 }],
   }
-  await saveCheckpoint(checkpoints, { step: 3, events: 2, ...encodeState(state) })
+  await saveCheckpoint(checkpoints, { step: 3, events: 2, ...encodeState(state) }, { version: '0.1.0' })
   const at = (name: string) => join(checkpoints, '3', name)
   const damaged = (name: string, path: string, json: boolean, seed: Uint8Array, read: () => unknown): FuzzTarget => ({
     name,

@@ -131,7 +131,6 @@ export function parseSettings(text: string, source: string): Settings {
   return values
 }
 
-
 /**
  * Settings from `BILEVEL_…` variables: `BILEVEL_SAMPLING_STEPS` is `samplingSteps`, two underscores lead into an object
  * (`BILEVEL_NETWORK__CHANNELS` is `network.channels`). `ignored`: variables with the prefix that are no settings.
