@@ -10,6 +10,7 @@ import type { LaneReply, LaneRequest, SentTensor } from './laneWorker.ts'
 import { serveLane } from './laneWorker.ts'
 import type { SessionSettings } from './session.ts'
 import { sessionOptions } from './session.ts'
+import { keepTelemetryOff } from './telemetry.ts'
 
 /** Outputs that stay in a lane's memory until they are released. */
 export interface Held {
@@ -57,6 +58,7 @@ class Lane {
   readonly #waiting = new Map<number, Waiting>()
 
   async load(model: Uint8Array, settings: SessionSettings): Promise<LaneSession> {
+    await keepTelemetryOff()
     const session = nextNumber()
     this.#models++
     try {
