@@ -24,7 +24,7 @@ export interface Reward {
   /** Whether it must be told the class of each image. Default no. */
   readonly needsClasses?: boolean
   /**
-   * Values [n] of images [n, ...imageShape], n >= 1. Pixels outside [-1, 1] (a sampler without clipping) are passed on as they are.
+   * Values [n] of images [n, ...imageShape], n >= 1, which are read until the promise has settled. Pixels outside [-1, 1] (a sampler without clipping) are passed on as they are.
    * @param classes what each image was asked to be, [n]; a sampler's condition
    * @throws `reward.images` on another shape or pixels that are not finite; `reward.classes`; `reward.shape`, `reward.nan`,
    *   `reward.range` on what the reward returns

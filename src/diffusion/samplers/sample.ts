@@ -100,13 +100,15 @@ function fillNoise(data: ImageData, count: number, nameOf: NameOfItem): void {
 }
 
 /**
- * Draws images from start noise.
+ * Draws images from start noise. Start and classes are read when it is called, not later.
  * @throws `times.integerOnly` if a told time is not an integer and the network needs one; `sampler.start`, `sampler.through`; `interrupted`
  */
 export async function sample(options: SampleOptions): Promise<Sampled> {
   const { denoiser, schedule, settings, start } = options
   checkTimes(denoiser, schedule)
   checkStart(denoiser, start)
+  // Copies: the caller may fill the arrays anew before the last step.
+  const [begin, condition] = [start.data.slice(), options.condition?.slice()]
   const count = start.shape[0]
   const steps = schedule.levels.length
   const first = steps - throughOf(options, steps)
@@ -116,7 +118,7 @@ export async function sample(options: SampleOptions): Promise<Sampled> {
   const pullbacks = new Map<number, Pullback>()
   let bytesLeft = options.keepBytes ?? KEPT_BYTES
   const predict = async (i: number, images: Images): Promise<Images> => {
-    const here = [images, schedule.times[i], options.condition] as const
+    const here = [images, schedule.times[i], condition] as const
     if (i < first || bytesLeft <= 0 || !call.pullback) return call.predict(...here)
     const pullback = await call.pullback(...here)
     bytesLeft -= pullback.bytes
@@ -128,7 +130,7 @@ export async function sample(options: SampleOptions): Promise<Sampled> {
     prediction: denoiser.prediction,
     schedule,
     settings,
-    start: start.data,
+    start: begin,
     async predict(i, x) {
       throwIfInterrupted(options.signal)
       const images = imagesOf(x, count, denoiser.imageShape)
@@ -148,7 +150,17 @@ export async function sample(options: SampleOptions): Promise<Sampled> {
     for (const pullback of pullbacks.values()) pullback.release()
     pullbacks.clear()
   }
-  const tape = first < steps ? { options, first, steps: kept, before: keptBefore, pullbacks, release } : null
+  const tape =
+    first < steps
+      ? {
+          options: condition ? { ...options, condition } : options,
+          first,
+          steps: kept,
+          before: keptBefore,
+          pullbacks,
+          release,
+        }
+      : null
   return { images: imagesOf(data, count, denoiser.imageShape), tape, evaluations: count * steps }
 }
 
