@@ -103,12 +103,11 @@ function fillNoise(data: ImageData, count: number, nameOf: NameOfItem): void {
  * Draws images from start noise. Start and classes are read when it is called, not later.
  * @throws `times.integerOnly` if a told time is not an integer and the network needs one; `sampler.start`, `sampler.through`; `interrupted`
  */
-export async function sample(options: SampleOptions): Promise<Sampled> {
+export async function sample(given: SampleOptions): Promise<Sampled> {
+  const options = withOwnArrays(given)
   const { denoiser, schedule, settings, start } = options
   checkTimes(denoiser, schedule)
   checkStart(denoiser, start)
-  // Copies: the caller may fill the arrays anew before the last step.
-  const [begin, condition] = [start.data.slice(), options.condition?.slice()]
   const count = start.shape[0]
   const steps = schedule.levels.length
   const first = steps - throughOf(options, steps)
@@ -118,7 +117,7 @@ export async function sample(options: SampleOptions): Promise<Sampled> {
   const pullbacks = new Map<number, Pullback>()
   let bytesLeft = options.keepBytes ?? KEPT_BYTES
   const predict = async (i: number, images: Images): Promise<Images> => {
-    const here = [images, schedule.times[i], condition] as const
+    const here = [images, schedule.times[i], options.condition] as const
     if (i < first || bytesLeft <= 0 || !call.pullback) return call.predict(...here)
     const pullback = await call.pullback(...here)
     bytesLeft -= pullback.bytes
@@ -130,7 +129,7 @@ export async function sample(options: SampleOptions): Promise<Sampled> {
     prediction: denoiser.prediction,
     schedule,
     settings,
-    start: begin,
+    start: start.data,
     async predict(i, x) {
       throwIfInterrupted(options.signal)
       const images = imagesOf(x, count, denoiser.imageShape)
@@ -150,19 +149,16 @@ export async function sample(options: SampleOptions): Promise<Sampled> {
     for (const pullback of pullbacks.values()) pullback.release()
     pullbacks.clear()
   }
-  const tape =
-    first < steps
-      ? {
-          options: condition ? { ...options, condition } : options,
-          first,
-          steps: kept,
-          before: keptBefore,
-          pullbacks,
-          release,
-        }
-      : null
+  const tape = first < steps ? { options, first, steps: kept, before: keptBefore, pullbacks, release } : null
   return { images: imagesOf(data, count, denoiser.imageShape), tape, evaluations: count * steps }
 }
+
+/** Copies: the caller may fill the arrays anew before the last step. */
+const withOwnArrays = ({ start, condition, ...rest }: SampleOptions): SampleOptions => ({
+  ...rest,
+  start: { ...start, data: start.data.slice() } as Images,
+  ...(condition && { condition: condition.slice() }),
+})
 
 /**
  * Pulls a cotangent of the images back to levels, told times, start noise and, on demand, weights.
