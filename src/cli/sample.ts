@@ -9,6 +9,7 @@ import type { Terminal } from './terminal.ts'
 interface SampleFlags {
   readonly out?: string
   readonly json?: boolean
+  readonly allowCode?: boolean
   readonly [setting: string]: unknown
 }
 
@@ -25,12 +26,16 @@ export function addSampleCommand(program: Command, terminal: Terminal): void {
       `${SHIPPED_MODELS.join(' or ')} (come with the project), a run folder, a model folder or an ONNX file`,
     )
     .option('--out <folder>', 'new folder for the images [samples]')
+    .option('--allow-code', 'run the JavaScript that a guidance file names as its reward')
     .option('--json', 'print what was done as one JSON object on one line')
   for (const option of settingOptions(sampleSchema, resolveSampleConfig([]), SAMPLE_GROUPS)) command.addOption(option)
   command.action(async (model: string, flags: SampleFlags) => {
     const config = resolveSampleConfig(await sampleLayers(model, flagsLayer(sampleSchema, flags)))
     const folder = flags.out ?? (await freshFolder('.', 'samples'))
-    const { json, text } = await runInWorker({ name: 'sample', model, config, folder }, terminal.display)
+    const { json, text } = await runInWorker(
+      { name: 'sample', model, config, folder, allowCode: flags.allowCode === true },
+      terminal.display,
+    )
     terminal.display.log(text)
     if (flags.json) terminal.out(`${JSON.stringify(json)}\n`)
   })

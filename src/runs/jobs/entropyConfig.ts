@@ -5,6 +5,7 @@
 import { z } from 'zod'
 import { didYouMean, inputError } from '../../base/index.ts'
 import { NOISE_FAMILIES, SHIPPED_MODELS, samplerSettings } from '../../diffusion/index.ts'
+import { MODULE_TIMEOUT } from '../../rewards/index.ts'
 import type { EntropySettings, EntropyTarget } from '../../tuners/index.ts'
 import { checkEntropySettings, ENTROPY_DEFAULTS } from '../../tuners/index.ts'
 import type { Settings, SettingsLayer } from '../config.ts'
@@ -116,6 +117,7 @@ export const entropySchema = z.strictObject({
 
   chunk: scheduleSchema.shape.chunk,
   device: scheduleSchema.shape.device,
+  rewardTimeout: sampleSchema.shape.rewardTimeout,
   seed: scheduleSchema.shape.seed,
   checkpointSeconds: z.number().min(0).meta(said('Running', 'seconds between checkpoints')),
 })
@@ -163,11 +165,12 @@ const DEFAULTS: z.input<typeof entropySchema> = {
   judgeNetwork: 'auto',
   rewardRange: null,
   device: 'auto',
+  rewardTimeout: MODULE_TIMEOUT,
   checkpointSeconds: 30,
 }
 
 /** Settings that do not change the result, so that a resumed run may have others. */
-export const ENTROPY_MAY_CHANGE = ['checkpointSeconds'] as const
+export const ENTROPY_MAY_CHANGE = ['checkpointSeconds', 'rewardTimeout'] as const
 
 /**
  * Settings from layers (config file, environment, flags; later ones win) over the preset they name.

@@ -16,6 +16,7 @@ import type { SettingsLayer } from '../config.ts'
 import { resolveSettings } from '../config.ts'
 import { entropySchema } from './entropyConfig.ts'
 import type { SampleConfig } from './modelConfigs.ts'
+import { requireAllowedCode, requireRecordedCode } from './namedCode.ts'
 import type { OpenedModel } from './openedModel.ts'
 import { runConfigOf } from './openedModel.ts'
 import { openRewardNetworks, REWARD_SETTINGS } from './rewardNetworks.ts'
@@ -80,20 +81,28 @@ export interface GuidedDraw {
 }
 
 /**
- * Opens the guidance and its reward for a model.
- * @throws `sample.guidance` on settings that the file decides or a schedule of another model, `sample.class` on a class that the model does
+ * Opens the guidance and its reward for a model. JavaScript that the file names is loaded if it is the recorded one and allowed.
+ * @throws `code.changed`, `code.notAllowed`; `sample.guidance` on settings that the file decides or a schedule of another model, `sample.class` on a class that the model does
  * not know; `guidanceFile.*`, `data.*`, `reward.*`
  */
-export async function openGuidance(path: string, opened: OpenedModel, config: SampleConfig): Promise<GuidedSampling> {
+export async function openGuidance(
+  path: string,
+  opened: OpenedModel,
+  config: SampleConfig,
+  { allowCode }: { readonly allowCode?: boolean } = {},
+): Promise<GuidedSampling> {
   checkFree(path, config)
   const saved = await guidanceAt(path)
+  await requireRecordedCode(path, [saved.reward], saved.code)
+  requireAllowedCode(path, [saved.reward], allowCode)
   const choice = choiceOf(path, saved, opened)
   const classOf = classOfGuided(path, saved, opened, config)
   const { given } = opened
   const layer = { source: path, values: saved.rewardSettings }
   const settings = resolveSettings(entropySchema.pick(pickOf(REWARD_SETTINGS)), [layer])
   const { imageShape } = given
-  const networks = await openRewardNetworks(settings, { imageShape, batch: config.chunk, device: config.device })
+  const { chunk: batch, device, rewardTimeout: timeout } = config
+  const networks = await openRewardNetworks(settings, { imageShape, batch, device, timeout })
   try {
     const reward = await networks.open(saved.reward)
     const notes = [...changeNotes(path, saved, reward, opened), ...classNotes(path, saved, config)]
