@@ -49,7 +49,7 @@ describe('a reward named on the command line', () => {
   test('runs, and what it prints does not mix with the result', async () => {
     expect(first.code, first.stderr).toBe(0)
     expect(first.stdout.split('\n')).toEqual([expect.stringMatching(/^\{.*\}$/), ''])
-    expect(first.stderr).toContain('chatter')
+    expect(first.stderr).toContain('./mean.mjs: chatter\n')
     const manifest = JSON.parse(await readFile(at('run', 'manifest.json'), 'utf8'))
     const guidance = JSON.parse(await readFile(at('run', 'guidance.json'), 'utf8'))
     expect(manifest.sources.code).toEqual({ './mean.mjs': expect.stringMatching(/^[0-9a-f]{64}$/) })

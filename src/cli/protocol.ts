@@ -24,7 +24,7 @@ export type Task =
       readonly allowCode: boolean
     }
   /** The settings lie over those of the run, if the model is one. */
-  | { readonly name: 'evaluate'; readonly model: string; readonly given: SettingsLayer }
+  | { readonly name: 'evaluate'; readonly model: string; readonly given: readonly SettingsLayer[] }
 
 /** From the main thread: stop at the next step, with a checkpoint. */
 export type Order = 'stop'

@@ -7,7 +7,6 @@ import type { z } from 'zod'
 import { inputError } from '../base/index.ts'
 import type { JobPlan, SettingsLayer } from '../runs/index.ts'
 import {
-  environmentLayer,
   freshFolder,
   planLine,
   readManifest,
@@ -15,6 +14,7 @@ import {
   readSettingsFile,
   requireAllowedCode,
 } from '../runs/index.ts'
+import { settingsFromEnvironment } from './environment.ts'
 import type { Task } from './protocol.ts'
 import { runInWorker } from './runInWorker.ts'
 import { flagsLayer, settingOptions } from './settingFlags.ts'
@@ -65,12 +65,14 @@ export function addRunCommand<C extends { readonly preset: string; readonly seed
     command.option('--allow-code', 'run the JavaScript that a --config or a resumed run names as its rewards')
   const options = settingOptions(run.schema, run.resolve([]), run.groups)
   for (const option of options) command.addOption(option)
-  command.action((flags: RunFlags) => (isBare(flags) ? command.help({ error: true }) : execute(run, flags, terminal)))
+  command.action((flags: RunFlags) =>
+    isBare(run.schema, flags) ? command.help({ error: true }) : execute(run, flags, terminal),
+  )
 }
 
 /** Nothing was asked for, by flag or environment: a job of minutes is not what a look at the command should start. */
-const isBare = (flags: RunFlags): boolean =>
-  Object.keys(flags).length === 0 && Object.keys(environmentLayer(process.env).values).length === 0
+const isBare = (schema: z.ZodObject, flags: RunFlags): boolean =>
+  Object.keys(flags).length === 0 && Object.keys(settingsFromEnvironment(schema).values).length === 0
 
 async function execute<C extends { readonly preset: string; readonly seed: number }>(
   run: RunCommand<C>,
@@ -110,7 +112,7 @@ async function layersOf(schema: z.ZodObject, flags: RunFlags, resumed: string | 
   const before =
     resumed === null ? [] : [{ source: join(resumed, 'config.yaml'), values: await readRunConfig(resumed) }]
   const file = flags.config === undefined ? [] : [await readSettingsFile(flags.config)]
-  return [...before, ...file, environmentLayer(process.env), flagsLayer(schema, flags)]
+  return [...before, ...file, settingsFromEnvironment(schema), flagsLayer(schema, flags)]
 }
 
 /** JavaScript runs if it was typed by whoever starts the command: a flag, the environment. What a file names must be allowed. */

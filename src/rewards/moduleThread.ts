@@ -2,6 +2,7 @@
  * A reward module in a thread of its own: whatever somebody else's code does there (print, exit, throw in a timer, never come back) is an
  * error that names it, and neither the end of the process nor a line in its output.
  */
+import { createInterface } from 'node:readline'
 import { pathToFileURL } from 'node:url'
 import { inspect } from 'node:util'
 import { Worker } from 'node:worker_threads'
@@ -66,7 +67,7 @@ class Thread {
     const workerData = { url: pathToFileURL(file).href, keys }
     this.#worker = new Worker(program, { eval: true, stdout: true, workerData })
     // Standard output belongs to the results.
-    this.#worker.stdout.on('data', (chunk: Uint8Array) => process.stderr.write(chunk))
+    createInterface({ input: this.#worker.stdout }).on('line', (line) => process.stderr.write(`${path}: ${line}\n`))
     this.#worker.on('message', (reply: ModuleReply) => this.#receive(reply))
     this.#worker.on('error', (error: unknown) => this.#end(failure('reward.module', this.#strayed(error))))
     this.#worker.on('exit', (code) => this.#end(failure('reward.module', this.#exited(code))))

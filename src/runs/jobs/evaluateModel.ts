@@ -55,12 +55,12 @@ export interface EvaluationReport {
  */
 export async function evaluateModel(
   path: string,
-  given: SettingsLayer,
+  given: SettingsLayer | readonly SettingsLayer[],
   hooks: WorkHooks = {},
 ): Promise<{ readonly json: EvaluationReport; readonly summary: string }> {
   const began = performance.now()
   const run = await runConfigOf(path)
-  const config = resolveEvaluateConfig([...(run ? [evaluateLayerOf(path, run)] : []), given])
+  const config = resolveEvaluateConfig([...(run ? [evaluateLayerOf(path, run)] : []), ...[given].flat()])
   const opened = await openModelAt(path, config)
   if (run?.reward !== undefined)
     hooks.onNote?.(`${path} tuned a guidance: what is measured here is its model, unguided`)

@@ -31,13 +31,16 @@ const PARTICLES_PER_IMAGE = 8
  * guidance; `guidance: null` turns that off.
  * @throws `sample.guidance`, `guidanceFile.*`
  */
-export async function sampleLayers(model: string, given: SettingsLayer): Promise<SettingsLayer[]> {
-  const asked = given.values.guidance
+export async function sampleLayers(model: string, ...given: readonly SettingsLayer[]): Promise<SettingsLayer[]> {
+  const asked = given.findLast(({ values }) => values.guidance !== undefined)?.values.guidance
   const path = asked === undefined ? await ownGuidance(model) : asked
-  if (typeof path !== 'string') return [given]
+  if (typeof path !== 'string' || path === NONE) return [...given]
   const { class: wanted } = await guidanceAt(path)
-  return [{ source: path, values: { guidance: path, class: wanted } }, given]
+  return [{ source: path, values: { guidance: path, class: wanted } }, ...given]
 }
+
+/** Nothing, as a word of the environment. */
+const NONE = 'none'
 
 /** The guidance of a run of `bilevel entropy`; undefined for other models. */
 async function ownGuidance(model: string): Promise<string | undefined> {
