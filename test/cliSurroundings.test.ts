@@ -2,9 +2,11 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { closeSync, existsSync, openSync } from 'node:fs'
-import { readdir, readFile, rm } from 'node:fs/promises'
+import { readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import { add, div, reshape, sub, trace } from '../src/graph/index.ts'
+import { encodeModel } from '../src/onnx/index.ts'
 import { bilevel, newFolder, untrainedModel } from './cli.fixture.ts'
 
 /** Whole processes on a machine that may be busy. */
@@ -33,7 +35,7 @@ describe('environment variables', () => {
 
   test('these are all that are documented', async () => {
     const texts = ['README.md', 'test/__snapshots__/cli.test.ts.snap'].map((path) => readFile(path, 'utf8'))
-    const prose = (await Promise.all(texts)).join('\n').replaceAll(/```ts\n[^]*?```/g, '')
+    const prose = (await Promise.all(texts)).join('\n').replaceAll(/```ts\n.*?```/gs, '')
     const words = prose.match(/\b(?:[A-Z]{2,}_)+[A-Z]{2,}\b/g) ?? []
     expect([...new Set(words)].toSorted()).toEqual(Object.keys(environment()))
   })
@@ -75,6 +77,29 @@ describe('environment variables', () => {
     })
     expect(code, stderr).toBe(0)
     expect(JSON.parse(stdout)).toMatchObject({ guidance: null, count: 1, schedule: { steps: 2 } })
+  })
+})
+
+describe('images that are no numbers', () => {
+  test.each(['sample', 'evaluate'])('%s names image and step, and writes none', async (command) => {
+    const types = { x: { dtype: 'float32', shape: [4, 1, 16, 16] }, t: { dtype: 'float32', shape: [4] } } as const
+    const model = trace(types, ({ x, t }) => {
+      const zero = sub(x, x)
+      return { eps: add(div(zero, zero), reshape(t, [4, 1, 1, 1])) }
+    })
+    await writeFile(at('nan.onnx'), encodeModel(model))
+    await writeFile(at('betas.json'), JSON.stringify({ betas: Array(20).fill(0.2) }))
+    const few = command === 'sample' ? ['--count', '4', '--out', 'no'] : ['--samples', '80', '--features', 'pixels']
+    const args = [command, 'nan.onnx', '--scheduler', 'betas.json', '--steps', '3', '--chunk', '4', ...few, '--json']
+    const { code, stdout, stderr } = await bilevel(args, folder)
+    expect([code, stdout, stderr]).toEqual([
+      1,
+      '',
+      expect.stringMatching(
+        /error: sampled images must be finite, but image 0 has NaN after step 1 of 3 \(time 19\): /,
+      ),
+    ])
+    expect(await readdir(folder)).not.toContain('no')
   })
 })
 

@@ -13,7 +13,7 @@ import { resolveSettings } from '../config.ts'
 
 import { evaluateSchema, sampleSchema } from './modelConfigs.ts'
 import { ENTROPY_PRESETS } from './presets.ts'
-import { scheduleSchema } from './scheduleConfig.ts'
+import { pixelRange, scheduleSchema } from './scheduleConfig.ts'
 
 /** Where a setting stands in the help, in this order. */
 export const ENTROPY_GROUPS = ['What is tuned', 'Sampling', 'Data and model', 'Estimating', 'Running'] as const
@@ -21,7 +21,6 @@ type EntropyGroup = (typeof ENTROPY_GROUPS)[number]
 
 const said = (group: EntropyGroup, description: string) => ({ group, description })
 const count = () => z.int().min(1)
-const range = () => z.tuple([z.number(), z.number()])
 
 /** What a reward may be, in the help of both. */
 const REWARD_WORDS =
@@ -47,7 +46,9 @@ export const entropySchema = z.strictObject({
       ),
     ),
   gamma: z.number().positive().nullable().meta(said('What is tuned', 'target penalty: the penalty constant')),
-  lambdaRange: range().meta(said('What is tuned', 'where lambda, the entropy strength, is looked for')),
+  lambdaRange: z
+    .tuple([z.number(), z.number()])
+    .meta(said('What is tuned', 'where lambda, the entropy strength, is looked for')),
   tolerance: z
     .number()
     .gt(1)
@@ -91,9 +92,9 @@ export const entropySchema = z.strictObject({
   judgeNetwork: z
     .enum(['auto', 'digits', 'none'])
     .meta(said('Data and model', 'the network called @judge; auto: digits where the data are digits, else none')),
-  rewardRange: range()
-    .nullable()
-    .meta(said('Data and model', 'pixel range that rewards of ONNX and JS files take; none: not stated')),
+  rewardRange: pixelRange().meta(
+    said('Data and model', 'pixel range that rewards of ONNX and JS files take; none: not stated'),
+  ),
 
   estimator: z
     .enum(['auto', 'importance', 'paths', 'score-function', 'paired-differences', 'smc'])
