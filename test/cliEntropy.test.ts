@@ -130,7 +130,10 @@ describe('a run', () => {
     const other = await bilevel(['schedule', '--resume', 'stopped'], folder)
     const rest = 'stopped is a run of bilevel entropy; go on with: bilevel entropy --resume stopped'
     expect([other.code, other.stderr]).toEqual([2, expect.stringContaining(rest)])
-    const changed = await bilevel(['entropy', '--resume', 'stopped', '--seed', '9', '--tolerance', '3'], folder)
+    const changed = await bilevel(
+      ['entropy', '--resume', 'stopped', '--allow-code', '--seed', '9', '--tolerance', '3'],
+      folder,
+    )
     expect([changed.code, changed.stderr]).toEqual([
       2,
       expect.stringContaining('tolerance (was 2, now 3), seed (was 0, now 9)'),
