@@ -1,7 +1,9 @@
 /** Rewards in JavaScript as a user runs them: whose code runs when, and what it may do to a run. */
+import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { readdir, readFile, rm, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
+import { pathToFileURL } from 'node:url'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { bilevel, newFolder, untrainedModel } from './cli.fixture.ts'
 
@@ -49,7 +51,7 @@ describe('a reward named on the command line', () => {
   test('runs, and what it prints does not mix with the result', async () => {
     expect(first.code, first.stderr).toBe(0)
     expect(first.stdout.split('\n')).toEqual([expect.stringMatching(/^\{.*\}$/), ''])
-    expect(first.stderr).toContain('./mean.mjs: chatter\n')
+    expect(first.stderr).toContain('chatter\n')
     const manifest = JSON.parse(await readFile(at('run', 'manifest.json'), 'utf8'))
     const guidance = JSON.parse(await readFile(at('run', 'guidance.json'), 'utf8'))
     expect(manifest.sources.code).toEqual({ './mean.mjs': expect.stringMatching(/^[0-9a-f]{64}$/) })
@@ -96,7 +98,7 @@ describe('a reward that a file names', () => {
 describe('a reward that goes wrong in the middle of a run', () => {
   test.each([
     ['exits', 'process.exit(0)', /the reward module '.\/exits.mjs' must go on .* ended with process.exit\(0\)/],
-    ['hangs', 'await new Promise(() => {})', /the reward module '.\/hangs.mjs' must answer each call within 0.5 s/],
+    ['hangs', 'await new Promise(() => {})', /the reward module '.\/hangs.mjs' must answer each call within 4 s/],
     [
       'throws-later',
       "setTimeout(() => { throw new Error('later') }); await new Promise(() => {})",
@@ -111,7 +113,16 @@ describe('a reward that goes wrong in the middle of a run', () => {
         return Array.from({ length: n }, (_, i) => data[(i * data.length) / n])
       }`,
     )
-    const args = [...TINY, ...FEW, '--reward', `./${name}.mjs`, '--reward-timeout', '0.5', '--out', name, '--json']
+    const args = [
+      ...TINY,
+      ...FEW,
+      '--reward',
+      `./${name}.mjs`,
+      ...(name === 'hangs' ? ['--reward-timeout', '4'] : []),
+      '--out',
+      name,
+      '--json',
+    ]
     const { code, stdout, stderr } = await bilevel(args, folder)
     expect([code, stdout]).toEqual([1, ''])
     expect(stderr.split('\n').filter((line) => line.startsWith('error: '))).toEqual([expect.stringMatching(message)])
@@ -119,4 +130,16 @@ describe('a reward that goes wrong in the middle of a run', () => {
     expect(JSON.parse(await readFile(at(name, 'manifest.json'), 'utf8')).status).toBe('failed')
     expect(await readdir(at(name))).not.toContain('lock')
   })
+})
+
+test('in the library, one that nobody disposes of keeps no process alive', async () => {
+  await writeFile(at('idle.mjs'), 'setInterval(() => {}, 1000); export default ({ shape: [n] }) => Array(n).fill(1)\n')
+  const program = `import { moduleReward, tensor } from ${JSON.stringify(pathToFileURL(resolve('dist/index.js')).href)}
+    const reward = await moduleReward('idle.mjs')
+    await reward.values(tensor('float32', [1, 1, 1, 2], new Float32Array(2)))
+    console.log('rated')`
+  const { status, stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '--eval', program], {
+    cwd: folder,
+  })
+  expect([status, String(stdout)], String(stderr)).toEqual([0, 'rated\n'])
 })

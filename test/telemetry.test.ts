@@ -44,19 +44,23 @@ const COMMAND = [resolve('dist/cli/main.js'), 'sample', 'digits-16', '--count', 
 test.each([
   ['the command', COMMAND, '"count":1'],
   ['the library', ['main.mjs'], 'opened'],
+  ['the library in a line', ['--input-type=module', '--eval', 'await (await import("./open.mjs")).open()'], 'opened'],
   ['the library in a thread with an environment of its own', ['thread.mjs'], 'opened'],
   ['in a thread of such a thread', ['threadInThread.mjs'], 'opened'],
 ])('%s leaves nothing of the engine in the home folder', async (_, args, said) => {
   const home = await newFolder()
   const { ORT_DISABLE_TELEMETRY: __, XDG_CACHE_HOME: ___, ...rest } = process.env
   const env = { ...rest, HOME: home, BILEVEL_CACHE: 'off' }
-  const child = spawn(process.execPath, args, { cwd: folder, env, stdio: ['ignore', 'pipe', 'inherit'] })
-  let stdout = ''
+  const child = spawn(process.execPath, args, { cwd: folder, env, stdio: ['ignore', 'pipe', 'pipe'] })
+  let [stdout, stderr] = ['', '']
+  child.stderr.on('data', (data) => {
+    stderr += data
+  })
   child.stdout.on('data', (data) => {
     stdout += data
   })
   const [code] = await once(child, 'close')
-  expect([code, stdout]).toEqual([0, expect.stringContaining(said)])
+  expect([code, stdout], stderr).toEqual([0, expect.stringContaining(said)])
   expect(await readdir(home, { recursive: true })).toEqual([])
   await rm(home, { recursive: true })
 })

@@ -65,6 +65,9 @@ export function serveModule(
     )
   }
 
+  // Standard output belongs to the results of the process.
+  process.stdout.write = process.stderr.write.bind(process.stderr)
+
   let exported: unknown
   const opened = load().then(
     (module) => {

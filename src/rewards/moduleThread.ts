@@ -2,7 +2,6 @@
  * A reward module in a thread of its own: whatever somebody else's code does there (print, exit, throw in a timer, never come back) is an
  * error that names it, and neither the end of the process nor a line in its output.
  */
-import { createInterface } from 'node:readline'
 import { pathToFileURL } from 'node:url'
 import { inspect } from 'node:util'
 import { Worker } from 'node:worker_threads'
@@ -62,12 +61,11 @@ class Thread {
   constructor(path: string, file: string, keys: readonly string[], timeout: number | null) {
     this.#path = path
     this.#timeout = timeout
-    const program = `const { parentPort, workerData } = require('node:worker_threads')
-      ;(${serveModule.toString()})(parentPort, () => import(workerData.url), workerData.keys)`
+    // By import() alone: with --input-type=module, which threads inherit, there is no require.
+    const program = `import('node:worker_threads').then(({ parentPort, workerData }) =>
+      (${serveModule.toString()})(parentPort, () => import(workerData.url), workerData.keys))`
     const workerData = { url: pathToFileURL(file).href, keys }
-    this.#worker = new Worker(program, { eval: true, stdout: true, workerData })
-    // Standard output belongs to the results.
-    createInterface({ input: this.#worker.stdout }).on('line', (line) => process.stderr.write(`${path}: ${line}\n`))
+    this.#worker = new Worker(program, { eval: true, workerData })
     this.#worker.on('message', (reply: ModuleReply) => this.#receive(reply))
     this.#worker.on('error', (error: unknown) => this.#end(failure('reward.module', this.#strayed(error))))
     this.#worker.on('exit', (code) => this.#end(failure('reward.module', this.#exited(code))))

@@ -110,8 +110,10 @@ class Lane {
 
   #start(): Worker {
     const engine = createRequire(import.meta.url).resolve('onnxruntime-node')
-    const program = `const { parentPort, workerData } = require('node:worker_threads')
-      ;(${serveLane.toString()})(parentPort, require(workerData.engine))`
+    // By import() alone: with --input-type=module, which threads inherit, there is no require.
+    const program = `Promise.all([import('node:worker_threads'), import('node:module')]).then(
+      ([{ parentPort, workerData: { engine } }, { createRequire }]) =>
+        (${serveLane.toString()})(parentPort, createRequire(engine)(engine)))`
     const worker = new Worker(program, { eval: true, workerData: { engine } })
     worker.on('message', ({ call, outputs, error }: LaneReply) => {
       const waiting = this.#waiting.get(call)
