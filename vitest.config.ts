@@ -8,7 +8,7 @@ export default defineConfig({
     include: ['src/**/*.test.ts', 'test/**/*.test.ts', 'bench/**/*.test.ts'],
     testTimeout: 60_000,
     // Tests write to no folder of the user's, and none depends on what another one left there.
-    env: { BILEVEL_CACHE: 'off' },
+    env: { BILEVEL_CACHE: 'off', ORT_DISABLE_TELEMETRY: '1' },
     maxWorkers: 2,
     // Transformed modules are kept between runs: nothing else of a run of a few files takes as long.
     experimental: { fsModuleCache: true },

@@ -101,7 +101,7 @@ describe('a run', () => {
     const args = [...TINY, '--checkpoint-seconds', '0', '--out', 'killed']
     const places = ['run folder', 'iteration 2', 'confirmed', 'guided at lambda']
     for (const place of places.slice(0, 2 + Math.floor(Math.random() * (places.length - 1)))) {
-      const running = start(place === places[0] ? args : ['entropy', '--resume', 'killed'], folder)
+      const running = start(place === places[0] ? args : ['entropy', '--resume', 'killed', '--allow-code'], folder)
       await running.says(place)
       await new Promise((wake) => setTimeout(wake, 1000 * Math.random()))
       running.kill('SIGKILL')
@@ -109,7 +109,7 @@ describe('a run', () => {
     }
     const left: readonly string[] = await readdir(at('killed')).catch(() => [])
     const resumed = left.includes('manifest.json')
-    const { code, stderr } = await bilevel(resumed ? ['entropy', '--resume', 'killed'] : args, folder)
+    const { code, stderr } = await bilevel(resumed ? ['entropy', '--resume', 'killed', '--allow-code'] : args, folder)
     expect(code, stderr).toBe(0)
     expect(await numbersOf(at('killed'))).toEqual(await numbersOf(at('runs', 'entropy-tiny-0')))
     expect(await tracesOf(at('killed'), FILES)).toEqual(await tracesOf(at('runs', 'entropy-tiny-0'), FILES))
@@ -118,24 +118,30 @@ describe('a run', () => {
   test('Ctrl-C leaves a checkpoint; the folder is locked meanwhile; changed settings are named', async () => {
     const running = start([...TINY, '--out', 'stopped'], folder)
     await running.says('iteration 1')
-    const second = await bilevel(['entropy', '--resume', 'stopped'], folder)
+    const second = await bilevel(['entropy', '--resume', 'stopped', '--allow-code'], folder)
     running.kill('SIGINT')
     const stopped = await running.finished
     if (stopped.code === 130) {
       expect([second.code, second.stderr]).toEqual([2, expect.stringMatching(/process \d+ uses \S*stopped/)])
       expect(stopped.stdout).toBe('')
-      expect(stopped.stderr).toContain('go on with: bilevel entropy --resume stopped')
+      expect(stopped.stderr).toContain('go on with: bilevel entropy --resume stopped --allow-code')
       expect(JSON.parse(await readFile(at('stopped', 'manifest.json'), 'utf8')).status).toBe('interrupted')
     }
     const other = await bilevel(['schedule', '--resume', 'stopped'], folder)
     const rest = 'stopped is a run of bilevel entropy; go on with: bilevel entropy --resume stopped'
     expect([other.code, other.stderr]).toEqual([2, expect.stringContaining(rest)])
-    const changed = await bilevel(['entropy', '--resume', 'stopped', '--seed', '9', '--tolerance', '3'], folder)
+    const changed = await bilevel(
+      ['entropy', '--resume', 'stopped', '--allow-code', '--seed', '9', '--tolerance', '3'],
+      folder,
+    )
     expect([changed.code, changed.stderr]).toEqual([
       2,
       expect.stringContaining('tolerance (was 2, now 3), seed (was 0, now 9)'),
     ])
-    const { code, stderr } = await bilevel(['entropy', '--resume', 'stopped', '--checkpoint-seconds', '5'], folder)
+    const { code, stderr } = await bilevel(
+      ['entropy', '--resume', 'stopped', '--allow-code', '--checkpoint-seconds', '5'],
+      folder,
+    )
     expect(code, stderr).toBe(0)
     expect(await numbersOf(at('stopped'))).toEqual(await numbersOf(at('runs', 'entropy-tiny-0')))
     expect(await tracesOf(at('stopped'), FILES)).toEqual(await tracesOf(at('runs', 'entropy-tiny-0'), FILES))

@@ -336,7 +336,14 @@ async function runTargets(run: string): Promise<FuzzTarget[]> {
     weights: Float32Array.of(1, 2, 3),
     history: [{ iteration: 1, fid: -0 }],
   }
-  await saveCheckpoint(checkpoints, { step: 3, events: 2, ...encodeState(state) }, { version: '0.1.0' })
+  const lines = bytesOf(
+    '{"type":"train","step":1,"loss":0.5,"time":"2026-01-01T00:00:00.000Z"}\n{"type":"tune","step":1,"fid":"NaN","time":"2026-01-01T00:00:00.000Z"}\n',
+  )
+  await saveCheckpoint(
+    checkpoints,
+    { step: 3, events: 2, log: textOf(lines), ...encodeState(state) },
+    { version: '0.1.0' },
+  )
   const at = (name: string) => join(checkpoints, '3', name)
   const damaged = (name: string, path: string, json: boolean, seed: Uint8Array, read: () => unknown): FuzzTarget => ({
     name,
@@ -355,9 +362,6 @@ async function runTargets(run: string): Promise<FuzzTarget[]> {
   const events = join(run, 'events.jsonl')
   const manifest = join(run, 'manifest.json')
   await writeFile(join(run, 'config.yaml'), 'seed: 1\n')
-  const lines = bytesOf(
-    '{"type":"train","step":1,"loss":0.5,"time":"2026-01-01T00:00:00.000Z"}\n{"type":"tune","step":1,"fid":"NaN","time":"2026-01-01T00:00:00.000Z"}\n',
-  )
   const written = jsonOf({ format: 1, name: 'run', version: '0.1.0', status: 'running', resumed: [], ended: null })
   await writeFile(manifest, written)
   return [

@@ -16,6 +16,7 @@ export function addEntropyCommand(program: Command, terminal: Terminal): void {
       'In brackets: the value in preset quick.',
     schema: entropySchema,
     groups: ENTROPY_GROUPS,
+    rewards: ['reward', 'judge'],
     resolve: resolveEntropyConfig,
     plan: planEntropy,
     task: (config, folder, resume) => ({ name: 'entropy', config, folder, resume }),

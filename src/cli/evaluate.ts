@@ -2,6 +2,7 @@
 import type { Command } from 'commander'
 import { SHIPPED_MODELS } from '../diffusion/index.ts'
 import { EVALUATE_GROUPS, evaluateSchema, resolveEvaluateConfig } from '../runs/index.ts'
+import { settingsFromEnvironment } from './environment.ts'
 import { runInWorker } from './runInWorker.ts'
 import { flagsLayer, settingOptions } from './settingFlags.ts'
 import type { Terminal } from './terminal.ts'
@@ -17,7 +18,8 @@ export function addEvaluateCommand(program: Command, terminal: Terminal): void {
     .summary("measure a model's images against held-out data")
     .description(
       'Generates images with every sampling seed and compares them with the held-out split: Fréchet distance, kernel distance, precision and recall, ' +
-        'inception score and what a judge recognises, each with its standard error over the seeds.',
+        'inception score and what a judge recognises, each with its standard error over the seeds.\n\n' +
+        'Settings come from the run, if the model is one, then the environment (BILEVEL_SAMPLES=500), then flags.',
     )
     .argument(
       '<model>',
@@ -28,7 +30,7 @@ export function addEvaluateCommand(program: Command, terminal: Terminal): void {
   for (const option of options) command.addOption(option)
   command.action(async (model: string, flags: EvaluateFlags) => {
     const { json, text } = await runInWorker(
-      { name: 'evaluate', model, given: flagsLayer(evaluateSchema, flags) },
+      { name: 'evaluate', model, given: [settingsFromEnvironment(evaluateSchema), flagsLayer(evaluateSchema, flags)] },
       terminal.display,
     )
     if (flags.json) terminal.out(`${JSON.stringify(json)}\n`)

@@ -9,8 +9,9 @@ import { progressDisplay } from './progressDisplay.ts'
 import { addSampleCommand } from './sample.ts'
 import { addScheduleCommand } from './schedule.ts'
 import type { Terminal } from './terminal.ts'
-import { writeOut } from './terminal.ts'
+import { surviveClosedStreams, writeOut } from './terminal.ts'
 
+surviveClosedStreams()
 const terminal: Terminal = { display: progressDisplay(process.stderr), out: writeOut }
 const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
   version: string

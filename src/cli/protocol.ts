@@ -16,9 +16,15 @@ export type Task =
       readonly folder: string
       readonly resume: boolean
     }
-  | { readonly name: 'sample'; readonly model: string; readonly config: SampleConfig; readonly folder: string }
+  | {
+      readonly name: 'sample'
+      readonly model: string
+      readonly config: SampleConfig
+      readonly folder: string
+      readonly allowCode: boolean
+    }
   /** The settings lie over those of the run, if the model is one. */
-  | { readonly name: 'evaluate'; readonly model: string; readonly given: SettingsLayer }
+  | { readonly name: 'evaluate'; readonly model: string; readonly given: readonly SettingsLayer[] }
 
 /** From the main thread: stop at the next step, with a checkpoint. */
 export type Order = 'stop'

@@ -8,13 +8,14 @@ import type { BilevelError } from '../base/index.ts'
 import { inputError } from '../base/index.ts'
 import type { JobPlan, SettingsLayer } from '../runs/index.ts'
 import {
-  environmentLayer,
   freshFolder,
   planLine,
   readManifest,
   readRunConfig,
   readSettingsFile,
+  requireAllowedCode,
 } from '../runs/index.ts'
+import { settingsFromEnvironment } from './environment.ts'
 import { pathOption } from './pathOption.ts'
 import type { Task } from './protocol.ts'
 import { runInWorker } from './runInWorker.ts'
@@ -26,6 +27,7 @@ interface RunFlags {
   readonly out?: string
   readonly resume?: string | true
   readonly dryRun?: boolean
+  readonly allowCode?: boolean
   readonly json?: boolean
   readonly [setting: string]: unknown
 }
@@ -37,6 +39,8 @@ export interface RunCommand<C extends { readonly preset: string; readonly seed: 
   readonly description: string
   readonly schema: z.ZodObject
   readonly groups: readonly string[]
+  /** Settings that may name JavaScript. */
+  readonly rewards?: readonly string[]
   resolve(layers: readonly SettingsLayer[]): C
   /** What it will cost. */
   plan(config: C): Promise<JobPlan>
@@ -61,14 +65,18 @@ export function addRunCommand<C extends { readonly preset: string; readonly seed
     )
     .option('--dry-run', 'print the resolved settings and what the job will cost, and stop')
     .option('--json', 'print the result as one JSON object on one line')
+  if (run.rewards)
+    command.option('--allow-code', 'run the JavaScript that a --config or a resumed run names as its rewards')
   const options = settingOptions(run.schema, run.resolve([]), run.groups)
   for (const option of options) command.addOption(option)
-  command.action((flags: RunFlags) => (isBare(flags) ? command.help({ error: true }) : execute(run, flags, terminal)))
+  command.action((flags: RunFlags) =>
+    isBare(run.schema, flags) ? command.help({ error: true }) : execute(run, flags, terminal),
+  )
 }
 
 /** Nothing was asked for, by flag or environment: a job of minutes is not what a look at the command should start. */
-const isBare = (flags: RunFlags): boolean =>
-  Object.keys(flags).length === 0 && Object.keys(environmentLayer(process.env).values).length === 0
+const isBare = (schema: z.ZodObject, flags: RunFlags): boolean =>
+  Object.keys(flags).length === 0 && Object.keys(settingsFromEnvironment(schema).values).length === 0
 
 async function execute<C extends { readonly preset: string; readonly seed: number }>(
   run: RunCommand<C>,
@@ -77,13 +85,15 @@ async function execute<C extends { readonly preset: string; readonly seed: numbe
 ): Promise<void> {
   const resumed = flags.resume === undefined ? null : await resumedFolder(run.name, flags, terminal)
   if (resumed !== null) await requireKind(run.name, resumed)
-  const config = run.resolve(await layersOf(run.schema, flags, resumed))
+  const layers = await layersOf(run.schema, flags, resumed)
+  const config = run.resolve(layers)
   if (flags.dryRun) {
     terminal.out(flags.json ? `${JSON.stringify(config)}\n` : toYaml(config))
     // For a person: with --json there is the object and nothing else.
     if (!flags.json) terminal.display.log(await planLine(run.plan(config)))
     return
   }
+  checkCode(run, layers, flags)
   const folder = resumed ?? flags.out ?? (await freshFolder(RUNS, `${run.name}-${config.preset}-${config.seed}`))
   terminal.display.log(`run folder: ${folder}`)
   const { json, text } = await runInWorker(run.task(config, folder, resumed !== null), terminal.display)
@@ -106,7 +116,22 @@ async function layersOf(schema: z.ZodObject, flags: RunFlags, resumed: string | 
   const before =
     resumed === null ? [] : [{ source: join(resumed, 'config.yaml'), values: await readRunConfig(resumed) }]
   const file = flags.config === undefined ? [] : [await readSettingsFile(flags.config)]
-  return [...before, ...file, environmentLayer(process.env), flagsLayer(schema, flags)]
+  return [...before, ...file, settingsFromEnvironment(schema), flagsLayer(schema, flags)]
+}
+
+/** JavaScript runs if it was typed by whoever starts the command: a flag, the environment. What a file names must be allowed. */
+function checkCode(
+  { rewards = [] }: Pick<RunCommand<never>, 'rewards'>,
+  layers: readonly SettingsLayer[],
+  flags: RunFlags,
+): void {
+  for (const name of rewards) {
+    const layer = layers.findLast(({ values }) => values[name] !== undefined)
+    const given = layer?.values[name]
+    if (!layer || layer.words || typeof given !== 'string') continue
+    const flag = `--${name} '${given}'`
+    requireAllowedCode(layer.source, [given], flags.allowCode, `, or name it yourself: ${flag}`)
+  }
 }
 
 async function resumedFolder(command: string, { resume, out }: RunFlags, terminal: Terminal): Promise<string> {

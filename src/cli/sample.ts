@@ -2,6 +2,7 @@
 import type { Command } from 'commander'
 import { SHIPPED_MODELS } from '../diffusion/index.ts'
 import { freshFolder, resolveSampleConfig, SAMPLE_GROUPS, sampleLayers, sampleSchema } from '../runs/index.ts'
+import { settingsFromEnvironment } from './environment.ts'
 import { pathOption } from './pathOption.ts'
 import { runInWorker } from './runInWorker.ts'
 import { flagsLayer, settingOptions } from './settingFlags.ts'
@@ -10,6 +11,7 @@ import type { Terminal } from './terminal.ts'
 interface SampleFlags {
   readonly out?: string
   readonly json?: boolean
+  readonly allowCode?: boolean
   readonly [setting: string]: unknown
 }
 
@@ -19,19 +21,26 @@ export function addSampleCommand(program: Command, terminal: Terminal): void {
     .summary('generate images with a model')
     .description(
       'Generates images with the model of a run, of a model folder or of an ONNX file, or one that comes with the project: PNG files, a grid of them, and their exact values as safetensors. ' +
-        'An image depends on the seed and its number alone.',
+        'An image depends on the seed and its number alone.\n\n' +
+        'Settings come from the guidance, then the environment (BILEVEL_COUNT=10), then flags.',
     )
     .argument(
       '<model>',
       `${SHIPPED_MODELS.join(' or ')} (come with the project), a run folder, a model folder or an ONNX file`,
     )
     .addOption(pathOption('--out <folder>', 'new folder for the images [samples]'))
+    .option('--allow-code', 'run the JavaScript that a guidance file names as its reward')
     .option('--json', 'print what was done as one JSON object on one line')
   for (const option of settingOptions(sampleSchema, resolveSampleConfig([]), SAMPLE_GROUPS)) command.addOption(option)
   command.action(async (model: string, flags: SampleFlags) => {
-    const config = resolveSampleConfig(await sampleLayers(model, flagsLayer(sampleSchema, flags)))
+    const config = resolveSampleConfig(
+      await sampleLayers(model, settingsFromEnvironment(sampleSchema), flagsLayer(sampleSchema, flags)),
+    )
     const folder = flags.out ?? (await freshFolder('.', 'samples'))
-    const { json, text } = await runInWorker({ name: 'sample', model, config, folder }, terminal.display)
+    const { json, text } = await runInWorker(
+      { name: 'sample', model, config, folder, allowCode: flags.allowCode === true },
+      terminal.display,
+    )
     terminal.display.log(text)
     if (flags.json) terminal.out(`${JSON.stringify(json)}\n`)
   })

@@ -32,7 +32,8 @@ export async function runTask(task: Task, hooks: TaskHooks): Promise<TaskResult>
       return { json, text: summary }
     }
     case 'sample': {
-      const json = await sampleModel(task.model, task.config, { folder: task.folder, ...hooks })
+      const { model, config, folder, allowCode } = task
+      const json = await sampleModel(model, config, { folder, allowCode, ...hooks })
       const { count, schedule, networkEvaluations, out } = json
       return { json, text: `${count} images by ${schedule.name} (${networkEvaluations} network evaluations): ${out}` }
     }

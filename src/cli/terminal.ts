@@ -1,5 +1,6 @@
 /** Where the command line writes: data to stdout, everything else to stderr. */
 import { writeSync } from 'node:fs'
+import { failure } from '../base/index.ts'
 import type { ProgressDisplay } from './progressDisplay.ts'
 
 export interface Terminal {
@@ -10,7 +11,15 @@ export interface Terminal {
 
 const STDOUT = 1
 
-/** Writes all of it before it returns, also into a pipe that is slow to empty. */
+/** A terminal, pipe or disk that takes no more words is no reason to end a run of hours: what is written there is lost, the run goes on. */
+export function surviveClosedStreams(): void {
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined)
+}
+
+/**
+ * Writes all of it before it returns, also into a pipe that is slow to empty. A reader that has gone wants no more of it.
+ * @throws `cli.output` where it cannot be written (a full disk)
+ */
 export function writeOut(text: string): void {
   const bytes = Buffer.from(text)
   for (let written = 0; written < bytes.length; ) {
@@ -19,7 +28,9 @@ export function writeOut(text: string): void {
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException
       if (code === 'EPIPE') return
-      if (code !== 'EAGAIN') throw error
+      if (code === 'EAGAIN') continue
+      const { message } = error as Error
+      throw failure('cli.output', `standard output must take the result, but: ${message}`, { cause: error })
     }
   }
 }

@@ -73,6 +73,33 @@ describe('bound and fed', () => {
     }
   })
 
+  test('arrays may be filled anew as soon as a call has returned', async () => {
+    const [x, labels, cotangent] = [imagesOf(10, BATCH), Int32Array.from(classes), imagesOf(12, BATCH)]
+    const asked = [10, 20, 30].map((item, i) => [imagesOf(item, BATCH), Int32Array.of(i, 0, 3)] as const)
+    const refilled = <T>(call: () => Promise<T>): Promise<T[]> =>
+      Promise.all(
+        asked.map(([images, own]) => {
+          x.data.set(images.data)
+          labels.set(own)
+          cotangent.data.set(images.data)
+          return call()
+        }),
+      )
+    for (const denoiser of [bound, fed]) {
+      const predictions = await refilled(() => denoiser.predict(x, 611.5, labels))
+      const derivatives = await refilled(() => denoiser.vjp(x, 611.5, labels, cotangent))
+      for (const [i, [images, own]] of asked.entries()) {
+        expect(difference(predictions[i], await denoiser.predict(images, 611.5, own))).toBe(0)
+        expect(difference(derivatives[i].dx, (await denoiser.vjp(images, 611.5, own, images)).dx)).toBe(0)
+      }
+    }
+    const pullbacks = await refilled(() => bound.pullback!(x, 611.5, labels))
+    const [image, own] = asked[0]
+    const { dx } = await bound.vjp(image, 611.5, own, image)
+    expect(difference(pullbacks[0].prediction, await bound.predict(image, 611.5, own))).toBeLessThan(1e-6)
+    expect(difference((await pullbacks[0].vjp(image)).dx, dx)).toBeLessThan(1e-5)
+  })
+
   test('a pullback is prediction and derivative of the same call, as often as it is asked', async () => {
     const [x, cotangent, other] = [11, 12, 19].map((seed) => imagesOf(seed, BATCH))
     const { prediction, bytes, vjp } = await bound.pullback!(x, 87.25, classes)

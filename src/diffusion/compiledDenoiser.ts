@@ -107,7 +107,7 @@ class NetworkDenoiser implements CompiledDenoiser {
   }
 
   async predict(x: Images, time: number, condition?: Int32Array): Promise<Images> {
-    const { out_sample } = await this.#predict.run(this.#inputs(this.#predict, x, time, condition))
+    const { out_sample } = await this.#predict.run(this.#inputs(this.#predict, copyOf(x), time, condition))
     return out_sample as Images
   }
 
@@ -118,21 +118,22 @@ class NetworkDenoiser implements CompiledDenoiser {
     cotangent: Images,
     { weights = false }: { readonly weights?: boolean } = {},
   ): Promise<DenoiserGradient> {
+    const [own, classes, back] = [copyOf(x), condition?.slice(), copyOf(cotangent)]
     const program = await this.#derivative(weights ? 'inputAndWeights' : 'input')
-    const inputs = this.#inputs(program, x, time, condition)
-    const result = await program.run({ ...inputs, cotangent: single(cotangent) })
+    const result = await program.run({ ...this.#inputs(program, own, time, classes), cotangent: back })
     return { ...gradientOf(result), ...(weights && { dweights: result.dweights.data as Float32Array }) }
   }
 
   async #pullback(x: Images, time: number, condition?: Int32Array): Promise<Pullback> {
+    const [own, classes] = [copyOf(x), condition?.slice()]
     this.#keeping ??= this.#compileKeeping()
     const { forward, backward, kept, bytes } = await this.#keeping
-    const inputs = this.#inputs(forward, x, time, condition)
+    const inputs = this.#inputs(forward, own, time, classes)
     const { outputs, held } = await forward.runHolding(inputs, kept)
     return {
       prediction: outputs.out_sample as Images,
       bytes,
-      vjp: async (cotangent) => gradientOf(await backward.runFrom(held, { ...inputs, cotangent: single(cotangent) })),
+      vjp: async (cotangent) => gradientOf(await backward.runFrom(held, { ...inputs, cotangent: copyOf(cotangent) })),
       release: () => held.release(),
     }
   }
@@ -166,7 +167,7 @@ class NetworkDenoiser implements CompiledDenoiser {
     return program
   }
 
-  #inputs(program: BatchProgram, x: Images, time: number, condition?: Int32Array): Record<string, Tensor> {
+  #inputs(program: BatchProgram, x: Tensor<'float32'>, time: number, condition?: Int32Array): Record<string, Tensor> {
     const { batch, times } = this
     if (times === 'integer' && !Number.isInteger(time)) {
       throw inputError('times.integerOnly', `this network has a learned table of times and takes integers, got ${time}`)
@@ -174,7 +175,7 @@ class NetworkDenoiser implements CompiledDenoiser {
     const labels = this.#labels(condition)
     return {
       ...(program.inputs.has('weights') && stateTensors(this.#state, program.inputs.has('statistics'))),
-      sample: single(x),
+      sample: x,
       timestep:
         times === 'integer'
           ? tensor('int64', [batch], new BigInt64Array(batch).fill(BigInt(time)))
@@ -205,7 +206,5 @@ function gradientOf({ dx, dtime }: Readonly<Record<string, Tensor>>): DenoiserGr
   }
 }
 
-/** Images in float32, the element type of compiled programs. */
-function single(images: Images): Tensor<'float32'> {
-  return images.dtype === 'float32' ? images : tensor('float32', images.shape, Float32Array.from(images.data))
-}
+/** Images in float32, the element type of compiled programs. A copy: programs read them later, and the caller may fill them anew at once. */
+const copyOf = ({ shape, data }: Images): Tensor<'float32'> => tensor('float32', shape, Float32Array.from(data))

@@ -47,7 +47,10 @@ export interface Denoiser {
   readonly batch?: number
   /** Whether `vjp` exists. False for other people's ONNX files. */
   readonly differentiable: boolean
-  /** Prediction at x [batch, ...imageShape]; all images are told the same time; `condition` is a class per image. */
+  /**
+   * Prediction at x [batch, ...imageShape]; all images are told the same time; `condition` is a class per image. Arrays belong to the
+   * caller again as soon as the call has returned, here and below: they are not read later.
+   */
   predict(x: Images, time: number, condition?: Int32Array): Promise<Images>
   /** Vector-Jacobian product at the same arguments. */
   vjp(

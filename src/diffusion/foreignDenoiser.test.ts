@@ -63,6 +63,24 @@ function images(count: number, image: Shape = [2, 3, 4]) {
   )
 }
 
+test('arrays may be filled anew as soon as a call has returned', async () => {
+  for (const dtype of ['int32', 'int64'] as const) {
+    const denoiser = await open(
+      openFile((batch) => ({ time: { dtype, shape: [batch] }, classes: { dtype, shape: [batch] } })),
+    )
+    const x = images(2)
+    const classes = new Int32Array(2)
+    const asked = [1, 2, 3].map((value) => {
+      x.data.fill(value)
+      classes.fill(value)
+      return denoiser.predict(x, 10, classes)
+    })
+    const greys = (await Promise.all(asked)).map(({ data }) => data[0])
+    expect(greys.map((grey) => Math.round(100 * grey))).toEqual([1060, 2110, 3160])
+    await denoiser.dispose()
+  }
+})
+
 const int = (...shape: number[]): TensorType => ({ dtype: 'int64', shape })
 
 describe('the time, in any type and shape', () => {

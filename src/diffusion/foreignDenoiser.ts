@@ -115,7 +115,8 @@ class FileDenoiser implements ForeignDenoiser {
     this.#check(x, time, condition)
     const { image, time: timeInput, classes, output } = this.#inputs
     const result = await this.#model.run({
-      [image.name]: x.dtype === 'float32' ? x : tensor('float32', x.shape, Float32Array.from(x.data)),
+      // A copy: the engine reads it later, and the caller may fill it anew at once.
+      [image.name]: tensor('float32', x.shape, Float32Array.from(x.data)),
       [timeInput.name]: repeated(timeInput.dtype, shapeFor(timeInput, count), time * this.#timeScale),
       ...(classes && condition && { [classes.name]: integers(classes.dtype, condition) }),
     })
@@ -204,5 +205,7 @@ function repeated(dtype: TimeType, shape: Shape, value: number): Tensor {
 }
 
 function integers(dtype: ClassType, values: Int32Array, shape: Shape = [values.length]): Tensor {
-  return dtype === 'int32' ? tensor('int32', shape, values) : tensor('int64', shape, BigInt64Array.from(values, BigInt))
+  return dtype === 'int32'
+    ? tensor('int32', shape, values.slice())
+    : tensor('int64', shape, BigInt64Array.from(values, BigInt))
 }

@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import type { Denoiser, Images } from './denoiser.ts'
 import { gaussianDenoiser } from './gaussian.ts'
 import { generate } from './generate.ts'
@@ -133,4 +133,46 @@ test('more images than memory holds are refused before the network is asked', as
   )
   const wide = { ...options.denoiser, batch: 65_536 }
   await expect(generate({ ...options, denoiser: wide, count: 1 })).rejects.toThrow(/^the 65536 images of a chunk/)
+})
+
+describe('a network that gives no number', () => {
+  /** In the last pixel of item 3, from told time `until` on: the second chunk of two. */
+  function broken(value: number, until: number): Denoiser {
+    const sound = network(2)
+    let calls = 0
+    return {
+      ...sound,
+      async predict(x, time, condition) {
+        const out = await sound.predict(x, time, condition)
+        const chunk = Math.floor(calls++ / schedule.levels.length)
+        if (chunk === 1 && time <= until) out.data[out.data.length - 1] = value
+        return out
+      },
+    }
+  }
+  const drawn = (denoiser: Denoiser, changed: Parameters<typeof samplerSettings>[0]) =>
+    generate({ denoiser, schedule, settings: samplerSettings(changed), count: 8, seed: 1 })
+
+  test.each([
+    [{ sampler: 'ddim', clip: [-1, 1] }, Number.NaN],
+    [{ sampler: 'ddpm', clippedNoise: 'recompute', clip: [-1, 1] }, Number.NaN],
+    [{ sampler: 'dpm-solver++', clip: null }, Number.NaN],
+    [{ sampler: 'ddim', clip: [-1, 1] }, Number.POSITIVE_INFINITY],
+  ] as const)('%j, %d: image and step are named', async (changed, value) => {
+    const time = schedule.times[2]
+    await expect(drawn(broken(value, time), changed)).rejects.toMatchObject({
+      kind: 'failed',
+      code: 'sampler.finite',
+      message: expect.stringMatching(
+        `image 3 has (NaN|-?Infinity) after step 3 of 5 \\(time ${time}\\): .*--schedule default`,
+      ),
+    })
+  })
+
+  test('in the last step too, and from the item that was asked for', async () => {
+    const denoiser = broken(Number.NaN, schedule.times[4])
+    const settings = samplerSettings({ clip: null })
+    const some = generate({ denoiser, schedule, settings, count: 4, firstItem: 40, seed: 1 })
+    await expect(some).rejects.toThrow(/image 43 has NaN after step 5 of 5/)
+  })
 })

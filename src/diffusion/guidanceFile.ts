@@ -3,7 +3,8 @@
  * sampling schedule. Keys: version, entropyStrength {value, low, high, resolved}, scale (1/value), target, reward, rewardHash,
  * judge, through, minimumAlphaBar, sampler, eta, variance, noisyLastStep, clip, clippedNoise, samplingSchedule (a step list or
  * a schedule's name {name, steps}, or {T, levels, times} as in `sampling_schedule.json`), learnedFor (the model's hash), class (of all
- * images, `unconditional`, or null: the classes in turn), rewardSettings (what the reward is opened with, by setting).
+ * images, `unconditional`, or null: the classes in turn), rewardSettings (what the reward is opened with, by setting), and code: SHA-256 of
+ * the JavaScript modules that the reward names, by path (absent: it names none).
  */
 import { z } from 'zod'
 import { inputError, MOST, parseJson } from '../base/index.ts'
@@ -46,6 +47,8 @@ export interface SavedGuidance {
   readonly class: number | 'unconditional' | null
   /** Settings that the reward is opened with (data, networks, pixel range), by their names on the command line. */
   readonly rewardSettings: Readonly<Record<string, string | number | null | readonly number[]>>
+  /** SHA-256 (hex) of the modules that the reward names, by path. */
+  readonly code?: Readonly<Record<string, string>>
 }
 
 const positive = z.number().positive()
@@ -77,6 +80,7 @@ const fileSchema = z.strictObject({
   learnedFor: z.string(),
   class: z.union([z.int().min(0), z.literal('unconditional')]).nullable(),
   rewardSettings: z.record(z.string(), z.union([z.string(), z.number(), z.array(z.number()), z.null()])),
+  code: z.record(z.string(), z.string()).optional(),
 })
 
 /** The file's text. @throws `guidanceFile.strength` unless 0 < low <= value <= high; `guidanceFile.path` for flow levels */
@@ -104,6 +108,7 @@ export function writeGuidance(saved: SavedGuidance): string {
     learnedFor: saved.learnedFor,
     class: saved.class,
     rewardSettings: mutable(saved.rewardSettings),
+    ...(saved.code && Object.keys(saved.code).length > 0 && { code: { ...saved.code } }),
   }
   return `${JSON.stringify(file, null, 2)}\n`
 }
@@ -130,7 +135,7 @@ export function readGuidance(text: string, name: string): SavedGuidance {
   const { entropyStrength, scale, target, reward, rewardHash, judge, through, minimumAlphaBar, learnedFor } =
     parsed.data
   const { sampler, eta, variance, noisyLastStep, clip, clippedNoise, samplingSchedule: steps } = parsed.data
-  const { class: wanted, rewardSettings } = parsed.data
+  const { class: wanted, rewardSettings, code } = parsed.data
   checkStrength(entropyStrength, name)
   if (!(Math.abs(scale * entropyStrength.value - 1) < 1e-6)) {
     const came = `scale ${scale} beside the value ${entropyStrength.value}`
@@ -150,6 +155,7 @@ export function readGuidance(text: string, name: string): SavedGuidance {
     learnedFor,
     class: wanted,
     rewardSettings,
+    ...(code && { code }),
   }
 }
 

@@ -3,6 +3,7 @@
  */
 import { throwIfInterrupted } from '../base/index.ts'
 import type { ImageData, Images } from './denoiser.ts'
+import { afterSteps, requireFiniteImages } from './finite.ts'
 import type { Guided } from './guidedGradient.ts'
 import { rewardGradientAt } from './guidedGradient.ts'
 import type { GuidedStep } from './guidedStep.ts'
@@ -43,5 +44,6 @@ export async function guidedChain(chunk: GuidedChunk): Promise<{ data: ImageData
     if (step.sigma > 0) stepNoise(z, { count, seed, firstItem, step: i })
     x = advance(step, clean, z, g && { g, scale: guidance.scale, a, b })
   }
+  requireFiniteImages(x, count, firstItem, afterSteps(schedule, steps.length))
   return { data: x, a, b }
 }

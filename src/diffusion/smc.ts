@@ -12,6 +12,7 @@
 import type { RandomStream } from '../base/index.ts'
 import { failure, inputError, randomStream, throwIfInterrupted } from '../base/index.ts'
 import type { ImageData, Images } from './denoiser.ts'
+import { afterSteps, requireFiniteImages } from './finite.ts'
 import type { GenerateOptions } from './generate.ts'
 import { checkRequest } from './generate.ts'
 import type { GuidedStep } from './guidedStep.ts'
@@ -100,6 +101,7 @@ export async function sequentialMonteCarlo(options: ParticleOptions): Promise<Pa
     particles = { ...particles, x: advance(step, clean, z, null) }
   }
   const { x, logWeights, ancestors } = await weighted(options, particles, particles.x, scale, 'the final images')
+  requireFiniteImages(x, count, firstItem, afterSteps(schedule, steps.length))
   const sum = logSumExp(logWeights)
   return {
     images: imagesOf(x, count, imageShape),

@@ -91,6 +91,11 @@ describe('models that do not fit', () => {
       () => onnxFeatures(saved('a.onnx', model(2)), { range }),
       /name one of its outputs, 'pooled'/,
     ],
+    [
+      'a range the wrong way round',
+      () => onnxFeatures(saved('r.onnx', model(2)), { range: [1, 0], output: 'pooled' }),
+      /r.onnx must be two numbers, low < high, got \[1, 0\]/,
+    ],
     ['no such output', () => onnxFeatures(saved('b.onnx', model(2)), { range, output: 'z' }), /'logits'.*got 'z'/],
   ])('%s', async (_, call, message) => {
     await expect(call()).rejects.toThrow(message)

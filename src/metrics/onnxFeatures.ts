@@ -24,10 +24,11 @@ export interface OnnxFeaturesOptions {
 
 /**
  * Opens a model and runs it once to learn its sizes. Name: the file's name; hash: SHA-256 of the file, with the data that it keeps in files beside it.
- * @throws `onnx.open`; `metrics.onnx` if the model does not have one float32 image input [b,c,h,w], or the output is not known
+ * @throws `onnx.open`; `metrics.range`; `metrics.onnx` if the model does not have one float32 image input [b,c,h,w], or the output is not known
  */
 export async function onnxFeatures(path: string, options: OnnxFeaturesOptions): Promise<FeatureNetwork> {
   const { device } = options
+  checkRange(path, options.range)
   const model = await openModel(path, device ? { device } : {})
   try {
     return await networkOf(path, model, options)
@@ -35,6 +36,11 @@ export async function onnxFeatures(path: string, options: OnnxFeaturesOptions): 
     await model.dispose()
     throw error
   }
+}
+
+function checkRange(path: string, [low, high]: readonly [number, number]): void {
+  if (Number.isFinite(low) && Number.isFinite(high) && low < high) return
+  throw inputError('metrics.range', `the pixel range of ${path} must be two numbers, low < high, got [${low}, ${high}]`)
 }
 
 async function networkOf(path: string, model: ForeignModel, options: OnnxFeaturesOptions): Promise<FeatureNetwork> {

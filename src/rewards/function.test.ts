@@ -2,7 +2,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, relative } from 'node:path'
-import { afterAll, describe, expect, test } from 'vitest'
+import { afterAll, describe, expect, test, vi } from 'vitest'
 import { tensor } from '../base/index.ts'
 import type { RatedImages } from './function.ts'
 import { functionReward, moduleReward } from './function.ts'
@@ -35,6 +35,10 @@ describe('a plain function', () => {
       [-1, 0.5, 0, 1],
       [2, 1, 1, 2],
       [4, 5],
+      // The second half once more: is it a function of the image?
+      [0, 1],
+      [1, 1, 1, 2],
+      [5],
     ])
     expect([...images.data]).toEqual([-1, 0.5, 0, 1])
     expect(reward.differentiable).toBe(false)
@@ -105,7 +109,7 @@ describe('a module', () => {
       'object.mjs',
       `export default {
         name: 'twice', range: [0, 255], valueRange: [0, 1020],
-        values: async ({ data }) => [2 * data[0], 2 * data[2]],
+        values: async ({ data }) => [0, 2].filter((i) => i < data.length).map((i) => 2 * data[i]),
         gradient: ({ data }) => ({ values: [2 * data[0], 2 * data[2]], gradient: [2, 0, 2, 0] }),
       }`,
     )
@@ -132,7 +136,7 @@ describe('a module', () => {
     ['throws.mjs', "throw new Error('at home')", /must load, but: at home/],
     ['nothing.mjs', 'export const values = () => [1]', /got no default export/],
     ['number.mjs', 'export default 3', /got number/],
-    ['null.mjs', 'export default null', /got object/],
+    ['null.mjs', 'export default null', /got null/],
     ['empty.mjs', 'export default { name: "x" }', /got values undefined/],
     ['typo.mjs', 'export default { value: () => [1] }', /got 'value'; did you mean 'values'\?/],
     ['range.mjs', 'export default { values: () => [1], range: [0] }', /got range \[0\]/],
@@ -149,5 +153,137 @@ describe('a module', () => {
     await expect(moduleReward(join(folder, 'none.mjs'))).rejects.toThrow(
       /must be a readable file, '.*none.mjs' is none/,
     )
+  })
+})
+
+/** Rates the two images with a module of this text. The limit only matters where there is nothing to wait for. */
+async function rated(
+  name: string,
+  text: string,
+  { call = 'values', timeout = null }: { call?: 'values' | 'gradient'; timeout?: number | null } = {},
+): Promise<unknown> {
+  const reward = await moduleReward(written(name, text), [-1, 1], timeout)
+  try {
+    await reward[call](images)
+    return await reward[call](images)
+  } finally {
+    await reward.dispose()
+  }
+}
+
+/** Seconds after which a thread that waits for nothing is given up. */
+const SOON = 1
+
+describe("somebody's module runs in a thread of its own", () => {
+  test.each([
+    ['exits', 'export default () => process.exit(0)', /'.*exits.mjs' must go on .* but ended with process.exit\(0\)/],
+    [
+      'throws later',
+      "export default () => { setTimeout(() => { throw new Error('later') }, 1); return new Promise(() => {}) }",
+      /'.*throws later.mjs' must catch what it starts, but threw outside of a call, .*: later;/,
+    ],
+    [
+      'rejects later',
+      'export default () => { Promise.reject(new Error(500)); return new Promise(() => {}) }',
+      /threw outside of a call, .*500/,
+    ],
+    [
+      'never settles',
+      'export default () => new Promise(() => {})',
+      /must (load|answer each call) within 1 s, .*--reward-timeout/,
+    ],
+    ['never ends', 'export default () => { for (;;); }', /must (load|answer each call) within 1 s/],
+    [
+      'rejects',
+      'export default () => Promise.reject({ status: 500 })',
+      /it threw: \{"status":500\} \(it is called with/,
+    ],
+    ['throws nothing', 'export default () => { throw undefined }', /it threw: undefined/],
+    ['maps images', 'export default (images) => images.map((one) => one[0])', /it threw: images.map is not a function/],
+    ['generates', 'export default function* () { yield 1 }', /no list of numbers: .* could not be cloned/],
+    ['gives functions', 'export default () => [() => 1, () => 2]', /no list of numbers: .* could not be cloned/],
+    [
+      'guesses',
+      'export default ({ shape: [n] }) => Array.from({ length: n }, Math.random)',
+      /must depend on the image alone/,
+    ],
+    ['counts', 'let c = 0; export default ({ shape: [n] }) => Array.from({ length: n }, () => c++)', /rated twice/],
+    [
+      'numbers',
+      'export default ({ shape: [n] }) => Array.from({ length: n }, (_, i) => i + 1)',
+      /must depend on the image alone/,
+    ],
+    [
+      'compares',
+      `export default ({ data, shape: [n] }) => { const mean = data.reduce((a, b) => a + b) / data.length
+        return Array.from({ length: n }, (_, i) => data[2 * i] - mean) }`,
+      /taken over the batch/,
+    ],
+  ])('one that %s is named', async (name, text, message) => {
+    const timeout = name.startsWith('never') ? SOON : null
+    await expect(rated(`${name}.mjs`, text, { timeout })).rejects.toMatchObject({
+      name: 'BilevelError',
+      kind: expect.stringMatching(/input|failed/),
+      message: expect.stringMatching(message),
+    })
+  })
+
+  test('one that throws between two calls is named at the next', async () => {
+    const text = "export default ({ shape: [n] }) => { setTimeout(() => { throw 'between' }); return Array(n).fill(1) }"
+    const reward = await moduleReward(written('between.mjs', text), [-1, 1])
+    const again = async () => {
+      for (;;) {
+        await reward.values(images)
+        await new Promise((wake) => setTimeout(wake, 5))
+      }
+    }
+    await expect(again()).rejects.toThrow(/between.mjs' .* threw outside of a call, .*between/)
+    await reward.dispose()
+  })
+
+  test('and one that does so while it loads', async () => {
+    await expect(rated('exit.mjs', 'process.exit(3)')).rejects.toThrow(/exit.mjs' .* process.exit\(3\)/)
+    const waiting = rated('wait.mjs', 'await new Promise(() => setTimeout(() => {}, 1e6))', { timeout: SOON })
+    await expect(waiting).rejects.toThrow(/wait.mjs' must load within 1 s/)
+  })
+
+  test('a derivative without its values', async () => {
+    const text = 'export default { values: ({ shape: [n] }) => Array(n).fill(1), gradient: ({ data }) => data }'
+    await expect(rated('bare.mjs', text, { call: 'gradient' })).rejects.toMatchObject({
+      code: 'reward.shape',
+      message: expect.stringMatching(/must return an object \{ values, gradient \}, .* got a Float32Array of 4/),
+    })
+  })
+
+  test('what it prints is no output of the process', async () => {
+    const write = vi.spyOn(process.stdout, 'write').mockReturnValue(true)
+    const error = vi.spyOn(process.stderr, 'write').mockReturnValue(true)
+    try {
+      const text =
+        "console.log('chatter'); export default ({ shape: [n] }) => { console.log('more'); return Array(n).fill(1) }"
+      expect(await rated('prints.mjs', text)).toEqual(Float64Array.of(1, 1))
+      expect(write).not.toHaveBeenCalled()
+      expect(String(error.mock.calls.flat())).toContain('chatter')
+    } finally {
+      write.mockRestore()
+      error.mockRestore()
+    }
+  })
+
+  test('infinite ends of a range arrive, and so do classes and what it keeps between calls', async () => {
+    const path = written(
+      'keeps.mjs',
+      `const seen = new Map()
+      export default { valueRange: [-Infinity, 0], values: ({ data }, classes) => Array.from(classes, (one, i) => {
+        if (!seen.has(one)) seen.set(one, -one - data[2 * i])
+        return seen.get(one)
+      }) }`,
+    )
+    const reward = await moduleReward(path, [0, 1])
+    expect(reward.valueRange).toEqual([-Infinity, 0])
+    expect([...(await reward.values(images, Int32Array.of(3, 5)))]).toEqual([-3, -5.5])
+    expect([...(await reward.values(images, Int32Array.of(5, 3)))]).toEqual([-5.5, -3])
+    await reward.dispose()
+    await expect(reward.values(images, Int32Array.of(5, 3))).rejects.toThrow(/is closed/)
   })
 })

@@ -1,11 +1,14 @@
 /** Rewards in plain JavaScript: a function of pixels, or a module by its path. */
 import { readFile } from 'node:fs/promises'
 import { basename, resolve } from 'node:path'
-import { pathToFileURL } from 'node:url'
+import { inspect } from 'node:util'
 import type { Shape } from '../base/index.ts'
 import { BilevelError, didYouMean, inputError } from '../base/index.ts'
 import type { Images } from '../diffusion/index.ts'
+import { inWords } from './answers.ts'
 import { hashOf } from './hash.ts'
+import type { ModuleExport } from './moduleServer.ts'
+import { openModuleThread } from './moduleThread.ts'
 import type { RawGradient, Reward } from './reward.ts'
 import { defineReward } from './reward.ts'
 
@@ -57,9 +60,11 @@ export function functionReward(options: FunctionRewardOptions): Reward {
     ...(range && { imageRange: range }),
     ...(needsClasses && { classes: Infinity }),
     ...(options.notes && { notes: options.notes }),
+    triedTwice: true,
     values: (images, classes) => called(name, values, images, classes),
     ...(gradient && {
-      gradient: (images: Images, classes: Int32Array | undefined) => called(name, gradient, images, classes),
+      gradient: async (images: Images, classes: Int32Array | undefined) =>
+        checkedGradient(name, await called(name, gradient, images, classes)),
     }),
     noDerivative: 'it is a plain function; give it a function gradient too, or use target tilt',
   })
@@ -76,9 +81,25 @@ async function called<T>(
     return await f(copyOf(images), classes)
   } catch (cause) {
     if (cause instanceof BilevelError) throw cause
-    const reason = cause instanceof Error ? cause.message : String(cause)
-    throw inputError('reward.function', `reward '${name}' must return numbers, but it threw: ${reason}`, { cause })
+    const reason = cause instanceof Error ? cause.message : inspect(cause)
+    throw inputError(
+      'reward.function',
+      `reward '${name}' must return numbers, but it threw: ${reason} (it is called with ({ data, shape: [n, channels, height, width] }, classes), ` +
+        'all pixels in one array, and returns n numbers)',
+      { cause },
+    )
   }
+}
+
+/** @throws `reward.shape` where what a function gradient returned is not an object of both */
+function checkedGradient(name: string, returned: RawGradient): RawGradient {
+  const { values, gradient } = (returned ?? {}) as Partial<RawGradient>
+  if (values !== undefined && gradient?.length !== undefined) return { values, gradient }
+  throw inputError(
+    'reward.shape',
+    `the function gradient of reward '${name}' must return an object { values, gradient }, a number per image and a number per pixel, got ` +
+      `${inWords(returned)}; return both`,
+  )
 }
 
 /** So that a function that writes to its argument spoils nobody else's images. */
@@ -87,69 +108,97 @@ const copyOf = ({ data, shape }: Images): RatedImages => ({ data: data.slice(), 
 /** What the default export of a module may hold besides `values`. */
 const KEYS = ['name', 'values', 'gradient', 'range', 'valueRange', 'needsClasses'] as const
 
+/** Seconds that loading a module and each of its calls may take. */
+export const MODULE_TIMEOUT = 600
+
 /**
  * A reward from a module whose default export is a function of images, or an object {values, gradient?, name?, range?, valueRange?,
- * needsClasses?} as for `functionReward`. Hash: SHA-256 of the file alone, without what it imports.
+ * needsClasses?} as for `functionReward`. It runs in a thread of its own, whose standard output goes to stderr, until `dispose`. Hash:
+ * SHA-256 of the file alone, without what it imports.
  * @param path  .js, .mjs or .cjs, relative to the working directory
  * @param range pixel range where the module does not declare its own; default [-1, 1], which the reward's notes then say
- * @throws `reward.module` if the file is missing, fails to load or exports something else
+ * @param timeout seconds that loading and each call may take; null: no limit; default 600
+ * @throws `reward.module` if the file is missing, fails to load or exports something else, `reward.timeout`; when it rates images, as
+ *   `functionReward`, and both of these where the thread has ended
  */
-export async function moduleReward(path: string, range?: readonly [number, number] | null): Promise<Reward> {
+export async function moduleReward(
+  path: string,
+  range?: readonly [number, number] | null,
+  timeout: number | null = MODULE_TIMEOUT,
+): Promise<Reward> {
   const file = resolve(path)
-  const bytes = await readFile(file).catch((cause: unknown) => {
+  const bytes = await readModule(path)
+  const thread = await openModuleThread(path, file, KEYS, timeout)
+  try {
+    const { gradient, ...own } = checkedExport(path, thread.exported)
+    const chosen = own.range ?? range ?? undefined
+    const name = own.name ?? basename(path)
+    const calling =
+      (called: 'values' | 'gradient') =>
+      ({ data, shape }: RatedImages, classes?: Int32Array) =>
+        thread.call({ name: called, data, shape, classes })
+    const reward = functionReward({
+      ...own,
+      name,
+      values: calling('values') as RewardFunction,
+      ...(gradient && { gradient: calling('gradient') as NonNullable<FunctionRewardOptions['gradient']> }),
+      notes: chosen ? [] : [assumed(name)],
+      hash: hashOf('module', bytes, String(chosen ?? '')),
+      ...(chosen && { range: chosen }),
+    })
+    return { ...reward, dispose: () => thread.close() }
+  } catch (error) {
+    await thread.close()
+    throw error
+  }
+}
+
+/** The bytes of a module. @throws `reward.module` */
+export async function readModule(path: string): Promise<Uint8Array> {
+  return readFile(resolve(path)).catch((cause: unknown) => {
     throw inputError('reward.module', `a reward module must be a readable file, '${path}' is none`, { cause })
-  })
-  const exported = await load(path, file)
-  const own = typeof exported === 'function' ? { values: exported as RewardFunction } : checkedExport(path, exported)
-  const chosen = own.range ?? range ?? undefined
-  const name = own.name ?? basename(path)
-  return functionReward({
-    ...own,
-    name,
-    notes: chosen ? [] : [assumed(name)],
-    hash: hashOf('module', bytes, String(chosen ?? '')),
-    ...(chosen && { range: chosen }),
   })
 }
 
 const assumed = (name: string) =>
   `reward '${name}' does not say which pixel range it takes and is given [-1, 1]; let its module declare range, or give --reward-range`
 
-async function load(path: string, file: string): Promise<unknown> {
-  try {
-    const loaded = (await import(/* @vite-ignore */ pathToFileURL(file).href)) as { readonly default?: unknown }
-    return loaded.default
-  } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause)
-    throw inputError('reward.module', `the reward module '${path}' must load, but: ${reason}`, { cause })
-  }
+/** What a module has, besides `values`. */
+interface CheckedExport
+  extends Pick<FunctionRewardOptions, 'range' | 'valueRange' | 'needsClasses'>,
+    Partial<Pick<FunctionRewardOptions, 'name'>> {
+  readonly gradient: boolean
 }
 
-type ModuleExport = Omit<FunctionRewardOptions, 'name' | 'hash' | 'imageShape' | 'notes'> & { readonly name?: string }
-
-function checkedExport(path: string, exported: unknown): ModuleExport {
+function checkedExport(path: string, { type, fields }: ModuleExport): CheckedExport {
   const complain = (came: string) =>
     inputError(
       'reward.module',
       `the default export of '${path}' must be a function (images) => numbers, or an object with such a function 'values' and perhaps ` +
         `${KEYS.filter((key) => key !== 'values').join(', ')}; got ${came}`,
     )
-  if (typeof exported !== 'object' || exported === null) {
-    throw complain(exported === undefined ? 'no default export' : typeof exported)
-  }
-  const given = exported as Record<string, unknown>
-  const unknown = Object.keys(given).find((key) => !(KEYS as readonly string[]).includes(key))
+  if (type === 'function') return { gradient: false }
+  if (type !== 'object') throw complain(type === 'undefined' ? 'no default export' : type)
+  const unknown = Object.keys(fields).find((key) => !(KEYS as readonly string[]).includes(key))
   if (unknown !== undefined) throw complain(`'${unknown}'${didYouMean(unknown, KEYS)}`)
+  const typeOf = (key: (typeof KEYS)[number]) => fields[key]?.type ?? 'undefined'
   const isPair = (value: unknown) =>
     Array.isArray(value) && value.length === 2 && value.every((end) => typeof end === 'number')
-  const holds = (key: (typeof KEYS)[number], fits: (value: unknown) => boolean) => {
-    if (given[key] !== undefined && !fits(given[key])) throw complain(`${key} ${JSON.stringify(given[key])}`)
+  const held = <T>(key: (typeof KEYS)[number], fits: (value: unknown) => boolean): Readonly<Record<string, T>> => {
+    const field = fields[key]
+    if (field === undefined) return {}
+    if (fits(field.value)) return { [key]: field.value as T }
+    throw complain(`${key} ${JSON.stringify(field.value)}`)
   }
-  if (typeof given.values !== 'function') throw complain(`values ${typeof given.values}`)
-  holds('gradient', (value) => typeof value === 'function')
-  holds('name', (value) => typeof value === 'string')
-  holds('range', isPair)
-  holds('valueRange', isPair)
-  holds('needsClasses', (value) => typeof value === 'boolean')
-  return given as unknown as ModuleExport
+  if (typeOf('values') !== 'function') throw complain(`values ${typeOf('values')}`)
+  if (!['function', 'undefined'].includes(typeOf('gradient'))) {
+    throw complain(`gradient ${JSON.stringify(fields.gradient?.value)}`)
+  }
+  return {
+    gradient: typeOf('gradient') === 'function',
+    ...held<string>('name', (value) => typeof value === 'string'),
+    ...held<[number, number]>('range', isPair),
+    ...held<[number, number]>('valueRange', isPair),
+    ...held<boolean>('needsClasses', (value) => typeof value === 'boolean'),
+  }
 }

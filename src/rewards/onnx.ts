@@ -59,6 +59,7 @@ export async function onnxReward(path: string, options: OnnxRewardOptions): Prom
       imageShape: network.imageShape,
       valueRange,
       noDerivative: 'it is an ONNX file, run forward only; use target tilt, or write it as a traced function',
+      triedTwice: true,
       async values(images) {
         const { data } = await network.features(images)
         return Array.from({ length: images.shape[0] }, (_, i) => data[i * network.dimensions + column])

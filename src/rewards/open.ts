@@ -29,6 +29,8 @@ export interface RewardContext {
   /** Images per program run; best the model's own batch. Default 100. */
   readonly batch?: number
   readonly device?: Device
+  /** Seconds that a module and each of its calls may take; null: no limit. Default 600. */
+  readonly timeout?: number | null
 }
 
 /** A built-in reward: what its term may say, and how it is opened. */
@@ -106,7 +108,7 @@ function checkShape({ name, imageShape }: Reward, context: RewardContext): void 
 
 async function openTerm(term: RewardTerm, context: RewardContext): Promise<Reward> {
   const { kind, name, argument, network } = term
-  if (kind === 'module') return moduleReward(name, context.imageRange)
+  if (kind === 'module') return moduleReward(name, context.imageRange, context.timeout)
   if (kind === 'onnx') {
     const { imageShape, imageRange = null } = context
     const output = argument === undefined ? {} : { output: argument }

@@ -107,12 +107,24 @@ describe('a call that does not fit', () => {
 describe('an answer that does not fit', () => {
   const answer = (values: unknown) => ({ values: async () => values as number[] })
   test.each([
-    ['too few', answer([1]), 'reward.shape', /one number per image \(2\), got 1/],
-    ['nothing', answer(undefined), 'reward.shape', /got undefined/],
-    ['a scalar', answer(3), 'reward.shape', /got 3/],
+    ['too few', answer([1]), 'reward.shape', /one number per image, a list of 2, got a list of 1$/],
+    ['nothing', answer(undefined), 'reward.shape', /got undefined$/],
+    ['a scalar', answer(3), 'reward.shape', /a list of 2, got the single number 3$/],
+    ['one text', answer('ab'), 'reward.shape', /got the text "ab"$/],
+    ['an object', answer({ data: [1, 2] }), 'reward.shape', /got an object of data$/],
+    ['a text each', answer(['1', '2']), 'reward.nan', /image 0 got the text "1";/],
+    ['a list each', answer([[1], [2]]), 'reward.nan', /image 0 got the list \[1\];/],
+    ['null', answer([1, null]), 'reward.nan', /image 1 got null;/],
+    ['huge', answer([1, -2e30]), 'reward.scale', /must stay within ±1e\+30, .*, got -2.00e\+30; scale the reward down/],
+    [
+      'tiny',
+      answer([0, 1e-31]),
+      'reward.scale',
+      /must reach 1e-30 somewhere, .*, got at most 1.00e-31 in 2 images; scale it up/,
+    ],
     ['NaN', answer([1, Number.NaN]), 'reward.nan', /image 1 got NaN/],
     ['infinite', answer([-Infinity, 0]), 'reward.nan', /image 0 got -Infinity/],
-    ['no number', answer([1, 'two']), 'reward.nan', /image 1 got two/],
+    ['no number', answer([1, 'two']), 'reward.nan', /image 1 got the text "two"/],
     [
       'above its range',
       { valueRange: [-1, 1] as const, ...answer([1, 1.2]) },
@@ -136,6 +148,12 @@ describe('an answer that does not fit', () => {
   test.each([
     ['of another size', [1, 2, 3], 'reward.shape', /a number per pixel.*4 in all, got 3/],
     ['with NaN', [1, 2, 3, Number.NaN], 'reward.nan', /that of image 1 has NaN/],
+    [
+      'beyond float32',
+      [1, 2, 3, 1e39],
+      'reward.scale',
+      /the derivative of reward 'squares' must stay within .*got 1.00e\+39/,
+    ],
   ])('a derivative %s', async (_, gradient, code, message) => {
     const reward = defineReward({ ...squares, gradient: async () => ({ values: [1, 2], gradient }) })
     await expect(reward.gradient(images)).rejects.toMatchObject({ code, message: expect.stringMatching(message) })

@@ -6,6 +6,7 @@
 import type { Shape } from '../base/index.ts'
 import { failure, inputError, sameShape, sizeOf, tensor } from '../base/index.ts'
 import type { Images, RewardGradient } from '../diffusion/index.ts'
+import { checkedValues, requireNotLarge, requireSame, requireScale } from './answers.ts'
 
 /** A function of images, one number per image; an image's value depends on that image (and its class) alone. */
 export interface Reward {
@@ -24,7 +25,7 @@ export interface Reward {
   /** Whether it must be told the class of each image. Default no. */
   readonly needsClasses?: boolean
   /**
-   * Values [n] of images [n, ...imageShape], n >= 1. Pixels outside [-1, 1] (a sampler without clipping) are passed on as they are.
+   * Values [n] of images [n, ...imageShape], n >= 1, which are read until the promise has settled. Pixels outside [-1, 1] (a sampler without clipping) are passed on as they are.
    * @param classes what each image was asked to be, [n]; a sampler's condition
    * @throws `reward.images` on another shape or pixels that are not finite; `reward.classes`; `reward.shape`, `reward.nan`,
    *   `reward.range` on what the reward returns
@@ -59,6 +60,8 @@ export interface RewardDefinition {
   readonly gradient?: (images: Images, classes: Int32Array | undefined) => Promise<RawGradient>
   /** Says why there is no derivative and what to do. */
   readonly noDerivative?: string
+  /** Whether somebody else wrote it, so that its first batch is rated twice: is it a function of the image alone? Default no. */
+  readonly triedTwice?: boolean
   /** What a reader of its numbers must know from the start, a sentence each. Default: nothing. */
   readonly notes?: readonly string[]
   readonly dispose?: () => Promise<void>
@@ -70,9 +73,6 @@ export interface RawGradient {
   readonly gradient: ArrayLike<number>
 }
 
-/** Values may leave a declared range by this share of its ends: programs compute in float32, where a probability may be 1 + 1e-7. */
-const ROUNDING = 1e-5
-
 /** A reward with its inputs and outputs checked and its pixel range mapped. @throws `reward.range` on a range that is none */
 export function defineReward(definition: RewardDefinition): Reward {
   const { name, hash, imageShape = null, valueRange = null, classes: classCount = 0 } = definition
@@ -82,6 +82,18 @@ export function defineReward(definition: RewardDefinition): Reward {
   if (valueRange && !(valueRange[0] < valueRange[1])) throw noRange(name, 'value', valueRange)
   const checked = { name, imageShape, valueRange, classes: classCount }
   const seen = { low: -1, high: 1 }
+  let tried = false
+  /** The first values of all: those of rewards that somebody else wrote are compared with a second rating. */
+  const tryFirst = async (images: Images, classes: Int32Array | undefined, values: Float64Array): Promise<void> => {
+    if (tried) return
+    tried = true
+    requireScale(name, values)
+    if (!definition.triedTwice) return
+    const order = halfBackwards(images.shape[0])
+    const [some, labels] = [imagesAt(images, order), classes && Int32Array.from(order, (image) => classes[image])]
+    const again = checkedValues(checked, order.length, await definition.values(toRange(some, imageRange), labels))
+    requireSame(name, values, order, again)
+  }
   return {
     name,
     hash,
@@ -93,7 +105,9 @@ export function defineReward(definition: RewardDefinition): Reward {
     async values(images, classes) {
       const count = checkRequest(checked, images, classes)
       widen(seen, images)
-      return checkedValues(checked, count, await definition.values(toRange(images, imageRange), classes))
+      const values = checkedValues(checked, count, await definition.values(toRange(images, imageRange), classes))
+      await tryFirst(images, classes, values)
+      return values
     },
     async gradient(images, classes) {
       const count = checkRequest(checked, images, classes)
@@ -101,6 +115,7 @@ export function defineReward(definition: RewardDefinition): Reward {
       widen(seen, images)
       const result = await definition.gradient(toRange(images, imageRange), classes)
       const values = checkedValues(checked, count, result.values)
+      await tryFirst(images, classes, values)
       return { values, gradient: fromRange(name, images, imageRange, result.gradient) }
     },
     notes: () => [...(definition.notes ?? []), ...beyond(name, seen)],
@@ -226,37 +241,19 @@ function fromRange(
         'repair the reward at that image, or use it without derivative (target tilt)',
     )
   }
+  requireNotLarge(`the derivative of reward '${name}'`, scaled)
   if (images.dtype === 'float64') return tensor('float64', shape, scaled)
   return tensor('float32', shape, Float32Array.from(scaled))
 }
 
-function checkedValues({ name, valueRange }: Checked, count: number, returned: ArrayLike<number>): Float64Array {
-  const length = (returned as ArrayLike<number> | undefined)?.length
-  if (length !== count) {
-    throw inputError(
-      'reward.shape',
-      `reward '${name}' must return one number per image (${count}), got ${length ?? String(returned)}`,
-    )
-  }
-  const values = Float64Array.from({ length: count }, (_, i) => (typeof returned[i] === 'number' ? returned[i] : NaN))
-  const nan = values.findIndex((value) => !Number.isFinite(value))
-  if (nan >= 0) {
-    throw failure(
-      'reward.nan',
-      `reward '${name}' must return finite numbers, image ${nan} got ${String(returned[nan])}; repair the reward at that image`,
-    )
-  }
-  if (valueRange) checkRange(name, values, valueRange)
-  return values
-}
+/** The second half of a batch, last one first: images in other places, beside other ones. */
+const halfBackwards = (count: number): number[] => Array.from({ length: Math.ceil(count / 2) }, (_, i) => count - 1 - i)
 
-function checkRange(name: string, values: Float64Array, [low, high]: readonly [number, number]): void {
-  const slack = ROUNDING * Math.max(...[low, high].map((end) => (Number.isFinite(end) ? Math.abs(end) : 0)), 1)
-  const outside = values.findIndex((value) => value < low - slack || value > high + slack)
-  if (outside < 0) return
-  throw failure(
-    'reward.range',
-    `reward '${name}' declares values in [${low}, ${high}], image ${outside} got ${values[outside]}; ` +
-      'correct the declared range, or the pixel range that the reward is given',
-  )
+function imagesAt({ dtype, shape: [count, ...shape], data }: Images, order: readonly number[]): Images {
+  const size = data.length / count
+  const picked = dtype === 'float32' ? new Float32Array(order.length * size) : new Float64Array(order.length * size)
+  order.forEach((image, i) => {
+    picked.set(data.subarray(image * size, (image + 1) * size), i * size)
+  })
+  return tensor(dtype as 'float32', [order.length, ...shape], picked as Float32Array)
 }

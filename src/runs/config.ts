@@ -92,8 +92,9 @@ function unknownKey(key: string, known: readonly string[], source: string, path:
   return inputError('config.unknownKey', `unknown setting '${full(key)}' in ${source}; ${hint}`)
 }
 
-/** A word as the field takes it: as it is if it may be, else as YAML (numbers, booleans, null, lists). */
+/** A word as the field takes it: `none` for nothing where that may be, as it is if it may be, else as YAML (numbers, booleans, lists). */
 function fromWord(word: string, field: z.core.$ZodType): unknown {
+  if (word === 'none' && z.safeParse(field, null).success) return null
   // Empty YAML is null, which no empty word means: none is said as 'none' or left out.
   if (word === '' || z.safeParse(field, word).success) return word
   try {

@@ -18,6 +18,7 @@ export {
   SAMPLE_GROUPS,
   sampleSchema,
 } from './jobs/modelConfigs.ts'
+export { requireAllowedCode } from './jobs/namedCode.ts'
 export type { JobPlan } from './jobs/plan.ts'
 export { planEntropy, planLine, planSchedule } from './jobs/plan.ts'
 export { ENTROPY_PRESETS, PRESETS } from './jobs/presets.ts'

@@ -10,6 +10,7 @@ import type { LaneReply, LaneRequest, SentTensor } from './laneWorker.ts'
 import { serveLane } from './laneWorker.ts'
 import type { SessionSettings } from './session.ts'
 import { sessionOptions } from './session.ts'
+import { keepTelemetryOff } from './telemetry.ts'
 
 /** Outputs that stay in a lane's memory until they are released. */
 export interface Held {
@@ -57,6 +58,7 @@ class Lane {
   readonly #waiting = new Map<number, Waiting>()
 
   async load(model: Uint8Array, settings: SessionSettings): Promise<LaneSession> {
+    await keepTelemetryOff()
     const session = nextNumber()
     this.#models++
     try {
@@ -108,8 +110,10 @@ class Lane {
 
   #start(): Worker {
     const engine = createRequire(import.meta.url).resolve('onnxruntime-node')
-    const program = `const { parentPort, workerData } = require('node:worker_threads')
-      ;(${serveLane.toString()})(parentPort, require(workerData.engine))`
+    // By import() alone: with --input-type=module, which threads inherit, there is no require.
+    const program = `Promise.all([import('node:worker_threads'), import('node:module')]).then(
+      ([{ parentPort, workerData: { engine } }, { createRequire }]) =>
+        (${serveLane.toString()})(parentPort, createRequire(engine)(engine)))`
     const worker = new Worker(program, { eval: true, workerData: { engine } })
     worker.on('message', ({ call, outputs, error }: LaneReply) => {
       const waiting = this.#waiting.get(call)

@@ -1,9 +1,11 @@
 /** ONNX Runtime sessions: the one place where it is called. Runs are queued; equal models share one session. */
+import './telemetry.ts'
 import * as ort from 'onnxruntime-node'
 import type { Tensor } from '../base/index.ts'
 import { failure, internalError, tensor } from '../base/index.ts'
 import type { ResolvedDeviceOptions } from './device.ts'
 import { unavailable } from './device.ts'
+import { keepTelemetryOff } from './telemetry.ts'
 
 // The engine repeats on stderr what its exceptions say.
 ort.env.logLevel = 'fatal'
@@ -71,6 +73,7 @@ const KNOWN_TYPES = new Set<string>(['float32', 'float64', 'int64', 'int32', 'bo
 /** Loads a model from bytes or a path. The engine's own error if it does not accept the model. */
 export async function loadSession(model: Uint8Array | string, options: SessionSettings): Promise<Session> {
   assertSupported(options)
+  await keepTelemetryOff()
   const settings = sessionOptions(options)
   const handle = await (typeof model === 'string'
     ? ort.InferenceSession.create(model, settings)

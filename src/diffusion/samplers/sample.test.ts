@@ -303,3 +303,12 @@ describe('what is refused', () => {
     expect(() => samplerSettings(options as Partial<SamplerSettings>)).toThrow(expect.objectContaining({ code }))
   })
 })
+
+test('start noise may be filled anew as soon as the call has returned', async () => {
+  const schedule = samplingSchedule({ timesteps: 1000, logSnr: LOG_SNR, times: TIMES })
+  const options = { denoiser: network('noise'), schedule, settings: samplerSettings({ eta: 0 }), seed: 1 }
+  const start = { ...START, data: START.data.slice() } as typeof START
+  const asked = sample({ ...options, start })
+  start.data.fill(7)
+  expect((await asked).images.data).toEqual((await sample({ ...options, start: START })).images.data)
+})

@@ -4,6 +4,7 @@
  */
 import { inputError, randomStream, sizeOf, throwIfInterrupted } from '../../base/index.ts'
 import type { Denoiser, ImageData, Images, Pullback } from '../denoiser.ts'
+import { afterSteps, requireFiniteImages } from '../finite.ts'
 import type { SamplerSettings, SamplingSchedule } from '../samplingSchedule.ts'
 import { anyBatch, imagesOf, sum } from './anyBatch.ts'
 import type { Chain, ReverseChain, TapeStep } from './chain.ts'
@@ -100,10 +101,12 @@ function fillNoise(data: ImageData, count: number, nameOf: NameOfItem): void {
 }
 
 /**
- * Draws images from start noise.
- * @throws `times.integerOnly` if a told time is not an integer and the network needs one; `sampler.start`, `sampler.through`; `interrupted`
+ * Draws images from start noise. Start and classes are read when it is called, not later.
+ * @throws `times.integerOnly` if a told time is not an integer and the network needs one; `sampler.start`, `sampler.through`;
+ * `sampler.finite` naming step and image; `interrupted`
  */
-export async function sample(options: SampleOptions): Promise<Sampled> {
+export async function sample(given: SampleOptions): Promise<Sampled> {
+  const options = withOwnArrays(given)
   const { denoiser, schedule, settings, start } = options
   checkTimes(denoiser, schedule)
   checkStart(denoiser, start)
@@ -131,6 +134,7 @@ export async function sample(options: SampleOptions): Promise<Sampled> {
     start: start.data,
     async predict(i, x) {
       throwIfInterrupted(options.signal)
+      requireFiniteImages(x, count, options.firstItem ?? 0, afterSteps(schedule, i))
       const images = imagesOf(x, count, denoiser.imageShape)
       const { data } = await predict(i, images)
       options.onProgress?.(count * (i + 1), count * steps)
@@ -144,6 +148,7 @@ export async function sample(options: SampleOptions): Promise<Sampled> {
     },
   }
   const data = settings.sampler === 'dpm-solver++' ? await dpmSolver(chain) : await ancestral(chain, ruleOf(settings))
+  requireFiniteImages(data, count, options.firstItem ?? 0, afterSteps(schedule, steps))
   const release = () => {
     for (const pullback of pullbacks.values()) pullback.release()
     pullbacks.clear()
@@ -151,6 +156,13 @@ export async function sample(options: SampleOptions): Promise<Sampled> {
   const tape = first < steps ? { options, first, steps: kept, before: keptBefore, pullbacks, release } : null
   return { images: imagesOf(data, count, denoiser.imageShape), tape, evaluations: count * steps }
 }
+
+/** Copies: the caller may fill the arrays anew before the last step. */
+const withOwnArrays = ({ start, condition, ...rest }: SampleOptions): SampleOptions => ({
+  ...rest,
+  start: { ...start, data: start.data.slice() } as Images,
+  ...(condition && { condition: condition.slice() }),
+})
 
 /**
  * Pulls a cotangent of the images back to levels, told times, start noise and, on demand, weights.

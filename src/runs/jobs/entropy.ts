@@ -1,8 +1,10 @@
 /** Tuning the entropy strength as a run: opens what it needs, tunes, and leaves guidance, samples and report in the run folder. */
+import { join } from 'node:path'
 import { writeGuidance } from '../../diffusion/index.ts'
 import type { EntropyCheckpoint, EntropyEvent, EntropyProgress, EntropyResult } from '../../tuners/index.ts'
 import { tuneEntropyStrength } from '../../tuners/index.ts'
 import { requireSameSettings } from '../config.ts'
+import { readManifest } from '../manifest.ts'
 import type { EntropyContext } from '../report/context.ts'
 import type { EntropyJson } from '../report/entropyJson.ts'
 import { entropyJson } from '../report/entropyJson.ts'
@@ -15,6 +17,8 @@ import type { EntropyInputs } from './entropyInputs.ts'
 import { openEntropyInputs, rewardNotes } from './entropyInputs.ts'
 import type { JobHooks, JobRun } from './jobRun.ts'
 import { runJob } from './jobRun.ts'
+import type { CodeHashes } from './namedCode.ts'
+import { modulesIn, requireRecordedCode } from './namedCode.ts'
 import { saveReport } from './reportOutputs.ts'
 import { REWARD_SETTINGS } from './rewardNetworks.ts'
 import { saveSampleGrids } from './sampleGrids.ts'
@@ -37,7 +41,7 @@ type EntropyRun = JobRun<EntropyCheckpoint>
  */
 export async function runEntropyJob(config: EntropyConfig, options: EntropyJobOptions): Promise<EntropyJobResult> {
   const { folder, resume = false, signal, onNote } = options
-  if (resume) requireSameSettings(await readRunConfig(folder), config, ENTROPY_MAY_CHANGE)
+  if (resume) await requireSameRun(folder, config)
   const inputs = await openEntropyInputs(config)
   const { sources, notes } = inputs
   const shared = { folder, resume, ...(signal && { signal }), ...(onNote && { onNote }) }
@@ -50,6 +54,14 @@ export async function runEntropyJob(config: EntropyConfig, options: EntropyJobOp
   } finally {
     await inputs.close()
   }
+}
+
+/** A run goes on with its settings and, before any of it is loaded, the code it began with. */
+async function requireSameRun(folder: string, config: EntropyConfig): Promise<void> {
+  requireSameSettings(await readRunConfig(folder), config, ENTROPY_MAY_CHANGE)
+  const { sources } = await readManifest(folder)
+  const { code } = (sources ?? {}) as { readonly code?: CodeHashes }
+  await requireRecordedCode(join(folder, 'manifest.json'), [config.reward, config.judge], code)
 }
 
 function tune(
@@ -122,7 +134,8 @@ async function finish(
 }
 
 /** What `bilevel sample --guidance` reads. */
-function guidanceText(result: EntropyResult, { subject, modelHash }: EntropyInputs, config: EntropyConfig): string {
+function guidanceText(result: EntropyResult, inputs: EntropyInputs, config: EntropyConfig): string {
+  const { subject, modelHash, code } = inputs
   const { value, low, high, resolved } = result.entropyStrength
   const { settings, reward, schedule, sampler } = subject
   return writeGuidance({
@@ -138,6 +151,7 @@ function guidanceText(result: EntropyResult, { subject, modelHash }: EntropyInpu
     learnedFor: modelHash,
     class: config.class,
     rewardSettings: Object.fromEntries(REWARD_SETTINGS.map((name) => [name, config[name]])),
+    code: Object.fromEntries(modulesIn([config.reward]).map((path) => [path, code[path]])),
   })
 }
 

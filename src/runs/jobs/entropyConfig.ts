@@ -5,6 +5,7 @@
 import { z } from 'zod'
 import { didYouMean, inputError, MOST } from '../../base/index.ts'
 import { NOISE_FAMILIES, SHIPPED_MODELS, samplerSettings } from '../../diffusion/index.ts'
+import { MODULE_TIMEOUT } from '../../rewards/index.ts'
 import type { EntropySettings, EntropyTarget } from '../../tuners/index.ts'
 import { checkEntropySettings, ENTROPY_DEFAULTS } from '../../tuners/index.ts'
 import type { Settings, SettingsLayer } from '../config.ts'
@@ -12,7 +13,7 @@ import { resolveSettings } from '../config.ts'
 
 import { evaluateSchema, sampleSchema } from './modelConfigs.ts'
 import { ENTROPY_PRESETS } from './presets.ts'
-import { scheduleSchema } from './scheduleConfig.ts'
+import { pixelRange, scheduleSchema } from './scheduleConfig.ts'
 
 /** Where a setting stands in the help, in this order. */
 export const ENTROPY_GROUPS = ['What is tuned', 'Sampling', 'Data and model', 'Estimating', 'Running'] as const
@@ -20,7 +21,6 @@ type EntropyGroup = (typeof ENTROPY_GROUPS)[number]
 
 const said = (group: EntropyGroup, description: string) => ({ group, description })
 const count = (most: number) => z.int().min(1).max(most)
-const range = () => z.tuple([z.number(), z.number()])
 
 /** What a reward may be, in the help of both. */
 const REWARD_WORDS =
@@ -46,7 +46,9 @@ export const entropySchema = z.strictObject({
       ),
     ),
   gamma: z.number().positive().nullable().meta(said('What is tuned', 'target penalty: the penalty constant')),
-  lambdaRange: range().meta(said('What is tuned', 'where lambda, the entropy strength, is looked for')),
+  lambdaRange: z
+    .tuple([z.number(), z.number()])
+    .meta(said('What is tuned', 'where lambda, the entropy strength, is looked for')),
   tolerance: z
     .number()
     .gt(1)
@@ -91,9 +93,9 @@ export const entropySchema = z.strictObject({
   judgeNetwork: z
     .enum(['auto', 'digits', 'none'])
     .meta(said('Data and model', 'the network called @judge; auto: digits where the data are digits, else none')),
-  rewardRange: range()
-    .nullable()
-    .meta(said('Data and model', 'pixel range that rewards of ONNX and JS files take; none: not stated')),
+  rewardRange: pixelRange().meta(
+    said('Data and model', 'pixel range that rewards of ONNX and JS files take; none: not stated'),
+  ),
 
   estimator: z
     .enum(['auto', 'importance', 'paths', 'score-function', 'paired-differences', 'smc'])
@@ -117,6 +119,7 @@ export const entropySchema = z.strictObject({
 
   chunk: scheduleSchema.shape.chunk,
   device: scheduleSchema.shape.device,
+  rewardTimeout: sampleSchema.shape.rewardTimeout,
   seed: scheduleSchema.shape.seed,
   checkpointSeconds: z.number().min(0).meta(said('Running', 'seconds between checkpoints')),
 })
@@ -165,11 +168,12 @@ const DEFAULTS: z.input<typeof entropySchema> = {
   judgeNetwork: 'auto',
   rewardRange: null,
   device: 'auto',
+  rewardTimeout: MODULE_TIMEOUT,
   checkpointSeconds: 30,
 }
 
 /** Settings that do not change the result, so that a resumed run may have others. */
-export const ENTROPY_MAY_CHANGE = ['checkpointSeconds'] as const
+export const ENTROPY_MAY_CHANGE = ['checkpointSeconds', 'rewardTimeout'] as const
 
 /**
  * Settings from layers (config file, environment, flags; later ones win) over the preset they name.

@@ -7,6 +7,8 @@ import type { Json } from '../json.ts'
 import type { EntropyConfig } from './entropyConfig.ts'
 import { entropySettingsOf } from './entropyConfig.ts'
 import { denoiserOf } from './givenModel.ts'
+import type { CodeHashes } from './namedCode.ts'
+import { codeHashes } from './namedCode.ts'
 import { openModelAt } from './openedModel.ts'
 import type { RewardNetworks } from './rewardNetworks.ts'
 import { openRewardNetworks } from './rewardNetworks.ts'
@@ -23,6 +25,8 @@ export interface EntropyInputs {
   readonly subject: Subject
   /** SHA-256 of the model. */
   readonly modelHash: string
+  /** The modules of both rewards. */
+  readonly code: CodeHashes
   /** What a reader of the numbers must know, a sentence each. */
   readonly notes: readonly string[]
   /** Names and hashes of what was read, for the manifest. */
@@ -45,8 +49,10 @@ export async function openEntropyInputs(config: EntropyConfig): Promise<EntropyI
     const sampler = samplerSettings({ ...choice.settings, variance: config.variance })
     const condition = classOfImage(opened, config.class)
     const { imageShape } = given
-    const networks = await openRewardNetworks(config, { imageShape, batch: config.chunk, device: config.device })
+    const { chunk: batch, device, rewardTimeout: timeout } = config
+    const networks = await openRewardNetworks(config, { imageShape, batch, device, timeout })
     closers.unshift(networks.close)
+    const code = await codeHashes([config.reward, config.judge])
     const { reward, judge } = await openBoth(networks, config)
     const derivatives = missingDerivatives(denoiser.differentiable, reward)
     const target = targetOf(config, derivatives.length === 0)
@@ -62,6 +68,7 @@ export async function openEntropyInputs(config: EntropyConfig): Promise<EntropyI
         ...(condition && { condition }),
       },
       modelHash: given.hash,
+      code,
       notes: [
         ...given.notes,
         ...choice.notes,
@@ -75,6 +82,7 @@ export async function openEntropyInputs(config: EntropyConfig): Promise<EntropyI
         ...networks.sources,
         reward: { name: reward.name, sha256: reward.hash },
         judge: { name: judge.name, sha256: judge.hash },
+        ...(Object.keys(code).length > 0 && { code }),
       },
       close: () => closeAll(closers),
     }

@@ -56,12 +56,12 @@ export interface EvaluationReport {
  */
 export async function evaluateModel(
   path: string,
-  given: SettingsLayer,
+  given: SettingsLayer | readonly SettingsLayer[],
   hooks: WorkHooks = {},
 ): Promise<{ readonly json: EvaluationReport; readonly summary: string }> {
   const began = performance.now()
   const run = await runConfigOf(path)
-  const config = resolveEvaluateConfig([...(run ? [evaluateLayerOf(path, run)] : []), given])
+  const config = resolveEvaluateConfig([...(run ? [evaluateLayerOf(path, run)] : []), ...[given].flat()])
   const opened = await openModelAt(path, config)
   for (const note of await changeNotesOf([config.schedule, config.scheduler])) hooks.onNote?.(note)
   if (run?.reward !== undefined)

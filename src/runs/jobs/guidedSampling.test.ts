@@ -1,5 +1,6 @@
 /** Guided images as `guidance.json` says: classes, what is told of them, and what is refused. */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { createHash } from 'node:crypto'
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -89,20 +90,31 @@ const SAVED: SavedGuidance = {
   },
 }
 
+/** A module as the file records it. */
+const hashed = (path: string) => ({ [path]: createHash('sha256').update(readFileSync(path)).digest('hex') })
+
 function written(name: string, change: Partial<SavedGuidance>): string {
   const path = join(folder, name)
-  writeFileSync(path, writeGuidance({ ...SAVED, reward: join(folder, 'class.mjs'), ...change }))
+  const reward = change.reward ?? join(folder, 'class.mjs')
+  const code = change.code ?? hashed(reward)
+  writeFileSync(path, writeGuidance({ ...SAVED, reward, ...change, code }))
   return path
 }
 
 /** What `bilevel sample MODEL --guidance PATH …` draws. */
-async function drawn(path: string, model: OpenedModel, given: Record<string, unknown> = {}, by = denoiser) {
+async function drawn(
+  path: string,
+  model: OpenedModel,
+  given: Record<string, unknown> = {},
+  by = denoiser,
+  allowCode = true,
+) {
   const layers = await sampleLayers('model', {
     source: 'flags',
     values: { guidance: path, count: 12, seed: 3, ...given },
   })
   const config = resolveSampleConfig(layers)
-  const guided = await openGuidance(path, model, config)
+  const guided = await openGuidance(path, model, config, { allowCode })
   try {
     const { images, notes } = await guided.draw({
       denoiser: by,
@@ -186,5 +198,50 @@ describe('refused', () => {
   test('a reward of the class, and images of none', async () => {
     const path = written('none.json', { class: 'unconditional' })
     await expect(drawn(path, opened(10))).rejects.toMatchObject({ code: 'reward.classes' })
+  })
+})
+
+describe('code that a guidance file names', () => {
+  const ranAt = () => join(folder, 'ran')
+  const reward = () => {
+    const path = join(folder, 'evil.mjs')
+    writeFileSync(
+      path,
+      `import { writeFileSync } from 'node:fs'
+      writeFileSync(${JSON.stringify(ranAt())}, '')
+      export default { range: [-1, 1], values: ({ data, shape: [n] }) => Array.from({ length: n }, (_, i) => data[4 * i]) }`,
+    )
+    return path
+  }
+
+  test('is not loaded unless it is allowed, and the error says what would run', async () => {
+    const path = written('evil.json', { reward: `0.5*${reward()} + ink`, code: hashed(reward()) })
+    await expect(drawn(path, opened(undefined), {}, noisy, false)).rejects.toMatchObject({
+      code: 'code.notAllowed',
+      message: expect.stringMatching(
+        /evil.json names code that would run .*: \S*evil.mjs; .* allow it with --allow-code$/,
+      ),
+    })
+    expect(existsSync(ranAt())).toBe(false)
+    await drawn(path, opened(undefined), {}, noisy, true)
+    expect(existsSync(ranAt())).toBe(true)
+    rmSync(ranAt())
+  })
+
+  test.each([
+    ['of another hash', { changed: true }],
+    ['without one', {}],
+  ])('is not loaded %s, allowed or not', async (_, { changed }: { changed?: boolean }) => {
+    const code = changed ? Object.fromEntries([[reward(), 'f'.repeat(64)]]) : {}
+    const path = written('changed.json', { reward: reward(), code })
+    for (const allowed of [true, false]) {
+      await expect(drawn(path, opened(undefined), {}, noisy, allowed)).rejects.toMatchObject({
+        code: 'code.changed',
+        message: expect.stringMatching(
+          /must be (f{64}|none), that of \S*evil.mjs is [0-9a-f]{64}; nothing of it was run/,
+        ),
+      })
+    }
+    expect(existsSync(ranAt())).toBe(false)
   })
 })

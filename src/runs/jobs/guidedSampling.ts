@@ -17,6 +17,7 @@ import { resolveSettings } from '../config.ts'
 import { requireIntact } from '../manifest.ts'
 import { entropySchema } from './entropyConfig.ts'
 import type { SampleConfig } from './modelConfigs.ts'
+import { requireAllowedCode, requireRecordedCode } from './namedCode.ts'
 import type { OpenedModel } from './openedModel.ts'
 import { runConfigOf } from './openedModel.ts'
 import { openRewardNetworks, REWARD_SETTINGS } from './rewardNetworks.ts'
@@ -31,14 +32,16 @@ const PARTICLES_PER_IMAGE = 8
  * guidance; `guidance: null` turns that off.
  * @throws `sample.guidance`, `guidanceFile.*`
  */
-export async function sampleLayers(model: string, given: SettingsLayer): Promise<SettingsLayer[]> {
-  const asked = given.values.guidance
+export async function sampleLayers(model: string, ...given: readonly SettingsLayer[]): Promise<SettingsLayer[]> {
+  const asked = given.findLast(({ values }) => values.guidance !== undefined)?.values.guidance
   const path = asked === undefined ? await ownGuidance(model) : asked
-  if (typeof path !== 'string') return [given]
+  if (typeof path !== 'string' || path === NONE) return [...given]
   const { class: wanted } = await guidanceAt(path)
-  return [{ source: path, values: { guidance: path, class: wanted } }, given]
+  return [{ source: path, values: { guidance: path, class: wanted } }, ...given]
 }
 
+/** Nothing, as a word of the environment. */
+const NONE = 'none'
 const GUIDANCE = 'guidance.json'
 
 /** The guidance of a run of `bilevel entropy`; undefined for other models. @throws `runs.damaged` if it is not what the run wrote */
@@ -85,20 +88,28 @@ export interface GuidedDraw {
 }
 
 /**
- * Opens the guidance and its reward for a model.
- * @throws `sample.guidance` on settings that the file decides or a schedule of another model, `sample.class` on a class that the model does
+ * Opens the guidance and its reward for a model. JavaScript that the file names is loaded if it is the recorded one and allowed.
+ * @throws `code.changed`, `code.notAllowed`; `sample.guidance` on settings that the file decides or a schedule of another model, `sample.class` on a class that the model does
  * not know; `guidanceFile.*`, `data.*`, `reward.*`
  */
-export async function openGuidance(path: string, opened: OpenedModel, config: SampleConfig): Promise<GuidedSampling> {
+export async function openGuidance(
+  path: string,
+  opened: OpenedModel,
+  config: SampleConfig,
+  { allowCode }: { readonly allowCode?: boolean } = {},
+): Promise<GuidedSampling> {
   checkFree(path, config)
   const saved = await guidanceAt(path)
+  await requireRecordedCode(path, [saved.reward], saved.code)
+  requireAllowedCode(path, [saved.reward], allowCode)
   const choice = choiceOf(path, saved, opened)
   const classOf = classOfGuided(path, saved, opened, config)
   const { given } = opened
   const layer = { source: path, values: saved.rewardSettings }
   const settings = resolveSettings(entropySchema.pick(pickOf(REWARD_SETTINGS)), [layer])
   const { imageShape } = given
-  const networks = await openRewardNetworks(settings, { imageShape, batch: config.chunk, device: config.device })
+  const { chunk: batch, device, rewardTimeout: timeout } = config
+  const networks = await openRewardNetworks(settings, { imageShape, batch, device, timeout })
   try {
     const reward = await networks.open(saved.reward)
     const notes = [...changeNotes(path, saved, reward, opened), ...classNotes(path, saved, config)]

@@ -180,9 +180,9 @@ class OpenJob<C> implements JobRun<C> {
   }
 
   #interrupted(kept: boolean): Error {
-    const { command, folder } = this.#job
+    const { command, folder, sources } = this.#job
     const where = kept ? 'its checkpoint is kept' : 'nothing was done yet'
-    const rest = `go on with: bilevel ${command} --resume ${folder}`
+    const rest = `go on with: bilevel ${command} --resume ${folder}${'code' in sources ? ' --allow-code' : ''}`
     return new BilevelError('interrupted', 'interrupted', `the run was interrupted, ${where}; ${rest}`)
   }
 }

@@ -2,6 +2,7 @@
 import { z } from 'zod'
 import { MOST } from '../../base/index.ts'
 import { STEP_LISTS } from '../../diffusion/index.ts'
+import { MODULE_TIMEOUT } from '../../rewards/index.ts'
 import type { Settings, SettingsLayer } from '../config.ts'
 import { resolveSettings } from '../config.ts'
 import { scheduleSchema } from './scheduleConfig.ts'
@@ -71,10 +72,17 @@ export const sampleSchema = z.strictObject({
     ),
   count: z.int().min(1).max(MOST.images).meta(said('Sampling', 'number of images')),
   seed: z.int().min(0).meta(said('Sampling', 'seed of start noise and sampler noise')),
+  rewardTimeout: z
+    .number()
+    .positive()
+    .nullable()
+    .meta(
+      said('Running', 'seconds that a reward in JavaScript may take for loading and for each call; none: no limit'),
+    ),
 })
 export type SampleConfig = z.output<typeof sampleSchema>
 /** The part of the settings that both commands share. */
-export type SamplingConfig = Omit<SampleConfig, 'count' | 'seed' | 'guidance'>
+export type SamplingConfig = Omit<SampleConfig, 'count' | 'seed' | 'guidance' | 'rewardTimeout'>
 
 export const evaluateSchema = z.strictObject({
   ...samplingShape,
@@ -119,8 +127,8 @@ const EVALUATE_DEFAULTS = {
 
 /** @throws `config.unknownKey`, `config.invalid` */
 export function resolveSampleConfig(layers: readonly SettingsLayer[]): SampleConfig {
-  const defaults = { source: 'the defaults', values: { ...SAMPLING_DEFAULTS, guidance: null, count: 100, seed: 0 } }
-  return resolveSettings(sampleSchema, [defaults, ...layers])
+  const values = { ...SAMPLING_DEFAULTS, guidance: null, count: 100, seed: 0, rewardTimeout: MODULE_TIMEOUT }
+  return resolveSettings(sampleSchema, [{ source: 'the defaults', values }, ...layers])
 }
 
 /** @throws `config.unknownKey`, `config.invalid` */

@@ -41,6 +41,8 @@ export interface RatedModel {
   /** Images per program run. */
   readonly batch: number
   readonly device: Device
+  /** Seconds that a reward in JavaScript may take; null: no limit. */
+  readonly timeout: number | null
 }
 
 /** @throws `data.*`, `schedule.size`, `schedule.features`, `schedule.judge`, `metrics.*`, `config.entropy` */
@@ -58,6 +60,7 @@ export async function openRewardNetworks(settings: RewardSettings, model: RatedM
     imageRange: settings.rewardRange,
     batch: model.batch,
     device: model.device,
+    timeout: model.timeout,
   }
   return {
     features,

@@ -55,6 +55,13 @@ export interface SampleReport {
   readonly out: string
 }
 
+export interface SampleModelOptions extends WorkHooks {
+  /** A new or empty folder for the images. */
+  readonly folder: string
+  /** Whether JavaScript that the guidance file names may run. Default no. */
+  readonly allowCode?: boolean
+}
+
 /** Most images across a grid. */
 const COLUMNS = 10
 
@@ -65,7 +72,7 @@ const COLUMNS = 10
 export async function sampleModel(
   path: string,
   config: SampleConfig,
-  { folder, signal, onProgress, onNote }: WorkHooks & { readonly folder: string },
+  { folder, allowCode, signal, onProgress, onNote }: SampleModelOptions,
 ): Promise<SampleReport> {
   const began = performance.now()
   await requireNew(folder)
@@ -81,7 +88,10 @@ export async function sampleModel(
   const closers = [close]
   try {
     const { count, seed } = config
-    const guided = config.guidance === null ? null : await openGuidance(config.guidance, opened, config)
+    const guided =
+      config.guidance === null
+        ? null
+        : await openGuidance(config.guidance, opened, config, { ...(allowCode !== undefined && { allowCode }) })
     if (guided) closers.unshift(guided.close)
     tell(guided?.notes ?? [])
     const choice = guided?.choice ?? (await chooseSampling(opened, config))

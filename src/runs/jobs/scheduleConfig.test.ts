@@ -79,6 +79,13 @@ describe('schedule settings', () => {
     [{ training: { end: 0.3, start: 0.4 } }, 'schedule.box', 'start must be below end'],
     [{ training: { tua: 1 } }, 'config.unknownKey', "did you mean 'training.tau'?"],
     [{ sampler: 'dpm-solver++', eta: 0.5 }, 'sampler.eta', 'eta belongs to ddim'],
+    [
+      { featuresRange: [1, 0] },
+      'config.invalid',
+      'featuresRange: must be two numbers low,high with low < high, got 1,0',
+    ],
+    [{ featuresRange: [0, 0] }, 'config.invalid', 'low < high, got 0,0'],
+    [{ featuresRange: [0, Number.POSITIVE_INFINITY] }, 'config.invalid', 'featuresRange.1'],
     [{ clip: [1, -1] }, 'sampler.clip', 'low < high'],
     [{ network: { chanels: [8] } }, 'config.unknownKey', "did you mean 'network.channels'?"],
   ])('refuse %j', (values, code, message) => {
@@ -93,5 +100,7 @@ describe('settings of sampling and evaluating', () => {
     const layer = { source: 'x', values: { step: 3 } }
     expect(() => resolveSampleConfig([layer])).toThrow("unknown setting 'step' in x; did you mean 'steps'?")
     expect(() => resolveEvaluateConfig([{ source: 'x', values: { samples: 0 } }])).toThrow('(from x)')
+    const turned = { source: 'x', values: { featuresRange: [1, -1] } }
+    expect(() => resolveEvaluateConfig([turned])).toThrow('low < high, got 1,-1 (from x)')
   })
 })

@@ -26,7 +26,14 @@ const said = (group: SettingGroup, description: string) => ({ group, description
 const count = (most: number) => z.int().min(1).max(most)
 const fromZero = (most: number) => z.int().min(0).max(most)
 const seed = () => fromZero(Number.MAX_SAFE_INTEGER)
-const range = () => z.tuple([z.number(), z.number()]).nullable()
+const pair = () => z.tuple([z.number(), z.number()])
+/** A pixel range; the other way round it would turn images into their negatives. */
+export const pixelRange = () =>
+  pair()
+    .refine(([low, high]) => low < high, {
+      error: ({ input }) => `must be two numbers low,high with low < high, got ${String(input)}`,
+    })
+    .nullable()
 const noiseFamilies = ['cosine', 'sigmoid', 'sigmoid-published', 'linear'] as const
 
 const networkSchema = z.strictObject({
@@ -91,7 +98,9 @@ export const scheduleSchema = z.strictObject({
     ),
   sampler: z.enum(['ddim', 'ddpm', 'dpm-solver++']).meta(said('What is learned', 'sampler the schedule is for')),
   samplingSteps: count(MOST.timesteps).meta(said('What is learned', 'steps the schedule is for')),
-  clip: range().meta(said('What is learned', 'range the predicted image is clipped to at each step; none: unclipped')),
+  clip: pair()
+    .nullable()
+    .meta(said('What is learned', 'range the predicted image is clipped to at each step; none: unclipped')),
   clippedNoise: z
     .enum(['keep', 'recompute'])
     .meta(
@@ -161,7 +170,7 @@ export const scheduleSchema = z.strictObject({
     .min(1, "must not be empty; 'none', or leave it out, for none")
     .nullable()
     .meta(said('Data and model', 'output of an ONNX feature network, where it has several')),
-  featuresRange: range().meta(
+  featuresRange: pixelRange().meta(
     said(
       'Data and model',
       'pixel range of ONNX feature networks; none: the one their classifier is right with most often',

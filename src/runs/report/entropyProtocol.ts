@@ -1,5 +1,6 @@
 /** How the numbers were made, on what, and how to use what was found. */
 import type { EntropyEstimator, EntropyResult } from '../../tuners/index.ts'
+import { modulesIn } from '../jobs/namedCode.ts'
 import { isRecord } from '../json.ts'
 import { durationText } from '../progress.ts'
 import type { EntropyContext } from './context.ts'
@@ -72,13 +73,14 @@ function samplerText({
 }
 
 /** How to draw with what was found. */
-export function entropyUsage({ target }: EntropyResult, { run, model }: EntropyContext): Html {
+export function entropyUsage({ target }: EntropyResult, { run, model, config }: EntropyContext): Html {
+  const code = modulesIn([String(config.reward)]).length > 0 ? ' --allow-code' : ''
   const words =
     target === 'guided'
       ? 'Images guided at the chosen λ, with the same sampler; image i of a seed is the same in any number of them:'
       : 'Images of the tilted distribution at the chosen λ, drawn by weighted particles; an image depends on how many are drawn:'
   return html`<p>${words}</p>
-<pre><code>bilevel sample ${model} --guidance ${run}/guidance.json --count 100</code></pre>
+<pre><code>bilevel sample ${model} --guidance ${run}/guidance.json --count 100${code}</code></pre>
 <dl class="files">
 <dt><code>guidance.json</code></dt><dd>λ with its interval, reward, sampler and schedule, for <code>bilevel sample --guidance</code></dd>
 <dt><code>samples/</code></dt><dd>the grids of this page, and their exact values as safetensors</dd>

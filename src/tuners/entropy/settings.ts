@@ -110,10 +110,16 @@ export function checkEntropySettings(settings: EntropySettings): void {
   if (!(Number.isSafeInteger(settings.seed) && settings.seed >= 0)) refuse('seed', 'a whole number from 0')
 }
 
+/** The sizes that values of rewards may have. */
+const [LEAST_LAMBDA, MOST_LAMBDA] = [1e-30, 1e30]
+
 function checkRange([low, high]: readonly [number, number]): void {
-  if (low > 0 && low < high && Number.isFinite(high)) return
-  const what = 'lambdaRange must be [low, high] with 0 < low < high'
-  throw inputError('entropy.range', `${what}, got [${low}, ${high}]; lambda = 1/(guidance scale)`)
+  if (low >= LEAST_LAMBDA && low < high && high <= MOST_LAMBDA) return
+  const what = `lambdaRange must be [low, high] with 0 < low < high, within ${LEAST_LAMBDA} to ${MOST_LAMBDA}`
+  throw inputError(
+    'entropy.range',
+    `${what}, got [${low}, ${high}]; lambda = 1/(guidance scale), in the units of the reward`,
+  )
 }
 
 function checkTarget({ target, estimator, through }: EntropySettings): void {
