@@ -1,4 +1,4 @@
-"""Writes test/gold/diffusers.safetensors from diffusers' own UNet2DModel: python test/gold/diffusers.py test/gold/diffusers.safetensors"""
+"""Writes test/gold/diffusers.safetensors from diffusers' own UNet2DModel: python test/gold/unetsOfDiffusers.py test/gold/diffusers.safetensors"""
 import sys
 import tempfile
 
