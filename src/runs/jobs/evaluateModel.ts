@@ -19,12 +19,20 @@ import { openData } from './scheduleInputs.ts'
 
 type Estimate = MeanAndStandardError
 
+/** `accuracy`: the share of labelled real images that it names rightly, of `askedImages`; null where it cannot be asked. */
+interface JudgeReport {
+  readonly name: string
+  readonly sha256: string
+  readonly accuracy: number | null
+  readonly askedImages: number
+}
+
 export interface EvaluationReport {
   readonly model: string
   readonly schedule: ScheduleNumbers
   /** Names with hashes: `fid` and what follows it are in the features of the first, `judgeFid`, `recognised` and `inceptionScore` the judge's. */
   readonly featureNetwork: { readonly name: string; readonly sha256: string }
-  readonly judgeNetwork: { readonly name: string; readonly sha256: string } | null
+  readonly judgeNetwork: JudgeReport | null
   readonly fid: Estimate
   readonly kid: Estimate | null
   readonly precision: Estimate | null
@@ -148,12 +156,17 @@ function reportOf({ path, choice, networks, data, config, measured, real, notes,
     const values = evaluations.map(value).filter((found) => typeof found === 'number')
     return values.length === evaluations.length ? meanAndStandardError(values) : null
   }
-  const { features, judge } = networks
+  const { features, judge, judgeKnowledge } = networks
   return {
     model: path,
     schedule: scheduleNumbers(choice),
     featureNetwork: { name: features.name, sha256: features.hash },
-    judgeNetwork: judge && { name: judge.name, sha256: judge.hash },
+    judgeNetwork: judge && {
+      name: judge.name,
+      sha256: judge.hash,
+      accuracy: judgeKnowledge?.accuracy ?? null,
+      askedImages: judgeKnowledge?.images ?? 0,
+    },
     fid: meanAndStandardError(evaluations.map(({ fid }) => fid.value)),
     kid: over(({ kid }) => kid),
     precision: over(({ precisionRecall }) => precisionRecall?.precision),
@@ -205,10 +218,13 @@ function summaryOf(report: EvaluationReport): string {
     `${report.model}: ${schedule.name}`,
     ...lines,
     `${'real images'.padEnd(16)}FID ${real.fid.toFixed(3)}`,
-    `FID, KID, precision, recall, diversity in ${featureNetwork.name}${judgeNetwork ? `; judge ${judgeNetwork.name}` : ''}`,
+    `FID, KID, precision, recall, diversity in ${featureNetwork.name}${judgeNetwork ? `; judge ${judgeText(judgeNetwork)}` : ''}`,
     `${protocol.samplesPerSeed} images for each of the sampling seeds ${protocol.samplingSeeds.join(', ')}, against ${protocol.heldOutImages} held-out images of ${protocol.data}`,
   ].join('\n')
 }
+
+const judgeText = ({ name, accuracy, askedImages }: JudgeReport): string =>
+  `${name}, ${accuracy === null ? 'not checked on real images' : `right about ${(100 * accuracy).toFixed(1)} % of ${askedImages} real images`}`
 
 const estimateText = ({ mean, standardError }: Estimate): string =>
   `${mean.toFixed(4)}${standardError === null ? '' : ` ± ${standardError.toFixed(4)}`}`
