@@ -15,6 +15,10 @@ export interface ReportContext {
   readonly savedModel?: boolean
   /** The loss of every training step of this run. Default none. */
   readonly losses?: readonly StepLoss[]
+  /** What the judge knows of labelled real images; null: it could not be asked. Absent: not asked, or no judge. */
+  readonly judgeKnowledge?: { readonly accuracy: number; readonly images: number } | null
+  /** What a reader must know, a sentence each. Absent: nothing. */
+  readonly notes?: readonly string[]
   /** Versions by name: this package, Node, ONNX Runtime, the platform. */
   readonly versions: Readonly<Record<string, string>>
 }

@@ -7,8 +7,10 @@ import type { ReportContext } from './context.ts'
 import { count } from './format.ts'
 import type { Html } from './html.ts'
 import { html } from './html.ts'
+import { judgeKnowledgeText } from './judgeKnowledge.ts'
 
-export function protocolList(result: ScheduleResult, { peakMemoryMiB, versions }: ReportContext): Html {
+export function protocolList(result: ScheduleResult, context: ReportContext): Html {
+  const { peakMemoryMiB, versions } = context
   const { protocol, settings, networkEvaluations, seconds } = result
   const { learned, default: byDefault } = protocol.trainingSteps
   const seeds = protocol.samplingSeeds
@@ -29,7 +31,7 @@ export function protocolList(result: ScheduleResult, { peakMemoryMiB, versions }
     ],
     [
       'Features',
-      `${result.featureNetwork}${result.judgeNetwork === null ? '; no judge' : `; judge ${result.judgeNetwork}`}`,
+      `${result.featureNetwork}${result.judgeNetwork === null ? '; no judge' : `; judge ${result.judgeNetwork}${judgeKnowledgeText(context)}`}`,
     ],
     [
       'Training',

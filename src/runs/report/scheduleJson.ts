@@ -27,6 +27,8 @@ export interface ScheduleJson {
   readonly samplingSteps: number
   readonly featureNetwork: string
   readonly judgeNetwork: string | null
+  /** Share of labelled real images that the judge names rightly, and how many it was asked; null where it was not. */
+  readonly judgeAccuracy: { readonly accuracy: number; readonly images: number } | null
   readonly protocol: ScheduleResult['protocol']
   readonly default: RowJson
   readonly bestDefault: RowJson
@@ -80,6 +82,7 @@ export function scheduleJson(result: ScheduleResult, context: ReportContext): Sc
     samplingSteps: result.samplingSteps,
     featureNetwork: result.featureNetwork,
     judgeNetwork: result.judgeNetwork,
+    judgeAccuracy: judgeAccuracy(context),
     protocol: result.protocol,
     default: rowJson(byDefault),
     bestDefault: rowJson(bestDefault),
@@ -119,6 +122,9 @@ export function scheduleJson(result: ScheduleResult, context: ReportContext): Sc
     run: context.run,
   }
 }
+
+const judgeAccuracy = ({ judgeKnowledge }: ReportContext) =>
+  judgeKnowledge ? { accuracy: judgeKnowledge.accuracy, images: judgeKnowledge.images } : null
 
 const estimate = ({ mean, standardError }: MeanAndStandardError): Estimate => ({ mean, standardError })
 
