@@ -173,7 +173,12 @@ describe('models that exist', () => {
     )
     expect(code, stderr).toBe(0)
     expect(stderr).toContain('f.onnx is given pixels in [0,1]')
+    expect(stderr).toContain('what images theirs.onnx was trained on is not known')
     const result = JSON.parse(stdout)
+    expect(result.heldOut).toEqual({ known: false, leftOut: { tuning: 0, heldOut: 0 } })
+    const page = await readFile(at('theirs', 'report.html'), 'utf8')
+    expect(page).toContain('whether the model was trained on some of them is not known')
+    expect(page).not.toContain('seen by neither')
     expect(result).toMatchObject({ featureNetwork: expect.stringContaining('f.onnx'), learn: 'sampling' })
     expect(result.learned.schedule.family).toBe('level-power')
     expect((await readdir(at('theirs', 'model', 'schedules', 'dpm-solver++-2'))).toSorted()).toEqual([
@@ -202,7 +207,12 @@ describe('models that exist', () => {
     )
     expect(code, stderr).toBe(0)
     expect(stderr).toContain('note: distances are in pixel space')
-    expect(JSON.parse(stdout)).toMatchObject({ networkEvaluations: { default: 0 }, learned: { recognised: null } })
+    expect(JSON.parse(stdout)).toMatchObject({
+      networkEvaluations: { default: 0 },
+      learned: { recognised: null },
+      heldOut: { known: true, leftOut: { tuning: 0, heldOut: 0 } },
+    })
+    expect(await readFile(at('frozen', 'report.html'), 'utf8')).toContain('seen by neither training nor tuning')
     const weights = 'model/unet/diffusion_pytorch_model.safetensors'
     expect(await readFile(at('frozen', weights))).toEqual(await readFile(at('runs/schedule-tiny-0', weights)))
   })
@@ -264,5 +274,6 @@ describe('models that exist', () => {
     expect(found.judgeFid.mean).toBeCloseTo(learned.judgeFid.mean, 6)
     expect(found.recognised.mean).toBeCloseTo(learned.recognised, 12)
     expect(found).toMatchObject({ kid: estimate, precision: estimate, recall: estimate, inceptionScore: estimate })
+    expect(found.protocol).toMatchObject({ heldOutKnown: true, heldOutImages: 2000 })
   })
 })

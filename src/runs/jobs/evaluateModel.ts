@@ -16,6 +16,8 @@ import { scheduleNumbers } from './sampleModel.ts'
 import type { SamplingChoice } from './samplingChoice.ts'
 import { chooseSampling, classOfImage } from './samplingChoice.ts'
 import { openData } from './scheduleInputs.ts'
+import type { HeldOutKnowledge } from './seenImages.ts'
+import { heldOutNotes, leftOutText, seenBy, tunedBy, unseen } from './seenImages.ts'
 
 type Estimate = MeanAndStandardError
 
@@ -47,6 +49,10 @@ export interface EvaluationReport {
     readonly data: string
     readonly split: 'heldOut'
     readonly heldOutImages: number
+    /** Whether the model, and the schedule, are known not to have seen the held-out images. */
+    readonly heldOutKnown: boolean
+    /** Images that the model has seen and that were left out of the splits. */
+    readonly leftOut: HeldOutKnowledge['leftOut']
     readonly samplesPerSeed: number
     readonly samplingSeeds: readonly number[]
   }
@@ -75,17 +81,17 @@ export async function evaluateModel(
   const { denoiser, close } = await denoiserOf(opened.given, config)
   try {
     const choice = await chooseSampling(opened, config)
-    const data = await openData({ data: config.data, size: null }, opened.given.imageShape)
+    const { data, heldOut, seenNotes } = await unseenData(path, config, opened.given.imageShape)
     const networks = await openMeasuring(config, data)
     try {
-      const notes = [...opened.given.notes, ...choice.notes, ...networks.notes]
+      const notes = [...opened.given.notes, ...choice.notes, ...seenNotes, ...networks.notes]
       for (const note of notes) hooks.onNote?.(note)
-      checkCounts(data, config, networks)
+      checkCounts(data, config, networks, heldOut)
       const reference = await evaluationReference(heldOutOf(data), networks)
       const classOf = classOfImage(opened, config.class, data.classes.length)
       const measured = await measure({ classOf, denoiser, choice, networks, reference, config, hooks })
       const real = { fid: frechetDistance(await networks.features.features(tuningOf(data)), reference.features).value }
-      const json = reportOf({ path, choice, networks, data, config, measured, real, notes, began })
+      const json = reportOf({ path, choice, networks, data, heldOut, config, measured, real, notes, began })
       return { json, summary: summaryOf(json) }
     } finally {
       await networks.close()
@@ -93,6 +99,21 @@ export async function evaluateModel(
   } finally {
     await close()
   }
+}
+
+/** The data without what the model has seen, or the schedule was tuned on, and what is to be said of that. */
+async function unseenData(path: string, { data: source, schedule }: EvaluateConfig, imageShape: readonly number[]) {
+  const whole = await openData({ data: source, size: null }, imageShape)
+  const seen = await seenBy(path, whole.shape[1])
+  const file = schedule?.endsWith('.json') ? schedule : null
+  const tuned = file === null ? new Set<string>() : await tunedBy(file)
+  const found = unseen(whole, {
+    trained: seen.trained,
+    tuned: new Set([...seen.tuned, ...(tuned ?? [])]),
+    complete: seen.complete && tuned !== null,
+  })
+  const unknown = seen.complete ? `what images ${file} was tuned on` : undefined
+  return { ...found, seenNotes: heldOutNotes(found.heldOut, path, unknown) }
 }
 
 const heldOutOf = ({ splits: { heldOut }, shape }: Dataset) =>
@@ -143,6 +164,7 @@ interface Findings {
   readonly choice: SamplingChoice
   readonly networks: MeasuringNetworks
   readonly data: Dataset
+  readonly heldOut: HeldOutKnowledge
   readonly config: EvaluateConfig
   readonly measured: { readonly evaluations: readonly ImageEvaluation[]; readonly networkEvaluations: number }
   readonly real: { readonly fid: number }
@@ -150,7 +172,18 @@ interface Findings {
   readonly began: number
 }
 
-function reportOf({ path, choice, networks, data, config, measured, real, notes, began }: Findings): EvaluationReport {
+function reportOf({
+  path,
+  choice,
+  networks,
+  data,
+  heldOut,
+  config,
+  measured,
+  real,
+  notes,
+  began,
+}: Findings): EvaluationReport {
   const { evaluations, networkEvaluations } = measured
   const over = (value: (evaluation: ImageEvaluation) => number | null | undefined): Estimate | null => {
     const values = evaluations.map(value).filter((found) => typeof found === 'number')
@@ -180,6 +213,8 @@ function reportOf({ path, choice, networks, data, config, measured, real, notes,
       data: `${data.name} (${data.provenance.source}): ${data.provenance.rule}`,
       split: 'heldOut',
       heldOutImages: data.splits.heldOut.count,
+      heldOutKnown: heldOut.known,
+      leftOut: heldOut.leftOut,
       samplesPerSeed: config.samples,
       samplingSeeds: config.seeds,
     },
@@ -190,13 +225,18 @@ function reportOf({ path, choice, networks, data, config, measured, real, notes,
 }
 
 /** A covariance of d features needs more than d images on either side. @throws `schedule.tooFewImages` */
-function checkCounts(data: Dataset, { samples }: EvaluateConfig, { features }: MeasuringNetworks): void {
+function checkCounts(
+  data: Dataset,
+  { samples }: EvaluateConfig,
+  { features }: MeasuringNetworks,
+  { leftOut }: HeldOutKnowledge,
+): void {
   const { heldOut } = data.splits
   if (samples > features.dimensions && heldOut.count > features.dimensions) return
   throw inputError(
     'schedule.tooFewImages',
     `the Fréchet distance needs more images than the ${features.dimensions} features of ${features.name}, ` +
-      `got ${samples} generated and ${heldOut.count} held-out ones; take more`,
+      `got ${samples} generated and ${heldOut.count} held-out ones${leftOutText(leftOut)}; take more`,
   )
 }
 
@@ -220,6 +260,9 @@ function summaryOf(report: EvaluationReport): string {
     `${'real images'.padEnd(16)}FID ${real.fid.toFixed(3)}`,
     `FID, KID, precision, recall, diversity in ${featureNetwork.name}${judgeNetwork ? `; judge ${judgeText(judgeNetwork)}` : ''}`,
     `${protocol.samplesPerSeed} images for each of the sampling seeds ${protocol.samplingSeeds.join(', ')}, against ${protocol.heldOutImages} held-out images of ${protocol.data}`,
+    protocol.heldOutKnown
+      ? 'the model has seen none of these held-out images'
+      : 'whether the model has seen some of these held-out images is not known',
   ].join('\n')
 }
 

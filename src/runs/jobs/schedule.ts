@@ -92,6 +92,7 @@ async function finish(
     savedModel: learned.model !== null,
     losses: lossesOf(await readEvents(join(folder, 'events.jsonl'))),
     ...(inputs.judge && { judgeKnowledge: inputs.judgeKnowledge }),
+    heldOut: inputs.heldOut,
     notes: inputs.notes,
     versions: await versions(),
   }

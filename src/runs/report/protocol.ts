@@ -17,10 +17,7 @@ export function protocolList(result: ScheduleResult, context: ReportContext): Ht
   const trained = learned + byDefault > 0
   const items: [string, string][] = [
     ['Data', protocol.data],
-    [
-      'Held-out images',
-      `${count(protocol.heldOutImages)}, seen by neither training nor tuning; every row is measured on them`,
-    ],
+    ['Held-out images', `${count(protocol.heldOutImages)}, ${heldOutText(context)}; every row is measured on them`],
     [
       'Generated images',
       `${count(protocol.samplesPerSeed)} for each sampling seed (${seeds.join(', ')}), the same seeds in every row`,
@@ -63,6 +60,18 @@ export function protocolList(result: ScheduleResult, context: ReportContext): Ht
     ],
   ]
   return html`<dl>${items.map(([term, text]) => html`<dt>${term}</dt><dd>${text}</dd>\n`)}</dl>`
+}
+
+/** What is known of whether the model has seen the images it is measured on. */
+export function heldOutText({ heldOut }: Pick<ReportContext, 'heldOut'>): string {
+  if (!heldOut) return 'seen by neither training nor tuning'
+  const { known, leftOut } = heldOut
+  const claim = known
+    ? 'seen by neither training nor tuning'
+    : 'not tuned on here; whether the model was trained on some of them is not known'
+  const out = leftOut.heldOut + leftOut.tuning
+  if (out === 0) return claim
+  return `${claim} (left out, as the model has seen them: ${count(leftOut.heldOut)} held-out and ${count(leftOut.tuning)} tuning images)`
 }
 
 function startText({ starts }: ScheduleResult): string {

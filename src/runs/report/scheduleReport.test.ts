@@ -238,3 +238,17 @@ test('what the judge knows of real images, and what a reader must know, stand be
   const unknown = await pageOf(WON, { ...CONTEXT, judgeKnowledge: null })
   expect(unknown.words).toContain(`${WON.judgeNetwork}, not checked on real images`)
 })
+
+test('held-out images are called unseen only where that is known, with how many were left out', async () => {
+  const own = await pageOf(WON)
+  expect(own.words).toContain('2000, seen by neither training nor tuning; every row')
+  const heldOut = { known: true, leftOut: { tuning: 3, heldOut: 1200 } }
+  const { words } = await pageOf(WON, { ...CONTEXT, heldOut })
+  expect(words).toContain(
+    'seen by neither training nor tuning (left out, as the model has seen them: 1200 held-out and 3 tuning images)',
+  )
+  expect(scheduleJson(WON, { ...CONTEXT, heldOut }).heldOut).toEqual(heldOut)
+  const unknown = await pageOf(WON, { ...CONTEXT, heldOut: { known: false, leftOut: { tuning: 0, heldOut: 0 } } })
+  expect(unknown.words).toContain('not tuned on here; whether the model was trained on some of them is not known')
+  expect(unknown.words).not.toContain('seen by neither')
+})
