@@ -1,5 +1,7 @@
 export type { Draw, EntropyCheckpoint, EntropyPhase } from './entropy/checkpoint.ts'
 export { ENTROPY_PHASES, ENTROPY_START } from './entropy/checkpoint.ts'
+export type { EntropyCost } from './entropy/cost.ts'
+export { entropyCost } from './entropy/cost.ts'
 export type { EntropyEvent, EntropyProgress } from './entropy/events.ts'
 export type { EntropyOptions } from './entropy/job.ts'
 export { studentReach } from './entropy/quantile.ts'

@@ -45,7 +45,7 @@ export async function confirm(
   let best: EntropyStrength | null = null
   for (const [i, alpha] of LOOKS.entries()) {
     const nodes = method.nodes(at.centre, reach)
-    const count = Math.min(next.items, at.count + affordable(run, method, nodes.length))
+    const count = Math.min(next.items, at.count + run.affordable(method, nodes.length))
     if (count < method.least || count <= at.count) return outOfEvaluations(run, method, found, best, next.items)
     const more = count - at.count
     run.progress('confirm', about(more, at.centre), aheadOf(run, method, nodes.length, more))
@@ -87,9 +87,6 @@ function foreseen(run: EntropyRun, method: GradientMethod, { centre, stretch }: 
     middle: Math.min(Math.max(middle, centre - aside), centre + aside),
   }
 }
-
-const affordable = (run: EntropyRun, method: GradientMethod, nodes: number) =>
-  Math.max(0, Math.floor(run.left / method.cost(nodes)))
 
 async function report(
   run: EntropyRun,

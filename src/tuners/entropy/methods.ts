@@ -65,6 +65,15 @@ export interface GradientMethod {
   readonly paths: number
 }
 
+/** Items of a first look in units of `explorePaths`, for base samples, which cost a third and are there once for all scales. */
+export const BASE_ITEMS = 8
+
+/** Populations at each scale of a first look. */
+export const FIRST_REPETITIONS = 2
+
+/** Most scales of a stretch. */
+export const MOST_NODES = 5
+
 /** A gradient steers from this many effective samples on. */
 const STEERING_SAMPLES = 10
 
@@ -162,7 +171,7 @@ function baseSamples(job: EntropyOptions, draws: Draws): GradientMethod {
   const { settings, schedule } = job
   const gradientAt = gradientOf(job)
   return {
-    ...{ name: 'importance', nodes: four, first: 8 * settings.explorePaths, least: DECIDING_PATHS, paths: 1 },
+    ...{ name: 'importance', nodes: four, first: BASE_ITEMS * settings.explorePaths, least: DECIDING_PATHS, paths: 1 },
     async stretch(nodes, items, phase, shape) {
       const pool = PathPool.of([await draws.base(items, phase)])
       const pools = nodes.map(() => pool)
@@ -193,7 +202,7 @@ function particles({ settings, schedule }: EntropyOptions, draws: Draws): Gradie
     return rows
   }
   return {
-    ...{ name: 'smc', nodes: four, first: 2, least: 8, paths: count * populations },
+    ...{ name: 'smc', nodes: four, first: FIRST_REPETITIONS, least: 8, paths: count * populations },
     async stretch(nodes, items, phase, shape) {
       const rows = await rowsAt(nodes, items, phase)
       return fresh(new GradientCurve('gradients', nodes, rows, { shape }), 'smc')

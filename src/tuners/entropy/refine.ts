@@ -63,16 +63,20 @@ export async function refine(run: EntropyRun, method: GradientMethod, first: Fir
       const rises = curve.at(centre).mean > 0
       const next = within(run, rises ? centre - reach : centre + reach, reach)
       const stuck = Math.abs(next - centre) < ROUNDING
-      if (stuck || last) return { centre, stretch }
+      if (stuck || last || run.affordable(method, nodes.length) < count) return { centre, stretch }
       nodes = [...method.nodes(next, reach)]
       continue
     }
     const best = bestRoot(run, method, curve, root, reach)
     const narrow = best.pooled || reach <= reachOf(run, WIDE * width) * (1 + ROUNDING)
     if (last || (narrow && best.error <= PRECISE * width)) return { centre: best.centre, stretch }
-    count = grown(run, method, count, best.error / (PRECISE * width))
+    const wanted = grown(run, method, count, best.error / (PRECISE * width))
     const next = reachOf(run, Math.max(WIDE * width, reach / NARROWING, Math.min(reach / 2, 3 * best.error)))
     nodes = [...method.nodes(within(run, best.centre, next), next)]
+    const affordable = run.affordable(method, nodes.length)
+    // Fewer items than before would find less.
+    if (affordable < count) return { centre: best.centre, stretch }
+    count = Math.min(wanted, affordable)
   }
 }
 

@@ -4,6 +4,7 @@ import { Draws } from './draws.ts'
 import type { EntropyEvent } from './events.ts'
 import type { ItemMean } from './gradientCurve.ts'
 import type { EntropyOptions } from './job.ts'
+import type { GradientMethod } from './methods.ts'
 import type { EntropyIteration } from './result.ts'
 
 export class EntropyRun {
@@ -39,6 +40,11 @@ export class EntropyRun {
   get left(): number {
     const { explore, refine, confirm } = this.draws.spent
     return this.job.settings.maxEvaluations - explore - refine - confirm
+  }
+
+  /** Items of a method at that many scales that the evaluations left allow, all of them new. */
+  affordable(method: Pick<GradientMethod, 'cost'>, nodes: number): number {
+    return Math.max(0, Math.floor(this.left / method.cost(nodes)))
   }
 
   /** Notes a step of the search. */
