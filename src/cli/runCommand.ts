@@ -2,18 +2,11 @@
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Command } from 'commander'
-import { stringify as toYaml } from 'yaml'
 import type { z } from 'zod'
 import { inputError } from '../base/index.ts'
 import type { JobPlan, SettingsLayer } from '../runs/index.ts'
-import {
-  environmentLayer,
-  freshFolder,
-  planLine,
-  readManifest,
-  readRunConfig,
-  readSettingsFile,
-} from '../runs/index.ts'
+import { environmentLayer, freshFolder, readManifest, readRunConfig, readSettingsFile } from '../runs/index.ts'
+import { addDryRun, dryRun } from './dryRun.ts'
 import type { Task } from './protocol.ts'
 import { runInWorker } from './runInWorker.ts'
 import { flagsLayer, settingOptions } from './settingFlags.ts'
@@ -55,8 +48,7 @@ export function addRunCommand<C extends { readonly preset: string; readonly seed
     .option('--config <file>', "YAML file of settings, named as in a run's config.yaml")
     .option('--out <folder>', `run folder [${RUNS}/${run.name}-<preset>-<seed>]`)
     .option('--resume [folder]', 'go on with a run: the folder, else --out, else the newest unfinished one')
-    .option('--dry-run', 'print the resolved settings and what the job will cost, and stop')
-    .option('--json', 'print the result as one JSON object on one line')
+  addDryRun(command).option('--json', 'print the result as one JSON object on one line')
   const options = settingOptions(run.schema, run.resolve([]), run.groups)
   for (const option of options) command.addOption(option)
   command.action((flags: RunFlags) => (isBare(flags) ? command.help({ error: true }) : execute(run, flags, terminal)))
@@ -75,10 +67,7 @@ async function execute<C extends { readonly preset: string; readonly seed: numbe
   if (resumed !== null) await requireKind(run.name, resumed)
   const config = run.resolve(await layersOf(run.schema, flags, resumed))
   if (flags.dryRun) {
-    terminal.out(flags.json ? `${JSON.stringify(config)}\n` : toYaml(config))
-    // For a person: with --json there is the object and nothing else.
-    if (!flags.json) terminal.display.log(await planLine(run.plan(config)))
-    return
+    return dryRun(terminal, config, flags.json === true, () => run.plan(config))
   }
   const folder = resumed ?? flags.out ?? (await freshFolder(RUNS, `${run.name}-${config.preset}-${config.seed}`))
   terminal.display.log(`run folder: ${folder}`)

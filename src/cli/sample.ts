@@ -1,13 +1,22 @@
 /** `bilevel sample`: images from a run, a model folder or an ONNX file. */
 import type { Command } from 'commander'
 import { SHIPPED_MODELS } from '../diffusion/index.ts'
-import { freshFolder, resolveSampleConfig, SAMPLE_GROUPS, sampleLayers, sampleSchema } from '../runs/index.ts'
+import {
+  freshFolder,
+  planSample,
+  resolveSampleConfig,
+  SAMPLE_GROUPS,
+  sampleLayers,
+  sampleSchema,
+} from '../runs/index.ts'
+import { addDryRun, dryRun } from './dryRun.ts'
 import { runInWorker } from './runInWorker.ts'
 import { flagsLayer, settingOptions } from './settingFlags.ts'
 import type { Terminal } from './terminal.ts'
 
 interface SampleFlags {
   readonly out?: string
+  readonly dryRun?: boolean
   readonly json?: boolean
   readonly [setting: string]: unknown
 }
@@ -25,10 +34,11 @@ export function addSampleCommand(program: Command, terminal: Terminal): void {
       `${SHIPPED_MODELS.join(' or ')} (come with the project), a run folder, a model folder or an ONNX file`,
     )
     .option('--out <folder>', 'new folder for the images [samples]')
-    .option('--json', 'print what was done as one JSON object on one line')
+  addDryRun(command).option('--json', 'print what was done as one JSON object on one line')
   for (const option of settingOptions(sampleSchema, resolveSampleConfig([]), SAMPLE_GROUPS)) command.addOption(option)
   command.action(async (model: string, flags: SampleFlags) => {
     const config = resolveSampleConfig(await sampleLayers(model, flagsLayer(sampleSchema, flags)))
+    if (flags.dryRun) return dryRun(terminal, config, flags.json === true, () => planSample(model, config))
     const folder = flags.out ?? (await freshFolder('.', 'samples'))
     const { json, text } = await runInWorker({ name: 'sample', model, config, folder }, terminal.display)
     terminal.display.log(text)

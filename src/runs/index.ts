@@ -7,7 +7,7 @@ export { runEntropyJob } from './jobs/entropy.ts'
 export type { EntropyConfig } from './jobs/entropyConfig.ts'
 export { ENTROPY_GROUPS, entropySchema, resolveEntropyConfig } from './jobs/entropyConfig.ts'
 export type { EvaluationReport } from './jobs/evaluateModel.ts'
-export { evaluateModel } from './jobs/evaluateModel.ts'
+export { evaluateConfigOf, evaluateModel } from './jobs/evaluateModel.ts'
 export { sampleLayers } from './jobs/guidedSampling.ts'
 export type { EvaluateConfig, SampleConfig } from './jobs/modelConfigs.ts'
 export {
@@ -19,7 +19,7 @@ export {
   sampleSchema,
 } from './jobs/modelConfigs.ts'
 export type { JobPlan } from './jobs/plan.ts'
-export { planEntropy, planLine, planSchedule } from './jobs/plan.ts'
+export { planEntropy, planEvaluate, planLine, planSample, planSchedule } from './jobs/plan.ts'
 export { ENTROPY_PRESETS, PRESETS } from './jobs/presets.ts'
 export type { SampleReport } from './jobs/sampleModel.ts'
 export { sampleModel } from './jobs/sampleModel.ts'

@@ -74,7 +74,7 @@ export async function evaluateModel(
 ): Promise<{ readonly json: EvaluationReport; readonly summary: string }> {
   const began = performance.now()
   const run = await runConfigOf(path)
-  const config = resolveEvaluateConfig([...(run ? [evaluateLayerOf(path, run)] : []), given])
+  const config = await evaluateConfigOf(path, given)
   const opened = await openModelAt(path, config)
   if (run?.reward !== undefined)
     hooks.onNote?.(`${path} tuned a guidance: what is measured here is its model, unguided`)
@@ -114,6 +114,12 @@ async function unseenData(path: string, { data: source, schedule }: EvaluateConf
   })
   const unknown = seen.complete ? `what images ${file} was tuned on` : undefined
   return { ...found, seenNotes: heldOutNotes(found.heldOut, path, unknown) }
+}
+
+/** The settings that a model is evaluated with: what is given, over those of the run if it is one. */
+export async function evaluateConfigOf(path: string, given: SettingsLayer): Promise<EvaluateConfig> {
+  const run = await runConfigOf(path)
+  return resolveEvaluateConfig([...(run ? [evaluateLayerOf(path, run)] : []), given])
 }
 
 const heldOutOf = ({ splits: { heldOut }, shape }: Dataset) =>

@@ -10,7 +10,7 @@ import type { Look } from './look.ts'
 import { lookAt, steersOnly, strengthOf } from './look.ts'
 import type { GradientMethod } from './methods.ts'
 import type { Found } from './refine.ts'
-import { ROUNDING, reachOf, WIDE, within } from './refine.ts'
+import { gradientAt, ROUNDING, reachOf, WIDE, within } from './refine.ts'
 import type { EntropyStrength } from './result.ts'
 import type { EntropyRun } from './run.ts'
 
@@ -95,7 +95,7 @@ async function report(
   centre: number,
   paths: number,
 ): Promise<void> {
-  await run.iteration('confirm', centre, stretch.curve.at(centre), paths)
+  await run.iteration('confirm', centre, gradientAt(stretch, centre), paths)
   const { low, high, resolved: confirmed } = strength
   const { evaluations } = run.draws
   await run.event({ kind: 'interval', low, value: strength.value, high, confirmed, evaluations })

@@ -56,7 +56,7 @@ export async function refine(run: EntropyRun, method: GradientMethod, first: Fir
     const stretch = await method.stretch(nodes, { first: 0, count }, 'refine', first.shape)
     const { curve } = stretch
     const root = curve.root()
-    await run.iteration('refine', centre, curve.at(centre), count * nodes.length * method.paths)
+    await run.iteration('refine', centre, gradientAt(stretch, centre), count * nodes.length * method.paths)
     const last = step >= MOST_STEPS || run.left < (1 - SEARCH_SHARE) * run.job.settings.maxEvaluations
     if (root === null) {
       // F rises or falls over the whole stretch: go down it.
@@ -96,6 +96,9 @@ function grown({ draws }: EntropyRun, { paths }: GradientMethod, count: number, 
   const wanted = Math.ceil(count * Math.min(GROWTH, Math.max(1, 1.1 * factor ** 2)))
   return paths > 1 ? wanted : draws.whole(wanted)
 }
+
+/** The gradient at a point of a stretch, and whether its error bar means anything. */
+export const gradientAt = ({ curve, collapsed }: Stretch, x: number) => ({ ...curve.at(x), collapsed: collapsed(x) })
 
 /** Half-width of a stretch that fits into the range. */
 export const reachOf = ({ range }: EntropyRun, wanted: number) => Math.min(wanted, (range.high - range.low) / 2)

@@ -51,7 +51,7 @@ export class EntropyRun {
   async iteration(
     phase: EntropyIteration['phase'],
     at: number,
-    { mean, standardError }: Pick<ItemMean, 'mean' | 'standardError'>,
+    { mean, standardError, collapsed }: Pick<ItemMean, 'mean' | 'standardError'> & { readonly collapsed: boolean },
     paths: number,
   ): Promise<void> {
     const iteration: EntropyIteration = {
@@ -59,6 +59,7 @@ export class EntropyRun {
       phase,
       lambda: Math.exp(at),
       gradient: { mean, standardError, count: paths },
+      collapsed,
       paths,
       evaluations: this.draws.evaluations,
     }

@@ -9,6 +9,7 @@
 import { confirm } from './confirm.ts'
 import type { TradeOff } from './curve.ts'
 import { atThree, diversityAtThree, tradeOff } from './curve.ts'
+import { directionOf } from './direction.ts'
 import { totalOf } from './draws.ts'
 import type { FirstLook } from './explore.ts'
 import { explore } from './explore.ts'
@@ -20,7 +21,7 @@ import { MOST_NODES, methodOf } from './methods.ts'
 import { openEntropy } from './open.ts'
 import type { Found } from './refine.ts'
 import { refine } from './refine.ts'
-import type { EntropyResult, EntropyStrength } from './result.ts'
+import type { EntropyIteration, EntropyResult, EntropyStrength } from './result.ts'
 import { EntropyRun } from './run.ts'
 import { scoreValues } from './scoreFunction.ts'
 
@@ -95,6 +96,12 @@ async function byParticles(run: EntropyRun, searched: Searched): Promise<Searche
   return { method, found: await refine(run, method, moved), look: moved }
 }
 
+/** Where an optimum inside is resolved, there is nothing to look for elsewhere. */
+function extendOf({ boundary, resolved }: EntropyStrength, iterations: readonly EntropyIteration[]) {
+  if (boundary !== null) return boundary
+  return resolved ? null : directionOf(iterations)
+}
+
 async function assemble(
   run: EntropyRun,
   name: MethodName,
@@ -122,6 +129,7 @@ async function assemble(
     judgeName: judge.name,
     featureNetwork: features?.name ?? null,
     entropyStrength,
+    extend: extendOf(entropyStrength, run.iterations),
     upper: atThree(measured, 'upper'),
     lower: atThree(measured, 'lower'),
     diversity: diversityAtThree(measured),
