@@ -65,6 +65,8 @@ describe('a run', () => {
       peakMemoryMiB: finite,
       run: 'runs/entropy-tiny-0',
     })
+    expect(result.extend).toBeNull()
+    expect(result.restsOn).toMatchObject({ tuned: { trusted: true, collapsed: false } })
     const { low, value, high } = result.entropyStrength
     expect(low <= value && value <= high && high / low <= 2).toBe(true)
     const { base, tuned, lambdaMin } = result.upper
