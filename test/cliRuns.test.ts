@@ -2,12 +2,9 @@
 import { copyFile, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { decode } from 'fast-png'
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { decodeSafetensors } from '../src/nn/index.ts'
 import { bilevel, classifierFile, newFolder, numbersOf, start, tracesOf } from './cli.fixture.ts'
-
-/** Whole processes on a machine that may be busy. */
-vi.setConfig({ testTimeout: 240_000, hookTimeout: 120_000 })
 
 const TINY = ['schedule', '--preset', 'tiny']
 const SAMPLES = ['samples/samples.safetensors', 'samples/learned-2-steps.png']
@@ -115,9 +112,12 @@ describe('both levels learned', () => {
     const whole = bilevel([...args, ...more, '--out', 'whole'], folder)
     const running = start([...args, ...more, '--out', 'stopped'], folder)
     await running.says('iteration 1')
+    // Held where it is, it cannot end before it is asked to stop.
+    running.kill('SIGSTOP')
     const second = await bilevel(['schedule', '--resume', 'stopped'], folder)
     expect([second.code, second.stderr]).toEqual([2, expect.stringMatching(/process \d+ uses \S*stopped/)])
     running.kill('SIGINT')
+    running.kill('SIGCONT')
     const stopped = await running.finished
     expect([stopped.code, stopped.stdout]).toEqual([130, ''])
     expect(stopped.stderr).toContain('go on with: bilevel schedule --resume stopped')
@@ -138,7 +138,7 @@ describe('both levels learned', () => {
   })
 
   test('a second Ctrl-C ends it at once', async () => {
-    const running = start([...TINY, '--out', 'ended'], folder)
+    const running = start([...TINY, '--iterations', '100000', '--out', 'ended'], folder)
     await running.says('iteration 1')
     running.kill('SIGINT')
     await running.says('once more')

@@ -51,17 +51,21 @@ const keptMiB = (network: DenoisingNetwork, atOnce: number): number =>
 /** Evaluations that one image of a run counts as: a training step is a forward pass and two derivatives. */
 const PER_IMAGE: Readonly<Record<ProgramKind, number>> = { predict: 1, derivative: 2, trainStep: 3 }
 
-/** Seconds at this machine's rate, measured now, and the memory of all programs that are needed. */
+/** Operations per second of this machine; plans measure it, unless they are told. */
+export type RateOf = () => Promise<number>
+
+/** Seconds at this machine's rate, and the memory of all programs that are needed. */
 async function forecast(
   network: DenoisingNetwork,
   work: Work,
   kept: Kept,
+  rateOf: RateOf,
 ): Promise<Pick<JobPlan, 'seconds' | 'memoryMiB'>> {
   const run = work.map((part) =>
     part.kind === 'predict' ? { ...part, evaluations: part.evaluations - kept.evaluations } : part,
   )
   const used = run.filter(({ evaluations }) => evaluations > 0)
-  const rate = await measureRate()
+  const rate = await rateOf()
   const sized = used.map((part) => ({ ...part, size: programSize(network, part.kind, part.batch) }))
   const seconds = sized.reduce((sum, { kind, evaluations, batch, size }) => {
     const runs = evaluations / (PER_IMAGE[kind] * batch)
@@ -73,7 +77,7 @@ async function forecast(
 const UNKNOWN = { seconds: null, memoryMiB: null } as const
 
 /** The plan of a schedule learning job. @throws as opening the job does, where what it needs is not there */
-export async function planSchedule(config: ScheduleConfig): Promise<JobPlan> {
+export async function planSchedule(config: ScheduleConfig, rateOf: RateOf = measureRate): Promise<JobPlan> {
   const settings = learnSettingsOf(config)
   if (config.model?.endsWith('.onnx')) {
     const schedule = config.scheduler === null ? null : (await loadScheduler(config.scheduler)).schedule
@@ -101,7 +105,7 @@ export async function planSchedule(config: ScheduleConfig): Promise<JobPlan> {
     { kind: 'derivative', evaluations: plan.derivative, batch: chunk },
     { kind: 'predict', evaluations: plan.sampling + aside, batch: chunk },
   ]
-  return { networkEvaluations: plan.total + aside, ...(await forecast(network, work, kept)) }
+  return { networkEvaluations: plan.total + aside, ...(await forecast(network, work, kept, rateOf)) }
 }
 
 /** Images that somebody else's model is tried with when it is opened. */
@@ -112,7 +116,7 @@ const closeGiven = async (given: GivenModel): Promise<void> => {
 }
 
 /** The plan of an entropy strength job. Target `auto` is decided by the rewards, which a plan does not open: the dearer one counts. */
-export async function planEntropy(config: EntropyConfig): Promise<JobPlan> {
+export async function planEntropy(config: EntropyConfig, rateOf: RateOf = measureRate): Promise<JobPlan> {
   const opened = await openModelAt(config.model, config)
   const { given } = opened
   try {
@@ -128,7 +132,7 @@ export async function planEntropy(config: EntropyConfig): Promise<JobPlan> {
       { kind: 'predict', evaluations: networkEvaluations - cost.derivative, batch: chunk },
     ]
     const kept = { evaluations: cost.derivative / PER_IMAGE.derivative, atOnce: cost.derivative > 0 ? chunk : 0 }
-    return { networkEvaluations, ...(await forecast(given.model.network, work, kept)) }
+    return { networkEvaluations, ...(await forecast(given.model.network, work, kept, rateOf)) }
   } finally {
     await closeGiven(given)
   }
@@ -151,17 +155,21 @@ function surelyDifferentiable({ reward, features, judgeNetwork }: EntropyConfig)
 }
 
 /** The plan of `bilevel sample`. */
-export async function planSample(model: string, config: SampleConfig): Promise<JobPlan> {
+export async function planSample(model: string, config: SampleConfig, rateOf: RateOf = measureRate): Promise<JobPlan> {
   const { count, guidance } = config
-  if (guidance === null) return planOfSampling(model, config, count)
+  if (guidance === null) return planOfSampling(model, config, count, rateOf)
   const { target, through } = await guidanceAt(guidance)
-  if (target !== 'guided') return planOfSampling(model, config, PARTICLES_PER_IMAGE * count)
-  return planOfSampling(model, config, count, through === 'network')
+  if (target !== 'guided') return planOfSampling(model, config, PARTICLES_PER_IMAGE * count, rateOf)
+  return planOfSampling(model, config, count, rateOf, through === 'network')
 }
 
 /** The plan of `bilevel evaluate`. */
-export async function planEvaluate(model: string, config: EvaluateConfig): Promise<JobPlan> {
-  return planOfSampling(model, { ...config, guidance: null }, config.samples * config.seeds.length)
+export async function planEvaluate(
+  model: string,
+  config: EvaluateConfig,
+  rateOf: RateOf = measureRate,
+): Promise<JobPlan> {
+  return planOfSampling(model, { ...config, guidance: null }, config.samples * config.seeds.length, rateOf)
 }
 
 /** @param derivative whether every step takes one: then an image's step counts three */
@@ -169,6 +177,7 @@ async function planOfSampling(
   model: string,
   config: SamplingConfig & Pick<SampleConfig, 'guidance'>,
   images: number,
+  rateOf: RateOf,
   derivative = false,
 ): Promise<JobPlan> {
   const opened = await openModelAt(model, config)
@@ -185,7 +194,7 @@ async function planOfSampling(
       { kind: 'predict', evaluations: forward, batch: chunk },
     ]
     const kept = { evaluations: derivative ? forward : 0, atOnce: derivative ? chunk : 0 }
-    return { networkEvaluations, ...(await forecast(given.model.network, work, kept)) }
+    return { networkEvaluations, ...(await forecast(given.model.network, work, kept, rateOf)) }
   } finally {
     await closeGiven(given)
   }
