@@ -6,7 +6,10 @@ const report = process.env.BILEVEL_TEST_REPORT
 export default defineConfig({
   test: {
     include: ['src/**/*.test.ts', 'test/**/*.test.ts', 'bench/**/*.test.ts'],
-    testTimeout: 60_000,
+    // Only what hangs is ended: a busy machine may take any time.
+    testTimeout: 900_000,
+    hookTimeout: 900_000,
+    teardownTimeout: 60_000,
     // Tests write to no folder of the user's, and none depends on what another one left there.
     env: { BILEVEL_CACHE: 'off', ORT_DISABLE_TELEMETRY: '1' },
     maxWorkers: 2,

@@ -96,6 +96,27 @@ describe('settings', () => {
   })
 })
 
+describe('--dry-run', () => {
+  test.each([
+    ['sample', ['--count', '7', '--steps', '3'], { count: 7, steps: 3 }, 'at most 21 network evaluations'],
+    [
+      'evaluate',
+      ['--samples', '70', '--seeds', '1,2', '--steps', '2'],
+      { seeds: [1, 2], data: 'digits' },
+      'at most 280 network evaluations',
+    ],
+  ])('%s: settings and cost, and nothing else happens', async (command, args, settings, cost) => {
+    const all = [command, 'digits-16', '--schedule', 'default', ...args, '--dry-run']
+    const before = await readdir(folder)
+    const person = await bilevel(all, folder)
+    expect([person.code, person.stderr]).toEqual([0, expect.stringContaining(cost)])
+    const program = await bilevel([...all, '--json'], folder)
+    expect([program.code, program.stderr]).toEqual([0, ''])
+    expect(JSON.parse(program.stdout)).toMatchObject(settings)
+    expect(await readdir(folder)).toEqual(before)
+  })
+})
+
 /** One error line, the exit code, and nothing written. */
 async function refused(args: readonly string[], environment = {}): Promise<Finished> {
   const before = await readdir(folder, { recursive: true })

@@ -2,12 +2,9 @@
 import { copyFile, cp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { decode } from 'fast-png'
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { decodeSafetensors } from '../src/nn/index.ts'
 import { bilevel, classifierFile, newFolder, numbersOf, start, tracesOf } from './cli.fixture.ts'
-
-/** Whole processes on a machine that may be busy. */
-vi.setConfig({ testTimeout: 240_000, hookTimeout: 120_000 })
 
 const TINY = ['schedule', '--preset', 'tiny']
 const SAMPLES = ['samples/samples.safetensors', 'samples/learned-2-steps.png']
@@ -165,9 +162,12 @@ describe('both levels learned', () => {
     const whole = bilevel([...args, ...more, '--out', 'whole'], folder)
     const running = start([...args, ...more, '--out', 'stopped'], folder)
     await running.says('iteration 1')
+    // Held where it is, it cannot end before it is asked to stop.
+    running.kill('SIGSTOP')
     const second = await bilevel(['schedule', '--resume', 'stopped'], folder)
     expect([second.code, second.stderr]).toEqual([2, expect.stringMatching(/process \d+ uses \S*stopped/)])
     running.kill('SIGINT')
+    running.kill('SIGCONT')
     const stopped = await running.finished
     expect([stopped.code, stopped.stdout]).toEqual([130, ''])
     expect(stopped.stderr).toContain('go on with: bilevel schedule --resume stopped')
@@ -188,7 +188,7 @@ describe('both levels learned', () => {
   })
 
   test('a second Ctrl-C ends it at once', async () => {
-    const running = start([...TINY, '--out', 'ended'], folder)
+    const running = start([...TINY, '--iterations', '100000', '--out', 'ended'], folder)
     await running.says('iteration 1')
     running.kill('SIGINT')
     await running.says('once more')
@@ -223,7 +223,12 @@ describe('models that exist', () => {
     )
     expect(code, stderr).toBe(0)
     expect(stderr).toContain('f.onnx is given pixels in [0,1]')
+    expect(stderr).toContain('what images theirs.onnx was trained on is not known')
     const result = JSON.parse(stdout)
+    expect(result.heldOut).toEqual({ known: false, leftOut: { tuning: 0, heldOut: 0 } })
+    const page = await readFile(at('theirs', 'report.html'), 'utf8')
+    expect(page).toContain('whether the model was trained on some of them is not known')
+    expect(page).not.toContain('seen by neither')
     expect(result).toMatchObject({ featureNetwork: expect.stringContaining('f.onnx'), learn: 'sampling' })
     expect(result.learned.schedule.family).toBe('level-power')
     expect((await readdir(at('theirs', 'model', 'schedules', 'dpm-solver++-2'))).toSorted()).toEqual([
@@ -252,7 +257,12 @@ describe('models that exist', () => {
     )
     expect(code, stderr).toBe(0)
     expect(stderr).toContain('note: distances are in pixel space')
-    expect(JSON.parse(stdout)).toMatchObject({ networkEvaluations: { default: 0 }, learned: { recognised: null } })
+    expect(JSON.parse(stdout)).toMatchObject({
+      networkEvaluations: { default: 0 },
+      learned: { recognised: null },
+      heldOut: { known: true, leftOut: { tuning: 0, heldOut: 0 } },
+    })
+    expect(await readFile(at('frozen', 'report.html'), 'utf8')).toContain('seen by neither training nor tuning')
     const weights = 'model/unet/diffusion_pytorch_model.safetensors'
     expect(await readFile(at('frozen', weights))).toEqual(await readFile(at('runs/schedule-tiny-0', weights)))
   })
@@ -314,5 +324,6 @@ describe('models that exist', () => {
     expect(found.judgeFid.mean).toBeCloseTo(learned.judgeFid.mean, 6)
     expect(found.recognised.mean).toBeCloseTo(learned.recognised, 12)
     expect(found).toMatchObject({ kid: estimate, precision: estimate, recall: estimate, inceptionScore: estimate })
+    expect(found.protocol).toMatchObject({ heldOutKnown: true, heldOutImages: 2000 })
   })
 })

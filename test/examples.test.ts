@@ -17,7 +17,7 @@ test('a problem of one’s own is solved', async () => {
   expect(await outputOf(() => import('../examples/ownProblem.ts'))).toBe('q = 2.000')
 })
 
-test('a learned schedule is saved with its model', { timeout: 120_000 }, async () => {
+test('a learned schedule is saved with its model', async () => {
   const output = await outputOf(() => import('../examples/learnSchedule.ts'))
   expect(output).toMatch(/^learned, 4 steps: [\d.]+, best default: [\d.]+, in lenet-digits16-features-/)
   const [, folder] = /model: (.*)$/.exec(output) ?? []
@@ -26,7 +26,7 @@ test('a learned schedule is saved with its model', { timeout: 120_000 }, async (
   await rm(folder, { recursive: true })
 })
 
-test('an entropy strength is tuned on the model that comes with the project', { timeout: 120_000 }, async () => {
+test('an entropy strength is tuned on the model that comes with the project', async () => {
   const output = await outputOf(() => import('../examples/tuneEntropy.ts'))
   const [, value, low, high] = /^lambda = ([\d.]+) in \[([\d.]+), ([\d.]+)\]$/m.exec(output)?.map(Number) ?? []
   expect(low).toBeLessThanOrEqual(value)

@@ -2,19 +2,12 @@
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Command } from 'commander'
-import { stringify as toYaml } from 'yaml'
 import type { z } from 'zod'
 import type { BilevelError } from '../base/index.ts'
 import { inputError } from '../base/index.ts'
 import type { JobPlan, SettingsLayer } from '../runs/index.ts'
-import {
-  freshFolder,
-  planLine,
-  readManifest,
-  readRunConfig,
-  readSettingsFile,
-  requireAllowedCode,
-} from '../runs/index.ts'
+import { freshFolder, readManifest, readRunConfig, readSettingsFile, requireAllowedCode } from '../runs/index.ts'
+import { addDryRun, dryRun } from './dryRun.ts'
 import { settingsFromEnvironment } from './environment.ts'
 import { pathOption } from './pathOption.ts'
 import type { Task } from './protocol.ts'
@@ -63,8 +56,7 @@ export function addRunCommand<C extends { readonly preset: string; readonly seed
     .addOption(
       pathOption('--resume [folder]', 'go on with a run: the folder, else --out, else the newest unfinished one'),
     )
-    .option('--dry-run', 'print the resolved settings and what the job will cost, and stop')
-    .option('--json', 'print the result as one JSON object on one line')
+  addDryRun(command).option('--json', 'print the result as one JSON object on one line')
   if (run.rewards)
     command.option('--allow-code', 'run the JavaScript that a --config or a resumed run names as its rewards')
   const options = settingOptions(run.schema, run.resolve([]), run.groups)
@@ -88,10 +80,7 @@ async function execute<C extends { readonly preset: string; readonly seed: numbe
   const layers = await layersOf(run.schema, flags, resumed)
   const config = run.resolve(layers)
   if (flags.dryRun) {
-    terminal.out(flags.json ? `${JSON.stringify(config)}\n` : toYaml(config))
-    // For a person: with --json there is the object and nothing else.
-    if (!flags.json) terminal.display.log(await planLine(run.plan(config)))
-    return
+    return dryRun(terminal, config, flags.json === true, () => run.plan(config))
   }
   checkCode(run, layers, flags)
   const folder = resumed ?? flags.out ?? (await freshFolder(RUNS, `${run.name}-${config.preset}-${config.seed}`))

@@ -1,7 +1,15 @@
 /** `bilevel sample`: images from a run, a model folder or an ONNX file. */
 import type { Command } from 'commander'
 import { SHIPPED_MODELS } from '../diffusion/index.ts'
-import { freshFolder, resolveSampleConfig, SAMPLE_GROUPS, sampleLayers, sampleSchema } from '../runs/index.ts'
+import {
+  freshFolder,
+  planSample,
+  resolveSampleConfig,
+  SAMPLE_GROUPS,
+  sampleLayers,
+  sampleSchema,
+} from '../runs/index.ts'
+import { addDryRun, dryRun } from './dryRun.ts'
 import { settingsFromEnvironment } from './environment.ts'
 import { pathOption } from './pathOption.ts'
 import { runInWorker } from './runInWorker.ts'
@@ -10,6 +18,7 @@ import type { Terminal } from './terminal.ts'
 
 interface SampleFlags {
   readonly out?: string
+  readonly dryRun?: boolean
   readonly json?: boolean
   readonly allowCode?: boolean
   readonly [setting: string]: unknown
@@ -30,12 +39,13 @@ export function addSampleCommand(program: Command, terminal: Terminal): void {
     )
     .addOption(pathOption('--out <folder>', 'new folder for the images [samples]'))
     .option('--allow-code', 'run the JavaScript that a guidance file names as its reward')
-    .option('--json', 'print what was done as one JSON object on one line')
+  addDryRun(command).option('--json', 'print what was done as one JSON object on one line')
   for (const option of settingOptions(sampleSchema, resolveSampleConfig([]), SAMPLE_GROUPS)) command.addOption(option)
   command.action(async (model: string, flags: SampleFlags) => {
     const config = resolveSampleConfig(
       await sampleLayers(model, settingsFromEnvironment(sampleSchema), flagsLayer(sampleSchema, flags)),
     )
+    if (flags.dryRun) return dryRun(terminal, config, flags.json === true, () => planSample(model, config))
     const folder = flags.out ?? (await freshFolder('.', 'samples'))
     const { json, text } = await runInWorker(
       { name: 'sample', model, config, folder, allowCode: flags.allowCode === true },

@@ -195,13 +195,19 @@ describe('train', () => {
 
   test('what a step leads to is finished before the failure of the next one is told', async () => {
     const failing = await trainerOf()
+    let hasFailed = () => {}
+    const failed = new Promise<void>((resolve) => {
+      hasFailed = resolve
+    })
     failing.step = async (...call) => {
-      if (call[0].step === 2) throw new Error('the third step')
-      return trainer.step(...call)
+      if (call[0].step < 2) return trainer.step(...call)
+      hasFailed()
+      throw new Error('the third step')
     }
     const done: number[] = []
     const onStep = async ({ step }: { readonly step: number }) => {
-      await new Promise((resolve) => setTimeout(resolve, 20))
+      // What the second step leads to takes longer than the failure of the third.
+      if (step === 2) await failed.then(() => new Promise((resolve) => setImmediate(resolve)))
       done.push(step)
     }
     await expect(train(failing, { steps: 5, schedule, rate: () => 1e-3, onStep })).rejects.toThrow('the third step')

@@ -4,6 +4,8 @@ export type { ClassifierConfig } from './classifier.ts'
 export { applyClassifier, classifierParameters } from './classifier.ts'
 export type { ClassifierFeatures } from './classifierFeatures.ts'
 export { classifierFeatures } from './classifierFeatures.ts'
+export type { ClassifierKnowledge, LabelledImages } from './classifierKnowledge.ts'
+export { bestPixelRange, guesses, KNOWS_ABOVE, knowledgeOf, knowledgeText } from './classifierKnowledge.ts'
 export type { ClassifierRecord } from './digitClassifiers.ts'
 export {
   DIGIT_CLASSIFIER_SIZES,

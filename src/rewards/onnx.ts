@@ -5,8 +5,8 @@
 import { basename } from 'node:path'
 import type { Shape } from '../base/index.ts'
 import { BilevelError, inputError } from '../base/index.ts'
-import type { FeatureNetwork } from '../metrics/index.ts'
-import { onnxFeatures } from '../metrics/index.ts'
+import type { FeatureNetwork, LabelledImages } from '../metrics/index.ts'
+import { bestPixelRange, guesses, KNOWS_ABOVE, knowledgeOf, onnxFeatures } from '../metrics/index.ts'
 import type { Device } from '../runtime/index.ts'
 import { openModel } from '../runtime/index.ts'
 import { hashOf } from './hash.ts'
@@ -24,16 +24,18 @@ export interface OnnxRewardOptions {
   readonly imageShape?: Shape
   /** Images per run, where the file leaves the batch open (files of batch 1 are run image by image). Default 100. */
   readonly batch?: number
+  /** Real images with classes, by which the pixel range is checked where the output names these classes. */
+  readonly labelled?: LabelledImages
   readonly device?: Device
 }
 
 /**
  * Opens a file with one float32 image input [b,c,h,w] and takes a number per image from an output [b], [b,1] or [b,k].
- * @throws `reward.range` without a pixel range; `reward.shape` if input or output are not of these shapes, or the output or number is not
- *   chosen; `onnx.open`
+ * @throws `reward.range` without a pixel range, or with one in which it only guesses the classes of `labelled` while it knows them in another;
+ *   `reward.shape` if input or output are not of these shapes, or the output or number is not chosen; `onnx.open`
  */
 export async function onnxReward(path: string, options: OnnxRewardOptions): Promise<Reward> {
-  const { range, valueRange = null, imageShape, batch, device } = options
+  const { range, valueRange = null } = options
   if (!range) {
     throw inputError(
       'reward.range',
@@ -42,22 +44,18 @@ export async function onnxReward(path: string, options: OnnxRewardOptions): Prom
     )
   }
   const { output, index } = await chosen(path, options)
-  const network = await onnxFeatures(path, {
-    range,
-    logits: null,
-    ...(output !== undefined && { output }),
-    ...(imageShape && { imageShape }),
-    ...(batch && { batch }),
-    ...(device && { device }),
-  }).catch(asRewardError)
+  const open = opener(path, output, options)
+  const network = await open(range).catch(asRewardError)
   try {
     const column = columnOf(path, network, index)
+    if (options.labelled) await checkRange(path, network, open, options.labelled)
     const label = options.output === undefined ? '' : `:${options.output}`
     return defineReward({
       name: `${basename(path)}${label}`,
       hash: hashOf('onnx', network.hash, options.output ?? '', String(range)),
       imageShape: network.imageShape,
       valueRange,
+      notes: scaleNotes(path, network, options.output),
       noDerivative: 'it is an ONNX file, run forward only; use target tilt, or write it as a traced function',
       triedTwice: true,
       async values(images) {
@@ -70,6 +68,48 @@ export async function onnxReward(path: string, options: OnnxRewardOptions): Prom
     await network.dispose()
     throw error
   }
+}
+
+type Open = (range: readonly [number, number]) => Promise<FeatureNetwork>
+
+/** Opens the file with the rewarded output read as logits too, so that it can be asked as a classifier. */
+function opener(
+  path: string,
+  output: string | undefined,
+  { imageShape, batch, device, labelled }: OnnxRewardOptions,
+): Open {
+  return (range) =>
+    onnxFeatures(path, {
+      range,
+      ...(output !== undefined && { output, logits: output }),
+      ...(labelled && { classes: labelled.classes }),
+      ...(imageShape && { imageShape }),
+      ...(batch && { batch }),
+      ...(device && { device }),
+    })
+}
+
+/** @throws `reward.range` where the file only guesses the classes of real images in this pixel range, but knows them in another */
+async function checkRange(path: string, network: FeatureNetwork, open: Open, labelled: LabelledImages): Promise<void> {
+  const knowledge = await knowledgeOf(network, labelled)
+  if (!knowledge || !guesses(knowledge)) return
+  const best = await bestPixelRange(open, labelled)
+  if (!best || best.knowledge.accuracy <= KNOWS_ABOVE) return
+  const share = ({ accuracy }: { readonly accuracy: number }) => `${(100 * accuracy).toFixed(1)} %`
+  throw inputError(
+    'reward.range',
+    `an ONNX reward must be given the pixels it takes: '${path}' names ${share(knowledge)} of ${knowledge.images} real images rightly with pixels in ` +
+      `[${network.range}], no better than guessing by its cross-entropy, and ${share(best.knowledge)} in [${best.range}]; ` +
+      `give it --reward-range=${best.range}`,
+  )
+}
+
+/** Of an output that is called logits, or a logarithm, and holds probabilities. */
+function scaleNotes(path: string, { notes }: FeatureNetwork, output: string | undefined): string[] {
+  if (!notes?.length) return []
+  return [
+    `the reward ${basename(path)}${output === undefined ? '' : `:${output}`} is a probability, in [0, 1], and not its logarithm, whatever the output is called`,
+  ]
 }
 
 /** Splits `output` into a name and an index. The file's own names come first: some are numbers, some hold a colon. */

@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Tensor } from '../base/index.ts'
-import { reduceMean, trace } from '../graph/index.ts'
+import { digits } from '../data/index.ts'
+import { mul, reduceMean, softmax, sub, trace } from '../graph/index.ts'
 import type { ClassifierFeatures } from '../metrics/index.ts'
 import { digitFeatures, digitJudge } from '../metrics/index.ts'
 import { encodeModel } from '../onnx/index.ts'
@@ -111,5 +112,48 @@ describe('words that do not fit', () => {
       code,
       message: expect.stringMatching(message),
     })
+  })
+})
+
+describe('a file that is a classifier of the labelled tuning images', () => {
+  const path = join(folder, 'classifier.onnx')
+  let labels: Int32Array
+  beforeAll(async () => {
+    labels = (await digits({ size: 16 })).splits.tuning.labels?.slice(0, 200) ?? new Int32Array()
+    const type = { dtype: 'float32', shape: [20, ...SHAPE] } as const
+    const graph = trace({ x: type }, ({ x }) => ({ logits: softmax(judge.trace(sub(mul(x, 2), 1)).logits, 1) }))
+    writeFileSync(path, encodeModel(graph))
+  })
+  const open = (spec: string, changed: Partial<RewardContext> = {}) =>
+    openReward(spec, { ...context, labels: { labels, classes: 10 }, ...changed })
+
+  test('is refused in a pixel range in which it guesses, with the one in which it knows them', async () => {
+    await expect(open(`${path}:3`, { imageRange: [-255, 255] })).rejects.toMatchObject({
+      code: 'reward.range',
+      message: expect.stringMatching(
+        /names \d+\.\d % of 200 real images.*\[-255,255\].*9\d\.\d % in \[0,1\].*--reward-range=0,1/,
+      ),
+    })
+  })
+
+  test('is a probability where its logits are probabilities, and says so', async () => {
+    const reward = await open(`${path}:3`, { imageRange: [0, 1] })
+    expect(reward.notes?.().join()).toMatch(/classifier.onnx:3 is a probability/)
+    const logits = referenceRows(judge, Float64Array.from(images.data)).logits
+    const values = await reward.values(images)
+    for (let i = 0; i < 3; i++) expect(values[i]).toBeCloseTo(Math.exp(logSoftmaxOf(logits[i], 3)), 3)
+    await reward.dispose()
+  })
+
+  test('classes are not asked of features that only guess', async () => {
+    const guessing = 'the feature network x names 12 % of 200 real images rightly'
+    for (const spec of ['log-probability:3', 'fidelity@features']) {
+      await expect(open(spec, { guessing })).rejects.toMatchObject({
+        code: 'reward.network',
+        message: expect.stringContaining(guessing),
+      })
+    }
+    const reward = await open('log-probability:3@judge', { guessing })
+    await reward.dispose()
   })
 })

@@ -1,8 +1,8 @@
 /** Opens a reward from its words: finds what each term names, and adds the terms up. */
 import type { Shape } from '../base/index.ts'
-import { didYouMean, inputError, sameShape } from '../base/index.ts'
+import { didYouMean, inputError, sameShape, sizeOf, tensor } from '../base/index.ts'
 import type { Images } from '../diffusion/index.ts'
-import type { FeatureNetwork } from '../metrics/index.ts'
+import type { FeatureNetwork, LabelledImages } from '../metrics/index.ts'
 import type { Device } from '../runtime/index.ts'
 import { fidelity, logProbability } from './classifier.ts'
 import { weightedSum } from './combine.ts'
@@ -20,8 +20,12 @@ export interface RewardContext {
   readonly features: FeatureNetwork | null
   /** The network `@judge`. */
   readonly judge: FeatureNetwork | null
+  /** Why the network `@features` is not to be asked for classes; null or absent: it may be. */
+  readonly guessing?: string | null
   /** Images of the tuning split, for typicality. */
   readonly tuning: Images | null
+  /** Their classes, by which a file's pixel range is checked where it names these classes; null or absent: not known. */
+  readonly labels?: { readonly labels: Int32Array; readonly classes: number } | null
   /** [channels, height, width] of the images to rate. */
   readonly imageShape: Shape
   /** Pixel range that ONNX files take, and modules that do not declare their own. */
@@ -48,13 +52,13 @@ const BUILT_IN: Readonly<Record<string, BuiltIn>> = {
     looks: true,
     async open(term, context) {
       const wanted = term.argument === undefined ? {} : { class: classNumber(term.argument) }
-      return logProbability({ ...placed(context), network: networkOf(term, context), ...wanted })
+      return logProbability({ ...placed(context), network: classifierOf(term, context), ...wanted })
     },
   },
   fidelity: {
     argument: false,
     looks: true,
-    open: (term, context) => fidelity({ ...placed(context), network: networkOf(term, context) }),
+    open: (term, context) => fidelity({ ...placed(context), network: classifierOf(term, context) }),
   },
   ink: {
     argument: false,
@@ -112,7 +116,14 @@ async function openTerm(term: RewardTerm, context: RewardContext): Promise<Rewar
   if (kind === 'onnx') {
     const { imageShape, imageRange = null } = context
     const output = argument === undefined ? {} : { output: argument }
-    return onnxReward(name, { ...placed(context), imageShape, range: imageRange, ...output })
+    const labelled = labelledOf(context)
+    return onnxReward(name, {
+      ...placed(context),
+      imageShape,
+      range: imageRange,
+      ...output,
+      ...(labelled && { labelled }),
+    })
   }
   if (!Object.hasOwn(BUILT_IN, name)) throw unknownName(name)
   const found = BUILT_IN[name]
@@ -143,6 +154,28 @@ function networkOf({ name, network = 'features' }: RewardTerm, context: RewardCo
     `reward '${name}' looks through the network @${network}, but there is none for these images; give one, or use rewards of the pixels ` +
       '(ink, symmetry) or of a file',
   )
+}
+
+/** A network that is asked for classes. @throws `reward.network` on one that does no better than guessing */
+function classifierOf(term: RewardTerm, context: RewardContext): FeatureNetwork {
+  const { name, network = 'features' } = term
+  const found = networkOf(term, context)
+  if (network !== 'features' || !context.guessing) return found
+  throw inputError(
+    'reward.network',
+    `reward '${name}' asks a classifier that must know the classes of the data: ${context.guessing}; give another network or pixel range`,
+  )
+}
+
+/** Real images that a file is asked about. */
+const ASKED_IMAGES = 500
+
+function labelledOf({ tuning, labels }: RewardContext): LabelledImages | null {
+  if (!tuning || !labels) return null
+  const n = Math.min(ASKED_IMAGES, labels.labels.length)
+  const shape = [n, ...tuning.shape.slice(1)]
+  const images = tensor('float32', shape, Float32Array.from(tuning.data.subarray(0, sizeOf(shape))))
+  return { images, labels: labels.labels.subarray(0, n), classes: labels.classes }
 }
 
 function classNumber(argument: string): number {

@@ -1,5 +1,9 @@
+export { weightsCollapsed } from './entropy/belief.ts'
 export type { Draw, EntropyCheckpoint, EntropyPhase } from './entropy/checkpoint.ts'
 export { ENTROPY_PHASES, ENTROPY_START } from './entropy/checkpoint.ts'
+export type { EntropyCost } from './entropy/cost.ts'
+export { entropyCost } from './entropy/cost.ts'
+export { extendedRange } from './entropy/direction.ts'
 export type { EntropyEvent, EntropyProgress } from './entropy/events.ts'
 export type { EntropyOptions } from './entropy/job.ts'
 export { studentReach } from './entropy/quantile.ts'
@@ -28,7 +32,7 @@ export type { LearnOptions } from './schedule/job.ts'
 export type { LearnedModel } from './schedule/learn.ts'
 export { learnSchedule } from './schedule/learn.ts'
 export type { PlannedSubject } from './schedule/plan.ts'
-export { schedulePlan } from './schedule/plan.ts'
+export { asideCost, schedulePlan } from './schedule/plan.ts'
 export type {
   DefaultCandidate,
   Protocol,

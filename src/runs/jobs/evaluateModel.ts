@@ -17,15 +17,25 @@ import { scheduleNumbers } from './sampleModel.ts'
 import type { SamplingChoice } from './samplingChoice.ts'
 import { chooseSampling, classOfImage } from './samplingChoice.ts'
 import { openData } from './scheduleInputs.ts'
+import type { HeldOutKnowledge } from './seenImages.ts'
+import { heldOutNotes, leftOutText, seenBy, tunedBy, unseen } from './seenImages.ts'
 
 type Estimate = MeanAndStandardError
+
+/** `accuracy`: the share of labelled real images that it names rightly, of `askedImages`; null where it cannot be asked. */
+interface JudgeReport {
+  readonly name: string
+  readonly sha256: string
+  readonly accuracy: number | null
+  readonly askedImages: number
+}
 
 export interface EvaluationReport {
   readonly model: string
   readonly schedule: ScheduleNumbers
   /** Names with hashes: `fid` and what follows it are in the features of the first, `judgeFid`, `recognised` and `inceptionScore` the judge's. */
   readonly featureNetwork: { readonly name: string; readonly sha256: string }
-  readonly judgeNetwork: { readonly name: string; readonly sha256: string } | null
+  readonly judgeNetwork: JudgeReport | null
   readonly fid: Estimate
   readonly kid: Estimate | null
   readonly precision: Estimate | null
@@ -40,6 +50,10 @@ export interface EvaluationReport {
     readonly data: string
     readonly split: 'heldOut'
     readonly heldOutImages: number
+    /** Whether the model, and the schedule, are known not to have seen the held-out images. */
+    readonly heldOutKnown: boolean
+    /** Images that the model has seen and that were left out of the splits. */
+    readonly leftOut: HeldOutKnowledge['leftOut']
     readonly samplesPerSeed: number
     readonly samplingSeeds: readonly number[]
   }
@@ -61,7 +75,7 @@ export async function evaluateModel(
 ): Promise<{ readonly json: EvaluationReport; readonly summary: string }> {
   const began = performance.now()
   const run = await runConfigOf(path)
-  const config = resolveEvaluateConfig([...(run ? [evaluateLayerOf(path, run)] : []), ...[given].flat()])
+  const config = await evaluateConfigOf(path, given)
   const opened = await openModelAt(path, config)
   for (const note of await changeNotesOf([config.schedule, config.scheduler])) hooks.onNote?.(note)
   if (run?.reward !== undefined)
@@ -69,17 +83,17 @@ export async function evaluateModel(
   const { denoiser, close } = await denoiserOf(opened.given, config)
   try {
     const choice = await chooseSampling(opened, config)
-    const data = await openData({ data: config.data, size: null }, opened.given.imageShape)
+    const { data, heldOut, seenNotes } = await unseenData(path, config, opened.given.imageShape)
     const networks = await openMeasuring(config, data)
     try {
-      const notes = [...opened.given.notes, ...choice.notes, ...networks.notes]
+      const notes = [...opened.given.notes, ...choice.notes, ...seenNotes, ...networks.notes]
       for (const note of notes) hooks.onNote?.(note)
-      checkCounts(data, config, networks)
+      checkCounts(data, config, networks, heldOut)
       const reference = await evaluationReference(heldOutOf(data), networks)
       const classOf = classOfImage(opened, config.class, data.classes.length)
       const measured = await measure({ classOf, denoiser, choice, networks, reference, config, hooks })
       const real = { fid: frechetDistance(await networks.features.features(tuningOf(data)), reference.features).value }
-      const json = reportOf({ path, choice, networks, data, config, measured, real, notes, began })
+      const json = reportOf({ path, choice, networks, data, heldOut, config, measured, real, notes, began })
       return { json, summary: summaryOf(json) }
     } finally {
       await networks.close()
@@ -87,6 +101,30 @@ export async function evaluateModel(
   } finally {
     await close()
   }
+}
+
+/** The data without what the model has seen, or the schedule was tuned on, and what is to be said of that. */
+async function unseenData(path: string, { data: source, schedule }: EvaluateConfig, imageShape: readonly number[]) {
+  const whole = await openData({ data: source, size: null }, imageShape)
+  const seen = await seenBy(path, whole.shape[1])
+  const file = schedule?.endsWith('.json') ? schedule : null
+  const tuned = file === null ? new Set<string>() : await tunedBy(file)
+  const found = unseen(whole, {
+    trained: seen.trained,
+    tuned: new Set([...seen.tuned, ...(tuned ?? [])]),
+    complete: seen.complete && tuned !== null,
+  })
+  const unknown = seen.complete ? `what images ${file} was tuned on` : undefined
+  return { ...found, seenNotes: heldOutNotes(found.heldOut, path, unknown) }
+}
+
+/** The settings that a model is evaluated with: what is given, over those of the run if it is one. */
+export async function evaluateConfigOf(
+  path: string,
+  given: SettingsLayer | readonly SettingsLayer[],
+): Promise<EvaluateConfig> {
+  const run = await runConfigOf(path)
+  return resolveEvaluateConfig([...(run ? [evaluateLayerOf(path, run)] : []), ...[given].flat()])
 }
 
 const heldOutOf = ({ splits: { heldOut }, shape }: Dataset) =>
@@ -137,6 +175,7 @@ interface Findings {
   readonly choice: SamplingChoice
   readonly networks: MeasuringNetworks
   readonly data: Dataset
+  readonly heldOut: HeldOutKnowledge
   readonly config: EvaluateConfig
   readonly measured: { readonly evaluations: readonly ImageEvaluation[]; readonly networkEvaluations: number }
   readonly real: { readonly fid: number }
@@ -144,18 +183,34 @@ interface Findings {
   readonly began: number
 }
 
-function reportOf({ path, choice, networks, data, config, measured, real, notes, began }: Findings): EvaluationReport {
+function reportOf({
+  path,
+  choice,
+  networks,
+  data,
+  heldOut,
+  config,
+  measured,
+  real,
+  notes,
+  began,
+}: Findings): EvaluationReport {
   const { evaluations, networkEvaluations } = measured
   const over = (value: (evaluation: ImageEvaluation) => number | null | undefined): Estimate | null => {
     const values = evaluations.map(value).filter((found) => typeof found === 'number')
     return values.length === evaluations.length ? meanAndStandardError(values) : null
   }
-  const { features, judge } = networks
+  const { features, judge, judgeKnowledge } = networks
   return {
     model: path,
     schedule: scheduleNumbers(choice),
     featureNetwork: { name: features.name, sha256: features.hash },
-    judgeNetwork: judge && { name: judge.name, sha256: judge.hash },
+    judgeNetwork: judge && {
+      name: judge.name,
+      sha256: judge.hash,
+      accuracy: judgeKnowledge?.accuracy ?? null,
+      askedImages: judgeKnowledge?.images ?? 0,
+    },
     fid: meanAndStandardError(evaluations.map(({ fid }) => fid.value)),
     kid: over(({ kid }) => kid),
     precision: over(({ precisionRecall }) => precisionRecall?.precision),
@@ -169,6 +224,8 @@ function reportOf({ path, choice, networks, data, config, measured, real, notes,
       data: `${data.name} (${data.provenance.source}): ${data.provenance.rule}`,
       split: 'heldOut',
       heldOutImages: data.splits.heldOut.count,
+      heldOutKnown: heldOut.known,
+      leftOut: heldOut.leftOut,
       samplesPerSeed: config.samples,
       samplingSeeds: config.seeds,
     },
@@ -179,13 +236,18 @@ function reportOf({ path, choice, networks, data, config, measured, real, notes,
 }
 
 /** A covariance of d features needs more than d images on either side. @throws `schedule.tooFewImages` */
-function checkCounts(data: Dataset, { samples }: EvaluateConfig, { features }: MeasuringNetworks): void {
+function checkCounts(
+  data: Dataset,
+  { samples }: EvaluateConfig,
+  { features }: MeasuringNetworks,
+  { leftOut }: HeldOutKnowledge,
+): void {
   const { heldOut } = data.splits
   if (samples > features.dimensions && heldOut.count > features.dimensions) return
   throw inputError(
     'schedule.tooFewImages',
     `the Fréchet distance needs more images than the ${features.dimensions} features of ${features.name}, ` +
-      `got ${samples} generated and ${heldOut.count} held-out ones; take more`,
+      `got ${samples} generated and ${heldOut.count} held-out ones${leftOutText(leftOut)}; take more`,
   )
 }
 
@@ -207,10 +269,16 @@ function summaryOf(report: EvaluationReport): string {
     `${report.model}: ${schedule.name}`,
     ...lines,
     `${'real images'.padEnd(16)}FID ${real.fid.toFixed(3)}`,
-    `FID, KID, precision, recall, diversity in ${featureNetwork.name}${judgeNetwork ? `; judge ${judgeNetwork.name}` : ''}`,
+    `FID, KID, precision, recall, diversity in ${featureNetwork.name}${judgeNetwork ? `; judge ${judgeText(judgeNetwork)}` : ''}`,
     `${protocol.samplesPerSeed} images for each of the sampling seeds ${protocol.samplingSeeds.join(', ')}, against ${protocol.heldOutImages} held-out images of ${protocol.data}`,
+    protocol.heldOutKnown
+      ? 'the model has seen none of these held-out images'
+      : 'whether the model has seen some of these held-out images is not known',
   ].join('\n')
 }
+
+const judgeText = ({ name, accuracy, askedImages }: JudgeReport): string =>
+  `${name}, ${accuracy === null ? 'not checked on real images' : `right about ${(100 * accuracy).toFixed(1)} % of ${askedImages} real images`}`
 
 const estimateText = ({ mean, standardError }: Estimate): string =>
   `${mean.toFixed(4)}${standardError === null ? '' : ` ± ${standardError.toFixed(4)}`}`

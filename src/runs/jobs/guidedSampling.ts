@@ -25,7 +25,7 @@ import type { SamplingChoice } from './samplingChoice.ts'
 import { classOfImage } from './samplingChoice.ts'
 
 /** Particles drawn for each image of a tilted distribution, so that few images repeat. */
-const PARTICLES_PER_IMAGE = 8
+export const PARTICLES_PER_IMAGE = 8
 
 /**
  * Layers of `bilevel sample`: what a guidance file says of its images lies below what is given. A run of `bilevel entropy` brings its own
@@ -62,6 +62,11 @@ export async function guidanceAt(path: string): Promise<SavedGuidance> {
     )
   })
   return readGuidance(text, path)
+}
+
+/** The sampler and schedule of a guidance file. @throws `sample.guidance`, `guidanceFile.*` */
+export async function guidedChoice(path: string, opened: OpenedModel): Promise<SamplingChoice> {
+  return choiceOf(path, await guidanceAt(path), opened)
 }
 
 /** What draws guided images, and what there is to know of them. */

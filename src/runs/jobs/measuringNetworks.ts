@@ -1,17 +1,22 @@
 /**
  * The networks that measure a job: one whose features distances are taken in, another one as judge. `auto` finds out whether the data are
- * digits, and an ONNX classifier's pixel range, by counting how often the classifier is right: nothing is assumed.
+ * digits, and an ONNX classifier's pixel range, by asking the classifier about labelled real images. What was given is asked too: a judge that
+ * does no better than guessing is refused, and where nothing can be asked that is said.
  */
 import { stat } from 'node:fs/promises'
 import { inputError, tensor } from '../../base/index.ts'
 import type { Dataset } from '../../data/index.ts'
 import { firstOf } from '../../data/index.ts'
-import type { FeatureNetwork } from '../../metrics/index.ts'
+import type { ClassifierKnowledge, FeatureNetwork, LabelledImages } from '../../metrics/index.ts'
 import {
-  accuracyOf,
+  bestPixelRange,
   DIGIT_CLASSIFIER_SIZES,
   digitFeatures,
   digitJudge,
+  guesses,
+  KNOWS_ABOVE,
+  knowledgeOf,
+  knowledgeText,
   onnxFeatures,
   pixelFeatures,
 } from '../../metrics/index.ts'
@@ -29,21 +34,18 @@ export type MeasuringSettings = Pick<
 export interface MeasuringNetworks {
   readonly features: FeatureNetwork
   readonly judge: FeatureNetwork | null
-  /** What a reader of the numbers must know, a sentence each. */
+  /** What the judge knows of labelled tuning images; null without a judge, or where it cannot be asked (a note says so). */
+  readonly judgeKnowledge: ClassifierKnowledge | null
+  /** Why the features' network is not to be asked for classes; null: it may be, as far as can be told. */
+  readonly guessingFeatures: string | null
+  /** What a reader of the numbers must know, a sentence each; `judgeNotes` are those of them about the judge. */
   readonly notes: readonly string[]
+  readonly judgeNotes: readonly string[]
   close(): Promise<void>
 }
 
-/** Images that an accuracy is counted on. */
-const TRIED_IMAGES = 500
-/** A classifier that is right this often knows the data. */
-const KNOWS_ABOVE = 0.9
-/** Pixel ranges that models are trained on. */
-const RANGES = [
-  [-1, 1],
-  [0, 1],
-  [0, 255],
-] as const
+/** Real images that a classifier is asked about. */
+const ASKED_IMAGES = 500
 
 /**
  * Opens both networks for a dataset.
@@ -62,8 +64,12 @@ export async function openMeasuring(settings: MeasuringSettings, data: Dataset):
   try {
     const digits = await knownDigits(settings, data)
     const features = keep(await openFeatures(settings, data, digits, notes))
-    const judge = await openJudge(settings, data, digits, notes)
-    return { features, judge: judge && keep(judge), notes, close }
+    const guessingFeatures = await askFeatures(settings, features, data, notes)
+    const judgeNotes: string[] = []
+    const judge = await openJudge(settings, data, digits, judgeNotes)
+    if (judge) keep(judge)
+    const judgeKnowledge = judge && (await askJudge(settings, judge, data, judgeNotes))
+    return { features, judge, judgeKnowledge, guessingFeatures, notes: [...notes, ...judgeNotes], judgeNotes, close }
   } catch (error) {
     await close()
     throw error
@@ -79,9 +85,10 @@ async function knownDigits(
   const sized = channels === 1 && height === width && DIGIT_CLASSIFIER_SIZES.some((size) => size === height)
   if (source === 'digits' || !sized || (features !== 'auto' && judge !== 'auto')) return sized && source === 'digits'
   if (data.classes.length !== 10) return false
+  const labelled = labelledImages(data)
   const classifier = await digitJudge({ size: height, device })
   try {
-    return (await accuracy(classifier, data)) > KNOWS_ABOVE
+    return ((labelled && (await knowledgeOf(classifier, labelled)))?.accuracy ?? 0) > KNOWS_ABOVE
   } finally {
     await classifier.dispose()
   }
@@ -117,7 +124,10 @@ async function openJudge(
   const network = await openFile('judge', judge, settings, data, notes)
   if (network.probabilities) return network
   await network.dispose()
-  throw inputError('schedule.judge', `a judge must be a classifier with an output named like logits, ${judge} has none`)
+  throw inputError(
+    'schedule.judge',
+    `a judge must be a classifier, with an output named like logits or a single one of a number per class of the data; ${judge} has none`,
+  )
 }
 
 function squareSide({ shape: [channels, height, width], name }: Dataset): number {
@@ -139,55 +149,136 @@ async function openFile(
     const words = role === 'features' ? "'auto', 'digits', 'pixels'" : "'auto', 'digits', 'none'"
     throw inputError(`schedule.${role}`, `${role} must be ${words} or an ONNX file, '${path}' is none of these`)
   }
-  const open = (range: readonly [number, number]) =>
-    onnxFeatures(path, {
-      range,
-      imageShape: data.shape,
-      device,
-      ...(role === 'features' && featuresOutput !== null && { output: featuresOutput }),
-      ...(role === 'judge' && { logits: undefined }),
-    })
-  if (featuresRange) return open(featuresRange)
-  const range = await bestRange(path, open, data)
-  notes.push(`${path} is given pixels in [${range}]: the range in which it names the tuning images rightly most often`)
-  return open(range)
+  const open = opener(role, path, { featuresOutput, device }, data)
+  const network = await (featuresRange ? open(featuresRange) : openInBestRange(path, open, data, notes))
+  notes.push(...(network.notes ?? []))
+  return network
 }
 
-/** The pixel range with which a classifier is right most often. @throws `schedule.featuresRange` where that cannot be told */
-async function bestRange(
+type Open = (range: readonly [number, number]) => Promise<FeatureNetwork>
+
+function opener(
+  role: 'features' | 'judge',
   path: string,
-  open: (range: readonly [number, number]) => Promise<FeatureNetwork>,
-  data: Dataset,
-): Promise<readonly [number, number]> {
-  let best: { range: readonly [number, number]; share: number } | undefined
-  for (const range of RANGES) {
-    const network = await open(range)
-    try {
-      const classes = network.probabilities && (await network.probabilities(firstImages(data, 1))).shape[1]
-      if (classes === undefined || classes !== data.classes.length) break
-      const share = await accuracy(network, data)
-      if (!best || share > best.share) best = { range, share }
-    } finally {
-      await network.dispose()
-    }
+  { featuresOutput, device }: Pick<MeasuringSettings, 'featuresOutput' | 'device'>,
+  { shape, classes }: Dataset,
+): Open {
+  return (range) =>
+    onnxFeatures(path, {
+      range,
+      imageShape: shape,
+      device,
+      ...(classes.length > 0 && { classes: classes.length }),
+      ...(role === 'features' && featuresOutput !== null && { output: featuresOutput }),
+    })
+}
+
+/** Opens a classifier in the pixel range it knows the data in. @throws `schedule.featuresRange` where that cannot be told */
+async function openInBestRange(path: string, open: Open, data: Dataset, notes: string[]): Promise<FeatureNetwork> {
+  const labelled = labelledImages(data)
+  const best = labelled && (await bestPixelRange(open, labelled))
+  if (best && best.knowledge.accuracy > KNOWS_ABOVE) {
+    notes.push(`${path} is given pixels in [${best.range}], the range in which it knows the tuning images best`)
+    return open(best.range)
   }
-  if (best && best.share > KNOWS_ABOVE) return best.range
   const why = best
-    ? `it names at most ${(100 * best.share).toFixed(0)} % of the images rightly`
-    : 'it is no classifier of these classes'
+    ? `it names at most ${(100 * best.knowledge.accuracy).toFixed(0)} % of the images rightly`
+    : labelled
+      ? 'it is no classifier of these classes'
+      : `${data.name} has no labels to ask it about`
   throw inputError(
     'schedule.featuresRange',
     `the pixel range that ${path} takes cannot be found out, as ${why}; give it, such as --features-range 0,1`,
   )
 }
 
-async function accuracy(network: FeatureNetwork, { splits: { tuning } }: Dataset): Promise<number> {
-  if (!network.probabilities || !tuning.labels) return 0
-  const { images, labels, count, shape } = firstOf(tuning, Math.min(TRIED_IMAGES, tuning.count))
-  return labels ? accuracyOf(await network.probabilities(tensor('float32', [count, ...shape], images)), labels) : 0
+/**
+ * Asks the judge about labelled tuning images.
+ * @throws `schedule.judge` naming the numbers, and another pixel range where that is the fault
+ */
+async function askJudge(
+  settings: MeasuringSettings,
+  judge: FeatureNetwork,
+  data: Dataset,
+  notes: string[],
+): Promise<ClassifierKnowledge | null> {
+  const labelled = labelledImages(data)
+  const knowledge = labelled && (await knowledgeOf(judge, labelled))
+  const range = `with pixels in [${judge.range}]`
+  if (!labelled || !knowledge) {
+    const why = labelled
+      ? `it does not have the ${labelled.classes} classes of ${data.name}`
+      : `${data.name} has no labels`
+    notes.push(
+      `the judge ${judge.name} could not be asked about real images, as ${why}: whether it is right about these, ${range}, is not known`,
+    )
+    return null
+  }
+  const known = `the judge ${judge.name} names ${knowledgeText(knowledge)}, ${range}`
+  const isFile = !['auto', 'digits'].includes(settings.judge)
+  if (guesses(knowledge)) {
+    const why = 'a judge must know the classes of the data, numbered as there'
+    throw inputError('schedule.judge', `${why}: ${known}; ${await remedy('judge', settings, data, labelled)}`)
+  }
+  if (isFile || knowledge.accuracy <= KNOWS_ABOVE) notes.push(known)
+  return knowledge
 }
 
-function firstImages({ splits: { tuning } }: Dataset, n: number) {
-  const { images, count, shape } = firstOf(tuning, n)
-  return tensor('float32', [count, ...shape], images)
+/** What to do about a classifier that guesses: another range, where there is one in which it knows the data. */
+async function remedy(
+  role: 'features' | 'judge',
+  settings: MeasuringSettings,
+  data: Dataset,
+  labelled: LabelledImages,
+): Promise<string> {
+  const path = settings[role]
+  if (settings.featuresRange && path.endsWith('.onnx')) {
+    const best = await bestPixelRange(opener(role, path, settings, data), labelled)
+    if (best && !guesses(best.knowledge)) {
+      const share = `${(100 * best.knowledge.accuracy).toFixed(1)} %`
+      return `in [${best.range}] it names ${share} rightly: use --features-range=${best.range}, or leave it out`
+    }
+  }
+  return `give another one, or none`
+}
+
+/**
+ * Asks a feature network that is a classifier, whose features tell more of images it knows.
+ * @returns why it must not be asked for classes; null: it may be, or is no classifier
+ */
+async function askFeatures(
+  settings: MeasuringSettings,
+  features: FeatureNetwork,
+  data: Dataset,
+  notes: string[],
+): Promise<string | null> {
+  const isFile = !['auto', 'digits', 'pixels', 'none'].includes(settings.features)
+  if (!isFile && !features.probabilities) return null
+  const labelled = labelledImages(data)
+  const knowledge = labelled && (await knowledgeOf(features, labelled))
+  const range = `with pixels in [${features.range}]`
+  if (!labelled || !knowledge) {
+    if (!isFile) return null
+    const why = labelled ? `it is no classifier of the classes of ${data.name}` : `${data.name} has no labels`
+    notes.push(
+      `whether ${features.name} is given the pixels it takes, [${features.range}], could not be checked, as ${why}`,
+    )
+    return null
+  }
+  const known = `the feature network ${features.name}, read as a classifier, names ${knowledgeText(knowledge)}, ${range}`
+  if (guesses(knowledge)) {
+    notes.push(
+      `${known}: distances in its features may mean little; ${await remedy('features', settings, data, labelled)}`,
+    )
+    return known
+  }
+  if (knowledge.accuracy <= KNOWS_ABOVE) notes.push(known)
+  return null
+}
+
+/** The first tuning images with their labels; null where the data have none. */
+function labelledImages({ splits: { tuning }, classes }: Dataset): LabelledImages | null {
+  const { images, labels, count, shape } = firstOf(tuning, Math.min(ASKED_IMAGES, tuning.count))
+  if (!labels || classes.length < 2) return null
+  return { images: tensor('float32', [count, ...shape], images), labels, classes: classes.length }
 }

@@ -11,21 +11,26 @@ import {
   secondsOfRun,
 } from '../../diffusion/index.ts'
 import type { DenoisingNetwork } from '../../nn/index.ts'
-import { schedulePlan } from '../../tuners/index.ts'
+import { parseRewardSpec } from '../../rewards/index.ts'
+import type { EntropyTarget } from '../../tuners/index.ts'
+import { asideCost, ESTIMATORS_OF, entropyCost, schedulePlan } from '../../tuners/index.ts'
 import { durationText } from '../progress.ts'
 import type { EntropyConfig } from './entropyConfig.ts'
+import { entropySettingsOf } from './entropyConfig.ts'
+import type { GivenModel } from './givenModel.ts'
 import { openGivenModel } from './givenModel.ts'
+import { guidanceAt, guidedChoice, PARTICLES_PER_IMAGE } from './guidedSampling.ts'
+import type { EvaluateConfig, SampleConfig, SamplingConfig } from './modelConfigs.ts'
 import { openModelAt } from './openedModel.ts'
 import { chooseSampling } from './samplingChoice.ts'
 import type { ScheduleConfig } from './scheduleConfig.ts'
 import { learnSettingsOf } from './scheduleConfig.ts'
 import { networkFor, openData } from './scheduleInputs.ts'
 
-/** A forecast. Seconds and memory are null for networks that are known as a file only. */
+/** A forecast. Seconds are about what that many evaluations take; they and memory are null for networks that are known as a file only. */
 export interface JobPlan {
+  /** The most there can be. */
   readonly networkEvaluations: number
-  /** Whether it is the most there can be instead of what there will be. */
-  readonly atMost: boolean
   readonly seconds: number | null
   readonly memoryMiB: number | null
 }
@@ -46,17 +51,21 @@ const keptMiB = (network: DenoisingNetwork, atOnce: number): number =>
 /** Evaluations that one image of a run counts as: a training step is a forward pass and two derivatives. */
 const PER_IMAGE: Readonly<Record<ProgramKind, number>> = { predict: 1, derivative: 2, trainStep: 3 }
 
-/** Seconds at this machine's rate, measured now, and the memory of all programs that are needed. */
+/** Operations per second of this machine; plans measure it, unless they are told. */
+export type RateOf = () => Promise<number>
+
+/** Seconds at this machine's rate, and the memory of all programs that are needed. */
 async function forecast(
   network: DenoisingNetwork,
   work: Work,
   kept: Kept,
+  rateOf: RateOf,
 ): Promise<Pick<JobPlan, 'seconds' | 'memoryMiB'>> {
   const run = work.map((part) =>
     part.kind === 'predict' ? { ...part, evaluations: part.evaluations - kept.evaluations } : part,
   )
   const used = run.filter(({ evaluations }) => evaluations > 0)
-  const rate = await measureRate()
+  const rate = await rateOf()
   const sized = used.map((part) => ({ ...part, size: programSize(network, part.kind, part.batch) }))
   const seconds = sized.reduce((sum, { kind, evaluations, batch, size }) => {
     const runs = evaluations / (PER_IMAGE[kind] * batch)
@@ -68,21 +77,23 @@ async function forecast(
 const UNKNOWN = { seconds: null, memoryMiB: null } as const
 
 /** The plan of a schedule learning job. @throws as opening the job does, where what it needs is not there */
-export async function planSchedule(config: ScheduleConfig): Promise<JobPlan> {
+export async function planSchedule(config: ScheduleConfig, rateOf: RateOf = measureRate): Promise<JobPlan> {
   const settings = learnSettingsOf(config)
   if (config.model?.endsWith('.onnx')) {
     const schedule = config.scheduler === null ? null : (await loadScheduler(config.scheduler)).schedule
-    const plan = schedulePlan(settings, { schedule, trained: false, statistics: false })
-    return { networkEvaluations: plan.total, atMost: false, ...UNKNOWN }
+    const subject = { trained: false, statistics: false }
+    const plan = schedulePlan(settings, { ...subject, schedule })
+    return { networkEvaluations: plan.total + asideCost(settings, { ...subject, foreign: true }), ...UNKNOWN }
   }
   const given = config.model === null ? null : await openGivenModel(config.model, config)
   const folder = given?.kind === 'folder' ? given : null
   const network = folder?.model.network ?? networkFor(config, await openData(config))
-  const plan = schedulePlan(settings, {
-    schedule: folder?.schedule ?? null,
+  const subject = {
     trained: folder === null || config.learn !== 'sampling',
     statistics: network.statistics.length > 0,
-  })
+  }
+  const plan = schedulePlan(settings, { ...subject, schedule: folder?.schedule ?? null })
+  const aside = asideCost(settings, { ...subject, foreign: false })
   const { batch, chunk, learn, tuningSamples, samplingSteps } = settings
   const keeps = learn === 'sampling' && plan.derivative > 0
   const kept = {
@@ -92,45 +103,110 @@ export async function planSchedule(config: ScheduleConfig): Promise<JobPlan> {
   const work: Work = [
     { kind: 'trainStep', evaluations: plan.training, batch },
     { kind: 'derivative', evaluations: plan.derivative, batch: chunk },
-    { kind: 'predict', evaluations: plan.sampling, batch: chunk },
+    { kind: 'predict', evaluations: plan.sampling + aside, batch: chunk },
   ]
-  return { networkEvaluations: plan.total, atMost: false, ...(await forecast(network, work, kept)) }
+  return { networkEvaluations: plan.total + aside, ...(await forecast(network, work, kept, rateOf)) }
 }
 
-/** Sample grids of a finished entropy strength job. */
-const GRIDS = 4
-/** Points of the curve beside its own: the base model and the chosen lambda. */
-const MORE_POINTS = 2
+/** Images that somebody else's model is tried with when it is opened. */
+const trialOf = (given: GivenModel, chunk: number): number => (given.kind === 'file' ? chunk : 0)
 
-/** The plan of an entropy strength job: what it may take at most, a prediction and its derivative at every step of every path. */
-export async function planEntropy(config: EntropyConfig): Promise<JobPlan> {
+const closeGiven = async (given: GivenModel): Promise<void> => {
+  if (given.kind === 'file') await given.denoiser.dispose()
+}
+
+/** The plan of an entropy strength job. Target `auto` is decided by the rewards, which a plan does not open: the dearer one counts. */
+export async function planEntropy(config: EntropyConfig, rateOf: RateOf = measureRate): Promise<JobPlan> {
   const opened = await openModelAt(config.model, config)
-  const { schedule } = await chooseSampling(opened, config)
-  const { maxEvaluations, curvePoints, curvePaths, gridImages, chunk } = config
-  const paths = (curvePoints + MORE_POINTS) * curvePaths + GRIDS * gridImages
-  const networkEvaluations = maxEvaluations + paths * (1 + PER_IMAGE.derivative) * schedule.levels.length
   const { given } = opened
-  if (given.kind === 'file') {
-    await given.denoiser.dispose()
-    return { networkEvaluations, atMost: true, ...UNKNOWN }
+  try {
+    const { schedule } = await chooseSampling(opened, config)
+    const steps = schedule.levels.length
+    const costs = targetsOf(config, given).map((target) => entropyCost(entropySettingsOf(config, target), steps))
+    const cost = costs.reduce((most, one) => (one.total > most.total ? one : most))
+    const { chunk } = config
+    const networkEvaluations = cost.total + trialOf(given, chunk)
+    if (given.kind === 'file') return { networkEvaluations, ...UNKNOWN }
+    const work: Work = [
+      { kind: 'derivative', evaluations: cost.derivative, batch: chunk },
+      { kind: 'predict', evaluations: networkEvaluations - cost.derivative, batch: chunk },
+    ]
+    const kept = { evaluations: cost.derivative / PER_IMAGE.derivative, atOnce: cost.derivative > 0 ? chunk : 0 }
+    return { networkEvaluations, ...(await forecast(given.model.network, work, kept, rateOf)) }
+  } finally {
+    await closeGiven(given)
   }
-  const derivative = (networkEvaluations * PER_IMAGE.derivative) / (1 + PER_IMAGE.derivative)
-  const work: Work = [
-    { kind: 'derivative', evaluations: derivative, batch: chunk },
-    { kind: 'predict', evaluations: networkEvaluations - derivative, batch: chunk },
-  ]
-  const kept = { evaluations: derivative / PER_IMAGE.derivative, atOnce: chunk }
-  return { networkEvaluations, atMost: true, ...(await forecast(given.model.network, work, kept)) }
+}
+
+/** Targets that a job may come to have: those that its other settings allow. */
+function targetsOf(config: EntropyConfig, given: GivenModel): readonly EntropyTarget[] {
+  if (config.target !== 'auto') return [config.target]
+  const guided = config.through === 'network' && ESTIMATORS_OF.guided.includes(config.estimator)
+  if (!guided) return ['tilt']
+  return given.kind === 'folder' && surelyDifferentiable(config) ? ['guided'] : ['guided', 'tilt']
+}
+
+/** Whether a reward is made of built-in terms that look through networks of our own, which have derivatives. */
+function surelyDifferentiable({ reward, features, judgeNetwork }: EntropyConfig): boolean {
+  const path = { features, judge: judgeNetwork }
+  return parseRewardSpec(reward).every(
+    ({ kind, network = 'features' }) => kind === 'name' && !path[network].endsWith('.onnx'),
+  )
+}
+
+/** The plan of `bilevel sample`. */
+export async function planSample(model: string, config: SampleConfig, rateOf: RateOf = measureRate): Promise<JobPlan> {
+  const { count, guidance } = config
+  if (guidance === null) return planOfSampling(model, config, count, rateOf)
+  const { target, through } = await guidanceAt(guidance)
+  if (target !== 'guided') return planOfSampling(model, config, PARTICLES_PER_IMAGE * count, rateOf)
+  return planOfSampling(model, config, count, rateOf, through === 'network')
+}
+
+/** The plan of `bilevel evaluate`. */
+export async function planEvaluate(
+  model: string,
+  config: EvaluateConfig,
+  rateOf: RateOf = measureRate,
+): Promise<JobPlan> {
+  return planOfSampling(model, { ...config, guidance: null }, config.samples * config.seeds.length, rateOf)
+}
+
+/** @param derivative whether every step takes one: then an image's step counts three */
+async function planOfSampling(
+  model: string,
+  config: SamplingConfig & Pick<SampleConfig, 'guidance'>,
+  images: number,
+  rateOf: RateOf,
+  derivative = false,
+): Promise<JobPlan> {
+  const opened = await openModelAt(model, config)
+  const { given } = opened
+  try {
+    const { guidance, chunk } = config
+    const { schedule } = await (guidance === null ? chooseSampling(opened, config) : guidedChoice(guidance, opened))
+    const forward = images * schedule.levels.length
+    const derivatives = derivative ? PER_IMAGE.derivative * forward : 0
+    const networkEvaluations = forward + derivatives + trialOf(given, chunk)
+    if (given.kind === 'file') return { networkEvaluations, ...UNKNOWN }
+    const work: Work = [
+      { kind: 'derivative', evaluations: derivatives, batch: chunk },
+      { kind: 'predict', evaluations: forward, batch: chunk },
+    ]
+    const kept = { evaluations: derivative ? forward : 0, atOnce: derivative ? chunk : 0 }
+    return { networkEvaluations, ...(await forecast(given.model.network, work, kept, rateOf)) }
+  } finally {
+    await closeGiven(given)
+  }
 }
 
 /** A plan in a line; where it cannot be made, why. */
 export async function planLine(plan: Promise<JobPlan>): Promise<string> {
   try {
-    const { networkEvaluations, atMost, seconds, memoryMiB } = await plan
-    const most = atMost ? 'at most ' : ''
-    const count = `plan: ${most}${networkEvaluations.toLocaleString('en')} network evaluations`
+    const { networkEvaluations, seconds, memoryMiB } = await plan
+    const count = `plan: at most ${networkEvaluations.toLocaleString('en')} network evaluations`
     if (seconds === null || memoryMiB === null) return `${count}; seconds and memory of an ONNX file are not known`
-    return `${count}, ${most}about ${durationText(seconds)} on this machine if it is idle, about ${Math.round(memoryMiB)} MiB`
+    return `${count}, which take about ${durationText(seconds)} on this machine if it is idle, and about ${Math.round(memoryMiB)} MiB`
   } catch (error) {
     if (!(error instanceof BilevelError)) throw error
     return `plan: not known, as ${error.message}`

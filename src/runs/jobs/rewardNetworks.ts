@@ -48,14 +48,16 @@ export interface RatedModel {
 /** @throws `data.*`, `schedule.size`, `schedule.features`, `schedule.judge`, `metrics.*`, `config.entropy` */
 export async function openRewardNetworks(settings: RewardSettings, model: RatedModel): Promise<RewardNetworks> {
   const data = settings.data === null ? null : await openData({ data: settings.data, size: null }, model.imageShape)
-  const { features, judge, notes, close } = data
+  const { features, judge, guessingFeatures, notes, close } = data
     ? await openNetworks(settings, data, model.device)
     : withoutData(settings)
   const rewards: Reward[] = []
   const context: RewardContext = {
     features,
     judge,
+    guessing: guessingFeatures,
     tuning: data && tuningOf(data),
+    labels: data && labelsOf(data),
     imageShape: model.imageShape,
     imageRange: settings.rewardRange,
     batch: model.batch,
@@ -86,6 +88,8 @@ export async function openRewardNetworks(settings: RewardSettings, model: RatedM
 interface Networks {
   readonly features: FeatureNetwork | null
   readonly judge: FeatureNetwork | null
+  /** Why the features' network is not to be asked for classes; null: it may be. */
+  readonly guessingFeatures: string | null
   readonly notes: readonly string[]
   close(): Promise<void>
 }
@@ -104,7 +108,7 @@ async function openNetworks(settings: RewardSettings, data: Dataset, device: Dev
     data,
   )
   // Asked for none, what was opened in its place is said nothing about.
-  return features === 'none' ? { ...opened, features: null, notes: [] } : opened
+  return features === 'none' ? { ...opened, features: null, notes: opened.judgeNotes } : opened
 }
 
 /** @throws `config.entropy` where a network is asked for by name */
@@ -117,8 +121,11 @@ function withoutData({ features, judgeNetwork }: RewardSettings): Networks {
       `networks are opened for images that are there: ${name} ${value} needs data, got data none; give both or neither`,
     )
   }
-  return { features: null, judge: null, notes: [], close: async () => undefined }
+  return { features: null, judge: null, guessingFeatures: null, notes: [], close: async () => undefined }
 }
+
+const labelsOf = ({ splits: { tuning }, classes }: Dataset): RewardContext['labels'] =>
+  tuning.labels && classes.length > 1 ? { labels: tuning.labels, classes: classes.length } : null
 
 const tuningOf = ({ splits: { tuning }, shape }: Dataset): Images =>
   tensor('float32', [tuning.count, ...shape], tuning.images)

@@ -91,6 +91,9 @@ async function finish(
     peakMemoryMiB: peakMemoryMiB(),
     savedModel: learned.model !== null,
     losses: lossesOf(await readEvents(join(folder, 'events.jsonl'))),
+    ...(inputs.judge && { judgeKnowledge: inputs.judgeKnowledge }),
+    heldOut: inputs.heldOut,
+    notes: inputs.notes,
     versions: await versions(),
   }
   const json = scheduleJson(result, context)

@@ -13,11 +13,16 @@ import type { MeasuringNetworks } from './measuringNetworks.ts'
 import { openMeasuring } from './measuringNetworks.ts'
 import type { ScheduleConfig } from './scheduleConfig.ts'
 import { learnSettingsOf } from './scheduleConfig.ts'
+import type { HeldOutKnowledge, KnownImages } from './seenImages.ts'
+import { heldOutNotes, leftOutText, NOTHING_SEEN, seenBy, unseen } from './seenImages.ts'
 
 export interface ScheduleInputs extends MeasuringNetworks {
   readonly subject: Subject
   readonly data: Dataset
   readonly settings: LearnSettings
+  /** What the given model has seen; null: the model is trained here. */
+  readonly seen: KnownImages | null
+  readonly heldOut: HeldOutKnowledge
   /** Names and hashes of what was read, for the manifest. */
   readonly sources: Readonly<Record<string, Json>>
 }
@@ -29,23 +34,28 @@ export interface ScheduleInputs extends MeasuringNetworks {
 export async function openScheduleInputs(config: ScheduleConfig): Promise<ScheduleInputs> {
   const given = config.model === null ? null : await openGivenModel(config.model, config)
   try {
-    const data = await openData(config, given?.imageShape)
+    const whole = await openData(config, given?.imageShape)
+    const seen = config.model === null ? null : await seenBy(config.model, whole.shape[1])
+    const { data, heldOut } = unseen(whole, seen ?? NOTHING_SEEN)
     const settings = { ...learnSettingsOf(config), ...(given && { timesteps: given.schedule.timesteps }) }
     checkLearnSettings(settings)
     const subject: Subject = given
       ? subjectOf(given, config.learn)
       : { kind: 'train', network: networkFor(config, data) }
     const measuring = await openMeasuring(config, data)
-    checkCounts(data, measuring)
+    checkCounts(data, measuring, heldOut)
     const { features, judge } = measuring
     return {
       ...measuring,
       subject,
       data,
       settings,
+      seen,
+      heldOut,
       notes: [
         ...(given ? [...given.notes, ...ownSamplingNotes(given, settings)] : []),
         ...dropoutNotes(subject),
+        ...heldOutNotes(heldOut, config.model),
         ...measuring.notes,
       ],
       sources: {
@@ -151,14 +161,18 @@ function dropoutNotes(subject: Subject): string[] {
 }
 
 /** A covariance of d features needs more than d images. @throws `schedule.tooFewImages` naming the split */
-function checkCounts({ name: source, splits }: Dataset, { features }: MeasuringNetworks): void {
+function checkCounts(
+  { name: source, splits }: Dataset,
+  { features }: MeasuringNetworks,
+  { leftOut }: HeldOutKnowledge,
+): void {
   const counts = { tuning: splits.tuning.count, 'held-out': splits.heldOut.count }
   const few = Object.entries(counts).filter(([, count]) => count <= features.dimensions)
   if (few.length === 0) return
   const came = few.map(([name, count]) => `its ${name} split has ${count}`).join(' and ')
   throw inputError(
     'schedule.tooFewImages',
-    `the Fréchet distance needs more images than the ${features.dimensions} features of ${features.name}, but of ${source} ${came}; ` +
+    `the Fréchet distance needs more images than the ${features.dimensions} features of ${features.name}, but of ${source} ${came}${leftOutText(leftOut)}; ` +
       'give more data, or features of fewer dimensions',
   )
 }

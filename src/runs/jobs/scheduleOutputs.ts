@@ -11,6 +11,8 @@ import type { Run } from '../runFolder.ts'
 import { saveReport } from './reportOutputs.ts'
 import { saveSampleGrids } from './sampleGrids.ts'
 import type { ScheduleInputs } from './scheduleInputs.ts'
+import type { KnownImages } from './seenImages.ts'
+import { SEEN_IMAGES_FILE, seenAfter, writeSeenImages } from './seenImages.ts'
 
 export interface ScheduleOutputs {
   readonly learned: LearnedModel
@@ -25,9 +27,15 @@ export async function saveScheduleOutputs(run: Run, outputs: ScheduleOutputs): P
   const { result } = learned
   await saveSampleGrids(run, result.grids)
   const notes = await saveLearned(run, outputs)
+  await run.write(join('model', SEEN_IMAGES_FILE), writeSeenImages(seenAfterLearning(outputs.inputs)))
   await saveReport(run, await renderScheduleReport(result, context))
   await run.write('result.json', `${JSON.stringify(json, null, 2)}\n`)
   return notes
+}
+
+/** Of a model that is yet unknown no training images are added: nothing was trained. */
+function seenAfterLearning({ data, subject, seen }: ScheduleInputs): KnownImages {
+  return seenAfter(data, subject.kind === 'train', seen)
 }
 
 async function saveLearned(run: Run, { learned, inputs, context }: ScheduleOutputs): Promise<readonly string[]> {

@@ -15,8 +15,20 @@ export interface ReportContext {
   readonly savedModel?: boolean
   /** The loss of every training step of this run. Default none. */
   readonly losses?: readonly StepLoss[]
+  /** What the judge knows of labelled real images; null: it could not be asked. Absent: not asked, or no judge. */
+  readonly judgeKnowledge?: { readonly accuracy: number; readonly images: number } | null
+  /** Whether the model is known not to have seen the held-out images; absent: it was trained here, on others. */
+  readonly heldOut?: HeldOutContext
+  /** What a reader must know, a sentence each. Absent: nothing. */
+  readonly notes?: readonly string[]
   /** Versions by name: this package, Node, ONNX Runtime, the platform. */
   readonly versions: Readonly<Record<string, string>>
+}
+
+export interface HeldOutContext {
+  readonly known: boolean
+  /** Images that the model has seen and that were left out of the splits. */
+  readonly leftOut: { readonly tuning: number; readonly heldOut: number }
 }
 
 /** What the report of an entropy strength says more. */

@@ -298,10 +298,10 @@ function runsOf(spots: readonly Spot[]): (Spot & { readonly run: number })[] {
 }
 
 function drawGradients(result: EntropyResult): string {
-  const bars = result.iterations.flatMap(({ lambda: x, phase, gradient }) => {
+  const bars = result.iterations.flatMap(({ lambda: x, phase, gradient, collapsed }) => {
     const y = gradient.mean
     const half = halfBand(gradient)
-    return Number.isFinite(y) ? [{ x, y, low: y - half, high: y + half, phase }] : []
+    return Number.isFinite(y) ? [{ x, y, low: y - half, high: y + half, phase, collapsed }] : []
   })
   const phases = Object.entries(PHASE_STYLES)
   return drawChart({
@@ -321,10 +321,14 @@ function drawGradients(result: EntropyResult): string {
       Plot.ruleY([0], { stroke: 'var(--axis)', strokeWidth: 1 }),
       ...phases.flatMap(([phase, { colour, symbol }]) => {
         const some = bars.filter((bar) => bar.phase === phase)
-        return [
-          Plot.ruleX(some, { x: 'x', y1: 'low', y2: 'high', stroke: colour, strokeWidth: 1.5 }),
-          Plot.dot(some, { x: 'x', y: 'y', fill: colour, symbol, r: 3.5 }),
-        ]
+        return [false, true].flatMap((collapsed) => {
+          const own = some.filter((bar) => bar.collapsed === collapsed)
+          const stroke = collapsed ? UNTRUSTED_STYLE.colour : colour
+          return [
+            Plot.ruleX(own, { x: 'x', y1: 'low', y2: 'high', stroke, strokeWidth: 1.5 }),
+            Plot.dot(own, { x: 'x', y: 'y', fill: stroke, symbol, r: 3.5 }),
+          ]
+        })
       }),
     ],
   })

@@ -50,3 +50,17 @@ test('an end of the range brings its slope, an open interval its reason, what wa
   ])
   expect(JSON.parse(JSON.stringify(bare))).toEqual(bare)
 })
+
+test('tells programs the direction, and which error bars are of collapsed weights', () => {
+  const { extend, restsOn, curve, iterations } = entropyJson(RESOLVED, ENTROPY_CONTEXT)
+  expect([extend, restsOn]).toEqual([
+    null,
+    { tuned: { trusted: true, collapsed: false }, lambdaMin: { trusted: true, collapsed: false } },
+  ])
+  expect(curve.filter(({ collapsed }) => collapsed).map(({ paretoK }) => paretoK)).toEqual(
+    RESOLVED.curve.filter(({ paretoK }) => paretoK === 0.94).map(({ paretoK }) => paretoK),
+  )
+  expect(iterations.every(({ collapsed }) => collapsed === false)).toBe(true)
+  expect(entropyJson(BOUNDARY, ENTROPY_CONTEXT).extend).toEqual({ end: 'high', lambdaRange: [0.01, 100] })
+  expect(entropyJson(BARE_TILT, ENTROPY_CONTEXT).restsOn.lambdaMin).toEqual({ trusted: false, collapsed: true })
+})

@@ -1,7 +1,9 @@
 /** The result as one plain object: what `bilevel entropy --json` prints, and what the report carries inside for other programs. */
 import type { MeanAndStandardError } from '../../metrics/index.ts'
 import type { AtThree, CurvePoint, EntropyIteration, EntropyResult } from '../../tuners/index.ts'
+import { extendedRange, weightsCollapsed } from '../../tuners/index.ts'
 import type { ReportContext } from './context.ts'
+import { restsOn } from './entropyVerdict.ts'
 
 type Estimate = { readonly mean: number; readonly standardError: number | null }
 
@@ -17,6 +19,8 @@ interface CurvePointJson extends Omit<CurvePoint, 'upper' | 'lower' | 'kl' | 'di
   readonly lower: Estimate
   readonly kl: Estimate
   readonly diversity: Estimate | null
+  /** Whether the weights have collapsed: then error bars mean nothing. */
+  readonly collapsed: boolean
 }
 
 /** `upper` is r1, the judge; `lower` is r2, the reward that is chased. KL in nats. */
@@ -42,6 +46,13 @@ export interface EntropyJson {
     readonly reason: string | null
     readonly boundary: 'low' | 'high' | null
     readonly slope: Estimate | null
+  }
+  /** The end of the range beyond which to look, and a range that does; null where the gradients do not all point there. */
+  readonly extend: { readonly end: 'low' | 'high'; readonly lambdaRange: readonly [number, number] } | null
+  /** Whether what is said of the tuned lambda and of the smallest can be believed, and whether its weights have collapsed, error bars with them. */
+  readonly restsOn: {
+    readonly tuned: { readonly trusted: boolean; readonly collapsed: boolean }
+    readonly lambdaMin: { readonly trusted: boolean; readonly collapsed: boolean }
   }
   readonly upper: ThreeJson
   readonly lower: ThreeJson
@@ -78,6 +89,11 @@ export function entropyJson(result: EntropyResult, context: ReportContext): Entr
     lambdaRange: result.lambdaRange,
     tolerance: result.tolerance,
     entropyStrength: { ...entropyStrength, slope: entropyStrength.slope && estimate(entropyStrength.slope) },
+    extend: result.extend && { end: result.extend, lambdaRange: extendedRange(result.lambdaRange, result.extend) },
+    restsOn: {
+      tuned: restsOn(result, result.entropyStrength.value),
+      lambdaMin: restsOn(result, result.lambdaRange[0]),
+    },
     upper: threeJson(result.upper),
     lower: threeJson(result.lower),
     diversity: result.diversity && threeJson(result.diversity),
@@ -108,4 +124,5 @@ const pointJson = ({ upper, lower, kl, diversity, ...point }: CurvePoint): Curve
   lower: estimate(lower),
   kl: estimate(kl),
   diversity: diversity && estimate(diversity),
+  collapsed: weightsCollapsed(point),
 })

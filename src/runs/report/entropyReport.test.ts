@@ -53,12 +53,15 @@ describe.each(RESULTS)('the page of a result: %s', (_, result) => {
         significant(point.effectiveSampleSize, 3),
         fixed(point.paretoK, 2),
         point.drawn ? 'drawn' : 'weighted',
-        point.trusted ? 'yes' : 'no',
+        point.trusted ? 'yes' : (point.paretoK ?? 0) > 0.7 ? 'no, weights collapsed' : 'no',
       ])
     }
     const places = [result.upper, result.lower, ...(result.diversity ? [result.diversity] : [])]
     expect(cellsOf(document, 'mean over images').map((cells) => cells.slice(1))).toEqual(
-      places.map(({ base, tuned, lambdaMin }) => [base, tuned, lambdaMin].map(toItsError)),
+      places.map(({ base, tuned, lambdaMin }) => {
+        const mark = result === BARE_TILT ? ' (weights collapsed)' : ''
+        return [toItsError(base), ...[tuned, lambdaMin].map((one) => `${toItsError(one)}${mark}`)]
+      }),
     )
     expect(cellsOf(document, 'gradient in log').map((cells) => cells[3])).toEqual(
       result.iterations.map(({ gradient }) => toItsError(gradient)),
@@ -301,4 +304,14 @@ describe('what the curve is made of', () => {
 test('equal results give equal bytes', async () => {
   const first = await renderEntropyReport(RESOLVED, ENTROPY_CONTEXT)
   expect(await renderEntropyReport(structuredClone(RESOLVED), ENTROPY_CONTEXT)).toBe(first)
+})
+
+test('gradients of collapsed weights are grey, and called that', async () => {
+  const [first, ...rest] = RESOLVED.iterations
+  const { document, words } = await pageOf({ ...RESOLVED, iterations: [{ ...first, collapsed: true }, ...rest] })
+  expect(words).toContain('whose bars mean nothing')
+  const [cells, other] = cellsOf(document, 'gradient in log')
+  expect([cells[3], cells[4]]).toEqual([`${toItsError(first.gradient)} (weights collapsed)`, '–'])
+  expect([other[3], other[4] === '–']).toEqual([toItsError(rest[0].gradient), false])
+  expect((await pageOf(RESOLVED)).words).not.toContain('bars mean nothing')
 })

@@ -31,7 +31,7 @@ export async function renderEntropyReport(result: EntropyResult, context: Entrop
       section('The trade-off', tradeOff(result, charts, module), placesTable(result), curveTable(result)),
       charts.gradients === null
         ? null
-        : section('How λ was found', gradientsFigure(charts.gradients, module), iterationsTable(result)),
+        : section('How λ was found', gradientsFigure(charts.gradients, result, module), iterationsTable(result)),
       section('Protocol', entropyProtocol(result, context)),
       section('Use it', entropyUsage(result, context)),
       section('Settings', settingsList(context)),
@@ -105,12 +105,15 @@ function hollowSymbol({ curve }: EntropyResult, { CURVE_STYLES }: Styles) {
 
 const counted = (n: number, noun: string): string => `${n} ${noun}${n === 1 ? '' : 's'}`
 
-function gradientsFigure(svg: string, { PHASE_STYLES, CHOSEN_STYLE }: Styles): Html {
+function gradientsFigure(svg: string, { iterations }: EntropyResult, { PHASE_STYLES, CHOSEN_STYLE }: Styles): Html {
   const legend = [
     ...(['explore', 'refine', 'confirm'] as const).map((phase) => html`${swatch(PHASE_STYLES[phase])}${phase}`),
     html`${swatch(CHOSEN_STYLE)}chosen λ and its interval`,
   ]
   const caption = html`The derivative of what is minimised in log λ, with 95 % bars: below 0 a larger λ is better, above 0 a smaller one. Explore and
-refine steer; the interval is that of confirm.`
+refine steer; the interval is that of confirm.${
+    iterations.some(({ collapsed }) => collapsed) &&
+    ' Grey: of weights that have collapsed to a few images, whose bars mean nothing.'
+  }`
   return html`<div class="charts">${figure(svg, 'Gradient in log λ', caption, legend)}</div>`
 }

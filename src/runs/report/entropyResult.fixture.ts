@@ -87,6 +87,7 @@ const iterations: EntropyIteration[] = [
   phase: phase as EntropyIteration['phase'],
   lambda: lambda as number,
   gradient: estimate(gradient as number, error as number, paths as number),
+  collapsed: false,
   paths: paths as number,
   evaluations: 2400 * (iteration + 1) ** 2,
 }))
@@ -133,6 +134,7 @@ export const RESOLVED: EntropyResult = {
     boundary: null,
     slope: null,
   },
+  extend: null,
   upper: { base: estimate(-17.512, 0.31), tuned: estimate(-5.803, 0.071), lambdaMin: estimate(-31.47, 0.44) },
   lower: { base: estimate(-11.48, 0.29), tuned: estimate(-0.0871, 0.0113), lambdaMin: estimate(-0.0092, 0.0021) },
   diversity: { base: estimate(5.021, 0.038), tuned: estimate(4.113, 0.042), lambdaMin: estimate(2.937, 0.051) },
@@ -176,6 +178,7 @@ export const BOUNDARY: EntropyResult = {
     boundary: 'high',
     slope: estimate(-0.412, 0.051),
   },
+  extend: 'high',
   upper: { ...RESOLVED.upper, tuned: estimate(-16.98, 0.3) },
 }
 
@@ -190,6 +193,7 @@ export const NO_HARM: EntropyResult = {
     boundary: 'low',
     slope: estimate(0.31, 0.04),
   },
+  extend: 'low',
   upper: { ...RESOLVED.upper, tuned: estimate(-5.2, 0.06), lambdaMin: estimate(-5.2, 0.06) },
   lower: { ...RESOLVED.lower, tuned: RESOLVED.lower.lambdaMin },
 }

@@ -1,6 +1,7 @@
 /** The page's tables: the three places, the whole curve, every gradient that was measured. */
 import type { CurvePoint, EntropyResult } from '../../tuners/index.ts'
-import { lambdaText } from './entropyVerdict.ts'
+import { weightsCollapsed } from '../../tuners/index.ts'
+import { doubtText, lambdaText, restsOn } from './entropyVerdict.ts'
 import { count, fixed, significant, toItsError } from './format.ts'
 import type { Html } from './html.ts'
 import { html } from './html.ts'
@@ -8,9 +9,11 @@ import { html } from './html.ts'
 const number = (text: string): Html => html`<td class="number">${text}</td>`
 const heading = (text: string): Html => html`<th scope="col" class="number">${text}</th>`
 
-export function placesTable({ upper, lower, diversity, entropyStrength, lambdaRange }: EntropyResult): Html {
+export function placesTable(result: EntropyResult): Html {
+  const { upper, lower, diversity, entropyStrength, lambdaRange } = result
+  const doubts = ['', ...[entropyStrength.value, lambdaRange[0]].map((lambda) => doubtText(restsOn(result, lambda)))]
   const row = (name: string, places: EntropyResult['upper']) =>
-    html`<tr><th scope="row">${name}</th>${[places.base, places.tuned, places.lambdaMin].map((one) => number(toItsError(one)))}</tr>\n`
+    html`<tr><th scope="row">${name}</th>${[places.base, places.tuned, places.lambdaMin].map((one, i) => number(`${toItsError(one)}${doubts[i]}`))}</tr>\n`
   return html`<div class="table"><table class="narrow"><thead><tr><th scope="col">mean over images</th>${[
     'base model',
     `chosen, λ = ${lambdaText(entropyStrength.value)}`,
@@ -18,6 +21,9 @@ export function placesTable({ upper, lower, diversity, entropyStrength, lambdaRa
   ].map(heading)}</tr></thead><tbody>
 ${row('judge (r1)', upper)}${row('chased reward (r2)', lower)}${diversity && row('diversity', diversity)}</tbody></table></div>`
 }
+
+const trustText = (point: CurvePoint): string =>
+  `${point.trusted ? 'yes' : 'no'}${weightsCollapsed(point) ? ', weights collapsed' : ''}`
 
 export function curveTable({ curve }: EntropyResult): Html {
   const points = curve.toSorted((a, b) => a.target.localeCompare(b.target) || a.lambda - b.lambda)
@@ -33,7 +39,7 @@ export function curveTable({ curve }: EntropyResult): Html {
       ...(withDiversity ? [point.diversity === null ? '–' : toItsError(point.diversity)] : []),
       significant(point.effectiveSampleSize, 3),
       fixed(point.paretoK, 2),
-    ].map(number)}<td>${point.drawn ? 'drawn' : 'weighted'}</td><td>${point.trusted ? 'yes' : 'no'}</td></tr>\n`
+    ].map(number)}<td>${point.drawn ? 'drawn' : 'weighted'}</td><td>${trustText(point)}</td></tr>\n`
   return html`<details open><summary>The curve in numbers: ${curve.length} points</summary>
 <div class="table"><table><thead><tr><th scope="col">target</th>${heads.filter((head) => withDiversity || head !== 'diversity').map(heading)}
 <th scope="col">images</th><th scope="col">trusted</th></tr></thead><tbody>
@@ -44,12 +50,12 @@ export function iterationsTable({ iterations }: EntropyResult): Html {
   const heads = ['λ', 'gradient in log λ', 'in standard errors', 'images', 'network evaluations so far']
   return html`<details><summary>All ${iterations.length} gradients in numbers</summary>
 <div class="table"><table class="narrow"><thead><tr><th scope="col" class="number">iteration</th><th scope="col">phase</th>${heads.map(heading)}</tr></thead><tbody>
-${iterations.map(({ iteration, phase, lambda, gradient, paths, evaluations }) => {
+${iterations.map(({ iteration, phase, lambda, gradient, collapsed, paths, evaluations }) => {
   const { mean, standardError } = gradient
-  return html`<tr><th scope="row" class="number">${iteration}</th><td>${phase}</td>${[
+  return html`<tr class="${collapsed && 'untrusted'}"><th scope="row" class="number">${iteration}</th><td>${phase}</td>${[
     significant(lambda, 4),
-    toItsError(gradient),
-    standardError ? fixed(mean / standardError, 1) : '–',
+    `${toItsError(gradient)}${collapsed ? ' (weights collapsed)' : ''}`,
+    standardError && !collapsed ? fixed(mean / standardError, 1) : '–',
     count(paths),
     count(evaluations),
   ].map(number)}</tr>\n`

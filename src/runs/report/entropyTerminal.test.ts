@@ -40,3 +40,26 @@ test('says so where nothing was resolved, and what is unknown', () => {
   expect(bare).toContain('1.18 nats (of images)')
   expect(bare).not.toMatch(/diversity|MiB/)
 })
+
+test('names the direction and the flag where all gradients point there', () => {
+  const low = entropySummary({ ...UNRESOLVED, extend: 'low' }, ENTROPY_CONTEXT)
+  expect(low).toContain('points to smaller λ, below 0.01: extend the range that way, --lambda-range=0.001,10.')
+  const high = entropySummary(BOUNDARY, ENTROPY_CONTEXT)
+  expect(high).toContain('points to larger λ, above 10: extend the range that way, --lambda-range=0.01,100.')
+  expect(entropySummary(UNRESOLVED, ENTROPY_CONTEXT)).not.toContain('--lambda-range')
+})
+
+test('marks error bars of collapsed weights, and of few effective images', () => {
+  const at = (share: number, paretoK: number) => ({
+    ...RESOLVED,
+    curve: RESOLVED.curve.map((point) =>
+      point.lambda < 0.5 ? { ...point, effectiveSampleSize: share * 256, paretoK, trusted: false } : point,
+    ),
+  })
+  expect(entropySummary(at(0.01, 0.4), ENTROPY_CONTEXT)).toContain('−31.47 ± 0.44 (weights collapsed)')
+  expect(entropySummary(at(0.3, 0.9), ENTROPY_CONTEXT)).toContain('−31.47 ± 0.44 (weights collapsed)')
+  const few = entropySummary(at(0.3, 0.4), ENTROPY_CONTEXT)
+  expect(few).toContain('−31.47 ± 0.44 (few effective)')
+  expect(few).toContain('−5.803 ± 0.071  ')
+  expect(few).toContain('few effective images and cannot be believed, nor can their error bars')
+})

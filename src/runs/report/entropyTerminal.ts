@@ -2,7 +2,7 @@
 import type { AtThree, EntropyResult } from '../../tuners/index.ts'
 import { durationText } from '../progress.ts'
 import type { ReportContext } from './context.ts'
-import { entropyVerdict, lambdaText } from './entropyVerdict.ts'
+import { doubtText, entropyVerdict, lambdaText, restsOn } from './entropyVerdict.ts'
 import { count, fixed, toItsError } from './format.ts'
 
 /**
@@ -32,8 +32,13 @@ export function entropySummary(result: EntropyResult, context: ReportContext): s
   return lines.map((line) => line.replaceAll(/[\u00a0\u202f]/g, ' ').trimEnd()).join('\n')
 }
 
-function table({ upper, lower, diversity, entropyStrength, lambdaRange }: EntropyResult): string[] {
-  const row = (name: string, { base, tuned, lambdaMin }: AtThree) => [name, ...[base, tuned, lambdaMin].map(toItsError)]
+function table(result: EntropyResult): string[] {
+  const { upper, lower, diversity, entropyStrength, lambdaRange } = result
+  const doubts = ['', ...[entropyStrength.value, lambdaRange[0]].map((lambda) => doubtText(restsOn(result, lambda)))]
+  const row = (name: string, { base, tuned, lambdaMin }: AtThree) => [
+    name,
+    ...[base, tuned, lambdaMin].map((one, i) => `${toItsError(one)}${doubts[i]}`),
+  ]
   const head = ['', 'base', `λ = ${lambdaText(entropyStrength.value)}`, `λ = ${lambdaText(lambdaRange[0])}`]
   const rows = [head, row('judge (r1)', upper), row('reward (r2)', lower)]
   if (diversity !== null) rows.push(row('diversity', diversity))

@@ -4,6 +4,7 @@
  */
 import type { MeanAndStandardError } from '../../metrics/index.ts'
 import type { CurvePoint, EntropyResult, EntropyTarget } from '../../tuners/index.ts'
+import { extendedRange, weightsCollapsed } from '../../tuners/index.ts'
 import { fixed, significant, toItsError } from './format.ts'
 
 /** `won`: an optimum inside the range, resolved. `lost`: not resolved. `open`: the best is an end of the range. */
@@ -32,6 +33,7 @@ export function entropyVerdict(result: EntropyResult): EntropyVerdict {
     title: titleOf(result),
     sentences: [
       intervalSentence(result),
+      ...directionSentences(result),
       judgeSentence(result),
       ...harmSentences(result),
       distanceSentence(result),
@@ -61,8 +63,7 @@ function intervalSentence(result: EntropyResult): string {
   const scale = `guidance scale ${lambdaText(1 / value)}`
   if (boundary !== null) {
     const gradient = slope === null ? '' : `, where the gradient in log λ is ${toItsError(slope)}`
-    const further = boundary === 'low' ? 'a lower end' : 'a higher end'
-    return `For ${subject} the optimum is at the end of the range${gradient} (${scale}). A range with ${further} may hold it.${
+    return `For ${subject} the optimum is at the end of the range${gradient} (${scale}).${
       reason === null ? '' : ` ${asSentence(reason)}`
     }`
   }
@@ -72,16 +73,41 @@ function intervalSentence(result: EntropyResult): string {
   return `For ${subject} (${scale}), ${width}. ${reason === null ? '' : asSentence(reason)}`.trim()
 }
 
+/** Which way to look further, and the flag that does. */
+function directionSentences({ extend, lambdaRange }: EntropyResult): string[] {
+  if (extend === null) return []
+  const where =
+    extend === 'low'
+      ? `smaller λ, below ${lambdaText(lambdaRange[0])}`
+      : `larger λ, above ${lambdaText(lambdaRange[1])}`
+  return [
+    `Every gradient that can be told from 0 points to ${where}: extend the range that way, --lambda-range=${extendedRange(lambdaRange, extend).join(',')}.`,
+  ]
+}
+
 const asSentence = (text: string): string => `${text.charAt(0).toUpperCase()}${text.slice(1).replace(/\.$/, '')}.`
 
 /** Which curve the result's own numbers are of: of p* for the penalty too. */
 export const ownCurve = (target: EntropyTarget): CurvePoint['target'] => (target === 'guided' ? 'guided' : 'tilt')
 
 /** Whether the curve can be believed at a lambda, which is one of its own. */
-export function believedAt({ curve, target }: EntropyResult, lambda: number): boolean {
+export const believedAt = (result: EntropyResult, lambda: number): boolean => restsOn(result, lambda).trusted
+
+/** What the numbers at a lambda rest on: whether they can be believed, and whether their weights have collapsed. */
+export function restsOn(
+  result: EntropyResult,
+  lambda: number,
+): { readonly trusted: boolean; readonly collapsed: boolean } {
   const away = (point: CurvePoint) => Math.abs(Math.log(point.lambda / lambda))
-  const own = curve.filter((point) => point.target === ownCurve(target))
-  return own.toSorted((a, b) => away(a) - away(b)).at(0)?.trusted ?? false
+  const own = result.curve.filter((point) => point.target === ownCurve(result.target))
+  const [nearest] = own.toSorted((a, b) => away(a) - away(b))
+  return { trusted: nearest?.trusted ?? false, collapsed: !nearest || weightsCollapsed(nearest) }
+}
+
+/** What stands behind an error bar that means little; nothing where it can be believed. */
+export function doubtText({ trusted, collapsed }: { readonly trusted: boolean; readonly collapsed: boolean }): string {
+  if (trusted && !collapsed) return ''
+  return collapsed ? ' (weights collapsed)' : ' (few effective)'
 }
 
 /** What the sentences before rest on, where that is little. */
@@ -91,7 +117,7 @@ function doubtSentences(result: EntropyResult): string[] {
   if (lambdas.length === 0) return []
   const places = lambdas.map((lambda) => `λ = ${lambdaText(lambda)}`).join(' and ')
   return [
-    `The numbers at ${places} come from few effective images and cannot be believed: weights reach no further there.`,
+    `The numbers at ${places} come from few effective images and cannot be believed, nor can their error bars: weights reach no further there.`,
   ]
 }
 

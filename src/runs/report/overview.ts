@@ -5,6 +5,7 @@ import { count, fixed, percent } from './format.ts'
 import { dataUri, gridImage } from './gridImage.ts'
 import type { Html } from './html.ts'
 import { html } from './html.ts'
+import { judgeKnowledgeText } from './judgeKnowledge.ts'
 import type { Role } from './roles.ts'
 import { ROLES, rowOf } from './roles.ts'
 import { decimalsOf, verdictOf } from './verdict.ts'
@@ -19,7 +20,8 @@ const LEARNED: Readonly<Record<ScheduleResult['learn'], string>> = {
   both: 'training and sampling schedules',
 }
 
-export function headline(result: ScheduleResult, { run, preset }: ReportContext): Html {
+export function headline(result: ScheduleResult, context: ReportContext): Html {
+  const { run, preset } = context
   const { outcome, title, sentences } = verdictOf(result)
   const { seed, learn, sampler, samplingSteps, featureNetwork, judgeNetwork } = result
   const job = [
@@ -35,9 +37,9 @@ ${sentences.map((sentence) => html`<p>${sentence}</p>\n`)}
 <p class="soft">FID is the Fréchet distance in the features of <code>${featureNetwork}</code> to the held-out images; lower is better.
 ${errorText(result)}${
   judgeNetwork !== null &&
-  html` Recognised: share of images with more than 0.9 confidence of <code>${judgeNetwork}</code>.`
+  html` Recognised: share of images with more than 0.9 confidence of <code>${judgeNetwork}</code>${judgeKnowledgeText(context)}.`
 }</p>
-</header>`
+${(context.notes ?? []).map((note) => html`<p class="soft">Note: ${note}.</p>\n`)}</header>`
 }
 
 function errorText({ protocol: { samplingSeeds, samplesPerSeed } }: ScheduleResult): string {

@@ -7,18 +7,17 @@ import type { ReportContext } from './context.ts'
 import { count } from './format.ts'
 import type { Html } from './html.ts'
 import { html } from './html.ts'
+import { judgeKnowledgeText } from './judgeKnowledge.ts'
 
-export function protocolList(result: ScheduleResult, { peakMemoryMiB, versions }: ReportContext): Html {
+export function protocolList(result: ScheduleResult, context: ReportContext): Html {
+  const { peakMemoryMiB, versions } = context
   const { protocol, settings, networkEvaluations, seconds } = result
   const { learned, default: byDefault } = protocol.trainingSteps
   const seeds = protocol.samplingSeeds
   const trained = learned + byDefault > 0
   const items: [string, string][] = [
     ['Data', protocol.data],
-    [
-      'Held-out images',
-      `${count(protocol.heldOutImages)}, seen by neither training nor tuning; every row is measured on them`,
-    ],
+    ['Held-out images', `${count(protocol.heldOutImages)}, ${heldOutText(context)}; every row is measured on them`],
     [
       'Generated images',
       `${count(protocol.samplesPerSeed)} for each sampling seed (${seeds.join(', ')}), the same seeds in every row`,
@@ -29,7 +28,7 @@ export function protocolList(result: ScheduleResult, { peakMemoryMiB, versions }
     ],
     [
       'Features',
-      `${result.featureNetwork}${result.judgeNetwork === null ? '; no judge' : `; judge ${result.judgeNetwork}`}`,
+      `${result.featureNetwork}${result.judgeNetwork === null ? '; no judge' : `; judge ${result.judgeNetwork}${judgeKnowledgeText(context)}`}`,
     ],
     [
       'Training',
@@ -61,6 +60,18 @@ export function protocolList(result: ScheduleResult, { peakMemoryMiB, versions }
     ],
   ]
   return html`<dl>${items.map(([term, text]) => html`<dt>${term}</dt><dd>${text}</dd>\n`)}</dl>`
+}
+
+/** What is known of whether the model has seen the images it is measured on. */
+export function heldOutText({ heldOut }: Pick<ReportContext, 'heldOut'>): string {
+  if (!heldOut) return 'seen by neither training nor tuning'
+  const { known, leftOut } = heldOut
+  const claim = known
+    ? 'seen by neither training nor tuning'
+    : 'not tuned on here; whether the model was trained on some of them is not known'
+  const out = leftOut.heldOut + leftOut.tuning
+  if (out === 0) return claim
+  return `${claim} (left out, as the model has seen them: ${count(leftOut.heldOut)} held-out and ${count(leftOut.tuning)} tuning images)`
 }
 
 function startText({ starts }: ScheduleResult): string {

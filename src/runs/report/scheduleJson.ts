@@ -1,7 +1,7 @@
 /** The result as one plain object: what `--json` prints, and what the report carries inside for other programs. */
 import type { MeanAndStandardError } from '../../metrics/index.ts'
 import type { ScheduleResult, ScheduleRow } from '../../tuners/index.ts'
-import type { ReportContext } from './context.ts'
+import type { HeldOutContext, ReportContext } from './context.ts'
 
 type Estimate = { readonly mean: number; readonly standardError: number | null }
 
@@ -27,7 +27,11 @@ export interface ScheduleJson {
   readonly samplingSteps: number
   readonly featureNetwork: string
   readonly judgeNetwork: string | null
+  /** Share of labelled real images that the judge names rightly, and how many it was asked; null where it was not. */
+  readonly judgeAccuracy: { readonly accuracy: number; readonly images: number } | null
   readonly protocol: ScheduleResult['protocol']
+  /** Whether the model is known not to have seen the held-out images, and how many it has seen were left out of the splits. */
+  readonly heldOut: HeldOutContext
   readonly default: RowJson
   readonly bestDefault: RowJson
   readonly manySteps: RowJson
@@ -80,7 +84,9 @@ export function scheduleJson(result: ScheduleResult, context: ReportContext): Sc
     samplingSteps: result.samplingSteps,
     featureNetwork: result.featureNetwork,
     judgeNetwork: result.judgeNetwork,
+    judgeAccuracy: judgeAccuracy(context),
     protocol: result.protocol,
+    heldOut: context.heldOut ?? { known: true, leftOut: { tuning: 0, heldOut: 0 } },
     default: rowJson(byDefault),
     bestDefault: rowJson(bestDefault),
     manySteps: rowJson(manySteps),
@@ -119,6 +125,9 @@ export function scheduleJson(result: ScheduleResult, context: ReportContext): Sc
     run: context.run,
   }
 }
+
+const judgeAccuracy = ({ judgeKnowledge }: ReportContext) =>
+  judgeKnowledge ? { accuracy: judgeKnowledge.accuracy, images: judgeKnowledge.images } : null
 
 const estimate = ({ mean, standardError }: MeanAndStandardError): Estimate => ({ mean, standardError })
 

@@ -10,6 +10,7 @@ import { scheduleJson } from './scheduleJson.ts'
 import { renderScheduleReport } from './scheduleReport.ts'
 import { BARE, CONTEXT, LOST, OPEN, WON } from './scheduleResult.fixture.ts'
 import type { StepLoss } from './stepLoss.ts'
+import { terminalSummary } from './terminal.ts'
 
 const RESULTS: readonly (readonly [string, ScheduleResult])[] = [
   ['won', WON],
@@ -220,4 +221,34 @@ test('a grid that is no image is refused', async () => {
   const odd = { ...WON, grids: [{ ...WON.grids[0], shape: [2, 16, 16] }] }
   await expect(renderScheduleReport(odd, CONTEXT)).rejects.toMatchObject({ code: 'report.grid' })
   expect(rowOf(odd, 'default').label).toBe(odd.grids[0].label)
+})
+
+test('what the judge knows of real images, and what a reader must know, stand beside its figures', async () => {
+  const context = {
+    ...CONTEXT,
+    judgeKnowledge: { accuracy: 0.938, images: 500 },
+    notes: ['the judge takes pixels in [0,1]'],
+  }
+  const { words } = await pageOf(WON, context)
+  const known = `${WON.judgeNetwork}, right about 93.8 % of 500 real images`
+  expect(words.split(known)).toHaveLength(3)
+  expect(words).toContain('Note: the judge takes pixels in [0,1].')
+  expect(scheduleJson(WON, context).judgeAccuracy).toEqual({ accuracy: 0.938, images: 500 })
+  expect(terminalSummary(WON, context)).toContain(known)
+  const unknown = await pageOf(WON, { ...CONTEXT, judgeKnowledge: null })
+  expect(unknown.words).toContain(`${WON.judgeNetwork}, not checked on real images`)
+})
+
+test('held-out images are called unseen only where that is known, with how many were left out', async () => {
+  const own = await pageOf(WON)
+  expect(own.words).toContain('2000, seen by neither training nor tuning; every row')
+  const heldOut = { known: true, leftOut: { tuning: 3, heldOut: 1200 } }
+  const { words } = await pageOf(WON, { ...CONTEXT, heldOut })
+  expect(words).toContain(
+    'seen by neither training nor tuning (left out, as the model has seen them: 1200 held-out and 3 tuning images)',
+  )
+  expect(scheduleJson(WON, { ...CONTEXT, heldOut }).heldOut).toEqual(heldOut)
+  const unknown = await pageOf(WON, { ...CONTEXT, heldOut: { known: false, leftOut: { tuning: 0, heldOut: 0 } } })
+  expect(unknown.words).toContain('not tuned on here; whether the model was trained on some of them is not known')
+  expect(unknown.words).not.toContain('seen by neither')
 })

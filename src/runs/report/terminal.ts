@@ -3,6 +3,7 @@ import type { ScheduleResult, ScheduleRow } from '../../tuners/index.ts'
 import { durationText } from '../progress.ts'
 import type { ReportContext } from './context.ts'
 import { decimalsFor, fixed, percent, significant, withError } from './format.ts'
+import { judgeKnowledgeText } from './judgeKnowledge.ts'
 import { ROLES, rowOf } from './roles.ts'
 import { decimalsOf, verdictOf } from './verdict.ts'
 
@@ -28,7 +29,7 @@ export function terminalSummary(result: ScheduleResult, context: ReportContext):
     '',
     ...sentences,
     '',
-    `FID in ${featureNetwork}${judgeNetwork === null ? '' : `; judge ${judgeNetwork}`}`,
+    `FID in ${featureNetwork}${judgeNetwork === null ? '' : `; judge ${judgeNetwork}${judgeKnowledgeText(context)}`}`,
     `learned (${schedule.family}): ${shown.join(', ')}${more}`,
     ...(parameters.some(([name]) => name.startsWith('log gap')) ? [LOG_GAP] : []),
     `${durationText(seconds.total)}${memory}, run ${context.run}`,

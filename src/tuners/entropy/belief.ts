@@ -126,6 +126,20 @@ export function resolvesBoundary(end: 'low' | 'high', evidence: GradientEvidence
   return outwards ? BELIEVED : doubted(openEnd(end, evidence))
 }
 
+/** Effective samples below which weights have collapsed: a few images speak for all, and the error bar is of these few. */
+export const LEAST_EFFECTIVE = 10
+
+/** Shape of the weights' tail above which a mean, and its error bar, are not to be relied on. */
+export const MOST_PARETO_K = 0.7
+
+/** Whether an estimate's weights have collapsed, so that its error bar means nothing. */
+export function weightsCollapsed({
+  effectiveSampleSize,
+  paretoK,
+}: Pick<Estimated, 'effectiveSampleSize' | 'paretoK'>): boolean {
+  return !(effectiveSampleSize >= LEAST_EFFECTIVE) || (paretoK !== null && paretoK > MOST_PARETO_K)
+}
+
 /** Whether a point of the trade-off curve is trusted; the others are drawn grey. */
 export function trusted({ effectiveSampleSize, count }: Pick<Estimated, 'effectiveSampleSize' | 'count'>): boolean {
   return effectiveSampleSize >= TRUSTED_SHARE * count

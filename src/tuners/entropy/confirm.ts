@@ -10,7 +10,7 @@ import type { Look } from './look.ts'
 import { lookAt, steersOnly, strengthOf } from './look.ts'
 import type { GradientMethod } from './methods.ts'
 import type { Found } from './refine.ts'
-import { ROUNDING, reachOf, WIDE, within } from './refine.ts'
+import { gradientAt, ROUNDING, reachOf, WIDE, within } from './refine.ts'
 import type { EntropyStrength } from './result.ts'
 import type { EntropyRun } from './run.ts'
 
@@ -45,7 +45,7 @@ export async function confirm(
   let best: EntropyStrength | null = null
   for (const [i, alpha] of LOOKS.entries()) {
     const nodes = method.nodes(at.centre, reach)
-    const count = Math.min(next.items, at.count + affordable(run, method, nodes.length))
+    const count = Math.min(next.items, at.count + run.affordable(method, nodes.length))
     if (count < method.least || count <= at.count) return outOfEvaluations(run, method, found, best, next.items)
     const more = count - at.count
     run.progress('confirm', about(more, at.centre), aheadOf(run, method, nodes.length, more))
@@ -88,9 +88,6 @@ function foreseen(run: EntropyRun, method: GradientMethod, { centre, stretch }: 
   }
 }
 
-const affordable = (run: EntropyRun, method: GradientMethod, nodes: number) =>
-  Math.max(0, Math.floor(run.left / method.cost(nodes)))
-
 async function report(
   run: EntropyRun,
   { stretch }: Look,
@@ -98,7 +95,7 @@ async function report(
   centre: number,
   paths: number,
 ): Promise<void> {
-  await run.iteration('confirm', centre, stretch.curve.at(centre), paths)
+  await run.iteration('confirm', centre, gradientAt(stretch, centre), paths)
   const { low, high, resolved: confirmed } = strength
   const { evaluations } = run.draws
   await run.event({ kind: 'interval', low, value: strength.value, high, confirmed, evaluations })

@@ -16,7 +16,7 @@ import type { EntropyRun } from './run.ts'
 import { weightedSpread } from './spread.ts'
 
 /** Populations behind a point of the tilt's curve by sequential Monte Carlo. */
-const REPETITIONS = 4
+export const REPETITIONS = 4
 
 /** What is told of the base model: no lambda, no KL. */
 export type BasePoint = Pick<CurvePoint, 'upper' | 'lower' | 'diversity'>

@@ -24,8 +24,8 @@ export async function explore(run: EntropyRun, method: GradientMethod): Promise<
   run.progress('explore', 'a first look over the range', method.cost(grid.length) * method.first)
   const points = await method.profile(grid, { first: 0, count: method.first })
   checkRewards(run)
-  for (const { at, mean, standardError, paths } of points) {
-    await run.iteration('explore', at, { mean, standardError }, paths)
+  for (const { at, mean, standardError, collapsed, paths } of points) {
+    await run.iteration('explore', at, { mean, standardError, collapsed }, paths)
   }
   const profile = cumulated(grid, points)
   const known = profile.flatMap((value, i) => (value === null ? [] : [{ value, i }]))
@@ -44,7 +44,7 @@ const ROUGH = 0.02
  * Log lambda, unless the gradients lie clearly nearer to those of a parabola in the scale s, whose derivative in log lambda is s times a
  * line in s: by weighted least squares.
  */
-export function shapeAbout(points: readonly Omit<ProfilePoint, 'steers' | 'paths'>[], x: number): Shape {
+export function shapeAbout(points: readonly Omit<ProfilePoint, 'steers' | 'collapsed' | 'paths'>[], x: number): Shape {
   const near = [...points].sort((a, b) => Math.abs(a.at - x) - Math.abs(b.at - x)).slice(0, SHAPE_POINTS)
   const errors = near.map(({ mean, standardError }) => Math.hypot(standardError, ROUGH * mean))
   const misfit = (columns: (y: number, over: number) => [number, number]) => {

@@ -9,7 +9,10 @@ import type { EntropyGrid } from './result.ts'
 const WEAKER = 5
 
 /** Particles per image shown: images of a tilt are drawn by weight, without giving one twice if it can be helped. */
-const PARTICLES_PER_IMAGE = 8
+export const PARTICLES_PER_IMAGE = 8
+
+/** Grids at most. */
+export const GRIDS = 4
 
 /**
  * Grids from the same seeds, and the network evaluations they took. `guided`: by the guided chain, else from the tilt by particles.

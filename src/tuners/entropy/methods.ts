@@ -9,7 +9,7 @@
  *     smc                  populations at four scales: repetitions are items                          tilt, penalty
  */
 import type { GradientEvidence } from './belief.ts'
-import { DECIDING_PATHS, freshEvidence } from './belief.ts'
+import { DECIDING_PATHS, freshEvidence, weightsCollapsed } from './belief.ts'
 import { bootstrapInterval } from './bootstrap.ts'
 import type { EntropyPhase } from './checkpoint.ts'
 import type { Draws, Items, ParticleDraw } from './draws.ts'
@@ -32,6 +32,8 @@ export interface Stretch {
   readonly curve: GradientCurve
   /** Evidence at log lambda x with a two-sided interval that misses with probability `alpha`. */
   evidence(x: number, alpha: number): GradientEvidence
+  /** Whether the weights at the scales next to x have collapsed, so that its error bar means nothing. */
+  collapsed(x: number): boolean
   /** Effective share of the samples at x, or at the worst of the scales they were drawn at; 1 where they are not weighted. */
   share(x: number): number
 }
@@ -45,6 +47,8 @@ export interface ProfilePoint {
   readonly standardError: number
   /** Enough effective samples to go by. */
   readonly steers: boolean
+  /** Whether its weights have collapsed, so that its error bar means nothing. */
+  readonly collapsed: boolean
   readonly paths: number
 }
 
@@ -64,6 +68,18 @@ export interface GradientMethod {
   /** Paths per item and node. */
   readonly paths: number
 }
+
+/** Items of a first look in units of `explorePaths`, for base samples, which cost a third and are there once for all scales. */
+export const BASE_ITEMS = 8
+
+/** Populations at each scale of a first look. */
+export const FIRST_REPETITIONS = 2
+
+/** What is drawn for its own scale has no weights. */
+const UNWEIGHTED = { steers: true, collapsed: false } as const
+
+/** Most scales of a stretch. */
+export const MOST_NODES = 5
 
 /** A gradient steers from this many effective samples on. */
 const STEERING_SAMPLES = 10
@@ -108,7 +124,7 @@ function pairedDifferences({ settings }: EntropyOptions, draws: Draws): Gradient
       return grid.slice(1).map((right, j) => {
         const at = (grid[j] + right) / 2
         const pair = curveOf([grid[j], right], batches.slice(j, j + 2))
-        return { at, over: right - grid[j], ...pair.at(at), steers: true, paths: 2 * items.count }
+        return { at, over: right - grid[j], ...pair.at(at), ...UNWEIGHTED, paths: 2 * items.count }
       })
     },
     cost: (nodes) => nodes * draws.costPerPath,
@@ -129,7 +145,7 @@ function scoreFunctions({ settings }: EntropyOptions, draws: Draws): GradientMet
         at,
         over: 0,
         ...meanOf(scoreValues(batches[j])),
-        steers: true,
+        ...UNWEIGHTED,
         paths: items.count,
       }))
     },
@@ -162,7 +178,7 @@ function baseSamples(job: EntropyOptions, draws: Draws): GradientMethod {
   const { settings, schedule } = job
   const gradientAt = gradientOf(job)
   return {
-    ...{ name: 'importance', nodes: four, first: 8 * settings.explorePaths, least: DECIDING_PATHS, paths: 1 },
+    ...{ name: 'importance', nodes: four, first: BASE_ITEMS * settings.explorePaths, least: DECIDING_PATHS, paths: 1 },
     async stretch(nodes, items, phase, shape) {
       const pool = PathPool.of([await draws.base(items, phase)])
       const pools = nodes.map(() => pool)
@@ -193,7 +209,7 @@ function particles({ settings, schedule }: EntropyOptions, draws: Draws): Gradie
     return rows
   }
   return {
-    ...{ name: 'smc', nodes: four, first: 2, least: 8, paths: count * populations },
+    ...{ name: 'smc', nodes: four, first: FIRST_REPETITIONS, least: 8, paths: count * populations },
     async stretch(nodes, items, phase, shape) {
       const rows = await rowsAt(nodes, items, phase)
       return fresh(new GradientCurve('gradients', nodes, rows, { shape }), 'smc')
@@ -201,7 +217,7 @@ function particles({ settings, schedule }: EntropyOptions, draws: Draws): Gradie
     async profile(grid, items) {
       const rows = await rowsAt(grid, items, 'explore')
       const paths = count * populations * items.count
-      return grid.map((at, j) => ({ at, over: 0, ...meanOf(rows[j]), steers: true, paths }))
+      return grid.map((at, j) => ({ at, over: 0, ...meanOf(rows[j]), ...UNWEIGHTED, paths }))
     },
     cost: (nodes) => nodes * count * populations * schedule.levels.length,
   }
@@ -221,6 +237,7 @@ function fresh(curve: GradientCurve, source: Exclude<GradientEvidence['source'],
       const estimate = { mean, standardError, effectiveSampleSize: count, paretoK: null, count }
       return freshEvidence(Math.exp(x), source, estimate, alpha)
     },
+    collapsed: () => false,
     share: () => 1,
   }
 }
@@ -278,15 +295,22 @@ function weighted(pools: readonly PathPool[], { nodes, shape, items, gradientAt,
       const estimate = { mean, standardError, effectiveSampleSize: shareAt(x) * count, paretoK, count }
       return { lambda: Math.exp(x), source: 'pool', estimate, interval }
     },
+    collapsed: (x) => weightsCollapsed(nearestOf(nodes, gradients, x).estimate),
     share: shareAt,
   }
+}
+
+/** What belongs to the node nearest to x. */
+function nearestOf<T>(nodes: readonly number[], values: readonly T[], x: number): T {
+  return values[nodes.reduce((best, node, j) => (Math.abs(node - x) < Math.abs(nodes[best] - x) ? j : best), 0)]
 }
 
 function profileOf(pool: PathPool, grid: readonly number[], gradientAt: GradientAt): ProfilePoint[] {
   return grid.map((at) => {
     const { estimate } = gradientAt(pool, scaleAt(at))
     const { mean, standardError, effectiveSampleSize, count } = estimate
-    return { at, over: 0, mean, standardError, steers: effectiveSampleSize >= STEERING_SAMPLES, paths: count }
+    const steers = effectiveSampleSize >= STEERING_SAMPLES
+    return { at, over: 0, mean, standardError, steers, collapsed: weightsCollapsed(estimate), paths: count }
   })
 }
 

@@ -56,23 +56,27 @@ export async function refine(run: EntropyRun, method: GradientMethod, first: Fir
     const stretch = await method.stretch(nodes, { first: 0, count }, 'refine', first.shape)
     const { curve } = stretch
     const root = curve.root()
-    await run.iteration('refine', centre, curve.at(centre), count * nodes.length * method.paths)
+    await run.iteration('refine', centre, gradientAt(stretch, centre), count * nodes.length * method.paths)
     const last = step >= MOST_STEPS || run.left < (1 - SEARCH_SHARE) * run.job.settings.maxEvaluations
     if (root === null) {
       // F rises or falls over the whole stretch: go down it.
       const rises = curve.at(centre).mean > 0
       const next = within(run, rises ? centre - reach : centre + reach, reach)
       const stuck = Math.abs(next - centre) < ROUNDING
-      if (stuck || last) return { centre, stretch }
+      if (stuck || last || run.affordable(method, nodes.length) < count) return { centre, stretch }
       nodes = [...method.nodes(next, reach)]
       continue
     }
     const best = bestRoot(run, method, curve, root, reach)
     const narrow = best.pooled || reach <= reachOf(run, WIDE * width) * (1 + ROUNDING)
     if (last || (narrow && best.error <= PRECISE * width)) return { centre: best.centre, stretch }
-    count = grown(run, method, count, best.error / (PRECISE * width))
+    const wanted = grown(run, method, count, best.error / (PRECISE * width))
     const next = reachOf(run, Math.max(WIDE * width, reach / NARROWING, Math.min(reach / 2, 3 * best.error)))
     nodes = [...method.nodes(within(run, best.centre, next), next)]
+    const affordable = run.affordable(method, nodes.length)
+    // Fewer items than before would find less.
+    if (affordable < count) return { centre: best.centre, stretch }
+    count = Math.min(wanted, affordable)
   }
 }
 
@@ -92,6 +96,9 @@ function grown({ draws }: EntropyRun, { paths }: GradientMethod, count: number, 
   const wanted = Math.ceil(count * Math.min(GROWTH, Math.max(1, 1.1 * factor ** 2)))
   return paths > 1 ? wanted : draws.whole(wanted)
 }
+
+/** The gradient at a point of a stretch, and whether its error bar means anything. */
+export const gradientAt = ({ curve, collapsed }: Stretch, x: number) => ({ ...curve.at(x), collapsed: collapsed(x) })
 
 /** Half-width of a stretch that fits into the range. */
 export const reachOf = ({ range }: EntropyRun, wanted: number) => Math.min(wanted, (range.high - range.low) / 2)

@@ -57,6 +57,8 @@ export interface EntropyIteration {
   readonly lambda: number
   /** In log lambda, of what is minimised: negative means that a larger lambda is better. */
   readonly gradient: MeanAndStandardError
+  /** Whether it is of weights that have collapsed: then its error bar means nothing. */
+  readonly collapsed: boolean
   /** Paths (particles) behind the gradient. */
   readonly paths: number
   /** Network evaluations spent up to here. */
@@ -91,6 +93,8 @@ export interface EntropyResult {
   /** Of the diversity; null without features. */
   readonly featureNetwork: string | null
   readonly entropyStrength: EntropyStrength
+  /** The end of the range beyond which to look for the optimum, as all gradients point there; null where they do not, or it was found inside. */
+  readonly extend: 'low' | 'high' | null
   /** r1, of the target's own samples (`penalty`: of p*). */
   readonly upper: AtThree
   /** r2. */

@@ -4,6 +4,7 @@ import { Draws } from './draws.ts'
 import type { EntropyEvent } from './events.ts'
 import type { ItemMean } from './gradientCurve.ts'
 import type { EntropyOptions } from './job.ts'
+import type { GradientMethod } from './methods.ts'
 import type { EntropyIteration } from './result.ts'
 
 export class EntropyRun {
@@ -41,11 +42,16 @@ export class EntropyRun {
     return this.job.settings.maxEvaluations - explore - refine - confirm
   }
 
+  /** Items of a method at that many scales that the evaluations left allow, all of them new. */
+  affordable(method: Pick<GradientMethod, 'cost'>, nodes: number): number {
+    return Math.max(0, Math.floor(this.left / method.cost(nodes)))
+  }
+
   /** Notes a step of the search. */
   async iteration(
     phase: EntropyIteration['phase'],
     at: number,
-    { mean, standardError }: Pick<ItemMean, 'mean' | 'standardError'>,
+    { mean, standardError, collapsed }: Pick<ItemMean, 'mean' | 'standardError'> & { readonly collapsed: boolean },
     paths: number,
   ): Promise<void> {
     const iteration: EntropyIteration = {
@@ -53,6 +59,7 @@ export class EntropyRun {
       phase,
       lambda: Math.exp(at),
       gradient: { mean, standardError, count: paths },
+      collapsed,
       paths,
       evaluations: this.draws.evaluations,
     }

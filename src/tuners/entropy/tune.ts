@@ -9,6 +9,7 @@
 import { confirm } from './confirm.ts'
 import type { TradeOff } from './curve.ts'
 import { atThree, diversityAtThree, tradeOff } from './curve.ts'
+import { directionOf } from './direction.ts'
 import { totalOf } from './draws.ts'
 import type { FirstLook } from './explore.ts'
 import { explore } from './explore.ts'
@@ -16,11 +17,11 @@ import { meanOf } from './gradientCurve.ts'
 import { sampleGrids } from './grids.ts'
 import type { EntropyOptions } from './job.ts'
 import type { GradientMethod, MethodName } from './methods.ts'
-import { methodOf } from './methods.ts'
+import { MOST_NODES, methodOf } from './methods.ts'
 import { openEntropy } from './open.ts'
 import type { Found } from './refine.ts'
 import { refine } from './refine.ts'
-import type { EntropyResult, EntropyStrength } from './result.ts'
+import type { EntropyIteration, EntropyResult, EntropyStrength } from './result.ts'
 import { EntropyRun } from './run.ts'
 import { scoreValues } from './scoreFunction.ts'
 
@@ -74,14 +75,18 @@ async function sharper(run: EntropyRun, searched: Searched): Promise<Searched> {
     paired: curve.at(found.centre).standardError ** 2 * paired.cost(curve.nodes.length),
   }
   if (errors.paired <= errors.score) return searched
+  // Drawn at its own scales: where there is not enough left for that, what is there has to do.
+  if (run.affordable(score, score.nodes(0, 1).length) < curve.count) return searched
   const nodes = [...score.nodes(found.centre, (curve.nodes[curve.nodes.length - 1] - curve.nodes[0]) / 2)]
   const stretch = await score.stretch(nodes, { first: 0, count: curve.count }, 'refine', look.shape)
   return { method: score, found: { ...found, stretch }, look }
 }
 
 /** The search over again by sequential Monte Carlo: weights are too uneven there even to steer. */
-async function byParticles(run: EntropyRun, { found, look }: Searched): Promise<Searched> {
+async function byParticles(run: EntropyRun, searched: Searched): Promise<Searched> {
+  const { found, look } = searched
   const method = methodOf('smc', run.job, run.draws)
+  if (run.affordable(method, MOST_NODES) < method.first) return searched
   const { grid } = run
   const nearest = grid.reduce(
     (best, x, i) => (Math.abs(x - found.centre) < Math.abs(grid[best] - found.centre) ? i : best),
@@ -89,6 +94,12 @@ async function byParticles(run: EntropyRun, { found, look }: Searched): Promise<
   )
   const moved = { ...look, least: nearest }
   return { method, found: await refine(run, method, moved), look: moved }
+}
+
+/** Where an optimum inside is resolved, there is nothing to look for elsewhere. */
+function extendOf({ boundary, resolved }: EntropyStrength, iterations: readonly EntropyIteration[]) {
+  if (boundary !== null) return boundary
+  return resolved ? null : directionOf(iterations)
 }
 
 async function assemble(
@@ -118,6 +129,7 @@ async function assemble(
     judgeName: judge.name,
     featureNetwork: features?.name ?? null,
     entropyStrength,
+    extend: extendOf(entropyStrength, run.iterations),
     upper: atThree(measured, 'upper'),
     lower: atThree(measured, 'lower'),
     diversity: diversityAtThree(measured),

@@ -2,7 +2,7 @@
 import type { NoiseSchedule } from '../../diffusion/index.ts'
 import { comparisonCost } from './comparison.ts'
 import type { PlannedCost } from './cost.ts'
-import { plannedCost } from './cost.ts'
+import { plannedCost, settlingCost } from './cost.ts'
 import type { LearnSettings } from './settings.ts'
 import { startingSchedule } from './settings.ts'
 import { familyFrom } from './start.ts'
@@ -25,4 +25,18 @@ export function schedulePlan(
   const schedule = given ?? startingSchedule(settings)
   const parameters = familyFrom(settings, schedule, 1).names.length
   return plannedCost(settings, { parameters, statistics, trained }, comparisonCost({ settings, schedule }))
+}
+
+/** Times that running statistics are made again for averaged weights outside of tuning: of the start, the learned and the default side. */
+const SETTLINGS = 3
+
+/** Calls with which somebody else's model is tried: at the last time, and at the last class. */
+const TRIALS = 2
+
+/** Network evaluations at most that no progress bar counts, beside those of `schedulePlan`. */
+export function asideCost(
+  settings: LearnSettings,
+  { trained, statistics, foreign }: Pick<PlannedSubject, 'trained' | 'statistics'> & { readonly foreign: boolean },
+): number {
+  return (trained && statistics ? SETTLINGS * settlingCost(settings) : 0) + (foreign ? TRIALS * settings.chunk : 0)
 }

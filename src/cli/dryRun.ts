@@ -1,0 +1,21 @@
+/** `--dry-run`: the resolved settings on stdout, and for a person what the work will cost; nothing is done. */
+import type { Command } from 'commander'
+import { stringify as toYaml } from 'yaml'
+import type { JobPlan, Settings } from '../runs/index.ts'
+import { planLine } from '../runs/index.ts'
+import type { Terminal } from './terminal.ts'
+
+export function addDryRun(command: Command): Command {
+  return command.option('--dry-run', 'print the resolved settings and what the work will cost at most, and stop')
+}
+
+/** @param json whether there is the object and nothing else */
+export async function dryRun(
+  terminal: Terminal,
+  config: Settings,
+  json: boolean,
+  plan: () => Promise<JobPlan>,
+): Promise<void> {
+  terminal.out(json ? `${JSON.stringify(config)}\n` : toYaml(config))
+  if (!json) terminal.display.log(await planLine(plan()))
+}
