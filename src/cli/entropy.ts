@@ -18,6 +18,6 @@ export function addEntropyCommand(program: Command, terminal: Terminal): void {
     groups: ENTROPY_GROUPS,
     resolve: resolveEntropyConfig,
     plan: planEntropy,
-    task: (config, folder, resume) => ({ name: 'entropy', config, folder, resume }),
+    task: (config, folder, resume, caller) => ({ name: 'entropy', config, folder, resume, caller }),
   })
 }

@@ -5,7 +5,7 @@ import type { Command } from 'commander'
 import { stringify as toYaml } from 'yaml'
 import type { z } from 'zod'
 import { inputError } from '../base/index.ts'
-import type { JobPlan, SettingsLayer } from '../runs/index.ts'
+import type { Caller, JobPlan, SettingsLayer } from '../runs/index.ts'
 import {
   environmentLayer,
   freshFolder,
@@ -14,6 +14,7 @@ import {
   readRunConfig,
   readSettingsFile,
 } from '../runs/index.ts'
+import { callerOf } from './callerOf.ts'
 import type { Task } from './protocol.ts'
 import { runInWorker } from './runInWorker.ts'
 import { flagsLayer, settingOptions } from './settingFlags.ts'
@@ -38,7 +39,7 @@ export interface RunCommand<C extends { readonly preset: string; readonly seed: 
   resolve(layers: readonly SettingsLayer[]): C
   /** What it will cost. */
   plan(config: C): Promise<JobPlan>
-  task(config: C, folder: string, resume: boolean): Task
+  task(config: C, folder: string, resume: boolean, caller: Caller): Task
 }
 
 const RUNS = 'runs'
@@ -82,7 +83,10 @@ async function execute<C extends { readonly preset: string; readonly seed: numbe
   }
   const folder = resumed ?? flags.out ?? (await freshFolder(RUNS, `${run.name}-${config.preset}-${config.seed}`))
   terminal.display.log(`run folder: ${folder}`)
-  const { json, text } = await runInWorker(run.task(config, folder, resumed !== null), terminal.display)
+  const { json, text } = await runInWorker(
+    run.task(config, folder, resumed !== null, callerOf(process)),
+    terminal.display,
+  )
   terminal.display.log(`${text}\nreport: ${join(folder, 'report.html')}`)
   if (flags.json) terminal.out(`${JSON.stringify(json)}\n`)
 }

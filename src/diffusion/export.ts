@@ -7,21 +7,40 @@
  * such readers have reached, and both hit the levels to about 3e-7 + 6e-8/(1 - beta) of alphaBar. Between the learned
  * levels, and beyond them: straight lines in log-SNR.
  */
-import { inputError } from '../base/index.ts'
+import { BilevelError, inputError } from '../base/index.ts'
 import type { Prediction } from './denoiser.ts'
 import { levelOfLogSnr } from './level.ts'
 import type { NoiseSchedule } from './noiseSchedule.ts'
-import { noiseSchedule } from './noiseSchedule.ts'
 import type { SamplerSettings, SamplingSchedule } from './samplingSchedule.ts'
-import { stepList } from './stepList.ts'
 
 /** A scheduler config as diffusers reads it: every field written. */
 export type SchedulerConfig = Readonly<Record<string, unknown>>
 
+/** A schedule on all T times, for a plain pipeline: the network is told the scheduler's own timesteps. */
 export interface ExportedScheduler {
   readonly config: SchedulerConfig
-  /** Told times that must be passed as `timesteps=` (DPM-Solver++ with free times); null: `num_inference_steps` suffices. */
+  /** Told times that must be passed as `timesteps=`; null: `num_inference_steps` suffices. */
   readonly timesteps: readonly number[] | null
+}
+
+/**
+ * A schedule on its N levels alone, for a loop of one's own: the scheduler counts N timesteps, the network is told its times beside them.
+ *
+ *     scheduler.set_timesteps(N)
+ *     for t, time in zip(scheduler.timesteps, told):
+ *         x = scheduler.step(unet(x, torch.tensor(time)).sample, t, x, **stepArguments).prev_sample
+ */
+export interface ExportedSteps {
+  readonly config: SchedulerConfig
+  /** Noisiest first. */
+  readonly told: readonly number[]
+  readonly stepArguments: Readonly<Record<string, number | boolean>>
+}
+
+export interface ExportOptions {
+  readonly schedule: SamplingSchedule
+  readonly settings: SamplerSettings
+  readonly prediction: Prediction
 }
 
 const PREDICTION_TYPES: Readonly<Record<Prediction, string>> = {
@@ -33,32 +52,83 @@ const PREDICTION_TYPES: Readonly<Record<Prediction, string>> = {
 /** Largest error of an exported level in log-SNR, through float32. */
 const LOG_SNR_TOLERANCE = 1e-2
 
+/** Four float32 steps at 1: below, 1 - w - sigma^2 may come out negative. */
+const SMALLEST_ROOT = 2 ** -21
+
 /** Stands for "no bound": JSON has no -Infinity. */
 const NO_LAMBDA_CLIP = -1e9
 
 /**
- * The scheduler config of a sampling schedule: `DDIMScheduler` or `DPMSolverMultistepScheduler`.
- * @throws `export.sampler`, `export.eta`, `export.clippedNoise`, `export.clip`, `export.times`, `export.float32`: what diffusers
- * cannot be told, and what to do
+ * The scheduler config of a sampling schedule, `DDIMScheduler`, `DDPMScheduler` or `DPMSolverMultistepScheduler`, for a pipeline that passes
+ * nothing to `step`.
+ * @throws `export.eta`, `export.clippedNoise`, `export.clip`, `export.lastStep`, `export.times`, `export.float32`: what a plain pipeline
+ * cannot be told
  */
-export function exportScheduler(options: {
-  readonly schedule: SamplingSchedule
-  readonly settings: SamplerSettings
-  readonly prediction: Prediction
-}): ExportedScheduler {
-  const { schedule, settings, prediction } = options
-  const { sampler } = settings
-  if (sampler === 'ddpm') {
-    throw inputError('export.sampler', 'only ddim and dpm-solver++ schedules export to diffusers, got ddpm')
-  }
-  const timesteps = exportedTimes(schedule, sampler)
-  const shared = {
+export function exportScheduler({ schedule, settings, prediction }: ExportOptions): ExportedScheduler {
+  const timesteps = exportedTimes(schedule, settings.sampler)
+  const config = {
     ...trainingFields(schedule.timesteps, trainedBetas(schedule), prediction),
     // Not a field of diffusers: how many steps the levels were made for.
     _sampling_steps: schedule.levels.length,
+    ...classFields(settings, schedule.times[schedule.times.length - 1] > 0),
   }
-  const config = sampler === 'ddim' ? { ...shared, ...ddimFields(settings) } : { ...shared, ...solverFields(settings) }
   return { config, timesteps }
+}
+
+/**
+ * The same on its N levels alone, `num_train_timesteps` = N: for any told times, eta, and clipped noise of both kinds.
+ * @throws `export.clippedNoise`, `export.clip`, `export.lastStep`, `export.float32`: what no scheduler can be told
+ */
+export function exportSteps({ schedule, settings, prediction }: ExportOptions): ExportedSteps {
+  const { levels, times } = schedule
+  const steps = levels.length
+  const logSnr = Float64Array.from(levels, (level) => level.logSnr).reverse()
+  const betas = betasHitting(logSnr)
+  checkFloat32(
+    betas,
+    Array.from(logSnr, (value, time) => ({ time, logSnr: value })),
+  )
+  const { stepArguments, fields } = stepFields(settings)
+  if (typeof stepArguments.eta === 'number') checkRoots(schedule, stepArguments.eta)
+  const config = {
+    ...trainingFields(steps, betas, prediction),
+    // Not fields of diffusers, which sets aside what begins with _: what the loop passes.
+    _sampling_steps: steps,
+    _told_times: [...times],
+    _step_arguments: stepArguments,
+    ...fields,
+  }
+  return { config, told: [...times], stepArguments }
+}
+
+/** A schedule in both forms; where a form cannot be, the reason. */
+export interface ExportedForms {
+  readonly plain: ExportedScheduler | null
+  readonly steps: ExportedSteps | null
+  /** Why there is no plain form, or no form at all. */
+  readonly reason: string | null
+}
+
+/** Both forms of a schedule. */
+export function exportForms(options: ExportOptions): ExportedForms {
+  const plain = attempted(() => exportScheduler(options))
+  const steps = attempted(() => exportSteps(options))
+  const reason = typeof steps === 'string' && typeof plain === 'string' ? steps : plain
+  return {
+    plain: typeof plain === 'string' ? null : plain,
+    steps: typeof steps === 'string' ? null : steps,
+    reason: typeof reason === 'string' ? reason : null,
+  }
+}
+
+/** What it gives, or why diffusers cannot be told. */
+function attempted<T>(run: () => T): T | string {
+  try {
+    return run()
+  } catch (error) {
+    if (error instanceof BilevelError && error.code.startsWith('export.')) return error.message
+    throw error
+  }
 }
 
 /** The config of a training schedule, all T levels: a `DDIMScheduler` whose x0Hat is clipped to `clip` (default [-1, 1]). */
@@ -73,7 +143,7 @@ export function exportTrainingSchedule(
   }
 }
 
-/** What both schedulers read alike: the T betas, what the network predicts, trailing times. */
+/** What all schedulers read alike: the T betas, what the network predicts, trailing times. */
 function trainingFields(timesteps: number, trained_betas: readonly number[], prediction: Prediction) {
   return {
     num_train_timesteps: timesteps,
@@ -88,28 +158,75 @@ function trainingFields(timesteps: number, trained_betas: readonly number[], pre
   }
 }
 
+/** The fields of the class that is the sampler in a plain pipeline. @param noisyEnd whether its last timestep is above 0 */
+function classFields(settings: SamplerSettings, noisyEnd: boolean) {
+  if (settings.sampler === 'dpm-solver++') return solverFields(settings)
+  return settings.sampler === 'ddim' ? ddimFields(settings) : ddpmFields(settings, noisyEnd)
+}
+
+/** The fields of the class that is the sampler in a loop, and what the loop passes to its `step`. */
+function stepFields(settings: SamplerSettings): {
+  readonly fields: SchedulerConfig
+  readonly stepArguments: ExportedSteps['stepArguments']
+} {
+  const { sampler, clip, clippedNoise, eta, variance } = settings
+  if (sampler === 'dpm-solver++') return { fields: solverFields(settings), stepArguments: {} }
+  const keeps = clip !== null && clippedNoise === 'keep'
+  if (sampler === 'ddpm' && !(keeps && variance === 'small')) {
+    return { fields: ddpmFields(settings, false), stepArguments: {} }
+  }
+  // With the posterior's variance DDPM is DDIM at eta 1, which may keep the predicted noise.
+  const exactly = { clip, clippedNoise: 'keep', eta: 0 } as const
+  const noisy = sampler === 'ddpm' ? 1 : eta
+  const stepArguments = {
+    ...(noisy > 0 && { eta: noisy }),
+    ...(clip !== null && !keeps && { use_clipped_model_output: true }),
+  }
+  return { fields: ddimFields(exactly), stepArguments }
+}
+
 function ddimFields({ clip, clippedNoise, eta }: Pick<SamplerSettings, 'clip' | 'clippedNoise' | 'eta'>) {
   if (eta !== 0) {
-    throw inputError(
-      'export.eta',
-      `a DDIMScheduler config holds no eta: export at eta 0, got ${eta}, and pass eta to the pipeline`,
-    )
+    throw inputError('export.eta', `a DDIMScheduler config holds no eta, it is an argument of its step; got eta ${eta}`)
   }
   if (clip && clippedNoise !== 'keep') {
-    const fix = 'learn with clippedNoise keep'
-    throw inputError(
-      'export.clippedNoise',
-      `diffusers' DDIM pipelines keep the predicted noise after clipping, got recompute; ${fix}`,
-    )
+    const fix = 'recompute is an argument of its step, use_clipped_model_output'
+    throw inputError('export.clippedNoise', `diffusers' pipelines keep DDIM's predicted noise after clipping; ${fix}`)
   }
+  return {
+    _class_name: 'DDIMScheduler',
+    ...clipFields(clip),
+    set_alpha_to_one: true,
+  }
+}
+
+/** @param noisyEnd whether the last timestep is above 0, where the real class adds noise if its variance is not 0 */
+function ddpmFields({ clip, clippedNoise, variance, noisyLastStep }: SamplerSettings, noisyEnd: boolean) {
+  if (clip && clippedNoise !== 'recompute') {
+    const fix = 'learn with clippedNoise recompute'
+    throw inputError('export.clippedNoise', `DDPMScheduler recomputes the noise after clipping, got keep; ${fix}`)
+  }
+  if (variance === 'large' && noisyLastStep !== noisyEnd) {
+    const rule = noisyEnd
+      ? 'DDPMScheduler with variance large has noise in a last step above time 0'
+      : 'DDPMScheduler has no noise in a last step at time 0'
+    throw inputError('export.lastStep', `${rule}, got noisyLastStep ${noisyLastStep}`)
+  }
+  return {
+    _class_name: 'DDPMScheduler',
+    ...clipFields(clip),
+    variance_type: variance === 'large' ? 'fixed_large' : 'fixed_small',
+  }
+}
+
+/** @throws `export.clip` */
+function clipFields(clip: SamplerSettings['clip']) {
   if (clip && clip[0] !== -clip[1]) {
     throw inputError('export.clip', `diffusers clips x0Hat to a range [-r, r], got [${clip}]`)
   }
   return {
-    _class_name: 'DDIMScheduler',
     clip_sample: clip !== null,
     clip_sample_range: clip ? clip[1] : 1,
-    set_alpha_to_one: true,
     thresholding: false,
     dynamic_thresholding_ratio: 0.995,
     sample_max_value: 1,
@@ -145,24 +262,21 @@ function solverFields({ clip }: SamplerSettings) {
   }
 }
 
-/** @throws `export.times` */
-function exportedTimes({ timesteps, times }: SamplingSchedule, sampler: 'ddim' | 'dpm-solver++'): number[] | null {
-  const trailing = stepList('trailing', noiseSchedule({ family: 'linear', timesteps }), times.length)
-  const isTrailing = times.every((time, i) => time === trailing[i])
+/**
+ * Null where the scheduler's own trailing times are the schedule's. They are where N divides T: elsewhere np.arange(T, 0, -T/N) in floating
+ * point gives other times, or one too many (61 of 1000 makes 62).
+ * @throws `export.times`
+ */
+function exportedTimes({ timesteps, times }: SamplingSchedule, sampler: SamplerSettings['sampler']): number[] | null {
+  const ownTimes =
+    timesteps % times.length === 0 && times.every((time, i) => time === timesteps - 1 - (i * timesteps) / times.length)
+  if (ownTimes) return null
   if (sampler === 'ddim') {
-    if (isTrailing && timesteps % times.length === 0) return null
-    const rule = `DDIMScheduler reads the trailing times, a number of steps that divides T = ${timesteps}`
-    throw inputError(
-      'export.times',
-      `${rule}; got ${times.length} steps at ${times.join(', ')}; use dpm-solver++ or trailing times`,
-    )
+    const rule = `DDIMScheduler takes no list of times, only the trailing ones of a number of steps that divides T = ${timesteps}`
+    throw inputError('export.times', `${rule}; got ${times.length} steps at ${times.join(', ')}`)
   }
-  if (isTrailing) return null
   if (times.every((time, i) => Number.isInteger(time) && (i === 0 || time < times[i - 1]))) return [...times]
-  throw inputError(
-    'export.times',
-    `diffusers takes distinct integer times, got ${times.join(', ')}; round the learned times first`,
-  )
+  throw inputError('export.times', `diffusers takes distinct integer times, got ${times.join(', ')}`)
 }
 
 /** Betas, float32 values, whose alphaBar at the told times are the schedule's levels. @throws `export.float32` */
@@ -176,6 +290,12 @@ export function trainedBetas(schedule: SamplingSchedule): number[] {
     logSnr[t] = alongLine(points[k], points[k + 1], t, timesteps)
   }
   const betas = betasHitting(logSnr)
+  checkFloat32(betas, points)
+  return betas
+}
+
+/** @throws `export.float32` unless a float32 reader of the betas gets the level at each point */
+function checkFloat32(betas: readonly number[], points: readonly Point[]): void {
   const { float32 } = readersOf(betas)
   for (const { time, logSnr: wanted } of points) {
     const alphaBar = float32[time]
@@ -184,7 +304,20 @@ export function trainedBetas(schedule: SamplingSchedule): number[] {
     const rule = `float32 betas cannot hold log-SNR ${wanted} at time ${time} within ${LOG_SNR_TOLERANCE}`
     throw inputError('export.float32', `${rule} (a reader gets ${got}); keep levels within about ±12`)
   }
-  return betas
+}
+
+/**
+ * DDIM's root of 1 - w - sigma^2, which the real class takes in float32: NaN where rounding makes it negative.
+ * @throws `export.float32` naming the step
+ */
+function checkRoots({ levels }: SamplingSchedule, eta: number): void {
+  for (const [i, here] of levels.slice(0, -1).entries()) {
+    const next = levels[i + 1]
+    const square = next.noise ** 2 * (1 - eta ** 2 + eta ** 2 * Math.exp(here.logSnr - next.logSnr))
+    if (square >= SMALLEST_ROOT) continue
+    const rule = `DDIMScheduler takes the root of 1 - w - sigma^2 in float32, which must be at least ${SMALLEST_ROOT}`
+    throw inputError('export.float32', `${rule}; step ${i + 1} has ${square} at eta ${eta}; use a smaller eta`)
+  }
 }
 
 interface Point {

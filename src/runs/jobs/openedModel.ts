@@ -32,7 +32,8 @@ export async function openModelAt(path: string, options: OpenModelOptions): Prom
   if (run && foreign) {
     const scheduler = options.scheduler ?? (run.scheduler as string | null)
     const timeScale = typeof run.timeScale === 'number' ? run.timeScale : options.timeScale
-    const given = await openGivenModel(foreign, { ...options, scheduler, timeScale })
+    const size = options.size ?? (run.size as number | null)
+    const given = await openGivenModel(foreign, { ...options, scheduler, timeScale, size })
     return { given, schedules: await schedulesIn(join(path, 'model', 'schedules')), classes: undefined }
   }
   const given = await openGivenModel(path, options)
