@@ -3,12 +3,14 @@ import { describe, expect, test } from 'vitest'
 import type { Denoiser, Images } from './denoiser.ts'
 import { readScheduler } from './diffusersScheduler.ts'
 import { exportScheduler, exportTrainingSchedule, readersOf, trainedBetas } from './export.ts'
+import { exportForms, exportSteps } from './exportSteps.ts'
 import { noiseParameterFamily } from './families/noiseParameters.ts'
 import { noiseSchedule } from './noiseSchedule.ts'
 import { imagesOf } from './samplers/anyBatch.ts'
-import { sample, startNoise } from './samplers/sample.ts'
+import { sample, startNoise, stepNoise } from './samplers/sample.ts'
 import type { SamplerSettings, SamplingSchedule } from './samplingSchedule.ts'
 import { samplerSettings, samplingSchedule, samplingScheduleFrom } from './samplingSchedule.ts'
+import { roundHalfEven, stepList } from './stepList.ts'
 
 /** Some nonlinear network that minds the time it is told, and is not exact for anything. */
 const network: Denoiser = {
@@ -33,6 +35,7 @@ interface Config {
   clip_sample?: boolean
   clip_sample_range?: number
   thresholding: boolean
+  variance_type?: string
 }
 
 const asRead = (config: object) => JSON.parse(JSON.stringify(config)) as Config
@@ -66,14 +69,14 @@ function ddimByRule(config: Config, steps: number): Float32Array {
 }
 
 /** DPMSolverMultistepScheduler: dpmsolver++, order 2, midpoint, final sigma zero, in its sigma form. */
-function solverByRule(config: Config, times: readonly number[]): Float32Array {
+function solverByRule(config: Config, times: readonly number[], told = times): Float32Array {
   const alphaBar = cumulative(config)
   const sigmas = [...times.map((time) => Math.sqrt((1 - alphaBar[time]) / alphaBar[time])), 0]
   const alphaSigma = (sigma: number) => [1 / Math.sqrt(sigma * sigma + 1), sigma / Math.sqrt(sigma * sigma + 1)]
   const lambda = (sigma: number) => Math.log(alphaSigma(sigma)[0]) - Math.log(alphaSigma(sigma)[1])
   let x = Float32Array.from(START.data)
   let earlier: Float32Array | null = null
-  for (const [i, time] of times.entries()) {
+  for (const [i, time] of told.entries()) {
     const [alpha, sigma] = alphaSigma(sigmas[i])
     const m0: Float32Array = x.map((v) => {
       const clean = (v - sigma * predictNoise(v, time)) / alpha
@@ -185,12 +188,193 @@ test('a training schedule exports all its levels', () => {
   }
 })
 
+/** np.arange(T, 0, -T/N).round() - 1 in floating point, as diffusers takes trailing times. */
+function numpyTrailing(T: number, N: number): number[] {
+  const step = -T / N
+  const length = Math.ceil((0 - T) / step)
+  const delta = T + step - T
+  return Array.from({ length }, (_, i) => roundHalfEven(T + i * delta) - 1)
+}
+
+describe('told times', () => {
+  const at = (steps: number, timesteps: number, sampler: SamplerSettings['sampler']) => {
+    const times = stepList('trailing', noiseSchedule({ family: 'linear', timesteps }), steps)
+    const schedule = samplingSchedule({ timesteps, logSnr: times.map((_, i) => -6 + (9 * i) / steps), times })
+    return {
+      times,
+      forms: exportForms({ schedule, settings: samplerSettings({ sampler, clip: null }), prediction: 'noise' }),
+    }
+  }
+
+  test('61 of 1000 would be 62: the schedule gives its own', () => {
+    expect([numpyTrailing(1000, 61).length, numpyTrailing(1000, 61).at(-1)]).toEqual([62, -1])
+    for (const sampler of ['ddpm', 'dpm-solver++'] as const) {
+      const { times, forms } = at(61, 1000, sampler)
+      expect(forms.plain?.timesteps).toEqual(times)
+    }
+    const { times, forms } = at(61, 1000, 'ddim')
+    expect(forms.plain).toBeNull()
+    expect(forms.reason).toContain('DDIMScheduler takes no list of times')
+    expect(forms.steps).toMatchObject({ told: times, config: { num_train_timesteps: 61 } })
+  })
+
+  test.each([60, 100, 1000, 1024])('without a list only where diffusers takes the same ones: all counts of %i', (T) => {
+    const counts =
+      T > 100
+        ? [1, 48, 49, 61, 96, 98, 103, 112, 121, 128, 200, 201, 250, 333, 999, T]
+        : Array.from({ length: T }, (_, i) => i + 1)
+    for (const N of counts) {
+      const { times, forms } = at(N, T, 'dpm-solver++')
+      expect(forms.plain?.timesteps ?? numpyTrailing(T, N)).toEqual(times)
+      expect(forms.plain?.timesteps === null).toBe(T % N === 0)
+    }
+  })
+})
+
+/** What a `step` of the real classes does with one number, in float64. */
+interface Stepped {
+  readonly x: number
+  readonly output: number
+  /** alphaBar here and at the next timestep, 1 after the last. */
+  readonly a: number
+  readonly b: number
+  readonly z: number
+}
+
+const clamped = ({ clip_sample, clip_sample_range = 1 }: Config, value: number) =>
+  clip_sample ? Math.max(-clip_sample_range, Math.min(clip_sample_range, value)) : value
+
+function ddimStep(config: Config, { x, output, a, b, z }: Stepped, arguments_: Record<string, unknown>): number {
+  const eta = Number(arguments_.eta ?? 0)
+  const clean = clamped(config, (x - Math.sqrt(1 - a) * output) / Math.sqrt(a))
+  const noise = arguments_.use_clipped_model_output ? (x - Math.sqrt(a) * clean) / Math.sqrt(1 - a) : output
+  const sigma = eta * Math.sqrt(((1 - b) / (1 - a)) * (1 - a / b))
+  return Math.sqrt(b) * clean + Math.sqrt(1 - b - sigma ** 2) * noise + (eta > 0 ? sigma * z : 0)
+}
+
+function ddpmStep(config: Config, { x, output, a, b, z }: Stepped, timestep: number): number {
+  const clean = clamped(config, (x - Math.sqrt(1 - a) * output) / Math.sqrt(a))
+  const beta = 1 - a / b
+  const mean = ((Math.sqrt(b) * beta) / (1 - a)) * clean + ((Math.sqrt(a / b) * (1 - b)) / (1 - a)) * x
+  const small = Math.max(1e-20, ((1 - b) / (1 - a)) * beta)
+  return mean + (timestep > 0 ? Math.sqrt(config.variance_type === 'fixed_large' ? beta : small) * z : 0)
+}
+
+/** The loop that the page prints: `timesteps` of the scheduler, `told` to the network. */
+function loopByRule(
+  config: Config,
+  timesteps: readonly number[],
+  told: readonly number[],
+  arguments_: Record<string, unknown>,
+) {
+  const alphaBar = cumulative(config)
+  let x = Float64Array.from(START.data)
+  for (const [i, t] of timesteps.entries()) {
+    const next = timesteps[i + 1]
+    const [a, b] = [alphaBar[t], next === undefined ? 1 : alphaBar[next]]
+    const z = stepNoise(new Float64Array(x.length), { count: 32, seed: 0, firstItem: 0, step: i })
+    x = x.map((value, j) => {
+      const here = { x: value, output: predictNoise(value, told[i]), a, b, z: z[j] }
+      return config._class_name === 'DDPMScheduler' ? ddpmStep(config, here, t) : ddimStep(config, here, arguments_)
+    })
+  }
+  return x
+}
+
+/** Times that the scheduler names after set_timesteps(N). */
+const trailingOf = (config: object, steps: number) => numpyTrailing(asRead(config).num_train_timesteps, steps)
+
+describe('the levels alone, in a loop', () => {
+  const schedule = samplingSchedule({
+    timesteps: 1000,
+    logSnr: [-7, -3.1, -2, 0.5, 4],
+    times: [981.5, 640, 640, 399.25, 58],
+  })
+  test.each<[string, Partial<SamplerSettings>]>([
+    ['DDIM', {}],
+    ['DDIM of eta .7', { eta: 0.7 }],
+    ['DDIM of eta 1, noise recomputed', { eta: 1, clippedNoise: 'recompute' }],
+    ['DDIM in a range of its own', { clip: [-0.6, 0.6], clippedNoise: 'recompute' }],
+    ['DDPM', { sampler: 'ddpm', clippedNoise: 'recompute' }],
+    ['DDPM, predicted noise kept', { sampler: 'ddpm' }],
+    ['DDPM unclipped, large variance', { sampler: 'ddpm', clip: null, variance: 'large' }],
+    [
+      'DDPM, large variance to the end',
+      { sampler: 'ddpm', clippedNoise: 'recompute', variance: 'large', noisyLastStep: true },
+    ],
+  ])('%s: our images within 1e-4', async (_, options) => {
+    const settings = samplerSettings(options)
+    const { config, told, stepArguments } = exportSteps({ schedule, settings, prediction: 'noise' })
+    expect(told).toEqual(schedule.times)
+    const { data } = await ours(schedule, settings)
+    const theirs = loopByRule(asRead(config), trailingOf(config, 5), told, stepArguments)
+    const size = Math.max(1, ...data.map(Math.abs))
+    expect(farthest(theirs, data) / size).toBeLessThan(1e-4)
+  })
+
+  test('more timesteps than levels where one beta cannot reach down to a level', async () => {
+    const [, cosine] = LEARNED[0]
+    expect(cosine.levels[0].logSnr).toBeLessThan(-25)
+    const settings = samplerSettings({ eta: 0.3 })
+    const { config, told, stepArguments } = exportSteps({ schedule: cosine, settings, prediction: 'noise' })
+    const read = asRead(config)
+    expect([read.num_train_timesteps % 10, read.num_train_timesteps > 10]).toEqual([0, true])
+    const theirs = loopByRule(read, trailingOf(config, 10), told, stepArguments)
+    expect(farthest(theirs, (await ours(cosine, settings)).data)).toBeLessThan(1e-3)
+  })
+
+  test.each(Array.from({ length: 20 }, (_, i) => i))('eta 1 from next to no signal has a root: %i', (i) => {
+    const steps = samplingSchedule({
+      timesteps: 1000,
+      logSnr: [-25 + i / 7, -3 + i / 9, 1, 5],
+      times: [999, 700, 300, 50],
+    })
+    const { config, stepArguments } = exportSteps({
+      schedule: steps,
+      settings: samplerSettings({ eta: 1 }),
+      prediction: 'noise',
+    })
+    expect(Math.abs(Number(stepArguments.eta) - 1)).toBeLessThan(1e-6)
+    const read = asRead(config)
+    const [w, v] = trailingOf(config, 4)
+      .map((t) => cumulative(read)[t])
+      .slice(0, 2)
+      .reverse()
+    const { fround, sqrt } = Math
+    const variance = fround(fround(fround(1 - w) / fround(1 - v)) * fround(1 - fround(v / w)))
+    const sigma = fround(fround(Number(stepArguments.eta)) * fround(sqrt(variance)))
+    expect(fround(fround(1 - w) - fround(sigma * sigma))).toBeGreaterThanOrEqual(0)
+  })
+
+  test('DPM-Solver++: our images within 1e-4', async () => {
+    const settings = samplerSettings({ sampler: 'dpm-solver++' })
+    const { config, told, stepArguments } = exportSteps({ schedule, settings, prediction: 'noise' })
+    expect(stepArguments).toEqual({})
+    expect(
+      farthest(solverByRule(asRead(config), trailingOf(config, 5), told), (await ours(schedule, settings)).data),
+    ).toBeLessThan(1e-4)
+  })
+
+  test.each<[string, Partial<SamplerSettings>]>([
+    ['posterior variance', {}],
+    ['large variance, noise at the end', { variance: 'large', noisyLastStep: true }],
+  ])('DDPM exports to a pipeline with its times: %s', async (_, options) => {
+    const free = samplingSchedule({ timesteps: 1000, logSnr: [-7, -2, 0.5, 4], times: [981, 640, 399, 58] })
+    const settings = samplerSettings({ sampler: 'ddpm', clippedNoise: 'recompute', ...options })
+    const { config, timesteps } = exportScheduler({ schedule: free, settings, prediction: 'noise' })
+    expect(timesteps).toEqual(free.times)
+    const theirs = loopByRule(asRead(config), free.times, free.times, {})
+    expect(farthest(theirs, (await ours(free, settings)).data)).toBeLessThan(1e-3)
+  })
+})
+
 describe('what diffusers cannot be told', () => {
   const [, schedule] = LEARNED[0]
   const levels = (times: number[]) =>
     samplingSchedule({ timesteps: 1000, logSnr: times.map((t) => 5 - t / 100), times })
   test.each([
-    [{ sampler: 'ddpm' }, schedule, 'export.sampler'],
+    [{ sampler: 'ddpm' }, schedule, 'export.clippedNoise'],
+    [{ sampler: 'ddpm', clip: null, variance: 'large' }, schedule, 'export.lastStep'],
     [{ eta: 0.5 }, schedule, 'export.eta'],
     [{ clippedNoise: 'recompute' }, schedule, 'export.clippedNoise'],
     [{ clip: [0, 1] }, schedule, 'export.clip'],
@@ -203,5 +387,17 @@ describe('what diffusers cannot be told', () => {
     const settings = samplerSettings(options as Partial<SamplerSettings>)
     const run = () => exportScheduler({ schedule: from, settings, prediction: 'noise' })
     expect(run).toThrow(expect.objectContaining({ code }))
+  })
+
+  test.each([
+    [{ clip: [0, 1] }, schedule, 'export.clip'],
+    [{ sampler: 'dpm-solver++', clip: [-2, 2] }, schedule, 'export.clip'],
+    [{ sampler: 'ddpm', variance: 'large' }, schedule, 'export.clippedNoise'],
+    [{}, samplingSchedule({ timesteps: 1000, logSnr: [0, 16], times: [999, 499] }), 'export.float32'],
+  ])('not even in a loop: %o', (options, from, code) => {
+    const settings = samplerSettings(options as Partial<SamplerSettings>)
+    const run = () => exportSteps({ schedule: from, settings, prediction: 'noise' })
+    expect(run).toThrow(expect.objectContaining({ code }))
+    expect(exportForms({ schedule: from, settings, prediction: 'noise' }).steps).toBeNull()
   })
 })

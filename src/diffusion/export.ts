@@ -7,7 +7,7 @@
  * such readers have reached, and both hit the levels to about 3e-7 + 6e-8/(1 - beta) of alphaBar. Between the learned
  * levels, and beyond them: straight lines in log-SNR.
  */
-import { BilevelError, inputError } from '../base/index.ts'
+import { inputError } from '../base/index.ts'
 import type { Prediction } from './denoiser.ts'
 import { levelOfLogSnr } from './level.ts'
 import type { NoiseSchedule } from './noiseSchedule.ts'
@@ -21,20 +21,6 @@ export interface ExportedScheduler {
   readonly config: SchedulerConfig
   /** Told times that must be passed as `timesteps=`; null: `num_inference_steps` suffices. */
   readonly timesteps: readonly number[] | null
-}
-
-/**
- * A schedule on its N levels alone, for a loop of one's own: the scheduler counts N timesteps, the network is told its times beside them.
- *
- *     scheduler.set_timesteps(N)
- *     for t, time in zip(scheduler.timesteps, told):
- *         x = scheduler.step(unet(x, torch.tensor(time)).sample, t, x, **stepArguments).prev_sample
- */
-export interface ExportedSteps {
-  readonly config: SchedulerConfig
-  /** Noisiest first. */
-  readonly told: readonly number[]
-  readonly stepArguments: Readonly<Record<string, number | boolean>>
 }
 
 export interface ExportOptions {
@@ -51,9 +37,6 @@ const PREDICTION_TYPES: Readonly<Record<Prediction, string>> = {
 
 /** Largest error of an exported level in log-SNR, through float32. */
 const LOG_SNR_TOLERANCE = 1e-2
-
-/** Four float32 steps at 1: below, 1 - w - sigma^2 may come out negative. */
-const SMALLEST_ROOT = 2 ** -21
 
 /** Stands for "no bound": JSON has no -Infinity. */
 const NO_LAMBDA_CLIP = -1e9
@@ -75,62 +58,6 @@ export function exportScheduler({ schedule, settings, prediction }: ExportOption
   return { config, timesteps }
 }
 
-/**
- * The same on its N levels alone, `num_train_timesteps` = N: for any told times, eta, and clipped noise of both kinds.
- * @throws `export.clippedNoise`, `export.clip`, `export.lastStep`, `export.float32`: what no scheduler can be told
- */
-export function exportSteps({ schedule, settings, prediction }: ExportOptions): ExportedSteps {
-  const { levels, times } = schedule
-  const steps = levels.length
-  const logSnr = Float64Array.from(levels, (level) => level.logSnr).reverse()
-  const betas = betasHitting(logSnr)
-  checkFloat32(
-    betas,
-    Array.from(logSnr, (value, time) => ({ time, logSnr: value })),
-  )
-  const { stepArguments, fields } = stepFields(settings)
-  if (typeof stepArguments.eta === 'number') checkRoots(schedule, stepArguments.eta)
-  const config = {
-    ...trainingFields(steps, betas, prediction),
-    // Not fields of diffusers, which sets aside what begins with _: what the loop passes.
-    _sampling_steps: steps,
-    _told_times: [...times],
-    _step_arguments: stepArguments,
-    ...fields,
-  }
-  return { config, told: [...times], stepArguments }
-}
-
-/** A schedule in both forms; where a form cannot be, the reason. */
-export interface ExportedForms {
-  readonly plain: ExportedScheduler | null
-  readonly steps: ExportedSteps | null
-  /** Why there is no plain form, or no form at all. */
-  readonly reason: string | null
-}
-
-/** Both forms of a schedule. */
-export function exportForms(options: ExportOptions): ExportedForms {
-  const plain = attempted(() => exportScheduler(options))
-  const steps = attempted(() => exportSteps(options))
-  const reason = typeof steps === 'string' && typeof plain === 'string' ? steps : plain
-  return {
-    plain: typeof plain === 'string' ? null : plain,
-    steps: typeof steps === 'string' ? null : steps,
-    reason: typeof reason === 'string' ? reason : null,
-  }
-}
-
-/** What it gives, or why diffusers cannot be told. */
-function attempted<T>(run: () => T): T | string {
-  try {
-    return run()
-  } catch (error) {
-    if (error instanceof BilevelError && error.code.startsWith('export.')) return error.message
-    throw error
-  }
-}
-
 /** The config of a training schedule, all T levels: a `DDIMScheduler` whose x0Hat is clipped to `clip` (default [-1, 1]). */
 export function exportTrainingSchedule(
   schedule: NoiseSchedule,
@@ -144,7 +71,7 @@ export function exportTrainingSchedule(
 }
 
 /** What all schedulers read alike: the T betas, what the network predicts, trailing times. */
-function trainingFields(timesteps: number, trained_betas: readonly number[], prediction: Prediction) {
+export function trainingFields(timesteps: number, trained_betas: readonly number[], prediction: Prediction) {
   return {
     num_train_timesteps: timesteps,
     beta_start: 1e-4,
@@ -164,28 +91,7 @@ function classFields(settings: SamplerSettings, noisyEnd: boolean) {
   return settings.sampler === 'ddim' ? ddimFields(settings) : ddpmFields(settings, noisyEnd)
 }
 
-/** The fields of the class that is the sampler in a loop, and what the loop passes to its `step`. */
-function stepFields(settings: SamplerSettings): {
-  readonly fields: SchedulerConfig
-  readonly stepArguments: ExportedSteps['stepArguments']
-} {
-  const { sampler, clip, clippedNoise, eta, variance } = settings
-  if (sampler === 'dpm-solver++') return { fields: solverFields(settings), stepArguments: {} }
-  const keeps = clip !== null && clippedNoise === 'keep'
-  if (sampler === 'ddpm' && !(keeps && variance === 'small')) {
-    return { fields: ddpmFields(settings, false), stepArguments: {} }
-  }
-  // With the posterior's variance DDPM is DDIM at eta 1, which may keep the predicted noise.
-  const exactly = { clip, clippedNoise: 'keep', eta: 0 } as const
-  const noisy = sampler === 'ddpm' ? 1 : eta
-  const stepArguments = {
-    ...(noisy > 0 && { eta: noisy }),
-    ...(clip !== null && !keeps && { use_clipped_model_output: true }),
-  }
-  return { fields: ddimFields(exactly), stepArguments }
-}
-
-function ddimFields({ clip, clippedNoise, eta }: Pick<SamplerSettings, 'clip' | 'clippedNoise' | 'eta'>) {
+export function ddimFields({ clip, clippedNoise, eta }: Pick<SamplerSettings, 'clip' | 'clippedNoise' | 'eta'>) {
   if (eta !== 0) {
     throw inputError('export.eta', `a DDIMScheduler config holds no eta, it is an argument of its step; got eta ${eta}`)
   }
@@ -201,7 +107,7 @@ function ddimFields({ clip, clippedNoise, eta }: Pick<SamplerSettings, 'clip' | 
 }
 
 /** @param noisyEnd whether the last timestep is above 0, where the real class adds noise if its variance is not 0 */
-function ddpmFields({ clip, clippedNoise, variance, noisyLastStep }: SamplerSettings, noisyEnd: boolean) {
+export function ddpmFields({ clip, clippedNoise, variance, noisyLastStep }: SamplerSettings, noisyEnd: boolean) {
   if (clip && clippedNoise !== 'recompute') {
     const fix = 'learn with clippedNoise recompute'
     throw inputError('export.clippedNoise', `DDPMScheduler recomputes the noise after clipping, got keep; ${fix}`)
@@ -233,7 +139,7 @@ function clipFields(clip: SamplerSettings['clip']) {
   }
 }
 
-function solverFields({ clip }: SamplerSettings) {
+export function solverFields({ clip }: SamplerSettings) {
   if (clip && !(clip[0] === -1 && clip[1] === 1)) {
     throw inputError('export.clip', `DPMSolverMultistepScheduler clips x0Hat to [-1, 1] only, got [${clip}]`)
   }
@@ -290,12 +196,6 @@ export function trainedBetas(schedule: SamplingSchedule): number[] {
     logSnr[t] = alongLine(points[k], points[k + 1], t, timesteps)
   }
   const betas = betasHitting(logSnr)
-  checkFloat32(betas, points)
-  return betas
-}
-
-/** @throws `export.float32` unless a float32 reader of the betas gets the level at each point */
-function checkFloat32(betas: readonly number[], points: readonly Point[]): void {
   const { float32 } = readersOf(betas)
   for (const { time, logSnr: wanted } of points) {
     const alphaBar = float32[time]
@@ -304,20 +204,7 @@ function checkFloat32(betas: readonly number[], points: readonly Point[]): void 
     const rule = `float32 betas cannot hold log-SNR ${wanted} at time ${time} within ${LOG_SNR_TOLERANCE}`
     throw inputError('export.float32', `${rule} (a reader gets ${got}); keep levels within about ±12`)
   }
-}
-
-/**
- * DDIM's root of 1 - w - sigma^2, which the real class takes in float32: NaN where rounding makes it negative.
- * @throws `export.float32` naming the step
- */
-function checkRoots({ levels }: SamplingSchedule, eta: number): void {
-  for (const [i, here] of levels.slice(0, -1).entries()) {
-    const next = levels[i + 1]
-    const square = next.noise ** 2 * (1 - eta ** 2 + eta ** 2 * Math.exp(here.logSnr - next.logSnr))
-    if (square >= SMALLEST_ROOT) continue
-    const rule = `DDIMScheduler takes the root of 1 - w - sigma^2 in float32, which must be at least ${SMALLEST_ROOT}`
-    throw inputError('export.float32', `${rule}; step ${i + 1} has ${square} at eta ${eta}; use a smaller eta`)
-  }
+  return betas
 }
 
 interface Point {

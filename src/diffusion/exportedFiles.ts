@@ -6,7 +6,7 @@
  */
 import { join } from 'node:path'
 import type { Prediction } from './denoiser.ts'
-import { exportForms } from './export.ts'
+import { exportForms } from './exportSteps.ts'
 import type { SavedSchedule } from './scheduleFile.ts'
 import { writeSamplingSchedule } from './scheduleFile.ts'
 

@@ -37,8 +37,8 @@ export function pythonCode({ forms, network, imageShape, run, folder }: PythonSa
     `x = torch.randn(${[count, ...imageShape].join(', ')})`,
     'with torch.no_grad():',
     `    ${loop.head}`,
-    `        noise = ${calledAt(network, loop.time)}`,
-    `        x = scheduler.step(noise, t, x${loop.stepArguments}).prev_sample`,
+    `        output = ${calledAt(network, loop.time)}`,
+    `        x = scheduler.step(output, t, x${loop.stepArguments}).prev_sample`,
   ]
   return lines.join('\n')
 }
