@@ -7,13 +7,13 @@ import { toldTimesCase } from './toldTimesCase.ts'
 const CLASSES = ['--class-conditional']
 const LEVELS_AND_TIMES = ['--sampling-family', 'levels+times']
 const SHUFFLE = [
-  '--network.kind',
+  '--network-kind',
   'shuffle',
-  '--network.channels',
+  '--network-channels',
   '8,16',
-  '--network.layers-per-block',
+  '--network-layers-per-block',
   'none',
-  '--network.groups',
+  '--network-groups',
   'none',
 ]
 const THEIRS = [
@@ -26,7 +26,7 @@ const THEIRS = [
   '--iterations',
   '1',
 ]
-const DIGITS = ['--model', 'digits-16', '--iterations', '1', '--tuning-samples', '80']
+const DIGITS = ['--model', 'digits-16', '--timesteps', '1000', '--iterations', '1', '--tuning-samples', '80']
 
 export const CASES: readonly Case[] = [
   toldTimesCase(),

@@ -23,7 +23,7 @@ export function callerOf(
 ): Caller {
   const [, script] = argv
   const directory = cwd()
-  if (/^bilevel(\.\w+)?$/.test(basename(script))) return { command: commandOf(script, env), directory }
+  if (basename(script) === 'bilevel') return { command: commandOf(script, env), directory }
   // What npm starts in the project's own folder; npx finds the command there.
   if (env.npm_lifecycle_event !== undefined && isWithin(directory, root)) return { command: NPX, directory }
   return { command: `node ${shellWord(isWithin(script, directory) ? relative(directory, script) : script)}`, directory }

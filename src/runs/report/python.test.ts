@@ -60,7 +60,7 @@ test("somebody's file: its names, types, batch and time scale", () => {
   const code = codeFor({ kind: 'onnx', path: "their 'net'.onnx", inRun: false, inputs, timeScale: 0.001, classes: 10 })
   expect(code).toContain(`onnxruntime.InferenceSession("their 'net'.onnx", `)
   expect(code).toContain('x = torch.randn(8, 1, 28, 20)')
-  expect(code).toContain('classes = torch.arange(8) % 10')
+  expect(code).toContain('classes = torch.zeros(8, dtype=torch.int64)')
   expect(code).toContain(
     'feeds = {"x": x.numpy(), "t": np.full([8, 1], float(time) * 0.001, np.float64), "y": classes.numpy().astype(np.int32)}',
   )

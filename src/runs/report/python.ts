@@ -28,7 +28,7 @@ export function pythonCode({ forms, network, imageShape, run, folder }: PythonSa
     ...importsOf(network, loop.scheduler),
     '',
     `run = ${text(run)}`,
-    ...(classes === undefined ? [] : [`classes = torch.arange(${count}) % ${classes}`]),
+    ...(classes === undefined ? [] : [`classes = ${classesOf(network, classes, count)}`]),
     ...(network.kind === 'onnx'
       ? onnxCall(network, count)
       : ['unet = UNet2DModel.from_pretrained(f"{run}/model/unet").eval()']),
@@ -97,6 +97,12 @@ function importsOf({ kind }: PythonNetwork, scheduler: string): string[] {
 function calledAt({ kind, classes }: PythonNetwork, time: string): string {
   if (kind === 'onnx') return `unet(x, ${time})`
   return `unet(x, ${time}${classes === undefined ? '' : ', class_labels=classes'}).sample`
+}
+
+/** In turn; of somebody's file the first one, as the page's command draws it: a file does not say how many it has. */
+function classesOf(network: PythonNetwork, classes: number, count: number): string {
+  const given = network.kind === 'onnx' && !network.inRun
+  return given ? `torch.zeros(${count}, dtype=torch.int64)` : `torch.arange(${count}) % ${classes}`
 }
 
 /** A file made for some number of images takes no other. */
