@@ -7,8 +7,10 @@ import type { z } from 'zod'
 import { inputError } from '../base/index.ts'
 import type { Caller, JobPlan, SettingsLayer } from '../runs/index.ts'
 import {
+  commandLine,
   environmentLayer,
   freshFolder,
+  pathArgument,
   planLine,
   readManifest,
   readRunConfig,
@@ -95,9 +97,10 @@ async function execute<C extends { readonly preset: string; readonly seed: numbe
 async function requireKind(command: string, folder: string): Promise<void> {
   const { command: made } = await readManifest(folder)
   if (typeof made !== 'string' || made === command) return
+  const rest = commandLine(callerOf(process), [made, '--resume', pathArgument(folder)])
   throw inputError(
     'cli.resume',
-    `bilevel ${command} goes on with runs of its own, but ${folder} is a run of bilevel ${made}; go on with: bilevel ${made} --resume ${folder}`,
+    `bilevel ${command} goes on with runs of its own, but ${folder} is a run of bilevel ${made}; go on with: ${rest}`,
   )
 }
 

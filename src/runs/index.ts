@@ -30,7 +30,7 @@ export { resolveScheduleConfig, SETTING_GROUPS, scheduleSchema } from './jobs/sc
 export type { Progress } from './progress.ts'
 export { advanceProgress, durationText, rateOf, secondsLeft, startProgress } from './progress.ts'
 export type { Caller } from './report/commands.ts'
-export { shellWord } from './report/commands.ts'
+export { commandLine, pathArgument, shellWord } from './report/commands.ts'
 export type { EntropyContext, ReportContext } from './report/context.ts'
 export type { EntropyJson } from './report/entropyJson.ts'
 export { entropyJson } from './report/entropyJson.ts'
