@@ -3,6 +3,8 @@ import { describe, expect, test } from 'vitest'
 import type { Denoiser, Images } from './denoiser.ts'
 import { readScheduler } from './diffusersScheduler.ts'
 import { exportScheduler, exportTrainingSchedule, readersOf, trainedBetas } from './export.ts'
+import type { Config, Loop } from './exportRules.fixture.ts'
+import { asRead, cumulative, loopByRule, numpyTrailing, solverByRule } from './exportRules.fixture.ts'
 import { exportForms, exportSteps } from './exportSteps.ts'
 import { noiseParameterFamily } from './families/noiseParameters.ts'
 import { noiseSchedule } from './noiseSchedule.ts'
@@ -10,7 +12,7 @@ import { imagesOf } from './samplers/anyBatch.ts'
 import { sample, startNoise, stepNoise } from './samplers/sample.ts'
 import type { SamplerSettings, SamplingSchedule } from './samplingSchedule.ts'
 import { samplerSettings, samplingSchedule, samplingScheduleFrom } from './samplingSchedule.ts'
-import { roundHalfEven, stepList } from './stepList.ts'
+import { stepList } from './stepList.ts'
 
 /** Some nonlinear network that minds the time it is told, and is not exact for anything. */
 const network: Denoiser = {
@@ -28,26 +30,12 @@ const predictNoise = (x: number, time: number) => x * Math.sin(time / 700 + 0.1)
 
 const START = startNoise({ imageShape: [1, 4, 4], count: 32, seed: 12 })
 
-interface Config {
-  _class_name: string
-  num_train_timesteps: number
-  trained_betas: number[]
-  clip_sample?: boolean
-  clip_sample_range?: number
-  thresholding: boolean
-  variance_type?: string
-}
-
-const asRead = (config: object) => JSON.parse(JSON.stringify(config)) as Config
-
-/** alphas_cumprod in float32, rounding at each step. */
-function cumulative({ trained_betas }: Config): Float32Array {
-  let product = Math.fround(1)
-  return Float32Array.from(trained_betas, (beta) => {
-    product = Math.fround(product * Math.fround(1 - Math.fround(beta)))
-    return product
-  })
-}
+/** The same network, start and noise for the rules. */
+const loopTold = (told: readonly number[]): Loop => ({
+  start: START.data,
+  predict: (x, i) => predictNoise(x, told[i]),
+  noise: (step) => stepNoise(new Float64Array(START.data.length), { count: 32, seed: 0, firstItem: 0, step }),
+})
 
 /** DDIMScheduler: trailing times, previous time t - T // N, set_alpha_to_one, clipped x0, noise kept, eta 0. */
 function ddimByRule(config: Config, steps: number): Float32Array {
@@ -64,35 +52,6 @@ function ddimByRule(config: Config, steps: number): Float32Array {
       const clean = Math.max(-clip, Math.min(clip, (v - Math.sqrt(1 - a) * eps) / Math.sqrt(a)))
       return Math.sqrt(b) * clean + Math.sqrt(1 - b) * eps
     })
-  }
-  return x
-}
-
-/** DPMSolverMultistepScheduler: dpmsolver++, order 2, midpoint, final sigma zero, in its sigma form. */
-function solverByRule(config: Config, times: readonly number[], told = times): Float32Array {
-  const alphaBar = cumulative(config)
-  const sigmas = [...times.map((time) => Math.sqrt((1 - alphaBar[time]) / alphaBar[time])), 0]
-  const alphaSigma = (sigma: number) => [1 / Math.sqrt(sigma * sigma + 1), sigma / Math.sqrt(sigma * sigma + 1)]
-  const lambda = (sigma: number) => Math.log(alphaSigma(sigma)[0]) - Math.log(alphaSigma(sigma)[1])
-  let x = Float32Array.from(START.data)
-  let earlier: Float32Array | null = null
-  for (const [i, time] of told.entries()) {
-    const [alpha, sigma] = alphaSigma(sigmas[i])
-    const m0: Float32Array = x.map((v) => {
-      const clean = (v - sigma * predictNoise(v, time)) / alpha
-      return config.thresholding ? Math.max(-1, Math.min(1, clean)) : clean
-    })
-    const [nextAlpha, nextSigma] = alphaSigma(sigmas[i + 1])
-    const h = lambda(sigmas[i + 1]) - lambda(sigmas[i])
-    const first = earlier === null || i === times.length - 1
-    const r0 = first ? 1 : (lambda(sigmas[i]) - lambda(sigmas[i - 1])) / h
-    const m1: Float32Array = earlier ?? m0
-    x = x.map((v, j) => {
-      const D1 = first ? 0 : (m0[j] - m1[j]) / r0
-      const factor = nextAlpha * (Math.exp(-h) - 1)
-      return (nextSigma / sigma) * v - factor * m0[j] - 0.5 * factor * D1
-    })
-    earlier = m0
   }
   return x
 }
@@ -151,7 +110,7 @@ describe.each(LEARNED)('%s', (_, schedule) => {
     const { config, timesteps } = exportScheduler({ schedule, settings, prediction: 'noise' })
     expect(timesteps).toBeNull()
     const { data } = await ours(schedule, settings)
-    expect(farthest(solverByRule(asRead(config), schedule.times), data)).toBeLessThan(1e-3)
+    expect(farthest(solverByRule(asRead(config), schedule.times, loopTold(schedule.times)), data)).toBeLessThan(1e-3)
   })
 })
 
@@ -160,7 +119,9 @@ test('free integer times export to DPM-Solver++ as `timesteps`', async () => {
   const settings = samplerSettings({ sampler: 'dpm-solver++' })
   const { config, timesteps } = exportScheduler({ schedule, settings, prediction: 'noise' })
   expect(timesteps).toEqual([981, 640, 399, 58])
-  expect(farthest(solverByRule(asRead(config), timesteps!), (await ours(schedule, settings)).data)).toBeLessThan(1e-3)
+  expect(
+    farthest(solverByRule(asRead(config), timesteps!, loopTold(timesteps!)), (await ours(schedule, settings)).data),
+  ).toBeLessThan(1e-3)
 })
 
 test('an exported config reads back as the same levels, sampler, clipping and step list', () => {
@@ -187,14 +148,6 @@ test('a training schedule exports all its levels', () => {
     expect(Math.abs(float64[t] / alphaBar - 1)).toBeLessThan(tolerance)
   }
 })
-
-/** np.arange(T, 0, -T/N).round() - 1 in floating point, as diffusers takes trailing times. */
-function numpyTrailing(T: number, N: number): number[] {
-  const step = -T / N
-  const length = Math.ceil((0 - T) / step)
-  const delta = T + step - T
-  return Array.from({ length }, (_, i) => roundHalfEven(T + i * delta) - 1)
-}
 
 describe('told times', () => {
   const at = (steps: number, timesteps: number, sampler: SamplerSettings['sampler']) => {
@@ -231,56 +184,6 @@ describe('told times', () => {
   })
 })
 
-/** What a `step` of the real classes does with one number, in float64. */
-interface Stepped {
-  readonly x: number
-  readonly output: number
-  /** alphaBar here and at the next timestep, 1 after the last. */
-  readonly a: number
-  readonly b: number
-  readonly z: number
-}
-
-const clamped = ({ clip_sample, clip_sample_range = 1 }: Config, value: number) =>
-  clip_sample ? Math.max(-clip_sample_range, Math.min(clip_sample_range, value)) : value
-
-function ddimStep(config: Config, { x, output, a, b, z }: Stepped, arguments_: Record<string, unknown>): number {
-  const eta = Number(arguments_.eta ?? 0)
-  const clean = clamped(config, (x - Math.sqrt(1 - a) * output) / Math.sqrt(a))
-  const noise = arguments_.use_clipped_model_output ? (x - Math.sqrt(a) * clean) / Math.sqrt(1 - a) : output
-  const sigma = eta * Math.sqrt(((1 - b) / (1 - a)) * (1 - a / b))
-  return Math.sqrt(b) * clean + Math.sqrt(1 - b - sigma ** 2) * noise + (eta > 0 ? sigma * z : 0)
-}
-
-function ddpmStep(config: Config, { x, output, a, b, z }: Stepped, timestep: number): number {
-  const clean = clamped(config, (x - Math.sqrt(1 - a) * output) / Math.sqrt(a))
-  const beta = 1 - a / b
-  const mean = ((Math.sqrt(b) * beta) / (1 - a)) * clean + ((Math.sqrt(a / b) * (1 - b)) / (1 - a)) * x
-  const small = Math.max(1e-20, ((1 - b) / (1 - a)) * beta)
-  return mean + (timestep > 0 ? Math.sqrt(config.variance_type === 'fixed_large' ? beta : small) * z : 0)
-}
-
-/** The loop that the page prints: `timesteps` of the scheduler, `told` to the network. */
-function loopByRule(
-  config: Config,
-  timesteps: readonly number[],
-  told: readonly number[],
-  arguments_: Record<string, unknown>,
-) {
-  const alphaBar = cumulative(config)
-  let x = Float64Array.from(START.data)
-  for (const [i, t] of timesteps.entries()) {
-    const next = timesteps[i + 1]
-    const [a, b] = [alphaBar[t], next === undefined ? 1 : alphaBar[next]]
-    const z = stepNoise(new Float64Array(x.length), { count: 32, seed: 0, firstItem: 0, step: i })
-    x = x.map((value, j) => {
-      const here = { x: value, output: predictNoise(value, told[i]), a, b, z: z[j] }
-      return config._class_name === 'DDPMScheduler' ? ddpmStep(config, here, t) : ddimStep(config, here, arguments_)
-    })
-  }
-  return x
-}
-
 /** Times that the scheduler names after set_timesteps(N). */
 const trailingOf = (config: object, steps: number) => numpyTrailing(asRead(config).num_train_timesteps, steps)
 
@@ -307,7 +210,7 @@ describe('the levels alone, in a loop', () => {
     const { config, told, stepArguments } = exportSteps({ schedule, settings, prediction: 'noise' })
     expect(told).toEqual(schedule.times)
     const { data } = await ours(schedule, settings)
-    const theirs = loopByRule(asRead(config), trailingOf(config, 5), told, stepArguments)
+    const theirs = loopByRule(asRead(config), trailingOf(config, 5), stepArguments, loopTold(told))
     const size = Math.max(1, ...data.map(Math.abs))
     expect(farthest(theirs, data) / size).toBeLessThan(1e-4)
   })
@@ -319,7 +222,7 @@ describe('the levels alone, in a loop', () => {
     const { config, told, stepArguments } = exportSteps({ schedule: cosine, settings, prediction: 'noise' })
     const read = asRead(config)
     expect([read.num_train_timesteps % 10, read.num_train_timesteps > 10]).toEqual([0, true])
-    const theirs = loopByRule(read, trailingOf(config, 10), told, stepArguments)
+    const theirs = loopByRule(read, trailingOf(config, 10), stepArguments, loopTold(told))
     expect(farthest(theirs, (await ours(cosine, settings)).data)).toBeLessThan(1e-3)
   })
 
@@ -351,7 +254,10 @@ describe('the levels alone, in a loop', () => {
     const { config, told, stepArguments } = exportSteps({ schedule, settings, prediction: 'noise' })
     expect(stepArguments).toEqual({})
     expect(
-      farthest(solverByRule(asRead(config), trailingOf(config, 5), told), (await ours(schedule, settings)).data),
+      farthest(
+        solverByRule(asRead(config), trailingOf(config, 5), loopTold(told)),
+        (await ours(schedule, settings)).data,
+      ),
     ).toBeLessThan(1e-4)
   })
 
@@ -363,7 +269,7 @@ describe('the levels alone, in a loop', () => {
     const settings = samplerSettings({ sampler: 'ddpm', clippedNoise: 'recompute', ...options })
     const { config, timesteps } = exportScheduler({ schedule: free, settings, prediction: 'noise' })
     expect(timesteps).toEqual(free.times)
-    const theirs = loopByRule(asRead(config), free.times, free.times, {})
+    const theirs = loopByRule(asRead(config), free.times, {}, loopTold(free.times))
     expect(farthest(theirs, (await ours(free, settings)).data)).toBeLessThan(1e-3)
   })
 })

@@ -232,6 +232,16 @@ describe('the files', () => {
     ])
   })
 
+  test('of an older save, whose index named DDIMPipeline, are read and written over', async () => {
+    const folder = fresh()
+    await saveModel(folder, modelOf(tiny, { samplingSchedules: [] }))
+    const index = await jsonAt(folder, 'model_index.json')
+    await writeFile(join(folder, 'model_index.json'), JSON.stringify({ ...index, _class_name: 'DDIMPipeline' }))
+    expect((await loadModel(folder)).network.kind).toBe('MLP')
+    await saveModel(folder, modelOf(tiny, { samplingSchedules: [] }))
+    expect(await jsonAt(folder, 'model_index.json')).toEqual(index)
+  })
+
   test('of an older save are gone', async () => {
     const folder = fresh()
     const two = [learned({}), learned({ sampler: 'dpm-solver++' }, 6)]
