@@ -11,6 +11,7 @@ export type {
   CompiledDenoiser,
   Denoiser,
   ExportedScheduler,
+  ExportedSteps,
   ForeignDenoiser,
   ForeignDenoiserOptions,
   ForeignScheduler,
@@ -33,6 +34,7 @@ export type {
 export {
   compileDenoiser,
   exportScheduler,
+  exportSteps,
   generate,
   loadModel,
   loadScheduler,

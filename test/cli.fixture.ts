@@ -4,6 +4,7 @@ import { once } from 'node:events'
 import { mkdtemp, readFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
+import { parseHTML } from 'linkedom'
 import { noiseSchedule, saveModel } from '../src/diffusion/index.ts'
 import { constant, mul, sub, trace } from '../src/graph/index.ts'
 import { applyClassifier, digitClassifierPath, digitClassifierRecord } from '../src/metrics/index.ts'
@@ -33,9 +34,18 @@ export const newFolder = (): Promise<string> => mkdtemp(join(tmpdir(), 'bilevel-
 
 /** Starts `bilevel …args` in a folder, without the caller's own BILEVEL_ variables. */
 export function start(args: readonly string[], cwd: string, environment: Record<string, string> = {}): Running {
+  return startProcess(process.execPath, [MAIN, ...args], cwd, environment)
+}
+
+function startProcess(
+  command: string,
+  args: readonly string[],
+  cwd: string,
+  environment: Record<string, string>,
+): Running {
   const clean = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('BILEVEL_')))
   const env = { ...clean, NO_COLOR: '1', ...environment }
-  const child = spawn(process.execPath, [MAIN, ...args], { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn(command, args, { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] })
   let [stdout, stderr] = ['', '']
   child.stdout.on('data', (data) => {
     stdout += data
@@ -65,6 +75,20 @@ export function start(args: readonly string[], cwd: string, environment: Record<
 /** The same to its end. */
 export const bilevel = (args: readonly string[], cwd: string, environment: Record<string, string> = {}) =>
   start(args, cwd, environment).finished
+
+/** A command line as a reader pastes it into a shell. */
+export const shell = (line: string, cwd: string) => startProcess('sh', ['-c', line], cwd, {}).finished
+
+/** How our messages call the command that `start` starts. */
+export const CALLED = `node ${MAIN}`
+
+/** The command lines that a run's report prints. */
+export async function printedBy(run: string): Promise<string[]> {
+  const { document } = parseHTML(await readFile(join(run, 'report.html'), 'utf8'))
+  const lines = [...document.querySelectorAll('code.shell')].flatMap((code) => code.textContent?.split('\n') ?? [])
+  if (lines.length === 0) throw new Error(`${run} prints no command`)
+  return lines
+}
 
 /** What two equal runs must have alike, byte by byte: events without their times, samples, weights and schedules. */
 export async function tracesOf(run: string, files: readonly string[]): Promise<unknown[]> {

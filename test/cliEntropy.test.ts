@@ -3,7 +3,17 @@ import { copyFile, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { decodeSafetensors } from '../src/nn/index.ts'
-import { bilevel, newFolder, numbersOf, start, tracesOf, untrainedModel } from './cli.fixture.ts'
+import {
+  bilevel,
+  CALLED,
+  newFolder,
+  numbersOf,
+  printedBy,
+  shell,
+  start,
+  tracesOf,
+  untrainedModel,
+} from './cli.fixture.ts'
 
 /** A reward without derivative that is best where the mean pixel is .15. */
 const JUDGE = `export default ({ data, shape: [n] }) => {
@@ -128,11 +138,11 @@ describe('a run', () => {
     expect([0, 130]).toContain(stopped.code)
     if (stopped.code === 130) {
       expect(stopped.stdout).toBe('')
-      expect(stopped.stderr).toContain('go on with: bilevel entropy --resume stopped --allow-code')
+      expect(stopped.stderr).toContain(`go on with: ${CALLED} entropy --resume stopped --allow-code`)
       expect(JSON.parse(await readFile(at('stopped', 'manifest.json'), 'utf8')).status).toBe('interrupted')
     }
     const other = await bilevel(['schedule', '--resume', 'stopped'], folder)
-    const rest = 'stopped is a run of bilevel entropy; go on with: bilevel entropy --resume stopped'
+    const rest = `stopped is a run of bilevel entropy; go on with: ${CALLED} entropy --resume stopped`
     expect([other.code, other.stderr]).toEqual([2, expect.stringContaining(rest)])
     const changed = await bilevel(
       ['entropy', '--resume', 'stopped', '--allow-code', '--seed', '9', '--tolerance', '3'],
@@ -162,9 +172,12 @@ describe('guided samples', () => {
     )
     expect(byFile.code, byFile.stderr).toBe(0)
     expect(JSON.parse(byFile.stdout)).toMatchObject({ guidance, schedule: { sampler: 'ddim', steps: 4, eta: 1 } })
-    const byRun = await bilevel(['sample', 'runs/entropy-tiny-0', '--count', '21', '--out', 'by-run'], folder)
+    // As the report prints it, into the folder that is made for it.
+    const commands = await printedBy(at('runs', 'entropy-tiny-0'))
+    expect(commands).toEqual([`${CALLED} sample runs/entropy-tiny-0 --count 100`])
+    const byRun = await shell(commands[0], folder)
     expect(byRun.code, byRun.stderr).toBe(0)
-    const [few, many] = [await samplesOf('by-file/samples.safetensors'), await samplesOf('by-run/samples.safetensors')]
+    const [few, many] = [await samplesOf('by-file/samples.safetensors'), await samplesOf('samples/samples.safetensors')]
     const apart = (a: Float32Array, b: Float32Array, n: number) =>
       Math.max(...Array.from({ length: n }, (_, i) => Math.abs(a[i] - b[i])))
     expect(apart(few, grid, 3 * 256)).toBeLessThan(1e-4)
@@ -233,16 +246,20 @@ describe('guided samples', () => {
   })
 })
 
+/** The name of a run that a shell would take apart. */
+const THEIRS = `their "$HOME" isn't ours`
+
 describe('without derivatives', () => {
   test("somebody's ONNX file: the target is tilt, said so, and samples come by weight", async () => {
     await copyFile(at('plain', 'unet', 'model.onnx'), at('theirs.onnx'))
     await copyFile(at('plain', 'scheduler', 'scheduler_config.json'), at('theirs.json'))
     const args = ['--preset', 'tiny', '--model', 'theirs.onnx', '--scheduler', 'theirs.json', '--judge', './judge.mjs']
-    const run = await bilevel(['entropy', ...args, '--max-evaluations', '3000', '--out', 'theirs', '--json'], folder)
+    const run = await bilevel(['entropy', ...args, '--max-evaluations', '3000', '--out', THEIRS, '--json'], folder)
     expect(run.code, run.stderr).toBe(0)
     expect(run.stderr).toContain('note: the model has no derivative, so the target is tilt')
     expect(JSON.parse(run.stdout)).toMatchObject({ target: 'tilt', estimator: 'smc', kl: { kind: 'tilt' } })
-    const drawn = await bilevel(['sample', 'theirs', '--count', '5', '--out', 'from-theirs', '--json'], folder)
+    const [command] = await printedBy(at(THEIRS))
+    const drawn = await shell(`${command} --count 5 --out from-theirs --json`, folder)
     expect(drawn.code, drawn.stderr).toBe(0)
     expect(drawn.stderr).toContain('drawn from the tilt by weighted particles')
     expect((await samplesOf('from-theirs/samples.safetensors')).length).toBe(5 * 256)

@@ -4,7 +4,17 @@ import { join } from 'node:path'
 import { decode } from 'fast-png'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { decodeSafetensors } from '../src/nn/index.ts'
-import { bilevel, classifierFile, newFolder, numbersOf, start, tracesOf } from './cli.fixture.ts'
+import {
+  bilevel,
+  CALLED,
+  classifierFile,
+  newFolder,
+  numbersOf,
+  printedBy,
+  shell,
+  start,
+  tracesOf,
+} from './cli.fixture.ts'
 
 const TINY = ['schedule', '--preset', 'tiny']
 const SAMPLES = ['samples/samples.safetensors', 'samples/learned-2-steps.png']
@@ -70,6 +80,14 @@ describe('a run', () => {
     const report = await readFile(join(run, 'report.html'), 'utf8')
     expect(report.startsWith('<!doctype html>')).toBe(true)
     expect(JSON.parse(await readFile(join(run, 'result.json'), 'utf8'))).toEqual(JSON.parse(first.stdout))
+  })
+
+  test('prints a command that works as printed', async () => {
+    const commands = await printedBy(at('runs', 'schedule-tiny-0'))
+    expect(commands).toEqual([`${CALLED} sample runs/schedule-tiny-0 --schedule ddim-2`])
+    const { code, stderr } = await shell(commands[0], folder)
+    expect([code, stderr]).toEqual([0, expect.stringContaining('100 images by learned ddim-2')])
+    expect((await readdir(at('samples', 'images'))).length).toBe(100)
   })
 
   test('killed at any point, it goes on to the same numbers and bytes', async () => {
@@ -170,7 +188,7 @@ describe('both levels learned', () => {
     running.kill('SIGCONT')
     const stopped = await running.finished
     expect([stopped.code, stopped.stdout]).toEqual([130, ''])
-    expect(stopped.stderr).toContain('go on with: bilevel schedule --resume stopped')
+    expect(stopped.stderr).toContain(`go on with: ${CALLED} schedule --resume stopped`)
     expect(JSON.parse(await readFile(at('stopped', 'manifest.json'), 'utf8')).status).toBe('interrupted')
 
     const changed = await bilevel(['schedule', '--resume', 'stopped', '--seed', '9', '--batch', '9'], folder)
@@ -198,6 +216,9 @@ describe('both levels learned', () => {
   })
 })
 
+/** The name of a run that a shell would take apart. */
+const THEIRS = `it's "their" run`
+
 describe('models that exist', () => {
   test("other people's file, with its schedule and classifier, learns from values alone", async () => {
     const model = at('runs', 'schedule-tiny-0', 'model')
@@ -216,7 +237,7 @@ describe('models that exist', () => {
         '--estimator',
         'coordinate',
         '--out',
-        'theirs',
+        THEIRS,
         '--json',
       ],
       folder,
@@ -231,12 +252,15 @@ describe('models that exist', () => {
     expect(page).not.toContain('seen by neither')
     expect(result).toMatchObject({ featureNetwork: expect.stringContaining('f.onnx'), learn: 'sampling' })
     expect(result.learned.schedule.family).toBe('level-power')
-    expect((await readdir(at('theirs', 'model', 'schedules', 'dpm-solver++-2'))).toSorted()).toEqual([
+    expect((await readdir(at(THEIRS, 'model', 'schedules', 'dpm-solver++-2'))).toSorted()).toEqual([
+      'per_step',
       'sampling_schedule.json',
       'scheduler_config.json',
     ])
-    // The run knows whose model it was.
-    const sampled = await bilevel(['sample', 'theirs', '--count', '3', '--out', 'from-theirs', '--json'], folder)
+    // The run knows whose model it was; its command is quoted for a shell.
+    const [command] = await printedBy(at(THEIRS))
+    const sampled = await shell(`${command} --count 3 --out from-theirs --json`, folder)
+    expect(sampled.code, sampled.stderr).toBe(0)
     expect(JSON.parse(sampled.stdout).schedule).toMatchObject({ name: 'learned dpm-solver++-2', steps: 2 })
   })
 
@@ -252,10 +276,14 @@ describe('models that exist', () => {
       'none',
     ]
     const { code, stdout, stderr } = await bilevel(
-      [...TINY, ...args, '--iterations', '1', '--sampling-seeds', '5', '--out', 'frozen', '--json'],
+      [...TINY, ...args, '--iterations', '1', '--sampling-seeds', '5', '--out', at('frozen'), '--json'],
       folder,
     )
     expect(code, stderr).toBe(0)
+    const [command] = await printedBy(at('frozen'))
+    expect(command).toBe(`${CALLED} sample ${at('frozen')} --schedule ddim-2`)
+    const sampled = await shell(`${command} --count 2 --out from-frozen`, folder)
+    expect(sampled.code, sampled.stderr).toBe(0)
     expect(stderr).toContain('note: distances are in pixel space')
     expect(JSON.parse(stdout)).toMatchObject({
       networkEvaluations: { default: 0 },

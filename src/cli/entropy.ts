@@ -19,6 +19,6 @@ export function addEntropyCommand(program: Command, terminal: Terminal): void {
     rewards: ['reward', 'judge'],
     resolve: resolveEntropyConfig,
     plan: planEntropy,
-    task: (config, folder, resume) => ({ name: 'entropy', config, folder, resume }),
+    task: (config, folder, resume, caller) => ({ name: 'entropy', config, folder, resume, caller }),
   })
 }

@@ -1,6 +1,6 @@
 /** What the main thread and the one that works say to each other. Structured clones: plain data. */
 import type { ErrorKind } from '../base/index.ts'
-import type { EntropyConfig, SampleConfig, ScheduleConfig, SettingsLayer } from '../runs/index.ts'
+import type { Caller, EntropyConfig, SampleConfig, ScheduleConfig, SettingsLayer } from '../runs/index.ts'
 
 /** What is to be done. */
 export type Task =
@@ -9,12 +9,16 @@ export type Task =
       readonly config: ScheduleConfig
       readonly folder: string
       readonly resume: boolean
+      /** How the user called us. */
+      readonly caller: Caller
     }
   | {
       readonly name: 'entropy'
       readonly config: EntropyConfig
       readonly folder: string
       readonly resume: boolean
+      /** How the user called us. */
+      readonly caller: Caller
     }
   | {
       readonly name: 'sample'

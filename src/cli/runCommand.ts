@@ -5,8 +5,17 @@ import type { Command } from 'commander'
 import type { z } from 'zod'
 import type { BilevelError } from '../base/index.ts'
 import { inputError } from '../base/index.ts'
-import type { JobPlan, SettingsLayer } from '../runs/index.ts'
-import { freshFolder, readManifest, readRunConfig, readSettingsFile, requireAllowedCode } from '../runs/index.ts'
+import type { Caller, JobPlan, SettingsLayer } from '../runs/index.ts'
+import {
+  commandLine,
+  freshFolder,
+  pathArgument,
+  readManifest,
+  readRunConfig,
+  readSettingsFile,
+  requireAllowedCode,
+} from '../runs/index.ts'
+import { callerOf } from './callerOf.ts'
 import { addDryRun, dryRun } from './dryRun.ts'
 import { settingsFromEnvironment } from './environment.ts'
 import { pathOption } from './pathOption.ts'
@@ -37,7 +46,7 @@ export interface RunCommand<C extends { readonly preset: string; readonly seed: 
   resolve(layers: readonly SettingsLayer[]): C
   /** What it will cost. */
   plan(config: C): Promise<JobPlan>
-  task(config: C, folder: string, resume: boolean): Task
+  task(config: C, folder: string, resume: boolean, caller: Caller): Task
 }
 
 const RUNS = 'runs'
@@ -85,7 +94,10 @@ async function execute<C extends { readonly preset: string; readonly seed: numbe
   checkCode(run, layers, flags)
   const folder = resumed ?? flags.out ?? (await freshFolder(RUNS, `${run.name}-${config.preset}-${config.seed}`))
   terminal.display.log(`run folder: ${folder}`)
-  const { json, text } = await runInWorker(run.task(config, folder, resumed !== null), terminal.display)
+  const { json, text } = await runInWorker(
+    run.task(config, folder, resumed !== null, callerOf(process)),
+    terminal.display,
+  )
   terminal.display.log(`${text}\nreport: ${join(folder, 'report.html')}`)
   if (flags.json) terminal.out(`${JSON.stringify(json)}\n`)
 }
@@ -94,9 +106,10 @@ async function execute<C extends { readonly preset: string; readonly seed: numbe
 async function requireKind(command: string, folder: string): Promise<void> {
   const { command: made } = await readManifest(folder)
   if (typeof made !== 'string' || made === command) return
+  const rest = commandLine(callerOf(process), [made, '--resume', pathArgument(folder)])
   throw inputError(
     'cli.resume',
-    `bilevel ${command} goes on with runs of its own, but ${folder} is a run of bilevel ${made}; go on with: bilevel ${made} --resume ${folder}`,
+    `bilevel ${command} goes on with runs of its own, but ${folder} is a run of bilevel ${made}; go on with: ${rest}`,
   )
 }
 

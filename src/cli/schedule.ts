@@ -17,6 +17,6 @@ export function addScheduleCommand(program: Command, terminal: Terminal): void {
     groups: SETTING_GROUPS,
     resolve: resolveScheduleConfig,
     plan: planSchedule,
-    task: (config, folder, resume) => ({ name: 'schedule', config, folder, resume }),
+    task: (config, folder, resume, caller) => ({ name: 'schedule', config, folder, resume, caller }),
   })
 }

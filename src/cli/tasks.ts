@@ -20,15 +20,15 @@ export interface TaskResult {
 export async function runTask(task: Task, hooks: TaskHooks): Promise<TaskResult> {
   switch (task.name) {
     case 'schedule': {
-      const { config, folder, resume } = task
+      const { config, folder, resume, caller } = task
       const onEvent = lineBy(learnLine, hooks)
-      const { json, summary } = await runScheduleJob(config, { folder, resume, ...hooks, onEvent })
+      const { json, summary } = await runScheduleJob(config, { folder, resume, caller, ...hooks, onEvent })
       return { json, text: summary }
     }
     case 'entropy': {
-      const { config, folder, resume } = task
+      const { config, folder, resume, caller } = task
       const onEvent = lineBy(entropyLine, hooks)
-      const { json, summary } = await runEntropyJob(config, { folder, resume, ...hooks, onEvent })
+      const { json, summary } = await runEntropyJob(config, { folder, resume, caller, ...hooks, onEvent })
       return { json, text: summary }
     }
     case 'sample': {

@@ -3,12 +3,16 @@ import { describe, expect, test } from 'vitest'
 import type { Denoiser, Images } from './denoiser.ts'
 import { readScheduler } from './diffusersScheduler.ts'
 import { exportScheduler, exportTrainingSchedule, readersOf, trainedBetas } from './export.ts'
+import type { Config, Loop } from './exportRules.fixture.ts'
+import { asRead, cumulative, loopByRule, numpyTrailing, solverByRule } from './exportRules.fixture.ts'
+import { exportForms, exportSteps } from './exportSteps.ts'
 import { noiseParameterFamily } from './families/noiseParameters.ts'
 import { noiseSchedule } from './noiseSchedule.ts'
 import { imagesOf } from './samplers/anyBatch.ts'
-import { sample, startNoise } from './samplers/sample.ts'
+import { sample, startNoise, stepNoise } from './samplers/sample.ts'
 import type { SamplerSettings, SamplingSchedule } from './samplingSchedule.ts'
 import { samplerSettings, samplingSchedule, samplingScheduleFrom } from './samplingSchedule.ts'
+import { stepList } from './stepList.ts'
 
 /** Some nonlinear network that minds the time it is told, and is not exact for anything. */
 const network: Denoiser = {
@@ -26,25 +30,12 @@ const predictNoise = (x: number, time: number) => x * Math.sin(time / 700 + 0.1)
 
 const START = startNoise({ imageShape: [1, 4, 4], count: 32, seed: 12 })
 
-interface Config {
-  _class_name: string
-  num_train_timesteps: number
-  trained_betas: number[]
-  clip_sample?: boolean
-  clip_sample_range?: number
-  thresholding: boolean
-}
-
-const asRead = (config: object) => JSON.parse(JSON.stringify(config)) as Config
-
-/** alphas_cumprod in float32, rounding at each step. */
-function cumulative({ trained_betas }: Config): Float32Array {
-  let product = Math.fround(1)
-  return Float32Array.from(trained_betas, (beta) => {
-    product = Math.fround(product * Math.fround(1 - Math.fround(beta)))
-    return product
-  })
-}
+/** The same network, start and noise for the rules. */
+const loopTold = (told: readonly number[]): Loop => ({
+  start: START.data,
+  predict: (x, i) => predictNoise(x, told[i]),
+  noise: (step) => stepNoise(new Float64Array(START.data.length), { count: 32, seed: 0, firstItem: 0, step }),
+})
 
 /** DDIMScheduler: trailing times, previous time t - T // N, set_alpha_to_one, clipped x0, noise kept, eta 0. */
 function ddimByRule(config: Config, steps: number): Float32Array {
@@ -61,35 +52,6 @@ function ddimByRule(config: Config, steps: number): Float32Array {
       const clean = Math.max(-clip, Math.min(clip, (v - Math.sqrt(1 - a) * eps) / Math.sqrt(a)))
       return Math.sqrt(b) * clean + Math.sqrt(1 - b) * eps
     })
-  }
-  return x
-}
-
-/** DPMSolverMultistepScheduler: dpmsolver++, order 2, midpoint, final sigma zero, in its sigma form. */
-function solverByRule(config: Config, times: readonly number[]): Float32Array {
-  const alphaBar = cumulative(config)
-  const sigmas = [...times.map((time) => Math.sqrt((1 - alphaBar[time]) / alphaBar[time])), 0]
-  const alphaSigma = (sigma: number) => [1 / Math.sqrt(sigma * sigma + 1), sigma / Math.sqrt(sigma * sigma + 1)]
-  const lambda = (sigma: number) => Math.log(alphaSigma(sigma)[0]) - Math.log(alphaSigma(sigma)[1])
-  let x = Float32Array.from(START.data)
-  let earlier: Float32Array | null = null
-  for (const [i, time] of times.entries()) {
-    const [alpha, sigma] = alphaSigma(sigmas[i])
-    const m0: Float32Array = x.map((v) => {
-      const clean = (v - sigma * predictNoise(v, time)) / alpha
-      return config.thresholding ? Math.max(-1, Math.min(1, clean)) : clean
-    })
-    const [nextAlpha, nextSigma] = alphaSigma(sigmas[i + 1])
-    const h = lambda(sigmas[i + 1]) - lambda(sigmas[i])
-    const first = earlier === null || i === times.length - 1
-    const r0 = first ? 1 : (lambda(sigmas[i]) - lambda(sigmas[i - 1])) / h
-    const m1: Float32Array = earlier ?? m0
-    x = x.map((v, j) => {
-      const D1 = first ? 0 : (m0[j] - m1[j]) / r0
-      const factor = nextAlpha * (Math.exp(-h) - 1)
-      return (nextSigma / sigma) * v - factor * m0[j] - 0.5 * factor * D1
-    })
-    earlier = m0
   }
   return x
 }
@@ -148,7 +110,7 @@ describe.each(LEARNED)('%s', (_, schedule) => {
     const { config, timesteps } = exportScheduler({ schedule, settings, prediction: 'noise' })
     expect(timesteps).toBeNull()
     const { data } = await ours(schedule, settings)
-    expect(farthest(solverByRule(asRead(config), schedule.times), data)).toBeLessThan(1e-3)
+    expect(farthest(solverByRule(asRead(config), schedule.times, loopTold(schedule.times)), data)).toBeLessThan(1e-3)
   })
 })
 
@@ -157,7 +119,9 @@ test('free integer times export to DPM-Solver++ as `timesteps`', async () => {
   const settings = samplerSettings({ sampler: 'dpm-solver++' })
   const { config, timesteps } = exportScheduler({ schedule, settings, prediction: 'noise' })
   expect(timesteps).toEqual([981, 640, 399, 58])
-  expect(farthest(solverByRule(asRead(config), timesteps!), (await ours(schedule, settings)).data)).toBeLessThan(1e-3)
+  expect(
+    farthest(solverByRule(asRead(config), timesteps!, loopTold(timesteps!)), (await ours(schedule, settings)).data),
+  ).toBeLessThan(1e-3)
 })
 
 test('an exported config reads back as the same levels, sampler, clipping and step list', () => {
@@ -185,12 +149,138 @@ test('a training schedule exports all its levels', () => {
   }
 })
 
+describe('told times', () => {
+  const at = (steps: number, timesteps: number, sampler: SamplerSettings['sampler']) => {
+    const times = stepList('trailing', noiseSchedule({ family: 'linear', timesteps }), steps)
+    const schedule = samplingSchedule({ timesteps, logSnr: times.map((_, i) => -6 + (9 * i) / steps), times })
+    return {
+      times,
+      forms: exportForms({ schedule, settings: samplerSettings({ sampler, clip: null }), prediction: 'noise' }),
+    }
+  }
+
+  test('61 of 1000 would be 62: the schedule gives its own', () => {
+    expect([numpyTrailing(1000, 61).length, numpyTrailing(1000, 61).at(-1)]).toEqual([62, -1])
+    for (const sampler of ['ddpm', 'dpm-solver++'] as const) {
+      const { times, forms } = at(61, 1000, sampler)
+      expect(forms.plain?.timesteps).toEqual(times)
+    }
+    const { times, forms } = at(61, 1000, 'ddim')
+    expect(forms.plain).toBeNull()
+    expect(forms.reason).toContain('DDIMScheduler takes no list of times')
+    expect(forms.steps).toMatchObject({ told: times, config: { num_train_timesteps: 61 } })
+  })
+
+  test.each([60, 100, 1000, 1024])('without a list only where diffusers takes the same ones: all counts of %i', (T) => {
+    const counts =
+      T > 100
+        ? [1, 48, 49, 61, 96, 98, 103, 112, 121, 128, 200, 201, 250, 333, 999, T]
+        : Array.from({ length: T }, (_, i) => i + 1)
+    for (const N of counts) {
+      const { times, forms } = at(N, T, 'dpm-solver++')
+      expect(forms.plain?.timesteps ?? numpyTrailing(T, N)).toEqual(times)
+      expect(forms.plain?.timesteps === null).toBe(T % N === 0)
+    }
+  })
+})
+
+/** Times that the scheduler names after set_timesteps(N). */
+const trailingOf = (config: object, steps: number) => numpyTrailing(asRead(config).num_train_timesteps, steps)
+
+describe('the levels alone, in a loop', () => {
+  const schedule = samplingSchedule({
+    timesteps: 1000,
+    logSnr: [-7, -3.1, -2, 0.5, 4],
+    times: [981.5, 640, 640, 399.25, 58],
+  })
+  test.each<[string, Partial<SamplerSettings>]>([
+    ['DDIM', {}],
+    ['DDIM of eta .7', { eta: 0.7 }],
+    ['DDIM of eta 1, noise recomputed', { eta: 1, clippedNoise: 'recompute' }],
+    ['DDIM in a range of its own', { clip: [-0.6, 0.6], clippedNoise: 'recompute' }],
+    ['DDPM', { sampler: 'ddpm', clippedNoise: 'recompute' }],
+    ['DDPM, predicted noise kept', { sampler: 'ddpm' }],
+    ['DDPM unclipped, large variance', { sampler: 'ddpm', clip: null, variance: 'large' }],
+    [
+      'DDPM, large variance to the end',
+      { sampler: 'ddpm', clippedNoise: 'recompute', variance: 'large', noisyLastStep: true },
+    ],
+  ])('%s: our images within 1e-4', async (_, options) => {
+    const settings = samplerSettings(options)
+    const { config, told, stepArguments } = exportSteps({ schedule, settings, prediction: 'noise' })
+    expect(told).toEqual(schedule.times)
+    const { data } = await ours(schedule, settings)
+    const theirs = loopByRule(asRead(config), trailingOf(config, 5), stepArguments, loopTold(told))
+    const size = Math.max(1, ...data.map(Math.abs))
+    expect(farthest(theirs, data) / size).toBeLessThan(1e-4)
+  })
+
+  test('more timesteps than levels where one beta cannot reach down to a level', async () => {
+    const [, cosine] = LEARNED[0]
+    expect(cosine.levels[0].logSnr).toBeLessThan(-25)
+    const settings = samplerSettings({ eta: 0.3 })
+    const { config, told, stepArguments } = exportSteps({ schedule: cosine, settings, prediction: 'noise' })
+    const read = asRead(config)
+    expect([read.num_train_timesteps % 10, read.num_train_timesteps > 10]).toEqual([0, true])
+    const theirs = loopByRule(read, trailingOf(config, 10), stepArguments, loopTold(told))
+    expect(farthest(theirs, (await ours(cosine, settings)).data)).toBeLessThan(1e-3)
+  })
+
+  test.each(Array.from({ length: 20 }, (_, i) => i))('eta 1 from next to no signal has a root: %i', (i) => {
+    const steps = samplingSchedule({
+      timesteps: 1000,
+      logSnr: [-25 + i / 7, -3 + i / 9, 1, 5],
+      times: [999, 700, 300, 50],
+    })
+    const { config, stepArguments } = exportSteps({
+      schedule: steps,
+      settings: samplerSettings({ eta: 1 }),
+      prediction: 'noise',
+    })
+    expect(Math.abs(Number(stepArguments.eta) - 1)).toBeLessThan(1e-6)
+    const read = asRead(config)
+    const [w, v] = trailingOf(config, 4)
+      .map((t) => cumulative(read)[t])
+      .slice(0, 2)
+      .reverse()
+    const { fround, sqrt } = Math
+    const variance = fround(fround(fround(1 - w) / fround(1 - v)) * fround(1 - fround(v / w)))
+    const sigma = fround(fround(Number(stepArguments.eta)) * fround(sqrt(variance)))
+    expect(fround(fround(1 - w) - fround(sigma * sigma))).toBeGreaterThanOrEqual(0)
+  })
+
+  test('DPM-Solver++: our images within 1e-4', async () => {
+    const settings = samplerSettings({ sampler: 'dpm-solver++' })
+    const { config, told, stepArguments } = exportSteps({ schedule, settings, prediction: 'noise' })
+    expect(stepArguments).toEqual({})
+    expect(
+      farthest(
+        solverByRule(asRead(config), trailingOf(config, 5), loopTold(told)),
+        (await ours(schedule, settings)).data,
+      ),
+    ).toBeLessThan(1e-4)
+  })
+
+  test.each<[string, Partial<SamplerSettings>]>([
+    ['posterior variance', {}],
+    ['large variance, noise at the end', { variance: 'large', noisyLastStep: true }],
+  ])('DDPM exports to a pipeline with its times: %s', async (_, options) => {
+    const free = samplingSchedule({ timesteps: 1000, logSnr: [-7, -2, 0.5, 4], times: [981, 640, 399, 58] })
+    const settings = samplerSettings({ sampler: 'ddpm', clippedNoise: 'recompute', ...options })
+    const { config, timesteps } = exportScheduler({ schedule: free, settings, prediction: 'noise' })
+    expect(timesteps).toEqual(free.times)
+    const theirs = loopByRule(asRead(config), free.times, {}, loopTold(free.times))
+    expect(farthest(theirs, (await ours(free, settings)).data)).toBeLessThan(1e-3)
+  })
+})
+
 describe('what diffusers cannot be told', () => {
   const [, schedule] = LEARNED[0]
   const levels = (times: number[]) =>
     samplingSchedule({ timesteps: 1000, logSnr: times.map((t) => 5 - t / 100), times })
   test.each([
-    [{ sampler: 'ddpm' }, schedule, 'export.sampler'],
+    [{ sampler: 'ddpm' }, schedule, 'export.clippedNoise'],
+    [{ sampler: 'ddpm', clip: null, variance: 'large' }, schedule, 'export.lastStep'],
     [{ eta: 0.5 }, schedule, 'export.eta'],
     [{ clippedNoise: 'recompute' }, schedule, 'export.clippedNoise'],
     [{ clip: [0, 1] }, schedule, 'export.clip'],
@@ -203,5 +293,17 @@ describe('what diffusers cannot be told', () => {
     const settings = samplerSettings(options as Partial<SamplerSettings>)
     const run = () => exportScheduler({ schedule: from, settings, prediction: 'noise' })
     expect(run).toThrow(expect.objectContaining({ code }))
+  })
+
+  test.each([
+    [{ clip: [0, 1] }, schedule, 'export.clip'],
+    [{ sampler: 'dpm-solver++', clip: [-2, 2] }, schedule, 'export.clip'],
+    [{ sampler: 'ddpm', variance: 'large' }, schedule, 'export.clippedNoise'],
+    [{}, samplingSchedule({ timesteps: 1000, logSnr: [0, 16], times: [999, 499] }), 'export.float32'],
+  ])('not even in a loop: %o', (options, from, code) => {
+    const settings = samplerSettings(options as Partial<SamplerSettings>)
+    const run = () => exportSteps({ schedule: from, settings, prediction: 'noise' })
+    expect(run).toThrow(expect.objectContaining({ code }))
+    expect(exportForms({ schedule: from, settings, prediction: 'noise' }).steps).toBeNull()
   })
 })

@@ -11,17 +11,22 @@ import { inputError } from '../base/index.ts'
 import type { Prediction } from './denoiser.ts'
 import { levelOfLogSnr } from './level.ts'
 import type { NoiseSchedule } from './noiseSchedule.ts'
-import { noiseSchedule } from './noiseSchedule.ts'
 import type { SamplerSettings, SamplingSchedule } from './samplingSchedule.ts'
-import { stepList } from './stepList.ts'
 
 /** A scheduler config as diffusers reads it: every field written. */
 export type SchedulerConfig = Readonly<Record<string, unknown>>
 
+/** A schedule on all T times, for a plain pipeline: the network is told the scheduler's own timesteps. */
 export interface ExportedScheduler {
   readonly config: SchedulerConfig
-  /** Told times that must be passed as `timesteps=` (DPM-Solver++ with free times); null: `num_inference_steps` suffices. */
+  /** Told times that must be passed as `timesteps=`; null: `num_inference_steps` suffices. */
   readonly timesteps: readonly number[] | null
+}
+
+export interface ExportOptions {
+  readonly schedule: SamplingSchedule
+  readonly settings: SamplerSettings
+  readonly prediction: Prediction
 }
 
 const PREDICTION_TYPES: Readonly<Record<Prediction, string>> = {
@@ -37,27 +42,19 @@ const LOG_SNR_TOLERANCE = 1e-2
 const NO_LAMBDA_CLIP = -1e9
 
 /**
- * The scheduler config of a sampling schedule: `DDIMScheduler` or `DPMSolverMultistepScheduler`.
- * @throws `export.sampler`, `export.eta`, `export.clippedNoise`, `export.clip`, `export.times`, `export.float32`: what diffusers
- * cannot be told, and what to do
+ * The scheduler config of a sampling schedule, `DDIMScheduler`, `DDPMScheduler` or `DPMSolverMultistepScheduler`, for a pipeline that passes
+ * nothing to `step`.
+ * @throws `export.eta`, `export.clippedNoise`, `export.clip`, `export.lastStep`, `export.times`, `export.float32`: what a plain pipeline
+ * cannot be told
  */
-export function exportScheduler(options: {
-  readonly schedule: SamplingSchedule
-  readonly settings: SamplerSettings
-  readonly prediction: Prediction
-}): ExportedScheduler {
-  const { schedule, settings, prediction } = options
-  const { sampler } = settings
-  if (sampler === 'ddpm') {
-    throw inputError('export.sampler', 'only ddim and dpm-solver++ schedules export to diffusers, got ddpm')
-  }
-  const timesteps = exportedTimes(schedule, sampler)
-  const shared = {
+export function exportScheduler({ schedule, settings, prediction }: ExportOptions): ExportedScheduler {
+  const timesteps = exportedTimes(schedule, settings.sampler)
+  const config = {
     ...trainingFields(schedule.timesteps, trainedBetas(schedule), prediction),
     // Not a field of diffusers: how many steps the levels were made for.
     _sampling_steps: schedule.levels.length,
+    ...classFields(settings, schedule.times[schedule.times.length - 1] > 0),
   }
-  const config = sampler === 'ddim' ? { ...shared, ...ddimFields(settings) } : { ...shared, ...solverFields(settings) }
   return { config, timesteps }
 }
 
@@ -73,8 +70,8 @@ export function exportTrainingSchedule(
   }
 }
 
-/** What both schedulers read alike: the T betas, what the network predicts, trailing times. */
-function trainingFields(timesteps: number, trained_betas: readonly number[], prediction: Prediction) {
+/** What all schedulers read alike: the T betas, what the network predicts, trailing times. */
+export function trainingFields(timesteps: number, trained_betas: readonly number[], prediction: Prediction) {
   return {
     num_train_timesteps: timesteps,
     beta_start: 1e-4,
@@ -88,35 +85,61 @@ function trainingFields(timesteps: number, trained_betas: readonly number[], pre
   }
 }
 
-function ddimFields({ clip, clippedNoise, eta }: Pick<SamplerSettings, 'clip' | 'clippedNoise' | 'eta'>) {
+/** The fields of the class that is the sampler in a plain pipeline. @param noisyEnd whether its last timestep is above 0 */
+function classFields(settings: SamplerSettings, noisyEnd: boolean) {
+  if (settings.sampler === 'dpm-solver++') return solverFields(settings)
+  return settings.sampler === 'ddim' ? ddimFields(settings) : ddpmFields(settings, noisyEnd)
+}
+
+export function ddimFields({ clip, clippedNoise, eta }: Pick<SamplerSettings, 'clip' | 'clippedNoise' | 'eta'>) {
   if (eta !== 0) {
-    throw inputError(
-      'export.eta',
-      `a DDIMScheduler config holds no eta: export at eta 0, got ${eta}, and pass eta to the pipeline`,
-    )
+    throw inputError('export.eta', `a DDIMScheduler config holds no eta, it is an argument of its step; got eta ${eta}`)
   }
   if (clip && clippedNoise !== 'keep') {
-    const fix = 'learn with clippedNoise keep'
-    throw inputError(
-      'export.clippedNoise',
-      `diffusers' DDIM pipelines keep the predicted noise after clipping, got recompute; ${fix}`,
-    )
+    const fix = 'recompute is an argument of its step, use_clipped_model_output'
+    throw inputError('export.clippedNoise', `diffusers' pipelines keep DDIM's predicted noise after clipping; ${fix}`)
   }
+  return {
+    _class_name: 'DDIMScheduler',
+    ...clipFields(clip),
+    set_alpha_to_one: true,
+  }
+}
+
+/** @param noisyEnd whether the last timestep is above 0, where the real class adds noise if its variance is not 0 */
+export function ddpmFields({ clip, clippedNoise, variance, noisyLastStep }: SamplerSettings, noisyEnd: boolean) {
+  if (clip && clippedNoise !== 'recompute') {
+    const fix = 'learn with clippedNoise recompute'
+    throw inputError('export.clippedNoise', `DDPMScheduler recomputes the noise after clipping, got keep; ${fix}`)
+  }
+  if (variance === 'large' && noisyLastStep !== noisyEnd) {
+    const rule = noisyEnd
+      ? 'DDPMScheduler with variance large has noise in a last step above time 0'
+      : 'DDPMScheduler has no noise in a last step at time 0'
+    throw inputError('export.lastStep', `${rule}, got noisyLastStep ${noisyLastStep}`)
+  }
+  return {
+    _class_name: 'DDPMScheduler',
+    ...clipFields(clip),
+    variance_type: variance === 'large' ? 'fixed_large' : 'fixed_small',
+  }
+}
+
+/** @throws `export.clip` */
+function clipFields(clip: SamplerSettings['clip']) {
   if (clip && clip[0] !== -clip[1]) {
     throw inputError('export.clip', `diffusers clips x0Hat to a range [-r, r], got [${clip}]`)
   }
   return {
-    _class_name: 'DDIMScheduler',
     clip_sample: clip !== null,
     clip_sample_range: clip ? clip[1] : 1,
-    set_alpha_to_one: true,
     thresholding: false,
     dynamic_thresholding_ratio: 0.995,
     sample_max_value: 1,
   }
 }
 
-function solverFields({ clip }: SamplerSettings) {
+export function solverFields({ clip }: SamplerSettings) {
   if (clip && !(clip[0] === -1 && clip[1] === 1)) {
     throw inputError('export.clip', `DPMSolverMultistepScheduler clips x0Hat to [-1, 1] only, got [${clip}]`)
   }
@@ -145,24 +168,21 @@ function solverFields({ clip }: SamplerSettings) {
   }
 }
 
-/** @throws `export.times` */
-function exportedTimes({ timesteps, times }: SamplingSchedule, sampler: 'ddim' | 'dpm-solver++'): number[] | null {
-  const trailing = stepList('trailing', noiseSchedule({ family: 'linear', timesteps }), times.length)
-  const isTrailing = times.every((time, i) => time === trailing[i])
+/**
+ * Null where the scheduler's own trailing times are the schedule's. They are where N divides T: elsewhere np.arange(T, 0, -T/N) in floating
+ * point gives other times, or one too many (61 of 1000 makes 62).
+ * @throws `export.times`
+ */
+function exportedTimes({ timesteps, times }: SamplingSchedule, sampler: SamplerSettings['sampler']): number[] | null {
+  const ownTimes =
+    timesteps % times.length === 0 && times.every((time, i) => time === timesteps - 1 - (i * timesteps) / times.length)
+  if (ownTimes) return null
   if (sampler === 'ddim') {
-    if (isTrailing && timesteps % times.length === 0) return null
-    const rule = `DDIMScheduler reads the trailing times, a number of steps that divides T = ${timesteps}`
-    throw inputError(
-      'export.times',
-      `${rule}; got ${times.length} steps at ${times.join(', ')}; use dpm-solver++ or trailing times`,
-    )
+    const rule = `DDIMScheduler takes no list of times, only the trailing ones of a number of steps that divides T = ${timesteps}`
+    throw inputError('export.times', `${rule}; got ${times.length} steps at ${times.join(', ')}`)
   }
-  if (isTrailing) return null
   if (times.every((time, i) => Number.isInteger(time) && (i === 0 || time < times[i - 1]))) return [...times]
-  throw inputError(
-    'export.times',
-    `diffusers takes distinct integer times, got ${times.join(', ')}; round the learned times first`,
-  )
+  throw inputError('export.times', `diffusers takes distinct integer times, got ${times.join(', ')}`)
 }
 
 /** Betas, float32 values, whose alphaBar at the told times are the schedule's levels. @throws `export.float32` */

@@ -32,6 +32,8 @@ export interface ForeignDenoiser extends Denoiser {
   readonly differentiable: false
   /** Whether it takes a class, which must then be given: nobody but its author knows a null class. */
   readonly conditional: boolean
+  /** Its inputs and output, for those who call the file elsewhere. */
+  readonly inputs: DenoiserInputs
   /** Frees the model. */
   dispose(): Promise<void>
 }
@@ -67,10 +69,10 @@ class FileDenoiser implements ForeignDenoiser {
   readonly times: 'integer' | 'real'
   readonly imageShape: Shape
   readonly conditional: boolean
+  readonly inputs: DenoiserInputs
   readonly batch?: number
   readonly #file: string
   readonly #model: ForeignModel
-  readonly #inputs: DenoiserInputs
   readonly #timesteps: number
   readonly #timeScale: number
 
@@ -79,7 +81,7 @@ class FileDenoiser implements ForeignDenoiser {
     const { prediction = 'noise', timeScale = 1, noiseSchedule } = options
     this.#file = file
     this.#model = model
-    this.#inputs = inputs
+    this.inputs = inputs
     this.#timesteps = noiseSchedule.timesteps
     this.#timeScale = timeScale
     this.prediction = prediction
@@ -113,7 +115,7 @@ class FileDenoiser implements ForeignDenoiser {
   async predict(x: Images, time: number, condition?: Int32Array): Promise<Images> {
     const count = x.shape[0]
     this.#check(x, time, condition)
-    const { image, time: timeInput, classes, output } = this.#inputs
+    const { image, time: timeInput, classes, output } = this.inputs
     const result = await this.#model.run({
       // A copy: the engine reads it later, and the caller may fill it anew at once.
       [image.name]: tensor('float32', x.shape, Float32Array.from(x.data)),

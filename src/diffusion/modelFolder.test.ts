@@ -171,13 +171,14 @@ describe('the files', () => {
     expect(Object.keys(await filesOf(folder))).toEqual([
       'model_index.json',
       'scheduler/scheduler_config.json',
+      'schedules/ddim-10/per_step/scheduler_config.json',
       'schedules/ddim-10/sampling_schedule.json',
       'schedules/ddim-10/scheduler_config.json',
       'unet/config.json',
       'unet/diffusion_pytorch_model.safetensors',
     ])
     expect(await jsonAt(folder, 'model_index.json')).toMatchObject({
-      _class_name: 'DDIMPipeline',
+      _class_name: 'DDPMPipeline',
       scheduler: ['diffusers', 'DDIMScheduler'],
       unet: ['diffusers', 'UNet2DModel'],
     })
@@ -207,22 +208,40 @@ describe('the files', () => {
       learned({ clippedNoise: 'recompute' }),
       learned({ sampler: 'ddpm', clippedNoise: 'recompute' }, 6),
       learned({ sampler: 'dpm-solver++' }, 5, times),
+      learned({ clip: [0, 1] }, 3),
     ]
     const { notes } = await saveModel(folder, modelOf(tiny, { samplingSchedules }))
     expect(notes.length).toBe(3)
-    expect(notes[0]).toMatch(/ddim-10 has no scheduler_config.json.*recompute/)
-    expect(notes[1]).toMatch(/ddpm-6 has no scheduler_config.json/)
-    expect(notes[2]).toMatch(/dpm-solver\+\+-5: pass timesteps=\[59,40,22,9,1\]/)
-    expect(await readdir(join(folder, 'schedules/ddim-10'))).toEqual(['sampling_schedule.json'])
+    expect(notes[0]).toMatch(
+      /ddim-10 has no scheduler_config.json for a plain pipeline: .*recompute.*ddim-10\/per_step/,
+    )
+    expect(notes[1]).toMatch(/dpm-solver\+\+-5: pass timesteps=\[59,40,22,9,1\]/)
+    expect(notes[2]).toMatch(/ddim-3 has no scheduler_config.json: .*\[-r, r\], got \[0,1\]/)
+    expect(await readdir(join(folder, 'schedules/ddim-10'))).toEqual(['per_step', 'sampling_schedule.json'])
+    expect(await readdir(join(folder, 'schedules/ddim-3'))).toEqual(['sampling_schedule.json'])
+    expect((await jsonAt(folder, 'schedules/ddpm-6/scheduler_config.json'))._class_name).toBe('DDPMScheduler')
+    const loop = await jsonAt(folder, 'schedules/ddim-10/per_step/scheduler_config.json')
+    expect(loop).toMatchObject({ _class_name: 'DDIMScheduler', _step_arguments: { use_clipped_model_output: true } })
     expect((await jsonAt(folder, 'schedules/dpm-solver++-5/scheduler_config.json'))._timesteps).toEqual(times)
     const index = await jsonAt(folder, 'model_index.json')
     expect(index.unet).toEqual(['bilevel-diffusion', 'MLP'])
     expect(index._note).toMatch(/diffusers has no MLP: run unet\/model.onnx/)
     expect((await loadModel(folder)).samplingSchedules.map(({ name }) => name)).toEqual([
       'ddim-10',
+      'ddim-3',
       'ddpm-6',
       'dpm-solver++-5',
     ])
+  })
+
+  test('of an older save, whose index named DDIMPipeline, are read and written over', async () => {
+    const folder = fresh()
+    await saveModel(folder, modelOf(tiny, { samplingSchedules: [] }))
+    const index = await jsonAt(folder, 'model_index.json')
+    await writeFile(join(folder, 'model_index.json'), JSON.stringify({ ...index, _class_name: 'DDIMPipeline' }))
+    expect((await loadModel(folder)).network.kind).toBe('MLP')
+    await saveModel(folder, modelOf(tiny, { samplingSchedules: [] }))
+    expect(await jsonAt(folder, 'model_index.json')).toEqual(index)
   })
 
   test('of an older save are gone', async () => {
@@ -233,6 +252,9 @@ describe('the files', () => {
     expect(Object.keys(await filesOf(folder)).filter((name) => /onnx|ddim|partial/.test(name))).toEqual([])
     const recomputed = { ...two[1], settings: samplerSettings({ clippedNoise: 'recompute' }) }
     await saveModel(folder, modelOf(tiny, { samplingSchedules: [recomputed] }))
+    expect(await readdir(join(folder, 'schedules/dpm-solver++-6'))).toEqual(['per_step', 'sampling_schedule.json'])
+    const untold = { ...two[1], settings: samplerSettings({ clip: [0, 1] }) }
+    await saveModel(folder, modelOf(tiny, { samplingSchedules: [untold], clip: null }))
     expect(await readdir(join(folder, 'schedules/dpm-solver++-6'))).toEqual(['sampling_schedule.json'])
   })
 

@@ -6,7 +6,8 @@
  *     unet/config.json, unet/diffusion_pytorch_model.safetensors
  *     unet/model.onnx                                    on request
  *     schedules/<sampler>-<N>/sampling_schedule.json     learned sampling schedules, and where diffusers can be told them:
- *     schedules/<sampler>-<N>/scheduler_config.json
+ *     schedules/<sampler>-<N>/scheduler_config.json      for a pipeline
+ *     schedules/<sampler>-<N>/per_step/scheduler_config.json   for a loop
  *
  * A `UNet2DModel` loads in diffusers as it is. Other networks have no class there: their config says so, their ONNX file runs
  * anywhere. Each file is written whole or not at all, the index first, so that an unfinished folder is known as this project's.
@@ -14,20 +15,18 @@
 import { readdir, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Tensor } from '../base/index.ts'
-import { BilevelError, inputError, isPartialName, tensor, writeAtomically } from '../base/index.ts'
+import { inputError, isPartialName, tensor, writeAtomically } from '../base/index.ts'
 import { bind } from '../graph/index.ts'
 import type { DenoisingNetwork, NetworkState } from '../nn/index.ts'
 import { stateTensors, writeSafetensors } from '../nn/index.ts'
 import { encodeOpenBatch } from '../onnx/index.ts'
 import type { Prediction } from './denoiser.ts'
-import type { ExportedScheduler } from './export.ts'
-import { exportScheduler } from './export.ts'
+import { SCHEDULE_FILES, scheduleFiles } from './exportedFiles.ts'
 import { float32Note, trainingSchedulerConfig } from './modelFolderScheduler.ts'
 import type { FamilySchedule, NoiseSchedule } from './noiseSchedule.ts'
 import { denoiseGraph } from './programs.ts'
 import type { SamplerSettings } from './samplingSchedule.ts'
 import type { SavedSchedule } from './scheduleFile.ts'
-import { writeSamplingSchedule } from './scheduleFile.ts'
 
 /** A learned sampling schedule under the name of its folder. */
 export interface NamedSchedule extends SavedSchedule {
@@ -93,7 +92,10 @@ export async function saveModel(
 ): Promise<{ readonly notes: readonly string[] }> {
   const { network, state, noiseSchedule, prediction = 'noise', clip = [-1, 1], samplingSchedules } = model
   checkNames(samplingSchedules)
-  const schedules = samplingSchedules.map((saved) => scheduleFiles(saved, prediction))
+  const schedules = samplingSchedules.map((saved) => ({
+    name: saved.name,
+    ...scheduleFiles(saved, prediction, saved.name),
+  }))
   const scheduler = trainingSchedulerConfig(noiseSchedule, prediction, clip)
   const onnxBytes = onnx ? exportOnnx(network, state) : null
   await requireOwn(folder)
@@ -104,8 +106,8 @@ export async function saveModel(
   await writeAtomically(path(MODEL_FILES.config), json({ ...network.config, _producer: PRODUCER }))
   await writeSafetensors(path(MODEL_FILES.weights), stateTensors(network, state), { format: 'pt' })
   if (onnxBytes) await writeAtomically(path(MODEL_FILES.onnx), onnxBytes)
-  for (const { files } of schedules) {
-    for (const [name, text] of files) await writeAtomically(path(join(MODEL_FILES.schedules, name)), text)
+  for (const { name, files } of schedules) {
+    for (const [file, text] of files) await writeAtomically(path(join(MODEL_FILES.schedules, name, file)), text)
   }
   const levels = float32Note(noiseSchedule, scheduler)
   return {
@@ -115,12 +117,15 @@ export async function saveModel(
 
 const json = (value: unknown): string => `${JSON.stringify(value, null, 2)}\n`
 
-/** diffusers' index; for a network without a class there, names that it will not find, and why. */
+/**
+ * diffusers' index; for a network without a class there, names that it will not find, and why. `DDPMPipeline` runs whatever scheduler it is
+ * given, `DDIMPipeline` turns every one into DDIM without a word.
+ */
 function modelIndex({ kind }: DenoisingNetwork): Record<string, unknown> {
   const shared = { _producer: PRODUCER, scheduler: ['diffusers', 'DDIMScheduler'] }
   if (kind === 'UNet2DModel') {
     return {
-      _class_name: 'DDIMPipeline',
+      _class_name: 'DDPMPipeline',
       _diffusers_version: '0.33.0',
       ...shared,
       unet: ['diffusers', kind],
@@ -140,25 +145,6 @@ function checkNames(schedules: readonly NamedSchedule[]): void {
     }
     seen.add(name)
   }
-}
-
-/** The files of one schedule; a note instead of diffusers' config where that cannot be told the schedule. */
-function scheduleFiles(
-  saved: NamedSchedule,
-  prediction: Prediction,
-): { files: [string, string][]; note: string | null } {
-  const own: [string, string] = [join(saved.name, 'sampling_schedule.json'), writeSamplingSchedule(saved)]
-  let exported: ExportedScheduler
-  try {
-    exported = exportScheduler({ ...saved, prediction })
-  } catch (error) {
-    if (!(error instanceof BilevelError) || !error.code.startsWith('export.')) throw error
-    return { files: [own], note: `schedule ${saved.name} has no scheduler_config.json: ${error.message}` }
-  }
-  const { config, timesteps } = exported
-  const note = timesteps && `schedule ${saved.name}: pass timesteps=[${timesteps}] to diffusers, for its learned times`
-  const text = json({ ...config, ...(timesteps && { _timesteps: timesteps }) })
-  return { files: [own, [join(saved.name, 'scheduler_config.json'), text]], note }
 }
 
 /** @throws `model.folder` unless the folder is missing, empty or a model folder of this project */
@@ -195,5 +181,9 @@ async function removeStale(folder: string, kept: readonly NamedSchedule[]): Prom
       await rm(join(schedules, name), { recursive: true, force: true })
   }
   // What is kept may have become one that diffusers cannot be told.
-  for (const { name } of kept) await rm(join(schedules, name, 'scheduler_config.json'), { force: true })
+  for (const { name } of kept) {
+    for (const file of [SCHEDULE_FILES.plain, SCHEDULE_FILES.perStep]) {
+      await rm(join(schedules, name, file), { recursive: true, force: true })
+    }
+  }
 }

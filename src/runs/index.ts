@@ -31,6 +31,8 @@ export { resolveScheduleConfig, SETTING_GROUPS, scheduleSchema } from './jobs/sc
 export { isRun, readManifest } from './manifest.ts'
 export type { Progress } from './progress.ts'
 export { advanceProgress, durationText, rateOf, secondsLeft, startProgress } from './progress.ts'
+export type { Caller } from './report/commands.ts'
+export { commandLine, pathArgument, shellWord } from './report/commands.ts'
 export type { EntropyContext, ReportContext } from './report/context.ts'
 export type { EntropyJson } from './report/entropyJson.ts'
 export { entropyJson } from './report/entropyJson.ts'

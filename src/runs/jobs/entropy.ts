@@ -40,11 +40,11 @@ type EntropyRun = JobRun<EntropyCheckpoint>
  * @throws what opening and tuning throw; `runs.*`; `interrupted` (kind `interrupted`) after a checkpoint when `signal` aborts
  */
 export async function runEntropyJob(config: EntropyConfig, options: EntropyJobOptions): Promise<EntropyJobResult> {
-  const { folder, resume = false, signal, onNote } = options
+  const { folder, resume = false, caller, signal, onNote } = options
   if (resume) await requireSameRun(folder, config)
   const inputs = await openEntropyInputs(config)
   const { sources, notes } = inputs
-  const shared = { folder, resume, ...(signal && { signal }), ...(onNote && { onNote }) }
+  const shared = { folder, resume, ...(caller && { caller }), ...(signal && { signal }), ...(onNote && { onNote }) }
   const job = { ...shared, command: 'entropy', config, mayChange: ENTROPY_MAY_CHANGE, sources, notes, stepOf }
   try {
     return await runJob<EntropyCheckpoint, EntropyJobResult>(job, async (at) => {
@@ -108,7 +108,7 @@ async function finish(
   result: EntropyResult,
   inputs: EntropyInputs,
   config: EntropyConfig,
-  { folder, onNote }: EntropyJobOptions,
+  { folder, caller, onNote }: EntropyJobOptions,
 ): Promise<EntropyJobResult> {
   const { reward, judge } = inputs.subject
   const later = rewardNotes([reward, judge]).filter((note) => !inputs.notes.includes(note))
@@ -119,6 +119,7 @@ async function finish(
     config: config as unknown as EntropyContext['config'],
     peakMemoryMiB: peakMemoryMiB(),
     versions: await versions(),
+    ...(caller && { caller }),
     model: config.model,
     sources: inputs.sources,
     notes: [...inputs.notes, ...later],

@@ -10,6 +10,8 @@ import type { Settings } from '../config.ts'
 import type { Json } from '../json.ts'
 import { canonicalJson } from '../json.ts'
 import { readManifest } from '../manifest.ts'
+import type { Caller } from '../report/commands.ts'
+import { commandLine, pathArgument, UNKNOWN_CALLER } from '../report/commands.ts'
 import type { Run } from '../runFolder.ts'
 import { openRun } from '../runFolder.ts'
 import { decodeState, encodeState } from './stateCodec.ts'
@@ -21,6 +23,8 @@ export interface JobHooks<Event, Progress> {
   readonly folder: string
   /** Go on with the run in it. Default false. */
   readonly resume?: boolean
+  /** How the user called us, for the commands that are printed. */
+  readonly caller?: Caller
   /** Stops the job at its next step, with a checkpoint. */
   readonly signal?: AbortSignal
   readonly onProgress?: (progress: Progress) => void
@@ -30,7 +34,7 @@ export interface JobHooks<Event, Progress> {
 }
 
 /** A kind of job, with checkpoints C, on its inputs. */
-export interface Job<C> extends Pick<JobHooks<never, never>, 'folder' | 'resume' | 'signal' | 'onNote'> {
+export interface Job<C> extends Pick<JobHooks<never, never>, 'folder' | 'resume' | 'caller' | 'signal' | 'onNote'> {
   readonly command: string
   readonly config: Settings & { readonly checkpointSeconds: number }
   /** Settings that a resumed run may change. */
@@ -180,9 +184,10 @@ class OpenJob<C> implements JobRun<C> {
   }
 
   #interrupted(kept: boolean): Error {
-    const { command, folder, sources } = this.#job
+    const { command, folder, sources, caller = UNKNOWN_CALLER } = this.#job
     const where = kept ? 'its checkpoint is kept' : 'nothing was done yet'
-    const rest = `go on with: bilevel ${command} --resume ${folder}${'code' in sources ? ' --allow-code' : ''}`
+    const code = 'code' in sources ? ['--allow-code'] : []
+    const rest = `go on with: ${commandLine(caller, [command, '--resume', pathArgument(folder), ...code])}`
     return new BilevelError('interrupted', 'interrupted', `the run was interrupted, ${where}; ${rest}`)
   }
 }

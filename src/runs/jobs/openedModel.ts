@@ -35,8 +35,9 @@ export async function openModelAt(path: string, options: OpenModelOptions): Prom
   if (run && foreign) {
     const scheduler = options.scheduler ?? (run.scheduler as string | null)
     const timeScale = typeof run.timeScale === 'number' ? run.timeScale : options.timeScale
+    const size = options.size ?? (run.size as number | null)
     await requireIntactModel(path)
-    const opened = await openGivenModel(foreign, { ...options, scheduler, timeScale })
+    const opened = await openGivenModel(foreign, { ...options, scheduler, timeScale, size })
     const given = { ...opened, notes: [...opened.notes, ...(await otherModelNotes(path, foreign, opened.hash))] }
     const schedules = await schedulesIn(join(path, 'model', 'schedules'))
     return { given, schedules, classes: undefined, nullClass: undefined }

@@ -1,10 +1,12 @@
 /** Learning a schedule as a run: opens what it needs, learns, and leaves samples, model and report in the run folder. */
 import { join } from 'node:path'
+import { internalError } from '../../base/index.ts'
 import type { LearnCheckpoint, LearnEvent, LearnedModel, LearnProgress } from '../../tuners/index.ts'
 import { learnSchedule, PHASES } from '../../tuners/index.ts'
 import { requireSameSettings } from '../config.ts'
 import { readEvents } from '../events.ts'
-import type { ReportContext } from '../report/context.ts'
+import type { PythonNetwork, ReportContext } from '../report/context.ts'
+import { ownInputs } from '../report/python.ts'
 import type { ScheduleJson } from '../report/scheduleJson.ts'
 import { scheduleJson } from '../report/scheduleJson.ts'
 import { lossesOf } from '../report/stepLoss.ts'
@@ -35,11 +37,11 @@ type ScheduleRun = JobRun<LearnCheckpoint>
  * @throws what opening and learning throw; `runs.*`; `interrupted` (kind `interrupted`) after a checkpoint when `signal` aborts
  */
 export async function runScheduleJob(config: ScheduleConfig, options: ScheduleJobOptions): Promise<ScheduleJobResult> {
-  const { folder, resume = false, signal, onNote } = options
+  const { folder, resume = false, caller, signal, onNote } = options
   if (resume) requireSameSettings(await readRunConfig(folder), config, MAY_CHANGE)
   const inputs = await openScheduleInputs(config)
   const { sources, notes } = inputs
-  const shared = { folder, resume, ...(signal && { signal }), ...(onNote && { onNote }) }
+  const shared = { folder, resume, ...(caller && { caller }), ...(signal && { signal }), ...(onNote && { onNote }) }
   const job = { ...shared, command: 'schedule', config, mayChange: MAY_CHANGE, sources, notes, stepOf, isDue }
   try {
     return await runJob<LearnCheckpoint, ScheduleJobResult>(job, async (at) => {
@@ -81,7 +83,7 @@ async function finish(
   learned: LearnedModel,
   inputs: ScheduleInputs,
   config: ScheduleConfig,
-  { folder, onNote }: ScheduleJobOptions,
+  { folder, caller, onNote }: ScheduleJobOptions,
 ): Promise<ScheduleJobResult> {
   const { result } = learned
   const context: ReportContext = {
@@ -95,6 +97,8 @@ async function finish(
     heldOut: inputs.heldOut,
     notes: inputs.notes,
     versions: await versions(),
+    ...(caller && { caller }),
+    network: pythonNetwork(learned, inputs, config),
   }
   const json = scheduleJson(result, context)
   const notes = await saveScheduleOutputs(at.run, { learned, inputs, context, json })
@@ -106,6 +110,24 @@ async function finish(
     overBestDefault: overBestDefault.mean,
   })
   return { learned, json, summary: terminalSummary(result, context) }
+}
+
+/** How Python calls the network that the schedule is for. */
+function pythonNetwork(
+  { model }: LearnedModel,
+  { subject, data }: ScheduleInputs,
+  { model: file, timeScale }: ScheduleConfig,
+): PythonNetwork {
+  if (model) {
+    const { kind, classes, times } = model.network
+    if (kind === 'UNet2DModel') return { kind, classes }
+    const inputs = ownInputs(times, classes !== undefined)
+    return { kind: 'onnx', path: 'model/unet/model.onnx', inRun: true, inputs, timeScale: 1, classes }
+  }
+  const inputs = subject.kind === 'foreign' ? subject.denoiser.inputs : undefined
+  if (!inputs) throw internalError('a run without a model must be for a file')
+  const classes = inputs.classes ? data.classes.length : undefined
+  return { kind: 'onnx', path: String(file), inRun: false, inputs, timeScale, classes }
 }
 
 function record(at: ScheduleRun, event: LearnEvent): void {

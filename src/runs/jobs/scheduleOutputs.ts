@@ -1,8 +1,7 @@
 /** What a schedule learning run leaves: the model with its learned schedule, sample grids, the result as JSON, the report. */
 import { join } from 'node:path'
-import { BilevelError } from '../../base/index.ts'
 import type { SavedSchedule } from '../../diffusion/index.ts'
-import { exportScheduler, saveModel, scheduleName, writeSamplingSchedule } from '../../diffusion/index.ts'
+import { saveModel, scheduleFiles, scheduleName } from '../../diffusion/index.ts'
 import type { LearnedModel } from '../../tuners/index.ts'
 import type { ReportContext } from '../report/context.ts'
 import type { ScheduleJson } from '../report/scheduleJson.ts'
@@ -38,7 +37,7 @@ function seenAfterLearning({ data, subject, seen }: ScheduleInputs): KnownImages
   return seenAfter(data, subject.kind === 'train', seen)
 }
 
-async function saveLearned(run: Run, { learned, inputs, context }: ScheduleOutputs): Promise<readonly string[]> {
+async function saveLearned(run: Run, { learned, inputs }: ScheduleOutputs): Promise<readonly string[]> {
   const { model, trainingSchedule, sampling, settings } = learned
   const { features, subject } = inputs
   const saved: SavedSchedule = {
@@ -56,16 +55,8 @@ async function saveLearned(run: Run, { learned, inputs, context }: ScheduleOutpu
     )
     return notes
   }
-  const folder = join('model', 'schedules', name)
-  await run.write(join(folder, 'sampling_schedule.json'), writeSamplingSchedule(saved))
-  if (subject.kind !== 'foreign') return []
-  try {
-    const { config, timesteps } = exportScheduler({ ...saved, prediction: subject.denoiser.prediction })
-    const file = { ...config, ...(timesteps && { _timesteps: timesteps }) }
-    await run.write(join(folder, 'scheduler_config.json'), `${JSON.stringify(file, null, 2)}\n`)
-    return []
-  } catch (error) {
-    if (!(error instanceof BilevelError) || !error.code.startsWith('export.')) throw error
-    return [`schedule ${name} of ${context.run} has no scheduler_config.json: ${error.message}`]
-  }
+  const prediction = subject.kind === 'foreign' ? subject.denoiser.prediction : 'noise'
+  const { files, note } = scheduleFiles(saved, prediction, name)
+  for (const [file, text] of files) await run.write(join('model', 'schedules', name, file), text)
+  return note === null ? [] : [note]
 }

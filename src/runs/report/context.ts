@@ -1,5 +1,7 @@
 /** What a report says beside the result: which run, with what settings, on what. */
+import type { DenoiserInputs } from '../../diffusion/index.ts'
 import type { Json } from '../json.ts'
+import type { Caller } from './commands.ts'
 import type { StepLoss } from './stepLoss.ts'
 
 export interface ReportContext {
@@ -21,6 +23,10 @@ export interface ReportContext {
   readonly heldOut?: HeldOutContext
   /** What a reader must know, a sentence each. Absent: nothing. */
   readonly notes?: readonly string[]
+  /** How the user started the run, for the commands that the page prints. Default: `npx bilevel`, from a folder not known. */
+  readonly caller?: Caller
+  /** How Python calls the network. Default: a `UNet2DModel` without classes. */
+  readonly network?: PythonNetwork
   /** Versions by name: this package, Node, ONNX Runtime, the platform. */
   readonly versions: Readonly<Record<string, string>>
 }
@@ -30,6 +36,22 @@ export interface HeldOutContext {
   /** Images that the model has seen and that were left out of the splits. */
   readonly leftOut: { readonly tuning: number; readonly heldOut: number }
 }
+/** A network as Python calls it: by diffusers' class from the run folder, or an ONNX file. */
+export type PythonNetwork = {
+  /** Number of classes that its images get in turn; undefined: it takes none. */
+  readonly classes?: number | undefined
+} & (
+  | { readonly kind: 'UNet2DModel' }
+  | {
+      readonly kind: 'onnx'
+      /** Where the file lies: in the run folder, or from where the run was started. */
+      readonly path: string
+      readonly inRun: boolean
+      readonly inputs: DenoiserInputs
+      /** The file is told this times the time. */
+      readonly timeScale: number
+    }
+)
 
 /** What the report of an entropy strength says more. */
 export interface EntropyContext extends ReportContext {

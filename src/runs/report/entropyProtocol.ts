@@ -7,6 +7,7 @@ import type { EntropyContext } from './context.ts'
 import { count, significant } from './format.ts'
 import type { Html } from './html.ts'
 import { html } from './html.ts'
+import { commands, sampleCommand } from './protocol.ts'
 
 const ESTIMATOR_WORDS: Readonly<Record<Exclude<EntropyEstimator, 'auto'>, string>> = {
   importance: 'self-normalised importance sampling from base samples',
@@ -73,14 +74,14 @@ function samplerText({
 }
 
 /** How to draw with what was found. */
-export function entropyUsage({ target }: EntropyResult, { run, model, config }: EntropyContext): Html {
-  const code = modulesIn([String(config.reward)]).length > 0 ? ' --allow-code' : ''
+export function entropyUsage({ target }: EntropyResult, context: EntropyContext): Html {
+  const code = modulesIn([String(context.config.reward)]).length > 0 ? ['--allow-code'] : []
   const words =
     target === 'guided'
       ? 'Images guided at the chosen λ, with the same sampler; image i of a seed is the same in any number of them:'
       : 'Images of the tilted distribution at the chosen λ, drawn by weighted particles; an image depends on how many are drawn:'
   return html`<p>${words}</p>
-<pre><code>bilevel sample ${model} --guidance ${run}/guidance.json --count 100${code}</code></pre>
+${commands(context, [sampleCommand(context, ['--count', '100', ...code])])}
 <dl class="files">
 <dt><code>guidance.json</code></dt><dd>λ with its interval, reward, sampler and schedule, for <code>bilevel sample --guidance</code></dd>
 <dt><code>samples/</code></dt><dd>the grids of this page, and their exact values as safetensors</dd>

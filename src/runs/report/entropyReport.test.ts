@@ -186,7 +186,7 @@ test('grids hold the images of each strength from the same seeds, with the numbe
 
 test('says how to draw with it, and what is drawn', async () => {
   expect((await pageOf(RESOLVED)).words).toContain(
-    'bilevel sample digits-16 --guidance runs/entropy-quick-3/guidance.json --count 100',
+    'npx bilevel sample runs/entropy-quick-3 --count 100 Run it in the folder',
   )
   expect((await pageOf(BARE_TILT)).words).toContain('drawn by weighted particles')
 })

@@ -1,13 +1,16 @@
 /** How the numbers were made, on what, with which settings, and how to use what was learned. */
+import type { ExportedForms } from '../../diffusion/index.ts'
 import { scheduleName } from '../../diffusion/index.ts'
 import type { ScheduleResult } from '../../tuners/index.ts'
 import { isRecord } from '../json.ts'
 import { durationText } from '../progress.ts'
+import { commandLine, pathArgument, UNKNOWN_CALLER } from './commands.ts'
 import type { ReportContext } from './context.ts'
 import { count } from './format.ts'
 import type { Html } from './html.ts'
 import { html } from './html.ts'
 import { judgeKnowledgeText } from './judgeKnowledge.ts'
+import { pythonCode } from './python.ts'
 
 export function protocolList(result: ScheduleResult, context: ReportContext): Html {
   const { peakMemoryMiB, versions } = context
@@ -107,36 +110,34 @@ function flattened(value: unknown, path: string): [string, string][] {
   return Object.entries(value).flatMap(([key, item]) => flattened(item, path === '' ? key : `${path}.${key}`))
 }
 
-/** What the page needs to know of an export. */
-export interface DiffusersUse {
-  /** Timesteps that must be passed; null: the number of steps suffices. */
-  readonly timesteps: readonly number[] | null
-}
-
 /**
  * How to sample with what was learned.
- * @param diffusers what diffusers must be told, or why it cannot read this schedule
+ * @param forms what diffusers can be told
  */
-export function usage(result: ScheduleResult, context: ReportContext, diffusers: DiffusersUse | string): Html {
+export function usage(result: ScheduleResult, context: ReportContext, forms: ExportedForms): Html {
   const { settings, samplingSteps: n } = result
-  const { run, savedModel = true } = context
-  const folder = `model/schedules/${scheduleName({ schedule: result.schedule.sampling, settings, learnedFor: null })}`
-  const subject = savedModel ? run : 'FILE.onnx'
+  const { savedModel = true } = context
+  const name = scheduleName({ schedule: result.schedule.sampling, settings, learnedFor: null })
+  const folder = `model/schedules/${name}`
   return html`<p>${
     savedModel
       ? "The run folder holds the model in diffusers' layout. Samples with this page's schedule:"
       : "The network stays where it is; the run folder holds the schedule. Samples with this page's schedule:"
   }</p>
-<pre><code>bilevel sample ${subject} --schedule ${run}/${folder}/sampling_schedule.json</code></pre>
+${commands(context, [sampleCommand(context, ['--schedule', name])])}
 <dl class="files">
 <dt><code>${folder}/sampling_schedule.json</code></dt><dd>the levels and told times of the table above, with the sampler's settings</dd>
 <dt><code>${folder}/scheduler_config.json</code></dt><dd>${
-    typeof diffusers === 'string'
-      ? `not written: ${diffusers}`
-      : html`the same for diffusers: <code>trained_betas</code> whose alphaBar at the told times are the learned levels, for the same weights and for ${n} steps only`
+    forms.plain
+      ? html`the same for diffusers: <code>trained_betas</code> whose alphaBar at the told times are the learned levels, for the same weights and for ${n} steps only`
+      : `not written: ${forms.reason}`
   }</dd>
-${savedModel && MODEL_PARTS}</dl>
-${typeof diffusers !== 'string' && savedModel && python(result, folder, diffusers)}`
+${
+  forms.steps &&
+  html`<dt><code>${folder}/per_step/scheduler_config.json</code></dt><dd>the levels alone, ${n} timesteps in all, for a loop that tells the network its times beside the scheduler's</dd>
+`
+}${savedModel && MODEL_PARTS}</dl>
+${python(result, context, forms, folder)}`
 }
 
 const MODEL_PARTS = html`<dt><code>model/scheduler/scheduler_config.json</code></dt><dd>the training schedule; a learned sampling schedule never overwrites it</dd>
@@ -144,22 +145,45 @@ const MODEL_PARTS = html`<dt><code>model/scheduler/scheduler_config.json</code><
 <dt><code>model/unet/model.onnx</code></dt><dd>one call of the network for any ONNX runtime; the sampling loop stays outside</dd>
 `
 
-function python(
-  { sampler, samplingSteps: n, settings }: ScheduleResult,
-  folder: string,
-  { timesteps }: DiffusersUse,
-): Html {
-  const name = sampler === 'ddim' ? 'DDIMScheduler' : 'DPMSolverMultistepScheduler'
-  const told = timesteps ? `timesteps=[${timesteps.join(', ')}]` : String(n)
-  const eta = settings.eta > 0 ? `, eta=${settings.eta}` : ''
-  return html`<pre><code>import torch
-from diffusers import UNet2DModel, ${name}
+/** Command lines to be pasted, and where. */
+export function commands({ run, caller = UNKNOWN_CALLER }: ReportContext, lines: readonly string[]): Html {
+  const { directory } = caller
+  return html`<pre><code class="shell">${lines.join('\n')}</code></pre>
+<p class="soft">Run it in ${
+    directory === null ? 'the folder where the run was started' : html`<code>${directory}</code>`
+  }, where this run is <code>${run}</code>.</p>`
+}
 
-unet = UNet2DModel.from_pretrained("model/unet").eval()
-scheduler = ${name}.from_pretrained("${folder}")
-scheduler.set_timesteps(${told})
-x = torch.randn(16, unet.config.in_channels, unet.config.sample_size, unet.config.sample_size)
-with torch.no_grad():
-    for t in scheduler.timesteps:
-        x = scheduler.step(unet(x, t).sample, t, x${eta}).prev_sample</code></pre>`
+/** `bilevel sample` of this run, which brings its model and what belongs to it. */
+export function sampleCommand(
+  { run, config, network, caller = UNKNOWN_CALLER }: ReportContext,
+  args: readonly string[],
+) {
+  const { model, chunk } = config
+  const isFile = typeof model === 'string' && model.endsWith('.onnx')
+  const more = [
+    // A file may be made for that many images.
+    ...(isFile && chunk !== undefined ? ['--chunk', String(chunk)] : []),
+    // Nobody says how many classes a file has.
+    ...(network?.kind === 'onnx' && !network.inRun && network.classes !== undefined ? ['--class', '0'] : []),
+  ]
+  return commandLine(caller, ['sample', pathArgument(run), ...args, ...more])
+}
+
+function python(result: ScheduleResult, context: ReportContext, forms: ExportedForms, folder: string): Html | null {
+  const { run, network = { kind: 'UNet2DModel' } } = context
+  const [{ shape: imageShape }] = result.grids
+  const code = pythonCode({ forms, network, imageShape, run, folder })
+  if (code === null) return null
+  const why =
+    network.kind === 'onnx' && network.inRun
+      ? 'In Python, from the same folder; diffusers has no class for this network and would build another one from its config, so its ONNX file is run:'
+      : 'In Python, from the same folder:'
+  const pipeline =
+    forms.plain?.timesteps === null && network.kind === 'UNet2DModel' && network.classes === undefined
+      ? html`<p class="soft">In a pipeline: <code>DDPMPipeline.from_pretrained(f"{run}/model")</code> with this <code>scheduler</code> put in its place;
+<code>DDIMPipeline</code> would turn it into DDIM.</p>`
+      : null
+  return html`<p>${why}</p>
+<pre><code class="python">${code}</code></pre>${pipeline}`
 }

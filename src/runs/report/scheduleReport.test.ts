@@ -198,19 +198,53 @@ test('grids hold the images: pixel bytes in place, a clear line between', async 
   expect(data[16 * 2 + 1]).toBe(0)
 })
 
-test('says how to use the files, and when diffusers cannot read the schedule', async () => {
+const shellOf = ({ document }: Page) => [...document.querySelectorAll('code.shell')].map((code) => code.textContent)
+const pythonOf = ({ document }: Page) => document.querySelector('code.python')?.textContent ?? null
+
+test('says how to use the files, from where, and what diffusers is told', async () => {
   const won = await pageOf(WON)
-  expect(won.words).toContain('DPMSolverMultistepScheduler.from_pretrained("model/schedules/dpm-solver++-10")')
-  expect(won.words).toContain('scheduler.set_timesteps(10)')
-  expect(won.words).toContain(
-    'bilevel sample runs/quick-3 --schedule runs/quick-3/model/schedules/dpm-solver++-10/sampling_schedule.json',
-  )
-  const foreign = await pageOf(WON, { ...CONTEXT, savedModel: false })
-  expect(foreign.words).toContain('bilevel sample FILE.onnx --schedule')
-  expect(foreign.words).not.toMatch(/from_pretrained|model\/unet/)
+  expect(shellOf(won)).toEqual(['npx bilevel sample runs/quick-3 --schedule dpm-solver++-10'])
+  expect(won.words).toContain('Run it in the folder where the run was started, where this run is runs/quick-3')
+  expect(pythonOf(won)?.split('\n')).toEqual([
+    'import torch',
+    'from diffusers import UNet2DModel, DPMSolverMultistepScheduler',
+    '',
+    'run = "runs/quick-3"',
+    'unet = UNet2DModel.from_pretrained(f"{run}/model/unet").eval()',
+    'scheduler = DPMSolverMultistepScheduler.from_pretrained(f"{run}/model/schedules/dpm-solver++-10")',
+    'scheduler.set_timesteps(10)',
+    'x = torch.randn(16, 1, 16, 16)',
+    'with torch.no_grad():',
+    '    for t in scheduler.timesteps:',
+    '        output = unet(x, t).sample',
+    '        x = scheduler.step(output, t, x).prev_sample',
+  ])
+  expect(won.words).toContain('DDPMPipeline.from_pretrained(f"{run}/model")')
+})
+
+test('commands are quoted for a shell and called as the user called them', async () => {
+  const caller = { command: "node '/opt/my tools/main.js'", directory: '/home/me' }
+  const page = await pageOf(WON, { ...CONTEXT, run: "it's my run", caller })
+  expect(shellOf(page)).toEqual([`node '/opt/my tools/main.js' sample 'it'\\''s my run' --schedule dpm-solver++-10`])
+  expect(page.words).toContain("Run it in /home/me, where this run is it's my run")
+  expect(pythonOf(page)).toContain(`run = "it's my run"`)
+  expect(shellOf(await pageOf(WON, { ...CONTEXT, run: '-x' }))).toEqual([
+    'npx bilevel sample ./-x --schedule dpm-solver++-10',
+  ])
+})
+
+test('where a pipeline cannot be told the schedule, a loop is', async () => {
   const bare = await pageOf(BARE)
   expect(bare.words).toContain('not written: diffusers takes distinct integer times')
-  expect(bare.words).not.toContain('from_pretrained')
+  expect(pythonOf(bare)).toContain('from_pretrained(f"{run}/model/schedules/dpm-solver++-10/per_step")')
+  const { times } = BARE.schedule.sampling
+  expect(pythonOf(bare)).toContain(`told = [${times.join(', ')}]`)
+  expect(pythonOf(bare)).toContain('output = unet(x, torch.tensor(time)).sample')
+  expect(bare.words).not.toContain('DDPMPipeline')
+  const asymmetric = { ...WON, settings: { ...WON.settings, clip: [0, 1] as const } }
+  const none = await pageOf(asymmetric)
+  expect(none.words).toContain('not written: DPMSolverMultistepScheduler clips x0Hat to [-1, 1] only')
+  expect(pythonOf(none)).toBeNull()
 })
 
 test('equal results give equal bytes', async () => {

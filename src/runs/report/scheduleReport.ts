@@ -2,8 +2,7 @@
  * `report.html`: one page with everything about a learned schedule, which opens from disk with no network and needs no script. Style
  * sheet, charts (SVG) and images (PNG) are inside; so is the result as JSON, in `script#result`, for other programs.
  */
-import { BilevelError } from '../../base/index.ts'
-import { exportScheduler } from '../../diffusion/index.ts'
+import { exportForms } from '../../diffusion/index.ts'
 import type { ScheduleResult } from '../../tuners/index.ts'
 import type { Charts } from './charts.ts'
 import type { ReportContext } from './context.ts'
@@ -11,7 +10,6 @@ import type { Html } from './html.ts'
 import { html, raw } from './html.ts'
 import { cards, headline } from './overview.ts'
 import { figure, methodFooter, renderPage, section, swatch } from './page.ts'
-import type { DiffusersUse } from './protocol.ts'
 import { protocolList, settingsList, usage } from './protocol.ts'
 import type { Role } from './roles.ts'
 import { ROLE_STYLES } from './roles.ts'
@@ -37,7 +35,7 @@ export async function renderScheduleReport(result: ScheduleResult, context: Repo
     tuningSection(result, charts),
     section('All defaults', candidatesTable(result)),
     section('Protocol', protocolList(result, context)),
-    section('Use it', usage(result, context, diffusersUse(result))),
+    section('Use it', usage(result, context, formsOf(result))),
     section('Settings', settingsList(context)),
     methodFooter(),
   ]
@@ -104,12 +102,6 @@ difference in log-SNR between steps k and k + 1 (1 is the noisiest): so steps ca
 ${historyTable(result)}</section>\n`
 }
 
-/** Whether diffusers can read this schedule, and what it must be told; in words why not. */
-function diffusersUse({ schedule, settings }: ScheduleResult): DiffusersUse | string {
-  try {
-    return exportScheduler({ schedule: schedule.sampling, settings: { ...settings, eta: 0 }, prediction: 'noise' })
-  } catch (error) {
-    if (error instanceof BilevelError && error.kind === 'input') return error.message
-    throw error
-  }
-}
+/** What diffusers can be told of the schedule, whatever the network predicts. */
+const formsOf = ({ schedule, settings }: ScheduleResult) =>
+  exportForms({ schedule: schedule.sampling, settings, prediction: 'noise' })

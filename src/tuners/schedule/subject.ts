@@ -21,7 +21,7 @@ export type Subject =
   /** Somebody else's model, without derivatives; one that takes a class knows `classes` of them, or as many as the data. */
   | {
       readonly kind: 'foreign'
-      readonly denoiser: Denoiser & Partial<Pick<ForeignDenoiser, 'conditional'>>
+      readonly denoiser: Denoiser & Partial<Pick<ForeignDenoiser, 'conditional' | 'inputs'>>
       readonly schedule: NoiseSchedule
       readonly classes?: number
     }

@@ -1,0 +1,144 @@
+/**
+ * Ours against the real libraries, which users never need: everything that reports print for diffusers is run by diffusers itself.
+ *
+ *     npm run interop                             # makes a virtual environment in .cache/ first
+ *     npm run interop -- --only 'eta'             # some cases, by a part of their name; writes nothing
+ *     INTEROP_VENV=/path/to/venv npm run interop  # an environment that exists
+ *
+ * Exit code 1 if a case is farther apart than its bound. Writes docs/results/interop.json and interop.md.
+ */
+import { execFileSync, spawnSync } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { cpus, tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { parseArgs } from 'node:util'
+import type { Case, Outcome, Workplace } from './case.ts'
+import { CASES } from './cases.ts'
+
+const HERE = resolve('scripts/interop')
+const RESULT = 'docs/results/interop'
+const REQUIREMENTS = join(HERE, 'requirements.txt')
+const { INTEROP_VENV = '.cache/interop' } = process.env
+
+/** The Python of the environment, made with the pinned packages where there is none. */
+async function pythonOf(venv: string): Promise<string> {
+  const python = join(resolve(venv), 'bin', 'python')
+  if (!existsSync(python)) {
+    await mkdir(venv, { recursive: true })
+    execFileSync('python3', ['-m', 'venv', venv], { stdio: 'inherit' })
+    execFileSync(python, ['-m', 'pip', 'install', '--quiet', '--requirement', REQUIREMENTS], { stdio: 'inherit' })
+  }
+  return python
+}
+
+/** Installed versions of the pinned packages. @throws where one is another */
+async function versionsOf(python: string): Promise<Record<string, string>> {
+  const pins = (await readFile(REQUIREMENTS, 'utf8'))
+    .trim()
+    .split('\n')
+    .map((line) => line.split('=='))
+  const code = 'import importlib.metadata as m, json, sys; print(json.dumps([m.version(n) for n in sys.argv[1:]]))'
+  const found = JSON.parse(
+    execFileSync(python, ['-c', code, ...pins.map(([name]) => name)], { encoding: 'utf8' }),
+  ) as string[]
+  for (const [i, [name, version]] of pins.entries()) {
+    // torch says which build it is: 2.13.0+cpu.
+    if (found[i].split('+')[0] !== version)
+      throw new Error(`${name} must be ${version}, the environment has ${found[i]}`)
+  }
+  const own = execFileSync(python, ['-c', 'import platform; print(platform.python_version())'], { encoding: 'utf8' })
+  return { node: process.version, python: own.trim(), ...Object.fromEntries(pins.map(([name], i) => [name, found[i]])) }
+}
+
+/** A folder of its own for a case. */
+function workplace(folder: string, python: string): Workplace {
+  const env = { ...process.env, HF_HUB_OFFLINE: '1', ORT_DISABLE_TELEMETRY: '1' }
+  const run = (command: string, args: readonly string[]): string => {
+    const { status, stdout, stderr } = spawnSync(command, args, {
+      cwd: folder,
+      env,
+      encoding: 'utf8',
+      maxBuffer: 2 ** 28,
+    })
+    if (status === 0) return stdout
+    throw new Error(
+      `${command} ${args.join(' ')} exits with ${status}: ${stderr.trim().split('\n').slice(-8).join('\n')}`,
+    )
+  }
+  const main = resolve('dist/cli/main.js')
+  return {
+    folder,
+    bilevel: (args) => run(process.execPath, [main, ...args]),
+    shell: (command) => run('sh', ['-c', command]),
+    python: (file, args) =>
+      JSON.parse(
+        run(python, [join(HERE, file), ...args])
+          .trim()
+          .split('\n')
+          .at(-1) ?? '',
+      ),
+  }
+}
+
+interface Row extends Omit<Case, 'run'> {
+  readonly passed: boolean
+  readonly outcome: Outcome | null
+  readonly error: string | null
+}
+
+async function rowOf({ name, about, bound, run }: Case, python: string): Promise<Row> {
+  const folder = await mkdtemp(join(tmpdir(), 'bilevel-interop-'))
+  try {
+    const outcome = await run(workplace(folder, python))
+    return { name, about, bound, passed: outcome.largest <= bound, outcome, error: null }
+  } catch (error) {
+    return { name, about, bound, passed: false, outcome: null, error: (error as Error).message }
+  } finally {
+    await rm(folder, { recursive: true, force: true })
+  }
+}
+
+const short = (value: number | undefined) => (value === undefined ? '–' : String(Number(value.toPrecision(2))))
+
+function tableOf(rows: readonly Row[], versions: Readonly<Record<string, string>>, commit: string): string {
+  const lines = rows.map(({ name, about, outcome, bound, passed, error }) => {
+    const numbers = outcome ? `${short(outcome.largest)} | ${short(outcome.rms)}` : `${error} | –`
+    return `| ${name} | ${about} | ${outcome?.facts.class ?? '–'} | ${numbers} | ${bound} | ${passed ? 'yes' : 'no'} |`
+  })
+  const names = Object.entries(versions).map(([name, version]) => `${name} ${version}`)
+  return `# Ours against the real library
+
+\`npm run interop\` at ${commit.slice(0, 7)}, with ${names.join(', ')}: the Python that a report prints, run as printed by diffusers from our noise, against the
+images of the \`bilevel sample\` command that the same report prints, in units of pixels in [-1, 1]. The runs are those of the preset \`tiny\`, whose
+images are noise. Every field of a scheduler's config is written (none is left to diffusers' defaults), and nothing warns.
+
+| case | what | scheduler | largest difference | RMS | bound | passed |
+| --- | --- | --- | --- | --- | --- | --- |
+${lines.join('\n')}
+`
+}
+
+const { values } = parseArgs({ options: { only: { type: 'string' } } })
+const chosen = CASES.filter(({ name }) => name.includes(values.only ?? ''))
+if (chosen.length === 0)
+  throw new Error(`--only must be part of a case's name: ${CASES.map(({ name }) => name).join('; ')}`)
+const python = await pythonOf(INTEROP_VENV)
+const versions = await versionsOf(python)
+const rows: Row[] = []
+for (const one of chosen) {
+  const row = await rowOf(one, python)
+  rows.push(row)
+  const { outcome, error } = row
+  process.stderr.write(
+    `${row.passed ? 'ok  ' : 'FAIL'} ${row.name}: ${outcome ? short(outcome.largest) : error} (bound ${row.bound})\n`,
+  )
+}
+if (values.only === undefined) {
+  const commit = execFileSync('git', ['rev-parse', 'HEAD'], { encoding: 'utf8' }).trim()
+  const machine = `${cpus()[0]?.model ?? 'unknown'}, ${cpus().length} cores`
+  const result = { command: 'npm run interop', commit, machine, versions, cases: rows }
+  await writeFile(`${RESULT}.json`, `${JSON.stringify(result, null, 1)}\n`)
+  await writeFile(`${RESULT}.md`, tableOf(rows, versions, commit))
+}
+process.exitCode = rows.every(({ passed }) => passed) ? 0 : 1
