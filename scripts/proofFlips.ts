@@ -23,11 +23,10 @@ const { values } = parseArgs({
     flips: { type: 'string', default: '200' },
     seed: { type: 'string', default: '1' },
     only: { type: 'string', default: '' },
+    jobs: { type: 'string', default: '2' },
   },
 })
 const wanted = Number(values.flips)
-const random = randomStream({ seed: Number(values.seed), purpose: 'proof.flips' })
-const below = (n: number): number => Math.floor(n * random.uniform())
 
 /** A run folder that is damaged, and what is done with it then. */
 interface Subject {
@@ -121,11 +120,13 @@ function verdictOf(file: string, { code, stderr }: Finished, differing: readonly
 }
 
 /** Flips one bit of a file of a subject and does one of its commands. */
-async function flipOne(work: string, subject: Subject, file: string, references: References) {
+async function flipOne(work: string, { subject, file }: Place, number: number, references: References) {
+  const random = randomStream({ seed: Number(values.seed), purpose: 'proof.flips', step: number })
+  const below = (n: number): number => Math.floor(n * random.uniform())
   const size = readFileSync(join(work, subject.folder, file)).length
   const [byte, bit] = [below(size), below(8)]
   const command = subject.commands[below(subject.commands.length)]
-  const reference = await references(subject, command)
+  const reference = references.get(keyOf(subject, command)) ?? {}
   const { finished, facts } = await outcomeOf(work, subject, command, (copy) => {
     const bytes = readFileSync(join(copy, file))
     bytes[byte] ^= 1 << bit
@@ -143,20 +144,29 @@ async function flipOne(work: string, subject: Subject, file: string, references:
   }
 }
 
-type References = (subject: Subject, command: Scenario) => Promise<Readonly<Record<string, string>>>
+/** A file of a subject. */
+interface Place {
+  readonly subject: Subject
+  readonly file: string
+}
 
-/** What each command gives without damage, found once. */
-function referencesIn(work: string): References {
+const keyOf = (subject: Subject, command: Scenario): string => `${subject.name}: ${command.name}`
+
+type References = ReadonlyMap<string, Readonly<Record<string, string>>>
+
+/** What each command gives without damage. */
+async function referencesIn(work: string, subjects: readonly Subject[]): Promise<References> {
   const known = new Map<string, Readonly<Record<string, string>>>()
-  return async (subject, command) => {
-    const key = `${subject.name}: ${command.name}`
-    const found = known.get(key)
-    if (found) return found
-    const { finished, facts } = await outcomeOf(work, subject, command)
-    if (finished.code !== 0) throw new Error(`${key} ended with ${finished.code}: ${finished.stderr}`)
-    known.set(key, facts)
-    return facts
+  for (const subject of subjects) {
+    for (const command of subject.commands) {
+      const key = keyOf(subject, command)
+      if (known.has(key)) continue
+      const { finished, facts } = await outcomeOf(work, subject, command)
+      if (finished.code !== 0) throw new Error(`${key} ended with ${finished.code}: ${finished.stderr}`)
+      known.set(key, facts)
+    }
   }
+  return known
 }
 
 async function subjectsIn(work: string): Promise<Subject[]> {
@@ -174,23 +184,31 @@ const work = mkdtempSync(join(tmpdir(), 'bilevel-flips-'))
 const began = performance.now()
 await prepare(work)
 const subjects = (await subjectsIn(work)).filter(({ name }) => name.includes(values.only))
-const references = referencesIn(work)
-const places = subjects.flatMap((subject) =>
+const references = await referencesIn(work, subjects)
+const places: Place[] = subjects.flatMap((subject) =>
   filesIn(join(work, subject.folder))
     .filter((file) => readFileSync(join(work, subject.folder, file)).length > 0)
     .map((file) => ({ subject, file })),
 )
 // Every file once before any a second time.
 const flips: Awaited<ReturnType<typeof flipOne>>[] = []
-for (let i = 0; i < wanted; i++) {
-  const { subject, file } = places[i % places.length]
-  const flip = await flipOne(work, subject, file, references)
-  flips.push(flip)
-  console.error(
-    `${i + 1}/${wanted} ${flip.subject}, ${flip.command}: bit ${flip.bit} of byte ${flip.byte} of ${file}: ${flip.verdict}${flip.said ? ` (${flip.said})` : ''}`,
-  )
+let next = 0
+async function flipBits(lane: string): Promise<void> {
+  while (next < wanted) {
+    const number = next++
+    const flip = await flipOne(lane, places[number % places.length], number, references)
+    flips.push(flip)
+    const where = `bit ${flip.bit} of byte ${flip.byte} of ${flip.file}`
+    const said = flip.said ? ` (${flip.said})` : ''
+    console.error(
+      `${flips.length}/${wanted} ${number}: ${flip.subject}, ${flip.command}: ${where}: ${flip.verdict}${said}`,
+    )
+  }
 }
-rmSync(work, { recursive: true, force: true })
+const lanes = Array.from({ length: Number(values.jobs) }, (_, i) => `${work}-${i}`)
+for (const lane of lanes) cpSync(work, lane, { recursive: true })
+await Promise.all(lanes.map(flipBits))
+for (const folder of [work, ...lanes]) rmSync(folder, { recursive: true, force: true })
 const count = (of: typeof flips) =>
   Object.fromEntries(VERDICTS.map((verdict) => [verdict, of.filter((flip) => flip.verdict === verdict).length]))
 const bad = flips.filter(({ verdict }) => verdict === verdict.toUpperCase())

@@ -27,11 +27,17 @@ const { values } = parseArgs({
     kills: { type: 'string', default: '200' },
     seed: { type: 'string', default: '1' },
     only: { type: 'string', default: '' },
+    jobs: { type: 'string', default: '2' },
   },
 })
 const wanted = Number(values.kills)
-const random = randomStream({ seed: Number(values.seed), purpose: 'proof.kill' })
-const below = (n: number): number => Math.floor(n * random.uniform())
+const seed = Number(values.seed)
+
+/** Draws of a chain, the same whatever runs beside it. */
+interface Draws {
+  uniform(): number
+}
+const below = (random: Draws, n: number): number => Math.floor(n * random.uniform())
 
 /** How long a command takes and how often its folder changes, when nobody disturbs it. */
 interface Measure {
@@ -83,11 +89,16 @@ interface Kill {
 }
 
 /** Starts a command and kills it. @returns at what moment; null: it had ended before */
-async function killed(args: readonly string[], work: string, out: string, measure: Measure): Promise<string | null> {
+async function killed(
+  { args, out }: { readonly args: readonly string[]; readonly out: string },
+  work: string,
+  measure: Measure,
+  random: Draws,
+): Promise<string | null> {
   const folder = join(work, out)
   const how = measure.changes === 0 || random.uniform() < 0.2 ? 'ms' : random.uniform() < 0.5 ? 'since' : 'change'
   const most = { ms: measure.milliseconds, since: measure.writing, change: measure.changes }[how]
-  const at = 1 + below(most)
+  const at = 1 + below(random, most)
   // Of a folder that is there, the first call tells that alone.
   let changes = existsSync(folder) ? -1 : 0
   const { child, finished } = start(args, work)
@@ -134,11 +145,13 @@ interface Chain {
   readonly faults: readonly string[]
 }
 
-async function chainOf(scenario: Scenario, work: string, out: string, reference: Reference): Promise<Chain> {
+async function chainOf(scenario: Scenario, work: string, number: number, reference: Reference): Promise<Chain> {
+  const out = folderOf(scenario.name, String(number))
+  const random = randomStream({ seed, purpose: 'proof.kill', step: number })
   const kills: Kill[] = []
-  for (let n = 1 + below(MOST_KILLS); kills.length < n; ) {
+  for (let n = 1 + below(random, MOST_KILLS); kills.length < n; ) {
     const args = nextArgs(scenario, work, out)
-    const at = await killed(args, work, out, reference.measure)
+    const at = await killed({ args, out }, work, reference.measure, random)
     if (at === null) break
     kills.push({ of: args.includes('--resume') ? 'resume' : 'start', at })
   }
@@ -192,16 +205,20 @@ const references: Reference[] = []
 for (const scenario of scenarios) references.push(await referenceOf(scenario, work))
 const chains: Chain[] = []
 let kills = 0
-for (let i = 0; kills < wanted; i++) {
-  const [scenario, reference] = [scenarios[i % scenarios.length], references[i % scenarios.length]]
-  const chain = await chainOf(scenario, work, folderOf(scenario.name, String(i)), reference)
-  chains.push(chain)
-  kills += chain.kills.length
-  const at = chain.kills.map((kill) => `${kill.of} at ${kill.at}`).join(', ')
-  console.error(
-    `${kills}/${wanted} ${chain.scenario}: killed ${at || 'not in time'}: ${chain.faults.join('; ') || 'same'}`,
-  )
+let next = 0
+async function killChains(): Promise<void> {
+  while (kills < wanted) {
+    const number = next++
+    const i = number % scenarios.length
+    const chain = await chainOf(scenarios[i], work, number, references[i])
+    chains.push(chain)
+    kills += chain.kills.length
+    const at = chain.kills.map((kill) => `${kill.of} at ${kill.at}`).join(', ')
+    const outcome = chain.faults.join('; ') || 'same'
+    console.error(`${kills}/${wanted} ${number}: ${chain.scenario}: killed ${at || 'not in time'}: ${outcome}`)
+  }
 }
+await Promise.all(Array.from({ length: Number(values.jobs) }, killChains))
 const differing = chains.filter(({ faults }) => faults.length > 0)
 const commit = execFileSync('git', ['rev-parse', '--short', 'HEAD'], { encoding: 'utf8' }).trim()
 const result = {

@@ -178,6 +178,7 @@ describe('a folder for images', () => {
     const gone = start(['--version'], folder)
     await gone.finished
     await mkdir(join(folder, 'begun', `samples.${gone.pid}.partial`, 'images'), { recursive: true })
+    await writeFile(join(folder, 'begun', 'grid.png'), 'half of it was moved already')
     await mkdir(join(folder, 'taken', `samples.${process.pid}.partial`), { recursive: true })
     const { code, stderr } = await bilevel(
       ['sample', 'digits-16', '--count', '1', '--steps', '1', '--out', 'begun'],

@@ -9,49 +9,57 @@ import { processStart } from '../lock.ts'
 
 const RULE = 'images are written to a new or empty folder'
 
-/** @throws `sample.out` unless the folder is new, or holds nothing but what killed processes left */
-export async function requireNew(folder: string): Promise<void> {
+/** @throws `sample.out` unless the folder is new, or holds nothing but what a killed process left of the results of these names */
+export async function requireNew(folder: string, results: readonly string[]): Promise<void> {
   if (folder === '') throw inputError('sample.out', `${RULE}, got an empty path; give one`)
   const there = await readdir(folder).catch((cause: NodeJS.ErrnoException) => {
     if (cause.code === 'ENOENT') return []
     const came = cause.code === 'ENOTDIR' ? 'is a file, or lies in one' : `cannot be read: ${cause.message}`
     throw inputError('sample.out', `${RULE}, ${folder} ${came}; give another --out`, { cause })
   })
-  for (const name of there) {
-    if (!(await isLeft(name))) {
-      throw inputError('sample.out', `${RULE}, ${folder} holds ${name}; give another --out`)
-    }
-  }
+  const left = await leftIn(there, results)
+  const other = there.find((name) => !left.includes(name))
+  if (other !== undefined) throw inputError('sample.out', `${RULE}, ${folder} holds ${other}; give another --out`)
 }
 
-/** Whether a name is of something that a process wrote which is gone. */
-async function isLeft(name: string): Promise<boolean> {
-  const pid = isPartialName(name) ? Number(/(\d+)\.partial$/.exec(name)?.[1]) : Number.NaN
-  return Number.isSafeInteger(pid) && (await processStart(pid)) === undefined
+/** Those names that a killed process left: its own folder, which goes last, and the results that it had moved to their place by then. */
+async function leftIn(there: readonly string[], results: readonly string[]): Promise<string[]> {
+  const partial: string[] = []
+  for (const name of there.filter(isPartialName)) {
+    const pid = Number(/(\d+)\.partial$/.exec(name)?.[1])
+    if ((await processStart(pid)) === undefined) partial.push(name)
+  }
+  return partial.length === 0 ? [] : [...partial, ...there.filter((name) => results.includes(name))]
 }
 
 /**
  * Makes the folder and one inside it, does the work there, and moves what the work left to its place. If the work fails, nothing is left.
  * @throws `sample.out`, `disk.write` before the work where the folder cannot be made or filled; what the work throws
  */
-export async function claimFolder<R>(folder: string, work: (inside: string) => Promise<R>): Promise<R> {
-  await requireNew(folder)
+export async function claimFolder<R>(
+  folder: string,
+  results: readonly string[],
+  work: (inside: string) => Promise<R>,
+): Promise<R> {
+  await requireNew(folder, results)
   const absolute = resolve(folder)
   const made = await makeFolder(absolute).catch((error) => {
     throw diskFailure(folder, error)
   })
   const inside = partialName(join(absolute, 'samples'))
   try {
-    for (const name of await readdir(absolute)) {
-      if (await isLeft(name)) await rm(join(absolute, name), { recursive: true, force: true })
-    }
+    const left = await leftIn(await readdir(absolute), results)
+    // In an order in which what is left of them is still known as that, whenever this process is killed in turn.
+    for (const name of left.toReversed()) await rm(join(absolute, name), { recursive: true, force: true })
     await mkdir(inside)
     const result = await work(inside)
-    for (const name of await readdir(inside)) await rename(join(inside, name), join(absolute, name))
+    for (const name of results) await rename(join(inside, name), join(absolute, name))
     await rmdir(inside)
     return result
   } catch (error) {
-    await rm(inside, { recursive: true, force: true })
+    for (const path of [...results.map((name) => join(absolute, name)), inside]) {
+      await rm(path, { recursive: true, force: true })
+    }
     if (made !== undefined) await removeEmpty(absolute, made)
     throw isOfSystem(error) ? diskFailure(folder, error) : error
   }

@@ -62,6 +62,10 @@ export interface SampleModelOptions extends WorkHooks {
   readonly allowCode?: boolean
 }
 
+const [IMAGES, GRID, SAMPLES] = ['images', 'grid.png', 'samples.safetensors']
+/** What is left in the folder. */
+const RESULTS = [IMAGES, GRID, SAMPLES]
+
 /** Most images across a grid. */
 const COLUMNS = 10
 
@@ -75,7 +79,7 @@ export async function sampleModel(
   { folder, allowCode, signal, onProgress, onNote }: SampleModelOptions,
 ): Promise<SampleReport> {
   const began = performance.now()
-  await requireNew(folder)
+  await requireNew(folder, RESULTS)
   const opened = await openModelAt(path, config)
   const { schedule, scheduler, guidance } = config
   const told: string[] = []
@@ -99,7 +103,7 @@ export async function sampleModel(
     const progressed = (done: number, total: number) =>
       onProgress?.({ phase: 'sample', done, total, detail: choice.name })
     const wanted = { denoiser, count, seed, ...(signal && { signal }), onProgress: progressed }
-    const { evaluations, notes } = await claimFolder(folder, async (inside) => {
+    const { evaluations, notes } = await claimFolder(folder, RESULTS, async (inside) => {
       const { images, ...drawn } = guided
         ? await guided.draw(wanted)
         : { ...(await drawPlain(opened, config, choice, wanted)), notes: [] }
@@ -146,10 +150,10 @@ async function writeImages(folder: string, [count, ...shape]: readonly number[],
   const digits = String(count - 1).length
   for (let i = 0; i < count; i++) {
     const one = { label: String(i), count: 1, shape, images: images.subarray(i * size, (i + 1) * size) }
-    await writeAtomically(join(folder, 'images', `${String(i).padStart(digits, '0')}.png`), gridImage(one, 1).png)
+    await writeAtomically(join(folder, IMAGES, `${String(i).padStart(digits, '0')}.png`), gridImage(one, 1).png)
   }
   const columns = Math.min(COLUMNS, Math.ceil(Math.sqrt(count)))
-  await writeAtomically(join(folder, 'grid.png'), gridImage({ label: 'grid', count, shape, images }, columns).png)
+  await writeAtomically(join(folder, GRID), gridImage({ label: 'grid', count, shape, images }, columns).png)
   const tensors = { samples: tensor('float32', [count, ...shape], images) }
-  await writeAtomically(join(folder, 'samples.safetensors'), encodeSafetensors(tensors))
+  await writeAtomically(join(folder, SAMPLES), encodeSafetensors(tensors))
 }
