@@ -9,9 +9,9 @@
  */
 import { execFileSync, spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { cpus, tmpdir } from 'node:os'
-import { join, resolve } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import type { Case, Outcome, Workplace } from './case.ts'
 import { CASES } from './cases.ts'
@@ -25,9 +25,14 @@ const { INTEROP_VENV = '.cache/interop' } = process.env
 async function pythonOf(venv: string): Promise<string> {
   const python = join(resolve(venv), 'bin', 'python')
   if (!existsSync(python)) {
-    await mkdir(venv, { recursive: true })
-    execFileSync('python3', ['-m', 'venv', venv], { stdio: 'inherit' })
-    execFileSync(python, ['-m', 'pip', 'install', '--quiet', '--requirement', REQUIREMENTS], { stdio: 'inherit' })
+    // Made beside and moved into place when it is whole: a half one would pass for one that exists.
+    const draft = `${resolve(venv)}.part`
+    await rm(draft, { recursive: true, force: true })
+    execFileSync('python3', ['-m', 'venv', draft], { stdio: 'inherit' })
+    const pip = [join(draft, 'bin', 'python'), '-m', 'pip', 'install', '--quiet', '--requirement', REQUIREMENTS]
+    execFileSync(pip[0], pip.slice(1), { stdio: 'inherit' })
+    await mkdir(dirname(resolve(venv)), { recursive: true })
+    await rename(draft, resolve(venv))
   }
   return python
 }
