@@ -4,19 +4,10 @@
  * half loaded. Format 1, of earlier releases, has no log and a hash of its tensors alone; it is still read.
  */
 import { createHash } from 'node:crypto'
-import { readdir, readFile, rename, rm } from 'node:fs/promises'
+import { mkdir, readdir, readFile, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { NamedTensors } from '../base/index.ts'
-import {
-  BilevelError,
-  diskFailure,
-  inputError,
-  isPartialName,
-  makeFolder,
-  parseJson,
-  partialName,
-  writeFlushed,
-} from '../base/index.ts'
+import { BilevelError, diskFailure, inputError, isPartialName, parseJson, partialName, writeFlushed } from '../base/index.ts'
 import { decodeSafetensors, encodeSafetensors } from '../nn/index.ts'
 import type { Json } from './json.ts'
 import { isRecord, jsonHash, requireJson } from './json.ts'
@@ -91,7 +82,11 @@ export async function saveCheckpoint(
   const log = checkpoint.log ?? ''
   const file: StateFile = { format: FORMAT, version, step, events, tensors: sha256(bytes), log: sha256(log), state }
   try {
-    await makeFolder(partial)
+    // Not the folders above: a run folder that was deleted meanwhile is not made again.
+    await mkdir(folder).catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EEXIST') throw error
+    })
+    await mkdir(partial, { recursive: true })
     await writeFlushed(join(partial, TENSORS), bytes)
     await writeFlushed(join(partial, LOG), log)
     await writeFlushed(join(partial, STATE), `${JSON.stringify({ ...file, sha256: jsonHash(file) })}\n`)
