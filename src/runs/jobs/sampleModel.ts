@@ -10,7 +10,8 @@ import { denoiserOf } from './givenModel.ts'
 import { openGuidance } from './guidedSampling.ts'
 import type { SampleConfig } from './modelConfigs.ts'
 import type { OpenedModel } from './openedModel.ts'
-import { openModelAt } from './openedModel.ts'
+import type { Side } from './runSide.ts'
+import { openSide } from './runSide.ts'
 import type { SamplingChoice } from './samplingChoice.ts'
 import { chooseSampling, classOfImage } from './samplingChoice.ts'
 
@@ -40,6 +41,8 @@ export interface ScheduleNumbers {
 
 export interface SampleReport {
   readonly model: string
+  /** Whose network of a run it is; null where there is only one. */
+  readonly side: Side | null
   readonly schedule: ScheduleNumbers
   readonly count: number
   readonly seed: number
@@ -68,13 +71,13 @@ export async function sampleModel(
 ): Promise<SampleReport> {
   const began = performance.now()
   await requireNew(folder)
-  const opened = await openModelAt(path, config)
+  const { opened, side, notes: sideNotes } = await openSide(path, config, config.guidance !== null)
   const told: string[] = []
   const tell = (notes: readonly string[]) => {
     told.push(...notes)
     for (const note of notes) onNote?.(note)
   }
-  tell(opened.given.notes)
+  tell([...opened.given.notes, ...sideNotes])
   const { denoiser, close } = await denoiserOf(opened.given, config)
   const closers = [close]
   try {
@@ -94,6 +97,7 @@ export async function sampleModel(
     await writeImages(folder, images.shape, Float32Array.from(images.data))
     return {
       model: path,
+      side,
       schedule: scheduleNumbers(choice),
       count,
       seed,

@@ -30,6 +30,8 @@ export interface ScheduleJson {
   readonly protocol: ScheduleResult['protocol']
   readonly default: RowJson
   readonly bestDefault: RowJson
+  /** What tuning began with. */
+  readonly start: RowJson
   readonly manySteps: RowJson
   readonly learned: RowJson & {
     readonly schedule: {
@@ -44,12 +46,14 @@ export interface ScheduleJson {
   readonly judgeFid: {
     readonly default: Estimate | null
     readonly bestDefault: Estimate | null
+    readonly start: Estimate | null
     readonly learned: Estimate | null
     readonly manySteps: Estimate | null
   }
   readonly gain: {
     readonly overDefault: Estimate
     readonly overBestDefault: Estimate
+    readonly overStart: Estimate
     readonly overManySteps: Estimate
     readonly judgeOverDefault: Estimate | null
   }
@@ -69,7 +73,7 @@ export interface ScheduleJson {
 
 /** @param context which run, which preset, the peak memory */
 export function scheduleJson(result: ScheduleResult, context: ReportContext): ScheduleJson {
-  const { default: byDefault, bestDefault, manySteps, learned, gain, schedule, seconds } = result
+  const { default: byDefault, bestDefault, start, manySteps, learned, gain, schedule, seconds } = result
   const { total, ...secondsOf } = seconds
   const judgeFid = (row: ScheduleRow) => row.judgeFid && estimate(row.judgeFid)
   return {
@@ -83,6 +87,7 @@ export function scheduleJson(result: ScheduleResult, context: ReportContext): Sc
     protocol: result.protocol,
     default: rowJson(byDefault),
     bestDefault: rowJson(bestDefault),
+    start: rowJson(start),
     manySteps: rowJson(manySteps),
     learned: {
       ...rowJson(learned),
@@ -97,12 +102,14 @@ export function scheduleJson(result: ScheduleResult, context: ReportContext): Sc
     judgeFid: {
       default: judgeFid(byDefault),
       bestDefault: judgeFid(bestDefault),
+      start: judgeFid(start),
       learned: judgeFid(learned),
       manySteps: judgeFid(manySteps),
     },
     gain: {
       overDefault: estimate(gain.overDefault),
       overBestDefault: estimate(gain.overBestDefault),
+      overStart: estimate(gain.overStart),
       overManySteps: estimate(gain.overManySteps),
       judgeOverDefault: gain.judgeOverDefault && estimate(gain.judgeOverDefault),
     },
