@@ -215,7 +215,6 @@ async function measure(name: string, plan: Plan, folder: string, made: object): 
     ...made,
     measured: {
       command: `npm run train:models -- --model ${name} --measure`,
-      commit: commit(),
       machine: machine(),
       seconds: Math.round((Date.now() - started) / 1000),
     },
