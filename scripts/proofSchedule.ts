@@ -27,6 +27,7 @@ const SEEDS = [11, 12, 13, 14, 15]
 /** Small samples, few iterations: what the published problem can do at a cost like that of the others. */
 const TIED: Partial<LearnSettings> = {
   learn: 'tied',
+  z: true,
   samplingFamily: 'cosine',
   iterations: 6,
   tuningSamples: 96,
@@ -112,9 +113,9 @@ for (const variant of values.variants.split(',')) {
       ...result,
     }
     writeFileSync(join(RESULTS, `${variant}-seed${seed}.json`), `${JSON.stringify(record, null, 1)}\n`)
-    const { default: plain, bestDefault, manySteps, learned } = result
-    const rows = [plain, bestDefault, manySteps, learned].map(({ fid }) => fid.mean.toFixed(2))
-    console.error(`${variant} seed ${seed}: default, best default, many steps, learned: ${rows.join(', ')}`)
+    const { default: plain, bestDefault, manySteps, start, learned } = result
+    const rows = [plain, bestDefault, manySteps, start, learned].map(({ fid }) => fid.mean.toFixed(2))
+    console.error(`${variant} seed ${seed}: default, best default, many steps, start, learned: ${rows.join(', ')}`)
   }
 }
 process.exit(0)

@@ -1,5 +1,7 @@
 /** The parts of README.md that are copies, so that a test can hold them to what they copy. */
 import { readFileSync } from 'node:fs'
+import { standingOf } from '../src/runs/report/verdict.ts'
+import type { Role, ShippedNumbers, ShippedRow } from './shippedRows.ts'
 
 interface Estimate {
   readonly mean: number
@@ -17,10 +19,17 @@ export interface QuickResult {
   readonly featureNetwork: string
   readonly default: Row
   readonly bestDefault: Row & { readonly sampler: string; readonly stepList: string }
+  readonly start: Row & { readonly sampler: string; readonly stepList: string }
   readonly learned: Row
   readonly manySteps: Row
   readonly real: { readonly fid: number; readonly recognised: number | null }
   readonly seed: number
+  readonly gain: {
+    readonly overDefault: Estimate
+    readonly overBestDefault: Estimate
+    readonly overStart: Estimate
+    readonly overManySteps: Estimate
+  }
 }
 
 /** README with each `<!-- example: FILE -->` followed by that file's code, its opening comment left out. */
@@ -40,7 +49,7 @@ export function withTable(readme: string, result: QuickResult): string {
 }
 
 function tableOf(result: QuickResult): string {
-  const { bestDefault: best, real } = result
+  const { bestDefault: best, start, learned, manySteps, real, gain } = result
   const share = (value: number | null) => (value === null ? '' : value.toFixed(3))
   const row = (label: string, { fid, recognised }: Row) =>
     `| ${label} | ${fid.mean.toFixed(1)} ± ${(fid.standardError ?? 0).toFixed(1)} | ${share(recognised)} |`
@@ -49,8 +58,89 @@ function tableOf(result: QuickResult): string {
     '| --- | --- | --- |',
     row(result.default.label, result.default),
     row(`${best.label}: ${best.sampler}, ${best.stepList}`, best),
-    row(`**${result.learned.label}**`, result.learned),
-    row(result.manySteps.label, result.manySteps),
+    row(`${start.label}: ${start.sampler}, ${start.stepList}`, start),
+    row(`**${learned.label}**`, learned),
+    row(manySteps.label, manySteps),
     `| real digits | ${real.fid.toFixed(1)} | ${share(real.recognised)} |`,
+    '',
+    standings('Learned', [
+      [`the default`, gain.overDefault],
+      [`the best default`, gain.overBestDefault],
+      [`its start, not tuned`, gain.overStart],
+      [manySteps.label, gain.overManySteps],
+    ]),
   ].join('\n')
 }
+
+const WORDS = {
+  better: 'better than',
+  worse: 'worse than',
+  unclear: 'not distinguishable from',
+  unknown: 'compared at one sampling seed with',
+} as const
+
+/** What the numbers say, in a sentence: a difference counts beyond two standard errors of its pairs. */
+function standings(who: string, gains: readonly (readonly [string, Estimate])[]): string {
+  const parts = gains.map(([other, gain]) => {
+    const { mean, standardError } = gain
+    const size = `${Math.abs(mean).toFixed(2)}${standardError === null ? '' : ` ± ${standardError.toFixed(2)}`}`
+    return `${WORDS[standingOf({ ...gain, count: 0 })]} ${other} (${mean < 0 ? 'higher' : 'lower'} by ${size})`
+  })
+  return `${who} is ${parts.join(', ')}.`
+}
+
+/** The tables of assets/models/README.md between their marks, from each model's record. */
+export function withModelTables(readme: string, recordOf: (name: string) => ShippedRecord): string {
+  return readme.replace(
+    /(<!-- (digits-\d+):begin -->\n)[\s\S]*?(<!-- \2:end -->)/g,
+    (_, begin: string, name: string, end: string) => `${begin}${modelTable(recordOf(name))}\n${end}`,
+  )
+}
+
+/** What the tables need of a `record.json`. */
+export interface ShippedRecord extends ShippedNumbers {
+  readonly name: string
+  readonly featureNetwork: { readonly name: string }
+  readonly judgeNetwork: { readonly name: string }
+}
+
+const ROLE_WORDS: Readonly<Record<Role, string>> = {
+  default: 'default',
+  best: 'best default',
+  start: 'start, not tuned',
+  learned: 'learned',
+}
+
+function modelTable(record: ShippedRecord): string {
+  const { name, imagesPerSeed, samplingSeeds, rows, gains, real, candidates } = record
+  const steps = [...new Set(gains.map((one) => one.steps))]
+  const tried = [...new Set(Object.values(candidates).map((one) => one.tried))]
+  const line = (row: ShippedRow) => {
+    const { role, sampler, stepList, classes, fid, standardError, recognised, ofItsClass } = row
+    const how = role === 'learned' ? sampler : `${sampler}, ${stepList}`
+    const label = `${ROLE_WORDS[role]}, ${row.steps} steps: ${how}`
+    const distance = `${fid.toFixed(2)} ± ${(standardError ?? 0).toFixed(2)}`
+    return `| ${role === 'learned' ? `**${label}**` : label} | ${classes} | ${distance} | ${recognised.toFixed(3)} | ${ofItsClass?.toFixed(3) ?? ''} |`
+  }
+  const standing = steps.map((n) =>
+    standings(
+      `- ${n} steps: learned`,
+      gains.filter((one) => one.steps === n).map(({ over, gain }) => [OTHERS[over], gain] as const),
+    ),
+  )
+  return [
+    `\`${name}\`: ${samplingSeeds.length} sampling seeds of ${imagesPerSeed.toLocaleString('en')} images a row, ± one standard error over them. FID: Fréchet distance to the held-out images in the`,
+    `features of \`${record.featureNetwork.name}\`, with this many images. Recognised: share of images that \`${record.judgeNetwork.name}\` is more than`,
+    `.9 sure of (real held-out images ${real.recognised.toFixed(3)}). Of its class: share that the judge takes for the class that was asked for. Best default: of`,
+    `${tried.join(' or ')} (DDIM, DDPM, DPM-Solver++ on every step list), chosen on ${record.candidateImages} images against the tuning split.`,
+    '',
+    '| sampler, steps | class | FID | recognised | of its class |',
+    '| --- | --- | --- | --- | --- |',
+    ...rows.map(line),
+    `| real tuning images | | ${real.fid.toFixed(2)} | | |`,
+    '',
+    ...standing,
+  ].join('\n')
+}
+
+const OTHERS = { default: 'default DDIM', best: 'the best default', start: 'its start, not tuned' } as const

@@ -20,7 +20,7 @@ const PANEL = 268
 const SCALE = 1.5
 
 /** The page's light colours. */
-const COLOURS = { default: '#5c6775', best: '#b4510a', learned: '#0a5fc2', many: '#0f766e' } as const
+const COLOURS = { default: '#5c6775', best: '#b4510a', start: '#8a3fa0', learned: '#0a5fc2', many: '#0f766e' } as const
 const TEXT = '#1b2430'
 const SOFT = '#55606f'
 
@@ -53,10 +53,11 @@ const png = resvg.render().asPng()
 await writeFile(to, png)
 console.log(`${to}: ${png.length} bytes`)
 
-function panelsOf({ default: byDefault, bestDefault, learned, manySteps }: ScheduleJson): Panel[] {
+function panelsOf({ default: byDefault, bestDefault, start, learned, manySteps }: ScheduleJson): Panel[] {
   const parts: [Role, string, ScheduleJson['default']][] = [
     ['default', `Default, ${byDefault.steps} steps`, byDefault],
     ['best', `Best default, ${bestDefault.steps} steps`, bestDefault],
+    ['start', `Start, not tuned, ${start.steps} steps`, start],
     ['learned', `Learned, ${learned.steps} steps`, learned],
     ['many', `Default, ${manySteps.steps} steps`, manySteps],
   ]

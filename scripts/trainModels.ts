@@ -5,6 +5,7 @@
  *     npm run train:models -- --model digits-16
  *     npm run train:models -- --model digits-28
  *
+ * With `--measure` nothing is trained or learned: what the folder holds is measured again, and the record's figures are replaced.
  * Each is one command of less than two hours on two cores. What is trained is kept in runs/models/<name>.v8 on the way, so that the same
  * command goes on where it was cut off; `--fresh` forgets it. `--folder` writes elsewhere.
  */
@@ -15,34 +16,16 @@ import { cpus } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { deserialize, serialize } from 'node:v8'
-import { tensor } from '../src/base/index.ts'
-import type { Dataset, Split } from '../src/data/index.ts'
+import type { Dataset } from '../src/data/index.ts'
 import { digits } from '../src/data/index.ts'
-import type { Denoiser, FamilySchedule, NamedSchedule, SavedSchedule, TrainedState } from '../src/diffusion/index.ts'
-import {
-  compileDenoiser,
-  generate,
-  noiseSchedule,
-  samplerSettings,
-  samplingScheduleFrom,
-  saveModel,
-  scheduleName,
-  Trainer,
-  train,
-} from '../src/diffusion/index.ts'
-import type { ClassifierFeatures, EvaluationReference } from '../src/metrics/index.ts'
-import {
-  digitFeatures,
-  digitJudge,
-  evaluateImages,
-  evaluationReference,
-  frechetDistance,
-  RECOGNISED_ABOVE,
-  verdictsOf,
-} from '../src/metrics/index.ts'
+import type { FamilySchedule, NamedSchedule, SavedSchedule, TrainedState } from '../src/diffusion/index.ts'
+import { loadModel, noiseSchedule, saveModel, scheduleName, Trainer, train } from '../src/diffusion/index.ts'
+import { digitFeatures, digitJudge } from '../src/metrics/index.ts'
 import type { DenoisingNetwork, NetworkState } from '../src/nn/index.ts'
 import { adamw, flatSize, learningRate, unet } from '../src/nn/index.ts'
 import { learnSchedule, learnSettings } from '../src/tuners/index.ts'
+import type { Networks } from './shippedRows.ts'
+import { shippedNumbers } from './shippedRows.ts'
 
 /** Everything that decides a model. */
 interface Plan {
@@ -62,11 +45,16 @@ interface Plan {
   /** For the schedules: tuning iterations and images of each. */
   readonly iterations: number
   readonly tuningSamples: number
-  /** Generated images of each row of the record. */
+  /** Generated images of each default in the search for the best one. */
+  readonly candidateImages: number
+  /** Generated images of each row of the record, for each of its sampling seeds. */
   readonly images: number
+  readonly samplingSeeds: readonly number[]
 }
 
-const SHARED = { seed: 0, batch: 64, warmUpSteps: 200, emaDecay: 0.998, dropCondition: 0.25, timesteps: 1000 } as const
+const SHARED = {
+  ...{ seed: 0, batch: 64, warmUpSteps: 200, emaDecay: 0.998, dropCondition: 0.25, timesteps: 1000 },
+} as const
 
 const PLANS: Readonly<Record<string, Plan>> = {
   'digits-16': {
@@ -78,7 +66,7 @@ const PLANS: Readonly<Record<string, Plan>> = {
     rate: 3e-3,
     iterations: 10,
     tuningSamples: 192,
-    images: 2000,
+    ...{ candidateImages: 256, images: 1000, samplingSeeds: [11, 12, 13] },
   },
   'digits-28': {
     ...SHARED,
@@ -89,20 +77,18 @@ const PLANS: Readonly<Record<string, Plan>> = {
     rate: 3e-3,
     iterations: 8,
     tuningSamples: 160,
-    images: 1000,
+    ...{ candidateImages: 160, images: 500, samplingSeeds: [11, 12] },
   },
 }
 
 const CLASSES = 10
 const SCHEDULE_STEPS = [5, 10, 20]
-const SAMPLING_SEED = 11
-/** What `learnSchedule` compares by itself is kept small: the rows of the record are measured here. */
-const SMALL = { candidateSamples: 72, evaluationSamples: 72, samplingSeeds: [SAMPLING_SEED] }
+/** What `learnSchedule` compares by itself is kept small: the rows of the record are measured apart. */
+const SMALL = { candidateSamples: 72, evaluationSamples: 72, samplingSeeds: [11] }
 const CHUNK = 100
 const SAVE_EVERY = 500
 
 const CACHE = 'runs/models'
-const imagesOf = ({ images, count, shape }: Split) => tensor('float32', [count, ...shape], images)
 const say = (text: string) => console.error(`${new Date().toISOString().slice(11, 19)} ${text}`)
 
 /** Trains, or goes on, or takes what is there. */
@@ -140,10 +126,9 @@ async function trained(
   return result
 }
 
-interface Networks {
-  readonly features: ClassifierFeatures
-  readonly judge: ClassifierFeatures
-}
+/** How a schedule of that many steps is learned. */
+const settingsOf = ({ seed, iterations, tuningSamples }: Plan, samplingSteps: number) =>
+  learnSettings({ samplingSteps, iterations, tuningSamples, chunk: CHUNK, seed, ...SMALL })
 
 /** The learned sampling schedules, for few steps and many. */
 async function learned(
@@ -154,14 +139,13 @@ async function learned(
   networks: Networks,
 ): Promise<NamedSchedule[]> {
   const schedules: NamedSchedule[] = []
-  const { seed, iterations, tuningSamples } = plan
   for (const samplingSteps of SCHEDULE_STEPS) {
     say(`${name}: learns the schedule of ${samplingSteps} steps`)
     const { sampling, settings } = await learnSchedule({
       subject: { kind: 'pretrained', ...subject },
       data,
       ...networks,
-      settings: learnSettings({ samplingSteps, iterations, tuningSamples, chunk: CHUNK, seed, ...SMALL }),
+      settings: settingsOf(plan, samplingSteps),
     })
     const { name: features, hash } = networks.features
     const saved: SavedSchedule = { schedule: sampling, settings, learnedFor: { features, hash } }
@@ -170,80 +154,18 @@ async function learned(
   return schedules
 }
 
-/** A way of sampling, and whether its images are of the classes in turn or of the null class. */
-interface Way extends Pick<SavedSchedule, 'schedule' | 'settings'> {
-  readonly label: string
-  readonly conditional: boolean
-}
-
-function waysOf(schedule: FamilySchedule, schedules: readonly NamedSchedule[]): Way[] {
-  const ddim = (steps: number) => ({
-    label: `default ddim-${steps}`,
-    schedule: samplingScheduleFrom(schedule, 'trailing', steps),
-    settings: samplerSettings({ sampler: 'ddim' }),
-  })
-  const ways = [
-    ...SCHEDULE_STEPS.map(ddim),
-    ...schedules.map(({ name, ...saved }) => ({ ...saved, label: `learned ${name}` })),
-  ]
-  const unconditional = [ways[SCHEDULE_STEPS.length - 1], ways[ways.length - 1]]
-  return [
-    ...ways.map((way) => ({ ...way, conditional: true })),
-    ...unconditional.map((way) => ({ ...way, conditional: false })),
-  ]
-}
-
-/** One row of the record, on the held-out split. */
-async function measured(
-  denoiser: Denoiser,
-  { label, schedule, settings, conditional }: Way,
-  count: number,
-  networks: Networks,
-  reference: EvaluationReference,
-) {
-  const condition = Int32Array.from({ length: count }, (_, item) => (conditional ? item % CLASSES : CLASSES))
-  const { images } = await generate({ denoiser, schedule, settings, count, seed: SAMPLING_SEED, condition })
-  const { fid, judgeFid, recognised, diversity } = await evaluateImages(images, { ...networks, reference })
-  const { classes } = verdictsOf(await networks.judge.probabilities(images))
-  const right = classes.reduce((sum, value, i) => sum + Number(value === condition[i]), 0)
-  return {
-    label,
-    classes: conditional ? 'in turn' : 'null',
-    sampler: settings.sampler,
-    steps: schedule.levels.length,
-    images: count,
-    fid: fid.value,
-    judgeFid: judgeFid?.value,
-    recognised,
-    ofItsClass: conditional ? right / count : null,
-    diversity: diversity?.meanPairwiseDistance,
-  }
-}
-
-/** Real tuning images against held-out ones, and how many held-out images the judge recognises. */
-async function realRow({ splits }: Dataset, { features, judge }: Networks, reference: EvaluationReference) {
-  const heldOut = await judge.probabilities(imagesOf(splits.heldOut))
-  const { confidence } = verdictsOf(heldOut)
-  return {
-    fid: frechetDistance(await features.features(imagesOf(splits.tuning)), reference.features).value,
-    recognised: confidence.reduce((sum, value) => sum + Number(value > RECOGNISED_ABOVE), 0) / confidence.length,
-  }
-}
-
 const rounded = (_: string, value: unknown) =>
   typeof value === 'number' && !Number.isInteger(value) ? Number(value.toPrecision(6)) : value
 
-async function make(name: string, plan: Plan, root: string): Promise<void> {
+/** Trains, learns and saves. @returns what the record says of it */
+async function make(name: string, plan: Plan, root: string) {
   const started = Date.now()
-  const seconds = () => Math.round((Date.now() - started) / 1000)
-  const commit = execFileSync('git', ['rev-parse', 'HEAD'], { encoding: 'utf8' }).trim()
   const { size, channels, layersPerBlock, timesteps } = plan
   const data = await digits({ size })
   const network = unet({ size, channels, layersPerBlock, classes: CLASSES })
   const schedule = noiseSchedule({ family: 'cosine', timesteps })
   const { training, ema } = await trained(name, plan, network, schedule, data)
   const state: NetworkState = { weights: ema, statistics: training.statistics }
-  const spent = { training: seconds() }
   const folder = join(root, name)
   const model = { network, state, noiseSchedule: schedule }
   await saveModel(folder, { ...model, samplingSchedules: [] })
@@ -251,34 +173,64 @@ async function make(name: string, plan: Plan, root: string): Promise<void> {
   const samplingSchedules = await learned(name, plan, { network, state, schedule }, data, networks)
   const { notes } = await saveModel(folder, { ...model, samplingSchedules })
   for (const note of notes) say(note)
-  const denoiser = await compileDenoiser({ network, state, batch: CHUNK, binding: 'bound' })
-  const reference = await evaluationReference(imagesOf(data.splits.heldOut), networks)
-  const rows = []
-  for (const way of waysOf(schedule, samplingSchedules)) {
-    const row = await measured(denoiser, way, plan.images, networks, reference)
-    say(`${name}: ${row.label}, classes ${row.classes}: FID ${row.fid.toFixed(2)}, recognised ${row.recognised}`)
-    rows.push(row)
-  }
-  const record = {
+  return {
     name,
     command: `npm run train:models -- --model ${name}`,
-    commit,
-    machine: `${cpus().length} x ${cpus()[0].model}, Node ${process.version}`,
+    commit: commit(),
+    machine: machine(),
     weights: createHash('sha256')
       .update(new Uint8Array(ema.buffer, ema.byteOffset, ema.byteLength))
       .digest('hex'),
     parameters: flatSize(network.parameters),
     data: data.provenance.sha256,
     plan,
-    featureNetwork: { name: networks.features.name, hash: networks.features.hash },
-    judgeNetwork: { name: networks.judge.name, hash: networks.judge.hash },
-    samplingSeed: SAMPLING_SEED,
-    real: await realRow(data, networks, reference),
-    rows,
-    seconds: { ...spent, total: seconds() },
+    seconds: Math.round((Date.now() - started) / 1000),
+  }
+}
+
+const commit = () => execFileSync('git', ['rev-parse', 'HEAD'], { encoding: 'utf8' }).trim()
+const machine = () => `${cpus().length} x ${cpus()[0].model}, Node ${process.version}`
+
+/** Measures what the folder holds, and writes the record. */
+async function measure(name: string, plan: Plan, folder: string, made: object): Promise<void> {
+  const started = Date.now()
+  const { size, candidateImages, images, samplingSeeds } = plan
+  const data = await digits({ size })
+  const networks = { features: await digitFeatures({ size }), judge: await digitJudge({ size }) }
+  const { features, judge } = networks
+  const numbers = await shippedNumbers({
+    model: await loadModel(folder),
+    data,
+    networks,
+    settingsAt: (steps) => settingsOf(plan, steps),
+    steps: SCHEDULE_STEPS,
+    classes: CLASSES,
+    candidateImages,
+    images,
+    seeds: samplingSeeds,
+    chunk: CHUNK,
+    say: (text) => say(`${name}: ${text}`),
+  })
+  const record = {
+    ...made,
+    measured: {
+      command: `npm run train:models -- --model ${name} --measure`,
+      machine: machine(),
+      seconds: Math.round((Date.now() - started) / 1000),
+    },
+    featureNetwork: { name: features.name, hash: features.hash },
+    judgeNetwork: { name: judge.name, hash: judge.hash },
+    ...numbers,
   }
   writeFileSync(join(folder, 'record.json'), `${JSON.stringify(record, rounded, 2)}\n`)
-  say(`${name}: done in ${seconds()} s`)
+  say(`${name}: measured in ${record.measured.seconds} s; npm run readme puts the tables into assets/models/README.md`)
+}
+
+/** What an older record says of how the model was made; its figures are left out. */
+function madeBefore(folder: string, plan: Plan): object {
+  const record = JSON.parse(readFileSync(join(folder, 'record.json'), 'utf8')) as Record<string, unknown>
+  const kept = ['name', 'command', 'commit', 'machine', 'weights', 'parameters', 'data', 'seconds']
+  return { ...Object.fromEntries(kept.map((key) => [key, record[key]])), plan }
 }
 
 const { values } = parseArgs({
@@ -286,11 +238,14 @@ const { values } = parseArgs({
     model: { type: 'string' },
     folder: { type: 'string', default: 'assets/models' },
     fresh: { type: 'boolean', default: false },
+    measure: { type: 'boolean', default: false },
   },
 })
 const { model: name = '' } = values
 if (!Object.hasOwn(PLANS, name)) throw new Error(`--model is one of ${Object.keys(PLANS).join(', ')}, got '${name}'`)
 mkdirSync(CACHE, { recursive: true })
 if (values.fresh) rmSync(join(CACHE, `${name}.v8`), { force: true })
-await make(name, PLANS[name], values.folder)
+const folder = join(values.folder, name)
+const made = values.measure ? madeBefore(folder, PLANS[name]) : await make(name, PLANS[name], values.folder)
+await measure(name, PLANS[name], folder, made)
 process.exit(0)

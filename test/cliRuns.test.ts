@@ -48,10 +48,11 @@ describe('a run', () => {
       protocol: { samplesPerSeed: 72, samplingSeeds: [11, 12], heldOutImages: 2000, batch: 8 },
       default: { ...row, sampler: 'ddim', steps: 2 },
       bestDefault: { ...row, stepList: expect.any(String) },
+      start: { ...row, sampler: 'ddim', steps: 2, stepList: 'trailing' },
       manySteps: { ...row, steps: 10 },
       learned: { ...row, schedule: { family: 'cosine', parameters: { tau: finite }, levels: [finite, finite] } },
       judgeFid: { default: estimate, bestDefault: estimate, learned: estimate },
-      gain: { overDefault: estimate, overBestDefault: estimate },
+      gain: { overDefault: estimate, overBestDefault: estimate, overStart: estimate },
       real: { fid: finite, recognised: finite },
       networkEvaluations: { default: finite, learned: finite },
       seconds: finite,
@@ -69,6 +70,7 @@ describe('a run', () => {
       'events.jsonl',
       'manifest.json',
       'model',
+      'model-default',
       'report.html',
       'result.json',
       'samples',
@@ -341,13 +343,43 @@ describe('models that exist', () => {
     expect(await refused('--schedule', 'cosine:tau=0', '--steps', '4')).toContain('tau must lie in')
   })
 
-  test('evaluate repeats the row of the run', async () => {
-    const args = ['evaluate', 'runs/schedule-tiny-0', '--samples', '72', '--seeds', '11-12', '--json']
-    const { code, stdout, stderr } = await bilevel(args, folder)
+  const evaluated = async (...args: string[]) => {
+    const { code, stdout, stderr } = await bilevel(['evaluate', 'runs/schedule-tiny-0', '--json', ...args], folder)
     expect(code, stderr).toBe(0)
+    return { found: JSON.parse(stdout), stderr }
+  }
+
+  test('evaluate repeats the default rows of the run, with the network they were measured with', async () => {
+    const { manySteps, bestDefault } = JSON.parse(first.stdout)
+    const { found, stderr } = await evaluated('--schedule', 'default', '--steps', '10')
+    expect(stderr).toContain("the default side's network, runs/schedule-tiny-0/model-default, which trained on")
+    expect(found).toMatchObject({ side: 'default', protocol: { samplesPerSeed: 72, samplingSeeds: [11, 12] } })
+    expect([found.fid.mean, found.judgeFid.mean, found.recognised.mean]).toEqual([
+      manySteps.fid.mean,
+      manySteps.judgeFid.mean,
+      manySteps.recognised,
+    ])
+    const { sampler, stepList } = bestDefault
+    const best = await evaluated('--schedule', 'default', '--steps', '2', '--sampler', sampler, '--step-list', stepList)
+    expect(best.found.fid.mean).toBe(bestDefault.fid.mean)
+  })
+
+  test('Karras’ list is one of those to sample from; a network that is not there is none to ask for', async () => {
+    const args = ['sample', 'runs/schedule-tiny-0/model', '--count', '1', '--json']
+    const list = ['--sampler', 'dpm-solver++', '--step-list', 'karras-model', '--steps', '4', '--out', 'karras']
+    const { code, stdout, stderr } = await bilevel([...args, ...list], folder)
+    expect(code, stderr).toBe(0)
+    const { schedule, side } = JSON.parse(stdout)
+    expect([side, schedule.times[3], schedule.levels[0]]).toEqual([null, 0, -2 * Math.log(80)])
+    const refused = await bilevel([...args, '--side', 'default', '--out', 'no'], folder)
+    expect([refused.code, refused.stderr]).toEqual([2, expect.stringContaining('there is none; leave side out')])
+  })
+
+  test('evaluate repeats the row of the run', async () => {
     const { learned } = JSON.parse(first.stdout)
-    const found = JSON.parse(stdout)
+    const { found } = await evaluated()
     expect(found.schedule.name).toBe('learned ddim-2')
+    expect(found.side).toBe('learned')
     expect(found.fid.mean).toBeCloseTo(learned.fid.mean, 6)
     expect(found.judgeFid.mean).toBeCloseTo(learned.judgeFid.mean, 6)
     expect(found.recognised.mean).toBeCloseTo(learned.recognised, 12)

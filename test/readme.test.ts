@@ -1,8 +1,8 @@
 /** README says what is there: its code runs (the examples' own tests), its table is that of the committed run, its commands parse. */
 import { existsSync, readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
-import type { QuickResult } from '../scripts/readmeParts.ts'
-import { withExamples, withTable } from '../scripts/readmeParts.ts'
+import type { QuickResult, ShippedRecord } from '../scripts/readmeParts.ts'
+import { withExamples, withModelTables, withTable } from '../scripts/readmeParts.ts'
 
 const readme = readFileSync('README.md', 'utf8')
 
@@ -14,6 +14,30 @@ test('its TypeScript is that of the examples, which run as tests', () => {
 test('its table is that of the committed run', () => {
   const result = JSON.parse(readFileSync('docs/results/quick.json', 'utf8')) as QuickResult
   expect(withTable(readme, result)).toBe(readme)
+})
+
+test('the tables of the models that come along are those of their records, with the best default and the start', () => {
+  const models = readFileSync('assets/models/README.md', 'utf8')
+  const recordOf = (name: string) =>
+    JSON.parse(readFileSync(`assets/models/${name}/record.json`, 'utf8')) as ShippedRecord
+  for (const name of ['digits-16', 'digits-28']) expect(models).toContain(`<!-- ${name}:begin -->`)
+  expect(withModelTables(models, recordOf)).toBe(models)
+  for (const steps of [5, 10, 20]) {
+    for (const role of ['best default', 'start, not tuned']) expect(models).toContain(`| ${role}, ${steps} steps: `)
+  }
+})
+
+test('a table says in words what its numbers say, also where learning did not win', () => {
+  const result = JSON.parse(readFileSync('docs/results/quick.json', 'utf8')) as QuickResult
+  const { gain } = result
+  const other = {
+    ...gain,
+    overBestDefault: { mean: -1.5, standardError: 0.2 },
+    overStart: { mean: 0.1, standardError: 0.2 },
+  }
+  const text = withTable(readme, { ...result, gain: other })
+  expect(text).toContain('worse than the best default (higher by 1.50 ± 0.20)')
+  expect(text).toContain('not distinguishable from its start, not tuned (lower by 0.10 ± 0.20)')
 })
 
 test('every file it points to is there', () => {

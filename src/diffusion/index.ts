@@ -42,8 +42,14 @@ export { activationBytes, measureRate, memoryOfPrograms, programSize, secondsOfR
 export { denoiseGraph } from './programs.ts'
 export { anyBatch, imagesOf } from './samplers/anyBatch.ts'
 export { KEPT_BYTES, sample, sampleVjp, startNoise, stepNoise } from './samplers/sample.ts'
-export type { SamplerName, SamplerSettings, SamplingSchedule } from './samplingSchedule.ts'
-export { samplerSettings, samplingSchedule, samplingScheduleAt, samplingScheduleFrom } from './samplingSchedule.ts'
+export type { SamplerName, SamplerSettings, SamplingSchedule, ToldTimes } from './samplingSchedule.ts'
+export {
+  samplerSettings,
+  samplingSchedule,
+  samplingScheduleAt,
+  samplingScheduleFrom,
+  usualClippedNoise,
+} from './samplingSchedule.ts'
 export type { SavedSchedule } from './scheduleFile.ts'
 export { readSamplingSchedule, writeSamplingSchedule } from './scheduleFile.ts'
 export { SHIPPED_MODELS, shippedModelFolder } from './shippedModels.ts'

@@ -3,6 +3,7 @@
  * schedules; noise schedules and step lists *make* sampling schedules, learned ones are just numbers.
  */
 import { inputError } from '../base/index.ts'
+import { isKarras, karrasLevels, timeOfLogSnr } from './karras.ts'
 import type { Level } from './level.ts'
 import { LOG_SNR_LIMIT, levelOfLogSnr } from './level.ts'
 import type { NoiseSchedule } from './noiseSchedule.ts'
@@ -25,7 +26,10 @@ export interface SamplerSettings {
   readonly sampler: SamplerName
   /** Range to which x0Hat is clipped, or null. */
   readonly clip: readonly [number, number] | null
-  /** After clipping x0Hat: `keep` epsHat as predicted (diffusers' pipelines) or `recompute` it from the clipped x0Hat. */
+  /**
+   * After clipping x0Hat: `keep` epsHat as predicted (diffusers' DDIM) or `recompute` it from the clipped x0Hat, which makes DDPM's step
+   * the posterior mean of the clipped image (diffusers' DDPM).
+   */
   readonly clippedNoise: 'keep' | 'recompute'
   /** DDIM: 0 deterministic to 1 ancestral. DDPM's mean is eta 1's whatever this says. */
   readonly eta: number
@@ -35,22 +39,26 @@ export interface SamplerSettings {
   readonly noisyLastStep: boolean
 }
 
-const DEFAULT_SETTINGS: SamplerSettings = {
+/** What a sampler does with the noise of a clipped image where nobody says: as the scheduler of that name does in diffusers. */
+export const usualClippedNoise = (sampler: SamplerName): SamplerSettings['clippedNoise'] =>
+  sampler === 'ddpm' ? 'recompute' : 'keep'
+
+const DEFAULT_SETTINGS: Omit<SamplerSettings, 'clippedNoise'> = {
   sampler: 'ddim',
   clip: [-1, 1],
-  clippedNoise: 'keep',
   eta: 0,
   variance: 'small',
   noisyLastStep: false,
 }
 
 /**
- * Settings with the rest at their defaults: DDIM, x0Hat clipped to [-1, 1], `keep`, eta 0, `small`, last step clean.
+ * Settings with the rest at their defaults: DDIM, x0Hat clipped to [-1, 1], `keep` (DDPM: `recompute`), eta 0, `small`, last step clean.
  * @throws `sampler.name`, `sampler.eta`, `sampler.clip`, `sampler.noisyLastStep`
  */
 export function samplerSettings(options: Partial<SamplerSettings> = {}): SamplerSettings {
-  const settings = { ...DEFAULT_SETTINGS, ...options }
-  const { sampler, clip, eta } = settings
+  const { sampler = DEFAULT_SETTINGS.sampler } = options
+  const settings = { ...DEFAULT_SETTINGS, clippedNoise: usualClippedNoise(sampler), ...options }
+  const { clip, eta } = settings
   if (!['ddim', 'ddpm', 'dpm-solver++'].includes(sampler)) {
     throw inputError('sampler.name', `a sampler is one of ddim, ddpm, dpm-solver++, got ${sampler}`)
   }
@@ -112,7 +120,29 @@ export function samplingScheduleAt(schedule: NoiseSchedule, times: readonly numb
   return samplingSchedule({ timesteps: schedule.timesteps, logSnr, times })
 }
 
-/** The levels of a noise schedule on a step list. @throws `steps.count` if N > T */
-export function samplingScheduleFrom(schedule: NoiseSchedule, list: StepListName, steps: number): SamplingSchedule {
-  return samplingScheduleAt(schedule, stepList(list, schedule, steps))
+/** What times a network can be told: integers of a learned table, or any number between. */
+export type ToldTimes = 'integer' | 'real'
+
+/**
+ * The levels of a noise schedule on a step list. Karras' lists bring levels of their own, told as the time that has that level: a
+ * real one, or for a network of integer times the nearest ones that are distinct. Beyond the schedule's range several levels are told
+ * the same end of it, which samplers take as they take any.
+ * @throws `steps.count` if N > T
+ */
+export function samplingScheduleFrom(
+  schedule: NoiseSchedule,
+  list: StepListName,
+  steps: number,
+  told: ToldTimes = 'real',
+): SamplingSchedule {
+  // Also checks the name and the number of steps.
+  const times = stepList(list, schedule, steps)
+  if (!isKarras(list)) return samplingScheduleAt(schedule, times)
+  const { timesteps } = schedule
+  const logSnr = karrasLevels(list, schedule, steps)
+  return samplingSchedule({
+    timesteps,
+    logSnr,
+    times: told === 'integer' ? times : logSnr.map((level) => timeOfLogSnr(schedule, level)),
+  })
 }

@@ -68,5 +68,5 @@ test('every list of every length up to T is distinct, falling, within 0..T-1', (
 test('more steps than times', () => {
   expect(() => stepList('trailing', cosine(10), 11)).toThrow(/an integer from 1 to 10, the training times; got 11/)
   expect(() => stepList('trailing-clipped', cosine(1000), 1000)).toThrow(/with log\(signal\/noise\) >= -5.1; got 1000/)
-  expect(() => stepList('karras' as 'trailing', cosine(10), 2)).toThrow(/a step list is one of trailing/)
+  expect(() => stepList('edm' as 'trailing', cosine(10), 2)).toThrow(/a step list is one of trailing/)
 })

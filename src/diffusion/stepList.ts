@@ -4,18 +4,25 @@
  * `trailing`: round(T - iT/N) - 1 (Lin et al. 2023, arXiv 2305.08891). `linspace`: round(linspace(0, T-1, N)).
  * `leading`: i floor(T/N). `quadratic`: round((T-1)(i/(N-1))^2), dense at low noise. `log-snr`: the times nearest to N
  * log-SNRs evenly apart. Each also `-clipped`: on the times with log(signal/noise) >= -5.1 alone (the bound usual for cosine
- * schedules, whose last times hold no signal). Rounding is half to even; times are distinct.
+ * schedules, whose last times hold no signal). `karras`, `karras-model`: the times nearest to Karras' levels, which lie between
+ * training times: `samplingScheduleFrom` has the levels themselves. Rounding is half to even; times are distinct.
  */
 import { inputError } from '../base/index.ts'
+import type { KarrasListName } from './karras.ts'
+import { isKarras, KARRAS_LISTS, karrasLevels } from './karras.ts'
 import type { NoiseSchedule } from './noiseSchedule.ts'
 
 export type Spacing = 'trailing' | 'linspace' | 'leading' | 'quadratic' | 'log-snr'
-export type StepListName = Spacing | `${Spacing}-clipped`
+export type StepListName = Spacing | `${Spacing}-clipped` | KarrasListName
 
 const SPACINGS: readonly Spacing[] = ['trailing', 'linspace', 'leading', 'quadratic', 'log-snr']
 
 /** Every step list. */
-export const STEP_LISTS: readonly StepListName[] = [...SPACINGS, ...SPACINGS.map((name) => `${name}-clipped` as const)]
+export const STEP_LISTS: readonly StepListName[] = [
+  ...SPACINGS,
+  ...SPACINGS.map((name) => `${name}-clipped` as const),
+  ...KARRAS_LISTS,
+]
 
 /** Lowest log(signal/noise) of a clipped list. */
 const MIN_LOG_SIGNAL_TO_NOISE = -5.1
@@ -29,7 +36,9 @@ export function roundHalfEven(x: number): number {
 }
 
 /** The i-th of `steps` times out of 0..T-1, least noise first. */
-const RULES: Readonly<Record<Spacing, (i: number, steps: number, count: number, logSnr: Float64Array) => number>> = {
+type Rule = (i: number, steps: number, count: number, logSnr: Float64Array) => number
+
+const RULES: Readonly<Record<Spacing, Rule>> = {
   trailing: (i, steps, count) => roundHalfEven(count - ((steps - 1 - i) * count) / steps) - 1,
   linspace: (i, steps, count) => roundHalfEven(evenly(i, steps, 0, count - 1)),
   leading: (i, steps, count) => i * Math.floor(count / steps),
@@ -48,8 +57,14 @@ function nearest(logSnr: Float64Array, count: number, target: number): number {
   return best
 }
 
+function ruleOf(name: StepListName, schedule: NoiseSchedule, steps: number): Rule {
+  if (!isKarras(name)) return RULES[name.replace('-clipped', '') as Spacing]
+  const levels = karrasLevels(name, schedule, steps)
+  return (i, _, count, logSnr) => nearest(logSnr, count, levels[steps - 1 - i])
+}
+
 /**
- * The times of a step list, noisiest first, each in [0, T-1], distinct.
+ * The times of a step list, noisiest first, each an integer in [0, T-1], distinct.
  * @throws `steps.count` if N is no integer in [1, T] (clipped: [1, number of times with enough signal])
  */
 export function stepList(name: StepListName, schedule: NoiseSchedule, steps: number): number[] {
@@ -65,10 +80,10 @@ export function stepList(name: StepListName, schedule: NoiseSchedule, steps: num
       `sampling steps must be an integer from 1 to ${count}, the training times${among}; got ${steps}`,
     )
   }
-  const rule = RULES[name.replace('-clipped', '') as Spacing]
+  const rule = ruleOf(name, schedule, steps)
   const times: number[] = []
   for (let i = 0; i < steps; i++) {
-    // Rules that crowd (quadratic, log-snr) may name a time twice: move to the next one that leaves room for the rest.
+    // Rules that crowd (quadratic, log-snr, karras) may name a time twice: move to the next one that leaves room for the rest.
     const wanted = Math.max(rule(i, steps, count, schedule.logSnr), i === 0 ? 0 : times[i - 1] + 1)
     times.push(Math.min(wanted, count - steps + i))
   }

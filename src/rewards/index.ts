@@ -8,7 +8,7 @@ export { functionReward, MODULE_TIMEOUT, moduleReward, readModule } from './func
 export type { OnnxRewardOptions } from './onnx.ts'
 export { onnxReward } from './onnx.ts'
 export type { RewardContext } from './open.ts'
-export { openReward, REWARD_NAMES } from './open.ts'
+export { networksOf, openReward, REWARD_NAMES } from './open.ts'
 export type { PixelRewardOptions } from './pixels.ts'
 export { ink, symmetry } from './pixels.ts'
 export type { RawGradient, Reward, RewardDefinition } from './reward.ts'

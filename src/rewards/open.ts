@@ -102,6 +102,17 @@ export async function openReward(spec: string, context: RewardContext): Promise<
   }
 }
 
+/** Names by hash (of ONNX files by path) of the networks that a reward in words looks through. @throws `reward.spec` */
+export function networksOf(spec: string, context: Pick<RewardContext, NetworkName>): ReadonlyMap<string, string> {
+  const networks = new Map<string, string>()
+  for (const { kind, name, network = 'features' } of parseRewardSpec(spec)) {
+    if (kind === 'onnx') networks.set(name, name)
+    const found = context[network]
+    if (kind === 'name' && found && BUILT_IN[name]?.looks) networks.set(found.hash, found.name)
+  }
+  return networks
+}
+
 function checkShape({ name, imageShape }: Reward, context: RewardContext): void {
   if (!imageShape || sameShape(imageShape, context.imageShape)) return
   throw inputError(

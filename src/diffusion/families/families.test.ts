@@ -19,6 +19,11 @@ const FAMILIES: [string, ScheduleFamily][] = [
   ['levels', levelsFamily(samplingScheduleFrom(cosine, 'trailing-clipped', 7))],
   ['levels+times', levelsAndTimesFamily(samplingScheduleFrom(cosine, 'trailing', 5))],
   ['level-power', levelPowerFamily({ schedule: foreign, steps: 10 })],
+  // Karras' levels lie between training times.
+  ['cosine', noiseParameterFamily({ family: 'cosine', steps: 6, stepList: 'karras' })],
+  ['linear', noiseParameterFamily({ family: 'linear', steps: 6, stepList: 'karras-model', told: 'integer' })],
+  ['level-power', levelPowerFamily({ schedule: cosine, steps: 7, stepList: 'karras-model' })],
+  ['levels+times', levelsAndTimesFamily(samplingScheduleFrom(cosine, 'karras', 5))],
 ]
 
 describe.each(FAMILIES)('%s', (kind, family) => {
@@ -96,6 +101,13 @@ test('level power tau: alphaBar^tau at the trailing times', () => {
   for (const [i, { signal }] of levels.entries()) {
     expect(signal ** 2).toBeCloseTo(foreign.alphaBar[times[i]] ** 1.45, 13)
   }
+})
+
+test('level power on Karras’ list: its levels to a power, told as they are', () => {
+  const own = samplingScheduleFrom(foreign, 'karras', 6)
+  const { levels, times } = levelPowerFamily({ schedule: foreign, steps: 6, stepList: 'karras' }).toSchedule([1.45])
+  expect(times).toEqual(own.times)
+  for (const [i, { signal }] of levels.entries()) expect(signal).toBeCloseTo(own.levels[i].signal ** 1.45, 13)
 })
 
 test('a training schedule family: T levels, pulled back to its parameters', () => {

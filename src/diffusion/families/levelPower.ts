@@ -4,9 +4,9 @@
  */
 import { logSnrOfLogAlphaBar } from '../level.ts'
 import type { NoiseSchedule } from '../noiseSchedule.ts'
-import { samplingSchedule } from '../samplingSchedule.ts'
+import type { ToldTimes } from '../samplingSchedule.ts'
+import { samplingSchedule, samplingScheduleFrom } from '../samplingSchedule.ts'
 import type { StepListName } from '../stepList.ts'
-import { stepList } from '../stepList.ts'
 import type { BoxOptions, ScheduleFamily } from './family.ts'
 import { parameterBox } from './family.ts'
 
@@ -14,12 +14,12 @@ const TAU = { name: 'tau', initial: 1, low: 0.2, high: 6, scale: 0.2 }
 
 /** Sampling schedules alphaBar^tau on a step list (default trailing) of a noise schedule. @throws `steps.count` */
 export function levelPowerFamily(
-  options: BoxOptions & { schedule: NoiseSchedule; steps: number; stepList?: StepListName },
+  options: BoxOptions & { schedule: NoiseSchedule; steps: number; stepList?: StepListName; told?: ToldTimes },
 ): ScheduleFamily {
   const { schedule, steps } = options
-  const times = stepList(options.stepList ?? 'trailing', schedule, steps)
+  const { levels: own, times } = samplingScheduleFrom(schedule, options.stepList ?? 'trailing', steps, options.told)
   // log alphaBar = -log(1 + e^-logSnr)
-  const logAlphaBar = times.map((time) => logLogistic(schedule.level(time).logSnr))
+  const logAlphaBar = own.map(({ logSnr }) => logLogistic(logSnr))
   const levels = (tau: number) => logAlphaBar.map((value) => logSnrOfLogAlphaBar(tau * value))
   return {
     kind: 'level-power',

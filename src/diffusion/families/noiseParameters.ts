@@ -7,9 +7,9 @@ import type { NoiseFamilyName } from '../noiseFamilies.ts'
 import { NOISE_FAMILIES } from '../noiseFamilies.ts'
 import type { FamilySchedule } from '../noiseSchedule.ts'
 import { familySchedule, pullBackToParameters } from '../noiseSchedule.ts'
-import { samplingScheduleAt } from '../samplingSchedule.ts'
+import type { ToldTimes } from '../samplingSchedule.ts'
+import { samplingScheduleAt, samplingScheduleFrom } from '../samplingSchedule.ts'
 import type { StepListName } from '../stepList.ts'
-import { stepList } from '../stepList.ts'
 import type { BoxOptions, ParameterBox, ScheduleFamily } from './family.ts'
 import { parameterBox } from './family.ts'
 
@@ -42,10 +42,17 @@ export function noiseFamily(options: BoxOptions & { family: NoiseFamilyName; tim
  * @throws `steps.count`
  */
 export function noiseParameterFamily(
-  options: BoxOptions & { family: NoiseFamilyName; timesteps?: number; steps: number; stepList?: StepListName },
+  options: BoxOptions & {
+    family: NoiseFamilyName
+    timesteps?: number
+    steps: number
+    stepList?: StepListName
+    told?: ToldTimes
+  },
 ): ScheduleFamily {
   const noise = noiseFamily(options)
-  const times = stepList(options.stepList ?? 'trailing', noise.toSchedule(noise.initial), options.steps)
+  const { stepList = 'trailing', steps, told } = options
+  const { times } = samplingScheduleFrom(noise.toSchedule(noise.initial), stepList, steps, told)
   return {
     ...noise,
     steps: times.length,
@@ -53,7 +60,13 @@ export function noiseParameterFamily(
     toSchedule: (vector) => samplingScheduleAt(noise.toSchedule(vector), times),
     pullBack(vector, { dLogSnr }) {
       const all = new Float64Array(noise.timesteps)
-      for (const [i, time] of times.entries()) all[time] += dLogSnr[i]
+      for (const [i, time] of times.entries()) {
+        // Between integers a level lies on the straight line of log-SNR.
+        const below = Math.floor(time)
+        const rest = time - below
+        all[below] += (1 - rest) * dLogSnr[i]
+        if (rest > 0) all[below + 1] += rest * dLogSnr[i]
+      }
       return noise.pullBack(vector, all)
     },
   }

@@ -1,6 +1,7 @@
 /** What an entropy strength job works on: model, sampler and schedule, rewards and networks, opened from the settings and checked against each other. */
 import { samplerSettings } from '../../diffusion/index.ts'
 import type { Reward } from '../../rewards/index.ts'
+import { networksOf } from '../../rewards/index.ts'
 import type { EntropyOptions, EntropyTarget } from '../../tuners/index.ts'
 import { ESTIMATORS_OF } from '../../tuners/index.ts'
 import type { Json } from '../json.ts'
@@ -75,6 +76,7 @@ export async function openEntropyInputs(config: EntropyConfig): Promise<EntropyI
         ...varianceNotes(choice, config),
         ...networks.notes,
         ...targetNotes(config, target, derivatives),
+        ...sharedNotes(networks, config),
         ...rewardNotes([reward, judge]),
       ],
       sources: {
@@ -98,6 +100,16 @@ async function closeAll(closers: readonly (() => Promise<void>)[]): Promise<void
 
 async function openBoth(networks: RewardNetworks, config: EntropyConfig): Promise<{ reward: Reward; judge: Reward }> {
   return { reward: await networks.open(config.reward), judge: await networks.open(config.judge) }
+}
+
+/** That the judge is not independent: what the reward is fooled by, its part through the same network may be fooled by too. */
+function sharedNotes({ context }: RewardNetworks, config: EntropyConfig): string[] {
+  const chased = networksOf(config.reward, context)
+  const shared = [...networksOf(config.judge, context)].filter(([hash]) => chased.has(hash)).map(([, name]) => name)
+  return shared.map(
+    (name) =>
+      `the judge '${config.judge}' looks in part through ${name}, as the chased reward '${config.reward}' does: where guidance deceives that network, this part of the judge is no independent witness`,
+  )
 }
 
 /** What guidance would need and is not there, in words. */

@@ -11,7 +11,9 @@ import type { MeasuringNetworks } from './measuringNetworks.ts'
 import { openMeasuring } from './measuringNetworks.ts'
 import type { EvaluateConfig } from './modelConfigs.ts'
 import { evaluateLayerOf, resolveEvaluateConfig } from './modelConfigs.ts'
-import { openModelAt, runConfigOf } from './openedModel.ts'
+import { runConfigOf } from './openedModel.ts'
+import type { Side } from './runSide.ts'
+import { openSide } from './runSide.ts'
 import type { ScheduleNumbers, WorkHooks } from './sampleModel.ts'
 import { scheduleNumbers } from './sampleModel.ts'
 import type { SamplingChoice } from './samplingChoice.ts'
@@ -32,6 +34,8 @@ interface JudgeReport {
 
 export interface EvaluationReport {
   readonly model: string
+  /** Whose network of a run it is: `default` is `model-default/` in its folder; null where there is only one. */
+  readonly side: Side | null
   readonly schedule: ScheduleNumbers
   /** Names with hashes: `fid` and what follows it are in the features of the first, `judgeFid`, `recognised` and `inceptionScore` the judge's. */
   readonly featureNetwork: { readonly name: string; readonly sha256: string }
@@ -76,7 +80,7 @@ export async function evaluateModel(
   const began = performance.now()
   const run = await runConfigOf(path)
   const config = await evaluateConfigOf(path, given)
-  const opened = await openModelAt(path, config)
+  const { opened, side, notes: sideNotes } = await openSide(path, config)
   for (const note of await changeNotesOf([config.schedule, config.scheduler])) hooks.onNote?.(note)
   if (run?.reward !== undefined)
     hooks.onNote?.(`${path} tuned a guidance: what is measured here is its model, unguided`)
@@ -86,14 +90,14 @@ export async function evaluateModel(
     const { data, heldOut, seenNotes } = await unseenData(path, config, opened.given.imageShape)
     const networks = await openMeasuring(config, data)
     try {
-      const notes = [...opened.given.notes, ...choice.notes, ...seenNotes, ...networks.notes]
+      const notes = [...opened.given.notes, ...sideNotes, ...choice.notes, ...seenNotes, ...networks.notes]
       for (const note of notes) hooks.onNote?.(note)
       checkCounts(data, config, networks, heldOut)
       const reference = await evaluationReference(heldOutOf(data), networks)
       const classOf = classOfImage(opened, config.class, data.classes.length)
       const measured = await measure({ classOf, denoiser, choice, networks, reference, config, hooks })
       const real = { fid: frechetDistance(await networks.features.features(tuningOf(data)), reference.features).value }
-      const json = reportOf({ path, choice, networks, data, heldOut, config, measured, real, notes, began })
+      const json = reportOf({ path, side, choice, networks, data, heldOut, config, measured, real, notes, began })
       return { json, summary: summaryOf(json) }
     } finally {
       await networks.close()
@@ -172,6 +176,7 @@ async function measure(work: Measurement): Promise<{ evaluations: ImageEvaluatio
 
 interface Findings {
   readonly path: string
+  readonly side: Side | null
   readonly choice: SamplingChoice
   readonly networks: MeasuringNetworks
   readonly data: Dataset
@@ -185,6 +190,7 @@ interface Findings {
 
 function reportOf({
   path,
+  side,
   choice,
   networks,
   data,
@@ -203,6 +209,7 @@ function reportOf({
   const { features, judge, judgeKnowledge } = networks
   return {
     model: path,
+    side,
     schedule: scheduleNumbers(choice),
     featureNetwork: { name: features.name, sha256: features.hash },
     judgeNetwork: judge && {
@@ -266,7 +273,7 @@ function summaryOf(report: EvaluationReport): string {
   ]
   const lines = rows.flatMap(([name, estimate]) => (estimate ? [`${name.padEnd(16)}${estimateText(estimate)}`] : []))
   return [
-    `${report.model}: ${schedule.name}`,
+    `${report.model}: ${schedule.name}${report.side === null ? '' : `, the ${report.side} side's network`}`,
     ...lines,
     `${'real images'.padEnd(16)}FID ${real.fid.toFixed(3)}`,
     `FID, KID, precision, recall, diversity in ${featureNetwork.name}${judgeNetwork ? `; judge ${judgeText(judgeNetwork)}` : ''}`,

@@ -59,6 +59,7 @@ const opened = (classes: number | undefined): OpenedModel => ({
     imageShape: IMAGE,
     schedule: noiseSchedule({ family: 'cosine', timesteps: 20 }),
     hash: 'model',
+    model: { network: { times: 'real' } },
     notes: [],
   } as unknown as OpenedModel['given'],
   schedules: [],

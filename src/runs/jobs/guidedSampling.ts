@@ -22,7 +22,7 @@ import type { OpenedModel } from './openedModel.ts'
 import { runConfigOf } from './openedModel.ts'
 import { openRewardNetworks, REWARD_SETTINGS } from './rewardNetworks.ts'
 import type { SamplingChoice } from './samplingChoice.ts'
-import { classOfImage } from './samplingChoice.ts'
+import { classOfImage, toldTimes } from './samplingChoice.ts'
 
 /** Particles drawn for each image of a tilted distribution, so that few images repeat. */
 export const PARTICLES_PER_IMAGE = 8
@@ -201,7 +201,7 @@ function named(path: string, { name, steps }: { name: string; steps: number }, {
   const learned = schedules.find((one) => one.name === name)
   if (learned) return learned.schedule
   const list = STEP_LISTS.find((known) => known === name)
-  if (list) return samplingScheduleFrom(given.schedule, list, steps)
+  if (list) return samplingScheduleFrom(given.schedule, list, steps, toldTimes(given))
   const known = [...schedules.map((one) => one.name), ...STEP_LISTS].join(', ')
   throw inputError('sample.guidance', `${path} names the schedule '${name}', this model has ${known}`)
 }

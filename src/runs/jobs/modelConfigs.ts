@@ -34,7 +34,21 @@ const samplingShape = {
   stepList: z
     .enum(STEP_LISTS)
     .nullable()
-    .meta(said('Sampling', "times of the default schedule; none: those of the model's scheduler")),
+    .meta(
+      said(
+        'Sampling',
+        "times of the default schedule, or Karras' levels told as their times; none: those of the model's scheduler",
+      ),
+    ),
+  side: z
+    .enum(['learned', 'default'])
+    .nullable()
+    .meta(
+      said(
+        'Sampling',
+        "of a run that trained its network: the learned side's, or the default side's, which trained on by what tuning cost; none: the default side's for the default schedule, else the learned side's",
+      ),
+    ),
   eta: z
     .number()
     .min(0)
@@ -82,7 +96,7 @@ export const sampleSchema = z.strictObject({
 })
 export type SampleConfig = z.output<typeof sampleSchema>
 /** The part of the settings that both commands share. */
-export type SamplingConfig = Omit<SampleConfig, 'count' | 'seed' | 'guidance' | 'rewardTimeout'>
+export type SamplingConfig = Omit<SampleConfig, 'count' | 'seed' | 'guidance' | 'side' | 'rewardTimeout'>
 
 export const evaluateSchema = z.strictObject({
   ...samplingShape,
@@ -104,6 +118,7 @@ const SAMPLING_DEFAULTS = {
   sampler: null,
   steps: null,
   stepList: null,
+  side: null,
   eta: null,
   class: null,
   scheduler: null,
@@ -136,10 +151,12 @@ export function resolveEvaluateConfig(layers: readonly SettingsLayer[]): Evaluat
   return resolveSettings(evaluateSchema, [{ source: 'the defaults', values: EVALUATE_DEFAULTS }, ...layers])
 }
 
-/** What a run measured with, as a layer under what is asked for. */
+/** What a run measured with, as a layer under what is asked for: the same images give the numbers of its own table. */
 export function evaluateLayerOf(run: string, config: Settings): SettingsLayer {
   const keys = ['data', 'features', 'featuresOutput', 'featuresRange', 'judge', 'chunk'] as const
   // The judge of an entropy strength is a reward; the network that judges has a name of its own there.
   const own = 'judgeNetwork' in config ? { ...config, judge: config.judgeNetwork } : config
-  return { source: run, values: Object.fromEntries(keys.map((key) => [key, own[key] ?? undefined])) }
+  const values = Object.fromEntries(keys.map((key) => [key, own[key] ?? undefined]))
+  const { evaluationSamples: samples, samplingSeeds: seeds } = config
+  return { source: run, values: { ...values, samples, seeds } }
 }

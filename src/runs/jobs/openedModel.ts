@@ -1,7 +1,7 @@
 /** A model to sample from: of a run (whose settings say what it was learned for), a model folder, or an ONNX file with its schedule. */
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { NamedSchedule } from '../../diffusion/index.ts'
+import type { NamedSchedule, SamplerSettings } from '../../diffusion/index.ts'
 import { readSamplingSchedule } from '../../diffusion/index.ts'
 import type { Settings } from '../config.ts'
 import { isRun, readManifest, requireIntactModel } from '../manifest.ts'
@@ -13,6 +13,8 @@ export interface OpenedModel {
   readonly given: GivenModel
   /** Learned sampling schedules that belong to it. */
   readonly schedules: readonly NamedSchedule[]
+  /** What the run it is of did with the noise of clipped images under DDIM; absent: what the model's scheduler does. */
+  readonly clippedNoise?: SamplerSettings['clippedNoise']
   /** Number of classes; undefined: unconditional, or not known. */
   readonly classes: number | undefined
   /** What stands for no class; undefined: nothing does, or not known. */

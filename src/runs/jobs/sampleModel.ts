@@ -10,8 +10,9 @@ import { denoiserOf } from './givenModel.ts'
 import { openGuidance } from './guidedSampling.ts'
 import type { SampleConfig } from './modelConfigs.ts'
 import type { OpenedModel } from './openedModel.ts'
-import { openModelAt } from './openedModel.ts'
 import { claimFolder, requireNew } from './outputFolder.ts'
+import type { Side } from './runSide.ts'
+import { openSide } from './runSide.ts'
 import type { SamplingChoice } from './samplingChoice.ts'
 import { chooseSampling, classOfImage } from './samplingChoice.ts'
 
@@ -41,6 +42,8 @@ export interface ScheduleNumbers {
 
 export interface SampleReport {
   readonly model: string
+  /** Whose network of a run it is; null where there is only one. */
+  readonly side: Side | null
   readonly schedule: ScheduleNumbers
   readonly count: number
   readonly seed: number
@@ -80,14 +83,14 @@ export async function sampleModel(
 ): Promise<SampleReport> {
   const began = performance.now()
   await requireNew(folder, RESULTS)
-  const opened = await openModelAt(path, config)
+  const { opened, side, notes: sideNotes } = await openSide(path, config, config.guidance !== null)
   const { schedule, scheduler, guidance } = config
   const told: string[] = []
   const tell = (notes: readonly string[]) => {
     told.push(...notes)
     for (const note of notes) onNote?.(note)
   }
-  tell([...opened.given.notes, ...(await changeNotesOf([schedule, scheduler, guidance]))])
+  tell([...opened.given.notes, ...sideNotes, ...(await changeNotesOf([schedule, scheduler, guidance]))])
   const { denoiser, close } = await denoiserOf(opened.given, config)
   const closers = [close]
   try {
@@ -113,6 +116,7 @@ export async function sampleModel(
     tell(notes)
     return {
       model: path,
+      side,
       schedule: scheduleNumbers(choice),
       count,
       seed,

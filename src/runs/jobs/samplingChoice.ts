@@ -7,6 +7,7 @@ import type {
   SamplerSettings,
   SamplingSchedule,
   SavedSchedule,
+  ToldTimes,
 } from '../../diffusion/index.ts'
 import {
   NOISE_FAMILIES,
@@ -28,15 +29,22 @@ export interface SamplingChoice {
   readonly settings: SamplerSettings
   /** What the model's own sampling does otherwise, a sentence each. */
   readonly notes: readonly string[]
+  /** That it is the model's default schedule, asked for or for want of a learned one. */
+  readonly byDefault?: true
 }
+
+/** What times a model can be told. */
+export const toldTimes = (given: GivenModel): ToldTimes =>
+  given.kind === 'file' ? given.denoiser.times : given.model.network.times
 
 const DEFAULT_STEPS = 50
 
-/** @throws `sample.schedule` on an unknown name or steps that are not the schedule's, `scheduleFile.*`, `steps.count`, `sampler.*` */
+/** @throws `sample.schedule` on an unknown name, or steps or a step list that are not the schedule's, `scheduleFile.*`, `steps.count`, `sampler.*` */
 export async function chooseSampling(opened: OpenedModel, config: SamplingConfig): Promise<SamplingChoice> {
-  const { schedule: name, sampler, steps } = config
+  const { schedule: name, sampler, steps, stepList: list } = config
   const { schedules, given } = opened
-  if (name === 'default') return defaultChoice(opened, config)
+  // A step list is of the default schedule: who names one means that.
+  if (name === 'default' || (name === null && list !== null)) return defaultChoice(opened, config)
   if (name === null) {
     const fitting = schedules.filter(
       ({ settings, schedule }) =>
@@ -66,8 +74,15 @@ export async function chooseSampling(opened: OpenedModel, config: SamplingConfig
 }
 
 /** A saved schedule, perhaps under another sampler. */
-function savedChoice(name: string, saved: SavedSchedule, { sampler, steps, eta }: SamplingConfig): SamplingChoice {
+function savedChoice(name: string, saved: SavedSchedule, config: SamplingConfig): SamplingChoice {
+  const { sampler, steps, stepList: list, eta } = config
   const { schedule, settings } = saved
+  if (list !== null) {
+    throw inputError(
+      'sample.schedule',
+      `${name} has its own levels and times, got stepList ${list}; leave stepList out, or use --schedule default`,
+    )
+  }
   const { length } = schedule.levels
   if (steps !== null && steps !== length) {
     throw inputError(
@@ -76,13 +91,15 @@ function savedChoice(name: string, saved: SavedSchedule, { sampler, steps, eta }
     )
   }
   const other = sampler !== null && sampler !== settings.sampler
-  const { clip, clippedNoise } = settings
-  const base = other ? { clip, clippedNoise, sampler } : settings
+  // Another sampler does with the noise of clipped images what is its own way.
+  const base = other ? { clip: settings.clip, sampler } : settings
   return { name, schedule, settings: samplerSettings({ ...base, ...(eta !== null && { eta }) }), notes: [] }
 }
 
-const defaultChoice = (opened: OpenedModel, config: SamplingConfig): SamplingChoice =>
-  levelsOf(opened.given.schedule, 'default', opened, config)
+const defaultChoice = (opened: OpenedModel, config: SamplingConfig): SamplingChoice => ({
+  ...levelsOf(opened.given.schedule, 'default', opened, config),
+  byDefault: true,
+})
 
 /** `cosine`, or with parameters `cosine:tau=1.4,start=0.1`; null: no family's name. @throws `sample.schedule`, `schedule.box` */
 function familyNamed(text: string, timesteps: number): NoiseSchedule | null {
@@ -104,18 +121,23 @@ function familyNamed(text: string, timesteps: number): NoiseSchedule | null {
  * A noise schedule's levels, each told as the time it stands at: on the step list that is asked for, else at the times that the model's
  * scheduler file has. Of that file's settings the clipping holds for every sampler, the rest for its own.
  */
-function levelsOf(levels: NoiseSchedule, name: string, { given }: OpenedModel, config: SamplingConfig): SamplingChoice {
+function levelsOf(levels: NoiseSchedule, name: string, opened: OpenedModel, config: SamplingConfig): SamplingChoice {
+  const { given, clippedNoise } = opened
   const { sampler: asked, steps, stepList: list, eta } = config
   const { sampling, schedule: trained } = given
   const own = sampling.settings
   const sampler = asked ?? 'ddim'
   const base = sampler === own.sampler ? own : { sampler, clip: own.clip }
-  const settings = samplerSettings({ ...base, ...(eta !== null && { eta }) })
+  const settings = samplerSettings({
+    ...base,
+    ...(sampler === 'ddim' && clippedNoise && { clippedNoise }),
+    ...(eta !== null && { eta }),
+  })
   const count = steps ?? Math.min(DEFAULT_STEPS, levels.timesteps)
   const times = list === null && levels.timesteps === trained.timesteps ? sampling.timesOf(count) : null
   const schedule = times
     ? samplingScheduleAt(levels, times)
-    : samplingScheduleFrom(levels, list ?? sampling.stepList, count)
+    : samplingScheduleFrom(levels, list ?? sampling.stepList, count, toldTimes(given))
   return {
     name: `${name} ${sampler}, ${count} steps, ${list ?? ownListName(given, times)}`,
     schedule,

@@ -73,7 +73,10 @@ export const scheduleSchema = z.strictObject({
   learn: z
     .enum(['tied', 'sampling', 'both'])
     .meta(
-      said('What is learned', 'one schedule for training and sampling, the sampling schedule alone, or one for each'),
+      said(
+        'What is learned',
+        'tied: one schedule for training and sampling; sampling: the sampling schedule alone; both (experimental): one for each',
+      ),
     ),
   trainingFamily: z.enum(noiseFamilies).meta(said('What is learned', 'family of the training schedule')),
   training: trainingSchema,
@@ -212,7 +215,9 @@ export const scheduleSchema = z.strictObject({
   gamma: z.number().positive().meta(said('Tuning', 'tied, both: penalty constant')),
   lowerSteps: fromZero(MOST.steps).meta(said('Tuning', 'tied, both: training steps an iteration before the twins')),
   twinSteps: fromZero(MOST.steps).meta(said('Tuning', 'tied, both: steps of the twins y and z an iteration')),
-  z: z.boolean().meta(said('Tuning', 'tied, both: train z, the twin that feels the upper objective')),
+  z: z
+    .boolean()
+    .meta(said('Tuning', 'tied, both (experimental): train z, the twin that feels the upper objective; both needs it')),
 
   candidateSamples: count(MOST.images).meta(
     said('Measuring', 'images for each default in the search for the best one'),
@@ -289,7 +294,8 @@ const FOREIGN_DEFAULTS = { samplingFamily: 'level-power', freshSamples: false, u
 
 /**
  * Defaults that follow from what was given. A model brings its own size; an ONNX file has no derivative, so it is tuned by the estimator
- * without one, on the one exponent of its own levels; tuning starts at the levels of the training family, or is tied to it.
+ * without one, on the one exponent of its own levels; tuning starts at the levels of the training family, or is tied to it; DDPM's noise is
+ * that of the clipped image.
  */
 function consequences(preset: Settings, given: (key: string) => unknown): Settings {
   const isFile = (path: unknown) => typeof path === 'string' && path.endsWith('.onnx')
@@ -297,12 +303,13 @@ function consequences(preset: Settings, given: (key: string) => unknown): Settin
   // Not yet checked: what is no mode or family at all is refused with the rest.
   const learn = (given('learn') ?? DEFAULTS.learn) as LearnSettings['learn']
   const trainingFamily = (given('trainingFamily') ?? DEFAULTS.trainingFamily) as LearnSettings['trainingFamily']
+  const sampler = (given('sampler') ?? preset.sampler ?? DEFAULTS.sampler) as LearnSettings['sampler']
   return {
     ...(typeof model === 'string' && { size: null }),
     ...((isFile(model) || isFile(given('features'))) && { estimator: 'coordinate' }),
     ...(preset.samplingFamily === undefined && { samplingFamily: trainingFamily }),
     ...(isFile(model) && FOREIGN_DEFAULTS),
-    ...followingSettings({ learn, trainingFamily }),
+    ...followingSettings({ learn, trainingFamily, sampler }),
   }
 }
 

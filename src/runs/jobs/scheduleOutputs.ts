@@ -1,4 +1,4 @@
-/** What a schedule learning run leaves: the model with its learned schedule, sample grids, the result as JSON, the report. */
+/** What a schedule learning run leaves: the model with its learned schedule, the default side's network, sample grids, the result as JSON, the report. */
 import { join } from 'node:path'
 import type { SavedSchedule } from '../../diffusion/index.ts'
 import { saveModel, scheduleFiles, scheduleName } from '../../diffusion/index.ts'
@@ -8,6 +8,7 @@ import type { ScheduleJson } from '../report/scheduleJson.ts'
 import { renderScheduleReport } from '../report/scheduleReport.ts'
 import type { Run } from '../runFolder.ts'
 import { saveReport } from './reportOutputs.ts'
+import { DEFAULT_SIDE } from './runSide.ts'
 import { saveSampleGrids } from './sampleGrids.ts'
 import type { ScheduleInputs } from './scheduleInputs.ts'
 import type { KnownImages } from './seenImages.ts'
@@ -27,6 +28,7 @@ export async function saveScheduleOutputs(run: Run, outputs: ScheduleOutputs): P
   await saveSampleGrids(run, result.grids)
   const notes = await saveLearned(run, outputs)
   await run.write(join('model', SEEN_IMAGES_FILE), writeSeenImages(seenAfterLearning(outputs.inputs)))
+  await saveDefault(run, learned)
   await saveReport(run, await renderScheduleReport(result, context))
   await run.write('result.json', `${JSON.stringify(json, null, 2)}\n`)
   return notes
@@ -35,6 +37,13 @@ export async function saveScheduleOutputs(run: Run, outputs: ScheduleOutputs): P
 /** Of a model that is yet unknown no training images are added: nothing was trained. */
 function seenAfterLearning({ data, subject, seen }: ScheduleInputs): KnownImages {
   return seenAfter(data, subject.kind === 'train', seen)
+}
+
+/** The network of the default rows, so that their numbers can be made again. */
+async function saveDefault(run: Run, { defaultModel, settings: { clip } }: LearnedModel): Promise<void> {
+  if (!defaultModel) return
+  const { network, state, trainingSchedule: noiseSchedule } = defaultModel
+  await saveModel(join(run.folder, DEFAULT_SIDE), { network, state, noiseSchedule, clip, samplingSchedules: [] })
 }
 
 async function saveLearned(run: Run, { learned, inputs }: ScheduleOutputs): Promise<readonly string[]> {

@@ -6,7 +6,7 @@ import type { ScheduleResult, StepsCurve, TuningRecord } from '../../tuners/inde
 import { drawChart, Plot } from './draw.ts'
 import { significant } from './format.ts'
 import type { Role } from './roles.ts'
-import { ROLE_STYLES, roleOfLabel } from './roles.ts'
+import { ROLE_STYLES, roleOfLabel, rowOf } from './roles.ts'
 
 /** SVG text of every chart; null where there is nothing to draw. */
 export interface Charts {
@@ -59,7 +59,7 @@ function drawLogSnr(result: ScheduleResult, against: 'step' | 'time'): string {
     points: logSnr.map((y, i) => ({ x: byStep ? i + 1 : times[i], y })),
   }))
   return drawChart({
-    description: `log signal-to-noise ratio of the default, best default and learned schedule against ${
+    description: `log signal-to-noise ratio of the default, best default, starting and learned schedule against ${
       byStep ? 'the sampling step' : 'the time that the network is told'
     }`,
     ...FRAME,
@@ -103,16 +103,19 @@ const measured = ({ points }: Pick<StepsCurve, 'points'>): Measured[] =>
   points.map(({ steps, fid: { mean, standardError } }) => ({ x: steps, y: mean, standardError }))
 
 function drawFidBySteps(result: ScheduleResult): string {
-  const { fidBySteps, bestDefault, real } = result
+  const { fidBySteps, real } = result
   const curves = fidBySteps.map((curve) => ({ curve, role: roleOfLabel(result, curve.label) }))
-  const best = { label: bestDefault.label, points: [{ steps: bestDefault.steps, fid: bestDefault.fid }] }
-  const all = [...inOrder(curves), { curve: best, role: 'best' as const }]
+  const single = (['best', 'start'] as const).map((role) => {
+    const { label, steps, fid } = rowOf(result, role)
+    return { curve: { label, points: [{ steps, fid }] }, role }
+  })
+  const all = [...inOrder(curves), ...single]
   const values = all.flatMap(({ curve }) => curve.points.map(({ fid }) => fid.mean))
   const logarithmic = isLogarithmic(values)
   const steps = [...new Set(all.flatMap(({ curve }) => curve.points.map((point) => point.steps)))].sort((a, b) => a - b)
   return drawChart({
     description:
-      'Fréchet distance against the number of sampling steps for default DDIM, the best default and the learned schedule',
+      'Fréchet distance against the number of sampling steps for default DDIM, the best default, the start and the learned schedule',
     ...FRAME,
     marginRight: 24,
     x: { ...ACROSS, type: 'log', label: 'sampling steps →', ticks: apart(steps) },

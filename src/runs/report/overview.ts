@@ -57,6 +57,7 @@ export function cards(result: ScheduleResult): Html {
 const TITLES: Readonly<Record<Role, (steps: number) => string>> = {
   default: (steps) => `Default, ${steps} steps`,
   best: (steps) => `Best default, ${steps} steps`,
+  start: (steps) => `Start, not tuned, ${steps} steps`,
   learned: (steps) => `Learned, ${steps} steps`,
   many: (steps) => `Default, ${steps} steps`,
 }

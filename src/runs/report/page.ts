@@ -50,6 +50,7 @@ const MARKERS = {
   square: '<rect x="13.5" y="3.5" width="7" height="7"/>',
   triangle: '<path d="M17 2.5 21.5 10.5H12.5Z"/>',
   diamond: '<path d="M17 2 21 7 17 12 13 7Z"/>',
+  star: '<path d="M17 2 18.2 5.3 21.8 5.5 19 7.7 19.9 11 17 9.1 14.1 11 15 7.7 12.2 5.5 15.8 5.3Z"/>',
 } as const
 
 /** A piece of a series' line with its marker, for legends; `hollow`: the outline of a marker alone. */

@@ -88,7 +88,7 @@ function clipText({ clip, clippedNoise }: ScheduleResult['protocol']): string {
   if (!clip) return 'none, in any row'
   const noise =
     clippedNoise === 'keep' ? 'the predicted noise is kept' : 'the noise is recomputed from the clipped x0Hat'
-  return `to [${clip.join(', ')}] in every row; ${noise}`
+  return `to [${clip.join(', ')}] in every row; ${noise}; defaults of DDPM take the posterior mean of the clipped image, as diffusers does`
 }
 
 function samplerText({ sampler, eta, variance, noisyLastStep }: ScheduleResult['settings']): string {

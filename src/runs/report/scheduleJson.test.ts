@@ -8,6 +8,7 @@ const FIELDS = [
   'default.fid.mean, default.fid.standardError, default.recognised, default.sampler, default.steps',
   'bestDefault.fid.mean, bestDefault.fid.standardError, bestDefault.recognised, bestDefault.sampler, bestDefault.stepList',
   'manySteps.fid.mean, manySteps.fid.standardError, manySteps.recognised, manySteps.steps',
+  'start.fid.mean, start.fid.standardError, start.sampler, start.stepList, judgeFid.start.mean, gain.overStart.mean',
   'learned.fid.mean, learned.fid.standardError, learned.recognised, learned.schedule',
   'judgeFid.default.mean, judgeFid.default.standardError, judgeFid.bestDefault.mean, judgeFid.bestDefault.standardError',
   'judgeFid.learned.mean, judgeFid.learned.standardError',
@@ -43,7 +44,7 @@ test('holds the numbers of the result and survives a round trip in one line', ()
 test('what was not measured is null, never absent', () => {
   const object = scheduleJson(BARE, { ...CONTEXT, preset: null, peakMemoryMiB: null })
   expect(object.default.fid.standardError).toBeNull()
-  expect(object.judgeFid).toEqual({ default: null, bestDefault: null, learned: null, manySteps: null })
+  expect(object.judgeFid).toEqual({ default: null, bestDefault: null, start: null, learned: null, manySteps: null })
   expect([
     object.preset,
     object.judgeNetwork,

@@ -34,6 +34,8 @@ export interface ScheduleJson {
   readonly heldOut: HeldOutContext
   readonly default: RowJson
   readonly bestDefault: RowJson
+  /** What tuning began with. */
+  readonly start: RowJson
   readonly manySteps: RowJson
   readonly learned: RowJson & {
     readonly schedule: {
@@ -48,12 +50,14 @@ export interface ScheduleJson {
   readonly judgeFid: {
     readonly default: Estimate | null
     readonly bestDefault: Estimate | null
+    readonly start: Estimate | null
     readonly learned: Estimate | null
     readonly manySteps: Estimate | null
   }
   readonly gain: {
     readonly overDefault: Estimate
     readonly overBestDefault: Estimate
+    readonly overStart: Estimate
     readonly overManySteps: Estimate
     readonly judgeOverDefault: Estimate | null
   }
@@ -73,7 +77,7 @@ export interface ScheduleJson {
 
 /** @param context which run, which preset, the peak memory */
 export function scheduleJson(result: ScheduleResult, context: ReportContext): ScheduleJson {
-  const { default: byDefault, bestDefault, manySteps, learned, gain, schedule, seconds } = result
+  const { default: byDefault, bestDefault, start, manySteps, learned, gain, schedule, seconds } = result
   const { total, ...secondsOf } = seconds
   const judgeFid = (row: ScheduleRow) => row.judgeFid && estimate(row.judgeFid)
   return {
@@ -89,6 +93,7 @@ export function scheduleJson(result: ScheduleResult, context: ReportContext): Sc
     heldOut: context.heldOut ?? { known: true, leftOut: { tuning: 0, heldOut: 0 } },
     default: rowJson(byDefault),
     bestDefault: rowJson(bestDefault),
+    start: rowJson(start),
     manySteps: rowJson(manySteps),
     learned: {
       ...rowJson(learned),
@@ -103,12 +108,14 @@ export function scheduleJson(result: ScheduleResult, context: ReportContext): Sc
     judgeFid: {
       default: judgeFid(byDefault),
       bestDefault: judgeFid(bestDefault),
+      start: judgeFid(start),
       learned: judgeFid(learned),
       manySteps: judgeFid(manySteps),
     },
     gain: {
       overDefault: estimate(gain.overDefault),
       overBestDefault: estimate(gain.overBestDefault),
+      overStart: estimate(gain.overStart),
       overManySteps: estimate(gain.overManySteps),
       judgeOverDefault: gain.judgeOverDefault && estimate(gain.judgeOverDefault),
     },

@@ -41,7 +41,7 @@ function cellsOf(document: Page['document'], head: string): string[][] {
 describe.each(RESULTS)('the page of a result: %s', (_, result) => {
   test('rows, gains, defaults and levels stand in its tables to the printed precision', async () => {
     const { document } = await pageOf(result)
-    const rows = [result.default, result.bestDefault, result.learned, result.manySteps]
+    const rows = [result.default, result.bestDefault, result.start, result.learned, result.manySteps]
     const judgeDecimals = decimalsFor(rows.flatMap(({ judgeFid }) => judgeFid?.mean ?? []))
     expect(cellsOf(document, 'way of sampling')).toEqual([
       ...rows.map((row) => [
@@ -57,8 +57,14 @@ describe.each(RESULTS)('the page of a result: %s', (_, result) => {
       ]),
       ['real images', '–', '–', '–', '0.412', '–', percent(result.real.recognised), '–', '–'],
     ])
-    const { overDefault, overBestDefault, overManySteps, judgeOverDefault } = result.gain
-    const gains = [overDefault, overBestDefault, overManySteps, ...(judgeOverDefault ? [judgeOverDefault] : [])]
+    const { overDefault, overBestDefault, overStart, overManySteps, judgeOverDefault } = result.gain
+    const gains = [
+      overDefault,
+      overBestDefault,
+      overStart,
+      overManySteps,
+      ...(judgeOverDefault ? [judgeOverDefault] : []),
+    ]
     expect(cellsOf(document, 'paired difference').map((cells) => cells[1])).toEqual(
       gains.map((gain) => withError(gain, 2)),
     )
@@ -170,6 +176,15 @@ test('the title tells who won', async () => {
     'lost',
     'Learning did not win: FID 13.41 ± 0.15 at 10 learned steps, 19.51 ± 0.21 for the default',
   ])
+  const overStart = { mean: 0.1, standardError: 0.1, count: 3 }
+  expect(await title({ ...WON, gain: { ...WON.gain, overStart } })).toEqual([
+    'open',
+    '10 learned steps: FID 7.62 ± 0.09, not distinguishable from their start, not tuned, at 9.10 ± 0.11; 19.51 ± 0.21 by default, 12.93 ± 0.13 at best',
+  ])
+  expect(await title({ ...WON, gain: { ...WON.gain, overStart: { ...overStart, mean: -0.5 } } })).toEqual([
+    'lost',
+    'Learning did not win: FID 7.62 ± 0.09 at 10 learned steps, 9.10 ± 0.11 for its start, not tuned',
+  ])
   expect((await title(OPEN))[1]).toMatch(/^No clear winner: .*within two standard errors/)
   expect((await title(BARE))[1]).toMatch(/^No clear winner: .*one sampling seed/)
 })
@@ -186,11 +201,11 @@ test('the best default stands out in the table of all defaults', async () => {
 test('grids hold the images: pixel bytes in place, a clear line between', async () => {
   const { document } = await pageOf(WON)
   const grids = [...document.querySelectorAll('img')]
-  expect(grids.map((grid) => grid.getAttribute('data-role'))).toEqual(['default', 'best', 'learned', 'many'])
-  const source = grids[2].getAttribute('src') ?? ''
+  expect(grids.map((grid) => grid.getAttribute('data-role'))).toEqual(['default', 'best', 'start', 'learned', 'many'])
+  const source = grids[3].getAttribute('src') ?? ''
   const { width, height, channels, data } = decode(Buffer.from(source.split(',')[1], 'base64'))
   expect([width, height, channels]).toEqual([4 * 17 - 1, 5 * 17 - 1, 2])
-  const { images } = WON.grids[2]
+  const { images } = WON.grids[3]
   const [item, y, x] = [6, 3, 11]
   const at = ((17 + y) * width + 2 * 17 + x) * 2
   expect(data[at]).toBe(Math.round(127.5 * (images[(item * 16 + y) * 16 + x] + 1)))

@@ -49,6 +49,7 @@ function scheduleCharts({ logSnrByStep, logSnrByTime }: Charts): Html {
   const legend = legendOf([
     ['default', 'default'],
     ['best', 'best default'],
+    ['start', 'start, not tuned'],
     ['learned', 'learned'],
   ])
   return html`<div class="charts">${figure(
@@ -77,6 +78,7 @@ function fidCharts(result: ScheduleResult, charts: Charts): Html {
     legendOf([
       ['default', 'default DDIM'],
       ['best', 'best default'],
+      ['start', 'start, not tuned'],
       ['learned', 'learned'],
     ]),
   )}${

@@ -31,6 +31,7 @@ const estimate = (mean: number, standardError: number | null, count = 3): MeanAn
 const LABELS = {
   default: 'default DDIM, 10 steps',
   best: 'best default, 10 steps',
+  start: 'start, not tuned, 10 steps',
   learned: 'learned, 10 steps',
   many: 'default DDIM, 50 steps',
 }
@@ -41,11 +42,14 @@ const DEFAULT = [-19.9337, -3.7245, -2.2813, -1.2236, -0.2997, 0.5904, 1.5344, 2
 const BEST_TIMES = [978, 880, 783, 685, 587, 489, 391, 294, 196, 98]
 const BEST = [-7.0212, -3.4107, -2.0836, -1.0944, -0.1904, 0.6797, 1.6185, 2.7043, 4.1631, 6.6307]
 
+const START = [-31.8939, -5.7411, -3.2814, -1.8236, -0.9471, 0.0904, 0.9344, 2.1418, 3.5107, 6.1103]
+
 const sampling = samplingSchedule({ timesteps: 1000, logSnr: LEARNED, times: TIMES })
 
 const rows: Record<keyof typeof LABELS, ScheduleRow> = {
   default: row('default', 'ddim', 'trailing', 19.512, 0.214, 22.431, 0.709),
   best: row('best', 'dpm-solver++', 'trailing-clipped', 12.934, 0.127, 13.402, 0.7637),
+  start: row('start', 'dpm-solver++', 'trailing, alphaBar^1.6', 9.1021, 0.1105, 9.2013, 0.7902),
   learned: row('learned', 'dpm-solver++', 'learned', 7.6218, 0.0931, 7.4174, 0.8113),
   many: { ...row('many', 'ddim', 'trailing', 11.614, 0.149, 12.006, 0.7723), steps: 50 },
 }
@@ -141,11 +145,13 @@ export const WON: ScheduleResult = {
   },
   default: rows.default,
   bestDefault: rows.best,
+  start: rows.start,
   manySteps: rows.many,
   learned: rows.learned,
   gain: {
     overDefault: estimate(11.8902, 0.1633),
     overBestDefault: estimate(5.3122, 0.1204),
+    overStart: estimate(1.4803, 0.0713),
     overManySteps: estimate(3.9922, 0.1411),
     judgeOverDefault: estimate(15.0136, 0.2071),
   },
@@ -176,6 +182,7 @@ export const WON: ScheduleResult = {
   curves: [
     { label: LABELS.default, logSnr: DEFAULT, times: TIMES },
     { label: LABELS.best, logSnr: BEST, times: BEST_TIMES },
+    { label: LABELS.start, logSnr: START, times: TIMES },
     { label: LABELS.learned, logSnr: LEARNED, times: TIMES },
   ],
   fidBySteps: [
@@ -201,7 +208,13 @@ export const WON: ScheduleResult = {
     { power: 1, fid: 31.4 },
     { power: 1.6, fid: 17.2 },
   ],
-  grids: [grid(LABELS.default, 0.35), grid(LABELS.best, 0.2), grid(LABELS.learned, 0.05), grid(LABELS.many, 0.15)],
+  grids: [
+    grid(LABELS.default, 0.35),
+    grid(LABELS.best, 0.2),
+    grid(LABELS.start, 0.1),
+    grid(LABELS.learned, 0.05),
+    grid(LABELS.many, 0.15),
+  ],
   networkEvaluations: { default: 249_600, learned: 249_600 },
   seconds: { training: 171.2, tuning: 61.7, evaluation: 94.4, total: 327.3 },
 }
@@ -214,6 +227,7 @@ export const LOST: ScheduleResult = {
     ...WON.gain,
     overDefault: estimate(6.1033, 0.1718),
     overBestDefault: estimate(-0.4747, 0.0913),
+    overStart: estimate(-4.3066, 0.0713),
     overManySteps: estimate(-1.7947, 0.1411),
   },
 }
@@ -226,6 +240,7 @@ export const OPEN: ScheduleResult = {
     ...WON.gain,
     overDefault: estimate(6.7033, 0.1718),
     overBestDefault: estimate(0.1253, 0.0913),
+    overStart: estimate(-0.1066, 0.0713),
     overManySteps: estimate(-1.1947, 0.1411),
   },
 }
@@ -240,6 +255,7 @@ export const BARE: ScheduleResult = {
   gain: {
     overDefault: estimate(11.8902, null, 1),
     overBestDefault: estimate(5.3122, null, 1),
+    overStart: estimate(1.4803, null, 1),
     overManySteps: estimate(3.9922, null, 1),
     judgeOverDefault: null,
   },
@@ -284,6 +300,7 @@ function bareRows() {
   return {
     default: bare(rows.default),
     bestDefault: bare(rows.best),
+    start: bare(rows.start),
     manySteps: bare(rows.many),
     learned: bare(rows.learned),
   }

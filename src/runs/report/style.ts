@@ -3,13 +3,13 @@ export const STYLE = `
 :root {
   color-scheme: light dark;
   --page: #f6f7f9; --card: #ffffff; --text: #1b2430; --soft: #55606f; --rule: #e2e6eb; --axis: #7a8695;
-  --role-default: #5c6775; --role-best: #b4510a; --role-learned: #0a5fc2; --role-many: #0f766e;
+  --role-default: #5c6775; --role-best: #b4510a; --role-start: #8a3fa0; --role-learned: #0a5fc2; --role-many: #0f766e;
   --won: #0a5fc2; --lost: #b42318; --open: #8a5a00;
 }
 @media (prefers-color-scheme: dark) {
   :root {
     --page: #10151c; --card: #18202a; --text: #e6ebf1; --soft: #a2aebc; --rule: #2b3643; --axis: #8694a5;
-    --role-default: #a7b2c0; --role-best: #f6a15b; --role-learned: #6db1ff; --role-many: #4fd0bd;
+    --role-default: #a7b2c0; --role-best: #f6a15b; --role-start: #d59be6; --role-learned: #6db1ff; --role-many: #4fd0bd;
     --won: #6db1ff; --lost: #ff8a7a; --open: #f0c060;
   }
 }
@@ -18,7 +18,7 @@ body {
   margin: 0; background: var(--page); color: var(--text);
   font: 16px/1.55 system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif;
 }
-main { max-width: 1120px; margin: 0 auto; padding: 32px 20px 64px; }
+main { max-width: 1300px; margin: 0 auto; padding: 32px 20px 64px; }
 header { margin-bottom: 24px; }
 h1 { font-size: 1.7rem; line-height: 1.25; margin: 4px 0 10px; text-wrap: balance; }
 h1.won { color: var(--won); } h1.lost { color: var(--lost); } h1.open { color: var(--open); }
@@ -41,7 +41,7 @@ pre code { font: inherit; overflow-wrap: normal; }
 .card .value small { font-size: .9rem; font-weight: 400; color: var(--soft); white-space: nowrap; }
 .card img { display: block; max-width: 100%; height: auto; margin-top: 10px; }
 img.pixels { image-rendering: pixelated; }
-.default { --role: var(--role-default); } .best { --role: var(--role-best); }
+.default { --role: var(--role-default); } .best { --role: var(--role-best); } .start { --role: var(--role-start); }
 .learned { --role: var(--role-learned); } .many { --role: var(--role-many); }
 .charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 400px), 1fr)); gap: 14px; }
 .smalls { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(220px, calc(50% - 7px)), 1fr)); gap: 10px 14px; }

@@ -8,7 +8,7 @@ import { ROLES, rowOf } from './roles.ts'
 import { decimalsOf, standingOf } from './verdict.ts'
 
 export function rowsTable(result: ScheduleResult): Html {
-  const { featureNetwork, judgeNetwork, real } = result
+  const { featureNetwork, judgeNetwork, real, protocol } = result
   const decimals = decimalsOf(result)
   const judged = ROLES.flatMap((role) => rowOf(result, role).judgeFid?.mean ?? [])
   const judgeDecimals = decimalsFor(judged)
@@ -34,7 +34,11 @@ export function rowsTable(result: ScheduleResult): Html {
   )}</td><td class="number">–</td><td class="number">${percent(real.recognised)}</td><td class="number">–</td><td class="number">–</td></tr>
 </tbody></table></div>
 <p class="soft">Real images: FID of the tuning split against the held-out split, what a perfect model would score with that many images;
-recognised: of the held-out images. Diversity: mean pairwise distance of two samples in feature space.</p>`
+recognised: of the held-out images. Diversity: mean pairwise distance of two samples in feature space.
+Start, not tuned: the schedule that tuning began with, at the network that it began with.${
+    protocol.trainingSteps.default > 0 &&
+    html` Default rows are the default side's network, which trained on by what tuning cost: <code>model-default/</code> in the run folder.`
+  }</p>`
 }
 
 const STANDING_WORDS = {
@@ -50,6 +54,7 @@ export function gainsTable(result: ScheduleResult): Html {
   const gains: [string, string, MeanAndStandardError | null][] = [
     [result.default.label, featureNetwork, gain.overDefault],
     [result.bestDefault.label, featureNetwork, gain.overBestDefault],
+    [result.start.label, featureNetwork, gain.overStart],
     [result.manySteps.label, featureNetwork, gain.overManySteps],
     [result.default.label, judgeNetwork ?? '', gain.judgeOverDefault],
   ]

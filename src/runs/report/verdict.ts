@@ -9,7 +9,7 @@ import { decimalsFor, fixed, withError } from './format.ts'
 /** A difference beyond two standard errors; `unknown`: one sampling seed, so there is no standard error. */
 export type Standing = 'better' | 'unclear' | 'worse' | 'unknown'
 
-/** `won`: better than the default and the best default. `lost`: worse than one of them. `open`: neither is certain. */
+/** `won`: better than the default, the best default and its own start. `lost`: worse than one of them. `open`: neither is certain. */
 export type Outcome = 'won' | 'lost' | 'open'
 
 export interface Verdict {
@@ -30,13 +30,13 @@ export function standingOf({ mean, standardError }: MeanAndStandardError): Stand
 }
 
 /** Decimals of the rows' Fréchet distances, and of their differences. */
-export function decimalsOf({ default: first, bestDefault, learned, manySteps }: ScheduleResult): number {
-  return decimalsFor([first.fid.mean, bestDefault.fid.mean, learned.fid.mean, manySteps.fid.mean])
+export function decimalsOf({ default: first, bestDefault, start, learned, manySteps }: ScheduleResult): number {
+  return decimalsFor([first, bestDefault, start, learned, manySteps].map(({ fid }) => fid.mean))
 }
 
 export function verdictOf(result: ScheduleResult): Verdict {
   const { gain, manySteps, samplingSteps: n } = result
-  const standings = [standingOf(gain.overDefault), standingOf(gain.overBestDefault)]
+  const standings = [gain.overDefault, gain.overBestDefault, gain.overStart].map(standingOf)
   const outcome = standings.includes('worse') ? 'lost' : standings.every((one) => one === 'better') ? 'won' : 'open'
   return {
     outcome,
@@ -44,21 +44,31 @@ export function verdictOf(result: ScheduleResult): Verdict {
     sentences: [
       sentenceOf(result, `default DDIM at ${n} steps`, result.default.fid.mean, gain.overDefault),
       sentenceOf(result, `the best default at ${n} steps`, result.bestDefault.fid.mean, gain.overBestDefault),
+      sentenceOf(result, `its start, not tuned, at ${n} steps`, result.start.fid.mean, gain.overStart),
       sentenceOf(result, `default DDIM at ${manySteps.steps} steps`, manySteps.fid.mean, gain.overManySteps),
     ],
   }
 }
 
 function titleOf(result: ScheduleResult, outcome: Outcome): string {
-  const { learned, bestDefault, gain, samplingSteps: n } = result
+  const { gain, samplingSteps: n } = result
   const decimals = decimalsOf(result)
-  const fid = withError(learned.fid, decimals)
-  const [byDefault, best] = [withError(result.default.fid, decimals), withError(bestDefault.fid, decimals)]
+  const [fid, byDefault, best, start] = [result.learned, result.default, result.bestDefault, result.start].map((row) =>
+    withError(row.fid, decimals),
+  )
   if (outcome === 'won') return `${n} learned steps: FID ${fid}, against ${byDefault} by default and ${best} at best`
   if (outcome === 'lost') {
-    const overDefault = standingOf(gain.overDefault) === 'worse'
-    const [winner, value] = overDefault ? ['the default', byDefault] : ['the best default', best]
+    const rivals = [
+      ['the default', byDefault, gain.overDefault],
+      ['the best default', best, gain.overBestDefault],
+      ['its start, not tuned', start, gain.overStart],
+    ] as const
+    const [winner, value] = rivals.find((rival) => standingOf(rival[2]) === 'worse') ?? rivals[0]
     return `Learning did not win: FID ${fid} at ${n} learned steps, ${value} for ${winner}`
+  }
+  const beaten = [gain.overDefault, gain.overBestDefault].every((one) => standingOf(one) === 'better')
+  if (beaten) {
+    return `${n} learned steps: FID ${fid}, not distinguishable from their start, not tuned, at ${start}; ${byDefault} by default, ${best} at best`
   }
   const why =
     standingOf(gain.overBestDefault) === 'unknown'

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { float32 } from '../../base/index.ts'
-import type { SamplerName } from '../../diffusion/index.ts'
+import type { SamplerName, SamplingSchedule } from '../../diffusion/index.ts'
 import {
   compileDenoiser,
   generate,
@@ -16,7 +16,9 @@ import type { LearnSettings } from './settings.ts'
 import { SHAPE, tinyData, tinyFeatures, tinyNetwork, tinySettings, tinyState } from './tiny.fixture.ts'
 
 const schedule = noiseSchedule({ family: 'cosine', timesteps: 40 })
-const common = { clip: [-1, 1], clippedNoise: 'recompute' } as const
+const common = { sampler: 'ddim', clip: [-1, 1], clippedNoise: 'recompute' } as const
+
+const keyOf = ({ times, levels }: SamplingSchedule) => [...times, ...levels.map(({ logSnr }) => logSnr)].join()
 
 describe('the defaults', () => {
   test.each([2, 4, 8, 10, 39, 40])(
@@ -26,7 +28,7 @@ describe('the defaults', () => {
       const lists = new Set<string>()
       for (const name of STEP_LISTS) {
         try {
-          lists.add(samplingScheduleFrom(schedule, name, steps).times.join())
+          lists.add(keyOf(samplingScheduleFrom(schedule, name, steps)))
         } catch {
           // More steps than times with signal.
         }
@@ -34,22 +36,42 @@ describe('the defaults', () => {
       expect(plans.length).toBe(3 * lists.size)
       for (const sampler of ['ddim', 'ddpm', 'dpm-solver++'] satisfies SamplerName[]) {
         const own = plans.filter(({ settings }) => settings.sampler === sampler)
-        expect(new Set(own.map(({ schedule: { times } }) => times.join()))).toEqual(lists)
+        expect(new Set(own.map((plan) => keyOf(plan.schedule)))).toEqual(lists)
         expect(new Set(own.map(({ stepList }) => stepList)).size).toBe(own.length)
       }
       for (const { schedule: sampling, stepList, settings } of plans) {
-        expect(sampling.times).toEqual(samplingScheduleFrom(schedule, stepList as 'trailing', steps).times)
+        expect(sampling).toMatchObject(samplingScheduleFrom(schedule, stepList as 'trailing', steps))
         expect(settings).toEqual(samplerSettings({ ...common, sampler: settings.sampler }))
       }
     },
   )
 
-  test('at all T times the unclipped lists are one', () => {
-    expect(defaultPlans(schedule, 40, common).map(({ label }) => label)).toEqual([
-      'ddim, trailing',
-      'ddpm, trailing',
-      'dpm-solver++, trailing',
-    ])
+  test('at all T times the lists that visit training times are one; those of Karras bring levels of their own', () => {
+    const lists = ['trailing', 'karras', 'karras-model']
+    expect(defaultPlans(schedule, 40, common).map(({ label }) => label)).toEqual(
+      ['ddim', 'ddpm', 'dpm-solver++'].flatMap((sampler) => lists.map((list) => `${sampler}, ${list}`)),
+    )
+  })
+
+  test.each([
+    [{ sampler: 'dpm-solver++', clippedNoise: 'keep' }, 'keep'],
+    [{ sampler: 'ddim', clippedNoise: 'recompute' }, 'recompute'],
+    // DDPM's own way is no wish for DDIM's rows.
+    [{ sampler: 'ddpm', clippedNoise: 'recompute' }, 'keep'],
+    [{ sampler: 'ddpm', clippedNoise: 'keep' }, 'keep'],
+  ] as const)('where %j is learned, DDPM is the posterior mean of the clipped image, and DDIM %s', (learned, ddim) => {
+    const plans = defaultPlans(schedule, 4, { ...learned, clip: [-1, 1] })
+    const noiseOf = (name: SamplerName) =>
+      new Set(plans.flatMap(({ settings }) => (settings.sampler === name ? settings.clippedNoise : [])))
+    expect([noiseOf('ddpm'), noiseOf('ddim')]).toEqual([new Set(['recompute']), new Set([ddim])])
+  })
+
+  test('as many for a network of integer times, which is told integers', () => {
+    for (const steps of [1, 3, 12, 40]) {
+      const [real, integer] = [defaultPlans(schedule, steps, common), defaultPlans(schedule, steps, common, 'integer')]
+      expect(integer.map(({ label }) => label)).toEqual(real.map(({ label }) => label))
+      expect(integer.every(({ schedule: { times } }) => times.every(Number.isInteger))).toBe(true)
+    }
   })
 
   test('what else is set for the learned sampler stays out of them', () => {

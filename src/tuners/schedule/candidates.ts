@@ -1,26 +1,46 @@
 /** The best default: every sampler on every step list, compared on the tuning split. Both sides of a comparison deserve their best. */
 import { BilevelError } from '../../base/index.ts'
-import type { Denoiser, NoiseSchedule, SamplerName, SamplerSettings } from '../../diffusion/index.ts'
-import { STEP_LISTS, samplerSettings, samplingScheduleFrom } from '../../diffusion/index.ts'
+import type { Denoiser, NoiseSchedule, SamplerName, SamplerSettings, ToldTimes } from '../../diffusion/index.ts'
+import { STEP_LISTS, samplerSettings, samplingScheduleFrom, usualClippedNoise } from '../../diffusion/index.ts'
 import type { FeatureNetwork, FrechetReference } from '../../metrics/index.ts'
 import { frechetDistance } from '../../metrics/index.ts'
 import type { DefaultCandidate } from './result.ts'
 import type { SamplingPlan } from './rows.ts'
 import { imagesOfPlan } from './rows.ts'
+import type { LearnSettings } from './settings.ts'
 
 const SAMPLERS: readonly SamplerName[] = ['ddim', 'ddpm', 'dpm-solver++']
 
-/** Every default at that many steps; step lists that visit the same times are listed once, under the first name. */
+/** What of the settings defaults share with the learned sampler. */
+export type SharedSampling = Pick<LearnSettings, 'sampler' | 'clip' | 'clippedNoise'>
+
+/**
+ * A default's settings. DDPM is what its users run whatever is learned, the posterior mean of the clipped image; DDIM treats clipped
+ * noise as the learned sampler does, unless that is DDPM.
+ */
+export function defaultSettings(
+  sampler: SamplerName,
+  { sampler: learned, clip, clippedNoise }: SharedSampling,
+): SamplerSettings {
+  const own = sampler === 'ddpm' || learned === 'ddpm'
+  return samplerSettings({ sampler, clip, clippedNoise: own ? usualClippedNoise(sampler) : clippedNoise })
+}
+
+/**
+ * Every default at that many steps; step lists that visit the same levels at the same times are listed once, under the first name.
+ * How many there are does not depend on what the network can be told.
+ */
 export function defaultPlans(
   schedule: NoiseSchedule,
   steps: number,
-  { clip, clippedNoise }: Pick<SamplerSettings, 'clip' | 'clippedNoise'>,
+  shared: SharedSampling,
+  told: ToldTimes = 'real',
 ): SamplingPlan[] {
   const lists = new Map<string, SamplingPlan['schedule'] & { readonly name: string }>()
   for (const name of STEP_LISTS) {
     try {
-      const sampling = samplingScheduleFrom(schedule, name, steps)
-      const key = sampling.times.join(' ')
+      const sampling = samplingScheduleFrom(schedule, name, steps, told)
+      const key = [...sampling.times, ...sampling.levels.map(({ logSnr }) => logSnr)].join(' ')
       if (!lists.has(key)) lists.set(key, { ...sampling, name })
     } catch (error) {
       // A schedule may have too few times with signal for a list, or a level that cannot be sampled from: that list is no candidate.
@@ -32,7 +52,7 @@ export function defaultPlans(
       label: `${sampler}, ${name}`,
       stepList: name,
       schedule: sampling,
-      settings: samplerSettings({ sampler, clip, clippedNoise }),
+      settings: defaultSettings(sampler, shared),
     })),
   )
 }

@@ -5,27 +5,39 @@
 
 import { internalError } from '../../base/index.ts'
 import type { Denoiser, SamplingSchedule } from '../../diffusion/index.ts'
-import { samplerSettings, samplingScheduleFrom } from '../../diffusion/index.ts'
+import { samplingScheduleFrom } from '../../diffusion/index.ts'
 import type { NetworkState } from '../../nn/index.ts'
-import { defaultPlans, rankPlans } from './candidates.ts'
+import { defaultPlans, defaultSettings, rankPlans } from './candidates.ts'
 import { atOtherSteps } from './families.ts'
 import type { Job } from './job.ts'
 import type { DefaultCandidate, SampleGrid, StepsCurve } from './result.ts'
 import type { MeasuredRow, RowProtocol, SamplingPlan } from './rows.ts'
 import { imagesOfPlan, measureRow } from './rows.ts'
 import { learnedSampler } from './settings.ts'
-import { openDenoiser } from './subject.ts'
+import type { Start } from './start.ts'
+import { denoises, openDenoiser } from './subject.ts'
 import type { LearnedSchedules } from './tuning.ts'
 
 /** Times the learned number of steps that the row with many default steps takes. */
 export const MANY = 5
+/** Rows of the learned number of steps: default, best default, start, learned. */
+const ROWS_OF_N = 4
 /** Images per row of the sample grid. */
 const GRID_IMAGES = 20
 /** Sampling seed of the grids and of the search for the best default. */
 const GRID_SEED = 7
 const CANDIDATE_SEED = 5
 
-export type RowName = 'default' | 'bestDefault' | 'manySteps' | 'learned'
+export type RowName = 'default' | 'bestDefault' | 'start' | 'manySteps' | 'learned'
+
+/** What the rows are measured at. */
+export interface Sides {
+  /** What tuning began with: the schedule before its first step, at the network before it. */
+  readonly start: Start
+  readonly learned: LearnedSchedules
+  /** Deployed weights of the default side; null: foreign. */
+  readonly defaultState: NetworkState | null
+}
 
 export interface Comparison {
   readonly candidates: readonly DefaultCandidate[]
@@ -51,10 +63,11 @@ export function comparisonCost(job: Pick<Job, 'settings' | 'schedule'>): number 
   const { samplingSteps: n, evaluationSamples, samplingSeeds, candidateSamples } = settings
   const plans = defaultPlans(schedule, n, settings).length
   const many = Math.min(MANY * n, schedule.timesteps)
-  const rows = (3 * n + many) * evaluationSamples * samplingSeeds.length
+  const eachSeed = ROWS_OF_N * n + many
+  const rows = eachSeed * evaluationSamples * samplingSeeds.length
   const lines = atOtherSteps(settings.samplingFamily, schedule, n) ? 2 : 1
   const curve = otherSteps(job).reduce((sum, steps) => sum + lines * steps * evaluationSamples, 0)
-  return plans * n * candidateSamples + rows + curve + (3 * n + many) * GRID_IMAGES
+  return plans * n * candidateSamples + rows + curve + eachSeed * GRID_IMAGES
 }
 
 /** Half and twice the learned number of steps, where the schedule has them. */
@@ -63,26 +76,13 @@ const otherSteps = ({ settings: { samplingSteps }, schedule }: Pick<Job, 'settin
 
 /** Default DDIM on the trailing list. */
 function defaultPlan({ schedule, settings }: Job, steps: number, label: string): SamplingPlan {
-  const { clip, clippedNoise } = settings
   const sampling = samplingScheduleFrom(schedule, 'trailing', steps)
-  return {
-    label,
-    stepList: 'trailing',
-    schedule: sampling,
-    settings: samplerSettings({ sampler: 'ddim', clip, clippedNoise }),
-  }
+  return { label, stepList: 'trailing', schedule: sampling, settings: defaultSettings('ddim', settings) }
 }
 
-/**
- * Measures all rows.
- * @param defaultState deployed weights of the default side (null: foreign)
- */
-export async function compare(
-  job: Job,
-  learned: LearnedSchedules,
-  defaultState: NetworkState | null,
-  progress: ComparisonProgress,
-): Promise<Comparison> {
+/** Measures all rows. */
+export async function compare(job: Job, sides: Sides, progress: ComparisonProgress): Promise<Comparison> {
+  const { learned, start, defaultState } = sides
   const { subject, settings, device, features, judge, heldOut: reference, condition, signal } = job
   const protocol: RowProtocol = {
     features,
@@ -97,7 +97,9 @@ export async function compare(
   const opened = { chunk: settings.chunk, ...(device && { device }) }
   const other = await openDenoiser(subject, defaultState, opened)
   const own = await openDenoiser(subject, learned.state, opened)
-  const denoiserOf = (name: string) => (name.startsWith('learned') ? own.denoiser : other.denoiser)
+  // Where the network was trained while tuning, it began as another one.
+  const first = start.state === learned.state ? own : await openDenoiser(subject, start.state, opened)
+  const denoiserOf = (name: string) => (name === 'start' ? first : name.startsWith('learned') ? own : other).denoiser
   const measured = async (name: string, plan: SamplingPlan, how: RowProtocol): Promise<MeasuredRow> => {
     const known = progress.rows[name]
     if (known) {
@@ -110,10 +112,10 @@ export async function compare(
   }
   try {
     const candidates = await candidatesOf(job, other.denoiser, progress)
-    const plans = plansOf(job, learned, candidates[0])
+    const plans = plansOf(job, sides, candidates[0])
     const rows: Partial<Record<RowName, MeasuredRow>> = {}
     const grids: SampleGrid[] = []
-    for (const name of ['default', 'bestDefault', 'learned', 'manySteps'] as const) {
+    for (const name of ['default', 'bestDefault', 'start', 'learned', 'manySteps'] as const) {
       rows[name] = await measured(name, plans[name], protocol)
       grids.push(await gridOf(denoiserOf(name), plans[name], protocol))
     }
@@ -124,13 +126,14 @@ export async function compare(
   } finally {
     await other.close()
     await own.close()
+    if (first !== own) await first.close()
   }
 }
 
 /** Every default on the tuning split, the best first: found now, or before the job was cut off. */
 async function candidatesOf(job: Job, denoiser: Denoiser, progress: ComparisonProgress) {
-  const { settings, schedule, features, tuningReference, condition, signal, onEvent } = job
-  const plans = defaultPlans(schedule, settings.samplingSteps, settings)
+  const { subject, settings, schedule, features, tuningReference, condition, signal, onEvent } = job
+  const plans = defaultPlans(schedule, settings.samplingSteps, settings, denoises(subject).times)
   if (progress.candidates) {
     progress.onEvaluations(plans.length * settings.samplingSteps * settings.candidateSamples)
     return progress.candidates
@@ -151,10 +154,10 @@ async function candidatesOf(job: Job, denoiser: Denoiser, progress: ComparisonPr
 }
 
 /** What is compared on the held-out split. */
-function plansOf(job: Job, learned: LearnedSchedules, winner: DefaultCandidate): Record<RowName, SamplingPlan> {
-  const { settings, schedule } = job
+function plansOf(job: Job, { learned, start }: Sides, winner: DefaultCandidate): Record<RowName, SamplingPlan> {
+  const { subject, settings, schedule } = job
   const n = settings.samplingSteps
-  const best = defaultPlans(schedule, n, settings).find(
+  const best = defaultPlans(schedule, n, settings, denoises(subject).times).find(
     ({ settings: { sampler }, stepList }) => sampler === winner.sampler && stepList === winner.stepList,
   )
   if (!best) throw internalError('the best default is none of the defaults')
@@ -162,6 +165,12 @@ function plansOf(job: Job, learned: LearnedSchedules, winner: DefaultCandidate):
   return {
     default: defaultPlan(job, n, `default DDIM, ${n} steps`),
     bestDefault: { ...best, label: `best default, ${n} steps` },
+    start: {
+      label: `start, not tuned, ${n} steps`,
+      stepList: start.name,
+      schedule: start.sampling,
+      settings: learnedSampler(settings),
+    },
     learned: learnedPlan(job, learned.sampling),
     manySteps: defaultPlan(job, many, `default DDIM, ${many} steps`),
   }

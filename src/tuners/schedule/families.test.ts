@@ -47,6 +47,37 @@ test('a family may start from another step list, at the model’s levels there',
   }
 })
 
+test.each(['levels', 'levels+times', 'level-power'] as const)('%s from Karras’ list: its levels and times', (name) => {
+  for (const told of ['real', 'integer'] as const) {
+    const family = samplingFamily(name, cosine, STEPS, 'karras', 1, told)
+    const [start, own] = [family.toSchedule(family.initial), samplingScheduleFrom(cosine, 'karras', STEPS, told)]
+    expect(start.times).toEqual(own.times)
+    for (const [i, logSnr] of levels(start).entries()) expect(logSnr).toBeCloseTo(levels(own)[i], 9)
+  }
+})
+
+test('a noise family from Karras’ list: the model’s levels at its times, where the model has them', () => {
+  for (const told of ['real', 'integer'] as const) {
+    const family = samplingFamily('cosine', cosine, STEPS, 'karras-model', 1, told)
+    const { times } = family.toSchedule(family.initial)
+    expect(levels(family.toSchedule(family.initial))).toEqual(times.map((time) => cosine.level(time).logSnr))
+    const elsewhere = atOtherSteps('cosine', cosine, 5, 'karras-model', told)
+    expect(elsewhere?.toSchedule(family.initial).times).toEqual(
+      samplingScheduleFrom(cosine, 'karras-model', 5, told).times,
+    )
+  }
+  // sigma 2.2 at the most: nothing there to read the first levels of 80 to .02 from.
+  const mild = noiseSchedule({ family: 'linear', timesteps: 1000, start: 1e-4, end: 3.5e-3 })
+  expect(() => samplingFamily('linear', mild, STEPS, 'karras')).toThrow(
+    expect.objectContaining({
+      code: 'learn.samplingFamily',
+      kind: 'input',
+      message: expect.stringMatching(/karras at 8 steps goes beyond the model's levels.*use level-power or levels/),
+    }),
+  )
+  expect(samplingFamily('levels', mild, STEPS, 'karras').steps).toBe(STEPS)
+})
+
 test('a noise family that does not hold the levels is refused, and those that do are named', () => {
   const cases: [SamplingFamilyName, NoiseSchedule, RegExp][] = [
     ['cosine', linear, /use linear or level-power or levels$/],

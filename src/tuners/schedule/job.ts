@@ -60,7 +60,7 @@ export async function openJob(options: LearnOptions): Promise<Job> {
   checkLearnSettings(settings)
   checkParts(options)
   const schedule = trainingScheduleOf(subject, settings)
-  const family = familyFrom(settings, schedule, 1)
+  const family = familyFrom(settings, schedule, 1, denoises(subject).times)
   checkFamily(family, denoises(subject))
   const classes = await classesOf(subject, data)
   const heldOut = await evaluationReference(imagesOfSplit(data.splits.heldOut), { features, judge })

@@ -8,6 +8,7 @@ import {
   generate,
   noiseSchedule,
   samplerSettings,
+  samplingSchedule,
   samplingScheduleFrom,
 } from '../../diffusion/index.ts'
 import type { FeatureNetwork } from '../../metrics/index.ts'
@@ -51,6 +52,7 @@ test.each(TINY_MODES)('$learn: the rows say what was compared, on the same seeds
   const { samplingSteps, timesteps } = tinySettings
   expect(result.default).toMatchObject({ sampler: 'ddim', stepList: 'trailing', steps: samplingSteps })
   expect(result.manySteps).toMatchObject({ sampler: 'ddim', steps: 5 * samplingSteps })
+  expect(result.start).toMatchObject({ sampler: settings.sampler, steps: samplingSteps })
   expect(result.learned).toMatchObject({ sampler: settings.sampler, stepList: 'learned', steps: samplingSteps })
   const fids = result.candidates.map(({ fid }) => fid)
   expect(fids).toEqual(fids.toSorted((a, b) => a - b))
@@ -59,8 +61,9 @@ test.each(TINY_MODES)('$learn: the rows say what was compared, on the same seeds
     stepList: result.candidates[0].stepList,
   })
   expect(result.gain.overDefault.mean).toBeCloseTo(result.default.fid.mean - result.learned.fid.mean, 10)
+  expect(result.gain.overStart.mean).toBeCloseTo(result.start.fid.mean - result.learned.fid.mean, 10)
   expect(result.gain.overManySteps.mean).toBeCloseTo(result.manySteps.fid.mean - result.learned.fid.mean, 10)
-  expect(result.grids.map(({ count, shape }) => [count, ...shape])).toEqual(Array(4).fill([20, 1, 4, 4]))
+  expect(result.grids.map(({ count, shape }) => [count, ...shape])).toEqual(Array(5).fill([20, 1, 4, 4]))
   expect(result.history.length).toBe(tinySettings.iterations)
   expect(result.schedule.sampling).toBe(sampling)
   expect(sampling.timesteps).toBe(timesteps)
@@ -90,6 +93,68 @@ test.each(['tied', 'both', 'sampling'] as const)(
     expect(curve('learned')).not.toEqual(curve('default'))
   },
 )
+
+describe('from Karras’ list', () => {
+  test.each([
+    { learn: 'sampling', samplingFamily: 'levels', startPowers: [1, 1.4] },
+    { learn: 'sampling', samplingFamily: 'cosine', stepList: 'karras-model' },
+    { learn: 'tied', stepList: 'karras-model' },
+  ] as const)('%j: tuning starts there, and the row of the start is measured as the others', async (chosen) => {
+    const settings = { ...tinySettings, stepList: 'karras', sampler: 'dpm-solver++', ...chosen } as const
+    const { learned, progress } = await recorded(optionsOf({ ...settings, iterations: 1 }))
+    const { result } = learned
+    const [best] = result.starts.toSorted((a, b) => a.fid - b.fid)
+    const list = best && best.power !== 1 ? `${settings.stepList}, alphaBar^${best.power}` : settings.stepList
+    expect(result.start).toMatchObject({ stepList: list, sampler: 'dpm-solver++' })
+    const start = result.curves.find(({ label }) => label === result.start.label)
+    expect(start?.times).toEqual(
+      samplingScheduleFrom(noiseSchedule({ family: 'cosine', timesteps: 40 }), settings.stepList, 4).times,
+    )
+    expect(result.candidates.map(({ sampler, stepList }) => `${sampler}, ${stepList}`)).toEqual(
+      expect.arrayContaining(['dpm-solver++, karras', 'dpm-solver++, karras-model', 'ddpm, karras']),
+    )
+    const { done, total } = progress[progress.length - 1]
+    expect(done).toBe(total)
+  })
+
+  test('a network of integer times is told integers, in every row', async () => {
+    const network = shuffleUnet({ sample_size: 4, base_dim: 4, dim_mults: [2], timesteps: 40, time_embedding_dim: 4 })
+    const settings = {
+      ...tinySettings,
+      samplingFamily: 'levels',
+      stepList: 'karras',
+      iterations: 1,
+      trainSteps: 1,
+    } as const
+    const { result } = await learnSchedule({ ...optionsOf(), subject: { kind: 'train', network }, settings })
+    for (const { times } of result.curves) expect(times.every(Number.isInteger)).toBe(true)
+    expect(result.candidates.some(({ stepList }) => stepList === 'karras')).toBe(true)
+  })
+})
+
+test('the start is the network and the schedule that tuning began with, by the learned sampler', async () => {
+  for (const learn of ['sampling', 'tied'] as const) {
+    const run = await recorded(optionsOf({ learn, samplingFamily: learn === 'tied' ? 'cosine' : 'levels' }))
+    const { shared } = run.checkpoints[run.checkpoints.length - 1]
+    if (!shared) throw new Error('nothing was trained')
+    const { result, settings, model, defaultModel } = run.learned
+    const start = result.curves.find(({ label }) => label === result.start.label)
+    const schedule = samplingSchedule({ timesteps: 40, logSnr: start?.logSnr ?? [], times: start?.times ?? [] })
+    const state = { weights: shared.ema, statistics: shared.training.statistics }
+    const denoiser = await compileDenoiser({ network: tinyNetwork, state, batch: tinySettings.chunk, binding: 'bound' })
+    const { images: real, count, shape } = tinyData.splits.heldOut
+    const reference = referenceMoments(await features.features(float32(real, [count, ...shape])))
+    for (const [i, seed] of tinySettings.samplingSeeds.entries()) {
+      const { images } = await generate({ denoiser, schedule, settings, count: tinySettings.evaluationSamples, seed })
+      const fid = frechetDistance(await features.features(images), reference).value
+      expect(run.checkpoints[run.checkpoints.length - 1].rows.start.fidBySeed[i]).toBe(fid)
+    }
+    await denoiser.dispose()
+    // Tied, the network was trained while the schedule was learned; the default side's trained longer in either case.
+    const same = (one?: Float32Array) => one?.every((w, i) => w === shared.ema[i])
+    expect([same(model?.state.weights), same(defaultModel?.state.weights)]).toEqual([learn === 'sampling', false])
+  }
+})
 
 describe('a network from given weights', () => {
   const state = tinyState()

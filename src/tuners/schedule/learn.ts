@@ -8,13 +8,15 @@ import { frechetDistance, pairedDifference, RECOGNISED_ABOVE, verdictsOf } from 
 import type { DenoisingNetwork, NetworkState } from '../../nn/index.ts'
 import type { LearnCheckpoint, Phase } from './checkpoint.ts'
 import { LEARN_START, PHASES } from './checkpoint.ts'
-import type { Comparison } from './comparison.ts'
+import type { Comparison, Sides } from './comparison.ts'
 import { compare, comparisonCost } from './comparison.ts'
 import { iterationCost, startCost, trainingStepCost } from './cost.ts'
 import type { Job, LearnOptions } from './job.ts'
 import { imagesOfSplit, openJob } from './job.ts'
 import type { Protocol, ScheduleCurve, ScheduleResult, TuningRecord } from './result.ts'
 import { learnedSampler } from './settings.ts'
+import { startOf } from './start.ts'
+import { denoises } from './subject.ts'
 import { equalSteps, trainTo } from './training.ts'
 import type { LearnedSchedules, Tuning } from './tuning.ts'
 import { openTuning, settle } from './tuning.ts'
@@ -24,6 +26,15 @@ export interface LearnedModel {
   readonly result: ScheduleResult
   /** Null for foreign models, which stay where they are. */
   readonly model: { readonly network: DenoisingNetwork; readonly state: NetworkState } | null
+  /**
+   * The default side's network, which trained on by what tuning cost, and the schedule it was trained with; null where both sides have
+   * the same.
+   */
+  readonly defaultModel: {
+    readonly network: DenoisingNetwork
+    readonly state: NetworkState
+    readonly trainingSchedule: NoiseSchedule
+  } | null
   /** The schedule the deployed network was trained with. */
   readonly trainingSchedule: NoiseSchedule
   readonly sampling: SamplingSchedule
@@ -44,8 +55,8 @@ export async function learnSchedule(options: LearnOptions): Promise<LearnedModel
     try {
       const learned = await run.tune(tuning)
       const continued = await run.continueDefault()
-      const comparison = await run.measure(learned, continued)
-      return run.assemble(learned, comparison)
+      const sides = await run.sides(shared, learned, continued)
+      return run.assemble(sides, await run.measure(sides))
     } finally {
       await tuning.close()
     }
@@ -117,10 +128,21 @@ class LearnRun {
     )
   }
 
-  async measure(learned: LearnedSchedules, continued: TrainedState | null): Promise<Comparison> {
+  /** The networks and schedules that are compared. */
+  async sides(shared: TrainedState | null, learned: LearnedSchedules, continued: TrainedState | null): Promise<Sides> {
+    const { settings, schedule, subject } = this.#job
+    const start = startOf(settings, schedule, this.#at.starts ?? [], denoises(subject).times)
+    const retrained = shared !== null && learned.training !== null
+    return {
+      start: { ...start, state: retrained ? await settle(this.#job, shared) : learned.state },
+      learned,
+      defaultState: continued ? await settle(this.#job, continued) : learned.state,
+    }
+  }
+
+  async measure(sides: Sides): Promise<Comparison> {
     await this.#enter('measure')
-    const defaultState = continued ? await settle(this.#job, continued) : learned.state
-    return compare(this.#job, learned, defaultState, {
+    return compare(this.#job, sides, {
       candidates: this.#at.candidates,
       rows: this.#at.rows,
       onCandidates: (candidates) => this.#save({ candidates }),
@@ -136,7 +158,7 @@ class LearnRun {
     })
   }
 
-  async assemble(learned: LearnedSchedules, comparison: Comparison): Promise<LearnedModel> {
+  async assemble({ learned, defaultState }: Sides, comparison: Comparison): Promise<LearnedModel> {
     const job = this.#job
     const { subject, settings, schedule, features, judge } = job
     const { rows, candidates, grids, fidBySteps } = comparison
@@ -153,11 +175,13 @@ class LearnRun {
       protocol: this.#protocol(),
       default: rows.default.row,
       bestDefault: rows.bestDefault.row,
+      start: rows.start.row,
       manySteps: rows.manySteps.row,
       learned: rows.learned.row,
       gain: {
         overDefault: pairedDifference(rows.default.fidBySeed, rows.learned.fidBySeed),
         overBestDefault: pairedDifference(rows.bestDefault.fidBySeed, rows.learned.fidBySeed),
+        overStart: pairedDifference(rows.start.fidBySeed, rows.learned.fidBySeed),
         overManySteps: pairedDifference(rows.manySteps.fidBySeed, rows.learned.fidBySeed),
         judgeOverDefault:
           rows.default.judgeFidBySeed && rows.learned.judgeFidBySeed
@@ -184,9 +208,13 @@ class LearnRun {
         total: seconds.train + seconds.tune + seconds.continue + seconds.measure,
       },
     }
+    const networkAt = (state: NetworkState | null) =>
+      subject.kind === 'foreign' || !state ? null : { network: subject.network, state }
+    const other = defaultState === learned.state ? null : networkAt(defaultState)
     return {
       result,
-      model: subject.kind === 'foreign' || !learned.state ? null : { network: subject.network, state: learned.state },
+      model: networkAt(learned.state),
+      defaultModel: other && { ...other, trainingSchedule: schedule },
       trainingSchedule: learned.training ?? schedule,
       sampling: learned.sampling,
       settings: learnedSampler(settings),
@@ -297,7 +325,7 @@ async function realRow({ data, features, judge, heldOut }: Job): Promise<Schedul
 }
 
 function curvesOf({ plans }: Comparison): ScheduleCurve[] {
-  return (['default', 'bestDefault', 'learned'] as const).map((name) => ({
+  return (['default', 'bestDefault', 'start', 'learned'] as const).map((name) => ({
     label: plans[name].label,
     logSnr: plans[name].schedule.levels.map(({ logSnr }) => logSnr),
     times: [...plans[name].schedule.times],

@@ -7,12 +7,17 @@ import type { LearnedModel } from './learn.ts'
 import { learnSchedule } from './learn.ts'
 
 /** Everything that must repeat: all but the seconds. */
-export const lasting = ({ result: { seconds: _, ...result }, model, trainingSchedule, ...rest }: LearnedModel) => ({
-  ...rest,
-  result,
-  state: model?.state,
-  training: trainingSchedule.logSnr,
-})
+export const lasting = ({ result: { seconds: _, ...result }, ...learned }: LearnedModel) => {
+  const { model, defaultModel, trainingSchedule, ...rest } = learned
+  return {
+    ...rest,
+    result,
+    state: model?.state,
+    defaultState: defaultModel?.state,
+    defaultTraining: defaultModel?.trainingSchedule.logSnr,
+    training: trainingSchedule.logSnr,
+  }
+}
 
 export interface Recorded {
   readonly learned: LearnedModel

@@ -7,7 +7,7 @@ export interface ScheduleRow {
   readonly label: string
   readonly sampler: SamplerName
   readonly steps: number
-  /** Name of the step list, `learned`, or the range-limited form of a list. */
+  /** Name of the step list, `learned`, or with a power of its levels `trailing, alphaBar^1.6`. */
   readonly stepList: string
   /** Fréchet distance in the feature network's features. */
   readonly fid: MeanAndStandardError
@@ -99,12 +99,16 @@ export interface ScheduleResult {
   readonly protocol: Protocol
   readonly default: ScheduleRow
   readonly bestDefault: ScheduleRow
+  /** What tuning began with, by the learned sampler: the best of the starts that were tried, at the network before tuning. */
+  readonly start: ScheduleRow
   readonly manySteps: ScheduleRow
   readonly learned: ScheduleRow
   /** Paired differences of the Fréchet distance over sampling seeds: default minus learned (positive: learned is better). */
   readonly gain: {
     readonly overDefault: MeanAndStandardError
     readonly overBestDefault: MeanAndStandardError
+    /** What tuning added to its start. */
+    readonly overStart: MeanAndStandardError
     readonly overManySteps: MeanAndStandardError
     /** In the judge's features; null without a judge. */
     readonly judgeOverDefault: MeanAndStandardError | null

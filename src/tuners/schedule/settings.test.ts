@@ -36,7 +36,7 @@ describe('settings', () => {
     ['samplingSeeds', { samplingSeeds: [1, -2] }],
     ['samplingFamily', { learn: 'tied', samplingFamily: 'levels' }],
     ['z', { learn: 'both', z: false }],
-    ['twinSteps', { learn: 'tied', twinSteps: 0 }],
+    ['twinSteps', { learn: 'tied', z: true, twinSteps: 0 }],
   ]
 
   test.each(wrong)('%s outside its range is refused by name', (name, settings) => {
@@ -58,7 +58,14 @@ describe('settings', () => {
       ...given,
       training: { start: null, end: null, tau: 0.8, epsilon: null },
       samplingFamily: 'sigmoid',
+      z: false,
     })
+    expect([learnSettings({ learn: 'tied', z: true }).z, learnSettings({ learn: 'both' }).z]).toEqual([true, true])
+    expect([learnSettings({ sampler: 'ddpm' }).clippedNoise, learnSettings({ sampler: 'ddim' }).clippedNoise]).toEqual([
+      'recompute',
+      'keep',
+    ])
+    expect(learnSettings({ sampler: 'ddpm', clippedNoise: 'keep' }).clippedNoise).toBe('keep')
     expect([...startingSchedule(settings).parameters]).toEqual([-3, 3, 0.8, 0])
     expect(learnSettings({ learn: 'tied' }).samplingFamily).toBe('cosine')
     expect(learnSettings({ learn: 'both', trainingFamily: 'linear' }).samplingFamily).toBe('levels')

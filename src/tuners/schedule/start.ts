@@ -4,20 +4,51 @@
  * 2305.15583, moves the told time instead); first derivatives then do the rest. A gradient step costs as much as three of these trials.
  */
 import { throwIfInterrupted } from '../../base/index.ts'
-import type { NoiseSchedule, ScheduleFamily } from '../../diffusion/index.ts'
+import type { NoiseSchedule, SamplingSchedule, ScheduleFamily, ToldTimes } from '../../diffusion/index.ts'
+import type { NetworkState } from '../../nn/index.ts'
 import { samplingFamily } from './families.ts'
 import type { FrechetObjective } from './objective.ts'
 import type { StartTrial } from './result.ts'
 import type { LearnSettings } from './settings.ts'
 import { startingPowers } from './settings.ts'
 
+/** Where tuning began. */
+export interface Start {
+  /** `trailing`, or with a power of its levels `trailing, alphaBar^1.6`. */
+  readonly name: string
+  readonly sampling: SamplingSchedule
+  /** Deployed weights at that moment; null for foreign models. */
+  readonly state: NetworkState | null
+}
+
+/** The schedule that tuning begins with, of the starts that were tried. */
+export function startOf(
+  settings: LearnSettings,
+  schedule: NoiseSchedule,
+  trials: readonly StartTrial[],
+  told: ToldTimes,
+): Omit<Start, 'state'> {
+  const power = bestPower(settings, trials)
+  const family = familyFrom(settings, schedule, power, told)
+  const { stepList } = settings
+  return {
+    name: power === 1 ? stepList : `${stepList}, alphaBar^${power}`,
+    sampling: family.toSchedule(family.initial),
+  }
+}
+
 /** Name of the samples that all trials share; tuning goes on with the next. */
 const TRIAL_KEY = 0
 
 /** The family that starts at alphaBar^power of the model's own levels. */
-export function familyFrom(settings: LearnSettings, schedule: NoiseSchedule, power: number): ScheduleFamily {
+export function familyFrom(
+  settings: LearnSettings,
+  schedule: NoiseSchedule,
+  power: number,
+  told: ToldTimes = 'real',
+): ScheduleFamily {
   const { samplingFamily: name, samplingSteps, stepList } = settings
-  return samplingFamily(name, schedule, samplingSteps, stepList, power)
+  return samplingFamily(name, schedule, samplingSteps, stepList, power, told)
 }
 
 /** Fréchet distance on the tuning images from each starting power, same start noise; none where there is no choice. */
@@ -32,7 +63,7 @@ export async function tryStarts(
   const trials: StartTrial[] = []
   for (const power of powers) {
     throwIfInterrupted(objective.options.signal)
-    const family = familyFrom(settings, schedule, power)
+    const family = familyFrom(settings, schedule, power, objective.options.denoiser.times)
     const trial = { power, fid: await objective.value(family.toSchedule(family.initial), TRIAL_KEY) }
     trials.push(trial)
     await onTrial(trial)

@@ -64,6 +64,7 @@ export const tinySettings: LearnSettings = {
   gamma: 40,
   lowerSteps: 1,
   twinSteps: 2,
+  z: true,
   candidateSamples: 12,
   evaluationSamples: 12,
   samplingSeeds: [11, 12],

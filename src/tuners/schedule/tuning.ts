@@ -25,7 +25,7 @@ import type { LearnSettings } from './settings.ts'
 import { givenParameters, learnedSampler } from './settings.ts'
 import { bestPower, familyFrom, tryStarts } from './start.ts'
 import type { OpenDenoiser } from './subject.ts'
-import { openDenoiser } from './subject.ts'
+import { denoises, openDenoiser } from './subject.ts'
 
 type AnyProblem = BilevelProblem<string, TrainingState | null, Minibatch>
 
@@ -116,7 +116,7 @@ async function openSampling(
   const objective = objectiveOf(job, open.denoiser)
   const starts =
     tried ?? (await tryStarts(objective, settings, schedule, (trial) => onEvent?.({ kind: 'trial', ...trial })))
-  const family = familyFrom(settings, schedule, bestPower(settings, starts))
+  const family = familyFrom(settings, schedule, bestPower(settings, starts), open.denoiser.times)
   const problem = samplingProblem(objective, family) as unknown as AnyProblem
   const initial = penaltyInit(problem, penaltySettings(settings))
   const state = subject.kind === 'pretrained' ? subject.state : settled
@@ -215,8 +215,10 @@ const named = ({ names }: { readonly names: readonly string[] }, vector: Float64
   Object.fromEntries(names.map((name, i) => [name, vector[i]]))
 
 /** A family of as many parameters at any number of steps gives the learned schedule there; free levels do not. */
-function scheduleAtSteps({ settings, schedule }: Job, steps: number, vector: Float64Array): SamplingSchedule | null {
-  return atOtherSteps(settings.samplingFamily, schedule, steps, settings.stepList)?.toSchedule(vector) ?? null
+function scheduleAtSteps({ subject, settings, schedule }: Job, steps: number, vector: Float64Array) {
+  const { samplingFamily, stepList } = settings
+  const { times } = denoises(subject)
+  return atOtherSteps(samplingFamily, schedule, steps, stepList, times)?.toSchedule(vector) ?? null
 }
 
 /** The averaged network of a training run, its running statistics made for the averaged weights. */
