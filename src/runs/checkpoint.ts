@@ -7,7 +7,15 @@ import { createHash } from 'node:crypto'
 import { mkdir, readdir, readFile, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { NamedTensors } from '../base/index.ts'
-import { BilevelError, diskFailure, inputError, isPartialName, parseJson, partialName, writeFlushed } from '../base/index.ts'
+import {
+  BilevelError,
+  diskFailure,
+  inputError,
+  isPartialName,
+  parseJson,
+  partialName,
+  writeFlushed,
+} from '../base/index.ts'
 import { decodeSafetensors, encodeSafetensors } from '../nn/index.ts'
 import type { Json } from './json.ts'
 import { isRecord, jsonHash, requireJson } from './json.ts'
