@@ -19,6 +19,8 @@ import { acquireLock } from './lock.ts'
 import type { Manifest, RunStatus } from './manifest.ts'
 import { CONFIG, hashesOfResults, MANIFEST, manifestText, readManifest, requireRun } from './manifest.ts'
 import { encodeTensorBoard, eventRecord, nextTensorBoardFile } from './tensorboard.ts'
+import type { RunSummary } from './tensorboardSummary.ts'
+import { summaryRecords } from './tensorboardSummary.ts'
 
 export interface OpenRunOptions<C = unknown> {
   /** Path of the run folder; its last part is the run's name. */
@@ -66,6 +68,8 @@ export interface Run<C = unknown> {
   write(path: string, data: string | Uint8Array): Promise<void>
   /** @throws `runs.gone` where the folder, or the lock in it, is no longer there or no longer ours */
   requireHeld(): Promise<void>
+  /** Shows in `tensorboard/` what a finished run comes to: images, settings and what runs are compared by. @throws `disk.write` */
+  summarise(summary: RunSummary): void
   /** Adds to the manifest. @throws `disk.write` */
   note(fields: Readonly<Record<string, Json>>): Promise<void>
   /** Writes the status, closes the log and gives the lock back. A full disk is an error only for `done`, and leaves the run open. */
@@ -208,7 +212,7 @@ const SESSIONS_KEPT = 5
 
 /** A file that events are added to as TensorBoard's records. */
 interface Board {
-  append(event: TimedEvent): void
+  append(record: Uint8Array): void
   close(): void
 }
 
@@ -226,9 +230,9 @@ async function startTensorBoard(
   for (const old of earlier.slice(0, -SESSIONS_KEPT)) await rm(join(folder, old), { force: true })
   const file = openSync(path, 'a')
   return {
-    append(event) {
+    append(record) {
       try {
-        appendFileSync(file, eventRecord(event))
+        appendFileSync(file, record)
       } catch (error) {
         throw diskFailure(path, error)
       }
@@ -274,7 +278,7 @@ async function runAt<C>(
       // Both files are open, and take what is written to them when their folder is long gone.
       if (!existsSync(lock.path)) throw goneError(lock.path, folder)
       const timed = log.append(event)
-      board.append(timed)
+      board.append(eventRecord(timed))
       return timed
     },
     async checkpoint(saved) {
@@ -288,6 +292,7 @@ async function runAt<C>(
       await writeAtomically(at(path), data)
     },
     requireHeld,
+    summarise: (summary) => board.append(summaryRecords(clock() / 1000, basename(folder), summary)),
     note,
     async close(status) {
       const ended = new Date(clock()).toISOString()

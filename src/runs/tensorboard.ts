@@ -52,7 +52,8 @@ function varint(value: number): number[] {
 
 const tagged = (field: number, wire: number, payload: Uint8Array | number[]): Buffer =>
   Buffer.from([(field << 3) | wire, ...payload])
-const doubleField = (field: number, value: number): Buffer => {
+/** A field of a message, here and below. */
+export const doubleField = (field: number, value: number): Buffer => {
   const bytes = Buffer.alloc(8)
   bytes.writeDoubleLE(value)
   return tagged(field, WIRE.fixed64, bytes)
@@ -62,7 +63,8 @@ const floatField = (field: number, value: number): Buffer => {
   bytes.writeFloatLE(value)
   return tagged(field, WIRE.fixed32, bytes)
 }
-const bytesField = (field: number, bytes: Uint8Array): Buffer =>
+export const varintField = (field: number, value: number): Buffer => tagged(field, WIRE.varint, varint(value))
+export const bytesField = (field: number, bytes: Uint8Array): Buffer =>
   tagged(field, WIRE.bytes, [...varint(bytes.length), ...bytes])
 
 /** The record every file begins with. `wallTime`: seconds since 1970. */
@@ -83,14 +85,30 @@ export function scalarRecord(wallTime: number, step: number, scalars: Readonly<R
   const values = Object.entries(scalars).map(([tag, value]) =>
     bytesField(1, Buffer.concat([bytesField(1, Buffer.from(tag)), floatField(2, value)])),
   )
-  const fields = [doubleField(1, wallTime), tagged(2, WIRE.varint, varint(step)), bytesField(5, Buffer.concat(values))]
-  return frameRecord(Buffer.concat(fields))
+  return frameRecord(summaryEvent(wallTime, step, values))
 }
+
+/** A record of summary values at one step, each an encoded message. `wallTime`: seconds since 1970. */
+export const summaryRecord = (wallTime: number, step: number, values: readonly Uint8Array[]): Uint8Array =>
+  frameRecord(
+    summaryEvent(
+      wallTime,
+      step,
+      values.map((value) => bytesField(1, value)),
+    ),
+  )
+
+const summaryEvent = (wallTime: number, step: number, values: readonly Uint8Array[]): Uint8Array =>
+  Buffer.concat([doubleField(1, wallTime), varintField(2, step), bytesField(5, Buffer.concat(values))])
 
 const NOT_FINITE = new Set(['NaN', 'Infinity', '-Infinity'])
 
-/** Numbers of an event by tag, `type/key` or `type/key/inner`; lists, words and the step itself are left out. */
-export function scalarsOf({ type, step: _, time: __, ...values }: TimedEvent): Record<string, number> {
+/**
+ * Numbers of an event by tag, `type/key` or `type/key/inner`; lists, words and the step itself are left out. What has a label is a curve of
+ * its own: `type/label/key`.
+ */
+export function scalarsOf({ type, step: _, time: __, label, ...values }: TimedEvent): Record<string, number> {
+  const stem = typeof label === 'string' ? `${type}/${label}` : type
   const scalars: Record<string, number> = {}
   const collect = (tag: string, value: EventValue): void => {
     if (typeof value === 'number') scalars[tag] = value
@@ -99,7 +117,7 @@ export function scalarsOf({ type, step: _, time: __, ...values }: TimedEvent): R
       for (const [key, inner] of Object.entries(value)) collect(`${tag}/${key}`, inner)
     }
   }
-  for (const [key, value] of Object.entries(values)) collect(`${type}/${key}`, value as EventValue)
+  for (const [key, value] of Object.entries(values)) collect(`${stem}/${key}`, value as EventValue)
   return scalars
 }
 

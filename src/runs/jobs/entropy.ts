@@ -21,7 +21,7 @@ import type { CodeHashes } from './namedCode.ts'
 import { modulesIn, requireRecordedCode } from './namedCode.ts'
 import { saveReport } from './reportOutputs.ts'
 import { REWARD_SETTINGS } from './rewardNetworks.ts'
-import { saveSampleGrids } from './sampleGrids.ts'
+import { boardImages, saveSampleGrids } from './sampleGrids.ts'
 import { peakMemoryMiB, versions } from './versions.ts'
 
 export type EntropyJobOptions = JobHooks<EntropyEvent, EntropyProgress>
@@ -129,10 +129,14 @@ async function finish(
   await at.run.write('guidance.json', guidanceText(result, inputs, config))
   await saveReport(at.run, await renderEntropyReport(result, context))
   await at.run.write('result.json', `${JSON.stringify(json, null, 2)}\n`)
+  at.run.summarise({ images: boardImages(result.grids), settings: context.config, metrics: METRICS })
   const { value, low, high, resolved } = result.entropyStrength
   at.emit('done', { value, low, high, resolved })
   return { result, json, summary: entropySummary(result, context) }
 }
+
+/** Of the event `done`: what runs are compared by. */
+const METRICS = ['done/value', 'done/low', 'done/high']
 
 /** What `bilevel sample --guidance` reads. */
 function guidanceText(result: EntropyResult, inputs: EntropyInputs, config: EntropyConfig): string {

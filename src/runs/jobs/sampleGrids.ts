@@ -5,6 +5,7 @@ import { encodeSafetensors } from '../../nn/index.ts'
 import type { SampleGrid } from '../../tuners/index.ts'
 import { gridImage } from '../report/gridImage.ts'
 import type { Run } from '../runFolder.ts'
+import type { BoardImage } from '../tensorboardSummary.ts'
 
 /** Images across a grid. */
 const COLUMNS = 10
@@ -18,6 +19,16 @@ export async function saveSampleGrids(run: Run, grids: readonly SampleGrid[]): P
     tensor('float32', [count, ...shape], images),
   ])
   await run.write(join('samples', 'samples.safetensors'), encodeSafetensors(Object.fromEntries(tensors)))
+}
+
+/** The same grids for TensorBoard. */
+export function boardImages(grids: readonly SampleGrid[]): BoardImage[] {
+  return grids.map((grid) => ({
+    tag: `samples/${grid.label}`,
+    step: 0,
+    channels: grid.shape[0],
+    ...gridImage(grid, COLUMNS),
+  }))
 }
 
 /** `default DDIM, 10 steps` is `default-ddim-10-steps`. */

@@ -14,6 +14,7 @@ import { terminalSummary } from '../report/terminal.ts'
 import { readRunConfig } from '../runFolder.ts'
 import type { JobHooks, JobRun } from './jobRun.ts'
 import { runJob } from './jobRun.ts'
+import { boardImages } from './sampleGrids.ts'
 import type { ScheduleConfig } from './scheduleConfig.ts'
 import { MAY_CHANGE } from './scheduleConfig.ts'
 import type { ScheduleInputs } from './scheduleInputs.ts'
@@ -103,6 +104,7 @@ async function finish(
   const json = scheduleJson(result, context)
   const notes = await saveScheduleOutputs(at.run, { learned, inputs, context, json })
   for (const note of notes) onNote?.(note)
+  at.run.summarise({ images: boardImages(result.grids), settings: context.config, metrics: METRICS })
   const { overDefault, overBestDefault } = result.gain
   at.emit('done', {
     fid: result.learned.fid.mean,
@@ -111,6 +113,9 @@ async function finish(
   })
   return { learned, json, summary: terminalSummary(result, context) }
 }
+
+/** Of the event `done`: what runs are compared by. */
+const METRICS = ['done/fid', 'done/overDefault', 'done/overBestDefault']
 
 /** How Python calls the network that the schedule is for. */
 function pythonNetwork(
@@ -137,6 +142,12 @@ function record(at: ScheduleRun, event: LearnEvent): void {
   } else if (event.kind === 'iteration') {
     const { kind: _, iteration, ...rest } = event
     at.run.emit({ type: 'tune', step: iteration, ...rest })
+  } else if (event.kind === 'candidate') {
+    const { sampler, stepList, steps, fid } = event
+    at.run.emit({ type: kind, step: steps, label: `${sampler}, ${stepList}`, sampler, stepList, fid })
+  } else if (event.kind === 'row') {
+    const { steps, label, fid, recognised } = event
+    at.run.emit({ type: kind, step: steps, label, fid, recognised })
   } else {
     at.emit(kind, values)
   }

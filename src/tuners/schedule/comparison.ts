@@ -148,7 +148,8 @@ async function candidatesOf(job: Job, denoiser: Denoiser, progress: ComparisonPr
     onEvaluations: progress.onEvaluations,
   })
   const candidates = ranked.map(({ candidate }) => candidate)
-  for (const candidate of candidates) await onEvent?.({ kind: 'candidate', ...candidate })
+  for (const candidate of candidates)
+    await onEvent?.({ kind: 'candidate', steps: settings.samplingSteps, ...candidate })
   await progress.onCandidates(candidates)
   return candidates
 }

@@ -7,8 +7,20 @@ export type LearnEvent =
   | { readonly kind: 'step'; readonly phase: 'train' | 'continue'; readonly step: number; readonly loss: number }
   | ({ readonly kind: 'trial' } & StartTrial)
   | ({ readonly kind: 'iteration'; readonly evaluations: number } & TuningRecord)
-  | { readonly kind: 'candidate'; readonly sampler: string; readonly stepList: string; readonly fid: number }
-  | { readonly kind: 'row'; readonly label: string; readonly fid: number; readonly recognised: number | null }
+  | {
+      readonly kind: 'candidate'
+      readonly sampler: string
+      readonly stepList: string
+      readonly steps: number
+      readonly fid: number
+    }
+  | {
+      readonly kind: 'row'
+      readonly label: string
+      readonly steps: number
+      readonly fid: number
+      readonly recognised: number | null
+    }
 
 /** Progress of the whole job in network evaluations, so that one bar shows it all: `done` rises to `total`, after a resume too. */
 export interface LearnProgress {

@@ -147,8 +147,8 @@ class LearnRun {
       rows: this.#at.rows,
       onCandidates: (candidates) => this.#save({ candidates }),
       onRow: async (name, measured) => {
-        const { label, fid, recognised } = measured.row
-        await this.#job.onEvent?.({ kind: 'row', label, fid: fid.mean, recognised })
+        const { label, steps, fid, recognised } = measured.row
+        await this.#job.onEvent?.({ kind: 'row', label, steps, fid: fid.mean, recognised })
         await this.#save({ rows: { ...this.#at.rows, [name]: measured } })
       },
       onEvaluations: (count) => {
