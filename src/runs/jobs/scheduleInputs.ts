@@ -1,5 +1,5 @@
 /** What a schedule learning job works on: the data, the model, the networks that measure it, opened from the settings and checked against each other. */
-import { inputError } from '../../base/index.ts'
+import { inputError, requireRoom, sizeOf } from '../../base/index.ts'
 import type { Dataset } from '../../data/index.ts'
 import { digits, loadData } from '../../data/index.ts'
 import type { DenoisingNetwork } from '../../nn/index.ts'
@@ -94,8 +94,16 @@ export async function openData(
   )
 }
 
-/** A fresh network for the data. */
-export function networkFor({ network, classConditional, timesteps }: ScheduleConfig, data: Dataset): DenoisingNetwork {
+/** A fresh network for the data. @throws `schedule.classes`, `config.network` if memory could not hold its weights; as the networks do */
+export function networkFor(config: ScheduleConfig, data: Dataset): DenoisingNetwork {
+  const network = networkOf(config, data)
+  const { length } = network.parameters
+  const values = network.parameters.reduce((sum, { shape }) => sum + sizeOf(shape), 0)
+  requireRoom({ code: 'config.network', what: `the weights of this network, in ${length} tensors,`, values })
+  return network
+}
+
+function networkOf({ network, classConditional, timesteps }: ScheduleConfig, data: Dataset): DenoisingNetwork {
   const { kind, channels, layersPerBlock, groups, attentionLevels } = network
   const [imageChannels, height, width] = data.shape
   const size = [height, width] as const

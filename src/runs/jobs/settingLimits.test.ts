@@ -1,8 +1,10 @@
 import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
+import type { Dataset } from '../../data/index.ts'
 import { entropySchema } from './entropyConfig.ts'
 import { evaluateSchema, resolveEvaluateConfig, resolveSampleConfig, sampleSchema } from './modelConfigs.ts'
 import { resolveScheduleConfig, scheduleSchema } from './scheduleConfig.ts'
+import { networkFor } from './scheduleInputs.ts'
 
 /** Any whole number is a seed. */
 const SEEDS = ['seed', 'seeds', 'samplingSeeds']
@@ -53,4 +55,11 @@ it('says the bound and where the number came from', () => {
   expect(() => resolveEvaluateConfig(layer({ samples: 1e12 }))).toThrow(/samples: .*<=10000000/)
   expect(() => resolveScheduleConfig(layer({ timesteps: 1e9 }))).toThrow(/timesteps: .*<=100000/)
   expect(() => resolveScheduleConfig(layer({ network: { layersPerBlock: 1e9 } }))).toThrow(/layersPerBlock: .*<=16/)
+})
+
+it('refuses a network whose weights memory cannot hold, before anything of it is made', () => {
+  const channels = [16_384, 16_384]
+  const config = resolveScheduleConfig([{ source: 'the flags', values: { network: { channels } } }])
+  const data = { shape: [1, 16, 16], classes: [] } as unknown as Dataset
+  expect(() => networkFor(config, data)).toThrow(/the weights of this network.* need \d+\.0 GiB for \d+ values/)
 })
