@@ -115,7 +115,7 @@ export const entropySchema = z.strictObject({
   curvePoints: count(MOST.entries).meta(said('Estimating', 'values of lambda on the trade-off curve')),
   curvePaths: count(MOST.images).meta(said('Estimating', 'images at each of them')),
   particles: count(MOST.images).meta(said('Estimating', 'smc: particles of one repetition')),
-  gridImages: count(MOST.seeds).meta(said('Estimating', 'images of each sample grid')),
+  gridImages: count(MOST.entries).meta(said('Estimating', 'images of each sample grid')),
 
   chunk: scheduleSchema.shape.chunk,
   device: scheduleSchema.shape.device,
