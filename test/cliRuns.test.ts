@@ -249,7 +249,7 @@ describe('models that exist', () => {
     expect(stderr).toContain('what images theirs.onnx was trained on is not known')
     const result = JSON.parse(stdout)
     expect(result.heldOut).toEqual({ known: false, leftOut: { tuning: 0, heldOut: 0 } })
-    const page = await readFile(at('theirs', 'report.html'), 'utf8')
+    const page = await readFile(at(THEIRS, 'report.html'), 'utf8')
     expect(page).toContain('whether the model was trained on some of them is not known')
     expect(page).not.toContain('seen by neither')
     expect(result).toMatchObject({ featureNetwork: expect.stringContaining('f.onnx'), learn: 'sampling' })
