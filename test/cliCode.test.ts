@@ -56,9 +56,7 @@ describe('a reward named on the command line', () => {
     const guidance = JSON.parse(await readFile(at('run', 'guidance.json'), 'utf8'))
     expect(manifest.sources.code).toEqual({ './mean.mjs': expect.stringMatching(/^[0-9a-f]{64}$/) })
     expect(guidance.code).toEqual(manifest.sources.code)
-    expect(await readFile(at('run', 'report.html'), 'utf8')).toContain(
-      '--guidance run/guidance.json --count 100 --allow-code',
-    )
+    expect(await readFile(at('run', 'report.html'), 'utf8')).toContain(' sample run --count 100 --allow-code')
   })
 })
 

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { sizeOf } from '../../base/index.ts'
 import type { Dataset, Split } from '../../data/index.ts'
 import { digits, encodeIdx, imageKeys, loadData } from '../../data/index.ts'
+import { settingsHash } from '../config.ts'
 import { evaluateModel } from './evaluateModel.ts'
 import { resolveScheduleConfig } from './scheduleConfig.ts'
 import { openScheduleInputs } from './scheduleInputs.ts'
@@ -110,11 +111,16 @@ describe('a model that comes with the project', () => {
 })
 
 describe('runs', () => {
-  const manifest = (data: Dataset) => JSON.stringify({ sources: { data: { sha256: data.provenance.sha256 } } })
+  const manifest = (config: Record<string, unknown>, data: Dataset) =>
+    JSON.stringify({
+      format: 1,
+      configHash: settingsHash(config),
+      sources: { data: { sha256: data.provenance.sha256 } },
+    })
   async function run(name: string, config: Record<string, unknown>, data: Dataset) {
     await mkdir(at(name, 'model'), { recursive: true })
     await writeFile(at(name, 'config.yaml'), JSON.stringify(config))
-    await writeFile(at(name, 'manifest.json'), manifest(data))
+    await writeFile(at(name, 'manifest.json'), manifest(config, data))
     return at(name)
   }
 
