@@ -142,7 +142,7 @@ describe('a run', () => {
       expect(JSON.parse(await readFile(at('stopped', 'manifest.json'), 'utf8')).status).toBe('interrupted')
     }
     const other = await bilevel(['schedule', '--resume', 'stopped'], folder)
-    const rest = `stopped is a run of bilevel entropy; go on with: ${CALLED} entropy --resume stopped`
+    const rest = `stopped is a run of bilevel entropy; go on with: ${CALLED} entropy --resume stopped --allow-code`
     expect([other.code, other.stderr]).toEqual([2, expect.stringContaining(rest)])
     const changed = await bilevel(
       ['entropy', '--resume', 'stopped', '--allow-code', '--seed', '9', '--tolerance', '3'],

@@ -9,6 +9,7 @@ import type { Caller, JobPlan, SettingsLayer } from '../runs/index.ts'
 import {
   commandLine,
   freshFolder,
+  isRecord,
   pathArgument,
   readManifest,
   readRunConfig,
@@ -104,9 +105,10 @@ async function execute<C extends { readonly preset: string; readonly seed: numbe
 
 /** @throws `cli.resume` on a run that another command made */
 async function requireKind(command: string, folder: string): Promise<void> {
-  const { command: made } = await readManifest(folder)
+  const { command: made, sources } = await readManifest(folder)
   if (typeof made !== 'string' || made === command) return
-  const rest = commandLine(callerOf(process), [made, '--resume', pathArgument(folder)])
+  const code = isRecord(sources) && 'code' in sources ? ['--allow-code'] : []
+  const rest = commandLine(callerOf(process), [made, '--resume', pathArgument(folder), ...code])
   throw inputError(
     'cli.resume',
     `bilevel ${command} goes on with runs of its own, but ${folder} is a run of bilevel ${made}; go on with: ${rest}`,
