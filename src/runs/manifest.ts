@@ -115,7 +115,7 @@ async function changedResults(folder: string, isWanted: (path: string) => boolea
 
 /** What of a run's results is read again: `model.onnx` and what other programs are told of schedules are not. */
 const isRead = (path: string): boolean =>
-  /^model\/(?!unet\/model\.onnx$|schedules\/.*\/scheduler_config\.json$)/.test(path)
+  /^model(-default)?\/(?!unet\/model\.onnx$|schedules\/.*\/scheduler_config\.json$)/.test(path)
 
 /** @throws `runs.damaged` where a file of its model is not the one that a run wrote */
 export async function requireIntactModel(folder: string): Promise<void> {

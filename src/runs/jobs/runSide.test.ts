@@ -1,10 +1,11 @@
 /** Which of a run's two networks is opened. */
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { noiseSchedule, samplerSettings, samplingScheduleFrom, saveModel } from '../../diffusion/index.ts'
 import { initialState, unet } from '../../nn/index.ts'
+import { openRun } from '../runFolder.ts'
 import { resolveEvaluateConfig } from './modelConfigs.ts'
 import { openSide } from './runSide.ts'
 import { chooseSampling } from './samplingChoice.ts'
@@ -23,13 +24,13 @@ const at = (name: string) => join(folder, name)
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'bilevel-side-'))
   const side = (seed: number) => ({ network, state: initialState(network, seed), noiseSchedule: noise })
-  for (const run of ['run', 'older']) {
+  for (const run of ['run', 'older', 'changed']) {
+    const config = { model: null, samplingSteps: 3, clippedNoise: 'recompute', sampler: 'ddim' }
+    const opened = await openRun({ folder: at(run), config, version: '1.2.3' })
     await saveModel(join(at(run), 'model'), { ...side(1), samplingSchedules: [learned] })
-    const config = 'model: null\nsamplingSteps: 3\nclippedNoise: recompute\nsampler: ddim\n'
-    await writeFile(join(at(run), 'config.yaml'), config)
-    await writeFile(join(at(run), 'manifest.json'), '{}')
+    if (run !== 'older') await saveModel(join(at(run), 'model-default'), { ...side(2), samplingSchedules: [] })
+    await opened.close('done')
   }
-  await saveModel(join(at('run'), 'model-default'), { ...side(2), samplingSchedules: [] })
 })
 afterAll(() => rm(folder, { recursive: true, force: true }))
 
@@ -68,6 +69,17 @@ test('DDIM by default treats clipped noise as the run did; other samplers as the
     const saved = await openedWith('run', { schedule: 'dpm-solver++-3', sampler })
     expect(saved.choice.settings).toEqual(samplerSettings({ sampler }))
   }
+})
+
+test('a network that is no longer the one the run wrote is refused, of either side', async () => {
+  const path = join(at('changed'), 'model-default', 'unet', 'diffusion_pytorch_model.safetensors')
+  const bytes = await readFile(path)
+  bytes[bytes.length - 7] ^= 1
+  await writeFile(path, bytes)
+  await expect(openedWith('changed', { schedule: 'default', steps: 5 })).rejects.toMatchObject({
+    code: 'runs.damaged',
+    message: expect.stringContaining(path),
+  })
 })
 
 test('a saved schedule takes no step list', async () => {

@@ -27,23 +27,26 @@ export async function saveScheduleOutputs(run: Run, outputs: ScheduleOutputs): P
   const { result } = learned
   await saveSampleGrids(run, result.grids)
   const notes = await saveLearned(run, outputs)
-  await run.write(join('model', SEEN_IMAGES_FILE), writeSeenImages(seenAfterLearning(outputs.inputs)))
-  await saveDefault(run, learned)
+  const seen = writeSeenImages(seenAfterLearning(outputs.inputs))
+  await run.write(join('model', SEEN_IMAGES_FILE), seen)
+  await saveDefault(run, learned, seen)
   await saveReport(run, await renderScheduleReport(result, context))
   await run.write('result.json', `${JSON.stringify(json, null, 2)}\n`)
   return notes
 }
 
+/** The network of the default rows, which has seen the same images, so that their numbers can be made again. */
+async function saveDefault(run: Run, { defaultModel, settings }: LearnedModel, seen: string): Promise<void> {
+  if (!defaultModel) return
+  const { network, state, trainingSchedule: noiseSchedule } = defaultModel
+  const model = { network, state, noiseSchedule, clip: settings.clip, samplingSchedules: [] }
+  await saveModel(join(run.folder, DEFAULT_SIDE), model)
+  await run.write(join(DEFAULT_SIDE, SEEN_IMAGES_FILE), seen)
+}
+
 /** Of a model that is yet unknown no training images are added: nothing was trained. */
 function seenAfterLearning({ data, subject, seen }: ScheduleInputs): KnownImages {
   return seenAfter(data, subject.kind === 'train', seen)
-}
-
-/** The network of the default rows, so that their numbers can be made again. */
-async function saveDefault(run: Run, { defaultModel, settings: { clip } }: LearnedModel): Promise<void> {
-  if (!defaultModel) return
-  const { network, state, trainingSchedule: noiseSchedule } = defaultModel
-  await saveModel(join(run.folder, DEFAULT_SIDE), { network, state, noiseSchedule, clip, samplingSchedules: [] })
 }
 
 async function saveLearned(run: Run, { learned, inputs }: ScheduleOutputs): Promise<readonly string[]> {
