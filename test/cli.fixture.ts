@@ -32,6 +32,11 @@ export interface Running {
 /** A folder to run in. */
 export const newFolder = (): Promise<string> => mkdtemp(join(tmpdir(), 'bilevel-cli-'))
 
+/** The caller's environment without its own BILEVEL_ variables: they are the test run's, and would be settings. */
+export const clean: Readonly<Record<string, string | undefined>> = Object.fromEntries(
+  Object.entries(process.env).filter(([name]) => !name.startsWith('BILEVEL_')),
+)
+
 /** Starts `bilevel …args` in a folder, without the caller's own BILEVEL_ variables. */
 export function start(args: readonly string[], cwd: string, environment: Record<string, string> = {}): Running {
   return startProcess(process.execPath, [MAIN, ...args], cwd, environment)
@@ -43,7 +48,6 @@ function startProcess(
   cwd: string,
   environment: Record<string, string>,
 ): Running {
-  const clean = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('BILEVEL_')))
   const env = { ...clean, NO_COLOR: '1', ...environment }
   const child = spawn(command, args, { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] })
   let [stdout, stderr] = ['', '']

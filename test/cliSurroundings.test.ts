@@ -7,7 +7,7 @@ import { join, resolve } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { add, div, reshape, sub, trace } from '../src/graph/index.ts'
 import { encodeModel } from '../src/onnx/index.ts'
-import { bilevel, newFolder, untrainedModel } from './cli.fixture.ts'
+import { bilevel, clean, newFolder, untrainedModel } from './cli.fixture.ts'
 
 /** Whole processes on a machine that may be busy. */
 vi.setConfig({ testTimeout: 120_000 })
@@ -106,7 +106,11 @@ describe('images that are no numbers', () => {
 describe('an output that is closed', () => {
   /** Runs with readers that are gone from the start. */
   async function unread(args: readonly string[], gone: readonly ('stdout' | 'stderr')[]) {
-    const child = spawn(process.execPath, [resolve('dist/cli/main.js'), ...args], { cwd: folder, stdio: 'pipe' })
+    const child = spawn(process.execPath, [resolve('dist/cli/main.js'), ...args], {
+      cwd: folder,
+      env: clean,
+      stdio: 'pipe',
+    })
     let stdout = ''
     child.stdout.on('data', (data) => {
       stdout += data
@@ -134,7 +138,7 @@ describe('an output that is closed', () => {
   test.skipIf(!existsSync('/dev/full'))('a full disk under stdout: said, as the result is lost', async () => {
     const full = openSync('/dev/full', 'w')
     const args = [resolve('dist/cli/main.js'), 'entropy', '--preset', 'tiny', '--dry-run', '--json']
-    const child = spawn(process.execPath, args, { cwd: folder, stdio: ['ignore', full, 'pipe'] })
+    const child = spawn(process.execPath, args, { cwd: folder, env: clean, stdio: ['ignore', full, 'pipe'] })
     let stderr = ''
     child.stderr?.on('data', (data) => {
       stderr += data

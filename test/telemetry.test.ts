@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import { readdir, rm, writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
-import { newFolder } from './cli.fixture.ts'
+import { clean, newFolder } from './cli.fixture.ts'
 
 vi.setConfig({ testTimeout: 120_000 })
 
@@ -49,7 +49,7 @@ test.each([
   ['in a thread of such a thread', ['threadInThread.mjs'], 'opened'],
 ])('%s leaves nothing of the engine in the home folder', async (_, args, said) => {
   const home = await newFolder()
-  const { ORT_DISABLE_TELEMETRY: __, XDG_CACHE_HOME: ___, ...rest } = process.env
+  const { ORT_DISABLE_TELEMETRY: __, XDG_CACHE_HOME: ___, ...rest } = clean
   const env = { ...rest, HOME: home, BILEVEL_CACHE: 'off' }
   const child = spawn(process.execPath, args, { cwd: folder, env, stdio: ['ignore', 'pipe', 'pipe'] })
   let [stdout, stderr] = ['', '']
