@@ -114,8 +114,9 @@ function tableOf(rows: readonly Row[], versions: Readonly<Record<string, string>
   const names = Object.entries(versions).map(([name, version]) => `${name} ${version}`)
   return `# Ours against the real library
 
-\`npm run interop\` at ${commit.slice(0, 7)}, with ${names.join(', ')}: the Python that a report prints, run as printed by diffusers from our noise, against the
-images of the \`bilevel sample\` command that the same report prints, in units of pixels in [-1, 1]. The runs are those of the preset \`tiny\`, whose
+\`npm run interop\` at ${commit.slice(0, 7)}, with ${names.join(', ')}.
+
+The Python that a report prints, run as printed by diffusers from our noise, against the images of the \`bilevel sample\` command that the same report prints, in units of pixels in [-1, 1]. The runs are those of the preset \`tiny\`, whose
 images are noise. Every field of a scheduler's config is written (none is left to diffusers' defaults), and nothing warns.
 
 | case | what | scheduler | largest difference | RMS | bound | passed |

@@ -41,7 +41,8 @@ export function reportCase({ name, about, flags, prepare, bound = 1e-3, pipeline
     bound,
     async run(at) {
       await prepare?.(at)
-      at.bilevel(['schedule', '--preset', 'tiny', ...flags, '--out', RUN])
+      const schedule = ['schedule', '--preset', 'tiny', ...flags]
+      at.bilevel([...schedule, '--out', RUN])
       const { python, shell } = await printed(join(at.folder, RUN, 'report.html'))
       const noise = await writeNoise(at, python)
       at.shell(`${shell} --count ${noise.count} --seed ${SEED} --out ours`)
@@ -52,7 +53,7 @@ export function reportCase({ name, about, flags, prepare, bound = 1e-3, pipeline
       const { x } = (await readSafetensors(join(at.folder, 'theirs.safetensors'))).tensors
       const apart = compared(samples.data as Float32Array, x.data as Float32Array)
       const facts = {
-        command: shell,
+        run: ['bilevel', ...schedule].join(' '),
         class: said.class,
         steps: said.steps,
         noiseDrawn: said.drawn,
