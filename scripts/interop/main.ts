@@ -144,7 +144,9 @@ if (values.only === undefined) {
   const commit = execFileSync('git', ['rev-parse', 'HEAD'], { encoding: 'utf8' }).trim()
   const machine = `${cpus()[0]?.model ?? 'unknown'}, ${cpus().length} cores`
   const result = { command: 'npm run interop', commit, machine, versions, cases: rows }
-  await writeFile(`${RESULT}.json`, `${JSON.stringify(result, null, 1)}\n`)
-  await writeFile(`${RESULT}.md`, tableOf(rows, versions, commit))
+  // Commands name the checkout that they were run from; results are read elsewhere.
+  const elsewhere = (text: string) => text.replaceAll(process.execPath, 'node').replaceAll(`${process.cwd()}/`, '')
+  await writeFile(`${RESULT}.json`, elsewhere(`${JSON.stringify(result, null, 1)}\n`))
+  await writeFile(`${RESULT}.md`, elsewhere(tableOf(rows, versions, commit)))
 }
 process.exitCode = rows.every(({ passed }) => passed) ? 0 : 1
