@@ -155,12 +155,13 @@ async function requireOwn(folder: string): Promise<void> {
     throw inputError('model.folder', message, { cause: error })
   })
   if (entries.every(isPartialName)) return
-  const index = await readFile(join(folder, MODEL_FILES.index), 'utf8').catch(() => '{}')
-  if (producerOf(index) === PRODUCER) return
+  const path = join(folder, MODEL_FILES.index)
+  const index = await readFile(path, 'utf8').catch(() => null)
+  if (index !== null && producerOf(index) === PRODUCER) return
   const fix = 'choose another folder, or empty it'
   throw inputError(
     'model.folder',
-    `a model is written to a new folder or over a model saved by ${PRODUCER}, '${folder}' holds other files; ${fix}`,
+    `a model is written to a new folder or over a model saved by ${PRODUCER}, '${folder}' holds other files${index === null ? '' : `, or ${path} was damaged or changed`}; ${fix}`,
   )
 }
 
