@@ -3,7 +3,7 @@
  * distance and the parameters over the tuning iterations. Captions and legends are the page's.
  */
 import type { ScheduleResult, StepsCurve, TuningRecord } from '../../tuners/index.ts'
-import { drawChart, Plot } from './draw.ts'
+import { drawChart, logarithmicAxis, Plot } from './draw.ts'
 import { significant } from './format.ts'
 import type { Role } from './roles.ts'
 import { ROLE_STYLES, roleOfLabel, rowOf } from './roles.ts'
@@ -150,22 +150,7 @@ function distanceAxis(values: readonly number[], logarithmic: boolean): Plot.Sca
   const common = { label: `↑ FID${logarithmic ? ', logarithmic' : ''}`, labelArrow: 'none' as const, grid: true }
   const high = Math.max(...values)
   if (!logarithmic) return { ...common, ticks: 6, nice: true, domain: [0, 1.05 * high] }
-  const low = Math.min(...values)
-  const powers = Array.from(
-    { length: Math.ceil(Math.log10(high / low)) + 2 },
-    (_, i) => 10 ** (Math.floor(Math.log10(low)) + i),
-  )
-  const labels = powers.flatMap((power) => [1, 2, 5].map((factor) => factor * power))
-  const below = Math.max(...labels.filter((label) => label <= low))
-  const above = Math.min(...labels.filter((label) => label >= high))
-  const ticks = labels.filter((label) => label >= below && label <= above)
-  return {
-    ...common,
-    type: 'log',
-    domain: [below, above],
-    ticks,
-    tickFormat: (value: number) => String(Number(value.toPrecision(3))),
-  }
+  return { ...common, ...logarithmicAxis(Math.min(...values), high) }
 }
 
 function drawFidByIteration({ history }: ScheduleResult): string | null {

@@ -29,6 +29,23 @@ export function drawChart({ description, ...options }: ChartOptions): string {
   return shortNumbers(svg.outerHTML)
 }
 
+/** A logarithmic axis around values from `low` to `high`, both above 0, with labels at 1, 2 and 5 times the powers of ten. */
+export function logarithmicAxis(low: number, high: number): Plot.ScaleOptions {
+  const powers = Array.from(
+    { length: Math.ceil(Math.log10(high / low)) + 2 },
+    (_, i) => 10 ** (Math.floor(Math.log10(low)) + i),
+  )
+  const labels = powers.flatMap((power) => [1, 2, 5].map((factor) => factor * power))
+  const below = Math.max(...labels.filter((label) => label <= low))
+  const above = Math.min(...labels.filter((label) => label >= high))
+  return {
+    type: 'log',
+    domain: [below, above],
+    ticks: labels.filter((label) => label >= below && label <= above),
+    tickFormat: (value: number) => String(Number(value.toPrecision(3))),
+  }
+}
+
 interface SvgElement {
   readonly outerHTML: string
   setAttribute(name: string, value: string): void

@@ -1,5 +1,5 @@
 /** The loss of training against the training step: means of neighbouring steps, since a single step's says little. */
-import { drawChart, Plot } from './draw.ts'
+import { drawChart, logarithmicAxis, Plot } from './draw.ts'
 import type { Html } from './html.ts'
 import { html } from './html.ts'
 import { figure, swatch } from './page.ts'
@@ -33,6 +33,7 @@ export function lossFigure(losses: readonly StepLoss[]): Html | null {
   if (losses.length === 0) return null
   const curves = PHASES.map((phase) => ({ phase, points: meansOf(losses.filter((loss) => loss.phase === phase)) }))
   const shown = curves.filter(({ points }) => points.length > 0)
+  const values = shown.flatMap(({ points }) => points.map(({ y }) => y))
   const svg = drawChart({
     description: 'score-matching loss against the training step',
     width: 460,
@@ -41,7 +42,12 @@ export function lossFigure(losses: readonly StepLoss[]): Html | null {
     marginLeft: 52,
     marginBottom: 42,
     x: { label: 'training step →', labelAnchor: 'center', labelArrow: 'none', ticks: 6 },
-    y: { label: '↑ loss, logarithmic', labelArrow: 'none', type: 'log', grid: true, ticks: 5, tickFormat: short },
+    y: {
+      label: '↑ loss, logarithmic',
+      labelArrow: 'none',
+      grid: true,
+      ...logarithmicAxis(Math.min(...values), Math.max(...values)),
+    },
     marks: shown.map(({ phase, points }) =>
       Plot.line(points, { x: 'x', y: 'y', stroke: STYLES[phase].colour, strokeWidth: 1.75 }),
     ),
@@ -55,5 +61,3 @@ network's own loss can be compared along the curve: another training schedule we
 
 const countOf = (losses: readonly StepLoss[], phase: StepLoss['phase']): number =>
   losses.filter((loss) => loss.phase === phase).length
-
-const short = (value: number): string => String(Number(value.toPrecision(2)))

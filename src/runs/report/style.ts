@@ -34,7 +34,7 @@ pre {
   font: .8125rem/1.5 ui-monospace, SFMono-Regular, Menlo, Consolas, monospace; max-width: 100%;
 }
 pre code { font: inherit; overflow-wrap: normal; }
-.cards { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(230px, calc(50% - 7px)), 1fr)); gap: 14px; margin: 20px 0 6px; }
+.cards { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(200px, calc(50% - 7px)), 1fr)); gap: 14px; margin: 20px 0 6px; }
 .card, .panel { background: var(--card); border: 1px solid var(--rule); border-radius: 10px; padding: 14px 16px; min-width: 0; }
 .card { border-top: 4px solid var(--role); }
 .card .value { font-size: 1.6rem; font-weight: 650; color: var(--role); font-variant-numeric: tabular-nums; line-height: 1.2; }
