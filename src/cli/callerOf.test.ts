@@ -9,7 +9,7 @@ const commandFor = (script: string, cwd: string, env: Record<string, string> = {
 
 describe('the command that started us', () => {
   test.each([
-    ['/home/me/work/node_modules/.bin/bilevel', '/home/me/work', {}, 'npx bilevel'],
+    ['/home/me/project/node_modules/.bin/bilevel', '/home/me/project', {}, 'npx bilevel'],
     ['/home/me/.npm/_npx/1f/node_modules/.bin/bilevel', ROOT, {}, 'npx bilevel'],
     ['/usr/local/bin/bilevel', '/tmp', {}, 'bilevel'],
     ['/opt/my tools/bilevel', '/tmp', {}, "'/opt/my tools/bilevel'"],
@@ -23,7 +23,7 @@ describe('the command that started us', () => {
   })
 
   test('and the folder that its paths are relative to', () => {
-    const called = { argv: ['node', '/usr/local/bin/bilevel'], env: {}, cwd: () => '/home/me/work' }
-    expect(callerOf(called, ROOT).directory).toBe('/home/me/work')
+    const called = { argv: ['node', '/usr/local/bin/bilevel'], env: {}, cwd: () => '/home/me/project' }
+    expect(callerOf(called, ROOT).directory).toBe('/home/me/project')
   })
 })
