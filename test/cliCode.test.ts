@@ -116,7 +116,7 @@ describe('a reward that goes wrong in the middle of a run', () => {
       ...FEW,
       '--reward',
       `./${name}.mjs`,
-      ...(name === 'hangs' ? ['--reward-timeout', '4'] : []),
+      ...(name === 'hangs' ? ['--reward-timeout', '2'] : []),
       '--out',
       name,
       '--json',

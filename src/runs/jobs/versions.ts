@@ -2,11 +2,13 @@
 import { readFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 
-const ROOT = new URL('../../../package.json', import.meta.url)
+const require = createRequire(import.meta.url)
 
 /** By name: this package, ONNX Runtime, Node. */
 export async function versions(): Promise<Readonly<Record<string, string>>> {
-  const { name, version } = JSON.parse(await readFile(ROOT, 'utf8')) as { name: string; version: string }
+  // By the package's own name: this module may be part of a bundle, which lies elsewhere.
+  const path = require.resolve('bilevel-diffusion/package.json')
+  const { name, version } = JSON.parse(await readFile(path, 'utf8')) as { name: string; version: string }
   return {
     [name]: version,
     'onnxruntime-node': runtimeVersion(),
@@ -16,7 +18,6 @@ export async function versions(): Promise<Readonly<Record<string, string>>> {
 }
 
 function runtimeVersion(): string {
-  const require = createRequire(import.meta.url)
   return (require('onnxruntime-node/package.json') as { version: string }).version
 }
 
