@@ -32,10 +32,14 @@ export interface Running {
 /** A folder to run in. */
 export const newFolder = (): Promise<string> => mkdtemp(join(tmpdir(), 'bilevel-cli-'))
 
-/** The caller's environment without its own BILEVEL_ variables: they are the test run's, and would be settings. */
-export const clean: Readonly<Record<string, string | undefined>> = Object.fromEntries(
-  Object.entries(process.env).filter(([name]) => !name.startsWith('BILEVEL_')),
-)
+/**
+ * The caller's environment without its own BILEVEL_ variables (they are the test run's, and would be settings) and
+ * without colours, which a CI server's environment would turn on.
+ */
+export const clean: Readonly<Record<string, string | undefined>> = {
+  ...Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('BILEVEL_'))),
+  NO_COLOR: '1',
+}
 
 /** Starts `bilevel …args` in a folder, without the caller's own BILEVEL_ variables. */
 export function start(args: readonly string[], cwd: string, environment: Record<string, string> = {}): Running {
@@ -48,7 +52,7 @@ function startProcess(
   cwd: string,
   environment: Record<string, string>,
 ): Running {
-  const env = { ...clean, NO_COLOR: '1', ...environment }
+  const env = { ...clean, ...environment }
   const child = spawn(command, args, { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] })
   let [stdout, stderr] = ['', '']
   child.stdout.on('data', (data) => {

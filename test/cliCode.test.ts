@@ -96,7 +96,7 @@ describe('a reward that a file names', () => {
 describe('a reward that goes wrong in the middle of a run', () => {
   test.each([
     ['exits', 'process.exit(0)', /the reward module '.\/exits.mjs' must go on .* ended with process.exit\(0\)/],
-    ['hangs', 'await new Promise(() => {})', /the reward module '.\/hangs.mjs' must answer each call within 4 s/],
+    ['hangs', 'await new Promise(() => {})', /the reward module '.\/hangs.mjs' must answer each call within 2 s/],
     [
       'throws-later',
       "setTimeout(() => { throw new Error('later') }); await new Promise(() => {})",
