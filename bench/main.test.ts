@@ -2,7 +2,7 @@
 import { execFileSync, spawnSync } from 'node:child_process'
 import { mkdirSync, rmSync } from 'node:fs'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { denoiseGraph } from '../src/diffusion/programs.ts'
+import { denoiseGraph } from '../src/diffusion/denoisers/programs.ts'
 import { operationCount } from '../src/graph/index.ts'
 import { smallNetwork } from './subjects.ts'
 

@@ -35,92 +35,92 @@ export const FAULTS: readonly Fault[] = [
     place: 'penalty gradient, exact',
     edits: [
       {
-        file: 'src/tuners/entropy/exact.ts',
+        file: 'src/tuners/entropy/estimators/exact.ts',
         from: '  return gamma * (klOf(z, z.reward, lambda) - klOf(y, problem.lower, lambda))',
         to: `  const reversed = (t: Tilt, h: ArrayLike<number>) => t.logZ - expectation(problem.p0, h) / lambda
   return gamma * (reversed(z, z.reward) - reversed(y, problem.lower))`,
       },
     ],
-    tests: ['src/tuners/entropy/exact.test.ts'],
+    tests: ['src/tuners/entropy/estimators/exact.test.ts'],
   },
   {
     fault: LOG_Z,
     place: 'penalty gradient, from samples',
     edits: [
       {
-        file: 'src/tuners/entropy/statistics.ts',
+        file: 'src/tuners/entropy/statistics/statistics.ts',
         from: '      mean: s * mean - (logMean + Math.log(total)),',
         to: '      mean: logMean + Math.log(total) - s * share * inner(new Float64Array(h.length).fill(1), copies, h),',
       },
     ],
-    tests: ['src/tuners/entropy/poolGradients.test.ts', 'src/tuners/entropy/pool.test.ts'],
+    tests: ['src/tuners/entropy/estimators/poolGradients.test.ts', 'src/tuners/entropy/estimators/pool.test.ts'],
   },
   {
     fault: NO_SHIFT,
     place: 'weights of pools',
     edits: [
       {
-        file: 'src/tuners/entropy/weights.ts',
+        file: 'src/tuners/entropy/statistics/weights.ts',
         from: 'sum += Math.exp(values[i] - most)\n  return most + Math.log(sum)',
         to: 'sum += Math.exp(values[i])\n  return Math.log(sum)',
       },
     ],
-    tests: ['src/tuners/entropy/weights.test.ts', 'src/tuners/entropy/exact.test.ts'],
+    tests: ['src/tuners/entropy/statistics/weights.test.ts', 'src/tuners/entropy/estimators/exact.test.ts'],
   },
   {
     fault: NO_SHIFT,
     place: 'weights of particles',
     edits: [
       {
-        file: 'src/diffusion/smcWeights.ts',
+        file: 'src/diffusion/guidance/smcWeights.ts',
         from: 'sum += Math.exp(value - top)\n  return top + Math.log(sum)',
         to: 'sum += Math.exp(value)\n  return Math.log(sum)',
       },
     ],
-    tests: ['src/diffusion/smc.test.ts'],
+    tests: ['src/diffusion/guidance/smc.test.ts'],
   },
   {
     fault: GAMMA_UPPER,
     place: 'penalty solution, exact',
     edits: [
       {
-        file: 'src/tuners/entropy/exact.ts',
+        file: 'src/tuners/entropy/estimators/exact.ts',
         from: 'upper[i] / gamma + r2',
         to: 'upper[i] * gamma + r2',
       },
     ],
-    tests: ['src/tuners/entropy/exact.test.ts'],
+    tests: ['src/tuners/entropy/estimators/exact.test.ts'],
   },
   {
     fault: GAMMA_UPPER,
     place: 'penalty gradient, from samples',
     edits: [
       {
-        file: 'src/tuners/entropy/poolGradients.ts',
+        file: 'src/tuners/entropy/estimators/poolGradients.ts',
         from: 'value / gamma + lower[i]',
         to: 'value * gamma + lower[i]',
       },
     ],
-    tests: ['src/tuners/entropy/poolGradients.test.ts'],
+    tests: ['src/tuners/entropy/estimators/poolGradients.test.ts'],
   },
   {
     fault: NO_UPPER,
     place: 'penalty gradient, from samples',
     edits: [
       {
-        file: 'src/tuners/entropy/poolGradients.ts',
+        file: 'src/tuners/entropy/estimators/poolGradients.ts',
         from: 'value / gamma + lower[i]',
         to: '0 * value + lower[i]',
       },
     ],
-    tests: ['src/tuners/entropy/poolGradients.test.ts'],
+    tests: ['src/tuners/entropy/estimators/poolGradients.test.ts'],
   },
   {
     fault: GAMMA_UPPER,
     place: 'penalty gradient, by particles',
     edits: [
       {
-        file: 'src/tuners/entropy/draws.ts',
+        file: 'src/tuners/entropy/search/draws.ts',
         from: 'value + upper[i] / gamma',
         to: 'value + upper[i] * gamma',
       },
@@ -132,7 +132,7 @@ export const FAULTS: readonly Fault[] = [
     place: 'penalty gradient, by particles',
     edits: [
       {
-        file: 'src/tuners/entropy/methods.ts',
+        file: 'src/tuners/entropy/search/methods.ts',
         from: 'sum + Math.exp(w) * h(i), 0) - logZ',
         to: 'sum + h(i) / logWeights.length, 0) * -1 + logZ',
       },
@@ -186,38 +186,38 @@ export const FAULTS: readonly Fault[] = [
     place: 'direction of guidance',
     edits: [
       {
-        file: 'src/diffusion/guidedGradient.ts',
+        file: 'src/diffusion/guidance/guidedGradient.ts',
         from: '  const dX0Hat = came.gradient.data\n',
         to: `  const each = came.gradient.data.length / count
   const dX0Hat = came.gradient.data.map((g, j) => 2 * (1 - came.values[Math.floor(j / each)]) * g)
 `,
       },
     ],
-    tests: ['src/diffusion/guided.test.ts', 'src/diffusion/guidedPaths.test.ts'],
+    tests: ['src/diffusion/guidance/guided.test.ts', 'src/diffusion/guidance/guidedPaths.test.ts'],
   },
   {
     fault: BROADCAST,
     place: 'A and B of guided paths',
     edits: [
       {
-        file: 'src/diffusion/guidedStep.ts',
+        file: 'src/diffusion/guidance/guidedStep.ts',
         from: '    let square = 0\n    let along = 0\n    for (const end',
         to: '    let square = n > 0 ? b[0] * sigma * sigma : 0\n    let along = 0\n    for (const end',
       },
     ],
-    tests: ['src/diffusion/guided.test.ts', 'src/diffusion/guidedPaths.test.ts'],
+    tests: ['src/diffusion/guidance/guided.test.ts', 'src/diffusion/guidance/guidedPaths.test.ts'],
   },
   {
     fault: BROADCAST,
     place: 'weights of particles',
     edits: [
       {
-        file: 'src/diffusion/smc.ts',
+        file: 'src/diffusion/guidance/smc.ts',
         from: '.map((w, n) => w + twist[n] - particles.twist[n])',
         to: '.map((w) => w + twist.reduce((sum, t, n) => sum + (t - particles.twist[n]) / count, 0))',
       },
     ],
-    tests: ['src/diffusion/smc.test.ts'],
+    tests: ['src/diffusion/guidance/smc.test.ts'],
   },
   {
     fault: BROADCAST,

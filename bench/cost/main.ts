@@ -1,5 +1,5 @@
 /**
- * Fits the cost model of src/diffusion/programCost.ts: seconds of a prediction, of its derivative and of a training step, and the memory of a
+ * Fits the cost model of src/diffusion/denoisers/programCost.ts: seconds of a prediction, of its derivative and of a training step, and the memory of a
  * process that holds all three, over three image sizes, two widths, two batches and both networks; each in a process of its own.
  *
  *     npm run bench:cost [-- --clock cpu]
@@ -10,9 +10,9 @@ import { spawnSync } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { BilevelError, exitCodeOf, failure, float32, inputError } from '../../src/base/index.ts'
+import type { ProgramKind, ProgramSize } from '../../src/diffusion/denoisers/programCost.ts'
+import { PROGRAM_KINDS, programSize } from '../../src/diffusion/denoisers/programCost.ts'
 import { compileDenoiser } from '../../src/diffusion/index.ts'
-import type { ProgramKind, ProgramSize } from '../../src/diffusion/programCost.ts'
-import { PROGRAM_KINDS, programSize } from '../../src/diffusion/programCost.ts'
 import type { DenoisingNetwork } from '../../src/nn/index.ts'
 import { initialState, shuffleUnet, unet } from '../../src/nn/index.ts'
 import { openTrainer } from '../diffusion/trainStep.ts'

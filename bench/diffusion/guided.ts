@@ -1,7 +1,7 @@
 /** Sampling guided by a reward, through the derivative of the network: a prediction and its vector-Jacobian product a guided step. */
 
+import { denoiseGraph, denoiseVjpGraph } from '../../src/diffusion/denoisers/programs.ts'
 import { compileDenoiser, generateGuided, samplerSettings } from '../../src/diffusion/index.ts'
-import { denoiseGraph, denoiseVjpGraph } from '../../src/diffusion/programs.ts'
 import { operationCount } from '../../src/graph/index.ts'
 import type { DenoisingNetwork } from '../../src/nn/index.ts'
 import { initialState } from '../../src/nn/index.ts'

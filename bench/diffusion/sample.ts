@@ -1,7 +1,7 @@
 /** Sampling with frozen weights: `generate` over DDIM steps, one program run a step. */
 
+import { denoiseGraph } from '../../src/diffusion/denoisers/programs.ts'
 import { compileDenoiser, generate, samplerSettings } from '../../src/diffusion/index.ts'
-import { denoiseGraph } from '../../src/diffusion/programs.ts'
 import { operationCount } from '../../src/graph/index.ts'
 import type { DenoisingNetwork } from '../../src/nn/index.ts'
 import { initialState } from '../../src/nn/index.ts'

@@ -1,6 +1,7 @@
 /** One step of training as a job does it: minibatch and noise drawn, levels looked up, `Trainer.step`, and the moving average. */
+
+import { trainStepGraph } from '../../src/diffusion/denoisers/programs.ts'
 import { Trainer, train } from '../../src/diffusion/index.ts'
-import { trainStepGraph } from '../../src/diffusion/programs.ts'
 import { operationCount } from '../../src/graph/index.ts'
 import type { DenoisingNetwork } from '../../src/nn/index.ts'
 import { adamw } from '../../src/nn/index.ts'

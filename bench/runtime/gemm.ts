@@ -1,5 +1,5 @@
 /** The processor's rate of large float32 matrix products, through the same engine as everything else: the floor of every figure. */
-import { matrixProduct } from '../../src/diffusion/programCost.ts'
+import { matrixProduct } from '../../src/diffusion/denoisers/programCost.ts'
 import type { Figure } from '../figure.ts'
 import type { BenchSettings, Clock } from '../settings.ts'
 import { timed } from '../timing.ts'

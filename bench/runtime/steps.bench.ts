@@ -6,7 +6,7 @@
 import { bench, describe } from 'vitest'
 import type { Tensor } from '../../src/base/index.ts'
 import { randomStream, sizeOf } from '../../src/base/index.ts'
-import { denoiseGraph, trainStepGraph } from '../../src/diffusion/programs.ts'
+import { denoiseGraph, trainStepGraph } from '../../src/diffusion/denoisers/programs.ts'
 import type { Graph, TensorType } from '../../src/graph/index.ts'
 import { mapRecord, tensorOf } from '../../src/graph/index.ts'
 import type { DenoisingNetwork } from '../../src/nn/index.ts'

@@ -1,7 +1,7 @@
 /** The trade-off curve of an entropy strength from paths that are there: no network, only weights and means over the pool. */
 import { randomStream } from '../../src/base/index.ts'
-import type { PathBatch } from '../../src/tuners/entropy/pool.ts'
-import { PathPool } from '../../src/tuners/entropy/pool.ts'
+import type { PathBatch } from '../../src/tuners/entropy/estimators/pool.ts'
+import { PathPool } from '../../src/tuners/entropy/estimators/pool.ts'
 import type { Figure } from '../figure.ts'
 import type { BenchSettings } from '../settings.ts'
 import { fixedSizes } from '../settings.ts'

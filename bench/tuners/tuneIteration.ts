@@ -1,8 +1,8 @@
 /** One tuning iteration of a sampling schedule: the Fréchet objective of DPM-Solver++ samples and its gradient through the sampler. */
 import { tensor } from '../../src/base/index.ts'
 import { digits } from '../../src/data/index.ts'
+import { denoiseVjpGraph } from '../../src/diffusion/denoisers/programs.ts'
 import { compileDenoiser, samplerSettings } from '../../src/diffusion/index.ts'
-import { denoiseVjpGraph } from '../../src/diffusion/programs.ts'
 import { operationCount } from '../../src/graph/index.ts'
 import { digitFeatures, referenceMoments } from '../../src/metrics/index.ts'
 import type { DenoisingNetwork } from '../../src/nn/index.ts'

@@ -1,12 +1,9 @@
-export { weightsCollapsed } from './entropy/belief.ts'
 export type { Draw, EntropyCheckpoint, EntropyPhase } from './entropy/checkpoint.ts'
 export { ENTROPY_PHASES, ENTROPY_START } from './entropy/checkpoint.ts'
 export type { EntropyCost } from './entropy/cost.ts'
 export { entropyCost } from './entropy/cost.ts'
-export { extendedRange } from './entropy/direction.ts'
 export type { EntropyEvent, EntropyProgress } from './entropy/events.ts'
 export type { EntropyOptions } from './entropy/job.ts'
-export { studentReach } from './entropy/quantile.ts'
 export type {
   AtThree,
   CurvePoint,
@@ -15,6 +12,7 @@ export type {
   EntropyResult,
   EntropyStrength,
 } from './entropy/result.ts'
+export { extendedRange } from './entropy/search/direction.ts'
 export type { EntropyEstimator, EntropySettings, EntropyTarget } from './entropy/settings.ts'
 export {
   checkEntropySettings,
@@ -23,6 +21,8 @@ export {
   ESTIMATORS_OF,
   entropySettings,
 } from './entropy/settings.ts'
+export { weightsCollapsed } from './entropy/statistics/belief.ts'
+export { studentReach } from './entropy/statistics/quantile.ts'
 export { tuneEntropyStrength } from './entropy/tune.ts'
 export type { LearnCheckpoint, Phase, TuningState } from './schedule/checkpoint.ts'
 export { LEARN_START, PHASES } from './schedule/checkpoint.ts'

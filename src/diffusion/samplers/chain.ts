@@ -3,7 +3,7 @@
  * needs. The loops themselves (`ddim.ts`, `dpmSolver.ts`) are float64 arithmetic in plain view.
  */
 import type { ImageData, Prediction } from '../denoiser.ts'
-import type { SamplerSettings, SamplingSchedule } from '../samplingSchedule.ts'
+import type { SamplerSettings, SamplingSchedule } from '../schedules/samplingSchedule.ts'
 import type { DenoisingRule } from './denoised.ts'
 
 /** State before a step and the network's prediction there. */

@@ -8,8 +8,8 @@
  * singular place. DDPM (`ddpm.ts`) is the same loop with other scalars.
  */
 import type { ImageData } from '../denoiser.ts'
-import type { Level } from '../level.ts'
-import { dNoiseDLogSnr, dSignalDLogSnr } from '../level.ts'
+import type { Level } from '../schedules/level.ts'
+import { dNoiseDLogSnr, dSignalDLogSnr } from '../schedules/level.ts'
 import type { Chain, ReverseChain } from './chain.ts'
 import { dot, ruleAt } from './chain.ts'
 import { denoised, denoisedVjp, like } from './denoised.ts'

@@ -2,8 +2,8 @@
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import type { Denoiser } from '../denoiser.ts'
-import { readScheduler } from '../diffusersScheduler.ts'
-import { samplerSettings, samplingScheduleFrom } from '../samplingSchedule.ts'
+import { readScheduler } from '../files/diffusersScheduler.ts'
+import { samplerSettings, samplingScheduleFrom } from '../schedules/samplingSchedule.ts'
 import { imagesOf } from './anyBatch.ts'
 import { sample } from './sample.ts'
 

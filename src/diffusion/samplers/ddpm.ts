@@ -3,9 +3,9 @@
  * the variance is `small`, the posterior's (then the whole step is DDIM's at eta 1), or `large`, 1 - v/w = noise_v^2 (1 - e^-h).
  * The last step is noised only with `noisyLastStep`, and only where its variance is not 0: `large`.
  */
-import type { Level } from '../level.ts'
-import { dNoiseDLogSnr } from '../level.ts'
-import type { SamplerSettings } from '../samplingSchedule.ts'
+import type { Level } from '../schedules/level.ts'
+import { dNoiseDLogSnr } from '../schedules/level.ts'
+import type { SamplerSettings } from '../schedules/samplingSchedule.ts'
 import type { StepRule, StepScalar } from './ddim.ts'
 import { ddimScalars, freshShare, LAST_STEP } from './ddim.ts'
 

@@ -9,9 +9,9 @@
  */
 import { inputError } from '../../base/index.ts'
 import type { ImageData, Prediction } from '../denoiser.ts'
-import type { Level } from '../level.ts'
-import { dNoiseDLogSnr, dSignalDLogSnr } from '../level.ts'
-import type { SamplerSettings } from '../samplingSchedule.ts'
+import type { Level } from '../schedules/level.ts'
+import { dNoiseDLogSnr, dSignalDLogSnr } from '../schedules/level.ts'
+import type { SamplerSettings } from '../schedules/samplingSchedule.ts'
 
 /** A scalar of a step and its derivative in the log-SNR of that step's level. */
 interface AtLevel {

@@ -6,8 +6,8 @@
  *     x' = (noise_w/noise_v) x - signal_w (e^-h - 1) D                           last step: x' = x0Hat_v
  */
 import type { ImageData } from '../denoiser.ts'
-import type { Level } from '../level.ts'
-import { dNoiseDLogSnr, dSignalDLogSnr } from '../level.ts'
+import type { Level } from '../schedules/level.ts'
+import { dNoiseDLogSnr, dSignalDLogSnr } from '../schedules/level.ts'
 import type { Chain, ReverseChain } from './chain.ts'
 import { dot, ruleAt } from './chain.ts'
 import { denoised, denoisedVjp, like } from './denoised.ts'

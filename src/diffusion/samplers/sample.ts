@@ -4,8 +4,7 @@
  */
 import { inputError, randomStream, sizeOf, throwIfInterrupted } from '../../base/index.ts'
 import type { Denoiser, ImageData, Images, Pullback } from '../denoiser.ts'
-import { afterSteps, requireFiniteImages } from '../finite.ts'
-import type { SamplerSettings, SamplingSchedule } from '../samplingSchedule.ts'
+import type { SamplerSettings, SamplingSchedule } from '../schedules/samplingSchedule.ts'
 import { anyBatch, imagesOf, sum } from './anyBatch.ts'
 import type { Chain, ReverseChain, TapeStep } from './chain.ts'
 import type { StepRule } from './ddim.ts'
@@ -13,6 +12,7 @@ import { ancestral, ancestralVjp, ddimScalars } from './ddim.ts'
 import { ddpmScalars } from './ddpm.ts'
 import { like } from './denoised.ts'
 import { dpmSolver, dpmSolverVjp } from './dpmSolver.ts'
+import { afterSteps, requireFiniteImages } from './finite.ts'
 
 /** What decides a batch of samples. */
 export interface SampleOptions {

@@ -2,10 +2,10 @@
  * What an entropy strength job takes at most, in network evaluations, from its settings alone: a prediction 1, its derivative 2. The search and its
  * confirmation take no more than `maxEvaluations`, unless the first look alone does; the trade-off curve and the grids come on top.
  */
-import { REPETITIONS } from './curve.ts'
-import { GRIDS, PARTICLES_PER_IMAGE } from './grids.ts'
-import type { MethodName } from './methods.ts'
-import { BASE_ITEMS, FIRST_REPETITIONS, MOST_NODES } from './methods.ts'
+import { REPETITIONS } from './search/curve.ts'
+import { GRIDS, PARTICLES_PER_IMAGE } from './search/grids.ts'
+import type { MethodName } from './search/methods.ts'
+import { BASE_ITEMS, FIRST_REPETITIONS, MOST_NODES } from './search/methods.ts'
 import type { EntropySettings } from './settings.ts'
 
 export interface EntropyCost {

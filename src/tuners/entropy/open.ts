@@ -1,7 +1,7 @@
 /** Checks everything that can be checked before anything is drawn, and says which estimator can serve. */
 import { inputError, sameShape } from '../../base/index.ts'
 import type { EntropyOptions } from './job.ts'
-import type { MethodName } from './methods.ts'
+import type { MethodName } from './search/methods.ts'
 import { checkEntropySettings } from './settings.ts'
 
 /**

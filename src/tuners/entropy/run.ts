@@ -1,11 +1,11 @@
 /** What all phases of an entropy strength job share: its draws, its history, and the way to report. */
 import type { EntropyPhase } from './checkpoint.ts'
-import { Draws } from './draws.ts'
+import type { ItemMean } from './estimators/gradientCurve.ts'
 import type { EntropyEvent } from './events.ts'
-import type { ItemMean } from './gradientCurve.ts'
 import type { EntropyOptions } from './job.ts'
-import type { GradientMethod } from './methods.ts'
 import type { EntropyIteration } from './result.ts'
+import { Draws } from './search/draws.ts'
+import type { GradientMethod } from './search/methods.ts'
 
 export class EntropyRun {
   readonly job: EntropyOptions

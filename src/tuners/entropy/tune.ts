@@ -6,24 +6,25 @@
  * The upper variable is log lambda within its range, the lower level is inference only (Xiao et al., ICML 2025, arXiv 2502.08808). Nothing is
  * trained.
  */
-import { confirm } from './confirm.ts'
-import type { TradeOff } from './curve.ts'
-import { atThree, diversityAtThree, tradeOff } from './curve.ts'
-import { directionOf } from './direction.ts'
-import { totalOf } from './draws.ts'
-import type { FirstLook } from './explore.ts'
-import { explore } from './explore.ts'
-import { meanOf } from './gradientCurve.ts'
-import { sampleGrids } from './grids.ts'
+
+import { meanOf } from './estimators/gradientCurve.ts'
+import { scoreValues } from './estimators/scoreFunction.ts'
 import type { EntropyOptions } from './job.ts'
-import type { GradientMethod, MethodName } from './methods.ts'
-import { MOST_NODES, methodOf } from './methods.ts'
 import { openEntropy } from './open.ts'
-import type { Found } from './refine.ts'
-import { refine } from './refine.ts'
 import type { EntropyIteration, EntropyResult, EntropyStrength } from './result.ts'
 import { EntropyRun } from './run.ts'
-import { scoreValues } from './scoreFunction.ts'
+import { confirm } from './search/confirm.ts'
+import type { TradeOff } from './search/curve.ts'
+import { atThree, diversityAtThree, tradeOff } from './search/curve.ts'
+import { directionOf } from './search/direction.ts'
+import { totalOf } from './search/draws.ts'
+import type { FirstLook } from './search/explore.ts'
+import { explore } from './search/explore.ts'
+import { sampleGrids } from './search/grids.ts'
+import type { GradientMethod, MethodName } from './search/methods.ts'
+import { MOST_NODES, methodOf } from './search/methods.ts'
+import type { Found } from './search/refine.ts'
+import { refine } from './search/refine.ts'
 
 /** Share of effective samples below which a tilt is looked for by particles instead of weights. */
 const PARTICLES_BELOW = 0.5

@@ -1,0 +1,261 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, describe, expect, test } from 'vitest'
+import type { DType, Shape } from '../../base/index.ts'
+import { float32, tensor } from '../../base/index.ts'
+import type { Named, SymbolicTensor, TensorType } from '../../graph/index.ts'
+import { add, cast, concat, constant, gather, mul, reshape, trace } from '../../graph/index.ts'
+import { encodeModel, encodeOpenBatch } from '../../onnx/index.ts'
+import { loadScheduler } from '../files/loadScheduler.ts'
+import { generate } from '../samplers/generate.ts'
+import { noiseSchedule } from '../schedules/noiseSchedule.ts'
+import { samplerSettings, samplingScheduleFrom } from '../schedules/samplingSchedule.ts'
+import type { ForeignDenoiserOptions } from './foreignDenoiser.ts'
+import { openForeignDenoiser } from './foreignDenoiser.ts'
+
+const folder = await mkdtemp(join(tmpdir(), 'foreign-'))
+afterAll(() => rm(folder, { recursive: true }))
+
+const schedule = noiseSchedule({ family: 'cosine', timesteps: 50 })
+
+/** A number per image, or one for all, beside [b,c,h,w]. */
+const beside = (value: SymbolicTensor) =>
+  value.size === 1 ? reshape(value, [1, 1, 1, 1]) : reshape(value, [value.size, 1, 1, 1])
+
+/** x/2 + time/100 + 10 class. */
+function affine({ x, when, which }: Named): SymbolicTensor {
+  const time = mul(cast(beside(when), 'float32'), 0.01)
+  const shifted = add(mul(x, 0.5), time)
+  return which ? add(shifted, mul(cast(beside(which), 'float32'), 10)) : shifted
+}
+
+interface File {
+  readonly time: TensorType
+  readonly names?: { readonly x?: string; readonly when?: string; readonly which?: string }
+  readonly classes?: TensorType
+  readonly image?: Shape
+}
+
+/** A file that computes `affine`, its inputs named as asked. */
+function typesOf(batch: number, { time, classes, image = [2, 3, 4], names = {} }: File): Record<string, TensorType> {
+  const { x = 'x', when = 't', which = 'y' } = names
+  return { [when]: time, ...(classes && { [which]: classes }), [x]: { dtype: 'float32', shape: [batch, ...image] } }
+}
+
+function graphOf(batch: number, file: File) {
+  const { x = 'x', when = 't', which = 'y' } = file.names ?? {}
+  return trace<string, string>(typesOf(batch, file), (inputs) => ({
+    out: affine({ x: inputs[x], when: inputs[when], ...(file.classes && { which: inputs[which] }) }),
+  }))
+}
+
+const openFile = (file: (batch: number) => File) => encodeOpenBatch((batch) => graphOf(batch, file(batch)))
+
+const open = (model: Uint8Array, options: Partial<ForeignDenoiserOptions> = {}) =>
+  openForeignDenoiser({ model, noiseSchedule: schedule, threads: 1, ...options })
+
+function images(count: number, image: Shape = [2, 3, 4]) {
+  const size = image.reduce((a, b) => a * b, count)
+  return float32(
+    Float32Array.from({ length: size }, (_, i) => Math.sin(i)),
+    [count, ...image],
+  )
+}
+
+test('arrays may be filled anew as soon as a call has returned', async () => {
+  for (const dtype of ['int32', 'int64'] as const) {
+    const denoiser = await open(
+      openFile((batch) => ({ time: { dtype, shape: [batch] }, classes: { dtype, shape: [batch] } })),
+    )
+    const x = images(2)
+    const classes = new Int32Array(2)
+    const asked = [1, 2, 3].map((value) => {
+      x.data.fill(value)
+      classes.fill(value)
+      return denoiser.predict(x, 10, classes)
+    })
+    const greys = (await Promise.all(asked)).map(({ data }) => data[0])
+    expect(greys.map((grey) => Math.round(100 * grey))).toEqual([1060, 2110, 3160])
+    await denoiser.dispose()
+  }
+})
+
+const int = (...shape: number[]): TensorType => ({ dtype: 'int64', shape })
+
+describe('the time, in any type and shape', () => {
+  const shapes: readonly [string, (batch: number) => Shape][] = [
+    ['[b]', (b) => [b]],
+    ['[b,1]', (b) => [b, 1]],
+    ['[1]', () => [1]],
+    ['[]', () => []],
+  ]
+  const cases = (['int64', 'int32', 'float32', 'float64'] satisfies DType[]).flatMap((dtype) =>
+    shapes.map(([name, shape]) => ({ dtype, name, shape })),
+  )
+
+  test.each(cases)('$dtype $name', async ({ dtype, shape }) => {
+    const denoiser = await open(openFile((batch) => ({ time: { dtype, shape: shape(batch) } })))
+    const integer = dtype.startsWith('int')
+    expect(denoiser).toMatchObject({
+      prediction: 'noise',
+      times: integer ? 'integer' : 'real',
+      imageShape: [2, 3, 4],
+      differentiable: false,
+      conditional: false,
+      batch: undefined,
+    })
+    for (const count of [1, 5]) {
+      const x = images(count)
+      const time = integer ? 37 : 37.5
+      const y = await denoiser.predict(x, time)
+      expect(y.shape).toEqual(x.shape)
+      y.data.forEach((value, i) => void expect(value).toBeCloseTo(x.data[i] / 2 + time / 100, 5))
+    }
+    if (integer) await expect(denoiser.predict(images(1), 1.5)).rejects.toMatchObject({ code: 'times.integerOnly' })
+    await expect(denoiser.predict(images(1), 50)).rejects.toMatchObject({ code: 'schedule.time' })
+    await denoiser.dispose()
+  })
+
+  test('a fraction of T', async () => {
+    const file = openFile((batch) => ({ time: { dtype: 'float32', shape: [batch] } }))
+    const denoiser = await open(file, { timeScale: 1 / 50, prediction: 'velocity' })
+    const y = await denoiser.predict(tensor('float64', [1, 2, 3, 4], new Float64Array(24)), 25)
+    expect(y.data[0]).toBeCloseTo(0.005, 7)
+    expect(denoiser.prediction).toBe('velocity')
+    const whole = openFile((batch) => ({ time: int(batch) }))
+    await expect(open(whole, { timeScale: 0.1 })).rejects.toMatchObject({ code: 'model.timeScale' })
+  })
+})
+
+describe('classes', () => {
+  test.each<[string, { when: string; which: string }, DType, DType]>([
+    ['by the name of the class', { when: 'a', which: 'class_labels' }, 'int64', 'int64'],
+    ['y beside t', { when: 't', which: 'y' }, 'int64', 'int64'],
+    ['by the name of the time', { when: 'timestep', which: 'c' }, 'int32', 'int64'],
+    ['an integer beside a float', { when: 'a', which: 'b' }, 'float32', 'int32'],
+  ])('recognised %s', async (_, names, timeType, classType) => {
+    const denoiser = await open(
+      openFile((batch) => ({
+        time: { dtype: timeType, shape: [batch] },
+        classes: { dtype: classType, shape: [batch] },
+        names,
+      })),
+    )
+    expect(denoiser.conditional).toBe(true)
+    const { data } = await denoiser.predict(images(2), 20, Int32Array.of(3, 7))
+    expect(data[0]).toBeCloseTo(0.2 + 30, 4)
+    expect(data[24]).toBeCloseTo(Math.sin(24) / 2 + 0.2 + 70, 4)
+    await expect(denoiser.predict(images(2), 20)).rejects.toThrow(/one class per image \(2\).*got none/)
+    await expect(denoiser.predict(images(2), 20, Int32Array.of(1))).rejects.toThrow(/got 1/)
+  })
+
+  test('an unconditional file takes none', async () => {
+    const denoiser = await open(openFile((batch) => ({ time: int(batch) })))
+    await expect(denoiser.predict(images(1), 3, Int32Array.of(1))).rejects.toMatchObject({ code: 'model.condition' })
+  })
+})
+
+describe('batch and image size', () => {
+  test('a fixed batch is called in chunks of it by the samplers, with the images of an open one', async () => {
+    const fixed = await open(encodeModel(graphOf(3, { time: int(3) })))
+    expect(fixed.batch).toBe(3)
+    await expect(fixed.predict(images(2), 3)).rejects.toThrow(/takes images \[3,2,3,4\], got \[2,2,3,4\]/)
+    const free = await open(openFile((batch) => ({ time: int(batch) })))
+    const wanted = { schedule: samplingScheduleFrom(schedule, 'trailing', 5), settings: samplerSettings(), seed: 4 }
+    const [a, b] = [
+      await generate({ ...wanted, denoiser: fixed, count: 7 }),
+      await generate({ ...wanted, denoiser: free, count: 7 }),
+    ]
+    expect(a.evaluations).toBe(35)
+    b.images.data.forEach((value, i) => void expect(a.images.data[i]).toBeCloseTo(value, 5))
+  })
+
+  test('one image a run, told one time', async () => {
+    const denoiser = await open(encodeModel(graphOf(1, { time: int(1) })))
+    expect(denoiser.batch).toBe(1)
+    expect((await denoiser.predict(images(1), 10)).data[0]).toBeCloseTo(0.1, 6)
+  })
+
+  test('a batch of the file is not changed, an open one is chosen', async () => {
+    const fixed = encodeModel(graphOf(3, { time: int(3) }))
+    await expect(open(fixed, { batch: 4 })).rejects.toThrow(/made for 3 images a run, got 4/)
+    const free = openFile((batch) => ({ time: int(batch) }))
+    expect((await open(free, { batch: 4 })).batch).toBe(4)
+    await expect(open(free, { batch: 0 })).rejects.toMatchObject({ code: 'model.batch' })
+  })
+
+  test('an image size that the file leaves open must be given, one that it has must fit', async () => {
+    const axisNames = { x: [undefined, undefined, 'height', 'width'], out: [undefined, undefined, 'height', 'width'] }
+    const file = encodeModel(graphOf(1, { time: int() }), { axisNames })
+    await expect(open(file)).rejects.toThrow(/open \('x' \[2,height,width\]\); give imageShape/)
+    const denoiser = await open(file, { imageShape: [2, 8, 6] })
+    expect((await denoiser.predict(images(1, [2, 8, 6]), 1)).shape).toEqual([1, 2, 8, 6])
+    for (const imageShape of [
+      [2, 0, 6],
+      [2, 8, 1e6],
+      [2, 8, 0.5],
+    ])
+      await expect(open(file, { imageShape })).rejects.toThrow(/channels, height and width from 1 to 8192/)
+    await expect(open(file, { imageShape: [1, 8, 6] })).rejects.toMatchObject({ code: 'model.imageShape' })
+  })
+})
+
+describe('what it cannot use, it names', () => {
+  const image: TensorType = { dtype: 'float32', shape: [1, 1, 2, 2] }
+  const file = (types: Record<string, TensorType>, f: (inputs: Named) => Named) => encodeModel(trace(types, f))
+  const half = ({ x }: Named) => ({ out: mul(x, 0.5) })
+
+  test.each<[string, Record<string, TensorType>, RegExp]>([
+    ['no time', { x: image }, /no input for the time; its inputs are 'x' float32\[1,1,2,2\]/],
+    [
+      'no image',
+      { t: int(1), x: { dtype: 'float32', shape: [1, 4] } },
+      /0 inputs that could be the image.*'t' int64\[1\]/,
+    ],
+    ['two images', { x: image, low: image, t: int(1) }, /2 inputs that could be the image/],
+    ['text', { x: image, t: int(1), text: { dtype: 'float32', shape: [1, 7, 8] } }, /'text' is none of these/],
+    ['three numbers', { x: image, t: int(1), y: int(1), z: int(1) }, /3 inputs that could be the time/],
+  ])('%s', async (_, types, message) => {
+    await expect(open(file(types, half))).rejects.toThrow(message)
+    await expect(open(file(types, half))).rejects.toMatchObject({ code: 'model.inputs', kind: 'input' })
+  })
+
+  test('two numbers that cannot be told apart', async () => {
+    const types = { x: image, a: int(1), b: int(1) }
+    await expect(open(file(types, half))).rejects.toThrow(/which of 'a' and 'b' is the class/)
+  })
+
+  test('outputs that are no prediction', async () => {
+    const types = { x: image, t: int(1) }
+    const twice = file(types, ({ x }) => ({ out: concat([x, x], 1) }))
+    await expect(open(twice)).rejects.toThrow(/got float32\[1,2,2,2\].*variances too/)
+    const two = file(types, ({ x }) => ({ a: mul(x, 2), b: mul(x, 3) }))
+    await expect(open(two)).rejects.toThrow(/its outputs are 'a' float32\[1,1,2,2\], 'b'/)
+  })
+
+  test('a schedule longer than its table of times', async () => {
+    const table = constant(float32([0, 1, 2, 3]))
+    const model = file({ x: image, t: int(1) }, ({ x, t }) => ({ out: add(x, gather(table, t, 0)) }))
+    await expect(open(model)).rejects.toThrow(/must run on 1 images of \[1,2,2\] at time 49, the last of the schedule/)
+    const four = noiseSchedule({ family: 'linear', timesteps: 4 })
+    expect((await open(model, { noiseSchedule: four })).times).toBe('integer')
+  })
+
+  test('a derivative', async () => {
+    const denoiser = await open(openFile((batch) => ({ time: int(batch) })))
+    const asked = denoiser.vjp(images(1), 1, undefined, images(1))
+    await expect(asked).rejects.toThrow(/no derivative; use an estimator that needs none: two-point/)
+  })
+})
+
+test('a schedule file is read, and what is missing is said', async () => {
+  const path = join(folder, 'diffusion_schedule.json')
+  await writeFile(path, JSON.stringify({ steps: 3, betas: [0.1, 0.2, 0.4] }))
+  const { schedule: read, prediction } = await loadScheduler(path)
+  expect(prediction).toBe('noise')
+  expect([...read.alphaBar].map((value) => value.toFixed(9))).toEqual(['0.900000000', '0.720000000', '0.432000000'])
+  const missing = join(folder, 'none.json')
+  await expect(loadScheduler(missing)).rejects.toThrow(/a schedule must be a readable file.*none\.json' is none/)
+  await expect(loadScheduler(missing)).rejects.toMatchObject({ code: 'scheduler.open', kind: 'input' })
+})

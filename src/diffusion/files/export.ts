@@ -1,0 +1,257 @@
+/**
+ * Schedules for diffusers: a `scheduler_config.json` whose `trained_betas` make its schedulers read exactly our levels at the
+ * told times, for the very same weights.
+ *
+ * A reader forms alphaBar as the cumulative product of 1 - beta with float32 betas, rounding the running product to float32
+ * at every step (numpy) or keeping it in float64 (PyTorch on the CPU). So each beta is chosen against the products that
+ * such readers have reached, and both hit the levels to about 3e-7 + 6e-8/(1 - beta) of alphaBar. Between the learned
+ * levels, and beyond them: straight lines in log-SNR.
+ */
+import { inputError } from '../../base/index.ts'
+import type { Prediction } from '../denoiser.ts'
+import { levelOfLogSnr } from '../schedules/level.ts'
+import type { NoiseSchedule } from '../schedules/noiseSchedule.ts'
+import type { SamplerSettings, SamplingSchedule } from '../schedules/samplingSchedule.ts'
+
+/** A scheduler config as diffusers reads it: every field written. */
+export type SchedulerConfig = Readonly<Record<string, unknown>>
+
+/** A schedule on all T times, for a plain pipeline: the network is told the scheduler's own timesteps. */
+export interface ExportedScheduler {
+  readonly config: SchedulerConfig
+  /** Told times that must be passed as `timesteps=`; null: `num_inference_steps` suffices. */
+  readonly timesteps: readonly number[] | null
+}
+
+export interface ExportOptions {
+  readonly schedule: SamplingSchedule
+  readonly settings: SamplerSettings
+  readonly prediction: Prediction
+}
+
+const PREDICTION_TYPES: Readonly<Record<Prediction, string>> = {
+  noise: 'epsilon',
+  sample: 'sample',
+  velocity: 'v_prediction',
+}
+
+/** Largest error of an exported level in log-SNR, through float32. */
+const LOG_SNR_TOLERANCE = 1e-2
+
+/** Stands for "no bound": JSON has no -Infinity. */
+const NO_LAMBDA_CLIP = -1e9
+
+/**
+ * The scheduler config of a sampling schedule, `DDIMScheduler`, `DDPMScheduler` or `DPMSolverMultistepScheduler`, for a pipeline that passes
+ * nothing to `step`.
+ * @throws `export.eta`, `export.clippedNoise`, `export.clip`, `export.lastStep`, `export.times`, `export.float32`: what a plain pipeline
+ * cannot be told
+ */
+export function exportScheduler({ schedule, settings, prediction }: ExportOptions): ExportedScheduler {
+  const timesteps = exportedTimes(schedule, settings.sampler)
+  const config = {
+    ...trainingFields(schedule.timesteps, trainedBetas(schedule), prediction),
+    // Not a field of diffusers: how many steps the levels were made for.
+    _sampling_steps: schedule.levels.length,
+    ...classFields(settings, schedule.times[schedule.times.length - 1] > 0),
+  }
+  return { config, timesteps }
+}
+
+/** The config of a training schedule, all T levels: a `DDIMScheduler` whose x0Hat is clipped to `clip` (default [-1, 1]). */
+export function exportTrainingSchedule(
+  schedule: NoiseSchedule,
+  prediction: Prediction,
+  clip: SamplerSettings['clip'] = [-1, 1],
+): SchedulerConfig {
+  return {
+    ...trainingFields(schedule.timesteps, betasHitting(schedule.logSnr), prediction),
+    ...ddimFields({ clip, clippedNoise: 'keep', eta: 0 }),
+  }
+}
+
+/** What all schedulers read alike: the T betas, what the network predicts, trailing times. */
+export function trainingFields(timesteps: number, trained_betas: readonly number[], prediction: Prediction) {
+  return {
+    num_train_timesteps: timesteps,
+    beta_start: 1e-4,
+    beta_end: 0.02,
+    beta_schedule: 'linear',
+    trained_betas,
+    prediction_type: PREDICTION_TYPES[prediction],
+    timestep_spacing: 'trailing',
+    steps_offset: 0,
+    rescale_betas_zero_snr: false,
+  }
+}
+
+/** The fields of the class that is the sampler in a plain pipeline. @param noisyEnd whether its last timestep is above 0 */
+function classFields(settings: SamplerSettings, noisyEnd: boolean) {
+  if (settings.sampler === 'dpm-solver++') return solverFields(settings)
+  return settings.sampler === 'ddim' ? ddimFields(settings) : ddpmFields(settings, noisyEnd)
+}
+
+export function ddimFields({ clip, clippedNoise, eta }: Pick<SamplerSettings, 'clip' | 'clippedNoise' | 'eta'>) {
+  if (eta !== 0) {
+    throw inputError('export.eta', `a DDIMScheduler config holds no eta, it is an argument of its step; got eta ${eta}`)
+  }
+  if (clip && clippedNoise !== 'keep') {
+    const fix = 'recompute is an argument of its step, use_clipped_model_output'
+    throw inputError('export.clippedNoise', `diffusers' pipelines keep DDIM's predicted noise after clipping; ${fix}`)
+  }
+  return {
+    _class_name: 'DDIMScheduler',
+    ...clipFields(clip),
+    set_alpha_to_one: true,
+  }
+}
+
+/** @param noisyEnd whether the last timestep is above 0, where the real class adds noise if its variance is not 0 */
+export function ddpmFields({ clip, clippedNoise, variance, noisyLastStep }: SamplerSettings, noisyEnd: boolean) {
+  if (clip && clippedNoise !== 'recompute') {
+    const fix = 'learn with clippedNoise recompute'
+    throw inputError('export.clippedNoise', `DDPMScheduler recomputes the noise after clipping, got keep; ${fix}`)
+  }
+  if (variance === 'large' && noisyLastStep !== noisyEnd) {
+    const rule = noisyEnd
+      ? 'DDPMScheduler with variance large has noise in a last step above time 0'
+      : 'DDPMScheduler has no noise in a last step at time 0'
+    throw inputError('export.lastStep', `${rule}, got noisyLastStep ${noisyLastStep}`)
+  }
+  return {
+    _class_name: 'DDPMScheduler',
+    ...clipFields(clip),
+    variance_type: variance === 'large' ? 'fixed_large' : 'fixed_small',
+  }
+}
+
+/** @throws `export.clip` */
+function clipFields(clip: SamplerSettings['clip']) {
+  if (clip && clip[0] !== -clip[1]) {
+    throw inputError('export.clip', `diffusers clips x0Hat to a range [-r, r], got [${clip}]`)
+  }
+  return {
+    clip_sample: clip !== null,
+    clip_sample_range: clip ? clip[1] : 1,
+    thresholding: false,
+    dynamic_thresholding_ratio: 0.995,
+    sample_max_value: 1,
+  }
+}
+
+export function solverFields({ clip }: SamplerSettings) {
+  if (clip && !(clip[0] === -1 && clip[1] === 1)) {
+    throw inputError('export.clip', `DPMSolverMultistepScheduler clips x0Hat to [-1, 1] only, got [${clip}]`)
+  }
+  return {
+    _class_name: 'DPMSolverMultistepScheduler',
+    algorithm_type: 'dpmsolver++',
+    solver_order: 2,
+    solver_type: 'midpoint',
+    lower_order_final: true,
+    euler_at_final: false,
+    final_sigmas_type: 'zero',
+    // With sample_max_value 1 the dynamic threshold is 1 for every image: plain clipping to [-1, 1].
+    thresholding: clip !== null,
+    dynamic_thresholding_ratio: 0.995,
+    sample_max_value: 1,
+    lambda_min_clipped: NO_LAMBDA_CLIP,
+    variance_type: null,
+    use_karras_sigmas: false,
+    use_exponential_sigmas: false,
+    use_beta_sigmas: false,
+    use_lu_lambdas: false,
+    use_flow_sigmas: false,
+    flow_shift: 1,
+    use_dynamic_shifting: false,
+    time_shift_type: 'exponential',
+  }
+}
+
+/**
+ * Null where the scheduler's own trailing times are the schedule's. They are where N divides T: elsewhere np.arange(T, 0, -T/N) in floating
+ * point gives other times, or one too many (61 of 1000 makes 62).
+ * @throws `export.times`
+ */
+function exportedTimes({ timesteps, times }: SamplingSchedule, sampler: SamplerSettings['sampler']): number[] | null {
+  const ownTimes =
+    timesteps % times.length === 0 && times.every((time, i) => time === timesteps - 1 - (i * timesteps) / times.length)
+  if (ownTimes) return null
+  if (sampler === 'ddim') {
+    const rule = `DDIMScheduler takes no list of times, only the trailing ones of a number of steps that divides T = ${timesteps}`
+    throw inputError('export.times', `${rule}; got ${times.length} steps at ${times.join(', ')}`)
+  }
+  if (times.every((time, i) => Number.isInteger(time) && (i === 0 || time < times[i - 1]))) return [...times]
+  throw inputError('export.times', `diffusers takes distinct integer times, got ${times.join(', ')}`)
+}
+
+/** Betas, float32 values, whose alphaBar at the told times are the schedule's levels. @throws `export.float32` */
+export function trainedBetas(schedule: SamplingSchedule): number[] {
+  const { timesteps, levels, times } = schedule
+  // Known points with time rising and log-SNR falling.
+  const points = times.map((time, i) => ({ time, logSnr: levels[i].logSnr })).reverse()
+  const logSnr = new Float64Array(timesteps)
+  for (let t = 0, k = 0; t < timesteps; t++) {
+    while (k < points.length - 2 && points[k + 1].time < t) k++
+    logSnr[t] = alongLine(points[k], points[k + 1], t, timesteps)
+  }
+  const betas = betasHitting(logSnr)
+  const { float32 } = readersOf(betas)
+  for (const { time, logSnr: wanted } of points) {
+    const alphaBar = float32[time]
+    const got = Math.log(alphaBar / (1 - alphaBar))
+    if (Math.abs(got - wanted) <= LOG_SNR_TOLERANCE) continue
+    const rule = `float32 betas cannot hold log-SNR ${wanted} at time ${time} within ${LOG_SNR_TOLERANCE}`
+    throw inputError('export.float32', `${rule} (a reader gets ${got}); keep levels within about ±12`)
+  }
+  return betas
+}
+
+interface Point {
+  readonly time: number
+  readonly logSnr: number
+}
+
+/** The line through two points at t; through one alone, falling by 10 over T. */
+function alongLine(a: Point, b: Point | undefined, t: number, timesteps: number): number {
+  const slope = b ? (b.logSnr - a.logSnr) / (b.time - a.time) : -10 / timesteps
+  return a.logSnr + slope * (t - a.time)
+}
+
+/** Betas (float32 values in [0, 1)) whose running product, rounded to float32 or not, is logistic(logSnr). */
+function betasHitting(logSnr: Float64Array): number[] {
+  let rounded = 1
+  let exact = 1
+  return Array.from(logSnr, (value) => {
+    const target = levelOfLogSnr(value).signal ** 2
+    const middle = Math.fround(1 - target / Math.sqrt(rounded * exact))
+    // Neighbours half a float32 step of 1 - beta apart: one of them leaves both products nearest to the level.
+    let best = { beta: 0, error: Number.POSITIVE_INFINITY }
+    for (let k = -2; k <= 2; k++) {
+      const beta = Math.fround(Math.max(0, middle + k * 2 ** -24))
+      const alpha = Math.fround(1 - beta)
+      if (alpha <= 0) continue
+      const error = Math.abs(Math.fround(rounded * alpha) / target - 1) + Math.abs((exact * alpha) / target - 1)
+      if (error < best.error) best = { beta, error }
+    }
+    const alpha = Math.fround(1 - best.beta)
+    rounded = Math.fround(rounded * alpha)
+    exact *= alpha
+    return best.beta
+  })
+}
+
+/** alphaBar as readers form it from float32 betas: running product rounded to float32 at each step, or kept in float64. */
+export function readersOf(betas: readonly number[]): { float32: Float64Array; float64: Float64Array } {
+  const float32 = new Float64Array(betas.length)
+  const float64 = new Float64Array(betas.length)
+  let [rounded, exact] = [1, 1]
+  for (const [t, beta] of betas.entries()) {
+    const alpha = Math.fround(1 - Math.fround(beta))
+    rounded = Math.fround(rounded * alpha)
+    exact *= alpha
+    float32[t] = rounded
+    float64[t] = exact
+  }
+  return { float32, float64 }
+}

@@ -1,0 +1,158 @@
+/**
+ * Schedules for a loop of diffusers' `scheduler.step`: the scheduler holds the N levels alone and counts timesteps of its own, the network is told
+ * its times beside them. So anything learned exports: real-valued told times, counts that do not divide T, eta, recomputed noise.
+ */
+import { BilevelError } from '../../base/index.ts'
+import type { SamplerSettings, SamplingSchedule } from '../schedules/samplingSchedule.ts'
+import type { ExportedScheduler, ExportOptions, SchedulerConfig } from './export.ts'
+import {
+  ddimFields,
+  ddpmFields,
+  exportScheduler,
+  readersOf,
+  solverFields,
+  trainedBetas,
+  trainingFields,
+} from './export.ts'
+
+/**
+ * A schedule on its N levels alone, for a loop of one's own: the scheduler counts its own timesteps, the network is told its times beside them.
+ *
+ *     scheduler.set_timesteps(N)
+ *     for t, time in zip(scheduler.timesteps, told):
+ *         x = scheduler.step(unet(x, torch.tensor(time)).sample, t, x, **stepArguments).prev_sample
+ */
+export interface ExportedSteps {
+  readonly config: SchedulerConfig
+  /** Noisiest first. */
+  readonly told: readonly number[]
+  readonly stepArguments: Readonly<Record<string, number | boolean>>
+}
+
+/**
+ * The same on its N levels alone: for any told times, eta, and clipped noise of both kinds. `num_train_timesteps` is N, or the least multiple of
+ * it that float32 betas can reach the levels by: one beta alone takes alphaBar down by 1e-5 at most.
+ * @throws `export.clippedNoise`, `export.clip`, `export.lastStep`, `export.float32`: what no scheduler can be told
+ */
+export function exportSteps({ schedule, settings, prediction }: ExportOptions): ExportedSteps {
+  const steps = schedule.levels.length
+  const { stepArguments, fields } = stepFields(settings)
+  const { grain, betas } = grained(schedule, settings)
+  const { eta } = stepArguments
+  const passed = typeof eta === 'number' ? { ...stepArguments, eta: etaWithRoots(betas, grain, eta) } : stepArguments
+  const told = [...schedule.times]
+  const config = {
+    ...trainingFields(steps * grain, betas, prediction),
+    // Not fields of diffusers, which sets aside what begins with _: what the loop passes.
+    _sampling_steps: steps,
+    _told_times: told,
+    _step_arguments: passed,
+    ...fields,
+  }
+  return { config, told, stepArguments: passed }
+}
+
+/** Timesteps for each level, tried in this order. */
+const GRAINS = [1, 2, 4, 8, 16]
+
+/** Betas of the levels alone, `grain` for each, so that the scheduler's trailing times are the levels. @throws `export.float32` */
+function grained({ levels }: SamplingSchedule, settings: SamplerSettings): { grain: number; betas: number[] } {
+  const steps = levels.length
+  const betasFor = (grain: number) =>
+    trainedBetas({ timesteps: steps * grain, levels, times: levels.map((_, i) => (steps - i) * grain - 1) })
+  // DDPM of large variance has noise in a last step above time 0, and only there.
+  const grains = GRAINS.filter((grain) => !isLarge(settings) || grain > 1 === settings.noisyLastStep)
+  for (const grain of grains.slice(0, -1)) {
+    try {
+      return { grain, betas: betasFor(grain) }
+    } catch (error) {
+      if (!(error instanceof BilevelError && error.code === 'export.float32')) throw error
+    }
+  }
+  const [grain] = grains.slice(-1)
+  return { grain, betas: betasFor(grain) }
+}
+
+const isLarge = ({ sampler, variance }: SamplerSettings): boolean => sampler === 'ddpm' && variance === 'large'
+
+/** The fields of the class that is the sampler in a loop, and what the loop passes to its `step`. */
+function stepFields(settings: SamplerSettings): {
+  readonly fields: SchedulerConfig
+  readonly stepArguments: ExportedSteps['stepArguments']
+} {
+  const { sampler, clip, clippedNoise, eta, variance } = settings
+  if (sampler === 'dpm-solver++') return { fields: solverFields(settings), stepArguments: {} }
+  const keeps = clip !== null && clippedNoise === 'keep'
+  // With the posterior's variance DDPM is DDIM at eta 1: DDPM's class recomputes the noise, DDIM's may keep it.
+  const posterior = sampler === 'ddpm' ? variance === 'small' : eta === 1
+  if (posterior ? !keeps : sampler === 'ddpm') {
+    const own = sampler === 'ddpm' ? settings : { ...settings, variance: 'small' as const }
+    return { fields: ddpmFields(own, settings.noisyLastStep), stepArguments: {} }
+  }
+  const exactly = { clip, clippedNoise: 'keep', eta: 0 } as const
+  const noisy = sampler === 'ddpm' ? 1 : eta
+  const stepArguments = {
+    ...(noisy > 0 && { eta: noisy }),
+    ...(clip !== null && !keeps && { use_clipped_model_output: true }),
+  }
+  return { fields: ddimFields(exactly), stepArguments }
+}
+
+/** Relative steps of float32 below 1. */
+const FLOAT32_STEP = 2 ** -24
+
+/**
+ * The eta, or one a few roundings below: DDIM's class takes the root of 1 - w - sigma^2 in float32, NaN where that comes out negative, as it may
+ * at eta 1 from a level with next to no signal.
+ */
+function etaWithRoots(betas: readonly number[], grain: number, eta: number): number {
+  const readers = Object.values(readersOf(betas)).map((alphaBar) => alphaBar.filter((_, t) => (t + 1) % grain === 0))
+  let safe = eta
+  for (let k = 1; k <= 16 && !readers.every((alphaBar) => hasRoots(alphaBar, safe)); k++) {
+    safe = eta * (1 - k * FLOAT32_STEP)
+  }
+  return safe
+}
+
+/** In the arithmetic of the real class. @param alphaBar of the levels, least noise first */
+function hasRoots(alphaBar: Float64Array, eta: number): boolean {
+  const { fround, sqrt } = Math
+  return alphaBar.every((value, t) => {
+    if (t === 0) return true
+    const [here, next] = [fround(value), fround(alphaBar[t - 1])]
+    const share = fround(fround(1 - next) / fround(1 - here))
+    const variance = fround(share * fround(1 - fround(here / next)))
+    const sigma = fround(fround(eta) * fround(sqrt(variance)))
+    return fround(fround(1 - next) - fround(sigma * sigma)) >= 0
+  })
+}
+
+/** A schedule in both forms; where a form cannot be, the reason. */
+export interface ExportedForms {
+  readonly plain: ExportedScheduler | null
+  readonly steps: ExportedSteps | null
+  /** Why there is no plain form, or no form at all. */
+  readonly reason: string | null
+}
+
+/** Both forms of a schedule. */
+export function exportForms(options: ExportOptions): ExportedForms {
+  const plain = attempted(() => exportScheduler(options))
+  const steps = attempted(() => exportSteps(options))
+  const reason = typeof steps === 'string' && typeof plain === 'string' ? steps : plain
+  return {
+    plain: typeof plain === 'string' ? null : plain,
+    steps: typeof steps === 'string' ? null : steps,
+    reason: typeof reason === 'string' ? reason : null,
+  }
+}
+
+/** What it gives, or why diffusers cannot be told. */
+function attempted<T>(run: () => T): T | string {
+  try {
+    return run()
+  } catch (error) {
+    if (error instanceof BilevelError && error.code.startsWith('export.')) return error.message
+    throw error
+  }
+}

@@ -1,0 +1,110 @@
+/**
+ * Reads a model folder: one that `saveModel` wrote, or one of diffusers with a `UNet2DModel` and a DDIM, DDPM or DPM-Solver
+ * scheduler. Only safetensors are read: a pickle can run code.
+ */
+import { readdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { inputError } from '../../base/index.ts'
+import type { DenoisingNetwork } from '../../nn/index.ts'
+import { networkFromConfig, stateFromTensors } from '../../nn/index.ts'
+import type { Prediction } from '../denoiser.ts'
+import type { SamplerSettings } from '../schedules/samplingSchedule.ts'
+import type { ForeignScheduler, OwnSampling } from './diffusersScheduler.ts'
+import { readSchedulerText } from './loadScheduler.ts'
+import type { Model, NamedSchedule } from './modelFolder.ts'
+import { MODEL_FILES } from './modelFolder.ts'
+import { readTrainingScheduler } from './modelFolderScheduler.ts'
+import type { Json, ModelLayout } from './modelLayout.ts'
+import { layoutOf, missingScheduler, readJson, readModelText } from './modelLayout.ts'
+import { readWeights } from './modelWeights.ts'
+import { readSamplingSchedule } from './scheduleFile.ts'
+
+/** A model from disk. */
+export interface LoadedModel extends Model {
+  readonly prediction: Prediction
+  readonly clip: SamplerSettings['clip']
+  /** The sampler that the folder's scheduler describes, and what is sampled otherwise here. */
+  readonly sampler: OwnSampling
+  /** What a reader must know of the network and its files, a sentence each. */
+  readonly notes: readonly string[]
+}
+
+/** How a folder is read where it does not say everything itself. */
+export interface LoadModelOptions {
+  /** The training schedule, in place of the folder's own; default null: that is read. */
+  readonly scheduler?: string | null
+  /** What stands before the names of the tensors (`module.`, `_orig_mod.`) and is taken off; default null: nothing. */
+  readonly weightsPrefix?: string | null
+}
+
+/**
+ * Reads a model folder: of a pipeline, with all files side by side, or with a network alone (then `scheduler` must be given).
+ * @throws `model.open` naming the folder or file that is missing, `model.pickle` where the weights are a pickle, `model.class` on a
+ * pipeline or network of another class, `model.json`, `model.shards`, `model.schedules`; `file.lfsPointer` and `file.webPage` where a file
+ * stands in for another; and what the readers of network configs, safetensors, schedulers and sampling schedules throw
+ */
+export async function loadModel(folder: string, options: LoadModelOptions = {}): Promise<LoadedModel> {
+  const { weightsPrefix = null } = options
+  const layout = await layoutOf(folder)
+  const network = await loadNetwork(layout)
+  const { tensors, source } = await readWeights(layout.networkFolder, weightsPrefix)
+  const state = stateFromTensors(network, tensors, source)
+  const { schedule, prediction, ...sampler } = await loadTrainingScheduler(folder, layout, options)
+  return {
+    network,
+    state,
+    noiseSchedule: schedule,
+    prediction,
+    clip: sampler.settings.clip,
+    samplingSchedules: await loadSchedules(folder, schedule.timesteps),
+    sampler,
+    notes: [...(network.notes ?? []), ...scheduleNotes(layout, options)],
+  }
+}
+
+async function loadNetwork({ config: path, own }: ModelLayout): Promise<DenoisingNetwork> {
+  const config = await readJson(path)
+  return networkFromConfig(own ? withNullClass(config) : config)
+}
+
+/** Folders that this project wrote before their config said so have a null class, the last row of the table. */
+function withNullClass(config: Json): Json {
+  const { _producer, _null_class, num_class_embeds: rows } = config
+  if (_producer !== undefined || _null_class !== undefined || typeof rows !== 'number') return config
+  return { ...config, _null_class: rows - 1 }
+}
+
+async function loadTrainingScheduler(
+  folder: string,
+  layout: ModelLayout,
+  { scheduler: given = null }: LoadModelOptions,
+): Promise<ForeignScheduler> {
+  if (given !== null) return readTrainingScheduler(await readSchedulerText(given), given)
+  if (layout.scheduler === null) throw await missingScheduler(folder)
+  return readTrainingScheduler(await readModelText(layout.scheduler), layout.scheduler)
+}
+
+function scheduleNotes({ scheduler: own }: ModelLayout, { scheduler: given = null }: LoadModelOptions): string[] {
+  if (given === null || own === null) return []
+  return [`its schedule is read from ${given}, not from the folder's own ${own}`]
+}
+
+/** Learned sampling schedules by name, in order; none where there is no such folder. */
+async function loadSchedules(folder: string, timesteps: number): Promise<NamedSchedule[]> {
+  const names = await readdir(join(folder, MODEL_FILES.schedules)).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return []
+    throw error
+  })
+  return Promise.all(
+    names.toSorted().map(async (name) => {
+      const file = join(MODEL_FILES.schedules, name, 'sampling_schedule.json')
+      const saved = readSamplingSchedule(await readModelText(join(folder, file)), join(folder, file))
+      if (saved.schedule.timesteps === timesteps) return { name, ...saved }
+      const came = `T = ${saved.schedule.timesteps}, the model ${timesteps}`
+      throw inputError(
+        'model.schedules',
+        `${join(folder, file)} must be for the model's number of timesteps, it has ${came}`,
+      )
+    }),
+  )
+}

@@ -1,0 +1,97 @@
+/**
+ * The training schedule in a model folder, `scheduler/scheduler_config.json`: for diffusers, and exactly as it was trained for
+ * this project. Where the schedule is one of diffusers' own it is named; else it is `trained_betas`. Fields that begin with
+ * `_`, which diffusers sets aside, keep a family's parameters, since float32 betas hold its levels to some 1e-7 only.
+ */
+import { inputError } from '../../base/index.ts'
+import type { Prediction } from '../denoiser.ts'
+import type { NoiseFamilyName } from '../schedules/noiseFamilies.ts'
+import { NOISE_FAMILIES } from '../schedules/noiseFamilies.ts'
+import type { FamilySchedule, NoiseSchedule } from '../schedules/noiseSchedule.ts'
+import { familySchedule } from '../schedules/noiseSchedule.ts'
+import type { SamplerSettings } from '../schedules/samplingSchedule.ts'
+import type { ForeignScheduler } from './diffusersScheduler.ts'
+import { jsonOf, readScheduler } from './diffusersScheduler.ts'
+import type { SchedulerConfig } from './export.ts'
+import { exportTrainingSchedule, readersOf } from './export.ts'
+
+/** Largest error of alphaBar between a family's levels and the betas written for it. */
+const ALPHA_BAR_TOLERANCE = 1e-5
+
+/** Every field of a DDIMScheduler config for a training schedule. @throws `export.clip` */
+export function trainingSchedulerConfig(
+  schedule: NoiseSchedule | FamilySchedule,
+  prediction: Prediction,
+  clip: SamplerSettings['clip'],
+): SchedulerConfig {
+  const exported = exportTrainingSchedule(schedule, prediction, clip)
+  const betas = ownBetas(schedule) ?? float32Betas(schedule) ?? {}
+  return {
+    _class_name: 'DDIMScheduler',
+    _diffusers_version: '0.33.0',
+    ...exported,
+    ...betas,
+    ...('family' in schedule && { _family: schedule.family, _parameters: parametersOf(schedule) }),
+  }
+}
+
+/** A sentence where a float32 reader of a config gets other levels than the schedule has, or null. */
+export function float32Note(schedule: NoiseSchedule, config: SchedulerConfig): string | null {
+  const { float32 } = readersOf(Array.from(readScheduler(JSON.stringify(config), 'the config').schedule.betas))
+  const wrong = schedule.logSnr.filter(
+    (wanted, t) => !(Math.abs(Math.log(float32[t] / (1 - float32[t])) - wanted) <= 0.05),
+  )
+  if (wrong.length === 0) return null
+  return `${wrong.length} of ${schedule.timesteps} training levels are beyond float32: diffusers reads them otherwise`
+}
+
+function parametersOf({ family, parameters }: FamilySchedule): Record<string, number> {
+  return Object.fromEntries(NOISE_FAMILIES[family].parameters.map(({ name }, i) => [name, parameters[i]]))
+}
+
+/** Reads a training schedule, as diffusers does; as the family it was written from where its betas still say the same. */
+export function readTrainingScheduler(text: string, name: string): ForeignScheduler {
+  const scheduler = readScheduler(text, name)
+  if (!text.includes('"_family"')) return scheduler
+  const { _family: family, _parameters: parameters } = jsonOf(text, name) as Record<string, unknown>
+  if (typeof family !== 'string' || typeof parameters !== 'object' || parameters === null) return scheduler
+  const rule = Object.hasOwn(NOISE_FAMILIES, family) ? NOISE_FAMILIES[family as NoiseFamilyName] : undefined
+  if (!rule) throw inputError('scheduler.invalid', `${name}: _family must be a noise schedule family, got ${family}`)
+  const values = rule.parameters.map(({ name: key }) => Number((parameters as Record<string, unknown>)[key]))
+  const exact = familySchedule(family as NoiseFamilyName, values, scheduler.schedule.timesteps)
+  const { alphaBar } = scheduler.schedule
+  const same = exact.alphaBar.every((value, t) => Math.abs(value - alphaBar[t]) <= ALPHA_BAR_TOLERANCE)
+  return same ? { ...scheduler, schedule: exact } : scheduler
+}
+
+/** beta_schedule and its ends where a formula that DDIMScheduler has gives these levels; null otherwise. */
+function ownBetas({ timesteps, betas, logSnr }: NoiseSchedule) {
+  // What the float64 arithmetic of betas has lost.
+  const round = (value: number) => Number(value.toPrecision(12))
+  const [first, last] = [betas[0], betas[timesteps - 1]]
+  const candidates = [
+    { beta_schedule: 'squaredcos_cap_v2', beta_start: 1e-4, beta_end: 0.02 },
+    ...['linear', 'scaled_linear'].map((beta_schedule) => ({
+      beta_schedule,
+      beta_start: round(first),
+      beta_end: round(last),
+    })),
+  ].map((candidate) => ({ ...candidate, trained_betas: null }))
+  return (
+    candidates.find((candidate) => {
+      if (!(candidate.beta_start >= 0 && candidate.beta_end < 1)) return false
+      const { schedule } = readScheduler(
+        JSON.stringify({ num_train_timesteps: timesteps, ...candidate }),
+        'a candidate',
+      )
+      return schedule.logSnr.every((value, t) => Math.abs(value - logSnr[t]) <= 1e-9 * (1 + Math.abs(value)))
+    }) ?? null
+  )
+}
+
+/** Betas that are float32 numbers already (read from `trained_betas`) stay as they are. */
+function float32Betas({ betas }: NoiseSchedule) {
+  const rounded = Array.from(betas, Math.fround)
+  const are = rounded.every((beta, t) => Math.abs(beta - betas[t]) <= 1e-14 * Math.max(beta, 1e-3))
+  return are ? { trained_betas: rounded } : null
+}

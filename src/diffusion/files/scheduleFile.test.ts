@@ -1,0 +1,50 @@
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { BilevelError } from '../../base/index.ts'
+import { flowLevel } from '../schedules/level.ts'
+import { samplerSettings, samplingSchedule } from '../schedules/samplingSchedule.ts'
+import { readSamplingSchedule, writeSamplingSchedule } from './scheduleFile.ts'
+
+const saved = {
+  schedule: samplingSchedule({ timesteps: 1000, logSnr: [-8.25, 1 / 3, 4], times: [999, 512.75, 0] }),
+  settings: samplerSettings({ eta: 0.25, clip: [-1, 1], clippedNoise: 'recompute' }),
+  learnedFor: { features: 'lenet', hash: 'ab12' },
+}
+
+test('a file reads back as what was written, digit by digit', () => {
+  expect(readSamplingSchedule(writeSamplingSchedule(saved), 'x')).toEqual(saved)
+  const plain = { ...saved, learnedFor: null, settings: samplerSettings({ sampler: 'ddpm', clip: null }) }
+  expect(readSamplingSchedule(writeSamplingSchedule(plain), 'x')).toEqual(plain)
+})
+
+test.each([
+  [{ levels: [-1, -2, 3] }, /levels log\(signal\^2\/noise\^2\) must rise strictly.*step 2 of 3 has -2 after -1/],
+  [{ times: [999, 999.5, 0] }, /told times must lie in \[0, 999\] and not rise; step 2 of 3 has 999.5/],
+  [{ times: [10, 20, 0] }, /step 2 of 3 has 20 after 10/],
+  [{ times: [10] }, /got 3 levels and 1 times/],
+  [{ sampler: 'euler' }, /schedule.json is not a sampling schedule at sampler/],
+  [{ eta: 3 }, /eta must lie in \[0, 1\], got 3/],
+  [{ clip: [-1] }, /at clip/],
+  [{ colour: 'red' }, /colour/],
+  [{ T: undefined }, /at T/],
+])('%o', (change, message) => {
+  const text = JSON.stringify({ ...JSON.parse(writeSamplingSchedule(saved)), ...change })
+  const read = () => readSamplingSchedule(text, 'schedule.json')
+  expect(read).toThrow(message)
+  expect(read).toThrow(/^schedule\.json/)
+})
+
+test('a file cut anywhere is one clear error', () => {
+  const text = writeSamplingSchedule(saved).trimEnd()
+  fc.assert(
+    fc.property(fc.integer({ min: 0, max: text.length - 1 }), (length) => {
+      expect(() => readSamplingSchedule(text.slice(0, length), 'cut.json')).toThrow(BilevelError)
+    }),
+    { seed: 2 },
+  )
+})
+
+test('flow levels have no place in the file', () => {
+  const schedule = { timesteps: 10, levels: [flowLevel(0.9)], times: [9] }
+  expect(() => writeSamplingSchedule({ ...saved, schedule })).toThrow(/got flow levels/)
+})

@@ -1,0 +1,88 @@
+/**
+ * `sampling_schedule.json`: a sampling schedule with the settings it was learned for. Keys: T, sampler, levels
+ * (log(signal^2/noise^2), noisiest first), times, clip, clippedNoise, eta, variance, noisyLastStep, learnedFor.
+ */
+import { z } from 'zod'
+import { BilevelError, inputError, MOST, parseJson } from '../../base/index.ts'
+import type { SamplerSettings, SamplingSchedule } from '../schedules/samplingSchedule.ts'
+import { samplerSettings, samplingSchedule } from '../schedules/samplingSchedule.ts'
+
+/** The feature network whose Fréchet distance a schedule was learned for. */
+export interface LearnedFor {
+  readonly features: string
+  readonly hash: string
+}
+
+/** All that the file holds. */
+export interface SavedSchedule {
+  readonly schedule: SamplingSchedule
+  readonly settings: SamplerSettings
+  readonly learnedFor: LearnedFor | null
+}
+
+const fileSchema = z.strictObject({
+  T: z.int().min(1).max(MOST.timesteps),
+  sampler: z.enum(['ddim', 'ddpm', 'dpm-solver++']),
+  levels: z.array(z.number()).min(1),
+  times: z.array(z.number()).min(1),
+  clip: z.tuple([z.number(), z.number()]).nullable(),
+  clippedNoise: z.enum(['keep', 'recompute']),
+  eta: z.number(),
+  variance: z.enum(['small', 'large']),
+  noisyLastStep: z.boolean(),
+  learnedFor: z.strictObject({ features: z.string(), hash: z.string() }).nullable(),
+})
+
+/** The file's text. Flow levels have no place in it. @throws `scheduleFile.path` */
+export function writeSamplingSchedule({ schedule, settings, learnedFor }: SavedSchedule): string {
+  const { timesteps, levels, times } = schedule
+  if (levels.some(({ path }) => path === 'flow')) {
+    throw inputError('scheduleFile.path', 'a schedule file holds variance-preserving levels, got flow levels')
+  }
+  const file: z.input<typeof fileSchema> = {
+    T: timesteps,
+    sampler: settings.sampler,
+    levels: levels.map(({ logSnr }) => logSnr),
+    times: [...times],
+    clip: settings.clip && [...settings.clip],
+    clippedNoise: settings.clippedNoise,
+    eta: settings.eta,
+    variance: settings.variance,
+    noisyLastStep: settings.noisyLastStep,
+    learnedFor: learnedFor && { ...learnedFor },
+  }
+  return `${JSON.stringify(file, null, 2)}\n`
+}
+
+/**
+ * Reads the file's text; every key must be there and no other.
+ * @param name where the text came from, for errors
+ * @throws `scheduleFile.json`, `scheduleFile.invalid`, and what `samplingSchedule` and `samplerSettings` throw, all naming the file
+ */
+export function readSamplingSchedule(text: string, name: string): SavedSchedule {
+  const parsed = fileSchema.safeParse(jsonOf(text, name))
+  if (!parsed.success) {
+    const { path, message } = parsed.error.issues[0]
+    const where = path.length > 0 ? ` at ${path.join('.')}` : ''
+    throw inputError('scheduleFile.invalid', `${name} is not a sampling schedule${where}: ${message}`)
+  }
+  const { T, levels, times, learnedFor, ...settings } = parsed.data
+  try {
+    return {
+      schedule: samplingSchedule({ timesteps: T, logSnr: levels, times }),
+      settings: samplerSettings(settings),
+      learnedFor,
+    }
+  } catch (error) {
+    if (!(error instanceof BilevelError)) throw error
+    throw new BilevelError(error.kind, error.code, `${name}: ${error.message}`, { cause: error })
+  }
+}
+
+function jsonOf(text: string, name: string): unknown {
+  try {
+    return parseJson(text)
+  } catch (error) {
+    throw inputError('scheduleFile.json', `${name} must hold JSON: ${(error as Error).message}`, { cause: error })
+  }
+}

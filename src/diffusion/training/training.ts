@@ -1,0 +1,403 @@
+/**
+ * Training by denoising score matching: one compiled step and a host loop around it. The state is flat vectors and a step
+ * number; the minibatch of step k is a pure function of (seed, k), so a resumed run repeats an uninterrupted one.
+ */
+import type { Tensor } from '../../base/index.ts'
+import {
+  failure,
+  float32,
+  inputError,
+  int64,
+  randomStream,
+  releaseMemory,
+  sizeOf,
+  throwIfInterrupted,
+} from '../../base/index.ts'
+import { batches } from '../../data/index.ts'
+import type { DenoisingNetwork, NetworkState, Optimizer } from '../../nn/index.ts'
+import { emaDecay, flatSize, initialState, updateEma } from '../../nn/index.ts'
+import type { BatchProgram, Device, Program } from '../../runtime/index.ts'
+import { compile, compileBatch, lanesFor } from '../../runtime/index.ts'
+import {
+  gradientOfPart,
+  lossGradientGraph,
+  lowerGradientGraph,
+  nextOf,
+  statisticsGraph,
+  trainStepGraph,
+  updateGraph,
+} from '../denoisers/programs.ts'
+import type { NoiseSchedule } from '../schedules/noiseSchedule.ts'
+import { drawLoss, levelsAtTimes } from './forward.ts'
+
+/** All that training has learned so far. */
+export interface TrainingState extends NetworkState {
+  /** Optimizer moments by slot, each as long as the weights. */
+  readonly slots: Readonly<Record<string, Float32Array>>
+  /** Steps done. */
+  readonly step: number
+}
+
+/** One minibatch: clean images and noise [b,c,h,w], the level and told time of each image, its class. */
+export interface Minibatch {
+  readonly images: Float32Array
+  readonly noise: Float32Array
+  /** Index of the training timestep of each image, 0..T-1; also the time told. */
+  readonly times: Int32Array
+  /** Class of each image, or the null class. */
+  readonly condition?: Int32Array
+}
+
+/** Images to train on: row-major [n,c,h,w] in [-1, 1]. */
+export interface TrainingImages {
+  readonly images: Float32Array
+  readonly labels: Int32Array | null
+  readonly count: number
+}
+
+export interface TrainerOptions {
+  readonly network: DenoisingNetwork
+  readonly data: TrainingImages
+  readonly timesteps: number
+  readonly optimizer: Optimizer
+  /** Images per step. Default 64. */
+  readonly batch?: number
+  /** Largest global norm of a gradient, or null. Default 1. */
+  readonly clip?: number | null
+  /** Share of images told the null class, in [0, 1]; networks with one only. Default 0.1 there, else 0. */
+  readonly dropCondition?: number
+  readonly seed: number
+  readonly device?: Device
+}
+
+/** Loss of a minibatch and its derivatives in the level of each image. */
+export interface LowerGradient {
+  readonly loss: number
+  readonly dSignal: Float64Array
+  readonly dNoise: Float64Array
+}
+
+/** Batches after which running statistics (momentum .1) hold less than half a percent of what was before. */
+export const SETTLING_BATCHES = 50
+
+/** What runs a step: takes the state, the minibatch and the rest, gives `next.*`, `loss` and `weightSum`. */
+interface StepProgram {
+  run(inputs: Readonly<Record<string, Tensor>>): Promise<Readonly<Record<string, Tensor>>>
+  dispose(): Promise<void>
+}
+
+/** Loss and gradient in lanes, each for its part of the minibatch, then one update with their means. */
+class DividedStep implements StepProgram {
+  readonly #gradient: BatchProgram
+  readonly #update: Program
+
+  constructor(gradient: BatchProgram, update: Program) {
+    this.#gradient = gradient
+    this.#update = update
+  }
+
+  async run(inputs: Readonly<Record<string, Tensor>>): Promise<Readonly<Record<string, Tensor>>> {
+    const minibatch = Object.fromEntries(Object.entries(inputs).filter(([name]) => this.#gradient.inputs.has(name)))
+    const parts = await this.#gradient.runEach(minibatch)
+    const next = await this.#update.run({
+      ...Object.fromEntries(Object.entries(inputs).filter(([name]) => name in this.#update.inputs)),
+      ...Object.fromEntries(parts.map(({ gradient }, part) => [gradientOfPart(part), gradient])),
+    })
+    const loss = parts.reduce((sum, part) => sum + (part.loss.data as Float32Array)[0], 0)
+    releaseMemory(parts.map(({ gradient }) => gradient.data))
+    return { ...next, loss: float32([loss], []) }
+  }
+
+  async dispose(): Promise<void> {
+    await Promise.all([this.#gradient.dispose(), this.#update.dispose()])
+  }
+}
+
+/** Batch norm takes its statistics over the whole minibatch, which then cannot be divided. */
+async function compileStep({ network, optimizer, batch = 64, clip = 1, device }: TrainerOptions): Promise<StepProgram> {
+  const options = device ? { device } : {}
+  const lanes = network.statistics.length === 0 ? lanesFor(batch, options) : 1
+  if (lanes === 1) return compile(trainStepGraph(network, batch, optimizer, clip), options)
+  const [gradient, update] = await Promise.all([
+    compileBatch(lossGradientGraph(network, batch / lanes, lanes), { ...options, lanes, whole: ['weights'] }),
+    compile(updateGraph(network, lanes, optimizer, clip), options),
+  ])
+  return new DividedStep(gradient, update)
+}
+
+/** A compiled training step and lower gradient over one data set. Holds no state: states go in and come out. */
+export class Trainer {
+  readonly options: TrainerOptions
+  readonly batch: number
+  readonly #zeros: Float32Array
+  readonly #step: StepProgram
+  readonly #rows: (step: number) => Int32Array
+  #lower: Promise<Program> | undefined
+  #statistics: Promise<Program> | undefined
+
+  private constructor(options: TrainerOptions, batch: number, step: StepProgram) {
+    this.options = options
+    this.batch = batch
+    this.#step = step
+    this.#rows = batches({ seed: options.seed, batch, count: options.data.count })
+    this.#zeros = new Float32Array(flatSize(options.network.parameters))
+  }
+
+  /** Compiles the training step. @throws `training.images`, `training.labels`, `training.timesteps` on data that do not fit the network */
+  static async create(options: TrainerOptions): Promise<Trainer> {
+    checkOptions(options)
+    return new Trainer(options, options.batch ?? 64, await compileStep(options))
+  }
+
+  /** Freshly initialised weights, zero moments. */
+  initialState(): TrainingState {
+    const { network, optimizer, seed } = this.options
+    return {
+      ...initialState(network, seed),
+      slots: Object.fromEntries(optimizer.slots.map((slot) => [slot, new Float32Array(this.#zeros.length)])),
+      step: 0,
+    }
+  }
+
+  /** The minibatch of a step: images, times and noise depend on (seed, step, place in the batch) alone, never on the schedule. */
+  draw(step: number): Minibatch {
+    const { data, network, timesteps, seed } = this.options
+    const size = sizeOf(network.imageShape)
+    const { batch } = this
+    const rows = this.#rows(step)
+    const images = new Float32Array(batch * size)
+    rows.forEach((row, i) => {
+      images.set(data.images.subarray(row * size, (row + 1) * size), i * size)
+    })
+    const { times, eps } = drawLoss({ seed, step, batch, imageSize: size, timesteps })
+    if (network.classes === undefined) return { images, noise: eps, times }
+    const drop = randomStream({ seed, purpose: 'train.drop', step })
+    const share = dropShare(this.options)
+    // Without a null class none are dropped, and every image has a label: both checked at the start.
+    const nullClass = network.nullClass ?? 0
+    const condition = Int32Array.from(rows, (row) =>
+      drop.uniform() < share ? nullClass : (data.labels?.[row] ?? nullClass),
+    )
+    return { images, noise: eps, times, condition }
+  }
+
+  /**
+   * One optimizer step.
+   * @param extraGradient flat vector added to the gradient before clipping (grad FID / gamma for the twin z)
+   * @throws `training.nan`, naming the step, if the loss or a new weight is not finite
+   */
+  async step(
+    state: TrainingState,
+    schedule: NoiseSchedule,
+    minibatch: Minibatch,
+    learningRate: number,
+    extraGradient: Float32Array = this.#zeros,
+  ): Promise<TrainingState & { readonly loss: number }> {
+    const { optimizer, network } = this.options
+    const slots = Object.fromEntries(optimizer.slots.map((slot) => [slot, float32(state.slots[slot])]))
+    const out = await this.#step.run({
+      ...this.#inputs(state, schedule, minibatch),
+      ...slots,
+      learningRate: float32([learningRate], []),
+      step: float32([state.step + 1], []),
+      extraGradient: float32(extraGradient),
+    })
+    const loss = (out.loss.data as Float32Array)[0]
+    const vectorOf = (name: string) => out[nextOf(name)].data as Float32Array
+    // The loss is that of the weights before the step: an overflow of the gradient shows in the new weights first.
+    const sum = (out.weightSum.data as Float32Array)[0]
+    const what = Number.isFinite(loss) ? (Number.isFinite(sum) ? null : 'weights that are not') : `${loss}`
+    if (what !== null) {
+      throw failure(
+        'training.nan',
+        `loss and weights must stay finite, but step ${state.step + 1} gave ${what}; ` +
+          `start again with a learning rate below ${learningRate} (--learning-rate), as a resumed run must keep its own`,
+      )
+    }
+    return {
+      weights: vectorOf('weights'),
+      statistics: network.statistics.length > 0 ? vectorOf('statistics') : state.statistics,
+      slots: Object.fromEntries(optimizer.slots.map((slot) => [slot, vectorOf(slot)])),
+      step: state.step + 1,
+      loss,
+    }
+  }
+
+  /** Loss and its derivatives in the level of each image, at the state's weights. */
+  async lowerGradient(state: NetworkState, schedule: NoiseSchedule, minibatch: Minibatch): Promise<LowerGradient> {
+    const { network, device } = this.options
+    this.#lower ??= compile(lowerGradientGraph(network, this.batch), device ? { device } : {})
+    const out = await (await this.#lower).run(this.#inputs(state, schedule, minibatch))
+    return {
+      loss: (out.loss.data as Float32Array)[0],
+      dSignal: Float64Array.from(out.dSignal.data as Float32Array),
+      dNoise: Float64Array.from(out.dNoise.data as Float32Array),
+    }
+  }
+
+  /**
+   * The state with its running statistics made again for its weights, on fixed batches (averaged weights never saw a batch).
+   * Networks without statistics are left as they are.
+   */
+  async settle(state: TrainingState, schedule: NoiseSchedule): Promise<TrainingState> {
+    const { network, device } = this.options
+    if (network.statistics.length === 0) return state
+    this.#statistics ??= compile(statisticsGraph(network, this.batch), device ? { device } : {})
+    const program = await this.#statistics
+    let { statistics } = state
+    for (let k = 0; k < SETTLING_BATCHES; k++) {
+      const out = await program.run(this.#inputs({ ...state, statistics }, schedule, this.draw(k)))
+      statistics = out[nextOf('statistics')].data as Float32Array
+    }
+    return { ...state, statistics }
+  }
+
+  async dispose(): Promise<void> {
+    await this.#step.dispose()
+    await (await this.#statistics)?.dispose()
+    await (await this.#lower)?.dispose()
+  }
+
+  #inputs(state: NetworkState, schedule: NoiseSchedule, minibatch: Minibatch): Record<string, Tensor> {
+    const { network } = this.options
+    const shape = [this.batch, ...network.imageShape]
+    const { times, condition } = minibatch
+    const { signal, noise } = levelsAtTimes(schedule, times)
+    return {
+      weights: float32(state.weights),
+      ...(network.statistics.length > 0 && { statistics: float32(state.statistics) }),
+      images: float32(minibatch.images, shape),
+      noise: float32(minibatch.noise, shape),
+      signal: float32(signal),
+      noiseLevel: float32(noise),
+      time: network.times === 'integer' ? int64(times) : float32(times),
+      ...(condition && { condition: int64(condition) }),
+    }
+  }
+}
+
+const dropShare = ({ network, dropCondition }: TrainerOptions): number =>
+  dropCondition ?? (network.nullClass === undefined ? 0 : 0.1)
+
+function checkOptions(options: TrainerOptions): void {
+  const { network, data, timesteps } = options
+  const { imageShape, classes, nullClass, config } = network
+  const share = dropShare(options)
+  if (data.count < 1 || data.images.length !== data.count * sizeOf(imageShape)) {
+    const came = `${data.count} images of ${data.images.length} numbers in all`
+    throw inputError('training.images', `the network trains on images [${imageShape}], at least one; got ${came}`)
+  }
+  if (network.times === 'integer' && typeof config.timesteps === 'number' && config.timesteps < timesteps) {
+    throw inputError(
+      'training.timesteps',
+      `the network has a learned table of ${config.timesteps} times, too few for ${timesteps} timesteps; make it as long`,
+    )
+  }
+  if (classes === undefined) return
+  const odd = data.labels?.find((label) => !(label >= 0 && label < classes))
+  if (!data.labels || odd !== undefined) {
+    const came = data.labels ? `label ${odd}` : 'images without labels'
+    throw inputError('training.labels', `the network needs labels 0 to ${classes - 1}, got ${came}`)
+  }
+  if (!(share >= 0 && share <= 1)) {
+    throw inputError('training.labels', `the share told the null class must lie in [0, 1], got ${share}`)
+  }
+  if (share > 0 && nullClass === undefined) {
+    throw inputError(
+      'training.labels',
+      `the network has no null class to tell a share of ${share} of the images; leave dropCondition out`,
+    )
+  }
+}
+
+/** What `train` reports after each step. */
+export interface TrainingProgress {
+  readonly step: number
+  readonly loss: number
+}
+
+/** State of training and the moving average (EMA) of its weights, which is what is deployed. */
+export interface TrainedState {
+  readonly training: TrainingState
+  readonly ema: Float32Array
+}
+
+/**
+ * Runs training to `steps` in all, with EMA of decay min(maxDecay, (k+1)/(k+10)).
+ * @param options.from   where to go on; default a fresh start. At `steps` steps or more: returned as it is
+ * @param options.rate   learning rate of a step, 0-based
+ * @param options.onStep called after every step with the state to go on from; awaited
+ * @param options.passing whether a state that `onStep` was given is read no more once the next call of it is over: its memory is
+ *   given back then, where the collector would take a tenth of the time from the step. Default false: states stay as they are
+ * @throws `training.nan`; `interrupted` through `signal`, once the step under way is finished
+ */
+export async function train(
+  trainer: Trainer,
+  options: {
+    readonly steps: number
+    readonly schedule: NoiseSchedule
+    readonly rate: (step: number) => number
+    readonly from?: TrainedState
+    readonly maxDecay?: number
+    readonly onStep?: (progress: TrainingProgress, state: TrainedState) => void | Promise<void>
+    readonly passing?: boolean
+    readonly signal?: AbortSignal
+  },
+): Promise<TrainedState> {
+  const { steps, schedule, rate, from, maxDecay = 0.995, onStep, passing = false, signal } = options
+  let state: TrainingState = from?.training ?? trainer.initialState()
+  let ema = from?.ema ?? state.weights
+  let loss: number | null = null
+  /** What `onStep` was given last. */
+  let last: TrainedState | null = null
+  const finishStep = async () => {
+    if (loss === null) return
+    const progress = { step: state.step, loss }
+    loss = null
+    // A new vector every step: the states handed out are values that stay as they are.
+    ema = ema.slice()
+    updateEma(ema, state.weights, emaDecay(state.step, maxDecay))
+    const now = { training: state, ema }
+    await onStep?.(progress, now)
+    if (last && passing) releaseState(last, now)
+    last = now
+  }
+  let minibatch = state.step < steps ? trainer.draw(state.step) : null
+  while (minibatch && state.step < steps) {
+    if (signal?.aborted) await finishStep()
+    throwIfInterrupted(signal)
+    const stepping = trainer.step(state, schedule, minibatch, rate(state.step))
+    // While the lanes are at work: the rest of the step before, and what the next one needs.
+    await settled(stepping, finishStep)
+    minibatch = trainer.draw(state.step + 1)
+    const { loss: came, ...next } = await stepping
+    state = next
+    loss = came
+  }
+  await finishStep()
+  return { training: state, ema }
+}
+
+/** Frees the memory of a state, but for what the next one has of it. */
+function releaseState(state: TrainedState, next: TrainedState): void {
+  const kept = new Set(vectorsOf(next))
+  releaseMemory(vectorsOf(state).filter((vector) => !kept.has(vector)))
+}
+
+const vectorsOf = ({ training: { weights, statistics, slots }, ema }: TrainedState): Float32Array[] => [
+  weights,
+  statistics,
+  ...Object.values(slots),
+  ema,
+]
+
+/** Runs `meanwhile` to its end, whatever becomes of what is under way; where it fails itself, waits for that before it says so. */
+async function settled(underWay: Promise<unknown>, meanwhile: () => Promise<void>): Promise<void> {
+  const over = underWay.catch(() => undefined)
+  try {
+    await meanwhile()
+  } catch (error) {
+    await over
+    throw error
+  }
+}

@@ -1,0 +1,129 @@
+/**
+ * The decision: an interval of lambda from fresh paths, items that served for nothing else.
+ *
+ * A look may ask for another one: on more items where the interval is too wide, on new items and elsewhere where it does not lie in the
+ * middle of what was drawn. The looks share an error of .05, most of it the first one's, so the whole is an interval at 95 %.
+ */
+import { internalError } from '../../../base/index.ts'
+import type { Shape } from '../estimators/gradientCurve.ts'
+import type { EntropyStrength } from '../result.ts'
+import type { EntropyRun } from '../run.ts'
+import type { Look } from './look.ts'
+import { lookAt, steersOnly, strengthOf } from './look.ts'
+import type { GradientMethod } from './methods.ts'
+import type { Found } from './refine.ts'
+import { gradientAt, ROUNDING, reachOf, WIDE, within } from './refine.ts'
+
+/** Errors of the looks; their sum is below .05. */
+const LOOKS = [0.03, 0.012, 0.005, 0.002, 0.0009]
+
+/** The interval is planned this share of the tolerance wide, in log lambda. */
+const PLANNED = 0.85
+
+/** Items of confirmations start here, and again at each multiple: the search uses those below. */
+const FRESH_ITEMS = 2 ** 20
+
+/** Most that a look is planned larger than what it is foreseen from: a forecast from few items is loose. */
+const MOST_GROWTH = 4
+
+/** Most repetitions of sequential Monte Carlo, which only steers. */
+const MOST_REPETITIONS = 32
+
+/** Share of the half-width drawn by which a foreseen interval may lie aside. */
+const ASIDE = 1 / 4
+
+/** Draws fresh paths about what the search found until an interval is resolved or the evaluations are spent. */
+export async function confirm(
+  run: EntropyRun,
+  method: GradientMethod,
+  found: Found,
+  shape: Shape,
+): Promise<EntropyStrength> {
+  const reach = reachOf(run, WIDE * run.width)
+  let next = foreseen(run, method, found, LOOKS[0])
+  let at = { centre: within(run, next.middle, reach), first: FRESH_ITEMS, count: 0 }
+  let best: EntropyStrength | null = null
+  for (const [i, alpha] of LOOKS.entries()) {
+    const nodes = method.nodes(at.centre, reach)
+    const count = Math.min(next.items, at.count + run.affordable(method, nodes.length))
+    if (count < method.least || count <= at.count) return outOfEvaluations(run, method, found, best, next.items)
+    const more = count - at.count
+    run.progress('confirm', about(more, at.centre), aheadOf(run, method, nodes.length, more))
+    const stretch = await method.stretch(nodes, { first: at.first, count }, 'confirm', shape)
+    const look = lookAt(run, stretch, alpha)
+    best = strengthOf(run, look)
+    await report(run, look, best, at.centre, count * nodes.length * method.paths)
+    if (best.resolved || steersOnly(look)) return best
+    next = foreseen(run, method, { centre: look.value, stretch }, LOOKS[i + 1] ?? alpha, count)
+    const centre = within(run, next.middle, reach)
+    const nowhere = look.low === null && look.high === null && look.boundary === null
+    const aside = Math.abs(centre - at.centre) > (nowhere ? ROUNDING : ASIDE * reach)
+    at = aside ? { centre, first: at.first + FRESH_ITEMS, count: 0 } : { ...at, count }
+  }
+  if (!best) throw internalError('an interval was looked for and none was looked at')
+  return best
+}
+
+const about = (items: number, centre: number) =>
+  `${items} fresh items about lambda = ${Math.exp(centre).toPrecision(3)}`
+
+/** Items for an interval of the planned width at error `alpha`, and its middle, as far as what was drawn lets foresee; more than `had`. */
+function foreseen(run: EntropyRun, method: GradientMethod, { centre, stretch }: Found, alpha: number, had = 0) {
+  const { curve } = stretch
+  const endsWith = (items: number) => curve.interval(centre, alpha, undefined, items)
+  const narrow = (items: number) => {
+    const { low, high } = endsWith(items)
+    return low !== null && high !== null && high - low <= PLANNED * run.width
+  }
+  const most = method.name === 'smc' ? MOST_REPETITIONS : Math.max(method.least, MOST_GROWTH * curve.count)
+  let needed = Math.max(method.least, Math.ceil(1.25 * had))
+  if (curve.root() !== null) while (!narrow(needed) && needed < most) needed = Math.ceil(1.1 * needed)
+  const items = Math.min(needed, most)
+  const { low, high } = endsWith(items)
+  const aside = ASIDE * reachOf(run, WIDE * run.width)
+  const middle = ((low ?? centre - 2 * aside) + (high ?? centre + 2 * aside)) / 2
+  return {
+    items: method.name === 'smc' ? items : run.draws.whole(items),
+    middle: Math.min(Math.max(middle, centre - aside), centre + aside),
+  }
+}
+
+async function report(
+  run: EntropyRun,
+  { stretch }: Look,
+  strength: EntropyStrength,
+  centre: number,
+  paths: number,
+): Promise<void> {
+  await run.iteration('confirm', centre, gradientAt(stretch, centre), paths)
+  const { low, high, resolved: confirmed } = strength
+  const { evaluations } = run.draws
+  await run.event({ kind: 'interval', low, value: strength.value, high, confirmed, evaluations })
+}
+
+/** What there is to say when `maxEvaluations` does not allow another look. */
+function outOfEvaluations(
+  run: EntropyRun,
+  method: GradientMethod,
+  found: Found,
+  best: EntropyStrength | null,
+  wanted: number,
+): EntropyStrength {
+  const { maxEvaluations, lambdaRange } = run.job.settings
+  const needed = maxEvaluations - run.left + wanted * method.cost(found.stretch.curve.nodes.length)
+  const raise = `raise maxEvaluations from ${maxEvaluations} to about ${Math.ceil(Number(needed.toPrecision(2)))}, or the tolerance`
+  if (best) {
+    const [why] = (best.reason ?? 'the interval is open').split('; raise')
+    return { ...best, reason: `${why}; another look needs more paths: ${raise}` }
+  }
+  const [low, high] = lambdaRange
+  const value = Math.min(Math.max(Math.exp(found.centre), low), high)
+  const reason = `the search left too few evaluations to confirm what it found: ${raise}`
+  return { value, low, high, resolved: false, reason, boundary: null, slope: null }
+}
+
+/** Evaluations expected from here: this look, and the curve. */
+function aheadOf({ job, draws }: EntropyRun, method: GradientMethod, nodes: number, items: number): number {
+  const { curvePoints, curvePaths } = job.settings
+  return items * method.cost(nodes) + curvePoints * curvePaths * draws.costPerPath
+}

@@ -1,0 +1,286 @@
+/**
+ * All that an entropy strength job draws. Items are the same start and step noise at every scale; what was drawn once, of an item at a
+ * scale, is never drawn again, and what a checkpoint holds is taken from there.
+ */
+import { internalError } from '../../../base/index.ts'
+import type { Images } from '../../../diffusion/index.ts'
+import { generate, generateGuided, sequentialMonteCarlo } from '../../../diffusion/index.ts'
+import type { Draw, EntropyPhase } from '../checkpoint.ts'
+import { ENTROPY_PHASES } from '../checkpoint.ts'
+import type { PathBatch } from '../estimators/pool.ts'
+import { PathPool } from '../estimators/pool.ts'
+import type { EntropyOptions } from '../job.ts'
+
+/** Items first..first + count - 1. */
+export interface Items {
+  readonly first: number
+  readonly count: number
+}
+
+/** Weighted images of one repetition of sequential Monte Carlo. */
+export interface ParticleDraw extends Draw {
+  readonly kind: 'particles'
+}
+
+/** Paths of one scale and their feature rows, in the same order. */
+export interface Featured {
+  readonly batch: PathBatch
+  readonly features: Float32Array
+}
+
+type Request = Pick<Draw, 'kind' | 'phase' | 'scale' | 'firstItem' | 'count' | 'tilt'> & { readonly features: boolean }
+
+/** Images per call where the network takes any number. */
+const MOST_PER_CALL = 256
+
+const NONE = new Float64Array()
+const NO_ROWS = new Float32Array()
+const NOBODY = new Int32Array()
+
+export class Draws {
+  readonly #job: EntropyOptions
+  readonly #recorded: Map<string, Draw>
+  readonly #log: Draw[] = []
+  /** Where each item of a kind and scale is. */
+  readonly #index = new Map<string, Map<number, { readonly draw: Draw; readonly place: number }>>()
+  readonly #started = Date.now()
+  readonly #secondsBefore: number
+
+  constructor(job: EntropyOptions) {
+    this.#job = job
+    this.#recorded = new Map((job.from?.draws ?? []).map((draw) => [nameOf(draw), draw]))
+    this.#secondsBefore = job.from?.seconds ?? 0
+  }
+
+  /** Whether draws of an earlier run are still ahead: what is decided now was decided, and reported, before. */
+  get replaying(): boolean {
+    return this.#recorded.size > 0
+  }
+
+  /** Network evaluations by phase, an earlier run's too. */
+  get spent(): Readonly<Record<EntropyPhase, number>> {
+    const spent = { explore: 0, refine: 0, confirm: 0, curve: 0 }
+    for (const { phase, evaluations } of this.#log) spent[phase] += evaluations
+    return spent
+  }
+
+  get evaluations(): number {
+    return this.#log.reduce((sum, { evaluations }) => sum + evaluations, 0)
+  }
+
+  get seconds(): number {
+    return this.#secondsBefore + (Date.now() - this.#started) / 1000
+  }
+
+  /** Network evaluations of a guided path: as measured, or if none was drawn a prediction and a derivative at each step. */
+  get costPerPath(): number {
+    const paths = this.#log.filter(({ kind }) => kind === 'paths')
+    const count = paths.reduce((sum, draw) => sum + draw.count, 0)
+    const steps = this.#job.schedule.levels.length
+    if (count === 0) return this.#job.settings.through === 'reward' ? steps : 3 * steps
+    return paths.reduce((sum, { evaluations }) => sum + evaluations, 0) / count
+  }
+
+  /** Images per network call: as many as the network takes. */
+  get perCall(): number {
+    const { denoiser, settings } = this.#job
+    return denoiser.batch ?? Math.min(settings.chunk, MOST_PER_CALL)
+  }
+
+  /** A number of images that wastes nothing of the network's last call. */
+  whole(count: number): number {
+    return Math.ceil(count / this.perCall) * this.perCall
+  }
+
+  /** Guided paths with A and B. `features`: keep the feature rows of what is drawn now. */
+  async paths(scale: number, items: Items, phase: EntropyPhase, features = false): Promise<PathBatch> {
+    return this.#batch({ kind: 'paths', phase, scale, tilt: 'lower', features }, items)
+  }
+
+  /** Images of the base sampler, without derivatives. */
+  async base(items: Items, phase: EntropyPhase, features = false): Promise<PathBatch> {
+    return this.#batch({ kind: 'base', phase, scale: 0, tilt: 'lower', features }, items)
+  }
+
+  /** One population at p0 exp(scale h): h = r2, or r2 + r1/gamma for the penalty's. */
+  async particles(scale: number, repetition: number, phase: EntropyPhase, tilt: Draw['tilt']): Promise<ParticleDraw> {
+    const count = this.#job.settings.particles
+    const request: Request = {
+      ...{ kind: 'particles', phase, scale, firstItem: repetition * count, count, tilt },
+      // The curve may come back to a population of any phase.
+      features: true,
+    }
+    const name = nameOf(request)
+    const known = this.#log.find((draw) => nameOf(draw) === name) ?? (await this.#draw(request))
+    if (known.kind !== 'particles') throw internalError(`a draw of particles came back as ${known.kind}`)
+    return { ...known, kind: 'particles' }
+  }
+
+  /** Every path that was drawn with A and B, side by side. */
+  pool(): PathPool {
+    return this.#poolOf(({ kind }) => kind === 'paths')
+  }
+
+  /** The base sampler's images as a pool for tilts. */
+  basePool(): PathPool {
+    return this.#poolOf(({ kind }) => kind === 'base')
+  }
+
+  /** Everything drawn of a kind at one scale. */
+  drawnAt(kind: Draw['kind'], scale: number): readonly Draw[] {
+    return this.#log.filter((draw) => draw.kind === kind && draw.scale === scale)
+  }
+
+  /** Draws of which the feature rows were kept, one by one. */
+  featured(kind: 'paths' | 'base'): Featured[] {
+    return this.#log
+      .filter((draw) => draw.kind === kind && draw.features.length > 0)
+      .map((draw) => ({
+        batch: batchOf(
+          draw.scale,
+          Array.from(draw.upper, (_, place) => ({ item: draw.firstItem + place, draw, place })),
+        ),
+        features: draw.features,
+      }))
+  }
+
+  /** r1 or r2 of every image so far. */
+  values(which: 'upper' | 'lower'): number[] {
+    return this.#log.flatMap((draw) => Array.from(draw[which]))
+  }
+
+  /** Whether paths were drawn and guidance moved none of them. */
+  get unmoved(): boolean {
+    const paths = this.#log.filter(({ kind }) => kind === 'paths')
+    return paths.length > 0 && paths.every(({ b }) => b.every((value) => value === 0))
+  }
+
+  async #batch(what: Omit<Request, 'firstItem' | 'count'>, { first, count }: Items): Promise<PathBatch> {
+    const known = this.#known(what)
+    for (let item = first; item < first + count; item += 1) {
+      if (known.has(item)) continue
+      let some = 1
+      while (some < this.perCall && item + some < first + count && !known.has(item + some)) some++
+      await this.#draw({ ...what, firstItem: item, count: some })
+    }
+    return batchOf(
+      what.scale,
+      Array.from({ length: count }, (_, i) => {
+        const found = known.get(first + i)
+        if (!found) throw internalError(`item ${first + i} was drawn and is not there`)
+        return { item: first + i, ...found }
+      }),
+    )
+  }
+
+  #known({ kind, scale }: Pick<Draw, 'kind' | 'scale'>) {
+    const name = `${kind} ${scale}`
+    const known = this.#index.get(name) ?? new Map<number, { draw: Draw; place: number }>()
+    this.#index.set(name, known)
+    return known
+  }
+
+  #poolOf(include: (draw: Draw) => boolean): PathPool {
+    const scales = [...new Set(this.#log.filter(include).map(({ scale }) => scale))]
+    return PathPool.of(
+      scales.map((scale) => {
+        const draws = this.#log.filter((draw) => include(draw) && draw.scale === scale)
+        const rows = draws.flatMap((draw) =>
+          Array.from(draw.upper, (_, place) => ({ item: draw.firstItem + place, draw, place })),
+        )
+        return batchOf(scale, rows)
+      }),
+    )
+  }
+
+  /** Takes a draw from the checkpoint or makes it, and keeps it. */
+  async #draw(request: Request): Promise<Draw> {
+    const name = nameOf(request)
+    const recorded = this.#recorded.get(name)
+    this.#recorded.delete(name)
+    const draw = recorded ?? (await this.#make(request))
+    this.#log.push(draw)
+    const known = this.#known(draw)
+    for (let place = 0; place < draw.count; place++) known.set(draw.firstItem + place, { draw, place })
+    if (!recorded) await this.#job.onCheckpoint?.({ draws: [...this.#log], seconds: this.seconds })
+    return draw
+  }
+
+  async #make(request: Request): Promise<Draw> {
+    const { judge, reward, features: network } = this.#job
+    const { features, ...what } = request
+    const { images, classes, ...rest } = await this.#images(request)
+    return {
+      ...what,
+      ...rest,
+      upper: await judge.values(images, classes),
+      lower: await reward.values(images, classes),
+      features: features && network ? Float32Array.from((await network.features(images)).data) : NO_ROWS,
+    }
+  }
+
+  async #images({ kind, scale, firstItem, count, tilt }: Request) {
+    const { denoiser, schedule, sampler, settings, reward, judge, condition, signal } = this.#job
+    const { seed, minimumAlphaBar, through, gamma } = settings
+    const classes = condition && Int32Array.from({ length: count }, (_, i) => condition(firstItem + i))
+    const common = {
+      ...{ denoiser, schedule, settings: sampler, count, seed, firstItem },
+      ...(classes && { condition: classes }),
+      ...(signal && { signal }),
+    }
+    const unweighted = { logWeights: NONE, logZ: 0, ancestors: NOBODY }
+    if (kind === 'base') return { ...(await generate(common)), a: NONE, b: NONE, ...unweighted, classes }
+    if (kind === 'paths') {
+      const guidance = {
+        reward: (x0Hat: Images, own?: Int32Array) => reward.gradient(x0Hat, own),
+        scale,
+        minimumAlphaBar,
+        through,
+      }
+      const { images, a, b, evaluations } = await generateGuided({ ...common, guidance })
+      return { images, a, b, evaluations, ...unweighted, classes }
+    }
+    const chased = async (x0Hat: Images, own?: Int32Array) => {
+      const lower = await reward.values(x0Hat, own)
+      if (tilt === 'lower') return lower
+      const upper = await judge.values(x0Hat, own)
+      return lower.map((value, i) => value + upper[i] / gamma)
+    }
+    const drawn = await sequentialMonteCarlo({ ...common, reward: chased, scale, minimumAlphaBar })
+    const { images, logWeights, logZ, evaluations, ancestors } = drawn
+    const inherited = classes && Int32Array.from(ancestors, (ancestor) => classes[ancestor])
+    return { images, logWeights, logZ, ancestors, evaluations, a: NONE, b: NONE, classes: inherited }
+  }
+}
+
+/** Draws that are the same have the same name. */
+function nameOf({
+  kind,
+  scale,
+  firstItem,
+  count,
+  tilt,
+}: Pick<Draw, 'kind' | 'scale' | 'firstItem' | 'count' | 'tilt'>) {
+  return [kind, scale, firstItem, count, tilt].join(' ')
+}
+
+function batchOf(
+  scale: number,
+  rows: readonly { readonly item: number; readonly draw: Draw; readonly place: number }[],
+): PathBatch {
+  const column = (name: 'a' | 'b' | 'upper' | 'lower') =>
+    Float64Array.from(rows, ({ draw, place }) => (draw[name].length > 0 ? draw[name][place] : 0))
+  return {
+    scale,
+    items: Int32Array.from(rows, ({ item }) => item),
+    a: column('a'),
+    b: column('b'),
+    upper: column('upper'),
+    lower: column('lower'),
+  }
+}
+
+/** The phases' sum. */
+export function totalOf(spent: Readonly<Record<EntropyPhase, number>>): number {
+  return ENTROPY_PHASES.reduce((sum, phase) => sum + spent[phase], 0)
+}

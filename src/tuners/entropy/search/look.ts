@@ -1,0 +1,148 @@
+/**
+ * What one look at fresh paths says: the interval of lambda where the gradient's own interval contains 0, and whether that is to be believed.
+ *
+ * Scales are drawn on both sides, and inside of what was drawn F falls towards the interval from below and rises beyond it.
+ */
+
+import type { GradientCurve } from '../estimators/gradientCurve.ts'
+import type { EntropyStrength } from '../result.ts'
+import type { EntropyRun } from '../run.ts'
+import type { GradientEvidence, Verdict } from '../statistics/belief.ts'
+import { DECIDING_SHARE, mayDecide, resolves, resolvesBoundary } from '../statistics/belief.ts'
+import type { Stretch } from './methods.ts'
+import { middleOf, touches } from './refine.ts'
+
+/** Steps outwards in which an end is moved, as a share of the tolerance in log lambda. */
+const OUTWARD = 1 / 40
+
+/** Least half-width of an interval, as a share of the tolerance in log lambda: no scales are drawn so close that more could be told. */
+const FLOOR = 1 / 40
+
+/** Ends of an interval; null: not inside what was drawn. */
+interface Ends {
+  readonly low: number | null
+  readonly high: number | null
+}
+
+/** An interval in log lambda as one look sees it. */
+export interface Look extends Ends {
+  readonly value: number
+  /** The end of the range that is the optimum. */
+  readonly boundary: 'low' | 'high' | null
+  readonly alpha: number
+  readonly stretch: Stretch
+}
+
+/** @param alpha error of the look's intervals */
+export function lookAt(run: EntropyRun, stretch: Stretch, alpha: number): Look {
+  const { curve } = stretch
+  const { range } = run
+  const { low, high } = touches(run, curve)
+  const look = { boundary: null, alpha, stretch }
+  const root = curve.root()
+  if (root !== null) {
+    const ends = agreedEnds(run, stretch, alpha, widened(run, curve, root, alpha))
+    return {
+      ...look,
+      value: root,
+      low: ends.low ?? (low ? range.low : null),
+      high: ends.high ?? (high ? range.high : null),
+    }
+  }
+  // F rises or falls all along: where that goes on to an end of the range, the optimum is there.
+  const rises = curve.at(middleOf(curve.nodes)).mean > 0
+  const edge = rises ? curve.stretch.low : curve.stretch.high
+  if (!(rises ? low : high)) return { ...look, value: edge, low: null, high: null }
+  const ends = agreedEnds(run, stretch, alpha, curve.interval(edge, alpha))
+  return rises
+    ? { ...look, value: range.low, low: range.low, high: ends.high, boundary: 'low' }
+    : { ...look, value: range.high, low: ends.low, high: range.high, boundary: 'high' }
+}
+
+/** The interval with the parabola's own error, as the root moves when a scale is left out, in quadrature. */
+function widened({ width }: EntropyRun, curve: GradientCurve, root: number, alpha: number): Ends {
+  const region = curve.stretch
+  const { low, high } = curve.interval(root, alpha)
+  const moves = (['first', 'last'] as const).map((end) => {
+    const other = curve.without(end).root(region)
+    return other === null ? 0 : Math.abs(other - root)
+  })
+  const away = (end: number | null) => (end === null ? null : Math.hypot(end - root, FLOOR * width, ...moves))
+  const [below, above] = [away(low), away(high)]
+  return {
+    low: below === null || root - below < region.low ? null : root - below,
+    high: above === null || root + above > region.high ? null : root + above,
+  }
+}
+
+/** Ends moved outwards until the evidence there, by bootstrap for weighted paths, excludes 0 too; null where it nowhere does. */
+function agreedEnds(run: EntropyRun, stretch: Stretch, alpha: number, { low, high }: Ends): Ends {
+  const region = stretch.curve.stretch
+  const moved = (from: number | null, sign: 1 | -1) => {
+    const limit = sign > 0 ? region.high : region.low
+    for (let x = from; x !== null && sign * (limit - x) >= 0; x += sign * OUTWARD * run.width) {
+      const { interval } = stretch.evidence(x, alpha)
+      if (sign > 0 ? interval.low > 0 : interval.high < 0) return x
+    }
+    return null
+  }
+  return { low: moved(low, -1), high: moved(high, 1) }
+}
+
+/** Whether more of the same would not decide either: populations, and weights that are too uneven. */
+export function steersOnly({ stretch, value, alpha }: Look): boolean {
+  const { source, estimate } = stretch.evidence(value, alpha)
+  return source === 'smc' || (source === 'pool' && estimate.effectiveSampleSize < DECIDING_SHARE * estimate.count)
+}
+
+export function strengthOf(run: EntropyRun, look: Look): EntropyStrength {
+  const { value, low, high, boundary, alpha, stretch } = look
+  const [least, most] = run.job.settings.lambdaRange
+  const { believed, reason } = verdictOf(run, look)
+  const asLambda = (x: number | null, otherwise: number) => {
+    if (x === null) return otherwise
+    if (x === run.range.low) return least
+    return x === run.range.high ? most : Math.min(Math.max(Math.exp(x), least), most)
+  }
+  return {
+    value: asLambda(value, least),
+    low: asLambda(low, least),
+    high: asLambda(high, most),
+    resolved: believed,
+    reason,
+    boundary,
+    slope: boundary && slopeOf(stretch.evidence(value, alpha)),
+  }
+}
+
+const slopeOf = ({ estimate: { mean, standardError, count } }: GradientEvidence) => ({ mean, standardError, count })
+
+function verdictOf(run: EntropyRun, look: Look): Verdict {
+  const { value, low, high, boundary, alpha, stretch } = look
+  const { tolerance } = run.job.settings
+  const at = (x: number) => stretch.evidence(x, alpha)
+  if (boundary && low !== null && high !== null && Math.exp(high - low) <= tolerance) {
+    return resolvesBoundary(boundary, at(boundary === 'low' ? high : low))
+  }
+  if (low === null || high === null) {
+    const side = low === null ? 'towards smaller' : 'towards larger'
+    return {
+      believed: false,
+      reason: `the gradient's sign is open ${side} lambda as far as paths were drawn; raise maxEvaluations`,
+    }
+  }
+  const evidence = { low: at(low), value: at(value), high: at(high) }
+  const { low: least, high: most } = run.range
+  if (low > least && high < most) return resolves(evidence, tolerance)
+  // An end of the range needs no evidence: nothing is looked for beyond it.
+  const weak = Object.values(evidence)
+    .map(mayDecide)
+    .find(({ believed }) => !believed)
+  if (weak) return weak
+  if (Math.exp(high - low) <= tolerance) return { believed: true, reason: null }
+  const wide = `[${Math.exp(low).toPrecision(3)}, ${Math.exp(high).toPrecision(3)}]`
+  return {
+    believed: false,
+    reason: `lambda is in ${wide}, wider than the tolerance of ${tolerance}; raise maxEvaluations`,
+  }
+}
