@@ -1,6 +1,6 @@
 /** The parts of README.md that are copies, so that a test can hold them to what they copy. */
 import { readFileSync } from 'node:fs'
-import { standingOf } from '../src/runs/report/verdict.ts'
+import { standingOf } from '../src/jobs/schedule/report/verdict.ts'
 import type { Role, ShippedNumbers, ShippedRow } from './shippedRows.ts'
 
 interface Estimate {

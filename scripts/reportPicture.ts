@@ -9,7 +9,7 @@ import { createRequire } from 'node:module'
 import { dirname } from 'node:path'
 import { Resvg } from '@resvg/resvg-js'
 import { parseHTML } from 'linkedom'
-import type { ScheduleJson } from '../src/runs/index.ts'
+import type { ScheduleJson } from '../src/jobs/index.ts'
 
 /** Sizes in pixels of the drawing, which is enlarged by `SCALE`. */
 const MARGIN = 28

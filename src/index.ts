@@ -60,6 +60,36 @@ export {
 } from './diffusion/index.ts'
 export * as graph from './graph/index.ts'
 export type {
+  EntropyConfig,
+  EntropyContext,
+  EntropyJobResult,
+  EntropyJson,
+  EvaluateConfig,
+  EvaluationReport,
+  ReportContext,
+  SampleConfig,
+  SampleReport,
+  ScheduleConfig,
+  ScheduleJobResult,
+  ScheduleJson,
+} from './jobs/index.ts'
+export {
+  ENTROPY_PRESETS,
+  entropyJson,
+  evaluateModel,
+  PRESETS,
+  renderEntropyReport,
+  renderScheduleReport,
+  resolveEntropyConfig,
+  resolveEvaluateConfig,
+  resolveSampleConfig,
+  resolveScheduleConfig,
+  runEntropyJob,
+  runScheduleJob,
+  sampleModel,
+  scheduleJson,
+} from './jobs/index.ts'
+export type {
   EvaluationReference,
   FeatureNetwork,
   FrechetReference,
@@ -124,37 +154,7 @@ export {
   typicality,
   weightedSum,
 } from './rewards/index.ts'
-export type {
-  EntropyConfig,
-  EntropyContext,
-  EntropyJobResult,
-  EntropyJson,
-  EvaluateConfig,
-  EvaluationReport,
-  ReportContext,
-  SampleConfig,
-  SampleReport,
-  ScheduleConfig,
-  ScheduleJobResult,
-  ScheduleJson,
-} from './runs/index.ts'
-export {
-  ENTROPY_PRESETS,
-  entropyJson,
-  evaluateModel,
-  PRESETS,
-  readEvents,
-  renderEntropyReport,
-  renderScheduleReport,
-  resolveEntropyConfig,
-  resolveEvaluateConfig,
-  resolveSampleConfig,
-  resolveScheduleConfig,
-  runEntropyJob,
-  runScheduleJob,
-  sampleModel,
-  scheduleJson,
-} from './runs/index.ts'
+export { readEvents } from './runs/index.ts'
 export type { CompileOptions, Device, Program } from './runtime/index.ts'
 export { compile } from './runtime/index.ts'
 export type {

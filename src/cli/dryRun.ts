@@ -1,8 +1,9 @@
 /** `--dry-run`: the resolved settings on stdout, and for a person what the work will cost; nothing is done. */
 import type { Command } from 'commander'
 import { stringify as toYaml } from 'yaml'
-import type { JobPlan, Settings } from '../runs/index.ts'
-import { planLine } from '../runs/index.ts'
+import type { JobPlan } from '../jobs/index.ts'
+import { planLine } from '../jobs/index.ts'
+import type { Settings } from '../runs/index.ts'
 import type { Terminal } from './terminal.ts'
 
 export function addDryRun(command: Command): Command {

@@ -1,6 +1,6 @@
 /** `bilevel entropy`: how strongly a guided model should hold on to the pretrained one. */
 import type { Command } from 'commander'
-import { ENTROPY_GROUPS, entropySchema, planEntropy, resolveEntropyConfig } from '../runs/index.ts'
+import { ENTROPY_GROUPS, entropySchema, planEntropy, resolveEntropyConfig } from '../jobs/index.ts'
 import { addRunCommand } from './runCommand.ts'
 import type { Terminal } from './terminal.ts'
 

@@ -4,8 +4,9 @@
  */
 import type { z } from 'zod'
 import { inputError } from '../base/index.ts'
+import { entropySchema, evaluateSchema, sampleSchema, scheduleSchema } from '../jobs/index.ts'
 import type { SettingsLayer } from '../runs/index.ts'
-import { entropySchema, environmentLayer, evaluateSchema, sampleSchema, scheduleSchema } from '../runs/index.ts'
+import { environmentLayer } from '../runs/index.ts'
 
 const SCHEMAS: readonly z.ZodObject[] = [scheduleSchema, entropySchema, sampleSchema, evaluateSchema]
 

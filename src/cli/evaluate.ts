@@ -7,7 +7,7 @@ import {
   evaluateSchema,
   planEvaluate,
   resolveEvaluateConfig,
-} from '../runs/index.ts'
+} from '../jobs/index.ts'
 import { addDryRun, dryRun } from './dryRun.ts'
 import { settingsFromEnvironment } from './environment.ts'
 import { runInWorker } from './runInWorker.ts'

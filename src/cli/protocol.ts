@@ -1,6 +1,7 @@
 /** What the main thread and the one that works say to each other. Structured clones: plain data. */
 import type { ErrorKind } from '../base/index.ts'
-import type { Caller, EntropyConfig, SampleConfig, ScheduleConfig, SettingsLayer } from '../runs/index.ts'
+import type { EntropyConfig, SampleConfig, ScheduleConfig } from '../jobs/index.ts'
+import type { Caller, SettingsLayer } from '../runs/index.ts'
 
 /** What is to be done. */
 export type Task =

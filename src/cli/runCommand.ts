@@ -5,7 +5,9 @@ import type { Command } from 'commander'
 import type { z } from 'zod'
 import type { BilevelError } from '../base/index.ts'
 import { inputError } from '../base/index.ts'
-import type { Caller, JobPlan, SettingsLayer } from '../runs/index.ts'
+import type { JobPlan } from '../jobs/index.ts'
+import { requireAllowedCode } from '../jobs/index.ts'
+import type { Caller, SettingsLayer } from '../runs/index.ts'
 import {
   commandLine,
   freshFolder,
@@ -14,7 +16,6 @@ import {
   readManifest,
   readRunConfig,
   readSettingsFile,
-  requireAllowedCode,
 } from '../runs/index.ts'
 import { callerOf } from './callerOf.ts'
 import { addDryRun, dryRun } from './dryRun.ts'

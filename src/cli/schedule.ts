@@ -1,6 +1,6 @@
 /** `bilevel schedule`: learn noise and sampling schedules. */
 import type { Command } from 'commander'
-import { planSchedule, resolveScheduleConfig, SETTING_GROUPS, scheduleSchema } from '../runs/index.ts'
+import { planSchedule, resolveScheduleConfig, SETTING_GROUPS, scheduleSchema } from '../jobs/index.ts'
 import { addRunCommand } from './runCommand.ts'
 import type { Terminal } from './terminal.ts'
 

@@ -1,5 +1,5 @@
 /** The tasks of the working thread, by name. */
-import { evaluateModel, runEntropyJob, runScheduleJob, sampleModel } from '../runs/index.ts'
+import { evaluateModel, runEntropyJob, runScheduleJob, sampleModel } from '../jobs/index.ts'
 import { entropyLine, learnLine } from './eventLines.ts'
 import type { Task, TaskProgress } from './protocol.ts'
 

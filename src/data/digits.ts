@@ -3,22 +3,21 @@
  * assets/digits/README.md). The files hold them in split order, 6,000 train, 2,000 tuning, 2,000 held-out, as
  * `scripts/makeDigits.ts` dealt them by `splitByContent`.
  */
-import { fileURLToPath } from 'node:url'
 import type { Dataset, Pictures } from './dataset.ts'
 import { assemble, fromOne } from './dataset.ts'
 import { readIdx } from './idx.ts'
 import type { LoadOptions } from './idxImages.ts'
 import { pair } from './idxImages.ts'
 import { loadData } from './loadData.ts'
+import { packageAsset } from './packageAsset.ts'
 import type { SplitRows } from './split.ts'
 import { SPLIT_CYCLES } from './split.ts'
 
 /** Images per split of the embedded digits. */
 const DIGIT_COUNTS = { train: 6000, tuning: 2000, heldOut: 2000 } as const
 
-const asset = (name: string): string => fileURLToPath(new URL(`../../assets/digits/${name}`, import.meta.url))
-const IMAGES = asset('images-idx3-ubyte.gz')
-const LABELS = asset('labels-idx1-ubyte.gz')
+const IMAGES = packageAsset('digits', 'images-idx3-ubyte.gz')
+const LABELS = packageAsset('digits', 'labels-idx1-ubyte.gz')
 const NAMES = Array.from({ length: 10 }, (_, digit) => String(digit))
 
 async function embedded(): Promise<{ pictures: Pictures; rows: SplitRows }> {

@@ -29,7 +29,9 @@ function floatInputs(operatorCase: OperatorCase): string[] {
 
 describe('the table of cases', () => {
   test('holds every registered operator and nothing else', () => {
-    const registered = allOperators().map(keyOf)
+    const registered = allOperators()
+      .filter(({ name }) => name !== 'OfATest')
+      .map(keyOf)
     const covered = new Set(operatorCases.map(({ operator }) => operator))
     expect(registered.filter((key) => !covered.has(key))).toEqual([])
     expect([...covered].filter((key) => !registered.includes(key))).toEqual([])

@@ -3,10 +3,11 @@
  * judge, so that nothing is tuned and judged by the same eyes. Both were trained on the training split only
  * (`npm run train:classifiers`); accuracy, settings and seed stand in the JSON beside the weights.
  */
+
 import { createHash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
-import { fileURLToPath } from 'node:url'
 import { inputError } from '../base/index.ts'
+import { packageAsset } from '../data/index.ts'
 import { decodeSafetensors } from '../nn/index.ts'
 import type { Device } from '../runtime/index.ts'
 import type { ClassifierConfig } from './classifier.ts'
@@ -48,7 +49,7 @@ export function digitClassifierPath(
   role: DigitClassifierRole,
   extension: 'safetensors' | 'json',
 ): string {
-  return fileURLToPath(new URL(`../../assets/classifiers/digits${size}-${role}.${extension}`, import.meta.url))
+  return packageAsset('classifiers', `digits${size}-${role}.${extension}`)
 }
 
 /** The feature network of digits. @throws `metrics.digitSize` on a size there is no classifier for */

@@ -89,7 +89,7 @@ describe('graphKey', () => {
   it('knows operators of callers by themselves, in this process alone', () => {
     const define = (factor: number) =>
       defineOperator<Record<string, never>>({
-        name: 'Scaled',
+        name: 'OfATest',
         domain: 'composite',
         infer: ([x]) => (x ? [x] : []),
         evaluate: ([x]) => [(x?.data ?? new Float64Array()).map((value) => value * factor)],

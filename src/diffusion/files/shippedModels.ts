@@ -3,7 +3,7 @@
  * learned sampling schedules of DPM-Solver++ for 5, 10 and 20 steps. Trained by `npm run train:models` on the training split of the
  * embedded digits alone; recipe and figures stand in the `record.json` of each folder.
  */
-import { fileURLToPath } from 'node:url'
+import { packageAsset } from '../../data/index.ts'
 
 /** Names of the models: digits of 16x16 and of 28x28 pixels. */
 export const SHIPPED_MODELS = ['digits-16', 'digits-28'] as const
@@ -14,5 +14,5 @@ export const SHIPPED_MODELS = ['digits-16', 'digits-28'] as const
  */
 export function shippedModelFolder(name: string): string | null {
   if (!SHIPPED_MODELS.some((known) => known === name)) return null
-  return fileURLToPath(new URL(`../../assets/models/${name}`, import.meta.url))
+  return packageAsset('models', name)
 }

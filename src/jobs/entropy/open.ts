@@ -1,0 +1,146 @@
+/** What an entropy strength job works on: model, sampler and schedule, rewards and networks, opened from the settings and checked against each other. */
+
+import { samplerSettings } from '../../diffusion/index.ts'
+import type { Reward } from '../../rewards/index.ts'
+import { networksOf } from '../../rewards/index.ts'
+import type { Json } from '../../runs/index.ts'
+import type { EntropyOptions, EntropyTarget } from '../../tuners/index.ts'
+import { ESTIMATORS_OF } from '../../tuners/index.ts'
+import { denoiserOf } from '../opening/givenModel.ts'
+import type { CodeHashes } from '../opening/namedCode.ts'
+import { codeHashes } from '../opening/namedCode.ts'
+import { openModelAt } from '../opening/openedModel.ts'
+import type { RewardNetworks } from '../opening/rewardNetworks.ts'
+import { openRewardNetworks } from '../opening/rewardNetworks.ts'
+import type { SamplingChoice } from '../opening/samplingChoice.ts'
+import { chooseSampling, classOfImage } from '../opening/samplingChoice.ts'
+import type { EntropyConfig } from './settings.ts'
+import { entropySettingsOf } from './settings.ts'
+
+/** What the tuning is given of it. */
+type Subject = Pick<
+  EntropyOptions,
+  'denoiser' | 'schedule' | 'sampler' | 'reward' | 'judge' | 'features' | 'condition' | 'settings'
+>
+
+export interface EntropyInputs {
+  readonly subject: Subject
+  /** SHA-256 of the model. */
+  readonly modelHash: string
+  /** The modules of both rewards. */
+  readonly code: CodeHashes
+  /** What a reader of the numbers must know, a sentence each. */
+  readonly notes: readonly string[]
+  /** Names and hashes of what was read, for the manifest. */
+  readonly sources: Readonly<Record<string, Json>>
+  close(): Promise<void>
+}
+
+/**
+ * Opens everything. Nothing is written.
+ * @throws `model.*`, `schedule.*`, `sample.*`, `steps.count`, `sampler.*`, `data.*`, `reward.*`, `metrics.*`, `config.entropy` on what
+ * is not there or does not fit together
+ */
+export async function openEntropyInputs(config: EntropyConfig): Promise<EntropyInputs> {
+  const opened = await openModelAt(config.model, config)
+  const { given } = opened
+  const { denoiser, close } = await denoiserOf(given, config)
+  const closers = [close]
+  try {
+    const choice = await chooseSampling(opened, config)
+    const sampler = samplerSettings({ ...choice.settings, variance: config.variance })
+    const condition = classOfImage(opened, config.class)
+    const { imageShape } = given
+    const { chunk: batch, device, rewardTimeout: timeout } = config
+    const networks = await openRewardNetworks(config, { imageShape, batch, device, timeout })
+    closers.unshift(networks.close)
+    const code = await codeHashes([config.reward, config.judge])
+    const { reward, judge } = await openBoth(networks, config)
+    const derivatives = missingDerivatives(denoiser.differentiable, reward)
+    const target = targetOf(config, derivatives.length === 0)
+    return {
+      subject: {
+        denoiser,
+        schedule: choice.schedule,
+        sampler,
+        reward,
+        judge,
+        features: networks.features,
+        settings: entropySettingsOf(config, target),
+        ...(condition && { condition }),
+      },
+      modelHash: given.hash,
+      code,
+      notes: [
+        ...given.notes,
+        ...choice.notes,
+        ...varianceNotes(choice, config),
+        ...networks.notes,
+        ...targetNotes(config, target, derivatives),
+        ...sharedNotes(networks, config),
+        ...rewardNotes([reward, judge]),
+      ],
+      sources: {
+        model: { path: config.model, sha256: given.hash },
+        ...networks.sources,
+        reward: { name: reward.name, sha256: reward.hash },
+        judge: { name: judge.name, sha256: judge.hash },
+        ...(Object.keys(code).length > 0 && { code }),
+      },
+      close: () => closeAll(closers),
+    }
+  } catch (error) {
+    await closeAll(closers)
+    throw error
+  }
+}
+
+async function closeAll(closers: readonly (() => Promise<void>)[]): Promise<void> {
+  for (const close of closers) await close()
+}
+
+async function openBoth(networks: RewardNetworks, config: EntropyConfig): Promise<{ reward: Reward; judge: Reward }> {
+  return { reward: await networks.open(config.reward), judge: await networks.open(config.judge) }
+}
+
+/** That the judge is not independent: what the reward is fooled by, its part through the same network may be fooled by too. */
+function sharedNotes({ context }: RewardNetworks, config: EntropyConfig): string[] {
+  const chased = networksOf(config.reward, context)
+  const shared = [...networksOf(config.judge, context)].filter(([hash]) => chased.has(hash)).map(([, name]) => name)
+  return shared.map(
+    (name) =>
+      `the judge '${config.judge}' looks in part through ${name}, as the chased reward '${config.reward}' does: where guidance deceives that network, this part of the judge is no independent witness`,
+  )
+}
+
+/** What guidance would need and is not there, in words. */
+function missingDerivatives(model: boolean, reward: Reward): string[] {
+  return [...(model ? [] : ['the model']), ...(reward.differentiable ? [] : [`the reward ${reward.name}`])]
+}
+
+/** What rewards have to say by now, each sentence once. */
+export function rewardNotes(rewards: readonly Reward[]): string[] {
+  return [...new Set(rewards.flatMap((reward) => reward.notes?.() ?? []))]
+}
+
+/** Said where the variance of the model's own scheduler is not the one that is set. */
+function varianceNotes({ settings }: SamplingChoice, { variance }: EntropyConfig): string[] {
+  if (settings.sampler !== 'ddpm' || settings.variance === variance) return []
+  return [
+    `variance is ${variance}, while the model's scheduler has ${settings.variance}; --variance ${settings.variance} is its own`,
+  ]
+}
+
+/** The target that `auto` stands for: guided where there are derivatives and the other settings are for it, else tilt. */
+function targetOf({ target, estimator, through }: EntropyConfig, differentiable: boolean): EntropyTarget {
+  if (target !== 'auto') return target
+  const fits = through === 'network' && ESTIMATORS_OF.guided.includes(estimator)
+  return differentiable && fits ? 'guided' : 'tilt'
+}
+
+function targetNotes({ target }: EntropyConfig, chosen: EntropyTarget, missing: readonly string[]): string[] {
+  if (target !== 'auto' || chosen === 'guided' || missing.length === 0) return []
+  return [
+    `${missing.join(' and ')} has no derivative, so the target is tilt: lambda is best for the tilted distribution itself, drawn by weights`,
+  ]
+}

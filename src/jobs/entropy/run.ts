@@ -1,0 +1,161 @@
+/** Tuning the entropy strength as a run: opens what it needs, tunes, and leaves guidance, samples and report in the run folder. */
+
+import { join } from 'node:path'
+import { writeGuidance } from '../../diffusion/index.ts'
+import type { JobHooks, JobRun } from '../../runs/index.ts'
+import { peakMemoryMiB, readManifest, readRunConfig, requireSameSettings, runJob, versions } from '../../runs/index.ts'
+import type { EntropyCheckpoint, EntropyEvent, EntropyProgress, EntropyResult } from '../../tuners/index.ts'
+import { tuneEntropyStrength } from '../../tuners/index.ts'
+import type { CodeHashes } from '../opening/namedCode.ts'
+import { modulesIn, requireRecordedCode } from '../opening/namedCode.ts'
+import { REWARD_SETTINGS } from '../opening/rewardNetworks.ts'
+import type { EntropyContext } from '../reporting/context.ts'
+import { saveReport } from '../reporting/reportOutputs.ts'
+import { boardImages, saveSampleGrids } from '../reporting/sampleGrids.ts'
+import type { EntropyInputs } from './open.ts'
+import { openEntropyInputs, rewardNotes } from './open.ts'
+import type { EntropyJson } from './report/entropyJson.ts'
+import { entropyJson } from './report/entropyJson.ts'
+import { renderEntropyReport } from './report/entropyReport.ts'
+import { entropySummary } from './report/entropyTerminal.ts'
+import type { EntropyConfig } from './settings.ts'
+import { ENTROPY_MAY_CHANGE } from './settings.ts'
+
+export type EntropyJobOptions = JobHooks<EntropyEvent, EntropyProgress>
+
+export interface EntropyJobResult {
+  readonly result: EntropyResult
+  readonly json: EntropyJson
+  /** For a person at a terminal. */
+  readonly summary: string
+}
+
+type EntropyRun = JobRun<EntropyCheckpoint>
+
+/**
+ * Runs the job to its end and saves everything.
+ * @throws what opening and tuning throw; `runs.*`; `interrupted` (kind `interrupted`) after a checkpoint when `signal` aborts
+ */
+export async function runEntropyJob(config: EntropyConfig, options: EntropyJobOptions): Promise<EntropyJobResult> {
+  const { folder, resume = false, caller, signal, onNote } = options
+  if (resume) await requireSameRun(folder, config)
+  const inputs = await openEntropyInputs(config)
+  const { sources, notes } = inputs
+  const shared = { folder, resume, ...(caller && { caller }), ...(signal && { signal }), ...(onNote && { onNote }) }
+  const job = { ...shared, command: 'entropy', config, mayChange: ENTROPY_MAY_CHANGE, sources, notes, stepOf }
+  try {
+    return await runJob<EntropyCheckpoint, EntropyJobResult>(job, async (at) => {
+      const result = await tune(at, inputs, config, options)
+      return finish(at, result, inputs, config, options)
+    })
+  } finally {
+    await inputs.close()
+  }
+}
+
+/** A run goes on with its settings and, before any of it is loaded, the code it began with. */
+async function requireSameRun(folder: string, config: EntropyConfig): Promise<void> {
+  requireSameSettings(await readRunConfig(folder), config, ENTROPY_MAY_CHANGE)
+  const { sources } = await readManifest(folder)
+  const { code } = (sources ?? {}) as { readonly code?: CodeHashes }
+  await requireRecordedCode(join(folder, 'manifest.json'), [config.reward, config.judge], code)
+}
+
+function tune(
+  at: EntropyRun,
+  { subject }: EntropyInputs,
+  { preset, seed }: EntropyConfig,
+  { signal, onProgress, onEvent }: EntropyJobOptions,
+): Promise<EntropyResult> {
+  if (!at.has('start')) at.emit('start', { preset, seed, target: subject.settings.target })
+  return tuneEntropyStrength({
+    ...subject,
+    ...(at.from && { from: at.from }),
+    ...(signal && { signal }),
+    ...(onProgress && { onProgress }),
+    onEvent: (event) => {
+      record(at, event)
+      onEvent?.(event)
+    },
+    onCheckpoint: (checkpoint) => at.checkpoint(checkpoint),
+  })
+}
+
+function record(at: EntropyRun, event: EntropyEvent): void {
+  if (event.kind === 'iteration') {
+    const { kind, iteration, gradient, ...rest } = event
+    at.run.emit({ type: kind, step: iteration, gradient: { ...gradient }, ...rest })
+  } else if (event.kind === 'point') {
+    const { kind, upper, lower, kl, diversity, ...rest } = event
+    at.emit(kind, {
+      upper: { ...upper },
+      lower: { ...lower },
+      kl: { ...kl },
+      diversity: diversity && { ...diversity },
+      ...rest,
+    })
+  } else {
+    const { kind, ...values } = event
+    at.emit(kind, values)
+  }
+}
+
+async function finish(
+  at: EntropyRun,
+  result: EntropyResult,
+  inputs: EntropyInputs,
+  config: EntropyConfig,
+  { folder, caller, onNote }: EntropyJobOptions,
+): Promise<EntropyJobResult> {
+  const { reward, judge } = inputs.subject
+  const later = rewardNotes([reward, judge]).filter((note) => !inputs.notes.includes(note))
+  for (const note of later) onNote?.(note)
+  const context: EntropyContext = {
+    run: folder,
+    preset: config.preset,
+    config: config as unknown as EntropyContext['config'],
+    peakMemoryMiB: peakMemoryMiB(),
+    versions: await versions(),
+    ...(caller && { caller }),
+    model: config.model,
+    sources: inputs.sources,
+    notes: [...inputs.notes, ...later],
+  }
+  const json = entropyJson(result, context)
+  await saveSampleGrids(at.run, result.grids)
+  await at.run.write('guidance.json', guidanceText(result, inputs, config))
+  await saveReport(at.run, await renderEntropyReport(result, context))
+  await at.run.write('result.json', `${JSON.stringify(json, null, 2)}\n`)
+  at.run.summarise({ images: boardImages(result.grids), settings: context.config, metrics: METRICS })
+  const { value, low, high, resolved } = result.entropyStrength
+  at.emit('done', { value, low, high, resolved })
+  return { result, json, summary: entropySummary(result, context) }
+}
+
+/** Of the event `done`: what runs are compared by. */
+const METRICS = ['done/value', 'done/low', 'done/high']
+
+/** What `bilevel sample --guidance` reads. */
+function guidanceText(result: EntropyResult, inputs: EntropyInputs, config: EntropyConfig): string {
+  const { subject, modelHash, code } = inputs
+  const { value, low, high, resolved } = result.entropyStrength
+  const { settings, reward, schedule, sampler } = subject
+  return writeGuidance({
+    entropyStrength: { value, low, high, resolved },
+    target: result.target,
+    reward: config.reward,
+    rewardHash: reward.hash,
+    judge: config.judge,
+    through: settings.through,
+    minimumAlphaBar: settings.minimumAlphaBar,
+    settings: sampler,
+    samplingSchedule: schedule,
+    learnedFor: modelHash,
+    class: config.class,
+    rewardSettings: Object.fromEntries(REWARD_SETTINGS.map((name) => [name, config[name]])),
+    code: Object.fromEntries(modulesIn([config.reward]).map((path) => [path, code[path]])),
+  })
+}
+
+/** Every checkpoint holds one draw more. */
+const stepOf = ({ draws }: EntropyCheckpoint): number => draws.length

@@ -1,0 +1,292 @@
+/** A model's images against held-out ones: every metric with its standard error over sampling seeds, and how it was made. */
+
+import { inputError, tensor } from '../../base/index.ts'
+import type { Dataset } from '../../data/index.ts'
+import { generate } from '../../diffusion/index.ts'
+import type { EvaluationReference, ImageEvaluation, MeanAndStandardError } from '../../metrics/index.ts'
+import { evaluateImages, evaluationReference, frechetDistance, meanAndStandardError } from '../../metrics/index.ts'
+import type { SettingsLayer } from '../../runs/index.ts'
+import { changeNotesOf } from '../../runs/index.ts'
+import type { EvaluateConfig } from '../modelConfigs.ts'
+import { evaluateLayerOf, resolveEvaluateConfig } from '../modelConfigs.ts'
+import { denoiserOf } from '../opening/givenModel.ts'
+import type { MeasuringNetworks } from '../opening/measuringNetworks.ts'
+import { openMeasuring } from '../opening/measuringNetworks.ts'
+import { runConfigOf } from '../opening/openedModel.ts'
+import type { Side } from '../opening/runSide.ts'
+import { openSide } from '../opening/runSide.ts'
+import type { SamplingChoice } from '../opening/samplingChoice.ts'
+import { chooseSampling, classOfImage } from '../opening/samplingChoice.ts'
+import type { HeldOutKnowledge } from '../opening/seenImages.ts'
+import { heldOutNotes, leftOutText, seenBy, tunedBy, unseen } from '../opening/seenImages.ts'
+import type { ScheduleNumbers, WorkHooks } from '../sample/run.ts'
+import { scheduleNumbers } from '../sample/run.ts'
+import { openData } from '../schedule/open.ts'
+
+type Estimate = MeanAndStandardError
+
+/** `accuracy`: the share of labelled real images that it names rightly, of `askedImages`; null where it cannot be asked. */
+interface JudgeReport {
+  readonly name: string
+  readonly sha256: string
+  readonly accuracy: number | null
+  readonly askedImages: number
+}
+
+export interface EvaluationReport {
+  readonly model: string
+  /** Whose network of a run it is: `default` is `model-default/` in its folder; null where there is only one. */
+  readonly side: Side | null
+  readonly schedule: ScheduleNumbers
+  /** Names with hashes: `fid` and what follows it are in the features of the first, `judgeFid`, `recognised` and `inceptionScore` the judge's. */
+  readonly featureNetwork: { readonly name: string; readonly sha256: string }
+  readonly judgeNetwork: JudgeReport | null
+  readonly fid: Estimate
+  readonly kid: Estimate | null
+  readonly precision: Estimate | null
+  readonly recall: Estimate | null
+  readonly diversity: Estimate | null
+  readonly judgeFid: Estimate | null
+  readonly recognised: Estimate | null
+  readonly inceptionScore: Estimate | null
+  /** Real tuning images against the held-out ones: what a perfect model would score. */
+  readonly real: { readonly fid: number }
+  readonly protocol: {
+    readonly data: string
+    readonly split: 'heldOut'
+    readonly heldOutImages: number
+    /** Whether the model, and the schedule, are known not to have seen the held-out images. */
+    readonly heldOutKnown: boolean
+    /** Images that the model has seen and that were left out of the splits. */
+    readonly leftOut: HeldOutKnowledge['leftOut']
+    readonly samplesPerSeed: number
+    readonly samplingSeeds: readonly number[]
+  }
+  /** What a reader must know of model and networks, a sentence each. */
+  readonly notes: readonly string[]
+  readonly networkEvaluations: number
+  readonly seconds: number
+}
+
+/**
+ * @param path a run, a model folder, or an ONNX file
+ * @param given settings over those of the run, if the path is one
+ * @throws `schedule.tooFewImages`, `sample.*`; what opening, sampling and measuring throw
+ */
+export async function evaluateModel(
+  path: string,
+  given: SettingsLayer | readonly SettingsLayer[],
+  hooks: WorkHooks = {},
+): Promise<{ readonly json: EvaluationReport; readonly summary: string }> {
+  const began = performance.now()
+  const run = await runConfigOf(path)
+  const config = await evaluateConfigOf(path, given)
+  const { opened, side, notes: sideNotes } = await openSide(path, config)
+  for (const note of await changeNotesOf([config.schedule, config.scheduler])) hooks.onNote?.(note)
+  if (run?.reward !== undefined)
+    hooks.onNote?.(`${path} tuned a guidance: what is measured here is its model, unguided`)
+  const { denoiser, close } = await denoiserOf(opened.given, config)
+  try {
+    const choice = await chooseSampling(opened, config)
+    const { data, heldOut, seenNotes } = await unseenData(path, config, opened.given.imageShape)
+    const networks = await openMeasuring(config, data)
+    try {
+      const notes = [...opened.given.notes, ...sideNotes, ...choice.notes, ...seenNotes, ...networks.notes]
+      for (const note of notes) hooks.onNote?.(note)
+      checkCounts(data, config, networks, heldOut)
+      const reference = await evaluationReference(heldOutOf(data), networks)
+      const classOf = classOfImage(opened, config.class, data.classes.length)
+      const measured = await measure({ classOf, denoiser, choice, networks, reference, config, hooks })
+      const real = { fid: frechetDistance(await networks.features.features(tuningOf(data)), reference.features).value }
+      const json = reportOf({ path, side, choice, networks, data, heldOut, config, measured, real, notes, began })
+      return { json, summary: summaryOf(json) }
+    } finally {
+      await networks.close()
+    }
+  } finally {
+    await close()
+  }
+}
+
+/** The data without what the model has seen, or the schedule was tuned on, and what is to be said of that. */
+async function unseenData(path: string, { data: source, schedule }: EvaluateConfig, imageShape: readonly number[]) {
+  const whole = await openData({ data: source, size: null }, imageShape)
+  const seen = await seenBy(path, whole.shape[1])
+  const file = schedule?.endsWith('.json') ? schedule : null
+  const tuned = file === null ? new Set<string>() : await tunedBy(file)
+  const found = unseen(whole, {
+    trained: seen.trained,
+    tuned: new Set([...seen.tuned, ...(tuned ?? [])]),
+    complete: seen.complete && tuned !== null,
+  })
+  const unknown = seen.complete ? `what images ${file} was tuned on` : undefined
+  return { ...found, seenNotes: heldOutNotes(found.heldOut, path, unknown) }
+}
+
+/** The settings that a model is evaluated with: what is given, over those of the run if it is one. */
+export async function evaluateConfigOf(
+  path: string,
+  given: SettingsLayer | readonly SettingsLayer[],
+): Promise<EvaluateConfig> {
+  const run = await runConfigOf(path)
+  return resolveEvaluateConfig([...(run ? [evaluateLayerOf(path, run)] : []), ...[given].flat()])
+}
+
+const heldOutOf = ({ splits: { heldOut }, shape }: Dataset) =>
+  tensor('float32', [heldOut.count, ...shape], heldOut.images)
+const tuningOf = ({ splits: { tuning }, shape }: Dataset) => tensor('float32', [tuning.count, ...shape], tuning.images)
+
+interface Measurement {
+  readonly classOf: ReturnType<typeof classOfImage>
+  readonly denoiser: Parameters<typeof generate>[0]['denoiser']
+  readonly choice: SamplingChoice
+  readonly networks: MeasuringNetworks
+  readonly reference: EvaluationReference
+  readonly config: EvaluateConfig
+  readonly hooks: WorkHooks
+}
+
+async function measure(work: Measurement): Promise<{ evaluations: ImageEvaluation[]; networkEvaluations: number }> {
+  const { classOf, denoiser, choice, networks, reference, config, hooks } = work
+  const { samples: count, seeds } = config
+  const evaluations: ImageEvaluation[] = []
+  let networkEvaluations = 0
+  for (const seed of seeds) {
+    const before = networkEvaluations
+    const { images, evaluations: spent } = await generate({
+      denoiser,
+      schedule: choice.schedule,
+      settings: choice.settings,
+      count,
+      seed,
+      ...(classOf && { condition: Int32Array.from({ length: count }, (_, item) => classOf(item)) }),
+      ...(hooks.signal && { signal: hooks.signal }),
+      onProgress: (done, total) =>
+        hooks.onProgress?.({
+          phase: 'evaluate',
+          done: before + done,
+          total: total * seeds.length,
+          detail: `seed ${seed}`,
+        }),
+    })
+    networkEvaluations += spent
+    evaluations.push(await evaluateImages(images, { ...networks, reference }))
+  }
+  return { evaluations, networkEvaluations }
+}
+
+interface Findings {
+  readonly path: string
+  readonly side: Side | null
+  readonly choice: SamplingChoice
+  readonly networks: MeasuringNetworks
+  readonly data: Dataset
+  readonly heldOut: HeldOutKnowledge
+  readonly config: EvaluateConfig
+  readonly measured: { readonly evaluations: readonly ImageEvaluation[]; readonly networkEvaluations: number }
+  readonly real: { readonly fid: number }
+  readonly notes: readonly string[]
+  readonly began: number
+}
+
+function reportOf({
+  path,
+  side,
+  choice,
+  networks,
+  data,
+  heldOut,
+  config,
+  measured,
+  real,
+  notes,
+  began,
+}: Findings): EvaluationReport {
+  const { evaluations, networkEvaluations } = measured
+  const over = (value: (evaluation: ImageEvaluation) => number | null | undefined): Estimate | null => {
+    const values = evaluations.map(value).filter((found) => typeof found === 'number')
+    return values.length === evaluations.length ? meanAndStandardError(values) : null
+  }
+  const { features, judge, judgeKnowledge } = networks
+  return {
+    model: path,
+    side,
+    schedule: scheduleNumbers(choice),
+    featureNetwork: { name: features.name, sha256: features.hash },
+    judgeNetwork: judge && {
+      name: judge.name,
+      sha256: judge.hash,
+      accuracy: judgeKnowledge?.accuracy ?? null,
+      askedImages: judgeKnowledge?.images ?? 0,
+    },
+    fid: meanAndStandardError(evaluations.map(({ fid }) => fid.value)),
+    kid: over(({ kid }) => kid),
+    precision: over(({ precisionRecall }) => precisionRecall?.precision),
+    recall: over(({ precisionRecall }) => precisionRecall?.recall),
+    diversity: over(({ diversity }) => diversity?.meanPairwiseDistance),
+    judgeFid: over(({ judgeFid }) => judgeFid?.value),
+    recognised: over(({ recognised }) => recognised),
+    inceptionScore: over(({ inceptionScore }) => inceptionScore?.value),
+    real,
+    protocol: {
+      data: `${data.name} (${data.provenance.source}): ${data.provenance.rule}`,
+      split: 'heldOut',
+      heldOutImages: data.splits.heldOut.count,
+      heldOutKnown: heldOut.known,
+      leftOut: heldOut.leftOut,
+      samplesPerSeed: config.samples,
+      samplingSeeds: config.seeds,
+    },
+    notes,
+    networkEvaluations,
+    seconds: (performance.now() - began) / 1000,
+  }
+}
+
+/** A covariance of d features needs more than d images on either side. @throws `schedule.tooFewImages` */
+function checkCounts(
+  data: Dataset,
+  { samples }: EvaluateConfig,
+  { features }: MeasuringNetworks,
+  { leftOut }: HeldOutKnowledge,
+): void {
+  const { heldOut } = data.splits
+  if (samples > features.dimensions && heldOut.count > features.dimensions) return
+  throw inputError(
+    'schedule.tooFewImages',
+    `the Fréchet distance needs more images than the ${features.dimensions} features of ${features.name}, ` +
+      `got ${samples} generated and ${heldOut.count} held-out ones${leftOutText(leftOut)}; take more`,
+  )
+}
+
+/** The numbers as lines of text. */
+function summaryOf(report: EvaluationReport): string {
+  const { schedule, protocol, featureNetwork, judgeNetwork, real } = report
+  const rows: [string, Estimate | null][] = [
+    ['FID', report.fid],
+    ['KID', report.kid],
+    ['precision', report.precision],
+    ['recall', report.recall],
+    ['diversity', report.diversity],
+    ["judge's FID", report.judgeFid],
+    ['recognised', report.recognised],
+    ['inception score', report.inceptionScore],
+  ]
+  const lines = rows.flatMap(([name, estimate]) => (estimate ? [`${name.padEnd(16)}${estimateText(estimate)}`] : []))
+  return [
+    `${report.model}: ${schedule.name}${report.side === null ? '' : `, the ${report.side} side's network`}`,
+    ...lines,
+    `${'real images'.padEnd(16)}FID ${real.fid.toFixed(3)}`,
+    `FID, KID, precision, recall, diversity in ${featureNetwork.name}${judgeNetwork ? `; judge ${judgeText(judgeNetwork)}` : ''}`,
+    `${protocol.samplesPerSeed} images for each of the sampling seeds ${protocol.samplingSeeds.join(', ')}, against ${protocol.heldOutImages} held-out images of ${protocol.data}`,
+    protocol.heldOutKnown
+      ? 'the model has seen none of these held-out images'
+      : 'whether the model has seen some of these held-out images is not known',
+  ].join('\n')
+}
+
+const judgeText = ({ name, accuracy, askedImages }: JudgeReport): string =>
+  `${name}, ${accuracy === null ? 'not checked on real images' : `right about ${(100 * accuracy).toFixed(1)} % of ${askedImages} real images`}`
+
+const estimateText = ({ mean, standardError }: Estimate): string =>
+  `${mean.toFixed(4)}${standardError === null ? '' : ` ± ${standardError.toFixed(4)}`}`

@@ -1,0 +1,284 @@
+/**
+ * The networks that measure a job: one whose features distances are taken in, another one as judge. `auto` finds out whether the data are
+ * digits, and an ONNX classifier's pixel range, by asking the classifier about labelled real images. What was given is asked too: a judge that
+ * does no better than guessing is refused, and where nothing can be asked that is said.
+ */
+import { stat } from 'node:fs/promises'
+import { inputError, tensor } from '../../base/index.ts'
+import type { Dataset } from '../../data/index.ts'
+import { firstOf } from '../../data/index.ts'
+import type { ClassifierKnowledge, FeatureNetwork, LabelledImages } from '../../metrics/index.ts'
+import {
+  bestPixelRange,
+  DIGIT_CLASSIFIER_SIZES,
+  digitFeatures,
+  digitJudge,
+  guesses,
+  KNOWS_ABOVE,
+  knowledgeOf,
+  knowledgeText,
+  onnxFeatures,
+  pixelFeatures,
+} from '../../metrics/index.ts'
+import type { Device } from '../../runtime/index.ts'
+import type { ScheduleConfig } from '../schedule/settings.ts'
+
+/** The settings that choose the networks. */
+export type MeasuringSettings = Pick<
+  ScheduleConfig,
+  'data' | 'features' | 'featuresOutput' | 'featuresRange' | 'judge'
+> & {
+  readonly device: Device
+}
+
+export interface MeasuringNetworks {
+  readonly features: FeatureNetwork
+  readonly judge: FeatureNetwork | null
+  /** What the judge knows of labelled tuning images; null without a judge, or where it cannot be asked (a note says so). */
+  readonly judgeKnowledge: ClassifierKnowledge | null
+  /** Why the features' network is not to be asked for classes; null: it may be, as far as can be told. */
+  readonly guessingFeatures: string | null
+  /** What a reader of the numbers must know, a sentence each; `judgeNotes` are those of them about the judge. */
+  readonly notes: readonly string[]
+  readonly judgeNotes: readonly string[]
+  close(): Promise<void>
+}
+
+/** Real images that a classifier is asked about. */
+const ASKED_IMAGES = 500
+
+/**
+ * Opens both networks for a dataset.
+ * @throws `schedule.features`, `schedule.judge` on networks that do not fit the data or settings, `metrics.*`, `onnx.open`
+ */
+export async function openMeasuring(settings: MeasuringSettings, data: Dataset): Promise<MeasuringNetworks> {
+  const notes: string[] = [...(data.notes ?? [])]
+  const opened: FeatureNetwork[] = []
+  const keep = <N extends FeatureNetwork>(network: N): N => {
+    opened.push(network)
+    return network
+  }
+  const close = async () => {
+    for (const network of opened) await network.dispose()
+  }
+  try {
+    const digits = await knownDigits(settings, data)
+    const features = keep(await openFeatures(settings, data, digits, notes))
+    const guessingFeatures = await askFeatures(settings, features, data, notes)
+    const judgeNotes: string[] = []
+    const judge = await openJudge(settings, data, digits, judgeNotes)
+    if (judge) keep(judge)
+    const judgeKnowledge = judge && (await askJudge(settings, judge, data, judgeNotes))
+    return { features, judge, judgeKnowledge, guessingFeatures, notes: [...notes, ...judgeNotes], judgeNotes, close }
+  } catch (error) {
+    await close()
+    throw error
+  }
+}
+
+/** Whether the data are digits a classifier here knows: the embedded ones, or images of a path it names rightly. */
+async function knownDigits(
+  { data: source, features, judge, device }: MeasuringSettings,
+  data: Dataset,
+): Promise<boolean> {
+  const [channels, height, width] = data.shape
+  const sized = channels === 1 && height === width && DIGIT_CLASSIFIER_SIZES.some((size) => size === height)
+  if (source === 'digits' || !sized || (features !== 'auto' && judge !== 'auto')) return sized && source === 'digits'
+  if (data.classes.length !== 10) return false
+  const labelled = labelledImages(data)
+  const classifier = await digitJudge({ size: height, device })
+  try {
+    return ((labelled && (await knowledgeOf(classifier, labelled)))?.accuracy ?? 0) > KNOWS_ABOVE
+  } finally {
+    await classifier.dispose()
+  }
+}
+
+async function openFeatures(
+  settings: MeasuringSettings,
+  data: Dataset,
+  digits: boolean,
+  notes: string[],
+): Promise<FeatureNetwork> {
+  const { features, device } = settings
+  const name = features === 'auto' ? (digits ? 'digits' : 'pixels') : features
+  if (name === 'digits') return digitFeatures({ size: squareSide(data), device })
+  if (name !== 'pixels') return openFile('features', features, settings, data, notes)
+  const network = pixelFeatures(data.shape)
+  notes.push(
+    `distances are in pixel space (${network.name}): no feature network here knows these images, and digit features would mean nothing; ` +
+      'give one with --features FILE.onnx',
+  )
+  return network
+}
+
+async function openJudge(
+  settings: MeasuringSettings,
+  data: Dataset,
+  digits: boolean,
+  notes: string[],
+): Promise<FeatureNetwork | null> {
+  const { judge, device } = settings
+  if (judge === 'none' || (judge === 'auto' && !digits)) return null
+  if (judge === 'auto' || judge === 'digits') return digitJudge({ size: squareSide(data), device })
+  const network = await openFile('judge', judge, settings, data, notes)
+  if (network.probabilities) return network
+  await network.dispose()
+  throw inputError(
+    'schedule.judge',
+    `a judge must be a classifier, with an output named like logits or a single one of a number per class of the data; ${judge} has none`,
+  )
+}
+
+function squareSide({ shape: [channels, height, width], name }: Dataset): number {
+  if (channels === 1 && height === width) return height
+  throw inputError(
+    'schedule.features',
+    `digit classifiers take square grey images, ${name} has [${channels},${height},${width}]; use --features pixels or an ONNX file`,
+  )
+}
+
+async function openFile(
+  role: 'features' | 'judge',
+  path: string,
+  { featuresOutput, featuresRange, device }: MeasuringSettings,
+  data: Dataset,
+  notes: string[],
+): Promise<FeatureNetwork> {
+  if (!(await stat(path).catch(() => null))?.isFile()) {
+    const words = role === 'features' ? "'auto', 'digits', 'pixels'" : "'auto', 'digits', 'none'"
+    throw inputError(`schedule.${role}`, `${role} must be ${words} or an ONNX file, '${path}' is none of these`)
+  }
+  const open = opener(role, path, { featuresOutput, device }, data)
+  const network = await (featuresRange ? open(featuresRange) : openInBestRange(path, open, data, notes))
+  notes.push(...(network.notes ?? []))
+  return network
+}
+
+type Open = (range: readonly [number, number]) => Promise<FeatureNetwork>
+
+function opener(
+  role: 'features' | 'judge',
+  path: string,
+  { featuresOutput, device }: Pick<MeasuringSettings, 'featuresOutput' | 'device'>,
+  { shape, classes }: Dataset,
+): Open {
+  return (range) =>
+    onnxFeatures(path, {
+      range,
+      imageShape: shape,
+      device,
+      ...(classes.length > 0 && { classes: classes.length }),
+      ...(role === 'features' && featuresOutput !== null && { output: featuresOutput }),
+    })
+}
+
+/** Opens a classifier in the pixel range it knows the data in. @throws `schedule.featuresRange` where that cannot be told */
+async function openInBestRange(path: string, open: Open, data: Dataset, notes: string[]): Promise<FeatureNetwork> {
+  const labelled = labelledImages(data)
+  const best = labelled && (await bestPixelRange(open, labelled))
+  if (best && best.knowledge.accuracy > KNOWS_ABOVE) {
+    notes.push(`${path} is given pixels in [${best.range}], the range in which it knows the tuning images best`)
+    return open(best.range)
+  }
+  const why = best
+    ? `it names at most ${(100 * best.knowledge.accuracy).toFixed(0)} % of the images rightly`
+    : labelled
+      ? 'it is no classifier of these classes'
+      : `${data.name} has no labels to ask it about`
+  throw inputError(
+    'schedule.featuresRange',
+    `the pixel range that ${path} takes cannot be found out, as ${why}; give it, such as --features-range 0,1`,
+  )
+}
+
+/**
+ * Asks the judge about labelled tuning images.
+ * @throws `schedule.judge` naming the numbers, and another pixel range where that is the fault
+ */
+async function askJudge(
+  settings: MeasuringSettings,
+  judge: FeatureNetwork,
+  data: Dataset,
+  notes: string[],
+): Promise<ClassifierKnowledge | null> {
+  const labelled = labelledImages(data)
+  const knowledge = labelled && (await knowledgeOf(judge, labelled))
+  const range = `with pixels in [${judge.range}]`
+  if (!labelled || !knowledge) {
+    const why = labelled
+      ? `it does not have the ${labelled.classes} classes of ${data.name}`
+      : `${data.name} has no labels`
+    notes.push(
+      `the judge ${judge.name} could not be asked about real images, as ${why}: whether it is right about these, ${range}, is not known`,
+    )
+    return null
+  }
+  const known = `the judge ${judge.name} names ${knowledgeText(knowledge)}, ${range}`
+  const isFile = !['auto', 'digits'].includes(settings.judge)
+  if (guesses(knowledge)) {
+    const why = 'a judge must know the classes of the data, numbered as there'
+    throw inputError('schedule.judge', `${why}: ${known}; ${await remedy('judge', settings, data, labelled)}`)
+  }
+  if (isFile || knowledge.accuracy <= KNOWS_ABOVE) notes.push(known)
+  return knowledge
+}
+
+/** What to do about a classifier that guesses: another range, where there is one in which it knows the data. */
+async function remedy(
+  role: 'features' | 'judge',
+  settings: MeasuringSettings,
+  data: Dataset,
+  labelled: LabelledImages,
+): Promise<string> {
+  const path = settings[role]
+  if (settings.featuresRange && path.endsWith('.onnx')) {
+    const best = await bestPixelRange(opener(role, path, settings, data), labelled)
+    if (best && !guesses(best.knowledge)) {
+      const share = `${(100 * best.knowledge.accuracy).toFixed(1)} %`
+      return `in [${best.range}] it names ${share} rightly: use --features-range=${best.range}, or leave it out`
+    }
+  }
+  return `give another one, or none`
+}
+
+/**
+ * Asks a feature network that is a classifier, whose features tell more of images it knows.
+ * @returns why it must not be asked for classes; null: it may be, or is no classifier
+ */
+async function askFeatures(
+  settings: MeasuringSettings,
+  features: FeatureNetwork,
+  data: Dataset,
+  notes: string[],
+): Promise<string | null> {
+  const isFile = !['auto', 'digits', 'pixels', 'none'].includes(settings.features)
+  if (!isFile && !features.probabilities) return null
+  const labelled = labelledImages(data)
+  const knowledge = labelled && (await knowledgeOf(features, labelled))
+  const range = `with pixels in [${features.range}]`
+  if (!labelled || !knowledge) {
+    if (!isFile) return null
+    const why = labelled ? `it is no classifier of the classes of ${data.name}` : `${data.name} has no labels`
+    notes.push(
+      `whether ${features.name} is given the pixels it takes, [${features.range}], could not be checked, as ${why}`,
+    )
+    return null
+  }
+  const known = `the feature network ${features.name}, read as a classifier, names ${knowledgeText(knowledge)}, ${range}`
+  if (guesses(knowledge)) {
+    notes.push(
+      `${known}: distances in its features may mean little; ${await remedy('features', settings, data, labelled)}`,
+    )
+    return known
+  }
+  if (knowledge.accuracy <= KNOWS_ABOVE) notes.push(known)
+  return null
+}
+
+/** The first tuning images with their labels; null where the data have none. */
+function labelledImages({ splits: { tuning }, classes }: Dataset): LabelledImages | null {
+  const { images, labels, count, shape } = firstOf(tuning, Math.min(ASKED_IMAGES, tuning.count))
+  if (!labels || classes.length < 2) return null
+  return { images: tensor('float32', [count, ...shape], images), labels, classes: classes.length }
+}

@@ -1,0 +1,75 @@
+/**
+ * Which network of a run is sampled. A run that trained its network leaves two: the learned side's, in `model/`, and the default side's,
+ * in `model-default/`, which trained on by what tuning cost and is what the default rows of its tables are measured with.
+ */
+
+import { stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { inputError } from '../../base/index.ts'
+import type { Settings } from '../../runs/index.ts'
+import type { SamplingConfig } from '../modelConfigs.ts'
+import type { OpenedModel } from './openedModel.ts'
+import { openModelAt, runConfigOf } from './openedModel.ts'
+import { chooseSampling } from './samplingChoice.ts'
+
+/** Folder of the default side's network in a run folder. */
+export const DEFAULT_SIDE = 'model-default'
+
+export type Side = 'learned' | 'default'
+
+/** A model to sample from, and whose network it is. */
+export interface OpenedSide {
+  readonly opened: OpenedModel
+  /** Null where there is only one: no run, a run of a model that was trained before. */
+  readonly side: Side | null
+  /** What a reader must know, a sentence each. */
+  readonly notes: readonly string[]
+}
+
+/**
+ * Opens the side that is asked for; where none is, the default schedule is sampled with the default side's network, any other with the
+ * learned side's.
+ * @param path   a run, a model folder, or an ONNX file
+ * @param guided a guidance decides the schedule
+ * @throws `sample.side` on the default side of what has none; what `openModelAt` and `chooseSampling` throw
+ */
+export async function openSide(
+  path: string,
+  config: SamplingConfig & { readonly side: Side | null },
+  guided = false,
+): Promise<OpenedSide> {
+  const folder = join(path, DEFAULT_SIDE)
+  const has = await stat(folder).then(
+    (found) => found.isDirectory(),
+    () => false,
+  )
+  if (config.side === 'default' && !has) {
+    const rule = `the default side has a network of its own in the folder of a run that trained one (${folder})`
+    throw inputError('sample.side', `${rule}, there is none; leave side out`)
+  }
+  const run = await runConfigOf(path)
+  const opened = withRun(await openModelAt(path, config), run)
+  const byDefault = !guided && (await chooseSampling(opened, config)).byDefault === true
+  const side = config.side ?? (byDefault ? 'default' : 'learned')
+  if (!has) return { opened, side: null, notes: byDefault && isTraining(run) ? [onlyLearned(path)] : [] }
+  if (side === 'learned') return { opened, side, notes: [] }
+  // The learned schedules stay on offer: they can be sampled with either network.
+  const other = { ...withRun(await openModelAt(folder, config), run), schedules: opened.schedules }
+  return { opened: other, side, notes: config.side === null ? [chosenBySchedule(folder)] : [] }
+}
+
+/** What a run did with the noise of clipped images in its rows of DDIM. */
+function withRun(opened: OpenedModel, run: Settings | null): OpenedModel {
+  const { clippedNoise, sampler } = run ?? {}
+  if ((clippedNoise !== 'keep' && clippedNoise !== 'recompute') || sampler === 'ddpm') return opened
+  return { ...opened, clippedNoise }
+}
+
+const isTraining = (run: Settings | null): boolean =>
+  run !== null && 'samplingSteps' in run && (run.model === null || run.learn !== 'sampling')
+
+const onlyLearned = (path: string): string =>
+  `${path} holds no network of the default side: what is sampled by default is the learned side's, which trained for fewer steps than the default rows of its table`
+
+const chosenBySchedule = (folder: string): string =>
+  `the default schedule is sampled with the default side's network, ${folder}, which trained on by what tuning cost; --side learned takes the other`

@@ -1,0 +1,199 @@
+/** Which schedule and sampler a command samples with: what was asked for, the learned schedule that fits, or the default. */
+import { readFile } from 'node:fs/promises'
+import { inputError } from '../../base/index.ts'
+import type {
+  NoiseFamilyName,
+  NoiseSchedule,
+  SamplerSettings,
+  SamplingSchedule,
+  SavedSchedule,
+  ToldTimes,
+} from '../../diffusion/index.ts'
+import {
+  NOISE_FAMILIES,
+  noiseSchedule,
+  readSamplingSchedule,
+  samplerSettings,
+  samplingScheduleAt,
+  samplingScheduleFrom,
+  stepList,
+} from '../../diffusion/index.ts'
+import type { SamplingConfig } from '../modelConfigs.ts'
+import type { GivenModel } from './givenModel.ts'
+import type { OpenedModel } from './openedModel.ts'
+
+export interface SamplingChoice {
+  /** `learned dpm-solver++-10`, `default ddim, 50 steps, trailing`, or the file. */
+  readonly name: string
+  readonly schedule: SamplingSchedule
+  readonly settings: SamplerSettings
+  /** What the model's own sampling does otherwise, a sentence each. */
+  readonly notes: readonly string[]
+  /** That it is the model's default schedule, asked for or for want of a learned one. */
+  readonly byDefault?: true
+}
+
+/** What times a model can be told. */
+export const toldTimes = (given: GivenModel): ToldTimes =>
+  given.kind === 'file' ? given.denoiser.times : given.model.network.times
+
+const DEFAULT_STEPS = 50
+
+/** @throws `sample.schedule` on an unknown name, or steps or a step list that are not the schedule's, `scheduleFile.*`, `steps.count`, `sampler.*` */
+export async function chooseSampling(opened: OpenedModel, config: SamplingConfig): Promise<SamplingChoice> {
+  const { schedule: name, sampler, steps, stepList: list } = config
+  const { schedules, given } = opened
+  // A step list is of the default schedule: who names one means that.
+  if (name === 'default' || (name === null && list !== null)) return defaultChoice(opened, config)
+  if (name === null) {
+    const fitting = schedules.filter(
+      ({ settings, schedule }) =>
+        (sampler === null || settings.sampler === sampler) && (steps === null || schedule.levels.length === steps),
+    )
+    return fitting.length === 1
+      ? savedChoice(`learned ${fitting[0].name}`, fitting[0], config)
+      : defaultChoice(opened, config)
+  }
+  const learned = schedules.find((candidate) => candidate.name === name)
+  if (learned) return savedChoice(`learned ${name}`, learned, config)
+  const family = familyNamed(name, given.schedule.timesteps)
+  if (family) return levelsOf(family, name, opened, config)
+  const text = await readFile(name, 'utf8').catch((cause: Error) => {
+    const names = ['default', ...schedules.map((candidate) => candidate.name), ...Object.keys(NOISE_FAMILIES)].join(
+      ', ',
+    )
+    throw inputError('sample.schedule', `a schedule is one of ${names}, or a readable file; got '${name}'`, { cause })
+  })
+  const saved = readSamplingSchedule(text, name)
+  const { timesteps } = given.schedule
+  if (saved.schedule.timesteps !== timesteps) {
+    const came = `${name} is for T = ${saved.schedule.timesteps}`
+    throw inputError('sample.schedule', `a schedule must be for the model's T = ${timesteps}, but ${came}`)
+  }
+  return savedChoice(name, saved, config)
+}
+
+/** A saved schedule, perhaps under another sampler. */
+function savedChoice(name: string, saved: SavedSchedule, config: SamplingConfig): SamplingChoice {
+  const { sampler, steps, stepList: list, eta } = config
+  const { schedule, settings } = saved
+  if (list !== null) {
+    throw inputError(
+      'sample.schedule',
+      `${name} has its own levels and times, got stepList ${list}; leave stepList out, or use --schedule default`,
+    )
+  }
+  const { length } = schedule.levels
+  if (steps !== null && steps !== length) {
+    throw inputError(
+      'sample.schedule',
+      `${name} has ${length} steps, got steps ${steps}; leave steps out, or use --schedule default`,
+    )
+  }
+  const other = sampler !== null && sampler !== settings.sampler
+  // Another sampler does with the noise of clipped images what is its own way.
+  const base = other ? { clip: settings.clip, sampler } : settings
+  return { name, schedule, settings: samplerSettings({ ...base, ...(eta !== null && { eta }) }), notes: [] }
+}
+
+const defaultChoice = (opened: OpenedModel, config: SamplingConfig): SamplingChoice => ({
+  ...levelsOf(opened.given.schedule, 'default', opened, config),
+  byDefault: true,
+})
+
+/** `cosine`, or with parameters `cosine:tau=1.4,start=0.1`; null: no family's name. @throws `sample.schedule`, `schedule.box` */
+function familyNamed(text: string, timesteps: number): NoiseSchedule | null {
+  const [family, list = ''] = text.split(':')
+  if (!Object.hasOwn(NOISE_FAMILIES, family)) return null
+  const parameters = list.split(',').filter((part) => part !== '')
+  const values = parameters.map((part) => {
+    const [, name, value] = /^(start|end|tau|epsilon)=(.+)$/.exec(part) ?? []
+    if (name !== undefined && Number.isFinite(Number(value))) return [name, Number(value)] as const
+    throw inputError(
+      'sample.schedule',
+      `a family's parameters are start, end, tau, epsilon, as in cosine:tau=1.4, got '${part}'`,
+    )
+  })
+  return noiseSchedule({ family: family as NoiseFamilyName, timesteps, ...Object.fromEntries(values) })
+}
+
+/**
+ * A noise schedule's levels, each told as the time it stands at: on the step list that is asked for, else at the times that the model's
+ * scheduler file has. Of that file's settings the clipping holds for every sampler, the rest for its own.
+ */
+function levelsOf(levels: NoiseSchedule, name: string, opened: OpenedModel, config: SamplingConfig): SamplingChoice {
+  const { given, clippedNoise } = opened
+  const { sampler: asked, steps, stepList: list, eta } = config
+  const { sampling, schedule: trained } = given
+  const own = sampling.settings
+  const sampler = asked ?? 'ddim'
+  const base = sampler === own.sampler ? own : { sampler, clip: own.clip }
+  const settings = samplerSettings({
+    ...base,
+    ...(sampler === 'ddim' && clippedNoise && { clippedNoise }),
+    ...(eta !== null && { eta }),
+  })
+  const count = steps ?? Math.min(DEFAULT_STEPS, levels.timesteps)
+  const times = list === null && levels.timesteps === trained.timesteps ? sampling.timesOf(count) : null
+  const schedule = times
+    ? samplingScheduleAt(levels, times)
+    : samplingScheduleFrom(levels, list ?? sampling.stepList, count, toldTimes(given))
+  return {
+    name: `${name} ${sampler}, ${count} steps, ${list ?? ownListName(given, times)}`,
+    schedule,
+    settings,
+    notes: [
+      ...(asked === null && own.sampler !== sampler
+        ? [`sampled with ddim, the default; ${sampling.className} is --sampler ${own.sampler}`]
+        : []),
+      ...(times && settings.sampler === 'ddim' ? neighbourNotes(given, times) : []),
+    ],
+  }
+}
+
+/** The times of a model's scheduler: the step list that they are, or that of the class. */
+function ownListName({ sampling, schedule }: GivenModel, times: readonly number[] | null): string {
+  const { stepList: list, className } = sampling
+  const plain = times === null || stepList(list, schedule, times.length).join() === times.join()
+  return plain ? list : `${list} of ${className}`
+}
+
+/** Said where diffusers' DDIM steps to other times than those of the list. */
+function neighbourNotes({ sampling, schedule }: GivenModel, times: readonly number[]): string[] {
+  const { className, stepList: list } = sampling
+  const stride = Math.floor(schedule.timesteps / times.length)
+  const same = times.every((time, i) => i === 0 || times[i - 1] - time === stride)
+  if (same || !className?.startsWith('DDIM') || list === 'linspace') return []
+  return [`${className} steps from t to t - ${stride}; here each step goes to the next time of the list`]
+}
+
+/**
+ * The class of each image; undefined where the model takes none, or gets its null class.
+ * @param wanted    of all images, `unconditional`, or null: the classes in turn
+ * @param ofTheData number of classes of the data, where a file does not say how many it was trained with
+ * @throws `sample.class`
+ */
+export function classOfImage(
+  { given, classes, nullClass }: Pick<OpenedModel, 'given' | 'classes' | 'nullClass'>,
+  wanted: SamplingConfig['class'],
+  ofTheData?: number,
+): ((item: number) => number) | undefined {
+  const conditional = given.kind === 'file' ? given.denoiser.conditional : classes !== undefined
+  if (wanted === 'unconditional' && (!conditional || nullClass !== undefined)) return undefined
+  if (!conditional) {
+    if (wanted === null) return undefined
+    throw inputError('sample.class', `this model knows no classes, got class ${wanted}; leave it out`)
+  }
+  if (typeof wanted === 'number' && (classes === undefined || wanted < classes)) return () => wanted
+  const turn = classes ?? ofTheData
+  if (turn && wanted === null) return (item) => item % turn
+  const range =
+    classes === undefined
+      ? 'give one with --class, since an ONNX file does not say how many there are'
+      : `0 to ${classes - 1}`
+  const why =
+    wanted === 'unconditional' && classes !== undefined
+      ? ', but it has no null class, so no image of it is unconditional: give a class, or none for the classes in turn (--class none)'
+      : ''
+  throw inputError('sample.class', `this model takes a class, ${range}; got ${wanted ?? 'none'}${why}`)
+}

@@ -1,0 +1,131 @@
+/** Plans of jobs from their settings: against counts by hand, and as `--dry-run` words them. */
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { inputError } from '../base/index.ts'
+import { runEntropyJob } from './entropy/run.ts'
+import { resolveEntropyConfig } from './entropy/settings.ts'
+import { evaluateConfigOf, evaluateModel } from './evaluate/run.ts'
+import { resolveSampleConfig } from './modelConfigs.ts'
+import { planEntropy, planEvaluate, planLine, planSample, planSchedule } from './plan.ts'
+import { sampleLayers } from './sample/guidedSampling.ts'
+import { sampleModel } from './sample/run.ts'
+import { runScheduleJob } from './schedule/run.ts'
+import { resolveScheduleConfig } from './schedule/settings.ts'
+
+/** Operations per second, whatever this machine does. */
+const rateOf = async () => 1e9
+
+const given = (values: Record<string, unknown>) => [{ source: 'the test', values }]
+
+test('schedule: more steps of training cost their evaluations and their seconds, not more memory', async () => {
+  const planned = (trainSteps: number) =>
+    planSchedule(resolveScheduleConfig(given({ preset: 'tiny', trainSteps, batch: 16 })), rateOf)
+  const [few, many] = [await planned(10), await planned(1_000_010)]
+  expect(many.networkEvaluations - few.networkEvaluations).toBe(1_000_000 * 3 * 16)
+  expect(few.seconds).toBeGreaterThan(0)
+  expect(many.seconds).toBeGreaterThan(100 * Number(few.seconds))
+  expect(many.memoryMiB).toBe(few.memoryMiB)
+})
+
+test('schedule of a model that is there: no training, and the memory of kept activations where tuning keeps them', async () => {
+  const settings = {
+    model: 'digits-16',
+    samplingSteps: 5,
+    iterations: 2,
+    candidateSamples: 100,
+    evaluationSamples: 100,
+  }
+  const [tuned, trained] = [
+    await planSchedule(resolveScheduleConfig(given(settings)), rateOf),
+    await planSchedule(resolveScheduleConfig(given({ ...settings, learn: 'tied' })), rateOf),
+  ]
+  expect(tuned.networkEvaluations).toBeLessThan(trained.networkEvaluations)
+  // 96 images and five steps less of what 269 KiB each are kept of; the tied problem trains and keeps none.
+  const fewer = await planSchedule(resolveScheduleConfig(given({ ...settings, tuningSamples: 96 })), rateOf)
+  expect(Number(tuned.memoryMiB) - Number(fewer.memoryMiB)).toBeCloseTo((96 * 5 * 269) / 1024, -1)
+  expect(Number(fewer.memoryMiB)).toBeLessThan(Number(trained.memoryMiB))
+})
+
+test('entropy: what it may take at most, by hand', async () => {
+  const settings = { maxEvaluations: 50_000, curvePoints: 7, curvePaths: 20, gridImages: 4, steps: 6 }
+  const plan = await planEntropy(resolveEntropyConfig(given(settings)), rateOf)
+  // paths at the curve's points, the base model and the chosen lambda, and four grids: three evaluations a step
+  expect(plan.networkEvaluations).toBe(50_000 + ((7 + 2) * 20 + 4 * 4) * 3 * 6)
+  expect(plan.seconds).toBeGreaterThan(0)
+})
+
+let folder = ''
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'plan-'))
+})
+afterAll(() => rm(folder, { recursive: true }))
+
+const SMALL = { features: 'pixels', judge: 'none', tuningSamples: 65, candidateSamples: 65, evaluationSamples: 65 }
+
+test('preset tiny of schedule spends no more than planned', async () => {
+  const config = resolveScheduleConfig(given({ preset: 'tiny', iterations: 1, samplingSeeds: [11], ...SMALL }))
+  const { networkEvaluations } = await planSchedule(config, rateOf)
+  let done = 0
+  const onProgress = (at: { readonly done: number }) => {
+    done = at.done
+  }
+  await runScheduleJob(config, { folder: join(folder, 'schedule'), onProgress })
+  expect(done).toBeGreaterThan(0)
+  expect(done).toBeLessThanOrEqual(networkEvaluations)
+})
+
+const FEW = { steps: 3, explorePaths: 8, curvePaths: 8, particles: 8, gridImages: 1 }
+
+test('preset tiny of entropy, and images guided or tilted by what it finds, spend no more than planned', async () => {
+  const run = join(folder, 'guided')
+  const tiny = { preset: 'tiny', model: 'digits-16', class: 'unconditional', data: null, maxEvaluations: 1, ...FEW }
+  const config = resolveEntropyConfig(given(tiny))
+  const { networkEvaluations } = await planEntropy(config, rateOf)
+  const { json } = await runEntropyJob(config, { folder: run })
+  expect(json.networkEvaluations).toBeLessThanOrEqual(networkEvaluations)
+  const guidance = join(run, 'guidance.json')
+  for (const target of ['guided', 'tilt']) {
+    const saved = JSON.parse(await readFile(guidance, 'utf8'))
+    await writeFile(guidance, JSON.stringify({ ...saved, target }))
+    const layers = await sampleLayers('digits-16', { source: 'the test', values: { guidance, count: 3 } })
+    const guided = resolveSampleConfig(layers)
+    const report = await sampleModel('digits-16', guided, { folder: join(folder, `${target} images`) })
+    const planned = await planSample('digits-16', guided, rateOf)
+    expect(report.networkEvaluations).toBeLessThanOrEqual(planned.networkEvaluations)
+    expect(report.networkEvaluations).toBeGreaterThanOrEqual(planned.networkEvaluations / 3)
+  }
+})
+
+test('plain images and their evaluation spend what is planned', async () => {
+  const config = resolveSampleConfig(given({ count: 5, steps: 3, schedule: 'default' }))
+  const report = await sampleModel('digits-16', config, { folder: join(folder, 'plain') })
+  expect((await planSample('digits-16', config, rateOf)).networkEvaluations).toBe(report.networkEvaluations)
+  const [measured] = given({
+    samples: 65,
+    seeds: [1, 2],
+    steps: 1,
+    schedule: 'default',
+    features: 'pixels',
+    judge: 'none',
+  })
+  const { json } = await evaluateModel('digits-16', measured)
+  const plan = await planEvaluate('digits-16', await evaluateConfigOf('digits-16', measured), rateOf)
+  expect(plan.networkEvaluations).toBe(json.networkEvaluations)
+})
+
+test('in words', async () => {
+  const plan = { networkEvaluations: 1_234_567, seconds: 125, memoryMiB: 812.4 }
+  expect(await planLine(Promise.resolve(plan))).toBe(
+    'plan: at most 1,234,567 network evaluations, which take about 2 min 05 s on this machine if it is idle, and about 812 MiB',
+  )
+  const file = { networkEvaluations: 40, seconds: null, memoryMiB: null }
+  expect(await planLine(Promise.resolve(file))).toBe(
+    'plan: at most 40 network evaluations; seconds and memory of an ONNX file are not known',
+  )
+  expect(await planLine(Promise.reject(inputError('schedule.model', 'a model must be there')))).toBe(
+    'plan: not known, as a model must be there',
+  )
+  await expect(planLine(Promise.reject(new Error('a bug')))).rejects.toThrow('a bug')
+})

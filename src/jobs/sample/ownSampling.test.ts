@@ -1,0 +1,151 @@
+/** What a model's scheduler file says of its sampling (clipping, times, notes) reaches every command, from folders and ONNX files alike. */
+import { cp, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { noiseSchedule, saveModel, shippedModelFolder } from '../../diffusion/index.ts'
+import { initialState, unet } from '../../nn/index.ts'
+import { openEntropyInputs } from '../entropy/open.ts'
+import { resolveEntropyConfig } from '../entropy/settings.ts'
+import { evaluateModel } from '../evaluate/run.ts'
+import { resolveSampleConfig } from '../modelConfigs.ts'
+import { openModelAt } from '../opening/openedModel.ts'
+import { chooseSampling } from '../opening/samplingChoice.ts'
+import { openScheduleInputs } from '../schedule/open.ts'
+import { resolveScheduleConfig } from '../schedule/settings.ts'
+import { sampleModel } from './run.ts'
+
+let root = ''
+const at = (...path: string[]) => join(root, ...path)
+
+beforeAll(async () => {
+  root = await mkdtemp(join(tmpdir(), 'own-sampling-'))
+  const network = unet({ size: 16, channels: [4, 8], imageChannels: 1, layersPerBlock: 1, groups: 2 })
+  const model = {
+    network,
+    state: initialState(network, 1),
+    noiseSchedule: noiseSchedule({ family: 'linear' }),
+    samplingSchedules: [],
+  }
+  await saveModel(at('saved'), model, { onnx: true })
+})
+afterAll(() => rm(root, { recursive: true, force: true }))
+
+let count = 0
+
+/** The saved model as somebody else's: a folder and a file, with the given scheduler. */
+async function theirs(scheduler: object): Promise<{ folder: string; file: string; config: string }> {
+  const folder = at(`theirs${count++}`)
+  await cp(at('saved'), folder, { recursive: true })
+  const config = join(folder, 'scheduler', 'scheduler_config.json')
+  await writeFile(config, JSON.stringify(scheduler))
+  return { folder, file: join(folder, 'unet', 'model.onnx'), config }
+}
+
+const flags = (values: Readonly<Record<string, unknown>>) => ({ source: 'the flags', values })
+
+/** How it is sampled by `sample`, from the folder; and that the ONNX file is sampled so too. */
+async function chosen(scheduler: object, values: Readonly<Record<string, unknown>> = {}) {
+  const { folder, file, config: path } = await theirs(scheduler)
+  const [ofFolder, ofFile] = await Promise.all(
+    [folder, file].map(async (model) => {
+      const config = resolveSampleConfig([flags({ steps: 4, ...values, ...(model === file && { scheduler: path }) })])
+      const opened = await openModelAt(model, config)
+      const { name, settings, schedule, notes } = await chooseSampling(opened, config)
+      if (opened.given.kind === 'file') await opened.given.denoiser.dispose()
+      return { name, settings, times: schedule.times, notes: [...opened.given.notes, ...notes] }
+    }),
+  )
+  expect(ofFile).toEqual(ofFolder)
+  return ofFolder
+}
+
+test.each([
+  ['EulerDiscreteScheduler', 'linspace', [999, 666, 333, 0], 0],
+  ['EulerAncestralDiscreteScheduler', 'linspace', [999, 666, 333, 0], 1],
+  ['UniPCMultistepScheduler', 'linspace of UniPCMultistepScheduler', [999, 749, 500, 250], 0],
+  ['DEISMultistepScheduler', 'linspace of DEISMultistepScheduler', [999, 749, 500, 250], 0],
+  ['LMSDiscreteScheduler', 'linspace', [999, 666, 333, 0], 0],
+  ['KDPM2DiscreteScheduler', 'linspace', [999, 666, 333, 0], 0],
+  ['PNDMScheduler', 'leading of PNDMScheduler', [751, 501, 251, 1], 0],
+] as const)('%s: its own times, unclipped, with what is done otherwise', async (_class_name, list, times, eta) => {
+  const own = await chosen({ _class_name, clip_sample: true, steps_offset: 1 })
+  expect(own).toMatchObject({ name: `default ddim, 4 steps, ${list}`, times, settings: { clip: null, eta } })
+  expect(own.notes[0]).toContain(`${_class_name} takes `)
+  // What is asked for comes before the file.
+  const asked = await chosen({ _class_name }, { stepList: 'trailing', eta: 0.5 })
+  expect(asked).toMatchObject({ name: 'default ddim, 4 steps, trailing', times: [999, 749, 499, 249] })
+  expect(asked.settings).toMatchObject({ clip: null, eta: 0.5 })
+})
+
+test('a sampler that is not the default is named, and has its own settings where it is asked for', async () => {
+  const ddpm = { _class_name: 'DDPMScheduler', variance_type: 'fixed_large', clip_sample_range: 2 }
+  const byDefault = await chosen(ddpm)
+  expect(byDefault).toMatchObject({
+    name: 'default ddim, 4 steps, leading',
+    settings: { clip: [-2, 2], clippedNoise: 'keep' },
+  })
+  expect(byDefault.notes).toEqual(['sampled with ddim, the default; DDPMScheduler is --sampler ddpm'])
+  const asked = await chosen(ddpm, { sampler: 'ddpm' })
+  expect(asked.settings).toMatchObject({ clip: [-2, 2], clippedNoise: 'recompute', variance: 'large' })
+  expect(asked.notes).toEqual([])
+  const solver = await chosen({ _class_name: 'DPMSolverMultistepScheduler' }, { sampler: 'dpm-solver++' })
+  expect(solver).toMatchObject({ times: [999, 749, 500, 250], settings: { sampler: 'dpm-solver++', clip: null } })
+})
+
+test('DDIM steps to other times than those of the list where N does not divide T', async () => {
+  const trailing = { _class_name: 'DDIMScheduler', timestep_spacing: 'trailing' }
+  expect((await chosen(trailing)).notes).toEqual([])
+  expect((await chosen(trailing, { steps: 13 })).notes).toEqual([
+    'DDIMScheduler steps from t to t - 76; here each step goes to the next time of the list',
+  ])
+})
+
+test('a model of this project is sampled as before', async () => {
+  for (const path of [shippedModelFolder('digits-16') ?? '', at('saved')]) {
+    const config = resolveSampleConfig([flags({ schedule: 'default' })])
+    const opened = await openModelAt(path, config)
+    const { name, settings, notes } = await chooseSampling(opened, config)
+    expect([name, settings.clip, settings.eta]).toEqual(['default ddim, 50 steps, trailing', [-1, 1], 0])
+    expect([...opened.given.notes, ...notes]).toEqual([])
+  }
+})
+
+const PNDM = { _class_name: 'PNDMScheduler', steps_offset: 1, skip_prk_steps: true }
+const UNKNOWN = expect.stringContaining('was trained on is not known')
+const PNDM_NOTES = [expect.stringContaining('PNDMScheduler takes '), expect.stringContaining('set_alpha_to_one')]
+
+test('sample and evaluate say it in their results and while they run', async () => {
+  const { folder } = await theirs(PNDM)
+  const said: string[] = []
+  const hooks = { onNote: (note: string) => void said.push(note) }
+  const sampled = await sampleModel(folder, resolveSampleConfig([flags({ steps: 2, count: 2 })]), {
+    folder: at('images'),
+    ...hooks,
+  })
+  expect(sampled).toMatchObject({ notes: PNDM_NOTES, schedule: { times: [501, 1], clip: null } })
+  expect(said).toEqual(PNDM_NOTES)
+  const measured = { steps: 1, samples: 100, seeds: [1], data: 'digits', judge: 'none' }
+  const { json } = await evaluateModel(folder, flags(measured), hooks)
+  expect(json).toMatchObject({ notes: [...PNDM_NOTES, UNKNOWN], schedule: { times: [1], clip: null } })
+  expect(said).toEqual([...PNDM_NOTES, ...PNDM_NOTES, UNKNOWN])
+})
+
+test('entropy samples so too; schedule says where it learns for other settings', async () => {
+  const { folder } = await theirs(PNDM)
+  const small = { preset: 'tiny', model: folder, data: null, features: 'none' }
+  const entropy = await openEntropyInputs(resolveEntropyConfig([flags(small)]))
+  expect(entropy.notes).toEqual(expect.arrayContaining(PNDM_NOTES))
+  expect(entropy.subject.schedule.times).toEqual([751, 501, 251, 1])
+  expect(entropy.subject.sampler).toMatchObject({ clip: null, eta: 1 })
+  await entropy.close()
+  const given = { preset: 'tiny', model: folder, data: 'digits', judge: 'none' }
+  const schedule = await openScheduleInputs(resolveScheduleConfig([flags(given)]))
+  expect(schedule.notes).toEqual([
+    ...PNDM_NOTES,
+    "clip is [-1, 1], while the model's scheduler has none; --clip none is its own",
+    "learning starts from step list trailing, while the model's scheduler has leading; --step-list leading starts there",
+    UNKNOWN,
+  ])
+  await schedule.close()
+})

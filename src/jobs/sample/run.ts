@@ -1,0 +1,163 @@
+/** Images from a model: a grid, a file each, and their exact values. */
+
+import { join } from 'node:path'
+import { sizeOf, tensor, writeAtomically } from '../../base/index.ts'
+import type { GenerateOptions } from '../../diffusion/index.ts'
+import { generate } from '../../diffusion/index.ts'
+import { encodeSafetensors } from '../../nn/index.ts'
+import { gridImage } from '../../report/index.ts'
+import { changeNotesOf, claimFolder, requireNew } from '../../runs/index.ts'
+import type { SampleConfig } from '../modelConfigs.ts'
+import { denoiserOf } from '../opening/givenModel.ts'
+import type { OpenedModel } from '../opening/openedModel.ts'
+import type { Side } from '../opening/runSide.ts'
+import { openSide } from '../opening/runSide.ts'
+import type { SamplingChoice } from '../opening/samplingChoice.ts'
+import { chooseSampling, classOfImage } from '../opening/samplingChoice.ts'
+import { openGuidance } from './guidedSampling.ts'
+
+/** How work is stopped and what it tells while it goes on. `done` and `total` count network evaluations. */
+export interface WorkHooks {
+  readonly signal?: AbortSignal
+  readonly onProgress?: (progress: {
+    readonly phase: string
+    readonly done: number
+    readonly total: number
+    readonly detail: string
+  }) => void
+  readonly onNote?: (note: string) => void
+}
+
+/** A way of sampling in numbers. */
+export interface ScheduleNumbers {
+  readonly name: string
+  readonly sampler: string
+  readonly steps: number
+  readonly eta: number
+  readonly clip: readonly [number, number] | null
+  /** log(signal^2/noise^2), noisiest first. */
+  readonly levels: readonly number[]
+  readonly times: readonly number[]
+}
+
+export interface SampleReport {
+  readonly model: string
+  /** Whose network of a run it is; null where there is only one. */
+  readonly side: Side | null
+  readonly schedule: ScheduleNumbers
+  readonly count: number
+  readonly seed: number
+  readonly class: SampleConfig['class']
+  /** The guidance file; null: unguided. */
+  readonly guidance: string | null
+  /** What a reader must know, a sentence each. */
+  readonly notes: readonly string[]
+  readonly networkEvaluations: number
+  readonly seconds: number
+  /** Folder with `grid.png`, `images/`, `samples.safetensors`. */
+  readonly out: string
+}
+
+export interface SampleModelOptions extends WorkHooks {
+  /** A new or empty folder for the images. */
+  readonly folder: string
+  /** Whether JavaScript that the guidance file names may run. Default no. */
+  readonly allowCode?: boolean
+}
+
+const [IMAGES, GRID, SAMPLES] = ['images', 'grid.png', 'samples.safetensors']
+/** What is left in the folder. */
+const RESULTS = [IMAGES, GRID, SAMPLES]
+
+/** Most images across a grid. */
+const COLUMNS = 10
+
+/**
+ * @param path a run, a model folder, or an ONNX file
+ * @throws `sample.*`; what opening and sampling throw; `disk.write`
+ */
+export async function sampleModel(
+  path: string,
+  config: SampleConfig,
+  { folder, allowCode, signal, onProgress, onNote }: SampleModelOptions,
+): Promise<SampleReport> {
+  const began = performance.now()
+  await requireNew(folder, RESULTS)
+  const { opened, side, notes: sideNotes } = await openSide(path, config, config.guidance !== null)
+  const { schedule, scheduler, guidance } = config
+  const told: string[] = []
+  const tell = (notes: readonly string[]) => {
+    told.push(...notes)
+    for (const note of notes) onNote?.(note)
+  }
+  tell([...opened.given.notes, ...sideNotes, ...(await changeNotesOf([schedule, scheduler, guidance]))])
+  const { denoiser, close } = await denoiserOf(opened.given, config)
+  const closers = [close]
+  try {
+    const { count, seed } = config
+    const guided =
+      config.guidance === null
+        ? null
+        : await openGuidance(config.guidance, opened, config, { ...(allowCode !== undefined && { allowCode }) })
+    if (guided) closers.unshift(guided.close)
+    tell(guided?.notes ?? [])
+    const choice = guided?.choice ?? (await chooseSampling(opened, config))
+    tell(choice.notes)
+    const progressed = (done: number, total: number) =>
+      onProgress?.({ phase: 'sample', done, total, detail: choice.name })
+    const wanted = { denoiser, count, seed, ...(signal && { signal }), onProgress: progressed }
+    const { evaluations, notes } = await claimFolder(folder, RESULTS, async (inside) => {
+      const { images, ...drawn } = guided
+        ? await guided.draw(wanted)
+        : { ...(await drawPlain(opened, config, choice, wanted)), notes: [] }
+      await writeImages(inside, images.shape, Float32Array.from(images.data))
+      return drawn
+    })
+    tell(notes)
+    return {
+      model: path,
+      side,
+      schedule: scheduleNumbers(choice),
+      count,
+      seed,
+      class: config.class,
+      guidance: config.guidance,
+      notes: told,
+      networkEvaluations: evaluations,
+      seconds: (performance.now() - began) / 1000,
+      out: folder,
+    }
+  } finally {
+    for (const closeOne of closers) await closeOne()
+  }
+}
+
+function drawPlain(
+  opened: OpenedModel,
+  { class: wanted }: SampleConfig,
+  { schedule, settings }: SamplingChoice,
+  request: Pick<GenerateOptions, 'denoiser' | 'count' | 'seed' | 'signal' | 'onProgress'>,
+) {
+  const classOf = classOfImage(opened, wanted)
+  const condition = classOf && Int32Array.from({ length: request.count }, (_, item) => classOf(item))
+  return generate({ ...request, schedule, settings, ...(condition && { condition }) })
+}
+
+export function scheduleNumbers({ name, schedule, settings }: SamplingChoice): ScheduleNumbers {
+  const { sampler, eta, clip } = settings
+  const levels = schedule.levels.map(({ logSnr }) => logSnr)
+  return { name, sampler, steps: levels.length, eta, clip, levels, times: schedule.times }
+}
+
+async function writeImages(folder: string, [count, ...shape]: readonly number[], images: Float32Array): Promise<void> {
+  const size = sizeOf(shape)
+  const digits = String(count - 1).length
+  for (let i = 0; i < count; i++) {
+    const one = { label: String(i), count: 1, shape, images: images.subarray(i * size, (i + 1) * size) }
+    await writeAtomically(join(folder, IMAGES, `${String(i).padStart(digits, '0')}.png`), gridImage(one, 1).png)
+  }
+  const columns = Math.min(COLUMNS, Math.ceil(Math.sqrt(count)))
+  await writeAtomically(join(folder, GRID), gridImage({ label: 'grid', count, shape, images }, columns).png)
+  const tensors = { samples: tensor('float32', [count, ...shape], images) }
+  await writeAtomically(join(folder, SAMPLES), encodeSafetensors(tensors))
+}

@@ -1,0 +1,75 @@
+/** What a schedule learning run leaves: the model with its learned schedule, the default side's network, sample grids, the result as JSON, the report. */
+
+import { join } from 'node:path'
+import type { SavedSchedule } from '../../diffusion/index.ts'
+import { saveModel, scheduleFiles, scheduleName } from '../../diffusion/index.ts'
+import type { Run } from '../../runs/index.ts'
+import type { LearnedModel } from '../../tuners/index.ts'
+import { DEFAULT_SIDE } from '../opening/runSide.ts'
+import type { KnownImages } from '../opening/seenImages.ts'
+import { SEEN_IMAGES_FILE, seenAfter, writeSeenImages } from '../opening/seenImages.ts'
+import type { ReportContext } from '../reporting/context.ts'
+import { saveReport } from '../reporting/reportOutputs.ts'
+import { saveSampleGrids } from '../reporting/sampleGrids.ts'
+import type { ScheduleInputs } from './open.ts'
+import type { ScheduleJson } from './report/scheduleJson.ts'
+import { renderScheduleReport } from './report/scheduleReport.ts'
+
+export interface ScheduleOutputs {
+  readonly learned: LearnedModel
+  readonly inputs: ScheduleInputs
+  readonly context: ReportContext
+  readonly json: ScheduleJson
+}
+
+/** Writes all of it into the run folder. @returns notes for the user */
+export async function saveScheduleOutputs(run: Run, outputs: ScheduleOutputs): Promise<readonly string[]> {
+  const { learned, context, json } = outputs
+  const { result } = learned
+  await saveSampleGrids(run, result.grids)
+  const notes = await saveLearned(run, outputs)
+  const seen = writeSeenImages(seenAfterLearning(outputs.inputs))
+  await run.write(join('model', SEEN_IMAGES_FILE), seen)
+  await saveDefault(run, learned, seen)
+  await saveReport(run, await renderScheduleReport(result, context))
+  await run.write('result.json', `${JSON.stringify(json, null, 2)}\n`)
+  return notes
+}
+
+/** The network of the default rows, which has seen the same images, so that their numbers can be made again. */
+async function saveDefault(run: Run, { defaultModel, settings }: LearnedModel, seen: string): Promise<void> {
+  if (!defaultModel) return
+  const { network, state, trainingSchedule: noiseSchedule } = defaultModel
+  const model = { network, state, noiseSchedule, clip: settings.clip, samplingSchedules: [] }
+  await saveModel(join(run.folder, DEFAULT_SIDE), model)
+  await run.write(join(DEFAULT_SIDE, SEEN_IMAGES_FILE), seen)
+}
+
+/** Of a model that is yet unknown no training images are added: nothing was trained. */
+function seenAfterLearning({ data, subject, seen }: ScheduleInputs): KnownImages {
+  return seenAfter(data, subject.kind === 'train', seen)
+}
+
+async function saveLearned(run: Run, { learned, inputs }: ScheduleOutputs): Promise<readonly string[]> {
+  const { model, trainingSchedule, sampling, settings } = learned
+  const { features, subject } = inputs
+  const saved: SavedSchedule = {
+    schedule: sampling,
+    settings,
+    learnedFor: { features: features.name, hash: features.hash },
+  }
+  const name = scheduleName(saved)
+  if (model) {
+    const { clip } = settings
+    const { notes } = await saveModel(
+      join(run.folder, 'model'),
+      { ...model, noiseSchedule: trainingSchedule, clip, samplingSchedules: [{ name, ...saved }] },
+      { onnx: true },
+    )
+    return notes
+  }
+  const prediction = subject.kind === 'foreign' ? subject.denoiser.prediction : 'noise'
+  const { files, note } = scheduleFiles(saved, prediction, name)
+  for (const [file, text] of files) await run.write(join('model', 'schedules', name, file), text)
+  return note === null ? [] : [note]
+}

@@ -1,0 +1,216 @@
+/**
+ * The report's charts: log-SNR of the schedules against step and told time, Fréchet distance against number of steps, and both the
+ * distance and the parameters over the tuning iterations. Captions and legends are the page's.
+ */
+import { drawChart, logarithmicAxis, Plot, significant } from '../../../report/index.ts'
+import type { ScheduleResult, StepsCurve, TuningRecord } from '../../../tuners/index.ts'
+import type { Role } from './roles.ts'
+import { ROLE_STYLES, roleOfLabel, rowOf } from './roles.ts'
+
+/** SVG text of every chart; null where there is nothing to draw. */
+export interface Charts {
+  readonly logSnrByStep: string
+  readonly logSnrByTime: string
+  readonly fidBySteps: string
+  readonly fidByIteration: string | null
+  readonly parameters: readonly { readonly name: string; readonly svg: string }[]
+}
+
+const FRAME = { width: 460, height: 300, marginTop: 30, marginLeft: 44, marginBottom: 42 }
+const SMALL = { width: 230, height: 130 }
+/** What all horizontal axes share. */
+const ACROSS = { labelAnchor: 'center', labelArrow: 'none', tickFormat: (value: number) => String(value) } as const
+/** An axis of distances is logarithmic where they differ by more than this factor. */
+const LOGARITHMIC_FROM = 8
+
+export function drawCharts(result: ScheduleResult): Charts {
+  const first = result.history[0]
+  return {
+    logSnrByStep: drawLogSnr(result, 'step'),
+    logSnrByTime: drawLogSnr(result, 'time'),
+    fidBySteps: drawFidBySteps(result),
+    fidByIteration: drawFidByIteration(result),
+    parameters: first ? Object.keys(first.parameters).map((name) => ({ name, svg: drawParameter(result, name) })) : [],
+  }
+}
+
+interface Point {
+  readonly x: number
+  readonly y: number
+}
+
+/** A series in its role's colour, dash and marker. */
+function series(points: readonly Point[], role: Role): Plot.Markish[] {
+  const { colour, symbol, dash } = ROLE_STYLES[role]
+  const strokeWidth = role === 'learned' ? 2.5 : 1.75
+  return [
+    Plot.line(points, { x: 'x', y: 'y', stroke: colour, strokeWidth, ...(dash && { strokeDasharray: dash }) }),
+    Plot.dot(points, { x: 'x', y: 'y', fill: colour, symbol, r: role === 'learned' ? 4 : 3.5 }),
+  ]
+}
+
+function drawLogSnr(result: ScheduleResult, against: 'step' | 'time'): string {
+  const { timesteps } = result.schedule.sampling
+  const steps = Math.max(...result.curves.map(({ logSnr }) => logSnr.length))
+  const byStep = against === 'step'
+  const curves = result.curves.map(({ label, logSnr, times }) => ({
+    role: roleOfLabel(result, label),
+    points: logSnr.map((y, i) => ({ x: byStep ? i + 1 : times[i], y })),
+  }))
+  return drawChart({
+    description: `log signal-to-noise ratio of the default, best default, starting and learned schedule against ${
+      byStep ? 'the sampling step' : 'the time that the network is told'
+    }`,
+    ...FRAME,
+    x: byStep
+      ? { ...ACROSS, label: 'sampling step, noisiest first →', ticks: stepTicks(steps) }
+      : { ...ACROSS, label: `told time of ${timesteps} (noise on the left) →`, domain: [timesteps, 0], ticks: 6 },
+    y: { label: '↑ log-SNR, ln(signal² / noise²)', labelArrow: 'none', ticks: 7, grid: true },
+    marks: [
+      Plot.ruleY([0], { stroke: 'var(--axis)', strokeWidth: 1 }),
+      ...inOrder(curves).flatMap(({ points, role }) => series(points, role)),
+    ],
+  })
+}
+
+/** At most about ten whole numbers from 1 to `steps`, both ends among them where they fit. */
+function stepTicks(steps: number): number[] {
+  const every = Math.ceil(steps / 10)
+  return Array.from({ length: steps }, (_, i) => i + 1).filter(
+    (step) => every === 1 || step === 1 || step % every === 0,
+  )
+}
+
+/** The learned one last, on top. */
+function inOrder<T extends { readonly role: Role }>(items: readonly T[]): T[] {
+  return items.toSorted((a, b) => Number(a.role === 'learned') - Number(b.role === 'learned'))
+}
+
+interface Measured extends Point {
+  readonly standardError: number | null
+}
+
+/** One standard error of a distance up and down from each point that has one. */
+function errorBars(points: readonly Measured[], role: Role): Plot.Markish {
+  const bars = points.flatMap(({ x, y, standardError }) =>
+    standardError === null ? [] : [{ x, low: Math.max(y - standardError, 0), high: y + standardError }],
+  )
+  return Plot.ruleX(bars, { x: 'x', y1: 'low', y2: 'high', stroke: ROLE_STYLES[role].colour, strokeWidth: 1.5 })
+}
+
+const measured = ({ points }: Pick<StepsCurve, 'points'>): Measured[] =>
+  points.map(({ steps, fid: { mean, standardError } }) => ({ x: steps, y: mean, standardError }))
+
+function drawFidBySteps(result: ScheduleResult): string {
+  const { fidBySteps, real } = result
+  const curves = fidBySteps.map((curve) => ({ curve, role: roleOfLabel(result, curve.label) }))
+  const single = (['best', 'start'] as const).map((role) => {
+    const { label, steps, fid } = rowOf(result, role)
+    return { curve: { label, points: [{ steps, fid }] }, role }
+  })
+  const all = [...inOrder(curves), ...single]
+  const values = all.flatMap(({ curve }) => curve.points.map(({ fid }) => fid.mean))
+  const logarithmic = isLogarithmic(values)
+  const steps = [...new Set(all.flatMap(({ curve }) => curve.points.map((point) => point.steps)))].sort((a, b) => a - b)
+  return drawChart({
+    description:
+      'Fréchet distance against the number of sampling steps for default DDIM, the best default, the start and the learned schedule',
+    ...FRAME,
+    marginRight: 24,
+    x: { ...ACROSS, type: 'log', label: 'sampling steps →', ticks: apart(steps) },
+    y: distanceAxis(values, logarithmic),
+    marks: [
+      Plot.ruleY(real.fid > 0 && (!logarithmic || real.fid > Math.min(...values) / 4) ? [real.fid] : [], {
+        stroke: 'var(--axis)',
+        strokeWidth: 1.25,
+        strokeDasharray: '1 3',
+      }),
+      ...all.flatMap(({ curve, role }) => [errorBars(measured(curve), role), ...series(measured(curve), role)]),
+    ],
+  })
+}
+
+/** Step counts whose labels have room on a logarithmic axis. */
+function apart(steps: readonly number[]): number[] {
+  const ratio = (steps[steps.length - 1] / steps[0]) ** 0.08
+  let last = 0
+  return steps.filter((step) => {
+    const fits = step >= last * ratio
+    if (fits) last = step
+    return fits
+  })
+}
+
+const isLogarithmic = (values: readonly number[]): boolean =>
+  Math.min(...values) > 0 && Math.max(...values) / Math.min(...values) > LOGARITHMIC_FROM
+
+/** From 0, or logarithmic with labels at 1, 2 and 5 times the powers of ten. */
+function distanceAxis(values: readonly number[], logarithmic: boolean): Plot.ScaleOptions {
+  const common = { label: `↑ FID${logarithmic ? ', logarithmic' : ''}`, labelArrow: 'none' as const, grid: true }
+  const high = Math.max(...values)
+  if (!logarithmic) return { ...common, ticks: 6, nice: true, domain: [0, 1.05 * high] }
+  return { ...common, ...logarithmicAxis(Math.min(...values), high) }
+}
+
+function drawFidByIteration({ history }: ScheduleResult): string | null {
+  const points = history.flatMap(({ iteration: x, fid: y, standardError }) =>
+    y === null ? [] : [{ x, y, standardError }],
+  )
+  if (points.length === 0) return null
+  const values = points.map(({ y }) => y)
+  return drawChart({
+    description: 'Fréchet distance on the tuning split over the tuning iterations',
+    ...FRAME,
+    x: iterationAxis(history, 'tuning iteration →'),
+    y: distanceAxis(values, isLogarithmic(values)),
+    marks: [errorBars(points, 'learned'), ...series(points, 'learned')],
+  })
+}
+
+function iterationAxis(history: readonly TuningRecord[], label: string | null): Plot.ScaleOptions {
+  const [first, last] = [history[0].iteration, history[history.length - 1].iteration]
+  const every = Math.ceil((last - first + 1) / (label === null ? 4 : 10))
+  const ticks = history.map(({ iteration }) => iteration).filter((iteration) => (iteration - first) % every === 0)
+  return {
+    ...ACROSS,
+    label,
+    ticks,
+    domain: first === last ? [first - 1, last + 1] : [first, last],
+  }
+}
+
+/** One parameter before each step, and a dashed line where it ended. */
+function drawParameter({ history, schedule }: ScheduleResult, name: string): string {
+  const points = history.map(({ iteration, parameters }) => ({ x: iteration, y: parameters[name] }))
+  const end = Object.hasOwn(schedule.parameters, name) ? [schedule.parameters[name]] : []
+  const [low, high] = range([...points.map(({ y }) => y), ...end])
+  return drawChart({
+    ...SMALL,
+    description: `parameter ${name} over the tuning iterations`,
+    marginLeft: 46,
+    marginTop: 10,
+    marginBottom: 22,
+    marginRight: 12,
+    x: iterationAxis(history, null),
+    y: {
+      label: null,
+      ticks: 3,
+      grid: true,
+      domain: [low, high],
+      nice: true,
+      tickFormat: (value: number) => significant(value),
+    },
+    marks: [
+      Plot.ruleY(end, { stroke: 'var(--axis)', strokeDasharray: '4 3' }),
+      Plot.line(points, { x: 'x', y: 'y', stroke: ROLE_STYLES.learned.colour, strokeWidth: 2 }),
+      Plot.dot(points, { x: 'x', y: 'y', fill: ROLE_STYLES.learned.colour, r: 2 }),
+    ],
+  })
+}
+
+/** Range of values with some room; around a value that never changes, a tenth of it (around 0: a hundredth). */
+function range(values: readonly number[]): readonly [number, number] {
+  const [low, high] = [Math.min(...values), Math.max(...values)]
+  const room = high > low ? 0.05 * (high - low) : 0.1 * Math.abs(high) || 0.01
+  return [low - room, high + room]
+}

@@ -1,0 +1,187 @@
+/** How the numbers were made, on what, with which settings, and how to use what was learned. */
+
+import type { ExportedForms } from '../../../diffusion/index.ts'
+import { scheduleName } from '../../../diffusion/index.ts'
+import type { Html } from '../../../report/index.ts'
+import { count, html } from '../../../report/index.ts'
+import { commandLine, durationText, isRecord, pathArgument, UNKNOWN_CALLER } from '../../../runs/index.ts'
+import type { ScheduleResult } from '../../../tuners/index.ts'
+import type { ReportContext } from '../../reporting/context.ts'
+import { judgeKnowledgeText } from './judgeKnowledge.ts'
+import { pythonCode } from './python.ts'
+
+export function protocolList(result: ScheduleResult, context: ReportContext): Html {
+  const { peakMemoryMiB, versions } = context
+  const { protocol, settings, networkEvaluations, seconds } = result
+  const { learned, default: byDefault } = protocol.trainingSteps
+  const seeds = protocol.samplingSeeds
+  const trained = learned + byDefault > 0
+  const items: [string, string][] = [
+    ['Data', protocol.data],
+    ['Held-out images', `${count(protocol.heldOutImages)}, ${heldOutText(context)}; every row is measured on them`],
+    [
+      'Generated images',
+      `${count(protocol.samplesPerSeed)} for each sampling seed (${seeds.join(', ')}), the same seeds in every row`,
+    ],
+    [
+      'Standard error',
+      'standard deviation over sampling seeds / √seeds; gains are paired: differences of the same seed',
+    ],
+    [
+      'Features',
+      `${result.featureNetwork}${result.judgeNetwork === null ? '; no judge' : `; judge ${result.judgeNetwork}${judgeKnowledgeText(context)}`}`,
+    ],
+    [
+      'Training',
+      trained
+        ? `steps of ${protocol.batch} images: learned side ${count(learned)}, default side ${count(byDefault)}, one shared run`
+        : 'none: the network is a pretrained one, the same on both sides',
+    ],
+    [
+      'Tuning',
+      `${startText(result)}${protocol.tuning.iterations} iterations of ${count(protocol.tuning.samples)} images against the tuning split, gradient by ${protocol.tuning.estimator}`,
+    ],
+    ['Best default', `chosen on ${protocol.bestDefaultChosenOn}, among all samplers and step lists`],
+    [
+      'Budget',
+      `network evaluations: learned side ${count(networkEvaluations.learned)}, default side ${count(networkEvaluations.default)}; ${protocol.budget}`,
+    ],
+    ['Clipping of x0Hat', clipText(protocol)],
+    ['Sampler', samplerText(settings)],
+    [
+      'Time',
+      `${durationText(seconds.total)}: training ${durationText(seconds.training)}, tuning ${durationText(seconds.tuning)}, evaluation ${durationText(seconds.evaluation)}`,
+    ],
+    ['Peak memory', peakMemoryMiB === null ? 'not measured' : `${count(peakMemoryMiB)} MiB`],
+    [
+      'Versions',
+      Object.entries(versions)
+        .map(([name, version]) => `${name} ${version}`)
+        .join(', '),
+    ],
+  ]
+  return html`<dl>${items.map(([term, text]) => html`<dt>${term}</dt><dd>${text}</dd>\n`)}</dl>`
+}
+
+/** What is known of whether the model has seen the images it is measured on. */
+export function heldOutText({ heldOut }: Pick<ReportContext, 'heldOut'>): string {
+  if (!heldOut) return 'seen by neither training nor tuning'
+  const { known, leftOut } = heldOut
+  const claim = known
+    ? 'seen by neither training nor tuning'
+    : 'not tuned on here; whether the model was trained on some of them is not known'
+  const out = leftOut.heldOut + leftOut.tuning
+  if (out === 0) return claim
+  return `${claim} (left out, as the model has seen them: ${count(leftOut.heldOut)} held-out and ${count(leftOut.tuning)} tuning images)`
+}
+
+function startText({ starts }: ScheduleResult): string {
+  if (starts.length === 0) return ''
+  const [best] = starts.toSorted((a, b) => a.fid - b.fid)
+  const tried = starts.map(({ power, fid }) => `${power} (FID ${fid.toFixed(1)})`).join(', ')
+  return `from the model's own levels as alphaBar^${best.power}, the best of ${tried}; then `
+}
+
+function clipText({ clip, clippedNoise }: ScheduleResult['protocol']): string {
+  if (!clip) return 'none, in any row'
+  const noise =
+    clippedNoise === 'keep' ? 'the predicted noise is kept' : 'the noise is recomputed from the clipped x0Hat'
+  return `to [${clip.join(', ')}] in every row; ${noise}; defaults of DDPM take the posterior mean of the clipped image, as diffusers does`
+}
+
+function samplerText({ sampler, eta, variance, noisyLastStep }: ScheduleResult['settings']): string {
+  if (sampler === 'ddim') return `ddim, eta ${eta}`
+  if (sampler === 'ddpm') return `ddpm, variance ${variance}${noisyLastStep ? ', last step with noise' : ''}`
+  return 'dpm-solver++, second order multistep'
+}
+
+/** Settings with their paths, in order. */
+export function settingsList({ config }: ReportContext): Html {
+  return html`<div class="settings">${flattened(config, '').map(
+    ([path, value]) => html`<div><code>${path}</code><code>${value}</code></div>\n`,
+  )}</div>`
+}
+
+function flattened(value: unknown, path: string): [string, string][] {
+  if (!isRecord(value) || Object.keys(value).length === 0)
+    return [[path, typeof value === 'string' ? value : JSON.stringify(value)]]
+  return Object.entries(value).flatMap(([key, item]) => flattened(item, path === '' ? key : `${path}.${key}`))
+}
+
+/**
+ * How to sample with what was learned.
+ * @param forms what diffusers can be told
+ */
+export function usage(result: ScheduleResult, context: ReportContext, forms: ExportedForms): Html {
+  const { settings, samplingSteps: n } = result
+  const { savedModel = true } = context
+  const name = scheduleName({ schedule: result.schedule.sampling, settings, learnedFor: null })
+  const folder = `model/schedules/${name}`
+  return html`<p>${
+    savedModel
+      ? "The run folder holds the model in diffusers' layout. Samples with this page's schedule:"
+      : "The network stays where it is; the run folder holds the schedule. Samples with this page's schedule:"
+  }</p>
+${commands(context, [sampleCommand(context, ['--schedule', name])])}
+<dl class="files">
+<dt><code>${folder}/sampling_schedule.json</code></dt><dd>the levels and told times of the table above, with the sampler's settings</dd>
+<dt><code>${folder}/scheduler_config.json</code></dt><dd>${
+    forms.plain
+      ? html`the same for diffusers: <code>trained_betas</code> whose alphaBar at the told times are the learned levels, for the same weights and for ${n} steps only`
+      : `not written: ${forms.reason}`
+  }</dd>
+${
+  forms.steps &&
+  html`<dt><code>${folder}/per_step/scheduler_config.json</code></dt><dd>the levels alone, ${n} timesteps in all, for a loop that tells the network its times beside the scheduler's</dd>
+`
+}${savedModel && MODEL_PARTS}</dl>
+${python(result, context, forms, folder)}`
+}
+
+const MODEL_PARTS = html`<dt><code>model/scheduler/scheduler_config.json</code></dt><dd>the training schedule; a learned sampling schedule never overwrites it</dd>
+<dt><code>model/unet/diffusion_pytorch_model.safetensors</code></dt><dd>the weights, in the layout of diffusers' <code>UNet2DModel</code> where the network is one</dd>
+<dt><code>model/unet/model.onnx</code></dt><dd>one call of the network for any ONNX runtime; the sampling loop stays outside</dd>
+`
+
+/** Command lines to be pasted, and where. */
+export function commands({ run, caller = UNKNOWN_CALLER }: ReportContext, lines: readonly string[]): Html {
+  const { directory } = caller
+  return html`<pre><code class="shell">${lines.join('\n')}</code></pre>
+<p class="soft">Run it in ${
+    directory === null ? 'the folder where the run was started' : html`<code>${directory}</code>`
+  }, where this run is <code>${run}</code>.</p>`
+}
+
+/** `bilevel sample` of this run, which brings its model and what belongs to it. */
+export function sampleCommand(
+  { run, config, network, caller = UNKNOWN_CALLER }: ReportContext,
+  args: readonly string[],
+) {
+  const { model, chunk } = config
+  const isFile = typeof model === 'string' && model.endsWith('.onnx')
+  const more = [
+    // A file may be made for that many images.
+    ...(isFile && chunk !== undefined ? ['--chunk', String(chunk)] : []),
+    // Nobody says how many classes a file has.
+    ...(network?.kind === 'onnx' && !network.inRun && network.classes !== undefined ? ['--class', '0'] : []),
+  ]
+  return commandLine(caller, ['sample', pathArgument(run), ...args, ...more])
+}
+
+function python(result: ScheduleResult, context: ReportContext, forms: ExportedForms, folder: string): Html | null {
+  const { run, network = { kind: 'UNet2DModel' } } = context
+  const [{ shape: imageShape }] = result.grids
+  const code = pythonCode({ forms, network, imageShape, run, folder })
+  if (code === null) return null
+  const why =
+    network.kind === 'onnx' && network.inRun
+      ? 'In Python, from the same folder; diffusers has no class for this network and would build another one from its config, so its ONNX file is run:'
+      : 'In Python, from the same folder:'
+  const pipeline =
+    forms.plain?.timesteps === null && network.kind === 'UNet2DModel' && network.classes === undefined
+      ? html`<p class="soft">In a pipeline: <code>DDPMPipeline.from_pretrained(f"{run}/model")</code> with this <code>scheduler</code> put in its place;
+<code>DDIMPipeline</code> would turn it into DDIM.</p>`
+      : null
+  return html`<p>${why}</p>
+<pre><code class="python">${code}</code></pre>${pipeline}`
+}

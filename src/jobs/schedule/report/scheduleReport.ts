@@ -1,0 +1,109 @@
+/**
+ * `report.html`: one page with everything about a learned schedule, which opens from disk with no network and needs no script. Style
+ * sheet, charts (SVG) and images (PNG) are inside; so is the result as JSON, in `script#result`, for other programs.
+ */
+
+import { exportForms } from '../../../diffusion/index.ts'
+import type { Html } from '../../../report/index.ts'
+import { figure, html, methodFooter, raw, renderPage, section, swatch } from '../../../report/index.ts'
+import type { ScheduleResult } from '../../../tuners/index.ts'
+import type { ReportContext } from '../../reporting/context.ts'
+import type { Charts } from './charts.ts'
+import { cards, headline } from './overview.ts'
+import { protocolList, settingsList, usage } from './protocol.ts'
+import type { Role } from './roles.ts'
+import { ROLE_STYLES } from './roles.ts'
+import { scheduleJson } from './scheduleJson.ts'
+import { candidatesTable, gainsTable, historyTable, rowsTable, scheduleTable } from './tables.ts'
+import { verdictOf } from './verdict.ts'
+
+/**
+ * The page's text. Equal results give equal bytes.
+ * @throws `report.grid` on sample grids that are no images
+ */
+export async function renderScheduleReport(result: ScheduleResult, context: ReportContext): Promise<string> {
+  const [{ drawCharts }, { lossFigure }] = await Promise.all([import('./charts.ts'), import('./lossChart.ts')])
+  const training = lossFigure(context.losses ?? [])
+  const charts = drawCharts(result)
+  const sections = [
+    headline(result, context),
+    cards(result),
+    section('All numbers', rowsTable(result), gainsTable(result)),
+    section('Fréchet distance and steps', fidCharts(result, charts)),
+    section('Schedules', scheduleCharts(charts), scheduleTable(result)),
+    training && section('Training', training),
+    tuningSection(result, charts),
+    section('All defaults', candidatesTable(result)),
+    section('Protocol', protocolList(result, context)),
+    section('Use it', usage(result, context, formsOf(result))),
+    section('Settings', settingsList(context)),
+    methodFooter(),
+  ]
+  return renderPage({ title: verdictOf(result).title, json: scheduleJson(result, context), sections })
+}
+
+const legendOf = (roles: readonly (readonly [Role, string])[]): Html[] =>
+  roles.map(([role, label]) => html`${swatch(ROLE_STYLES[role])}${label}`)
+
+function scheduleCharts({ logSnrByStep, logSnrByTime }: Charts): Html {
+  const legend = legendOf([
+    ['default', 'default'],
+    ['best', 'best default'],
+    ['start', 'start, not tuned'],
+    ['learned', 'learned'],
+  ])
+  return html`<div class="charts">${figure(
+    logSnrByStep,
+    'Noise level of each step',
+    html`How much signal the image is taken to hold at each step: log-SNR 0 is as much signal as noise.`,
+    legend,
+  )}${figure(
+    logSnrByTime,
+    'Noise level and told time',
+    html`The level of each step against the time that the network is told there. Where the learned curve leaves the default one, the
+network is told another time than the level's own.`,
+    legend,
+  )}</div>`
+}
+
+function fidCharts(result: ScheduleResult, charts: Charts): Html {
+  const { featureNetwork, real, protocol } = result
+  const single = result.fidBySteps.some(({ points }) => points.some(({ fid }) => fid.standardError === null))
+  return html`<div class="charts">${figure(
+    charts.fidBySteps,
+    'FID against number of steps',
+    html`FID in <code>${featureNetwork}</code>, held-out split. Bars: ± one standard error, often smaller than the marker.${
+      single && ' Points without a bar have one sampling seed.'
+    } ${real.fid > 0 && 'Dotted: real images, where the axis reaches them.'}`,
+    legendOf([
+      ['default', 'default DDIM'],
+      ['best', 'best default'],
+      ['start', 'start, not tuned'],
+      ['learned', 'learned'],
+    ]),
+  )}${
+    charts.fidByIteration !== null &&
+    figure(
+      charts.fidByIteration,
+      'FID over the tuning iterations',
+      html`FID in <code>${featureNetwork}</code> of ${protocol.tuning.samples} generated images against the tuning split, before each step.
+Bars: ± one standard error over these images (jackknife). Fewer images give a higher FID than the rows above.`,
+    )
+  }</div>`
+}
+
+function tuningSection(result: ScheduleResult, { parameters }: Charts): Html | null {
+  if (result.history.length === 0) return null
+  return html`<section><h2>Parameters over the tuning iterations</h2>
+<div class="smalls panel">${parameters.map(({ name, svg }) => html`<figure><h3>${name}</h3>${raw(svg)}</figure>\n`)}</div>
+<p class="soft">Each parameter before each step, against the iteration; dashed: the value it ended at.${
+    'levels' === result.schedule.family.slice(0, 6) &&
+    html` <code>logSnr ${result.samplingSteps}</code> is the log-SNR of the cleanest step, <code>log gap k</code> the natural logarithm of the
+difference in log-SNR between steps k and k + 1 (1 is the noisiest): so steps cannot change places.`
+  }</p>
+${historyTable(result)}</section>\n`
+}
+
+/** What diffusers can be told of the schedule, whatever the network predicts. */
+const formsOf = ({ schedule, settings }: ScheduleResult) =>
+  exportForms({ schedule: schedule.sampling, settings, prediction: 'noise' })

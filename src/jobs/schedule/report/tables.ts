@@ -1,0 +1,133 @@
+/** The page's tables: rows and gains, every default that was tried, the learned schedule in numbers, the tuning iterations. */
+
+import type { MeanAndStandardError } from '../../../metrics/index.ts'
+import type { Html } from '../../../report/index.ts'
+import { decimalsFor, fixed, html, percent, significant, withError } from '../../../report/index.ts'
+import type { ScheduleResult, ScheduleRow } from '../../../tuners/index.ts'
+import { ROLES, rowOf } from './roles.ts'
+import { decimalsOf, standingOf } from './verdict.ts'
+
+export function rowsTable(result: ScheduleResult): Html {
+  const { featureNetwork, judgeNetwork, real, protocol } = result
+  const decimals = decimalsOf(result)
+  const judged = ROLES.flatMap((role) => rowOf(result, role).judgeFid?.mean ?? [])
+  const judgeDecimals = decimalsFor(judged)
+  const judgeFid = (fid: MeanAndStandardError | null) => (fid === null ? '–' : withError(fid, judgeDecimals))
+  const line = (row: ScheduleRow, role: string) =>
+    html`<tr class="${role}"><th scope="row">${row.label}</th><td>${
+      row.sampler
+    }</td><td class="number">${row.steps}</td><td>${row.stepList}</td><td class="number">${withError(row.fid, decimals)}</td><td class="number">${judgeFid(
+      row.judgeFid,
+    )}</td><td class="number">${percent(row.recognised)}</td><td class="number">${fixed(row.inceptionScore, 2)}</td><td class="number">${fixed(
+      row.diversity,
+      3,
+    )}</td></tr>\n`
+  return html`<div class="table"><table>
+<thead><tr><th scope="col">way of sampling</th><th scope="col">sampler</th><th scope="col" class="number">steps</th><th scope="col">step list</th>
+<th scope="col" class="number">FID <small>in ${featureNetwork}</small></th>
+<th scope="col" class="number">judge's FID <small>${judgeNetwork === null ? 'no judge' : `in ${judgeNetwork}`}</small></th>
+<th scope="col" class="number">recognised</th><th scope="col" class="number">inception score</th><th scope="col" class="number">diversity</th></tr></thead>
+<tbody>${ROLES.map((role) => line(rowOf(result, role), role))}
+<tr><th scope="row">real images</th><td>–</td><td class="number">–</td><td>–</td><td class="number">${fixed(
+    real.fid,
+    decimalsFor([real.fid]),
+  )}</td><td class="number">–</td><td class="number">${percent(real.recognised)}</td><td class="number">–</td><td class="number">–</td></tr>
+</tbody></table></div>
+<p class="soft">Real images: FID of the tuning split against the held-out split, what a perfect model would score with that many images;
+recognised: of the held-out images. Diversity: mean pairwise distance of two samples in feature space.
+Start, not tuned: the schedule that tuning began with, at the network that it began with.${
+    protocol.trainingSteps.default > 0 &&
+    html` Default rows are the default side's network, which trained on by what tuning cost: <code>model-default/</code> in the run folder.`
+  }</p>`
+}
+
+const STANDING_WORDS = {
+  better: 'learned is better',
+  worse: 'learned is worse',
+  unclear: 'not distinguishable',
+  unknown: 'one seed: no standard error',
+} as const
+
+export function gainsTable(result: ScheduleResult): Html {
+  const { gain, featureNetwork, judgeNetwork } = result
+  const decimals = decimalsOf(result)
+  const gains: [string, string, MeanAndStandardError | null][] = [
+    [result.default.label, featureNetwork, gain.overDefault],
+    [result.bestDefault.label, featureNetwork, gain.overBestDefault],
+    [result.start.label, featureNetwork, gain.overStart],
+    [result.manySteps.label, featureNetwork, gain.overManySteps],
+    [result.default.label, judgeNetwork ?? '', gain.judgeOverDefault],
+  ]
+  return html`<div class="table"><table class="narrow"><thead><tr><th scope="col">FID of … minus learned</th><th scope="col" class="number">paired difference</th>
+<th scope="col" class="number">in standard errors</th><th scope="col">reading</th><th scope="col">features</th></tr></thead><tbody>
+${gains.map(
+  ([label, network, value]) =>
+    value &&
+    html`<tr><th scope="row">${label}</th><td class="number">${withError(value, decimals)}</td><td class="number">${
+      value.standardError ? fixed(value.mean / value.standardError, 1) : '–'
+    }</td><td>${STANDING_WORDS[standingOf(value)]}</td><td><code>${network}</code></td></tr>\n`,
+)}</tbody></table></div>`
+}
+
+/** Step lists down, samplers across. */
+export function candidatesTable({ candidates, featureNetwork, protocol, bestDefault }: ScheduleResult): Html {
+  if (candidates.length === 0) return html`<p class="soft">No search among defaults was made.</p>`
+  const samplers = [...new Set(candidates.map(({ sampler }) => sampler))]
+  const lists = [...new Set(candidates.map(({ stepList }) => stepList))]
+  const decimals = decimalsFor(candidates.map(({ fid }) => fid))
+  const best = Math.min(...candidates.map(({ fid }) => fid))
+  const cell = (list: string, sampler: string) => {
+    const found = candidates.find((one) => one.stepList === list && one.sampler === sampler)
+    if (!found) return html`<td class="number">–</td>`
+    return html`<td class="number ${found.fid === best && 'chosen'}">${fixed(found.fid, decimals)}</td>`
+  }
+  return html`<p class="soft">${candidates.length} defaults at ${bestDefault.steps} steps, compared on ${protocol.bestDefaultChosenOn}: FID in <code>${featureNetwork}</code>.
+The best one, in bold, is measured again above on the held-out split. Lists that visit the same times are given once.</p>
+<div class="table"><table class="narrow"><thead><tr><th scope="col">step list</th>${samplers.map(
+    (sampler) => html`<th scope="col" class="number">${sampler}</th>`,
+  )}</tr></thead><tbody>
+${lists.map((list) => html`<tr><th scope="row">${list}</th>${samplers.map((sampler) => cell(list, sampler))}</tr>\n`)}</tbody></table></div>`
+}
+
+export function scheduleTable({ schedule, curves, default: byDefault }: ScheduleResult): Html {
+  const { sampling } = schedule
+  const before = curves.find(({ label }) => label === byDefault.label)
+  const parameters = Object.entries(schedule.parameters)
+  return html`<p>Family <code>${schedule.family}</code>${
+    parameters.length > 0 &&
+    html`: ${parameters.map(([name, value], i) => html`${i > 0 && ', '}<code>${name}</code> ${significant(value, 5)}`)}`
+  }. Told times of T = ${sampling.timesteps}.</p>
+<div class="table"><table class="narrow"><thead><tr><th scope="col" class="number">step</th><th scope="col" class="number">told time</th><th scope="col" class="number">log-SNR</th>
+<th scope="col" class="number">signal</th><th scope="col" class="number">noise</th><th scope="col" class="number">default's told time</th><th scope="col" class="number">default's log-SNR</th></tr></thead><tbody>
+${sampling.levels.map(
+  ({ logSnr, signal, noise }, i) =>
+    html`<tr><th scope="row" class="number">${i + 1}</th><td class="number">${significant(sampling.times[i], 6)}</td><td class="number">${fixed(
+      logSnr,
+      4,
+    )}</td><td class="number">${significant(signal, 5)}</td><td class="number">${significant(noise, 5)}</td><td class="number">${
+      before ? significant(before.times[i], 6) : '–'
+    }</td><td class="number">${before ? fixed(before.logSnr[i], 4) : '–'}</td></tr>\n`,
+)}</tbody></table></div>`
+}
+
+export function historyTable({ history, featureNetwork }: ScheduleResult): Html | null {
+  if (history.length === 0) return null
+  const names = Object.keys(history[0].parameters)
+  const decimals = decimalsFor(history.flatMap(({ fid }) => fid ?? []))
+  const withLoss = history.some(({ loss }) => loss !== null)
+  const withOffset = history.some(({ offsetConverged }) => offsetConverged !== null)
+  const heading = (text: string) => html`<th scope="col" class="number">${text}</th>`
+  const number = (text: string) => html`<td class="number">${text}</td>`
+  return html`<details><summary>All ${history.length} iterations in numbers: FID in <code>${featureNetwork}</code>, parameters before the step, gradients</summary>
+<div class="table"><table><thead><tr>${['iteration', 'FID', '± se', ...names, ...names.map((name) => `gradient in ${name}`)].map(heading)}${
+    withLoss && heading('loss of y')
+  }${withOffset && heading('offset of z converged')}</tr></thead><tbody>
+${history.map(
+  ({ iteration, fid, standardError, parameters, gradient, loss, offsetConverged }) =>
+    html`<tr><th scope="row" class="number">${iteration}</th>${number(fixed(fid, decimals))}${number(fixed(standardError, decimals))}${names.map(
+      (name) => number(significant(parameters[name], 5)),
+    )}${names.map((name) => number(name in gradient ? significant(gradient[name], 3) : '–'))}${
+      withLoss && number(loss === null ? '–' : significant(loss, 4))
+    }${withOffset && number(percent(offsetConverged))}</tr>\n`,
+)}</tbody></table></div></details>`
+}

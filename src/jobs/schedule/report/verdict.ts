@@ -1,0 +1,96 @@
+/**
+ * The claim in words and numbers. A gain counts where the paired difference over sampling seeds is beyond two standard errors; where
+ * the learned schedule does not win, the title says so.
+ */
+
+import type { MeanAndStandardError } from '../../../metrics/index.ts'
+import { decimalsFor, fixed, withError } from '../../../report/index.ts'
+import type { ScheduleResult } from '../../../tuners/index.ts'
+
+/** A difference beyond two standard errors; `unknown`: one sampling seed, so there is no standard error. */
+export type Standing = 'better' | 'unclear' | 'worse' | 'unknown'
+
+/** `won`: better than the default, the best default and its own start. `lost`: worse than one of them. `open`: neither is certain. */
+export type Outcome = 'won' | 'lost' | 'open'
+
+export interface Verdict {
+  readonly outcome: Outcome
+  readonly title: string
+  /** One sentence per comparison. */
+  readonly sentences: readonly string[]
+}
+
+/** Standard errors a difference must exceed. */
+const ERRORS_TO_BELIEVE = 2
+
+/** @param gain other minus learned, positive where learned is better */
+export function standingOf({ mean, standardError }: MeanAndStandardError): Standing {
+  if (standardError === null) return 'unknown'
+  if (Math.abs(mean) > ERRORS_TO_BELIEVE * standardError) return mean > 0 ? 'better' : 'worse'
+  return 'unclear'
+}
+
+/** Decimals of the rows' Fréchet distances, and of their differences. */
+export function decimalsOf({ default: first, bestDefault, start, learned, manySteps }: ScheduleResult): number {
+  return decimalsFor([first, bestDefault, start, learned, manySteps].map(({ fid }) => fid.mean))
+}
+
+export function verdictOf(result: ScheduleResult): Verdict {
+  const { gain, manySteps, samplingSteps: n } = result
+  const standings = [gain.overDefault, gain.overBestDefault, gain.overStart].map(standingOf)
+  const outcome = standings.includes('worse') ? 'lost' : standings.every((one) => one === 'better') ? 'won' : 'open'
+  return {
+    outcome,
+    title: titleOf(result, outcome),
+    sentences: [
+      sentenceOf(result, `default DDIM at ${n} steps`, result.default.fid.mean, gain.overDefault),
+      sentenceOf(result, `the best default at ${n} steps`, result.bestDefault.fid.mean, gain.overBestDefault),
+      sentenceOf(result, `its start, not tuned, at ${n} steps`, result.start.fid.mean, gain.overStart),
+      sentenceOf(result, `default DDIM at ${manySteps.steps} steps`, manySteps.fid.mean, gain.overManySteps),
+    ],
+  }
+}
+
+function titleOf(result: ScheduleResult, outcome: Outcome): string {
+  const { gain, samplingSteps: n } = result
+  const decimals = decimalsOf(result)
+  const [fid, byDefault, best, start] = [result.learned, result.default, result.bestDefault, result.start].map((row) =>
+    withError(row.fid, decimals),
+  )
+  if (outcome === 'won') return `${n} learned steps: FID ${fid}, against ${byDefault} by default and ${best} at best`
+  if (outcome === 'lost') {
+    const rivals = [
+      ['the default', byDefault, gain.overDefault],
+      ['the best default', best, gain.overBestDefault],
+      ['its start, not tuned', start, gain.overStart],
+    ] as const
+    const [winner, value] = rivals.find((rival) => standingOf(rival[2]) === 'worse') ?? rivals[0]
+    return `Learning did not win: FID ${fid} at ${n} learned steps, ${value} for ${winner}`
+  }
+  const beaten = [gain.overDefault, gain.overBestDefault].every((one) => standingOf(one) === 'better')
+  if (beaten) {
+    return `${n} learned steps: FID ${fid}, not distinguishable from their start, not tuned, at ${start}; ${byDefault} by default, ${best} at best`
+  }
+  const why =
+    standingOf(gain.overBestDefault) === 'unknown'
+      ? 'one sampling seed says nothing about chance'
+      : 'within two standard errors'
+  return `No clear winner: FID ${fid} at ${n} learned steps, ${byDefault} by default, ${best} at best (${why})`
+}
+
+const WORDS: Readonly<Record<Exclude<Standing, 'unknown'>, string>> = {
+  better: 'better than',
+  worse: 'worse than',
+  unclear: 'not distinguishable from',
+}
+
+function sentenceOf(result: ScheduleResult, other: string, fid: number, gain: MeanAndStandardError): string {
+  const decimals = decimalsOf(result)
+  const standing = standingOf(gain)
+  const sign = gain.mean < 0 ? 'higher' : 'lower'
+  const size = withError({ ...gain, mean: Math.abs(gain.mean) }, decimals)
+  const ratio = `a factor of ${fixed(result.learned.fid.mean / fid, 2)}`
+  const difference = `FID ${sign} by ${size}, ${ratio}`
+  if (standing === 'unknown') return `Against ${other}, with one sampling seed: ${difference}.`
+  return `Learned is ${WORDS[standing]} ${other}: ${difference}.`
+}

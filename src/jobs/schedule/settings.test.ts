@@ -1,0 +1,106 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { z } from 'zod'
+import { LEARN_DEFAULTS } from '../../tuners/index.ts'
+import { resolveEvaluateConfig, resolveSampleConfig } from '../modelConfigs.ts'
+import { PRESETS } from '../presets.ts'
+import { learnSettingsOf, resolveScheduleConfig, SETTING_GROUPS, scheduleSchema } from './settings.ts'
+
+const flags = (values: Readonly<Record<string, unknown>>) => resolveScheduleConfig([{ source: 'the flags', values }])
+
+describe('schedule settings', () => {
+  it('hold every setting of the learning under its name, at the values that the learning gets', () => {
+    const config = flags({ trainSteps: 5, through: 2, clip: null, training: { tau: 1.5 } })
+    expect(learnSettingsOf(config)).toEqual({
+      ...LEARN_DEFAULTS,
+      ...{ trainSteps: 5, through: 2, clip: null },
+      training: { start: null, end: null, tau: 1.5, epsilon: null },
+      ...Object.fromEntries(
+        Object.entries(PRESETS.quick).filter(([key]) => key in LEARN_DEFAULTS && key !== 'trainSteps'),
+      ),
+    })
+  })
+
+  it('are described one by one, in known groups', () => {
+    const check = (shape: Readonly<Record<string, z.core.$ZodType>>) => {
+      for (const [key, schema] of Object.entries(shape)) {
+        if (schema instanceof z.ZodObject) check(schema.shape)
+        else expect(SETTING_GROUPS, key).toContain(z.globalRegistry.get(schema)?.group)
+      }
+    }
+    check(scheduleSchema.shape)
+  })
+
+  it.each(Object.keys(PRESETS))('resolve again to themselves: %s', (preset) => {
+    const config = flags({ preset })
+    expect(flags(config)).toEqual(config)
+    expect(config).toMatchObject(PRESETS[preset as keyof typeof PRESETS])
+  })
+
+  it('let what is given win over everything that follows from other settings', () => {
+    fc.assert(
+      fc.property(
+        fc.record(
+          {
+            model: fc.constantFrom('a.onnx', 'folder', null),
+            size: fc.constantFrom(8, 28, null),
+            samplingFamily: fc.constantFrom('levels', 'level-power', 'linear'),
+            estimator: fc.constantFrom('two-point', 'backpropagation'),
+            device: fc.constantFrom('cpu', 'cuda'),
+          },
+          { requiredKeys: [] },
+        ),
+        (values) => {
+          expect(flags(values)).toMatchObject(values)
+        },
+      ),
+    )
+  })
+
+  it.each([
+    [{ learn: 'tied', trainingFamily: 'sigmoid' }, 'sigmoid'],
+    [{ learn: 'tied', preset: 'mnist' }, 'cosine'],
+    [{ preset: 'tiny', trainingFamily: 'linear' }, 'linear'],
+    [{ preset: 'tiny', model: 'a.onnx' }, 'level-power'],
+    [{ learn: 'both' }, 'levels'],
+  ])('let the sampling family follow: %j', (values, samplingFamily) => {
+    expect(flags(values).samplingFamily).toBe(samplingFamily)
+  })
+
+  it.each([
+    [{ preset: 'mnist', classConditional: true }, 'config.network', 'takes no classes'],
+    [
+      { network: { kind: 'shuffle', groups: null, layersPerBlock: null, channels: [8, 12] } },
+      'config.network',
+      'multiples',
+    ],
+    [{ network: { groups: null } }, 'config.network', 'needs network.layersPerBlock and network.groups'],
+    [{ learn: 'tied', samplingFamily: 'levels' }, 'learn.settings', 'samplingFamily must be the training family'],
+    [{ training: { end: 0.3, start: 0.4 } }, 'schedule.box', 'start must be below end'],
+    [{ training: { tua: 1 } }, 'config.unknownKey', "did you mean 'training.tau'?"],
+    [{ sampler: 'dpm-solver++', eta: 0.5 }, 'sampler.eta', 'eta belongs to ddim'],
+    [
+      { featuresRange: [1, 0] },
+      'config.invalid',
+      'featuresRange: must be two numbers low,high with low < high, got 1,0',
+    ],
+    [{ featuresRange: [0, 0] }, 'config.invalid', 'low < high, got 0,0'],
+    [{ featuresRange: [0, Number.POSITIVE_INFINITY] }, 'config.invalid', 'featuresRange.1'],
+    [{ clip: [1, -1] }, 'sampler.clip', 'low < high'],
+    [{ network: { chanels: [8] } }, 'config.unknownKey', "did you mean 'network.channels'?"],
+  ])('refuse %j', (values, code, message) => {
+    expect(() => flags(values)).toThrow(expect.objectContaining({ code, message: expect.stringContaining(message) }))
+  })
+})
+
+describe('settings of sampling and evaluating', () => {
+  it('have defaults, and refuse what is unknown', () => {
+    expect(resolveSampleConfig([])).toMatchObject({ schedule: null, count: 100, device: 'cpu' })
+    expect(resolveEvaluateConfig([])).toMatchObject({ samples: 1000, features: 'auto', data: 'digits' })
+    const layer = { source: 'x', values: { step: 3 } }
+    expect(() => resolveSampleConfig([layer])).toThrow("unknown setting 'step' in x; did you mean 'steps'?")
+    expect(() => resolveEvaluateConfig([{ source: 'x', values: { samples: 0 } }])).toThrow('(from x)')
+    const turned = { source: 'x', values: { featuresRange: [1, -1] } }
+    expect(() => resolveEvaluateConfig([turned])).toThrow('low < high, got 1,-1 (from x)')
+  })
+})
