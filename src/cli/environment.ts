@@ -4,11 +4,9 @@
  */
 import type { z } from 'zod'
 import { inputError } from '../base/index.ts'
-import { entropySchema, evaluateSchema, sampleSchema, scheduleSchema } from '../jobs/index.ts'
+import { JOBS } from '../jobs/index.ts'
 import type { SettingsLayer } from '../runs/index.ts'
 import { environmentLayer } from '../runs/index.ts'
-
-const SCHEMAS: readonly z.ZodObject[] = [scheduleSchema, entropySchema, sampleSchema, evaluateSchema]
 
 /** `off`: programs are kept nowhere on disk. */
 const CACHE = 'BILEVEL_CACHE'
@@ -23,6 +21,6 @@ export function settingsFromEnvironment(schema: z.ZodObject): SettingsLayer {
     )
   }
   const layer = environmentLayer(process.env, [CACHE])
-  const isOthers = (key: string) => !(key in schema.shape) && SCHEMAS.some(({ shape }) => key in shape)
+  const isOthers = (key: string) => !(key in schema.shape) && JOBS.some(({ settings }) => key in settings.schema.shape)
   return { ...layer, values: Object.fromEntries(Object.entries(layer.values).filter(([key]) => !isOthers(key))) }
 }

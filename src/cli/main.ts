@@ -2,12 +2,10 @@
 /** The `bilevel` command. Exit codes: 0 done, 1 failed, 2 usage, settings or input, 3 device or dependency missing, 130 interrupted. */
 import { readFileSync } from 'node:fs'
 import { Command } from 'commander'
+import { JOBS } from '../jobs/index.ts'
 import { complain } from './complaint.ts'
-import { addEntropyCommand } from './entropy.ts'
-import { addEvaluateCommand } from './evaluate.ts'
+import { addJobCommand } from './jobCommand.ts'
 import { progressDisplay } from './progressDisplay.ts'
-import { addSampleCommand } from './sample.ts'
-import { addScheduleCommand } from './schedule.ts'
 import type { Terminal } from './terminal.ts'
 import { surviveClosedStreams, writeOut } from './terminal.ts'
 
@@ -21,10 +19,7 @@ const program = new Command('bilevel')
   .description('Tune schedules and guidance of diffusion models by first-order bilevel optimization.')
   .version(version)
   .option('--verbose', 'with an error, show where it comes from')
-addScheduleCommand(program, terminal)
-addEntropyCommand(program, terminal)
-addSampleCommand(program, terminal)
-addEvaluateCommand(program, terminal)
+for (const job of JOBS) addJobCommand(program, terminal, job)
 
 for (const command of [program, ...program.commands]) {
   command

@@ -1,14 +1,14 @@
 /** Progress on stderr: a bar on a terminal, a plain line every so often elsewhere. */
 import type { WriteStream } from 'node:tty'
+import type { JobProgress } from '../jobs/index.ts'
 import type { Progress } from '../runs/index.ts'
 import { advanceProgress, durationText, rateOf, secondsLeft, startProgress } from '../runs/index.ts'
-import type { TaskProgress } from './protocol.ts'
 
 /** Where it is shown. */
 export type Screen = Pick<WriteStream, 'write'> & { readonly isTTY?: boolean; readonly columns?: number }
 
 export interface ProgressDisplay {
-  show(progress: TaskProgress): void
+  show(progress: JobProgress): void
   /** A line that stays. */
   log(line: string): void
   /** Takes the bar away. */
@@ -53,13 +53,13 @@ export function progressDisplay(screen: Screen, clock: () => number = () => perf
   }
 }
 
-function bar({ done, total }: TaskProgress): string {
+function bar({ done, total }: JobProgress): string {
   const full = total > 0 ? Math.round((BAR_WIDTH * done) / total) : 0
   return `[${'#'.repeat(full)}${'-'.repeat(BAR_WIDTH - full)}]`
 }
 
 /** `12% train, 2 min 05 s left, 1203 evaluations/s: training step 40, loss 0.31`: what may be cut off stands last. */
-export function statusText({ phase, done, total, detail }: TaskProgress, progress: Progress): string {
+export function statusText({ phase, done, total, detail }: JobProgress, progress: Progress): string {
   const percent = total > 0 ? Math.floor((100 * done) / total) : 0
   const rate = rateOf(progress)
   const left = secondsLeft(progress)

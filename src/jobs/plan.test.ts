@@ -4,14 +4,18 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { inputError } from '../base/index.ts'
-import { runEntropyJob } from './entropy/run.ts'
+import { runEntropyJob } from './entropy/job.ts'
+import { planEntropy } from './entropy/plan.ts'
 import { resolveEntropyConfig } from './entropy/settings.ts'
+import { planEvaluate } from './evaluate/plan.ts'
 import { evaluateConfigOf, evaluateModel } from './evaluate/run.ts'
-import { resolveSampleConfig } from './modelConfigs.ts'
-import { planEntropy, planEvaluate, planLine, planSample, planSchedule } from './plan.ts'
+import { planLine } from './planning/forecast.ts'
 import { sampleLayers } from './sample/guidedSampling.ts'
+import { planSample } from './sample/plan.ts'
 import { sampleModel } from './sample/run.ts'
-import { runScheduleJob } from './schedule/run.ts'
+import { resolveSampleConfig } from './sample/settings.ts'
+import { runScheduleJob } from './schedule/job.ts'
+import { planSchedule } from './schedule/plan.ts'
 import { resolveScheduleConfig } from './schedule/settings.ts'
 
 /** Operations per second, whatever this machine does. */
@@ -89,8 +93,8 @@ test('preset tiny of entropy, and images guided or tilted by what it finds, spen
   for (const target of ['guided', 'tilt']) {
     const saved = JSON.parse(await readFile(guidance, 'utf8'))
     await writeFile(guidance, JSON.stringify({ ...saved, target }))
-    const layers = await sampleLayers('digits-16', { source: 'the test', values: { guidance, count: 3 } })
-    const guided = resolveSampleConfig(layers)
+    const given = [{ source: 'the test', values: { guidance, count: 3 } }]
+    const guided = resolveSampleConfig([...(await sampleLayers('digits-16', given)), ...given])
     const report = await sampleModel('digits-16', guided, { folder: join(folder, `${target} images`) })
     const planned = await planSample('digits-16', guided, rateOf)
     expect(report.networkEvaluations).toBeLessThanOrEqual(planned.networkEvaluations)

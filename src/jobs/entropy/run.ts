@@ -3,9 +3,11 @@
 import { join } from 'node:path'
 import { writeGuidance } from '../../diffusion/index.ts'
 import type { JobHooks, JobRun } from '../../runs/index.ts'
-import { peakMemoryMiB, readManifest, readRunConfig, requireSameSettings, runJob, versions } from '../../runs/index.ts'
-import type { EntropyCheckpoint, EntropyEvent, EntropyProgress, EntropyResult } from '../../tuners/index.ts'
+import { peakMemoryMiB, readManifest, versions } from '../../runs/index.ts'
+import type { EntropyCheckpoint, EntropyEvent, EntropyResult } from '../../tuners/index.ts'
 import { tuneEntropyStrength } from '../../tuners/index.ts'
+import type { JobProgress } from '../job.ts'
+import type { RunReport, WorkHooks } from '../makesRun.ts'
 import type { CodeHashes } from '../opening/namedCode.ts'
 import { modulesIn, requireRecordedCode } from '../opening/namedCode.ts'
 import { REWARD_SETTINGS } from '../opening/rewardNetworks.ts'
@@ -13,75 +15,35 @@ import type { EntropyContext } from '../reporting/context.ts'
 import { saveReport } from '../reporting/reportOutputs.ts'
 import { boardImages, saveSampleGrids } from '../reporting/sampleGrids.ts'
 import type { EntropyInputs } from './open.ts'
-import { openEntropyInputs, rewardNotes } from './open.ts'
+import { rewardNotes } from './open.ts'
 import type { EntropyJson } from './report/entropyJson.ts'
 import { entropyJson } from './report/entropyJson.ts'
 import { renderEntropyReport } from './report/entropyReport.ts'
 import { entropySummary } from './report/entropyTerminal.ts'
 import type { EntropyConfig } from './settings.ts'
-import { ENTROPY_MAY_CHANGE } from './settings.ts'
-
-export type EntropyJobOptions = JobHooks<EntropyEvent, EntropyProgress>
-
-export interface EntropyJobResult {
-  readonly result: EntropyResult
-  readonly json: EntropyJson
-  /** For a person at a terminal. */
-  readonly summary: string
-}
 
 type EntropyRun = JobRun<EntropyCheckpoint>
 
-/**
- * Runs the job to its end and saves everything.
- * @throws what opening and tuning throw; `runs.*`; `interrupted` (kind `interrupted`) after a checkpoint when `signal` aborts
- */
-export async function runEntropyJob(config: EntropyConfig, options: EntropyJobOptions): Promise<EntropyJobResult> {
-  const { folder, resume = false, caller, signal, onNote } = options
-  if (resume) await requireSameRun(folder, config)
-  const inputs = await openEntropyInputs(config)
-  const { sources, notes } = inputs
-  const shared = { folder, resume, ...(caller && { caller }), ...(signal && { signal }), ...(onNote && { onNote }) }
-  const job = { ...shared, command: 'entropy', config, mayChange: ENTROPY_MAY_CHANGE, sources, notes, stepOf }
-  try {
-    return await runJob<EntropyCheckpoint, EntropyJobResult>(job, async (at) => {
-      const result = await tune(at, inputs, config, options)
-      return finish(at, result, inputs, config, options)
-    })
-  } finally {
-    await inputs.close()
-  }
-}
-
-/** A run goes on with its settings and, before any of it is loaded, the code it began with. */
-async function requireSameRun(folder: string, config: EntropyConfig): Promise<void> {
-  requireSameSettings(await readRunConfig(folder), config, ENTROPY_MAY_CHANGE)
+/** A run goes on with, before any of it is loaded, the code it began with. */
+export async function requireSameCode(folder: string, config: EntropyConfig): Promise<void> {
   const { sources } = await readManifest(folder)
   const { code } = (sources ?? {}) as { readonly code?: CodeHashes }
   await requireRecordedCode(join(folder, 'manifest.json'), [config.reward, config.judge], code)
 }
 
-function tune(
+/** Tunes. */
+export function tune(
   at: EntropyRun,
   { subject }: EntropyInputs,
   { preset, seed }: EntropyConfig,
-  { signal, onProgress, onEvent }: EntropyJobOptions,
+  hooks: WorkHooks<EntropyEvent, EntropyCheckpoint>,
 ): Promise<EntropyResult> {
   if (!at.has('start')) at.emit('start', { preset, seed, target: subject.settings.target })
-  return tuneEntropyStrength({
-    ...subject,
-    ...(at.from && { from: at.from }),
-    ...(signal && { signal }),
-    ...(onProgress && { onProgress }),
-    onEvent: (event) => {
-      record(at, event)
-      onEvent?.(event)
-    },
-    onCheckpoint: (checkpoint) => at.checkpoint(checkpoint),
-  })
+  return tuneEntropyStrength({ ...subject, ...hooks })
 }
 
-function record(at: EntropyRun, event: EntropyEvent): void {
+/** An event as it is kept. */
+export function record(at: EntropyRun, event: EntropyEvent): void {
   if (event.kind === 'iteration') {
     const { kind, iteration, gradient, ...rest } = event
     at.run.emit({ type: kind, step: iteration, gradient: { ...gradient }, ...rest })
@@ -100,13 +62,14 @@ function record(at: EntropyRun, event: EntropyEvent): void {
   }
 }
 
-async function finish(
+/** Leaves guidance, samples and report. */
+export async function finish(
   at: EntropyRun,
   result: EntropyResult,
   inputs: EntropyInputs,
   config: EntropyConfig,
-  { folder, caller, onNote }: EntropyJobOptions,
-): Promise<EntropyJobResult> {
+  { folder, caller, onNote }: JobHooks<EntropyEvent, JobProgress>,
+): Promise<RunReport<EntropyJson>> {
   const { reward, judge } = inputs.subject
   const later = rewardNotes([reward, judge]).filter((note) => !inputs.notes.includes(note))
   for (const note of later) onNote?.(note)
@@ -129,7 +92,7 @@ async function finish(
   at.run.summarise({ images: boardImages(result.grids), settings: context.config, metrics: METRICS })
   const { value, low, high, resolved } = result.entropyStrength
   at.emit('done', { value, low, high, resolved })
-  return { result, json, summary: entropySummary(result, context) }
+  return { json, summary: entropySummary(result, context) }
 }
 
 /** Of the event `done`: what runs are compared by. */
@@ -158,4 +121,4 @@ function guidanceText(result: EntropyResult, inputs: EntropyInputs, config: Entr
 }
 
 /** Every checkpoint holds one draw more. */
-const stepOf = ({ draws }: EntropyCheckpoint): number => draws.length
+export const stepOf = ({ draws }: EntropyCheckpoint): number => draws.length

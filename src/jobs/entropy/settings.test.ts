@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import { ENTROPY_DEFAULTS } from '../../tuners/index.ts'
-import { ENTROPY_PRESETS } from '../presets.ts'
+import { ENTROPY_PRESETS } from './presets.ts'
 import { ENTROPY_GROUPS, entropySchema, entropySettingsOf, resolveEntropyConfig } from './settings.ts'
 
 const flags = (values: Readonly<Record<string, unknown>>) => resolveEntropyConfig([{ source: 'the flags', values }])

@@ -12,9 +12,16 @@ import { resolveSettings } from '../../runs/index.ts'
 import type { EntropySettings, EntropyTarget } from '../../tuners/index.ts'
 import { checkEntropySettings, ENTROPY_DEFAULTS } from '../../tuners/index.ts'
 
-import { evaluateSchema, sampleSchema } from '../modelConfigs.ts'
-import { ENTROPY_PRESETS } from '../presets.ts'
-import { pixelRange, scheduleSchema } from '../schedule/settings.ts'
+import {
+  measuringShape,
+  modelShape,
+  pixelRange,
+  rewardTimeoutSetting,
+  runningShape,
+  samplingShape,
+  seedSetting,
+} from '../opening/settings.ts'
+import { ENTROPY_PRESETS } from './presets.ts'
 
 /** Where a setting stands in the help, in this order. */
 export const ENTROPY_GROUPS = ['What is tuned', 'Sampling', 'Data and model', 'Estimating', 'Running'] as const
@@ -66,10 +73,8 @@ export const entropySchema = z.strictObject({
         `the pretrained model: ${SHIPPED_MODELS.join(' or ')} (come with the project), a model folder, a run folder, or an ONNX file (target tilt, as it has no derivative)`,
       ),
     ),
-  scheduler: scheduleSchema.shape.scheduler,
-  weightsPrefix: scheduleSchema.shape.weightsPrefix,
-  timeScale: scheduleSchema.shape.timeScale,
-  size: sampleSchema.shape.size,
+  ...modelShape,
+  size: samplingShape.size,
   data: z
     .string()
     .min(1)
@@ -89,8 +94,8 @@ export const entropySchema = z.strictObject({
         "the network called @features, which diversity is measured in: 'digits', 'pixels', an ONNX file, 'none', or 'auto' (digits where the data are digits, else pixels)",
       ),
     ),
-  featuresOutput: evaluateSchema.shape.featuresOutput,
-  featuresRange: evaluateSchema.shape.featuresRange,
+  featuresOutput: measuringShape.featuresOutput,
+  featuresRange: measuringShape.featuresRange,
   judgeNetwork: z
     .enum(['auto', 'digits', 'none'])
     .meta(said('Data and model', 'the network called @judge; auto: digits where the data are digits, else none')),
@@ -118,16 +123,15 @@ export const entropySchema = z.strictObject({
   particles: count(MOST.images).meta(said('Estimating', 'smc: particles of one repetition')),
   gridImages: count(MOST.entries).meta(said('Estimating', 'images of each sample grid')),
 
-  chunk: scheduleSchema.shape.chunk,
-  device: scheduleSchema.shape.device,
-  rewardTimeout: sampleSchema.shape.rewardTimeout,
-  seed: scheduleSchema.shape.seed,
+  ...runningShape,
+  rewardTimeout: rewardTimeoutSetting,
+  seed: seedSetting,
   checkpointSeconds: z.number().min(0).meta(said('Running', 'seconds between checkpoints')),
 })
 
 /** How the model is sampled; `steps` and `eta` follow from sampler and schedule where they are not given. */
 function samplingSettings() {
-  const { schedule, stepList, steps, eta, class: classSetting } = sampleSchema.shape
+  const { schedule, stepList, steps, eta, class: classSetting } = samplingShape
   return {
     schedule,
     sampler: z.enum(['ddim', 'ddpm']).meta(said('Sampling', 'sampler; a path needs noise, so no dpm-solver++')),

@@ -7,8 +7,8 @@ import type { EvaluationReference, ImageEvaluation, MeanAndStandardError } from 
 import { evaluateImages, evaluationReference, frechetDistance, meanAndStandardError } from '../../metrics/index.ts'
 import type { SettingsLayer } from '../../runs/index.ts'
 import { changeNotesOf } from '../../runs/index.ts'
-import type { EvaluateConfig } from '../modelConfigs.ts'
-import { evaluateLayerOf, resolveEvaluateConfig } from '../modelConfigs.ts'
+import type { WorkHooks } from '../job.ts'
+import { openData } from '../opening/data.ts'
 import { denoiserOf } from '../opening/givenModel.ts'
 import type { MeasuringNetworks } from '../opening/measuringNetworks.ts'
 import { openMeasuring } from '../opening/measuringNetworks.ts'
@@ -17,11 +17,12 @@ import type { Side } from '../opening/runSide.ts'
 import { openSide } from '../opening/runSide.ts'
 import type { SamplingChoice } from '../opening/samplingChoice.ts'
 import { chooseSampling, classOfImage } from '../opening/samplingChoice.ts'
+import type { ScheduleNumbers } from '../opening/scheduleNumbers.ts'
+import { scheduleNumbers } from '../opening/scheduleNumbers.ts'
 import type { HeldOutKnowledge } from '../opening/seenImages.ts'
 import { heldOutNotes, leftOutText, seenBy, tunedBy, unseen } from '../opening/seenImages.ts'
-import type { ScheduleNumbers, WorkHooks } from '../sample/run.ts'
-import { scheduleNumbers } from '../sample/run.ts'
-import { openData } from '../schedule/open.ts'
+import type { EvaluateConfig } from './settings.ts'
+import { evaluateLayerOf, resolveEvaluateConfig } from './settings.ts'
 
 type Estimate = MeanAndStandardError
 
@@ -128,8 +129,13 @@ export async function evaluateConfigOf(
   path: string,
   given: SettingsLayer | readonly SettingsLayer[],
 ): Promise<EvaluateConfig> {
+  return resolveEvaluateConfig([...(await evaluateLayers(path)), ...[given].flat()])
+}
+
+/** The settings of the run that the path is of, if it is one. */
+export async function evaluateLayers(path: string): Promise<readonly SettingsLayer[]> {
   const run = await runConfigOf(path)
-  return resolveEvaluateConfig([...(run ? [evaluateLayerOf(path, run)] : []), ...[given].flat()])
+  return run ? [evaluateLayerOf(path, run)] : []
 }
 
 const heldOutOf = ({ splits: { heldOut }, shape }: Dataset) =>

@@ -9,7 +9,7 @@ import { openReward } from '../../rewards/index.ts'
 import type { Json } from '../../runs/index.ts'
 import type { Device } from '../../runtime/index.ts'
 import type { EntropyConfig } from '../entropy/settings.ts'
-import { openData } from '../schedule/open.ts'
+import { openData } from './data.ts'
 import { openMeasuring } from './measuringNetworks.ts'
 
 /** The settings that decide it; `guidance.json` keeps them. */

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { noiseSchedule, samplerSettings, samplingScheduleFrom, saveModel } from '../../diffusion/index.ts'
 import { initialState, unet } from '../../nn/index.ts'
 import { openRun } from '../../runs/runFolder.ts'
-import { resolveEvaluateConfig } from '../modelConfigs.ts'
+import { resolveEvaluateConfig } from '../evaluate/settings.ts'
 import { openSide } from './runSide.ts'
 import { chooseSampling } from './samplingChoice.ts'
 

@@ -7,10 +7,10 @@ import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { inputError } from '../../base/index.ts'
 import type { Settings } from '../../runs/index.ts'
-import type { SamplingConfig } from '../modelConfigs.ts'
 import type { OpenedModel } from './openedModel.ts'
 import { openModelAt, runConfigOf } from './openedModel.ts'
 import { chooseSampling } from './samplingChoice.ts'
+import type { SamplingConfig } from './settings.ts'
 
 /** Folder of the default side's network in a run folder. */
 export const DEFAULT_SIDE = 'model-default'

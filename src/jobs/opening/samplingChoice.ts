@@ -18,9 +18,9 @@ import {
   samplingScheduleFrom,
   stepList,
 } from '../../diffusion/index.ts'
-import type { SamplingConfig } from '../modelConfigs.ts'
 import type { GivenModel } from './givenModel.ts'
 import type { OpenedModel } from './openedModel.ts'
+import type { SamplingConfig } from './settings.ts'
 
 export interface SamplingChoice {
   /** `learned dpm-solver++-10`, `default ddim, 50 steps, trailing`, or the file. */

@@ -7,9 +7,9 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { tensor } from '../../base/index.ts'
 import type { Denoiser, SavedGuidance } from '../../diffusion/index.ts'
 import { noiseSchedule, samplerSettings, writeGuidance } from '../../diffusion/index.ts'
-import { resolveSampleConfig } from '../modelConfigs.ts'
 import type { OpenedModel } from '../opening/openedModel.ts'
 import { openGuidance, sampleLayers } from './guidedSampling.ts'
+import { resolveSampleConfig } from './settings.ts'
 
 let folder = ''
 beforeAll(() => {
@@ -110,11 +110,8 @@ async function drawn(
   by = denoiser,
   allowCode = true,
 ) {
-  const layers = await sampleLayers('model', {
-    source: 'flags',
-    values: { guidance: path, count: 12, seed: 3, ...given },
-  })
-  const config = resolveSampleConfig(layers)
+  const flags = [{ source: 'flags', values: { guidance: path, count: 12, seed: 3, ...given } }]
+  const config = resolveSampleConfig([...(await sampleLayers('model', flags)), ...flags])
   const guided = await openGuidance(path, model, config, { allowCode })
   try {
     const { images, notes } = await guided.draw({

@@ -16,28 +16,28 @@ import type { Reward } from '../../rewards/index.ts'
 import type { SettingsLayer } from '../../runs/index.ts'
 import { requireIntact, resolveSettings } from '../../runs/index.ts'
 import { entropySchema } from '../entropy/settings.ts'
-import type { SampleConfig } from '../modelConfigs.ts'
 import { requireAllowedCode, requireRecordedCode } from '../opening/namedCode.ts'
 import type { OpenedModel } from '../opening/openedModel.ts'
 import { runConfigOf } from '../opening/openedModel.ts'
 import { openRewardNetworks, REWARD_SETTINGS } from '../opening/rewardNetworks.ts'
 import type { SamplingChoice } from '../opening/samplingChoice.ts'
 import { classOfImage, toldTimes } from '../opening/samplingChoice.ts'
+import type { SampleConfig } from './settings.ts'
 
 /** Particles drawn for each image of a tilted distribution, so that few images repeat. */
 export const PARTICLES_PER_IMAGE = 8
 
 /**
- * Layers of `bilevel sample`: what a guidance file says of its images lies below what is given. A run of `bilevel entropy` brings its own
+ * What lies below the given layers of `bilevel sample`: what a guidance file says of its images. A run of `bilevel entropy` brings its own
  * guidance; `guidance: null` turns that off.
  * @throws `sample.guidance`, `guidanceFile.*`
  */
-export async function sampleLayers(model: string, ...given: readonly SettingsLayer[]): Promise<SettingsLayer[]> {
+export async function sampleLayers(model: string, given: readonly SettingsLayer[]): Promise<readonly SettingsLayer[]> {
   const asked = given.findLast(({ values }) => values.guidance !== undefined)?.values.guidance
   const path = asked === undefined ? await ownGuidance(model) : asked
-  if (typeof path !== 'string' || path === NONE) return [...given]
+  if (typeof path !== 'string' || path === NONE) return []
   const { class: wanted } = await guidanceAt(path)
-  return [{ source: path, values: { guidance: path, class: wanted } }, ...given]
+  return [{ source: path, values: { guidance: path, class: wanted } }]
 }
 
 /** Nothing, as a word of the environment. */

@@ -8,12 +8,12 @@ import { initialState, unet } from '../../nn/index.ts'
 import { openEntropyInputs } from '../entropy/open.ts'
 import { resolveEntropyConfig } from '../entropy/settings.ts'
 import { evaluateModel } from '../evaluate/run.ts'
-import { resolveSampleConfig } from '../modelConfigs.ts'
 import { openModelAt } from '../opening/openedModel.ts'
 import { chooseSampling } from '../opening/samplingChoice.ts'
 import { openScheduleInputs } from '../schedule/open.ts'
 import { resolveScheduleConfig } from '../schedule/settings.ts'
 import { sampleModel } from './run.ts'
+import { resolveSampleConfig } from './settings.ts'
 
 let root = ''
 const at = (...path: string[]) => join(root, ...path)

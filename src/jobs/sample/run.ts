@@ -7,38 +7,17 @@ import { generate } from '../../diffusion/index.ts'
 import { encodeSafetensors } from '../../nn/index.ts'
 import { gridImage } from '../../report/index.ts'
 import { changeNotesOf, claimFolder, requireNew } from '../../runs/index.ts'
-import type { SampleConfig } from '../modelConfigs.ts'
+import type { WorkHooks } from '../job.ts'
 import { denoiserOf } from '../opening/givenModel.ts'
 import type { OpenedModel } from '../opening/openedModel.ts'
 import type { Side } from '../opening/runSide.ts'
 import { openSide } from '../opening/runSide.ts'
 import type { SamplingChoice } from '../opening/samplingChoice.ts'
 import { chooseSampling, classOfImage } from '../opening/samplingChoice.ts'
+import type { ScheduleNumbers } from '../opening/scheduleNumbers.ts'
+import { scheduleNumbers } from '../opening/scheduleNumbers.ts'
 import { openGuidance } from './guidedSampling.ts'
-
-/** How work is stopped and what it tells while it goes on. `done` and `total` count network evaluations. */
-export interface WorkHooks {
-  readonly signal?: AbortSignal
-  readonly onProgress?: (progress: {
-    readonly phase: string
-    readonly done: number
-    readonly total: number
-    readonly detail: string
-  }) => void
-  readonly onNote?: (note: string) => void
-}
-
-/** A way of sampling in numbers. */
-export interface ScheduleNumbers {
-  readonly name: string
-  readonly sampler: string
-  readonly steps: number
-  readonly eta: number
-  readonly clip: readonly [number, number] | null
-  /** log(signal^2/noise^2), noisiest first. */
-  readonly levels: readonly number[]
-  readonly times: readonly number[]
-}
+import type { SampleConfig } from './settings.ts'
 
 export interface SampleReport {
   readonly model: string
@@ -141,12 +120,6 @@ function drawPlain(
   const classOf = classOfImage(opened, wanted)
   const condition = classOf && Int32Array.from({ length: request.count }, (_, item) => classOf(item))
   return generate({ ...request, schedule, settings, ...(condition && { condition }) })
-}
-
-export function scheduleNumbers({ name, schedule, settings }: SamplingChoice): ScheduleNumbers {
-  const { sampler, eta, clip } = settings
-  const levels = schedule.levels.map(({ logSnr }) => logSnr)
-  return { name, sampler, steps: levels.length, eta, clip, levels, times: schedule.times }
 }
 
 async function writeImages(folder: string, [count, ...shape]: readonly number[], images: Float32Array): Promise<void> {

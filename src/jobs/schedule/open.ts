@@ -2,12 +2,12 @@
 
 import { inputError, requireRoom, sizeOf } from '../../base/index.ts'
 import type { Dataset } from '../../data/index.ts'
-import { digits, loadData } from '../../data/index.ts'
 import type { DenoisingNetwork } from '../../nn/index.ts'
 import { shuffleUnet, unet } from '../../nn/index.ts'
 import type { Json } from '../../runs/index.ts'
 import type { LearnSettings, Subject } from '../../tuners/index.ts'
 import { checkLearnSettings } from '../../tuners/index.ts'
+import { openData } from '../opening/data.ts'
 import type { GivenModel } from '../opening/givenModel.ts'
 import { openGivenModel } from '../opening/givenModel.ts'
 import type { MeasuringNetworks } from '../opening/measuringNetworks.ts'
@@ -78,21 +78,6 @@ export async function openScheduleInputs(config: ScheduleConfig): Promise<Schedu
 
 const closeModel = async (given: GivenModel | null): Promise<void> => {
   if (given?.kind === 'file') await given.denoiser.dispose()
-}
-
-/** The data at the size that is asked for, or that the model takes. @throws `schedule.size`, `data.*` */
-export async function openData(
-  { data, size }: Pick<ScheduleConfig, 'data' | 'size'>,
-  modelShape?: readonly number[],
-): Promise<Dataset> {
-  const wanted = size ?? modelShape?.[1]
-  const sized = wanted === undefined ? {} : { size: wanted }
-  const dataset = data === 'digits' ? await digits(sized) : await loadData(data, sized)
-  if (!modelShape || modelShape.join() === dataset.shape.join()) return dataset
-  throw inputError(
-    'schedule.size',
-    `the images must be as the model makes them, [${modelShape}], but ${dataset.name} has [${dataset.shape}]; choose other data or leave size out`,
-  )
 }
 
 /** A fresh network for the data. @throws `schedule.classes`, `config.network` if memory could not hold its weights; as the networks do */

@@ -3,13 +3,14 @@
 import { join } from 'node:path'
 import { internalError } from '../../base/index.ts'
 import type { JobHooks, JobRun } from '../../runs/index.ts'
-import { peakMemoryMiB, readEvents, readRunConfig, requireSameSettings, runJob, versions } from '../../runs/index.ts'
-import type { LearnCheckpoint, LearnEvent, LearnedModel, LearnProgress } from '../../tuners/index.ts'
+import { peakMemoryMiB, readEvents, versions } from '../../runs/index.ts'
+import type { LearnCheckpoint, LearnEvent, LearnedModel } from '../../tuners/index.ts'
 import { learnSchedule, PHASES } from '../../tuners/index.ts'
+import type { JobProgress } from '../job.ts'
+import type { RunReport, WorkHooks } from '../makesRun.ts'
 import type { PythonNetwork, ReportContext } from '../reporting/context.ts'
 import { boardImages } from '../reporting/sampleGrids.ts'
 import type { ScheduleInputs } from './open.ts'
-import { openScheduleInputs } from './open.ts'
 import { saveScheduleOutputs } from './outputs.ts'
 import { ownInputs } from './report/python.ts'
 import type { ScheduleJson } from './report/scheduleJson.ts'
@@ -17,72 +18,28 @@ import { scheduleJson } from './report/scheduleJson.ts'
 import { lossesOf } from './report/stepLoss.ts'
 import { terminalSummary } from './report/terminal.ts'
 import type { ScheduleConfig } from './settings.ts'
-import { MAY_CHANGE } from './settings.ts'
 
-export type ScheduleJobOptions = JobHooks<LearnEvent, LearnProgress>
-
-export interface ScheduleJobResult {
-  readonly learned: LearnedModel
-  readonly json: ScheduleJson
-  /** For a person at a terminal. */
-  readonly summary: string
+/** Learns. */
+export async function learn(
+  at: ScheduleRun,
+  { subject, data, features, judge, settings }: ScheduleInputs,
+  { preset, device }: ScheduleConfig,
+  hooks: WorkHooks<LearnEvent, LearnCheckpoint>,
+): Promise<LearnedModel> {
+  if (!at.has('start')) at.emit('start', { preset, seed: settings.seed })
+  return learnSchedule({ subject, data, features, judge, settings, device, ...hooks })
 }
 
 type ScheduleRun = JobRun<LearnCheckpoint>
 
-/**
- * Runs the job to its end and saves everything.
- * @throws what opening and learning throw; `runs.*`; `interrupted` (kind `interrupted`) after a checkpoint when `signal` aborts
- */
-export async function runScheduleJob(config: ScheduleConfig, options: ScheduleJobOptions): Promise<ScheduleJobResult> {
-  const { folder, resume = false, caller, signal, onNote } = options
-  if (resume) requireSameSettings(await readRunConfig(folder), config, MAY_CHANGE)
-  const inputs = await openScheduleInputs(config)
-  const { sources, notes } = inputs
-  const shared = { folder, resume, ...(caller && { caller }), ...(signal && { signal }), ...(onNote && { onNote }) }
-  const job = { ...shared, command: 'schedule', config, mayChange: MAY_CHANGE, sources, notes, stepOf, isDue }
-  try {
-    return await runJob<LearnCheckpoint, ScheduleJobResult>(job, async (at) => {
-      const learned = await learn(at, inputs, config, options)
-      return finish(at, learned, inputs, config, options)
-    })
-  } finally {
-    await inputs.close()
-  }
-}
-
-function learn(
-  at: ScheduleRun,
-  { subject, data, features, judge, settings }: ScheduleInputs,
-  { preset, device }: ScheduleConfig,
-  { signal, onProgress, onEvent }: ScheduleJobOptions,
-): Promise<LearnedModel> {
-  if (!at.has('start')) at.emit('start', { preset, seed: settings.seed })
-  return learnSchedule({
-    subject,
-    data,
-    features,
-    judge,
-    settings,
-    device,
-    ...(at.from && { from: at.from }),
-    ...(signal && { signal }),
-    ...(onProgress && { onProgress }),
-    onEvent: (event) => {
-      record(at, event)
-      onEvent?.(event)
-    },
-    onCheckpoint: (checkpoint) => at.checkpoint(checkpoint),
-  })
-}
-
-async function finish(
+/** Leaves samples, model and report. */
+export async function finish(
   at: ScheduleRun,
   learned: LearnedModel,
   inputs: ScheduleInputs,
   config: ScheduleConfig,
-  { folder, caller, onNote }: ScheduleJobOptions,
-): Promise<ScheduleJobResult> {
+  { folder, caller, onNote }: JobHooks<LearnEvent, JobProgress>,
+): Promise<RunReport<ScheduleJson>> {
   const { result } = learned
   const context: ReportContext = {
     run: folder,
@@ -108,7 +65,7 @@ async function finish(
     overDefault: overDefault.mean,
     overBestDefault: overBestDefault.mean,
   })
-  return { learned, json, summary: terminalSummary(result, context) }
+  return { json, summary: terminalSummary(result, context) }
 }
 
 /** Of the event `done`: what runs are compared by. */
@@ -132,7 +89,8 @@ function pythonNetwork(
   return { kind: 'onnx', path: String(file), inRun: false, inputs, timeScale, classes }
 }
 
-function record(at: ScheduleRun, event: LearnEvent): void {
+/** An event as it is kept. */
+export function record(at: ScheduleRun, event: LearnEvent): void {
   const { kind, ...values } = event
   if (event.kind === 'step') {
     at.run.emit({ type: event.phase, step: event.step, loss: event.loss })
@@ -155,11 +113,11 @@ const workOf = ({ history, candidates, rows }: LearnCheckpoint): number =>
   history.length + (candidates ? 1 : 0) + Object.keys(rows).length
 
 /** Training steps are cheap to lose; whatever takes long is saved at once. */
-const isDue = (before: LearnCheckpoint | undefined, now: LearnCheckpoint): boolean =>
+export const isDue = (before: LearnCheckpoint | undefined, now: LearnCheckpoint): boolean =>
   before === undefined || before.phase !== now.phase || workOf(before) !== workOf(now)
 
 /** Grows with everything a job does. */
-function stepOf(checkpoint: LearnCheckpoint): number {
+export function stepOf(checkpoint: LearnCheckpoint): number {
   const { shared, continued, phase } = checkpoint
   const trained = Math.max(shared?.training.step ?? 0, continued?.training.step ?? 0)
   return trained + workOf(checkpoint) + PHASES.indexOf(phase)

@@ -2,8 +2,9 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import { LEARN_DEFAULTS } from '../../tuners/index.ts'
-import { resolveEvaluateConfig, resolveSampleConfig } from '../modelConfigs.ts'
-import { PRESETS } from '../presets.ts'
+import { resolveEvaluateConfig } from '../evaluate/settings.ts'
+import { resolveSampleConfig } from '../sample/settings.ts'
+import { PRESETS } from './presets.ts'
 import { learnSettingsOf, resolveScheduleConfig, SETTING_GROUPS, scheduleSchema } from './settings.ts'
 
 const flags = (values: Readonly<Record<string, unknown>>) => resolveScheduleConfig([{ source: 'the flags', values }])

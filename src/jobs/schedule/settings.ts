@@ -10,7 +10,8 @@ import type { Settings, SettingsLayer } from '../../runs/index.ts'
 import { resolveSettings } from '../../runs/index.ts'
 import type { LearnSettings } from '../../tuners/index.ts'
 import { checkLearnSettings, followingSettings, LEARN_DEFAULTS } from '../../tuners/index.ts'
-import { PRESETS } from '../presets.ts'
+import { dataSetting, measuringShape, modelShape, runningShape, seed, seedSetting } from '../opening/settings.ts'
+import { PRESETS } from './presets.ts'
 
 /** Where a setting stands in the help, in this order. */
 export const SETTING_GROUPS = [
@@ -26,15 +27,7 @@ export type SettingGroup = (typeof SETTING_GROUPS)[number]
 const said = (group: SettingGroup, description: string) => ({ group, description })
 const count = (most: number) => z.int().min(1).max(most)
 const fromZero = (most: number) => z.int().min(0).max(most)
-const seed = () => fromZero(Number.MAX_SAFE_INTEGER)
 const pair = () => z.tuple([z.number(), z.number()])
-/** A pixel range; the other way round it would turn images into their negatives. */
-export const pixelRange = () =>
-  pair()
-    .refine(([low, high]) => low < high, {
-      error: ({ input }) => `must be two numbers low,high with low < high, got ${String(input)}`,
-    })
-    .nullable()
 const noiseFamilies = ['cosine', 'sigmoid', 'sigmoid-published', 'linear'] as const
 
 const networkSchema = z.strictObject({
@@ -112,15 +105,7 @@ export const scheduleSchema = z.strictObject({
     ),
   eta: z.number().min(0).max(1).meta(said('What is learned', 'DDIM: 0 deterministic to 1 ancestral')),
 
-  data: z
-    .string()
-    .min(1)
-    .meta(
-      said(
-        'Data and model',
-        "'digits' (embedded), or a path: IDX file, folder of MNIST's files, folder of PNG or JPEG images",
-      ),
-    ),
+  data: dataSetting,
   size: count(MOST.side)
     .nullable()
     .meta(said('Data and model', "side of the images in pixels; none: the model's, or as the images are")),
@@ -135,57 +120,9 @@ export const scheduleSchema = z.strictObject({
         `a trained model: ${SHIPPED_MODELS.join(' or ')} (come with the project), a model folder, a run folder or an ONNX file; none: train one`,
       ),
     ),
-  scheduler: z
-    .string()
-    .min(1, "must not be empty; 'none', or leave it out, for none")
-    .nullable()
-    .meta(
-      said(
-        'Data and model',
-        'training schedule of a model that comes without one (an ONNX file, a network saved alone), or in place of its own: a diffusers scheduler_config.json, or {"betas": [...]}',
-      ),
-    ),
-  weightsPrefix: z
-    .string()
-    .min(1)
-    .nullable()
-    .meta(
-      said(
-        'Data and model',
-        "what stands before the names of a model folder's tensors and is taken off: 'module.' (DistributedDataParallel), '_orig_mod.' (torch.compile), 'unet.' (Lightning)",
-      ),
-    ),
-  timeScale: z
-    .number()
-    .positive()
-    .meta(said('Data and model', 'an ONNX model is told this times the timestep (1/T for one that takes a fraction)')),
+  ...modelShape,
   network: networkSchema,
-  features: z
-    .string()
-    .min(1)
-    .meta(
-      said(
-        'Data and model',
-        "what distances are measured in: 'digits', 'pixels', an ONNX file, or 'auto' (digits where the data are digits, else pixels)",
-      ),
-    ),
-  featuresOutput: z
-    .string()
-    .min(1, "must not be empty; 'none', or leave it out, for none")
-    .nullable()
-    .meta(said('Data and model', 'output of an ONNX feature network, where it has several')),
-  featuresRange: pixelRange().meta(
-    said(
-      'Data and model',
-      'pixel range of ONNX feature networks; none: the one their classifier is right with most often',
-    ),
-  ),
-  judge: z
-    .string()
-    .min(1)
-    .meta(
-      said('Data and model', "the network that judges: 'digits', an ONNX classifier with logits, 'none', or 'auto'"),
-    ),
+  ...measuringShape,
 
   timesteps: count(MOST.timesteps).meta(said('Training', 'T of a model trained here')),
   trainSteps: fromZero(MOST.steps).meta(said('Training', 'training steps before tuning')),
@@ -226,12 +163,8 @@ export const scheduleSchema = z.strictObject({
   evaluationSamples: count(MOST.images).meta(said('Measuring', 'images a sampling seed in the final rows')),
   samplingSeeds: z.array(seed()).min(1).max(MOST.seeds).meta(said('Measuring', 'sampling seeds of the final rows')),
 
-  chunk: count(MOST.batch).meta(said('Running', 'images a program run while sampling')),
-  device: z
-    .enum(['auto', 'cpu', 'webgpu', 'cuda'])
-    .transform((device) => (device === 'auto' ? 'cpu' : device))
-    .meta(said('Running', 'where programs run; auto: cpu, the one device that is always there')),
-  seed: seed().meta(said('Running', 'seed of everything random')),
+  ...runningShape,
+  seed: seedSetting,
   checkpointSeconds: z.number().min(0).meta(said('Running', 'seconds between checkpoints while training')),
 })
 

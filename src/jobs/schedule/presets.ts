@@ -1,4 +1,4 @@
-/** Presets: what a job is set to by name. Chosen by measurement; anything else can be set over them. */
+/** Presets of `bilevel schedule`: what it is set to by name. Chosen by measurement; anything else can be set over them. */
 
 /**
  * - `quick`: 16x16 digits and ten DPM-Solver++ steps, minutes on two cores.
@@ -51,39 +51,5 @@ export const PRESETS = {
     evaluationSamples: 72,
     samplingSeeds: [11, 12],
     chunk: 72,
-  },
-} as const
-
-/**
- * Presets of `bilevel entropy`:
- * - `quick`: a shipped model of 16x16 digits chases a class that one classifier sees and another one judges; minutes on two cores.
- * - `tiny`: a smoke test in seconds, on any small model. Its numbers mean nothing.
- */
-export const ENTROPY_PRESETS = {
-  quick: {
-    model: 'digits-16',
-    class: 'unconditional',
-    reward: 'log-probability:3@features',
-    judge: 'log-probability:3@judge + 5*typicality@features',
-    lambdaRange: [0.01, 10],
-    tolerance: 2,
-    sampler: 'ddim',
-    eta: 1,
-    steps: 25,
-    gridImages: 16,
-  },
-  tiny: {
-    reward: 'ink',
-    judge: 'symmetry',
-    sampler: 'ddim',
-    eta: 1,
-    steps: 4,
-    maxEvaluations: 20_000,
-    explorePaths: 8,
-    curvePoints: 5,
-    curvePaths: 16,
-    particles: 16,
-    gridImages: 4,
-    chunk: 16,
   },
 } as const

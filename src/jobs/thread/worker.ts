@@ -1,9 +1,9 @@
-/** The thread that works: one task from beginning to end. The main thread keeps bar and signals, since a program run blocks its thread. */
+/** The thread that works: one job from beginning to end. The calling thread keeps bar and signals, since a program run blocks its thread. */
 import { parentPort, workerData } from 'node:worker_threads'
-import { BilevelError, internalError } from '../base/index.ts'
+import { BilevelError, internalError } from '../../base/index.ts'
+import type { JobTelling } from '../job.ts'
+import { jobNamed } from '../jobs.ts'
 import type { ErrorReport, Order, Report, Task } from './protocol.ts'
-import type { TaskHooks } from './tasks.ts'
-import { runTask } from './tasks.ts'
 
 /** Milliseconds between progress messages. */
 const PROGRESS_EVERY = 100
@@ -18,7 +18,7 @@ port.on('message', (order: Order) => {
 })
 
 let toldAt = Number.NEGATIVE_INFINITY
-const hooks: TaskHooks = {
+const telling: JobTelling = {
   signal: stop.signal,
   onProgress(progress) {
     const now = performance.now()
@@ -31,7 +31,8 @@ const hooks: TaskHooks = {
 }
 
 try {
-  tell({ kind: 'done', ...(await runTask(workerData as Task, hooks)) })
+  const { job, request } = workerData as Task
+  tell({ kind: 'done', ...(await jobNamed(job).run(request, telling)) })
 } catch (error) {
   tell({ kind: 'error', error: reportOf(error) })
 } finally {

@@ -1,0 +1,151 @@
+/** A command, made of its job: flags from the settings, help, --config, --out, --resume, --dry-run, --json. */
+import { readdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Command } from 'commander'
+import type { z } from 'zod'
+import type { BilevelError } from '../base/index.ts'
+import { inputError } from '../base/index.ts'
+import type { Job } from '../jobs/index.ts'
+import { requireAllowedCode } from '../jobs/index.ts'
+import type { SettingsLayer } from '../runs/index.ts'
+import {
+  commandLine,
+  freshFolder,
+  isRecord,
+  pathArgument,
+  readManifest,
+  readRunConfig,
+  readSettingsFile,
+} from '../runs/index.ts'
+import { callerOf } from './callerOf.ts'
+import { addDryRun, dryRun } from './dryRun.ts'
+import { settingsFromEnvironment } from './environment.ts'
+import { pathOption } from './pathOption.ts'
+import { runOnTerminal } from './runOnTerminal.ts'
+import { flagsLayer, settingOptions } from './settingFlags.ts'
+import type { Terminal } from './terminal.ts'
+
+interface Flags {
+  readonly config?: string
+  readonly out?: string
+  readonly resume?: string | true
+  readonly dryRun?: boolean
+  readonly allowCode?: boolean
+  readonly json?: boolean
+  readonly [setting: string]: unknown
+}
+
+const RUNS = 'runs'
+
+export function addJobCommand(program: Command, terminal: Terminal, job: Job): void {
+  const command = program.command(job.name).summary(job.summary).description(job.description)
+  const { argument, settings, out } = job
+  if (argument) command.argument(argument.name, argument.description)
+  if (job.leaves === 'run') {
+    command
+      .addOption(pathOption('--config <file>', "YAML file of settings, named as in a run's config.yaml"))
+      .addOption(pathOption('--out <folder>', `run folder [${RUNS}/${job.name}-<preset>-<seed>]`))
+      .addOption(
+        pathOption('--resume [folder]', 'go on with a run: the folder, else --out, else the newest unfinished one'),
+      )
+  }
+  if (out) command.addOption(pathOption('--out <folder>', `${out.help} [${out.stem}]`))
+  if (out?.allowCode) command.option('--allow-code', out.allowCode)
+  if (job.plan) addDryRun(command)
+  command.option('--json', job.jsonHelp)
+  if (settings.code)
+    command.option('--allow-code', 'run the JavaScript that a --config or a resumed run names as its rewards')
+  for (const option of settingOptions(settings.schema, settings.resolve([]), settings.groups)) command.addOption(option)
+  command.action((...given: readonly unknown[]) => {
+    const name = argument ? given[0] : undefined
+    const flags = given[argument ? 1 : 0] as Flags
+    if (job.leaves === 'run' && isBare(settings.schema, flags)) return command.help({ error: true })
+    return execute(job, typeof name === 'string' ? name : '', flags, terminal)
+  })
+}
+
+/** Nothing was asked for, by flag or environment: a job of minutes is not what a look at the command should start. */
+const isBare = (schema: z.ZodObject, flags: Flags): boolean =>
+  Object.keys(flags).length === 0 && Object.keys(settingsFromEnvironment(schema).values).length === 0
+
+async function execute(job: Job, argument: string, flags: Flags, terminal: Terminal): Promise<void> {
+  const { settings, leaves } = job
+  const resumed = flags.resume === undefined ? null : await resumedFolder(job.name, flags, terminal)
+  if (resumed !== null) await requireKind(job.name, resumed)
+  const given = await layersOf(settings.schema, flags, resumed)
+  const layers = [...((await settings.below?.(argument, given)) ?? []), ...given]
+  const config = settings.resolve(layers)
+  const { plan } = job
+  if (flags.dryRun && plan) return dryRun(terminal, config, flags.json === true, () => plan(config, argument))
+  checkCode(settings.code, layers, flags)
+  const folder = await folderFor(job, config, flags, resumed)
+  if (leaves === 'run') terminal.display.log(`run folder: ${folder}`)
+  const request = { config, argument, folder, resume: resumed !== null, allowCode: flags.allowCode === true }
+  const { json, text } = await runOnTerminal(job, { ...request, caller: callerOf(process) }, terminal.display)
+  if (leaves !== 'answer')
+    terminal.display.log(leaves === 'run' ? `${text}\nreport: ${join(folder, 'report.html')}` : text)
+  if (flags.json) terminal.out(`${JSON.stringify(json)}\n`)
+  else if (leaves === 'answer') terminal.out(`${text}\n`)
+}
+
+/** Where the results go: the resumed run, the folder that was named, or one of our own naming that is not there yet. */
+async function folderFor({ name, leaves, out }: Job, config: object, flags: Flags, resumed: string | null) {
+  const named = resumed ?? flags.out
+  if (named !== undefined) return named
+  if (out) return freshFolder('.', out.stem)
+  if (leaves === 'answer') return ''
+  const { preset, seed } = config as { readonly preset?: string; readonly seed?: number }
+  return freshFolder(RUNS, `${name}-${preset}-${seed}`)
+}
+
+/** @throws `cli.resume` on a run that another command made */
+async function requireKind(command: string, folder: string): Promise<void> {
+  const { command: made, sources } = await readManifest(folder)
+  if (typeof made !== 'string' || made === command) return
+  const code = isRecord(sources) && 'code' in sources ? ['--allow-code'] : []
+  const rest = commandLine(callerOf(process), [made, '--resume', pathArgument(folder), ...code])
+  throw inputError(
+    'cli.resume',
+    `bilevel ${command} goes on with runs of its own, but ${folder} is a run of bilevel ${made}; go on with: ${rest}`,
+  )
+}
+
+/** A resumed run's settings lie below everything: what is given again must be the same. */
+async function layersOf(schema: z.ZodObject, flags: Flags, resumed: string | null): Promise<SettingsLayer[]> {
+  const before =
+    resumed === null ? [] : [{ source: join(resumed, 'config.yaml'), values: await readRunConfig(resumed) }]
+  const file = flags.config === undefined ? [] : [await readSettingsFile(flags.config)]
+  return [...before, ...file, settingsFromEnvironment(schema), flagsLayer(schema, flags)]
+}
+
+/** JavaScript runs if it was typed by whoever starts the command: a flag, the environment. What a file names must be allowed. */
+function checkCode(settings: readonly string[] = [], layers: readonly SettingsLayer[], flags: Flags): void {
+  for (const name of settings) {
+    const layer = layers.findLast(({ values }) => values[name] !== undefined)
+    const given = layer?.values[name]
+    if (!layer || layer.words || typeof given !== 'string') continue
+    const flag = `--${name} '${given}'`
+    requireAllowedCode(layer.source, [given], flags.allowCode, `, or name it yourself: ${flag}`)
+  }
+}
+
+async function resumedFolder(command: string, { resume, out }: Flags, terminal: Terminal): Promise<string> {
+  if (typeof resume === 'string') return resume
+  if (out !== undefined) return out
+  const names = await readdir(RUNS).catch(() => [])
+  const runs = await Promise.all(
+    names.map(async (name) => {
+      const folder = join(RUNS, name)
+      const manifest = await readManifest(folder).catch((error: BilevelError) => {
+        // A folder that is no run is nobody's concern; one that was damaged may be the run that is meant.
+        if (error.code !== 'runs.notARun') terminal.display.log(`note: not gone on with: ${error.message}`)
+        return null
+      })
+      return { folder, manifest }
+    }),
+  )
+  const open = runs.filter(({ manifest }) => manifest?.command === command && manifest.status !== 'done')
+  const [newest] = open.toSorted((a, b) => String(b.manifest?.created).localeCompare(String(a.manifest?.created)))
+  if (newest) return newest.folder
+  throw inputError('cli.resume', `there is no unfinished run in ${RUNS}/ to go on with; name one: --resume FOLDER`)
+}

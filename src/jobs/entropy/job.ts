@@ -1,0 +1,59 @@
+/** `bilevel entropy`: how strongly a guided model should hold on to the pretrained one. */
+
+import type { JobHooks } from '../../runs/index.ts'
+import type { EntropyCheckpoint, EntropyEvent, EntropyResult } from '../../tuners/index.ts'
+import type { JobProgress } from '../job.ts'
+import type { RunMaker } from '../makesRun.ts'
+import { makeRun, runJobOf } from '../makesRun.ts'
+import { entropyLine } from './lines.ts'
+import type { EntropyInputs } from './open.ts'
+import { openEntropyInputs } from './open.ts'
+import { planEntropy } from './plan.ts'
+import type { EntropyJson } from './report/entropyJson.ts'
+import { finish, record, requireSameCode, stepOf, tune } from './run.ts'
+import type { EntropyConfig } from './settings.ts'
+import { ENTROPY_GROUPS, ENTROPY_MAY_CHANGE, entropySchema, resolveEntropyConfig } from './settings.ts'
+
+const maker: RunMaker<EntropyConfig, EntropyInputs, EntropyEvent, EntropyCheckpoint, EntropyResult, EntropyJson> = {
+  name: 'entropy',
+  summary: 'tune how strongly a guided model holds on to the pretrained one',
+  description:
+    'Finds the entropy strength lambda (1/lambda is the guidance scale) of a pretrained diffusion model that is guided by a reward: the one that a ' +
+    'second reward, the judge, likes best, with an interval. Inference only. Everything is saved in a run folder: guidance.json (for bilevel ' +
+    'sample --guidance), samples, the whole trade-off in report.html.\n\n' +
+    'Settings come from the preset, then --config, then the environment (BILEVEL_LAMBDA_RANGE=[.1,10]), then flags. ' +
+    'In brackets: the value in preset quick.',
+  settings: {
+    schema: entropySchema,
+    groups: ENTROPY_GROUPS,
+    resolve: resolveEntropyConfig,
+    mayChange: ENTROPY_MAY_CHANGE,
+    code: ['reward', 'judge'],
+  },
+  plan: (config) => planEntropy(config),
+  requireSame: requireSameCode,
+  open: openEntropyInputs,
+  work: tune,
+  record,
+  line: entropyLine,
+  report: finish,
+  stepOf,
+}
+
+export const entropyJob = runJobOf(maker)
+
+export interface EntropyJobResult {
+  readonly result: EntropyResult
+  readonly json: EntropyJson
+  /** For a person at a terminal. */
+  readonly summary: string
+}
+
+/**
+ * Tunes an entropy strength as a run, to its end, and saves everything.
+ * @throws what opening and tuning throw; `runs.*`; `interrupted` (kind `interrupted`) after a checkpoint when `signal` aborts
+ */
+export const runEntropyJob = (
+  config: EntropyConfig,
+  hooks: JobHooks<EntropyEvent, JobProgress>,
+): Promise<EntropyJobResult> => makeRun(maker, config, hooks)

@@ -1,0 +1,101 @@
+/**
+ * A job: what a command does, as a value. The command line makes flags, help and `--dry-run` of it, the working thread runs it by its name, and
+ * resuming finds by its name what a run folder is of. A new command is one folder with one of these, and one line in `jobs.ts`.
+ */
+import type { z } from 'zod'
+import type { Caller, Settings, SettingsLayer } from '../runs/index.ts'
+import type { JobPlan } from './planning/forecast.ts'
+
+/** The settings of a job: one schema, of which each key says its help group and description. */
+export interface JobSettings<C extends Settings> {
+  readonly schema: z.ZodObject
+  /** Help groups in the order of the help. */
+  readonly groups: readonly string[]
+  /** Settings from layers, later ones win, over the job's own defaults. @throws `config.*` */
+  resolve(layers: readonly SettingsLayer[]): C
+  /**
+   * What lies below the given layers, by the command's argument: a run's own settings, a guidance file's. Default: nothing.
+   * @param given the layers, highest last, which may name it
+   */
+  below?(argument: string, given: readonly SettingsLayer[]): Promise<readonly SettingsLayer[]>
+  /** Settings that may name JavaScript, which a file may not do without `--allow-code`. Default none. */
+  readonly code?: readonly string[]
+}
+
+/** What is asked of a job. Plain data: it goes to the working thread as it is. */
+export interface JobRequest<C> {
+  readonly config: C
+  /** The command's argument; empty for jobs without one. */
+  readonly argument: string
+  /** Where results go; empty for jobs that leave none. */
+  readonly folder: string
+  /** Go on with the run in that folder. */
+  readonly resume: boolean
+  /** Whether JavaScript that a file names may run. */
+  readonly allowCode: boolean
+  /** How the user called us, for the commands that are printed. */
+  readonly caller: Caller
+}
+
+/** How far a job is, in network evaluations. */
+export interface JobProgress {
+  readonly phase: string
+  readonly done: number
+  readonly total: number
+  readonly detail: string
+}
+
+/** How a job is stopped and what it tells while it goes on. */
+export interface JobTelling {
+  readonly signal: AbortSignal
+  readonly onProgress: (progress: JobProgress) => void
+  /** What happened, in a line. */
+  readonly onLine: (line: string) => void
+  /** What the user must know, a sentence each. */
+  readonly onNote: (note: string) => void
+}
+
+/** `json` is what `--json` prints, `text` what a person reads. */
+export interface JobResult {
+  readonly json: unknown
+  readonly text: string
+}
+
+/** What a job leaves: a run folder, to go on with and to report; a new folder of files; or nothing but its answer. */
+export type JobLeaves = 'run' | 'files' | 'answer'
+
+/** A job with settings C. */
+export interface Job<C extends Settings = Settings> {
+  /** Name of the command, and the manifest's `command` of its runs. */
+  readonly name: string
+  readonly summary: string
+  readonly description: string
+  /** What the command is called with besides settings; `[name]` in brackets where it may be left out. Default: nothing. */
+  readonly argument?: { readonly name: string; readonly description: string }
+  /** Help of `--json`. */
+  readonly jsonHelp: string
+  readonly settings: JobSettings<C>
+  readonly leaves: JobLeaves
+  /** Of jobs that leave files: the help of `--out`, and of `--allow-code` where code may be named. */
+  readonly out?: { readonly stem: string; readonly help: string; readonly allowCode?: string }
+  /** What it will cost at most. Absent: no network is evaluated, there is nothing to plan, and no thread is needed. */
+  plan?(config: C, argument: string): Promise<JobPlan>
+  /** Does it, from beginning to end. */
+  run(request: JobRequest<C>, telling: JobTelling): Promise<JobResult>
+}
+
+/** A run-making job's settings, as far as all have them. */
+export type RunSettings = Settings & {
+  readonly preset: string
+  readonly seed: number
+  readonly checkpointSeconds: number
+}
+
+/**
+ * A job among others, which knows its own settings. The list of jobs holds jobs of all kinds: what one is given back (its settings, a request
+ * made of them) is only ever what came from itself.
+ */
+export const anyJob = <C extends Settings>(job: Job<C>): Job => job as unknown as Job
+
+/** The same, for callers in a program, who need none of it. */
+export type WorkHooks = Partial<Omit<JobTelling, 'onLine'>>

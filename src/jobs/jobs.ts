@@ -1,0 +1,18 @@
+/** All jobs. The command line, the working thread and resuming are made from this list. */
+import { internalError } from '../base/index.ts'
+import { entropyJob } from './entropy/job.ts'
+import { evaluateJob } from './evaluate/job.ts'
+import type { Job } from './job.ts'
+import { anyJob } from './job.ts'
+import { sampleJob } from './sample/job.ts'
+import { scheduleJob } from './schedule/job.ts'
+
+/** In the order of the help. */
+export const JOBS: readonly Job[] = [anyJob(scheduleJob), anyJob(entropyJob), anyJob(sampleJob), anyJob(evaluateJob)]
+
+/** @throws an internal error: names come from this list */
+export function jobNamed(name: string): Job {
+  const job = JOBS.find((one) => one.name === name)
+  if (!job) throw internalError(`there is no job '${name}'`)
+  return job
+}

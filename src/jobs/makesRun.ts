@@ -1,0 +1,120 @@
+/** A job that makes a run: opened, worked on, recorded, reported, in a folder that it can be gone on with from. What it works on is its own affair. */
+import type { JobHooks, JobRun, Json, SettingsLayer } from '../runs/index.ts'
+import { readRunConfig, requireSameSettings, runJob } from '../runs/index.ts'
+import type { Job, JobProgress, RunSettings } from './job.ts'
+
+/** What a run is made on. */
+export interface RunInputs {
+  /** Names and hashes of what was read, for the manifest; a resumed run must find the same. */
+  readonly sources: Readonly<Record<string, Json>>
+  /** What the user must know, a sentence each. */
+  readonly notes: readonly string[]
+  close(): Promise<void>
+}
+
+export interface RunReport<J> {
+  readonly json: J
+  /** For a person at a terminal. */
+  readonly summary: string
+}
+
+/** What happened inside a run, told one by one. */
+type Events<E> = { readonly kind: string } & E
+
+/**
+ * A run-making job with settings C, inputs I, events E, checkpoints K, result R and the object J that `--json` prints.
+ * `line`, `record`: an event as a line for a person (null: not worth one), and as it is kept in `events.jsonl`.
+ */
+export interface RunMaker<C extends RunSettings, I extends RunInputs, E, K, R, J>
+  extends Pick<Job<C>, 'name' | 'summary' | 'description' | 'plan'> {
+  readonly settings: Job<C>['settings'] & {
+    resolve(layers: readonly SettingsLayer[]): C
+    /** Settings that do not change the result, so that a resumed run may have others. */
+    readonly mayChange: readonly string[]
+  }
+  /** What else a resumed run must find as it was, before anything of it is loaded. */
+  requireSame?(folder: string, config: C): Promise<void>
+  open(config: C): Promise<I>
+  /** Every setting is known and everything open: does it. */
+  work(at: JobRun<K>, inputs: I, config: C, hooks: WorkHooks<E, K>): Promise<R>
+  record(at: JobRun<K>, event: Events<E>): void
+  line(event: E): string | null
+  /** Leaves the results in the run folder. */
+  report(at: JobRun<K>, result: R, inputs: I, config: C, hooks: JobHooks<E, JobProgress>): Promise<RunReport<J>>
+  /** Number of a checkpoint, growing with everything the job does. */
+  stepOf(checkpoint: K): number
+  /** Whether so much was done since the last one that it is saved at once. */
+  isDue?(before: K | undefined, now: K): boolean
+}
+
+/** Where the work begins, and what it tells. */
+export interface WorkHooks<E, K> {
+  readonly from?: K
+  readonly signal?: AbortSignal
+  readonly onProgress?: (progress: JobProgress) => void
+  readonly onEvent: (event: Events<E>) => void
+  readonly onCheckpoint: (checkpoint: K) => Promise<void>
+}
+
+/**
+ * Runs it to its end and saves everything.
+ * @throws what opening and working throw; `runs.*`; `interrupted` (kind `interrupted`) after a checkpoint when `signal` aborts
+ */
+export async function makeRun<C extends RunSettings, I extends RunInputs, E, K, R, J>(
+  maker: RunMaker<C, I, E, K, R, J>,
+  config: C,
+  hooks: JobHooks<E, JobProgress>,
+): Promise<RunReport<J> & { readonly result: R }> {
+  const { name: command, stepOf, isDue } = maker
+  const { mayChange } = maker.settings
+  const { folder, resume = false, caller, signal, onProgress, onEvent, onNote } = hooks
+  if (resume) {
+    requireSameSettings(await readRunConfig(folder), config, mayChange)
+    await maker.requireSame?.(folder, config)
+  }
+  const inputs = await maker.open(config)
+  const { sources, notes } = inputs
+  const shared = { folder, resume, ...(caller && { caller }), ...(signal && { signal }), ...(onNote && { onNote }) }
+  const job = { ...shared, command, config, mayChange, sources, notes, stepOf, ...(isDue && { isDue }) }
+  try {
+    return await runJob<K, RunReport<J> & { readonly result: R }>(job, async (at) => {
+      const result = await maker.work(at, inputs, config, {
+        ...(at.from !== undefined && { from: at.from }),
+        ...(signal && { signal }),
+        ...(onProgress && { onProgress }),
+        onEvent: (event) => {
+          maker.record(at, event)
+          onEvent?.(event)
+        },
+        onCheckpoint: (checkpoint) => at.checkpoint(checkpoint),
+      })
+      return { result, ...(await maker.report(at, result, inputs, config, hooks)) }
+    })
+  } finally {
+    await inputs.close()
+  }
+}
+
+/** The command of a run-making job. */
+export function runJobOf<C extends RunSettings, I extends RunInputs, E, K, R, J>(
+  maker: RunMaker<C, I, E, K, R, J>,
+): Job<C> {
+  const { name, summary, description, settings, plan } = maker
+  return {
+    name,
+    summary,
+    description,
+    jsonHelp: 'print the result as one JSON object on one line',
+    settings,
+    leaves: 'run',
+    ...(plan && { plan }),
+    async run({ config, folder, resume, caller }, { signal, onProgress, onLine, onNote }) {
+      const onEvent = (event: E) => {
+        const line = maker.line(event)
+        if (line !== null) onLine(line)
+      }
+      const made = await makeRun(maker, config, { folder, resume, caller, signal, onProgress, onEvent, onNote })
+      return { json: made.json, text: made.summary }
+    },
+  }
+}

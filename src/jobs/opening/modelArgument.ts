@@ -1,0 +1,7 @@
+/** The argument of commands that take a model. */
+import { SHIPPED_MODELS } from '../../diffusion/index.ts'
+
+export const modelArgument = {
+  name: '<model>',
+  description: `${SHIPPED_MODELS.join(' or ')} (come with the project), a run folder, a model folder or an ONNX file`,
+} as const

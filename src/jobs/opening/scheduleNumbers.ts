@@ -1,0 +1,20 @@
+/** A way of sampling as reports hold it. */
+import type { SamplingChoice } from './samplingChoice.ts'
+
+/** A way of sampling in numbers. */
+export interface ScheduleNumbers {
+  readonly name: string
+  readonly sampler: string
+  readonly steps: number
+  readonly eta: number
+  readonly clip: readonly [number, number] | null
+  /** log(signal^2/noise^2), noisiest first. */
+  readonly levels: readonly number[]
+  readonly times: readonly number[]
+}
+
+export function scheduleNumbers({ name, schedule, settings }: SamplingChoice): ScheduleNumbers {
+  const { sampler, eta, clip } = settings
+  const levels = schedule.levels.map(({ logSnr }) => logSnr)
+  return { name, sampler, steps: levels.length, eta, clip, levels, times: schedule.times }
+}

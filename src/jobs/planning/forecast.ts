@@ -1,0 +1,69 @@
+/** What a job will cost, for --dry-run: seconds and memory from the counts of its network, for the evaluations that its settings allow. */
+import { BilevelError } from '../../base/index.ts'
+import type { ProgramKind } from '../../diffusion/index.ts'
+import { activationBytes, KEPT_BYTES, memoryOfPrograms, programSize, secondsOfRun } from '../../diffusion/index.ts'
+import type { DenoisingNetwork } from '../../nn/index.ts'
+import { durationText } from '../../runs/index.ts'
+
+/** A forecast. Seconds are about what that many evaluations take; they and memory are null for networks that are known as a file only. */
+export interface JobPlan {
+  /** The most there can be. */
+  readonly networkEvaluations: number
+  readonly seconds: number | null
+  readonly memoryMiB: number | null
+}
+
+/** Network evaluations (per image) by program, and images per run of each. */
+export type Work = readonly { readonly kind: ProgramKind; readonly evaluations: number; readonly batch: number }[]
+
+/** Images and steps whose activations are kept at once. Their forward pass is their derivative's: it is counted twice and runs once. */
+interface Kept {
+  readonly evaluations: number
+  readonly atOnce: number
+}
+
+/** MiB of activations, of which no more than a limit are kept. */
+const keptMiB = (network: DenoisingNetwork, atOnce: number): number =>
+  atOnce === 0 ? 0 : Math.min(KEPT_BYTES, atOnce * activationBytes(network)) / 2 ** 20
+
+/** Evaluations that one image of a run counts as: a training step is a forward pass and two derivatives. */
+export const PER_IMAGE: Readonly<Record<ProgramKind, number>> = { predict: 1, derivative: 2, trainStep: 3 }
+
+/** Operations per second of this machine; plans measure it, unless they are told. */
+export type RateOf = () => Promise<number>
+
+/** Seconds at this machine's rate, and the memory of all programs that are needed. */
+export async function forecast(
+  network: DenoisingNetwork,
+  work: Work,
+  kept: Kept,
+  rateOf: RateOf,
+): Promise<Pick<JobPlan, 'seconds' | 'memoryMiB'>> {
+  const run = work.map((part) =>
+    part.kind === 'predict' ? { ...part, evaluations: part.evaluations - kept.evaluations } : part,
+  )
+  const used = run.filter(({ evaluations }) => evaluations > 0)
+  const rate = await rateOf()
+  const sized = used.map((part) => ({ ...part, size: programSize(network, part.kind, part.batch) }))
+  const seconds = sized.reduce((sum, { kind, evaluations, batch, size }) => {
+    const runs = evaluations / (PER_IMAGE[kind] * batch)
+    return sum + runs * secondsOfRun(kind, size, rate)
+  }, 0)
+  return { seconds, memoryMiB: memoryOfPrograms(sized.map(({ size }) => size)) + keptMiB(network, kept.atOnce) }
+}
+
+/** Of networks that are known as a file only. */
+export const UNKNOWN = { seconds: null, memoryMiB: null } as const
+
+/** A plan in a line; where it cannot be made, why. */
+export async function planLine(plan: Promise<JobPlan>): Promise<string> {
+  try {
+    const { networkEvaluations, seconds, memoryMiB } = await plan
+    const count = `plan: at most ${networkEvaluations.toLocaleString('en')} network evaluations`
+    if (seconds === null || memoryMiB === null) return `${count}; seconds and memory of an ONNX file are not known`
+    return `${count}, which take about ${durationText(seconds)} on this machine if it is idle, and about ${Math.round(memoryMiB)} MiB`
+  } catch (error) {
+    if (!(error instanceof BilevelError)) throw error
+    return `plan: not known, as ${error.message}`
+  }
+}

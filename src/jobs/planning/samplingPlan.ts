@@ -1,0 +1,52 @@
+/** What sampling from a model will cost at most. */
+import { measureRate } from '../../diffusion/index.ts'
+import type { GivenModel } from '../opening/givenModel.ts'
+import type { OpenedModel } from '../opening/openedModel.ts'
+import { openModelAt } from '../opening/openedModel.ts'
+import type { SamplingChoice } from '../opening/samplingChoice.ts'
+import type { SamplingConfig } from '../opening/settings.ts'
+import type { JobPlan, RateOf, Work } from './forecast.ts'
+import { forecast, PER_IMAGE, UNKNOWN } from './forecast.ts'
+
+/** Images that somebody else's model is tried with when it is opened. */
+export const trialOf = (given: GivenModel, chunk: number): number => (given.kind === 'file' ? chunk : 0)
+
+export const closeGiven = async (given: GivenModel): Promise<void> => {
+  if (given.kind === 'file') await given.denoiser.dispose()
+}
+
+/** What is sampled. */
+interface SamplingWork {
+  readonly images: number
+  /** With what schedule. */
+  choose(opened: OpenedModel): Promise<Pick<SamplingChoice, 'schedule'>>
+  /** Whether every step takes a derivative: then an image's step counts three. Default no. */
+  readonly derivative?: boolean
+}
+
+/** The plan of sampling from a model. */
+export async function planOfSampling(
+  model: string,
+  config: SamplingConfig,
+  { images, choose, derivative = false }: SamplingWork,
+  rateOf: RateOf = measureRate,
+): Promise<JobPlan> {
+  const opened = await openModelAt(model, config)
+  const { given } = opened
+  try {
+    const { chunk } = config
+    const { schedule } = await choose(opened)
+    const forward = images * schedule.levels.length
+    const derivatives = derivative ? PER_IMAGE.derivative * forward : 0
+    const networkEvaluations = forward + derivatives + trialOf(given, chunk)
+    if (given.kind === 'file') return { networkEvaluations, ...UNKNOWN }
+    const work: Work = [
+      { kind: 'derivative', evaluations: derivatives, batch: chunk },
+      { kind: 'predict', evaluations: forward, batch: chunk },
+    ]
+    const kept = { evaluations: derivative ? forward : 0, atOnce: derivative ? chunk : 0 }
+    return { networkEvaluations, ...(await forecast(given.model.network, work, kept, rateOf)) }
+  } finally {
+    await closeGiven(given)
+  }
+}

@@ -1,0 +1,55 @@
+/** `bilevel schedule`: learn noise and sampling schedules. */
+
+import type { JobHooks } from '../../runs/index.ts'
+import type { LearnCheckpoint, LearnEvent, LearnedModel } from '../../tuners/index.ts'
+import type { JobProgress } from '../job.ts'
+import type { RunMaker } from '../makesRun.ts'
+import { makeRun, runJobOf } from '../makesRun.ts'
+import { learnLine } from './lines.ts'
+import type { ScheduleInputs } from './open.ts'
+import { openScheduleInputs } from './open.ts'
+import { planSchedule } from './plan.ts'
+import type { ScheduleJson } from './report/scheduleJson.ts'
+import { finish, isDue, learn, record, stepOf } from './run.ts'
+import type { ScheduleConfig } from './settings.ts'
+import { MAY_CHANGE, resolveScheduleConfig, SETTING_GROUPS, scheduleSchema } from './settings.ts'
+
+const maker: RunMaker<ScheduleConfig, ScheduleInputs, LearnEvent, LearnCheckpoint, LearnedModel, ScheduleJson> = {
+  name: 'schedule',
+  summary: 'learn noise and sampling schedules',
+  description:
+    'Trains a diffusion model (or takes one), learns its schedule by first-order bilevel optimization, and compares it with the defaults ' +
+    'on held-out images. Everything is saved in a run folder: model, schedule, samples, report.html.\n\n' +
+    'Settings come from the preset, then --config, then the environment (BILEVEL_SAMPLING_STEPS=10), then flags. ' +
+    'In brackets: the value in preset quick.',
+  settings: { schema: scheduleSchema, groups: SETTING_GROUPS, resolve: resolveScheduleConfig, mayChange: MAY_CHANGE },
+  plan: (config) => planSchedule(config),
+  open: openScheduleInputs,
+  work: learn,
+  record,
+  line: learnLine,
+  report: finish,
+  stepOf,
+  isDue,
+}
+
+export const scheduleJob = runJobOf(maker)
+
+export interface ScheduleJobResult {
+  readonly learned: LearnedModel
+  readonly json: ScheduleJson
+  /** For a person at a terminal. */
+  readonly summary: string
+}
+
+/**
+ * Learns a schedule as a run, to its end, and saves everything.
+ * @throws what opening and learning throw; `runs.*`; `interrupted` (kind `interrupted`) after a checkpoint when `signal` aborts
+ */
+export async function runScheduleJob(
+  config: ScheduleConfig,
+  hooks: JobHooks<LearnEvent, JobProgress>,
+): Promise<ScheduleJobResult> {
+  const { result: learned, json, summary } = await makeRun(maker, config, hooks)
+  return { learned, json, summary }
+}
