@@ -3,7 +3,7 @@
  * resuming finds by its name what a run folder is of. A new command is one folder with one of these, and one line in `jobs.ts`.
  */
 import type { z } from 'zod'
-import type { Caller, Settings, SettingsLayer } from '../runs/index.ts'
+import type { Caller, Settings, SettingsLayer, TimedEvent } from '../runs/index.ts'
 import type { JobPlan } from './planning/forecast.ts'
 
 /** The settings of a job: one schema, of which each key says its help group and description. */
@@ -64,6 +64,12 @@ export interface JobResult {
 /** What a job leaves: a run folder, to go on with and to report; a new folder of files; or nothing but its answer. */
 export type JobLeaves = 'run' | 'files' | 'answer'
 
+/** What a run is compared by, in a word and a number. */
+export interface Best {
+  readonly what: string
+  readonly value: number
+}
+
 /** A job with settings C. */
 export interface Job<C extends Settings = Settings> {
   /** Name of the command, and the manifest's `command` of its runs. */
@@ -78,6 +84,8 @@ export interface Job<C extends Settings = Settings> {
   readonly leaves: JobLeaves
   /** Of jobs that leave files: the help of `--out`, and of `--allow-code` where code may be named. */
   readonly out?: { readonly stem: string; readonly help: string; readonly allowCode?: string }
+  /** Of jobs that leave runs: the best value so far, by the run's events. */
+  best?(events: readonly TimedEvent[]): Best | null
   /** What it will cost at most. Absent: no network is evaluated, there is nothing to plan, and no thread is needed. */
   plan?(config: C, argument: string): Promise<JobPlan>
   /** Does it, from beginning to end. */

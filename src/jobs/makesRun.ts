@@ -1,6 +1,6 @@
 /** A job that makes a run: opened, worked on, recorded, reported, in a folder that it can be gone on with from. What it works on is its own affair. */
 import type { JobHooks, JobRun, Json, SettingsLayer } from '../runs/index.ts'
-import { readRunConfig, requireSameSettings, runJob } from '../runs/index.ts'
+import { ProgressFile, readRunConfig, requireSameSettings, runJob } from '../runs/index.ts'
 import type { Job, JobProgress, RunSettings } from './job.ts'
 
 /** What a run is made on. */
@@ -26,7 +26,7 @@ type Events<E> = { readonly kind: string } & E
  * `line`, `record`: an event as a line for a person (null: not worth one), and as it is kept in `events.jsonl`.
  */
 export interface RunMaker<C extends RunSettings, I extends RunInputs, E, K, R, J>
-  extends Pick<Job<C>, 'name' | 'summary' | 'description' | 'plan'> {
+  extends Pick<Job<C>, 'name' | 'summary' | 'description' | 'plan' | 'best'> {
   readonly settings: Job<C>['settings'] & {
     resolve(layers: readonly SettingsLayer[]): C
     /** Settings that do not change the result, so that a resumed run may have others. */
@@ -78,17 +78,25 @@ export async function makeRun<C extends RunSettings, I extends RunInputs, E, K, 
   const job = { ...shared, command, config, mayChange, sources, notes, stepOf, ...(isDue && { isDue }) }
   try {
     return await runJob<K, RunReport<J> & { readonly result: R }>(job, async (at) => {
-      const result = await maker.work(at, inputs, config, {
-        ...(at.from !== undefined && { from: at.from }),
-        ...(signal && { signal }),
-        ...(onProgress && { onProgress }),
-        onEvent: (event) => {
-          maker.record(at, event)
-          onEvent?.(event)
-        },
-        onCheckpoint: (checkpoint) => at.checkpoint(checkpoint),
-      })
-      return { result, ...(await maker.report(at, result, inputs, config, hooks)) }
+      const shown = new ProgressFile(at.run.folder)
+      try {
+        const result = await maker.work(at, inputs, config, {
+          ...(at.from !== undefined && { from: at.from }),
+          ...(signal && { signal }),
+          onProgress: (progress) => {
+            shown.show(progress)
+            onProgress?.(progress)
+          },
+          onEvent: (event) => {
+            maker.record(at, event)
+            onEvent?.(event)
+          },
+          onCheckpoint: (checkpoint) => at.checkpoint(checkpoint),
+        })
+        return { result, ...(await maker.report(at, result, inputs, config, hooks)) }
+      } finally {
+        await shown.end()
+      }
     })
   } finally {
     await inputs.close()
@@ -99,7 +107,7 @@ export async function makeRun<C extends RunSettings, I extends RunInputs, E, K, 
 export function runJobOf<C extends RunSettings, I extends RunInputs, E, K, R, J>(
   maker: RunMaker<C, I, E, K, R, J>,
 ): Job<C> {
-  const { name, summary, description, settings, plan } = maker
+  const { name, summary, description, settings, plan, best } = maker
   return {
     name,
     summary,
@@ -108,6 +116,7 @@ export function runJobOf<C extends RunSettings, I extends RunInputs, E, K, R, J>
     settings,
     leaves: 'run',
     ...(plan && { plan }),
+    ...(best && { best }),
     async run({ config, folder, resume, caller }, { signal, onProgress, onLine, onNote }) {
       const onEvent = (event: E) => {
         const line = maker.line(event)

@@ -97,6 +97,13 @@ export async function acquireLock(folder: string): Promise<Lock> {
   )
 }
 
+/** Whether a process that lives, or one of another host of which that cannot be known, holds the lock of a run folder. */
+export async function isInUse(folder: string): Promise<boolean> {
+  const text = await readFile(join(folder, 'lock'), 'utf8').catch(() => null)
+  const holder = text === null ? null : parseHolder(text)
+  return holder !== null && !(await isGone(holder))
+}
+
 /** Null: it has just been given back. @throws `runs.lock` */
 async function readHeld(path: string): Promise<string | null> {
   return readFile(path, 'utf8').catch((cause: NodeJS.ErrnoException) => {

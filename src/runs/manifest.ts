@@ -7,6 +7,7 @@ import { dirname, join, relative, resolve, sep } from 'node:path'
 import { fileHash, inputError, parseJson } from '../base/index.ts'
 import type { Json } from './json.ts'
 import { isRecord, jsonHash } from './json.ts'
+import { PROGRESS_FILE } from './progressFile.ts'
 
 /** How a run ended; `running` while it does (or was killed). */
 export type RunStatus = 'running' | 'done' | 'failed' | 'interrupted'
@@ -87,7 +88,7 @@ export async function isRun(folder: string): Promise<boolean> {
 }
 
 /** What a run goes on from, and keeps while it does: all but its results. */
-const OWN = new Set([CONFIG, MANIFEST, 'events.jsonl', 'checkpoints', 'tensorboard', 'lock'])
+const OWN = new Set([CONFIG, MANIFEST, 'events.jsonl', 'checkpoints', 'tensorboard', 'lock', PROGRESS_FILE])
 
 /** SHA-256 of every result in a run folder, by path with slashes. */
 export async function hashesOfResults(folder: string): Promise<Readonly<Record<string, string>>> {

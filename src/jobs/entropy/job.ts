@@ -5,7 +5,7 @@ import type { EntropyCheckpoint, EntropyEvent, EntropyResult } from '../../tuner
 import type { JobProgress } from '../job.ts'
 import type { RunMaker } from '../makesRun.ts'
 import { makeRun, runJobOf } from '../makesRun.ts'
-import { entropyLine } from './lines.ts'
+import { bestLambda, entropyLine } from './lines.ts'
 import type { EntropyInputs } from './open.ts'
 import { openEntropyInputs } from './open.ts'
 import { planEntropy } from './plan.ts'
@@ -36,6 +36,7 @@ const maker: RunMaker<EntropyConfig, EntropyInputs, EntropyEvent, EntropyCheckpo
   work: tune,
   record,
   line: entropyLine,
+  best: bestLambda,
   report: finish,
   stepOf,
 }

@@ -1,5 +1,7 @@
 /** What happened while tuning, in a line for a person. */
+import type { TimedEvent } from '../../runs/index.ts'
 import type { EntropyEvent } from '../../tuners/index.ts'
+import type { Best } from '../job.ts'
 
 export function entropyLine(event: EntropyEvent): string | null {
   switch (event.kind) {
@@ -21,3 +23,9 @@ export function entropyLine(event: EntropyEvent): string | null {
 }
 
 const short = (lambda: number): string => String(Number(lambda.toPrecision(3)))
+
+/** The entropy strength as it is known so far. */
+export function bestLambda(events: readonly TimedEvent[]): Best | null {
+  const known = events.findLast(({ type }) => type === 'done') ?? events.findLast(({ type }) => type === 'interval')
+  return typeof known?.value === 'number' ? { what: 'lambda', value: known.value } : null
+}

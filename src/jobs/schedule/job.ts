@@ -5,7 +5,7 @@ import type { LearnCheckpoint, LearnEvent, LearnedModel } from '../../tuners/ind
 import type { JobProgress } from '../job.ts'
 import type { RunMaker } from '../makesRun.ts'
 import { makeRun, runJobOf } from '../makesRun.ts'
-import { learnLine } from './lines.ts'
+import { bestFid, learnLine } from './lines.ts'
 import type { ScheduleInputs } from './open.ts'
 import { openScheduleInputs } from './open.ts'
 import { planSchedule } from './plan.ts'
@@ -28,6 +28,7 @@ const maker: RunMaker<ScheduleConfig, ScheduleInputs, LearnEvent, LearnCheckpoin
   work: learn,
   record,
   line: learnLine,
+  best: bestFid,
   report: finish,
   stepOf,
   isDue,

@@ -1,5 +1,7 @@
 /** What happened while learning, in a line for a person; null for what is not worth one. */
+import type { TimedEvent } from '../../runs/index.ts'
 import type { LearnEvent } from '../../tuners/index.ts'
+import type { Best } from '../job.ts'
 
 export function learnLine(event: LearnEvent): string | null {
   switch (event.kind) {
@@ -19,4 +21,12 @@ export function learnLine(event: LearnEvent): string | null {
     case 'step':
       return null
   }
+}
+
+/** The FID of the learned row, in a run that is not so far the lowest of its iterations. */
+export function bestFid(events: readonly TimedEvent[]): Best | null {
+  const done = events.find(({ type }) => type === 'done')
+  const fids = (done ? [done] : events.filter(({ type }) => type === 'tune')).map(({ fid }) => fid)
+  const numbers = fids.filter((fid) => typeof fid === 'number')
+  return numbers.length > 0 ? { what: 'FID', value: Math.min(...numbers) } : null
 }
