@@ -1,6 +1,6 @@
 /** The result as a few lines of plain text, for the end of a run in a terminal (the error stream: standard output is data). */
 
-import { count, fixed, toItsError } from '../../../report/index.ts'
+import { count, fixed, textTable, toItsError } from '../../../report/index.ts'
 import { durationText } from '../../../runs/index.ts'
 import type { AtThree, EntropyResult } from '../../../tuners/index.ts'
 import type { ReportContext } from '../../reporting/context.ts'
@@ -43,8 +43,5 @@ function table(result: EntropyResult): string[] {
   const head = ['', 'base', `λ = ${lambdaText(entropyStrength.value)}`, `λ = ${lambdaText(lambdaRange[0])}`]
   const rows = [head, row('judge (r1)', upper), row('reward (r2)', lower)]
   if (diversity !== null) rows.push(row('diversity', diversity))
-  const widths = head.map((_, column) => Math.max(...rows.map((cells) => cells[column].length)))
-  return rows.map((cells) =>
-    cells.map((cell, i) => (i === 0 ? cell.padEnd(widths[i]) : cell.padStart(widths[i]))).join('  '),
-  )
+  return textTable(rows)
 }

@@ -1,6 +1,6 @@
 /** The result as a few lines of plain text, for the end of a run in a terminal (the error stream: standard output is data). */
 
-import { decimalsFor, fixed, percent, significant, withError } from '../../../report/index.ts'
+import { decimalsFor, fixed, percent, significant, textTable, withError } from '../../../report/index.ts'
 import { durationText } from '../../../runs/index.ts'
 import type { ScheduleResult, ScheduleRow } from '../../../tuners/index.ts'
 import type { ReportContext } from '../../reporting/context.ts'
@@ -58,17 +58,12 @@ function table(result: ScheduleResult): string[] {
     percent(recognised),
   ]
   const { real } = result
-  return aligned([
-    ['', 'sampler', 'step list', 'FID', "judge's FID", 'recognised'],
-    ...rows.map(lineOf),
-    ['real images', '–', '–', fixed(real.fid, decimalsFor([real.fid])), '–', percent(real.recognised)],
-  ])
-}
-
-/** Columns of equal width: the first three to the left, numbers to the right. */
-function aligned(lines: readonly (readonly string[])[]): string[] {
-  const widths = lines[0].map((_, column) => Math.max(...lines.map((line) => line[column].length)))
-  return lines.map((line) =>
-    line.map((cell, i) => (i < 3 ? cell.padEnd(widths[i]) : cell.padStart(widths[i]))).join('  '),
+  return textTable(
+    [
+      ['', 'sampler', 'step list', 'FID', "judge's FID", 'recognised'],
+      ...rows.map(lineOf),
+      ['real images', '–', '–', fixed(real.fid, decimalsFor([real.fid])), '–', percent(real.recognised)],
+    ],
+    3,
   )
 }
