@@ -17,15 +17,23 @@ const png = (size: number, value: number) =>
   encode({ width: size, height: size, channels: 1, data: new Uint8Array(size * size).fill(value) })
 
 describe('help', () => {
-  test.each([[], ['schedule'], ['entropy'], ['sample'], ['evaluate']])('bilevel %s --help', async (...command) => {
-    const { code, stdout, stderr } = await bilevel([...command, '--help'], folder)
-    expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
-    expect(stdout).toMatchSnapshot()
-  })
+  test.each([[], ['schedule'], ['entropy'], ['sample'], ['evaluate'], ['runs']])(
+    'bilevel %s --help',
+    async (...command) => {
+      const { code, stdout, stderr } = await bilevel([...command, '--help'], folder)
+      expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+      expect(stdout).toMatchSnapshot()
+    },
+  )
 
   test('without a command it is shown, as a mistake', async () => {
     const { code, stdout, stderr } = await bilevel([], folder)
     expect([code, stdout, stderr.startsWith('Usage: bilevel')]).toEqual([2, '', true])
+  })
+
+  test('runs alone lists what there is, and is no mistake where there is nothing yet', async () => {
+    const { code, stdout, stderr } = await bilevel(['runs'], folder)
+    expect([code, stdout, stderr]).toEqual([0, 'no runs in runs\n', ''])
   })
 
   test.each(['schedule', 'entropy'])('%s alone shows its help and starts nothing', async (command) => {

@@ -4,11 +4,14 @@ import { entropyJob } from './entropy/job.ts'
 import { evaluateJob } from './evaluate/job.ts'
 import type { Job } from './job.ts'
 import { anyJob } from './job.ts'
+import { runsJob } from './runs/job.ts'
 import { sampleJob } from './sample/job.ts'
 import { scheduleJob } from './schedule/job.ts'
 
+const WORKING = [anyJob(scheduleJob), anyJob(entropyJob), anyJob(sampleJob), anyJob(evaluateJob)]
+
 /** In the order of the help. */
-export const JOBS: readonly Job[] = [anyJob(scheduleJob), anyJob(entropyJob), anyJob(sampleJob), anyJob(evaluateJob)]
+export const JOBS: readonly Job[] = [...WORKING, anyJob(runsJob(WORKING))]
 
 /** @throws an internal error: names come from this list */
 export function jobNamed(name: string): Job {
