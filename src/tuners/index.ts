@@ -1,3 +1,4 @@
+export { defaultsOf, setting, withDefault } from './declared.ts'
 export type { Draw, EntropyCheckpoint, EntropyPhase } from './entropy/checkpoint.ts'
 export { ENTROPY_PHASES, ENTROPY_START } from './entropy/checkpoint.ts'
 export type { EntropyCost } from './entropy/cost.ts'
@@ -20,6 +21,10 @@ export {
   ENTROPY_TARGETS,
   ESTIMATORS_OF,
   entropySettings,
+  entropySettingsAmong,
+  entropyShape,
+  estimatingShape,
+  lambdaShape,
 } from './entropy/settings.ts'
 export { weightsCollapsed } from './entropy/statistics/belief.ts'
 export { studentReach } from './entropy/statistics/quantile.ts'
@@ -51,5 +56,16 @@ export type {
   SamplingFamilyName,
   TrainingParameters,
 } from './schedule/settings.ts'
-export { checkLearnSettings, followingSettings, LEARN_DEFAULTS, learnSettings } from './schedule/settings.ts'
+export {
+  checkLearnSettings,
+  drawingShape,
+  followingSettings,
+  LEARN_DEFAULTS,
+  learnedShape,
+  learnSettings,
+  learnSettingsAmong,
+  ownTrainingShape,
+  rowsShape,
+  tuningShape,
+} from './schedule/settings.ts'
 export type { Subject } from './schedule/subject.ts'

@@ -73,7 +73,7 @@ describe('entropy settings', () => {
     [{ target: 'guided', through: 'reward' }, 'entropy.target', 'choose target tilt'],
     [{ target: 'guided', estimator: 'smc' }, 'entropy.target', 'paired-differences'],
     [{ tolerance: 1 }, 'config.invalid', 'tolerance'],
-    [{ explorePaths: 2 }, 'entropy.settings', 'explorePaths'],
+    [{ explorePaths: 2 }, 'config.invalid', 'explorePaths: Too small: expected number to be >=8 (from the flags)'],
     [{ class: 'cat' }, 'config.invalid', 'class'],
     [{ preset: 'quik' }, 'config.preset', "did you mean 'quick'?"],
     [{ lamdaRange: [1, 2] }, 'config.unknownKey', "did you mean 'lambdaRange'?"],

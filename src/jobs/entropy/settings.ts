@@ -4,13 +4,22 @@
  */
 
 import { z } from 'zod'
-import { didYouMean, inputError, MOST } from '../../base/index.ts'
+import { didYouMean, inputError } from '../../base/index.ts'
 import { NOISE_FAMILIES, SHIPPED_MODELS, samplerSettings } from '../../diffusion/index.ts'
-import { MODULE_TIMEOUT } from '../../rewards/index.ts'
 import type { Settings, SettingsLayer } from '../../runs/index.ts'
 import { resolveSettings } from '../../runs/index.ts'
 import type { EntropySettings, EntropyTarget } from '../../tuners/index.ts'
-import { checkEntropySettings, ENTROPY_DEFAULTS } from '../../tuners/index.ts'
+import {
+  checkEntropySettings,
+  defaultsOf,
+  ENTROPY_DEFAULTS,
+  entropySettingsAmong,
+  entropyShape,
+  estimatingShape,
+  lambdaShape,
+  setting,
+  withDefault,
+} from '../../tuners/index.ts'
 
 import {
   measuringShape,
@@ -25,10 +34,6 @@ import { ENTROPY_PRESETS } from './presets.ts'
 
 /** Where a setting stands in the help, in this order. */
 export const ENTROPY_GROUPS = ['What is tuned', 'Sampling', 'Data and model', 'Estimating', 'Running'] as const
-type EntropyGroup = (typeof ENTROPY_GROUPS)[number]
-
-const said = (group: EntropyGroup, description: string) => ({ group, description })
-const count = (most: number) => z.int().min(1).max(most)
 
 /** What a reward may be, in the help of both. */
 const REWARD_WORDS =
@@ -36,146 +41,107 @@ const REWARD_WORDS =
 
 /** Every setting. */
 export const entropySchema = z.strictObject({
-  preset: z.string().meta(said('What is tuned', `a set of defaults: ${Object.keys(ENTROPY_PRESETS).join(', ')}`)),
-  reward: z
-    .string()
-    .min(1)
-    .meta(said('What is tuned', `the reward that is chased (r2): ${REWARD_WORDS}`)),
-  judge: z
-    .string()
-    .min(1)
-    .meta(said('What is tuned', 'the reward that notices over-optimisation (r1), which lambda is chosen by')),
-  target: z
-    .enum(['auto', 'guided', 'tilt', 'penalty'])
-    .meta(
-      said(
-        'What is tuned',
-        'what lambda is best for: the guided sampler as it runs, the tilted distribution itself, or the penalty problem at gamma; auto: guided where reward and model have derivatives, else tilt',
-      ),
-    ),
-  gamma: z.number().positive().nullable().meta(said('What is tuned', 'target penalty: the penalty constant')),
-  lambdaRange: z
-    .tuple([z.number(), z.number()])
-    .meta(said('What is tuned', 'where lambda, the entropy strength, is looked for')),
-  tolerance: z
-    .number()
-    .gt(1)
-    .meta(said('What is tuned', 'widest interval of lambda that counts as resolved, high over low')),
+  preset: setting(z.string(), {
+    group: 'What is tuned',
+    description: `a set of defaults: ${Object.keys(ENTROPY_PRESETS).join(', ')}`,
+    default: 'quick',
+  }),
+  reward: setting(z.string().min(1), {
+    group: 'What is tuned',
+    description: `the reward that is chased (r2): ${REWARD_WORDS}`,
+    default: 'log-probability:3@features',
+  }),
+  judge: setting(z.string().min(1), {
+    group: 'What is tuned',
+    description: 'the reward that notices over-optimisation (r1), which lambda is chosen by',
+    default: 'log-probability:3@judge + 5*typicality@features',
+  }),
+  target: setting(z.enum(['auto', 'guided', 'tilt', 'penalty']), {
+    group: 'What is tuned',
+    description:
+      'what lambda is best for: the guided sampler as it runs, the tilted distribution itself, or the penalty problem at gamma; auto: guided where reward and model have derivatives, else tilt',
+    default: 'auto',
+  }),
+  gamma: setting(z.number().positive().nullable(), {
+    group: 'What is tuned',
+    description: 'target penalty: the penalty constant',
+    default: null,
+  }),
+  ...lambdaShape,
 
   ...samplingSettings(),
 
-  model: z
-    .string()
-    .min(1)
-    .meta(
-      said(
-        'Data and model',
-        `the pretrained model: ${SHIPPED_MODELS.join(' or ')} (come with the project), a model folder, a run folder, or an ONNX file (target tilt, as it has no derivative)`,
-      ),
-    ),
+  model: setting(z.string().min(1), {
+    group: 'Data and model',
+    description: `the pretrained model: ${SHIPPED_MODELS.join(' or ')} (come with the project), a model folder, a run folder, or an ONNX file (target tilt, as it has no derivative)`,
+    default: 'digits-16',
+  }),
   ...modelShape,
   size: samplingShape.size,
-  data: z
-    .string()
-    .min(1)
-    .nullable()
-    .meta(
-      said(
-        'Data and model',
-        "images like the model's, for typicality and to tell whether they are digits: 'digits' (embedded), or a path; none: no data",
-      ),
-    ),
-  features: z
-    .string()
-    .min(1)
-    .meta(
-      said(
-        'Data and model',
-        "the network called @features, which diversity is measured in: 'digits', 'pixels', an ONNX file, 'none', or 'auto' (digits where the data are digits, else pixels)",
-      ),
-    ),
+  data: setting(z.string().min(1).nullable(), {
+    group: 'Data and model',
+    description:
+      "images like the model's, for typicality and to tell whether they are digits: 'digits' (embedded), or a path; none: no data",
+    default: 'digits',
+  }),
+  features: setting(z.string().min(1), {
+    group: 'Data and model',
+    description:
+      "the network called @features, which diversity is measured in: 'digits', 'pixels', an ONNX file, 'none', or 'auto' (digits where the data are digits, else pixels)",
+    default: 'auto',
+  }),
   featuresOutput: measuringShape.featuresOutput,
   featuresRange: measuringShape.featuresRange,
-  judgeNetwork: z
-    .enum(['auto', 'digits', 'none'])
-    .meta(said('Data and model', 'the network called @judge; auto: digits where the data are digits, else none')),
-  rewardRange: pixelRange().meta(
-    said('Data and model', 'pixel range that rewards of ONNX and JS files take; none: not stated'),
-  ),
+  judgeNetwork: setting(z.enum(['auto', 'digits', 'none']), {
+    group: 'Data and model',
+    description: 'the network called @judge; auto: digits where the data are digits, else none',
+    default: 'auto',
+  }),
+  rewardRange: setting(pixelRange(), {
+    group: 'Data and model',
+    description: 'pixel range that rewards of ONNX and JS files take; none: not stated',
+    default: null,
+  }),
 
-  estimator: z
-    .enum(['auto', 'importance', 'paths', 'score-function', 'paired-differences', 'smc'])
-    .meta(said('Estimating', 'how gradients in lambda are found; auto: what has the smallest standard error')),
-  through: z
-    .enum(['network', 'reward'])
-    .meta(said('Estimating', 'what guidance is differentiated through; reward: a cheaper proposal, for target tilt')),
-  minimumAlphaBar: z
-    .number()
-    .min(0)
-    .lt(1)
-    .meta(said('Estimating', 'steps are guided only where signal^2 is above this')),
-  maxEvaluations: count(MOST.evaluations).meta(
-    said('Estimating', 'most network evaluations for finding and confirming lambda; the curve comes on top'),
-  ),
-  explorePaths: count(MOST.images).meta(said('Estimating', 'images at each lambda of the first look over the range')),
-  curvePoints: count(MOST.entries).meta(said('Estimating', 'values of lambda on the trade-off curve')),
-  curvePaths: count(MOST.images).meta(said('Estimating', 'images at each of them')),
-  particles: count(MOST.images).meta(said('Estimating', 'smc: particles of one repetition')),
-  gridImages: count(MOST.entries).meta(said('Estimating', 'images of each sample grid')),
+  ...estimatingShape,
 
-  ...runningShape,
+  chunk: entropyShape.chunk,
+  device: runningShape.device,
   rewardTimeout: rewardTimeoutSetting,
   seed: seedSetting,
-  checkpointSeconds: z.number().min(0).meta(said('Running', 'seconds between checkpoints')),
+  checkpointSeconds: setting(z.number().min(0), {
+    group: 'Running',
+    description: 'seconds between checkpoints',
+    default: 30,
+  }),
 })
 
 /** How the model is sampled; `steps` and `eta` follow from sampler and schedule where they are not given. */
 function samplingSettings() {
   const { schedule, stepList, steps, eta, class: classSetting } = samplingShape
   return {
-    schedule,
-    sampler: z.enum(['ddim', 'ddpm']).meta(said('Sampling', 'sampler; a path needs noise, so no dpm-solver++')),
-    steps,
+    schedule: withDefault(schedule, 'default'),
+    sampler: setting(z.enum(['ddim', 'ddpm']), {
+      group: 'Sampling',
+      description: 'sampler; a path needs noise, so no dpm-solver++',
+      default: 'ddim',
+    }),
+    steps: withDefault(steps, 25),
     stepList,
-    eta,
-    variance: z.enum(['small', 'large']).meta(said('Sampling', "ddpm: variance of a step's noise")),
-    class: classSetting,
+    eta: withDefault(eta, 1),
+    variance: setting(z.enum(['small', 'large']), {
+      group: 'Sampling',
+      description: "ddpm: variance of a step's noise",
+      default: 'small',
+    }),
+    class: withDefault(classSetting, 'unconditional'),
   }
 }
 
 export type EntropyConfig = z.output<typeof entropySchema>
 
 /** What holds where nothing else says so. */
-const DEFAULTS: z.input<typeof entropySchema> = {
-  ...ENTROPY_DEFAULTS,
-  lambdaRange: [...ENTROPY_DEFAULTS.lambdaRange],
-  preset: 'quick',
-  reward: 'log-probability:3@features',
-  judge: 'log-probability:3@judge + 5*typicality@features',
-  target: 'auto',
-  gamma: null,
-  schedule: 'default',
-  sampler: 'ddim',
-  steps: 25,
-  stepList: null,
-  eta: 1,
-  variance: 'small',
-  class: 'unconditional',
-  model: 'digits-16',
-  scheduler: null,
-  weightsPrefix: null,
-  timeScale: 1,
-  size: null,
-  data: 'digits',
-  features: 'auto',
-  featuresOutput: null,
-  featuresRange: null,
-  judgeNetwork: 'auto',
-  rewardRange: null,
-  device: 'auto',
-  rewardTimeout: MODULE_TIMEOUT,
-  checkpointSeconds: 30,
-}
+const DEFAULTS = defaultsOf(entropySchema.shape)
 
 /** Settings that do not change the result, so that a resumed run may have others. */
 export const ENTROPY_MAY_CHANGE = ['checkpointSeconds', 'rewardTimeout'] as const
@@ -254,11 +220,9 @@ function faultOf(check: () => void): unknown {
   }
 }
 
-const ENTROPY_KEYS = Object.keys(ENTROPY_DEFAULTS) as (keyof EntropySettings)[]
-
 /** The part of the settings that the tuning itself reads, for a target. */
-export function entropySettingsOf(config: EntropyConfig, target: EntropyTarget): EntropySettings {
-  const all: Readonly<Record<keyof EntropySettings, unknown>> = config
-  const settings = Object.fromEntries(ENTROPY_KEYS.map((key) => [key, all[key]])) as unknown as EntropySettings
-  return { ...settings, target, gamma: config.gamma ?? ENTROPY_DEFAULTS.gamma }
-}
+export const entropySettingsOf = (config: EntropyConfig, target: EntropyTarget): EntropySettings => ({
+  ...entropySettingsAmong(config),
+  target,
+  gamma: config.gamma ?? ENTROPY_DEFAULTS.gamma,
+})

@@ -3,32 +3,31 @@ import { z } from 'zod'
 import { MOST } from '../../base/index.ts'
 import type { Settings, SettingsLayer } from '../../runs/index.ts'
 import { resolveSettings } from '../../runs/index.ts'
-import {
-  dataSetting,
-  MEASURING_DEFAULTS,
-  measuringShape,
-  SAMPLING_DEFAULTS,
-  samplingShape,
-} from '../opening/settings.ts'
-
-const said = (group: string, description: string) => ({ group, description })
+import { defaultsOf, setting } from '../../tuners/index.ts'
+import { dataSetting, measuringShape, samplingShape } from '../opening/settings.ts'
 
 export const evaluateSchema = z.strictObject({
   ...samplingShape,
   data: dataSetting,
   ...measuringShape,
-  samples: z.int().min(1).max(MOST.images).meta(said('Measuring', 'images a sampling seed')),
-  seeds: z.array(z.int().min(0)).min(1).max(MOST.seeds).meta(said('Measuring', 'sampling seeds')),
+  samples: setting(z.int().min(1).max(MOST.images), {
+    group: 'Measuring',
+    description: 'images a sampling seed',
+    default: 1000,
+  }),
+  seeds: setting(z.array(z.int().min(0)).min(1).max(MOST.seeds), {
+    group: 'Measuring',
+    description: 'sampling seeds',
+    default: [11, 12, 13],
+  }),
 })
 export type EvaluateConfig = z.output<typeof evaluateSchema>
 
 export const EVALUATE_GROUPS = ['Sampling', 'Data and model', 'Measuring', 'Running'] as const
 
-const DEFAULTS = { ...SAMPLING_DEFAULTS, data: 'digits', ...MEASURING_DEFAULTS, samples: 1000, seeds: [11, 12, 13] }
-
 /** @throws `config.unknownKey`, `config.invalid` */
 export const resolveEvaluateConfig = (layers: readonly SettingsLayer[]): EvaluateConfig =>
-  resolveSettings(evaluateSchema, [{ source: 'the defaults', values: DEFAULTS }, ...layers])
+  resolveSettings(evaluateSchema, [{ source: 'the defaults', values: defaultsOf(evaluateSchema.shape) }, ...layers])
 
 /** What a run measured with, as a layer under what is asked for: the same images give the numbers of its own table. */
 export function evaluateLayerOf(run: string, config: Settings): SettingsLayer {

@@ -4,6 +4,7 @@ import { z } from 'zod'
 import { significant, textTable } from '../../report/index.ts'
 import type { SettingsLayer } from '../../runs/index.ts'
 import { durationText, resolveSettings } from '../../runs/index.ts'
+import { defaultsOf, setting } from '../../tuners/index.ts'
 import type { Job } from '../job.ts'
 import type { ListedRun } from './list.ts'
 import { listRuns, RUN_STATES } from './list.ts'
@@ -11,15 +12,16 @@ import { listRuns, RUN_STATES } from './list.ts'
 const FOLDER = 'runs'
 
 export const runsSchema = z.strictObject({
-  state: z
-    .enum(RUN_STATES)
-    .nullable()
-    .meta({ group: 'Listing', description: 'only runs in this state; none: all of them' }),
+  state: setting(z.enum(RUN_STATES).nullable(), {
+    group: 'Listing',
+    description: 'only runs in this state; none: all of them',
+    default: null,
+  }),
 })
 export type RunsConfig = z.output<typeof runsSchema>
 
 const resolve = (layers: readonly SettingsLayer[]): RunsConfig =>
-  resolveSettings(runsSchema, [{ source: 'the defaults', values: { state: null } }, ...layers])
+  resolveSettings(runsSchema, [{ source: 'the defaults', values: defaultsOf(runsSchema.shape) }, ...layers])
 
 /** @param jobs the kinds of runs there are */
 export const runsJob = (jobs: readonly Pick<Job, 'name' | 'best'>[]): Job<RunsConfig> => ({

@@ -5,12 +5,22 @@
 
 import { z } from 'zod'
 import { didYouMean, inputError, MOST } from '../../base/index.ts'
-import { SHIPPED_MODELS, STEP_LISTS } from '../../diffusion/index.ts'
+import { SHIPPED_MODELS } from '../../diffusion/index.ts'
 import type { Settings, SettingsLayer } from '../../runs/index.ts'
 import { resolveSettings } from '../../runs/index.ts'
 import type { LearnSettings } from '../../tuners/index.ts'
-import { checkLearnSettings, followingSettings, LEARN_DEFAULTS } from '../../tuners/index.ts'
-import { dataSetting, measuringShape, modelShape, runningShape, seed, seedSetting } from '../opening/settings.ts'
+import {
+  checkLearnSettings,
+  defaultsOf,
+  followingSettings,
+  learnedShape,
+  learnSettingsAmong,
+  ownTrainingShape,
+  rowsShape,
+  setting,
+  tuningShape,
+} from '../../tuners/index.ts'
+import { dataSetting, measuringShape, modelShape, runningShape, seedSetting } from '../opening/settings.ts'
 import { PRESETS } from './presets.ts'
 
 /** Where a setting stands in the help, in this order. */
@@ -24,174 +34,83 @@ export const SETTING_GROUPS = [
 ] as const
 export type SettingGroup = (typeof SETTING_GROUPS)[number]
 
-const said = (group: SettingGroup, description: string) => ({ group, description })
 const count = (most: number) => z.int().min(1).max(most)
 const fromZero = (most: number) => z.int().min(0).max(most)
-const pair = () => z.tuple([z.number(), z.number()])
-const noiseFamilies = ['cosine', 'sigmoid', 'sigmoid-published', 'linear'] as const
 
 const networkSchema = z.strictObject({
-  kind: z
-    .enum(['unet', 'shuffle'])
-    .meta(said('Data and model', "unet: diffusers' UNet2DModel; shuffle: the bilevel paper's UNet")),
-  channels: z
-    .array(count(MOST.channels))
-    .min(1)
-    .max(MOST.levels)
-    .meta(said('Data and model', 'channels of each level, finest first (shuffle: multiples of the first)')),
-  layersPerBlock: count(MOST.layersPerBlock).nullable().meta(said('Data and model', 'unet: residual blocks a level')),
-  groups: count(MOST.channels).nullable().meta(said('Data and model', 'unet: groups of the group norms')),
-  attentionLevels: z
-    .array(fromZero(MOST.levels))
-    .max(MOST.levels)
-    .nullable()
-    .meta(said('Data and model', 'unet: levels with attention (0 finest) and in the middle; none: nowhere')),
-})
-
-const startsAt = (what: string) =>
-  z
-    .number()
-    .nullable()
-    .meta(said('What is learned', `training schedule of a model trained here: ${what}; none: the family's own`))
-
-const trainingSchema = z.strictObject({
-  start: startsAt('start'),
-  end: startsAt('end'),
-  tau: startsAt('tau, the power (cosine) or temperature (sigmoid)'),
-  epsilon: startsAt('epsilon, the offset'),
+  kind: setting(z.enum(['unet', 'shuffle']), {
+    group: 'Data and model',
+    description: "unet: diffusers' UNet2DModel; shuffle: the bilevel paper's UNet",
+    default: 'unet',
+  }),
+  channels: setting(z.array(count(MOST.channels)).min(1).max(MOST.levels), {
+    group: 'Data and model',
+    description: 'channels of each level, finest first (shuffle: multiples of the first)',
+    default: [16, 32, 64],
+  }),
+  layersPerBlock: setting(count(MOST.layersPerBlock).nullable(), {
+    group: 'Data and model',
+    description: 'unet: residual blocks a level',
+    default: 1,
+  }),
+  groups: setting(count(MOST.channels).nullable(), {
+    group: 'Data and model',
+    description: 'unet: groups of the group norms',
+    default: 8,
+  }),
+  attentionLevels: setting(z.array(fromZero(MOST.levels)).max(MOST.levels).nullable(), {
+    group: 'Data and model',
+    description: 'unet: levels with attention (0 finest) and in the middle; none: nowhere',
+    default: null,
+  }),
 })
 
 /** Every setting. */
 export const scheduleSchema = z.strictObject({
-  preset: z.string().meta(said('What is learned', `a set of defaults: ${Object.keys(PRESETS).join(', ')}`)),
-  learn: z
-    .enum(['tied', 'sampling', 'both'])
-    .meta(
-      said(
-        'What is learned',
-        'tied: one schedule for training and sampling; sampling: the sampling schedule alone; both (experimental): one for each',
-      ),
-    ),
-  trainingFamily: z.enum(noiseFamilies).meta(said('What is learned', 'family of the training schedule')),
-  training: trainingSchema,
-  samplingFamily: z
-    .enum([...noiseFamilies, 'levels', 'levels+times', 'level-power'])
-    .meta(
-      said(
-        'What is learned',
-        "what is learned of the sampling schedule: a family's parameters, free levels, levels and told times, or one exponent of the model's own levels",
-      ),
-    ),
-  stepList: z.enum(STEP_LISTS).meta(said('What is learned', 'step list that the sampling schedule starts from')),
-  startPowers: z
-    .array(z.number().positive())
-    .min(1)
-    .max(MOST.entries)
-    .meta(
-      said(
-        'What is learned',
-        "free levels start at the model's own alphaBar to one of these powers: the best one on the tuning images",
-      ),
-    ),
-  sampler: z.enum(['ddim', 'ddpm', 'dpm-solver++']).meta(said('What is learned', 'sampler the schedule is for')),
-  samplingSteps: count(MOST.timesteps).meta(said('What is learned', 'steps the schedule is for')),
-  clip: pair()
-    .nullable()
-    .meta(said('What is learned', 'range the predicted image is clipped to at each step; none: unclipped')),
-  clippedNoise: z
-    .enum(['keep', 'recompute'])
-    .meta(
-      said('What is learned', "the predicted noise after clipping: kept (as diffusers' pipelines do) or recomputed"),
-    ),
-  eta: z.number().min(0).max(1).meta(said('What is learned', 'DDIM: 0 deterministic to 1 ancestral')),
+  preset: setting(z.string(), {
+    group: 'What is learned',
+    description: `a set of defaults: ${Object.keys(PRESETS).join(', ')}`,
+    default: 'quick',
+  }),
+  ...learnedShape,
 
   data: dataSetting,
-  size: count(MOST.side)
-    .nullable()
-    .meta(said('Data and model', "side of the images in pixels; none: the model's, or as the images are")),
-  classConditional: z.boolean().meta(said('Data and model', 'train the network with the classes of the data')),
-  model: z
-    .string()
-    .min(1, "must not be empty; 'none', or leave it out, for none")
-    .nullable()
-    .meta(
-      said(
-        'Data and model',
-        `a trained model: ${SHIPPED_MODELS.join(' or ')} (come with the project), a model folder, a run folder or an ONNX file; none: train one`,
-      ),
-    ),
+  size: setting(count(MOST.side).nullable(), {
+    group: 'Data and model',
+    description: "side of the images in pixels; none: the model's, or as the images are",
+    default: null,
+  }),
+  classConditional: setting(z.boolean(), {
+    group: 'Data and model',
+    description: 'train the network with the classes of the data',
+    default: false,
+  }),
+  model: setting(z.string().min(1, "must not be empty; 'none', or leave it out, for none").nullable(), {
+    group: 'Data and model',
+    description: `a trained model: ${SHIPPED_MODELS.join(' or ')} (come with the project), a model folder, a run folder or an ONNX file; none: train one`,
+    default: null,
+  }),
   ...modelShape,
   network: networkSchema,
   ...measuringShape,
 
-  timesteps: count(MOST.timesteps).meta(said('Training', 'T of a model trained here')),
-  trainSteps: fromZero(MOST.steps).meta(said('Training', 'training steps before tuning')),
-  batch: count(MOST.batch).meta(said('Training', 'images a training step')),
-  learningRate: z.number().positive().meta(said('Training', 'learning rate, constant after the warm-up')),
-  warmUpSteps: fromZero(MOST.steps).meta(said('Training', 'training steps over which the learning rate rises')),
-  emaDecay: z.number().min(0).lt(1).meta(said('Training', 'largest decay of the moving average of the weights')),
-
-  iterations: fromZero(MOST.steps).meta(said('Tuning', 'tuning iterations')),
-  tuningSamples: count(MOST.images).meta(said('Tuning', 'images generated a tuning iteration')),
-  estimator: z
-    .enum(['backpropagation', 'two-point', 'one-point', 'coordinate'])
-    .meta(
-      said(
-        'Tuning',
-        'how the gradient of the distance is found; all but backpropagation need no derivative of the networks',
-      ),
-    ),
-  delta: z
-    .number()
-    .positive()
-    .meta(said('Tuning', "perturbation of estimators without derivatives, in units of each parameter's scale")),
-  through: z
-    .union([count(MOST.timesteps), z.literal('all')])
-    .meta(said('Tuning', 'last sampling steps that carry gradient')),
-  upperRate: z.number().positive().meta(said('Tuning', 'first step of the schedule, in units of its scales')),
-  freshSamples: z.boolean().meta(said('Tuning', 'new start noise at every iteration')),
-  gamma: z.number().positive().meta(said('Tuning', 'tied, both: penalty constant')),
-  lowerSteps: fromZero(MOST.steps).meta(said('Tuning', 'tied, both: training steps an iteration before the twins')),
-  twinSteps: fromZero(MOST.steps).meta(said('Tuning', 'tied, both: steps of the twins y and z an iteration')),
-  z: z
-    .boolean()
-    .meta(said('Tuning', 'tied, both (experimental): train z, the twin that feels the upper objective; both needs it')),
-
-  candidateSamples: count(MOST.images).meta(
-    said('Measuring', 'images for each default in the search for the best one'),
-  ),
-  evaluationSamples: count(MOST.images).meta(said('Measuring', 'images a sampling seed in the final rows')),
-  samplingSeeds: z.array(seed()).min(1).max(MOST.seeds).meta(said('Measuring', 'sampling seeds of the final rows')),
+  ...ownTrainingShape,
+  ...tuningShape,
+  ...rowsShape,
 
   ...runningShape,
   seed: seedSetting,
-  checkpointSeconds: z.number().min(0).meta(said('Running', 'seconds between checkpoints while training')),
+  checkpointSeconds: setting(z.number().min(0), {
+    group: 'Running',
+    description: 'seconds between checkpoints while training',
+    default: 30,
+  }),
 })
 
 export type ScheduleConfig = z.output<typeof scheduleSchema>
 
 /** What holds where nothing else says so. */
-const DEFAULTS: z.input<typeof scheduleSchema> = {
-  ...LEARN_DEFAULTS,
-  clip: LEARN_DEFAULTS.clip && [...LEARN_DEFAULTS.clip],
-  startPowers: [...LEARN_DEFAULTS.startPowers],
-  samplingSeeds: [...LEARN_DEFAULTS.samplingSeeds],
-  preset: 'quick',
-  data: 'digits',
-  size: null,
-  classConditional: false,
-  model: null,
-  scheduler: null,
-  weightsPrefix: null,
-  timeScale: 1,
-  network: { kind: 'unet', channels: [16, 32, 64], layersPerBlock: 1, groups: 8, attentionLevels: null },
-  features: 'auto',
-  featuresOutput: null,
-  featuresRange: null,
-  judge: 'auto',
-  device: 'auto',
-  checkpointSeconds: 30,
-}
+const DEFAULTS = defaultsOf(scheduleSchema.shape)
 
 /** Settings that do not change the result, so that a resumed run may have others. */
 export const MAY_CHANGE = ['checkpointSeconds'] as const
@@ -264,10 +183,5 @@ function checkNetwork({ network, classConditional, learn, model }: ScheduleConfi
   }
 }
 
-const LEARN_KEYS = Object.keys(LEARN_DEFAULTS) as (keyof LearnSettings)[]
-
 /** The part of the settings that the learning itself reads. */
-export function learnSettingsOf(config: ScheduleConfig): LearnSettings {
-  const all: LearnSettings = config
-  return Object.fromEntries(LEARN_KEYS.map((key) => [key, all[key]])) as unknown as LearnSettings
-}
+export const learnSettingsOf = (config: ScheduleConfig): LearnSettings => learnSettingsAmong(config)

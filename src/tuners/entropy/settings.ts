@@ -1,5 +1,8 @@
 /** Everything that decides an entropy strength job apart from its model and rewards: plain data, as config files hold it. */
-import { inputError } from '../../base/index.ts'
+import { z } from 'zod'
+import { inputError, MOST } from '../../base/index.ts'
+import { checkDeclared, defaultsOf, setting, valuesOf, withDefault } from '../declared.ts'
+import { drawingShape } from '../schedule/settings.ts'
 
 /**
  * What the strength is optimal for. `guided`: the guided chain as it will be run. `tilt`: p* proportional to p0 e^(r2/lambda) itself.
@@ -22,64 +25,93 @@ export const ESTIMATORS_OF: Readonly<Record<EntropyTarget, readonly EntropyEstim
   penalty: ['auto', 'paths', 'importance', 'smc'],
 }
 
-export interface EntropySettings {
+const fromLeast = (least: number, most: number) => z.int().min(least).max(most)
+
+/** Where lambda, the KL strength, is looked for, 0 < low < high, and how well it must be known. The guidance scale is s = 1/lambda. */
+export const lambdaShape = {
+  lambdaRange: setting(z.tuple([z.number(), z.number()]).readonly(), {
+    group: 'What is tuned',
+    description: 'where lambda, the entropy strength, is looked for',
+    default: [0.01, 10],
+  }),
+  tolerance: setting(z.number().gt(1), {
+    group: 'What is tuned',
+    description: 'widest interval of lambda that counts as resolved, high over low',
+    default: 2,
+    rule: 'a ratio above 1',
+  }),
+}
+
+/** How it is looked for. */
+export const estimatingShape = {
+  estimator: setting(z.enum(['auto', 'importance', 'paths', 'score-function', 'paired-differences', 'smc']), {
+    group: 'Estimating',
+    description: 'how gradients in lambda are found; auto: what has the smallest standard error',
+    default: 'auto',
+  }),
+  through: setting(z.enum(['network', 'reward']), {
+    group: 'Estimating',
+    description: 'what guidance is differentiated through; reward: a cheaper proposal, for target tilt',
+    default: 'network',
+  }),
+  minimumAlphaBar: setting(z.number().min(0).lt(1), {
+    group: 'Estimating',
+    description: 'steps are guided only where signal^2 is above this',
+    default: 2e-3,
+  }),
+  maxEvaluations: setting(fromLeast(1, MOST.evaluations), {
+    group: 'Estimating',
+    description: 'most network evaluations for finding and confirming lambda; the curve comes on top',
+    default: 400_000,
+    rule: 'at least 1',
+  }),
+  explorePaths: setting(fromLeast(8, MOST.images), {
+    group: 'Estimating',
+    description: 'images at each lambda of the first look over the range',
+    default: 32,
+  }),
+  curvePoints: setting(fromLeast(5, MOST.entries), {
+    group: 'Estimating',
+    description: 'values of lambda on the trade-off curve',
+    default: 9,
+  }),
+  curvePaths: setting(fromLeast(8, MOST.images), {
+    group: 'Estimating',
+    description: 'images at each of them',
+    default: 64,
+  }),
+  particles: setting(fromLeast(8, MOST.images), {
+    group: 'Estimating',
+    description: 'smc: particles of one repetition',
+    default: 128,
+  }),
+  gridImages: setting(fromLeast(1, MOST.entries), {
+    group: 'Estimating',
+    description: 'images of each sample grid',
+    default: 8,
+  }),
+}
+
+/** Beside target and gamma, which the command line takes in words of its own. `chunk`: also how often a checkpoint is offered. */
+export const entropyShape = {
+  ...lambdaShape,
+  ...estimatingShape,
+  chunk: withDefault(drawingShape.chunk, 32),
+  seed: drawingShape.seed,
+}
+
+export interface EntropySettings extends Readonly<z.output<z.ZodObject<typeof entropyShape>>> {
   readonly target: EntropyTarget
-  readonly estimator: EntropyEstimator
   /** Penalty constant, target `penalty` only. */
   readonly gamma: number
-  /** Where lambda, the KL strength, is looked for: 0 < low < high. The guidance scale is s = 1/lambda. */
-  readonly lambdaRange: readonly [number, number]
-  /** Widest interval of lambda that counts as resolved, as a ratio high/low > 1. */
-  readonly tolerance: number
-  /** Guidance through `network` and reward, or through the `reward` only: biased, so only as a weighted proposal of `tilt` and `penalty`. */
-  readonly through: 'network' | 'reward'
-  /** Guided are the steps from levels with alphaBar above this. */
-  readonly minimumAlphaBar: number
-  /** Network evaluations that finding and confirming lambda may take; what the curve takes comes on top. */
-  readonly maxEvaluations: number
-  /** Paths, the same start and step noise, at each scale of the first look over the range. */
-  readonly explorePaths: number
-  /** Values of lambda on the trade-off curve, evenly spaced in log lambda, both ends of the range among them. */
-  readonly curvePoints: number
-  /** Paths at each of them, at the base model and at the chosen lambda. */
-  readonly curvePaths: number
-  /** Particles of one repetition of sequential Monte Carlo. */
-  readonly particles: number
-  /** Images per sample grid. */
-  readonly gridImages: number
-  readonly seed: number
-  /** Images per call of sampler and rewards; also how often a checkpoint is offered. */
-  readonly chunk: number
 }
 
 /** Defaults for small images and a few dozen sampling steps, where a path takes tens of milliseconds. */
-export const ENTROPY_DEFAULTS: EntropySettings = {
-  target: 'guided',
-  estimator: 'auto',
-  gamma: 10,
-  lambdaRange: [0.01, 10],
-  tolerance: 2,
-  through: 'network',
-  minimumAlphaBar: 2e-3,
-  maxEvaluations: 400_000,
-  explorePaths: 32,
-  curvePoints: 9,
-  curvePaths: 64,
-  particles: 128,
-  gridImages: 8,
-  seed: 0,
-  chunk: 32,
-}
+export const ENTROPY_DEFAULTS: EntropySettings = { target: 'guided', gamma: 10, ...defaultsOf(entropyShape) }
 
-const WHOLE = ['explorePaths', 'curvePoints', 'curvePaths', 'particles', 'gridImages', 'chunk'] as const
-const AT_LEAST: Readonly<Record<(typeof WHOLE)[number], number>> = {
-  explorePaths: 8,
-  curvePoints: 5,
-  curvePaths: 8,
-  particles: 8,
-  gridImages: 1,
-  chunk: 1,
-}
+/** The part of some settings that tuning reads, beside target and gamma. */
+export const entropySettingsAmong = (settings: Omit<EntropySettings, 'target' | 'gamma'>) =>
+  valuesOf(entropyShape, settings)
 
 /**
  * Settings with the rest at the defaults.
@@ -94,20 +126,11 @@ export function entropySettings(options: Partial<EntropySettings> = {}): Entropy
 
 /** @throws as `entropySettings` */
 export function checkEntropySettings(settings: EntropySettings): void {
-  const refuse = (name: keyof EntropySettings, rule: string) => {
-    throw inputError('entropy.settings', `${name} must be ${rule}, got ${JSON.stringify(settings[name])}`)
-  }
   checkRange(settings.lambdaRange)
   checkTarget(settings)
-  if (!(settings.tolerance > 1 && Number.isFinite(settings.tolerance))) refuse('tolerance', 'a ratio above 1')
-  if (!(settings.gamma > 0 && Number.isFinite(settings.gamma))) refuse('gamma', 'above 0')
-  if (!(settings.minimumAlphaBar >= 0 && settings.minimumAlphaBar < 1)) refuse('minimumAlphaBar', 'in [0, 1)')
-  if (!(settings.maxEvaluations >= 1)) refuse('maxEvaluations', 'at least 1')
-  for (const name of WHOLE) {
-    const least = AT_LEAST[name]
-    if (!(Number.isInteger(settings[name]) && settings[name] >= least)) refuse(name, `a whole number from ${least}`)
-  }
-  if (!(Number.isSafeInteger(settings.seed) && settings.seed >= 0)) refuse('seed', 'a whole number from 0')
+  // Those say more of themselves above.
+  const { lambdaRange: _range, estimator: _estimator, through: _through, ...shape } = entropyShape
+  checkDeclared({ ...shape, gamma: z.number().positive() }, { ...settings }, 'entropy.settings')
 }
 
 /** The sizes that values of rewards may have. */

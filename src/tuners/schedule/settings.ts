@@ -1,128 +1,246 @@
-/** Everything that decides a schedule learning job apart from its data and networks: plain data, as config files hold it. */
-import { inputError } from '../../base/index.ts'
-import type { EstimatorName } from '../../bilevel/index.ts'
+/** Everything that decides a schedule learning job apart from its data and networks: plain data, as config files hold it, each setting declared once. */
+import { z } from 'zod'
+import { MOST } from '../../base/index.ts'
 import { ESTIMATOR_NAMES } from '../../bilevel/index.ts'
-import type {
-  FamilySchedule,
-  NoiseFamilyName,
-  SamplerName,
-  SamplerSettings,
-  StepListName,
-} from '../../diffusion/index.ts'
+import type { FamilySchedule, NoiseFamilyName, SamplerSettings } from '../../diffusion/index.ts'
 import { noiseSchedule, STEP_LISTS, samplerSettings, usualClippedNoise } from '../../diffusion/index.ts'
+import { checkDeclared, defaultsOf, refused, setting, valuesOf } from '../declared.ts'
 
 /** What is learned: one schedule for training and sampling, the sampling schedule alone, or one for each. */
 export type LearnMode = 'tied' | 'sampling' | 'both'
 
-const MODES: readonly LearnMode[] = ['tied', 'sampling', 'both']
+const MODES = ['tied', 'sampling', 'both'] as const satisfies readonly LearnMode[]
 
 /** How a sampling schedule is parametrised: a noise family's parameters, free levels, levels and told times, or one exponent. */
 export type SamplingFamilyName = NoiseFamilyName | 'levels' | 'levels+times' | 'level-power'
 
+const NOISE_FAMILY_NAMES = [
+  'cosine',
+  'sigmoid',
+  'sigmoid-published',
+  'linear',
+] as const satisfies readonly NoiseFamilyName[]
+const SAMPLER_NAMES = ['ddim', 'ddpm', 'dpm-solver++'] as const
+const SAMPLING_FAMILIES = [...NOISE_FAMILY_NAMES, 'levels', 'levels+times', 'level-power'] as const
+
+const count = (most: number) => z.int().min(1).max(most)
+const fromZero = (most: number) => z.int().min(0).max(most)
+const positive = () => z.number().positive()
+
+const LEARNED = 'What is learned'
+const startsAt = (what: string) =>
+  setting(z.number().nullable(), {
+    group: LEARNED,
+    description: `training schedule of a model trained here: ${what}; none: the family's own`,
+    default: null,
+  })
+
 /** Parameters of the training schedule before anything is learned, within the family's box; null: the family's default. */
-export interface TrainingParameters {
-  readonly start: number | null
-  readonly end: number | null
-  readonly tau: number | null
-  readonly epsilon: number | null
+const trainingShape = {
+  start: startsAt('start'),
+  end: startsAt('end'),
+  tau: startsAt('tau, the power (cosine) or temperature (sigmoid)'),
+  epsilon: startsAt('epsilon, the offset'),
 }
 
-export interface LearnSettings {
-  readonly learn: LearnMode
-  readonly trainingFamily: NoiseFamilyName
+/** What is learned. Where free levels start: docs/decisions/002-free-levels-from-the-best-power.md. */
+export const learnedShape = {
+  learn: setting(z.enum(MODES), {
+    group: LEARNED,
+    description:
+      'tied: one schedule for training and sampling; sampling: the sampling schedule alone; both (experimental): one for each',
+    default: 'sampling',
+  }),
+  trainingFamily: setting(z.enum(NOISE_FAMILY_NAMES), {
+    group: LEARNED,
+    description: 'family of the training schedule',
+    default: 'cosine',
+  }),
   /** Where the training schedule starts; for models trained here. */
-  readonly training: TrainingParameters
-  readonly samplingFamily: SamplingFamilyName
+  training: z.strictObject(trainingShape),
+  samplingFamily: setting(z.enum(SAMPLING_FAMILIES), {
+    group: LEARNED,
+    description:
+      "what is learned of the sampling schedule: a family's parameters, free levels, levels and told times, or one exponent of the model's own levels",
+    default: 'levels',
+  }),
   /** Step list whose times, and levels there, the sampling schedule starts from; every reader of exported files finds the trailing ones. */
-  readonly stepList: StepListName
+  stepList: setting(z.enum(STEP_LISTS), {
+    group: LEARNED,
+    description: 'step list that the sampling schedule starts from',
+    default: 'trailing',
+  }),
   /**
    * Where free levels may start: alphaBar^power of the model's own levels on the step list. With more than one, the start is the one whose
    * samples are nearest to the tuning images, and what trying them cost is part of tuning. Other families start at the model's own.
    */
-  readonly startPowers: readonly number[]
-  readonly sampler: SamplerName
+  startPowers: setting(z.array(positive()).min(1).max(MOST.entries).readonly(), {
+    group: LEARNED,
+    description:
+      "free levels start at the model's own alphaBar to one of these powers: the best one on the tuning images",
+    default: [1, 1.3, 1.6, 2],
+    rule: 'at least one number above 0',
+  }),
+  sampler: setting(z.enum(SAMPLER_NAMES), {
+    group: LEARNED,
+    description: 'sampler the schedule is for',
+    default: 'dpm-solver++',
+  }),
   /** N, the number of steps the user will sample with. */
-  readonly samplingSteps: number
-  readonly clip: readonly [number, number] | null
-  readonly clippedNoise: 'keep' | 'recompute'
+  samplingSteps: setting(count(MOST.timesteps), {
+    group: LEARNED,
+    description: 'steps the schedule is for',
+    default: 10,
+  }),
+  clip: setting(z.tuple([z.number(), z.number()]).readonly().nullable(), {
+    group: LEARNED,
+    description: 'range the predicted image is clipped to at each step; none: unclipped',
+    default: [-1, 1],
+    rule: 'two numbers, low and high, or null',
+  }),
+  clippedNoise: setting(z.enum(['keep', 'recompute']), {
+    group: LEARNED,
+    description: "the predicted noise after clipping: kept (as diffusers' pipelines do) or recomputed",
+    default: 'keep',
+  }),
   /** DDIM's eta while learning and in the learned row. */
-  readonly eta: number
-  /** T of a model trained here. */
-  readonly timesteps: number
-  /** Training steps before tuning; the default side trains on by what tuning costs. */
-  readonly trainSteps: number
-  /** Images per training step. */
-  readonly batch: number
-  readonly learningRate: number
-  /** Training steps over which the learning rate rises in a line; constant after them, so that any moment is a fair stop. */
-  readonly warmUpSteps: number
-  /** Largest decay of the moving average of the weights. */
-  readonly emaDecay: number
-  /** Tuning iterations, one step of the upper variables each. */
-  readonly iterations: number
-  /** Generated images per tuning iteration. */
-  readonly tuningSamples: number
-  readonly estimator: EstimatorName
-  /** Perturbation of estimators without derivatives, in units of each parameter's scale. */
-  readonly delta: number
-  /** Last sampling steps that carry gradient. */
-  readonly through: number | 'all'
-  /** First step of the upper variables in units of their scales; falls in a line to 0 over the iterations. */
-  readonly upperRate: number
-  /** True: new start noise every iteration. */
-  readonly freshSamples: boolean
-  /** Penalty constant of `tied` and `both`. */
-  readonly gamma: number
-  /** K and J of the penalty method; `z` false leaves out z. Experimental, so left out unless asked for; `both` needs it. */
-  readonly lowerSteps: number
-  readonly twinSteps: number
-  readonly z: boolean
-  /** Images per candidate in the search for the best default. */
-  readonly candidateSamples: number
-  /** Images per sampling seed in the final rows. */
-  readonly evaluationSamples: number
-  readonly samplingSeeds: readonly number[]
-  /** Images per program run while sampling. */
-  readonly chunk: number
-  readonly seed: number
+  eta: setting(z.number().min(0).max(1), {
+    group: LEARNED,
+    description: 'DDIM: 0 deterministic to 1 ancestral',
+    default: 0,
+  }),
 }
 
-/** Defaults chosen by measurement; for the start of free levels: docs/decisions/002-free-levels-from-the-best-power.md. */
-export const LEARN_DEFAULTS: LearnSettings = {
-  learn: 'sampling',
-  trainingFamily: 'cosine',
-  training: { start: null, end: null, tau: null, epsilon: null },
-  samplingFamily: 'levels',
-  stepList: 'trailing',
-  startPowers: [1, 1.3, 1.6, 2],
-  sampler: 'dpm-solver++',
-  samplingSteps: 10,
-  clip: [-1, 1],
-  clippedNoise: 'keep',
-  eta: 0,
-  timesteps: 1000,
-  trainSteps: 2000,
-  batch: 64,
-  learningRate: 3e-3,
-  warmUpSteps: 100,
-  emaDecay: 0.995,
-  iterations: 10,
-  tuningSamples: 192,
-  estimator: 'backpropagation',
-  delta: 0.5,
-  through: 'all',
-  upperRate: 0.6,
-  freshSamples: true,
-  gamma: 1e3,
-  lowerSteps: 10,
-  twinSteps: 10,
-  z: false,
-  candidateSamples: 256,
-  evaluationSamples: 1000,
-  samplingSeeds: [11, 12, 13],
-  chunk: 64,
-  seed: 0,
+const TRAINING = 'Training'
+/** The default side trains on by what tuning costs. The learning rate is constant after the warm-up, so that any moment is a fair stop. */
+export const ownTrainingShape = {
+  timesteps: setting(count(MOST.timesteps), {
+    group: TRAINING,
+    description: 'T of a model trained here',
+    default: 1000,
+  }),
+  trainSteps: setting(fromZero(MOST.steps), {
+    group: TRAINING,
+    description: 'training steps before tuning',
+    default: 2000,
+  }),
+  batch: setting(count(MOST.batch), { group: TRAINING, description: 'images a training step', default: 64 }),
+  learningRate: setting(positive(), {
+    group: TRAINING,
+    description: 'learning rate, constant after the warm-up',
+    default: 3e-3,
+  }),
+  warmUpSteps: setting(fromZero(MOST.steps), {
+    group: TRAINING,
+    description: 'training steps over which the learning rate rises',
+    default: 100,
+  }),
+  emaDecay: setting(z.number().min(0).lt(1), {
+    group: TRAINING,
+    description: 'largest decay of the moving average of the weights',
+    default: 0.995,
+  }),
 }
+
+const TUNING = 'Tuning'
+export const tuningShape = {
+  /** One step of the upper variables each. */
+  iterations: setting(fromZero(MOST.steps), { group: TUNING, description: 'tuning iterations', default: 10 }),
+  tuningSamples: setting(count(MOST.images), {
+    group: TUNING,
+    description: 'images generated a tuning iteration',
+    default: 192,
+  }),
+  estimator: setting(z.enum(ESTIMATOR_NAMES), {
+    group: TUNING,
+    description:
+      'how the gradient of the distance is found; all but backpropagation need no derivative of the networks',
+    default: 'backpropagation',
+  }),
+  delta: setting(positive(), {
+    group: TUNING,
+    description: "perturbation of estimators without derivatives, in units of each parameter's scale",
+    default: 0.5,
+  }),
+  through: setting(z.union([count(MOST.timesteps), z.literal('all')]), {
+    group: TUNING,
+    description: 'last sampling steps that carry gradient',
+    default: 'all',
+    rule: "'all' or a whole number from 1",
+  }),
+  /** Falls in a line to 0 over the iterations. */
+  upperRate: setting(positive(), {
+    group: TUNING,
+    description: 'first step of the schedule, in units of its scales',
+    default: 0.6,
+  }),
+  freshSamples: setting(z.boolean(), {
+    group: TUNING,
+    description: 'new start noise at every iteration',
+    default: true,
+  }),
+  gamma: setting(positive(), { group: TUNING, description: 'tied, both: penalty constant', default: 1e3 }),
+  /** K and J of the penalty method; `z` false leaves out z. Experimental, so left out unless asked for; `both` needs it. */
+  lowerSteps: setting(fromZero(MOST.steps), {
+    group: TUNING,
+    description: 'tied, both: training steps an iteration before the twins',
+    default: 10,
+  }),
+  twinSteps: setting(fromZero(MOST.steps), {
+    group: TUNING,
+    description: 'tied, both: steps of the twins y and z an iteration',
+    default: 10,
+  }),
+  z: setting(z.boolean(), {
+    group: TUNING,
+    description: 'tied, both (experimental): train z, the twin that feels the upper objective; both needs it',
+    default: false,
+  }),
+}
+
+const MEASURING = 'Measuring'
+const seed = () => fromZero(Number.MAX_SAFE_INTEGER)
+export const rowsShape = {
+  candidateSamples: setting(count(MOST.images), {
+    group: MEASURING,
+    description: 'images for each default in the search for the best one',
+    default: 256,
+  }),
+  evaluationSamples: setting(count(MOST.images), {
+    group: MEASURING,
+    description: 'images a sampling seed in the final rows',
+    default: 1000,
+  }),
+  samplingSeeds: setting(z.array(seed()).min(1).max(MOST.seeds).readonly(), {
+    group: MEASURING,
+    description: 'sampling seeds of the final rows',
+    default: [11, 12, 13],
+    rule: 'at least one seed, whole numbers from 0',
+  }),
+}
+
+const RUNNING = 'Running'
+export const drawingShape = {
+  chunk: setting(count(MOST.batch), {
+    group: RUNNING,
+    description: 'images a program run while sampling',
+    default: 64,
+  }),
+  seed: setting(seed(), { group: RUNNING, description: 'seed of everything random', default: 0 }),
+}
+
+const learnShape = { ...learnedShape, ...ownTrainingShape, ...tuningShape, ...rowsShape, ...drawingShape }
+
+export type LearnSettings = Readonly<z.output<z.ZodObject<typeof learnShape>>>
+
+/** Parameters of the training schedule before anything is learned, within the family's box; null: the family's default. */
+export type TrainingParameters = LearnSettings['training']
+
+/** Defaults chosen by measurement. */
+export const LEARN_DEFAULTS: LearnSettings = defaultsOf(learnShape)
+
+/** The part of some settings that learning reads. */
+export const learnSettingsAmong = (settings: LearnSettings): LearnSettings => valuesOf(learnShape, settings)
 
 /** Settings of which some are given. */
 export type GivenSettings = Partial<Omit<LearnSettings, 'training'>> & {
@@ -166,7 +284,8 @@ export function learnSettings(given: GivenSettings = {}): LearnSettings {
 
 /** The parameters that are given, by name. */
 export function givenParameters({ training }: Pick<LearnSettings, 'training'>): Readonly<Record<string, number>> {
-  return Object.fromEntries(Object.entries(training).filter(([, value]) => value !== null))
+  const given = Object.entries(training).filter((entry): entry is [string, number] => entry[1] !== null)
+  return Object.fromEntries(given)
 }
 
 /**
@@ -191,40 +310,19 @@ export function learnedSampler({ sampler, clip, clippedNoise, eta }: LearnSettin
   return samplerSettings({ sampler, clip, clippedNoise, eta })
 }
 
-const SAMPLES = ['tuningSamples', 'candidateSamples', 'evaluationSamples'] as const
-const WHOLE = ['timesteps', 'batch', 'samplingSteps', 'chunk', ...SAMPLES] as const
-const FROM_ZERO = ['trainSteps', 'warmUpSteps', 'iterations', 'lowerSteps', 'twinSteps', 'seed'] as const
-const POSITIVE = ['learningRate', 'upperRate', 'delta', 'gamma'] as const
-
-/** @throws `learn.settings` naming the first setting that is outside its range; `schedule.*` and `sampler.*` by their own rules */
+/** @throws `learn.settings` naming the first setting that is not what it may be; `schedule.*` and `sampler.*` by their own rules */
 export function checkLearnSettings(settings: LearnSettings): void {
   const refuse = (name: keyof LearnSettings, rule: string) => {
-    throw inputError('learn.settings', `${name} must be ${rule}, got ${JSON.stringify(settings[name])}`)
+    throw refused('learn.settings', name, rule, settings[name])
   }
-  if (!MODES.includes(settings.learn)) refuse('learn', `one of ${MODES.join(', ')}`)
-  if (!STEP_LISTS.includes(settings.stepList)) refuse('stepList', `one of ${STEP_LISTS.join(', ')}`)
-  if (!ESTIMATOR_NAMES.includes(settings.estimator)) refuse('estimator', `one of ${ESTIMATOR_NAMES.join(', ')}`)
-  for (const name of WHOLE) {
-    if (!(Number.isInteger(settings[name]) && settings[name] >= 1)) refuse(name, 'a whole number from 1')
-  }
-  for (const name of FROM_ZERO) {
-    if (!(Number.isInteger(settings[name]) && settings[name] >= 0)) refuse(name, 'a whole number from 0')
-  }
-  if (settings.samplingSteps > settings.timesteps) {
-    refuse('samplingSteps', `at most the ${settings.timesteps} timesteps`)
-  }
-  for (const name of POSITIVE) if (!(settings[name] > 0 && Number.isFinite(settings[name]))) refuse(name, 'above 0')
-  const { through, samplingSeeds, startPowers, learn, z, twinSteps } = settings
-  if (through !== 'all' && !(Number.isInteger(through) && through >= 1))
-    refuse('through', "'all' or a whole number from 1")
-  const seeds = samplingSeeds.every((seed) => Number.isSafeInteger(seed) && seed >= 0)
-  const powers = startPowers.every((power) => power > 0 && Number.isFinite(power))
-  if (startPowers.length === 0 || !powers) refuse('startPowers', 'at least one number above 0')
-  if (samplingSeeds.length === 0 || !seeds) refuse('samplingSeeds', 'at least one seed, whole numbers from 0')
-  if (learn === 'both' && !z) refuse('z', 'true: the training schedule of its own is learned through z alone')
-  if (learn !== 'sampling' && z && twinSteps < 1) refuse('twinSteps', 'at least 1 where there is a z')
-  if (!(settings.emaDecay >= 0 && settings.emaDecay < 1)) refuse('emaDecay', 'in [0, 1)')
-  if (settings.learn === 'tied' && settings.samplingFamily !== settings.trainingFamily) {
+  // The family knows what its parameters may be.
+  const { training: _, ...shape } = learnShape
+  checkDeclared(shape, settings, 'learn.settings')
+  const { learn, z: hasZ, twinSteps, samplingSteps, timesteps } = settings
+  if (samplingSteps > timesteps) refuse('samplingSteps', `at most the ${timesteps} timesteps`)
+  if (learn === 'both' && !hasZ) refuse('z', 'true: the training schedule of its own is learned through z alone')
+  if (learn !== 'sampling' && hasZ && twinSteps < 1) refuse('twinSteps', 'at least 1 where there is a z')
+  if (learn === 'tied' && settings.samplingFamily !== settings.trainingFamily) {
     refuse('samplingFamily', `the training family (${settings.trainingFamily}) where one schedule is learned for both`)
   }
   learnedSampler(settings)
