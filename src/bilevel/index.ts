@@ -52,10 +52,11 @@ export type {
   Wanted,
   WeightAccess,
 } from './problem.ts'
+export { blockNames } from './problem.ts'
 export type { Order } from './projection.ts'
 export { boxWithOrder, clipToBox } from './projection.ts'
 export type { PenaltySettings } from './settings.ts'
-export { PENALTY_DEFAULTS } from './settings.ts'
+export { gammaAt, PENALTY_DEFAULTS } from './settings.ts'
 export type { EstimatorStates, PenaltyState } from './state.ts'
 export { penaltyInit } from './state.ts'
 export type { TrainedState } from './twins.ts'

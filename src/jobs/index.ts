@@ -19,6 +19,13 @@ export {
   sampleSchema,
 } from './modelConfigs.ts'
 export { requireAllowedCode } from './opening/namedCode.ts'
+export type { ProblemEvent, ProblemProgress, ProblemRecord } from './ownProblem/record.ts'
+export { renderProblemReport } from './ownProblem/report.ts'
+export type { ProblemJson } from './ownProblem/result.ts'
+export type { ProblemRunOptions, ProblemRunResult } from './ownProblem/run.ts'
+export { runProblem } from './ownProblem/run.ts'
+export type { ProblemSettings } from './ownProblem/settings.ts'
+export { PROBLEM_DEFAULTS } from './ownProblem/settings.ts'
 export type { JobPlan } from './plan.ts'
 export { planEntropy, planEvaluate, planLine, planSample, planSchedule } from './plan.ts'
 export { ENTROPY_PRESETS, PRESETS } from './presets.ts'
