@@ -92,14 +92,13 @@ async function solve<B extends string, S, Batch>(
         const { loss } = event
         const step = event.state.trained?.steps ?? 0
         at.run.emit({ type: event.kind, step, loss })
-        onEvent?.({ kind: event.kind, step, loss })
-      } else {
-        const record = recordOf(problem.blocks, event.report, event.state.evaluations)
-        history.push(record)
-        const { iteration, ...values } = record
-        at.run.emit({ type: 'tune', step: iteration, ...values })
-        onEvent?.({ kind: event.kind, ...record })
+        return onEvent?.({ kind: event.kind, step, loss })
       }
+      const record = recordOf(problem.blocks, event.report, event.state.evaluations)
+      history.push(record)
+      const { iteration, ...values } = record
+      at.run.emit({ type: 'tune', step: iteration, ...values })
+      return onEvent?.({ kind: event.kind, ...record })
     },
     onCheckpoint: (state) => at.checkpoint({ state, history }),
   })
