@@ -3,9 +3,14 @@
  *
  *     min_q (theta - 1)^2   subject to   theta = argmin_theta (theta - q)^2 + theta^2,   whose solution is theta = q/2.
  *
- * The penalty method needs first derivatives only; q goes to 2.
+ * The penalty method needs first derivatives only; q goes to 2. It is a run as those of the commands are: `report.html`, `result.json`, events,
+ * TensorBoard, and checkpoints to go on from (`resume: true`).
  */
-import { bilevel } from 'bilevel-diffusion'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { bilevel } from 'bilevel-diffusion'
+import { PROBLEM_DEFAULTS, runProblem } from 'bilevel-diffusion'
 
 /** The lower solution. */
 interface State {
@@ -38,10 +43,10 @@ const problem: bilevel.BilevelProblem<'q', State, null> = {
   },
 }
 
-const { tune, PENALTY_DEFAULTS, ADAM_DEFAULTS } = bilevel
 const iterations = 200
-const settings = { ...PENALTY_DEFAULTS, gamma: 1e4, adam: { ...ADAM_DEFAULTS, decayOver: iterations } }
+const settings = { iterations, gamma: 1e4, adam: { ...PROBLEM_DEFAULTS.adam, decayOver: iterations } }
 
-let q = Number.NaN
-for await (const { state } of tune(problem, settings, iterations)) q = state.upper.q[0] ?? q
-console.log(`q = ${q.toFixed(3)}`)
+const place = await mkdtemp(join(tmpdir(), 'own-problem-'))
+const { upper } = await runProblem({ name: 'half of q is 1', problem, settings, folder: join(place, 'run') })
+console.log(`q = ${upper.q[0]?.toFixed(3)}`)
+await rm(place, { recursive: true })

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { encode } from 'fast-png'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { encodeIdx } from '../src/data/index.ts'
+import { openRun } from '../src/runs/runFolder.ts'
 import type { Finished } from './cli.fixture.ts'
 import { bilevel, classifierFile, newFolder, start } from './cli.fixture.ts'
 
@@ -102,6 +103,21 @@ describe('settings', () => {
       estimator: 'two-point',
     })
   })
+})
+
+test('a run of a program of one’s own is gone on with there', async () => {
+  const run = await openRun({
+    folder: join(folder, 'own'),
+    config: { seed: 1 },
+    version: '1',
+    manifest: { command: 'problem' },
+  })
+  await run.close('interrupted')
+  const { code, stderr } = await bilevel(['schedule', '--resume', 'own'], folder)
+  expect([code, stderr]).toEqual([2, expect.stringMatching(/own was made by a program of yours; go on with it there/)])
+  const { stdout } = await bilevel(['runs', '.'], folder)
+  expect(stdout).toMatch(/^own +problem +interrupted/m)
+  await rm(join(folder, 'own'), { recursive: true })
 })
 
 describe('--dry-run', () => {

@@ -1,13 +1,19 @@
 /** Bilevel problems with explicit state, the penalty method and its gradient estimators; nothing here knows of diffusion. */
 export type { AdamSettings, AdamState } from './adam.ts'
 export { ADAM_DEFAULTS, adamInit, adamStep } from './adam.ts'
+export type { ProblemCost, TuningCost } from './cost.ts'
+export { expectedCost, iterationCost, problemCost, triedCost, tuningCost } from './cost.ts'
+export type { DriveHooks } from './drive.ts'
+export { drive } from './drive.ts'
 export { backpropagation } from './estimators/backpropagation.ts'
 export { ESTIMATOR_NAMES, estimatorByName } from './estimators/byName.ts'
 export { coordinate } from './estimators/coordinate.ts'
 export type {
   Estimate,
+  EstimateCost,
   EstimatorCall,
   EstimatorName,
+  EstimatorPlace,
   EstimatorState,
   GradientEstimator,
   PerturbationSettings,
@@ -19,8 +25,10 @@ export { onePoint } from './estimators/onePoint.ts'
 export type { SignalToNoise } from './estimators/signalToNoise.ts'
 export { signalToNoise } from './estimators/signalToNoise.ts'
 export { twoPoint } from './estimators/twoPoint.ts'
+export type { Hooks, TuningProgress } from './hooks.ts'
 export type { LowerSolutions } from './lowerSolutions.ts'
 export { descend, solveLower } from './lowerSolutions.ts'
+export { byParameter } from './named.ts'
 export type { OffsetReport } from './offset.ts'
 export type { PenaltyReport, TuningEvent } from './penalty.ts'
 export { penaltyStep, tune } from './penalty.ts'
@@ -44,10 +52,11 @@ export type {
   Wanted,
   WeightAccess,
 } from './problem.ts'
+export { blockNames } from './problem.ts'
 export type { Order } from './projection.ts'
 export { boxWithOrder, clipToBox } from './projection.ts'
 export type { PenaltySettings } from './settings.ts'
-export { PENALTY_DEFAULTS } from './settings.ts'
+export { gammaAt, PENALTY_DEFAULTS } from './settings.ts'
 export type { EstimatorStates, PenaltyState } from './state.ts'
 export { penaltyInit } from './state.ts'
 export type { TrainedState } from './twins.ts'

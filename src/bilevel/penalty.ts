@@ -5,10 +5,12 @@
  *     grad F_gamma / gamma = df/dq(q, z) / gamma + dg/dq(q, z) - dg/dq(q, y)
  *
  * with y the minimiser of g(q, .) and z that of f(q, .)/gamma + g(q, .). Pure functions of a serialisable state: `penaltyInit`, then
- * `penaltyStep` again and again (`tune`: both, and the warm-up between); a run that is cut off goes on from its last state to the same bits.
+ * `penaltyStep` again and again (`tune`: both, and the warm-up between; `drive`: with hooks); a run that is cut off goes on from its last state to the same bits.
  */
+import { throwIfInterrupted } from '../base/index.ts'
 import type { AdamState } from './adam.ts'
 import { adamStep } from './adam.ts'
+import type { LowerSolutions } from './lowerSolutions.ts'
 import { descend, solveLower } from './lowerSolutions.ts'
 import type { OffsetReport } from './offset.ts'
 import { penaltyGradient } from './penaltyGradient.ts'
@@ -24,7 +26,9 @@ export interface PenaltyReport<B extends string> {
   readonly iteration: number
   /** Null where the lower problem is frozen. */
   readonly gamma: number | null
-  /** f as the estimator of df/dq saw it; null if f does not depend on q directly. */
+  /** q before this step: where all of this was seen. */
+  readonly upper: Upper<B>
+  /** f as the estimator of df/dq saw it; null if f does not depend on q directly, unless `reportValue` measures it. */
   readonly value: number | null
   /** g at y; null unless trained. */
   readonly loss: number | null
@@ -66,14 +70,24 @@ export async function penaltyStep<B extends string, S, Batch>(
     }
   }
 
+  const watched =
+    settings.reportValue && problem.objective.blocks.length === 0 ? await deployedValue(problem, solved) : null
+
   // 4. the average of theta_y has been kept at every step of y
-  const next: PenaltyState<B, S> = { ...found.state, iteration: state.iteration + 1, upper, adam }
+  const next: PenaltyState<B, S> = {
+    ...found.state,
+    evaluations: found.state.evaluations + (watched?.evaluations ?? 0),
+    iteration: state.iteration + 1,
+    upper,
+    adam,
+  }
   return {
     state: next,
     report: {
       iteration: next.iteration,
       gamma: solved.gamma,
-      value: found.value,
+      upper: state.upper,
+      value: watched?.value ?? found.value,
       loss: solved.loss,
       gradient: found.gradient,
       direct: found.direct,
@@ -85,6 +99,19 @@ export async function penaltyStep<B extends string, S, Batch>(
   }
 }
 
+/** The samples by which f is watched: the same throughout, so that its curve has no noise of theirs. */
+const WATCHED_SAMPLES = 0
+
+/** f at q and what is deployed, for the report alone. */
+async function deployedValue<B extends string, S, Batch>(
+  { objective, lower }: BilevelProblem<B, S, Batch>,
+  { state, deployed }: LowerSolutions<B, S, Batch>,
+): Promise<{ readonly value: number; readonly evaluations: number }> {
+  const value = await objective.value(state.upper, await deployed(), WATCHED_SAMPLES)
+  const settling = lower.kind === 'trained' ? (lower.cost.settle ?? 0) : 0
+  return { value, evaluations: objective.cost.value + settling }
+}
+
 /** What `tune` yields: after every warm-up step, and after every step of q. */
 export type TuningEvent<B extends string, S> =
   | { readonly kind: 'warm-up'; readonly state: PenaltyState<B, S>; readonly loss: number | null }
@@ -92,6 +119,7 @@ export type TuningEvent<B extends string, S> =
 
 /**
  * A whole run as a loop of the caller's: warm-up, then `iterations` steps of q, from the start or from any state that was yielded.
+ * (`drive` is the same with hooks.) `signal` stops it before a step, with an error `interrupted`.
  * @example for await (const { state } of tune(problem, settings, 15)) save(state)
  */
 export async function* tune<B extends string, S, Batch>(
@@ -99,14 +127,17 @@ export async function* tune<B extends string, S, Batch>(
   settings: PenaltySettings,
   iterations: number,
   from: PenaltyState<B, S> = penaltyInit(problem, settings),
+  signal?: AbortSignal,
 ): AsyncGenerator<TuningEvent<B, S>, void> {
   let state = from
   while (state.iteration === 0 && state.trained !== null && state.trained.steps < settings.warmUpSteps) {
+    throwIfInterrupted(signal)
     const warmed = await descend(problem, settings, state, 1)
     state = warmed.state
     yield { kind: 'warm-up', state, loss: warmed.loss }
   }
   while (state.iteration < iterations) {
+    throwIfInterrupted(signal)
     const stepped = await penaltyStep(problem, settings, state)
     state = stepped.state
     yield { kind: 'iteration', state, report: stepped.report }

@@ -31,6 +31,8 @@ export interface PenaltySettings {
   readonly freshSamples: boolean
   /** Measure how far the offset has converged (one more lower step an iteration). */
   readonly reportOffset: boolean
+  /** Measure f at what is deployed where no estimate does, as f does not depend on q directly (one more value an iteration, always the same samples). */
+  readonly reportValue: boolean
   /** Seed of the estimators' directions. */
   readonly seed: number
 }
@@ -48,6 +50,7 @@ export const PENALTY_DEFAULTS: PenaltySettings = {
   adam: ADAM_DEFAULTS,
   freshSamples: true,
   reportOffset: true,
+  reportValue: false,
   seed: 0,
 }
 

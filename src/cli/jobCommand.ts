@@ -6,7 +6,7 @@ import type { z } from 'zod'
 import type { BilevelError } from '../base/index.ts'
 import { inputError } from '../base/index.ts'
 import type { Job } from '../jobs/index.ts'
-import { requireAllowedCode } from '../jobs/index.ts'
+import { JOBS, requireAllowedCode } from '../jobs/index.ts'
 import type { SettingsLayer } from '../runs/index.ts'
 import {
   commandLine,
@@ -102,6 +102,12 @@ async function folderFor({ name, leaves, out }: Job, config: object, flags: Flag
 async function requireKind(command: string, folder: string): Promise<void> {
   const { command: made, sources } = await readManifest(folder)
   if (typeof made !== 'string' || made === command) return
+  if (!JOBS.some(({ name, leaves }) => name === made && leaves === 'run')) {
+    throw inputError(
+      'cli.resume',
+      `bilevel ${command} goes on with runs of its own, but ${folder} was made by a program of yours; go on with it there, by runProblem with resume: true`,
+    )
+  }
   const code = isRecord(sources) && 'code' in sources ? ['--allow-code'] : []
   const rest = commandLine(callerOf(process), [made, '--resume', pathArgument(folder), ...code])
   throw inputError(

@@ -42,6 +42,8 @@ export interface Job<C> extends Pick<JobHooks<never, never>, 'folder' | 'resume'
   /** Names and hashes of what was read; a resumed run must find the same. */
   readonly sources: Readonly<Record<string, Json>>
   readonly notes: readonly string[]
+  /** How the user goes on with a run that was stopped. Default: the command with `--resume`. */
+  readonly goOnWith?: string
   /** Number of a checkpoint, growing with everything the job does. */
   stepOf(checkpoint: C): number
   /** Whether so much was done since the last one that it is saved at once, not only every so often. */
@@ -187,7 +189,7 @@ class OpenJob<C> implements JobRun<C> {
     const { command, folder, sources, caller = UNKNOWN_CALLER } = this.#job
     const where = kept ? 'its checkpoint is kept' : 'nothing was done yet'
     const code = 'code' in sources ? ['--allow-code'] : []
-    const rest = `go on with: ${commandLine(caller, [command, '--resume', pathArgument(folder), ...code])}`
-    return new BilevelError('interrupted', 'interrupted', `the run was interrupted, ${where}; ${rest}`)
+    const { goOnWith = commandLine(caller, [command, '--resume', pathArgument(folder), ...code]) } = this.#job
+    return new BilevelError('interrupted', 'interrupted', `the run was interrupted, ${where}; go on with: ${goOnWith}`)
   }
 }

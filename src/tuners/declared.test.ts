@@ -20,7 +20,7 @@ test('defaults, with one changed, and values among others', () => {
   expect(defaultsOf({ nested: z.strictObject(shape) })).toEqual({ nested: defaults })
   const other = { ...shape, count: withDefault(shape.count, 5) }
   expect([defaultsOf(other).count, defaultsOf(shape).count]).toEqual([5, 3])
-  expect(valuesOf({ rate: shape.rate }, { ...defaults, more: 1 })).toEqual({ rate: 0.1 })
+  expect(valuesOf({ rate: shape.rate }, { ...defaults, more: 1 } as typeof defaults)).toEqual({ rate: 0.1 })
   expect(() => checkDeclared(shape, defaults, 'a.b')).not.toThrow()
 })
 

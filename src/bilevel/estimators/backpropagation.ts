@@ -1,6 +1,7 @@
 /** The exact gradient, by the objective's own derivative. Its cost does not grow with the number of upper variables. */
 import { inputError } from '../../base/index.ts'
-import type { EstimatorCall, GradientEstimator } from './estimator.ts'
+import type { EstimateCost, EstimatorCall, EstimatorPlace, GradientEstimator } from './estimator.ts'
+import { placeOf } from './estimator.ts'
 
 /** @throws `bilevel.noDerivative` from `estimate` if the objective has none */
 export function backpropagation(): GradientEstimator {
@@ -8,6 +9,7 @@ export function backpropagation(): GradientEstimator {
     name: 'backpropagation',
     needsDerivative: true,
     inWeights: true,
+    cost,
     async estimate<B extends string, S>(call: EstimatorCall<B, S>) {
       const { objective, wanted, state } = call
       if (!objective.gradient) {
@@ -22,9 +24,15 @@ export function backpropagation(): GradientEstimator {
         upper: found.upper,
         weights: found.weights ?? null,
         ready: true,
-        evaluations: weights ? objective.cost.weightsGradient : objective.cost.gradient,
+        evaluations: cost(placeOf(call)).total,
         state,
       }
     },
   }
+}
+
+/** A gradient's forward pass comes with the value. */
+function cost({ upper, weights }: EstimatorPlace): EstimateCost {
+  const total = weights ? upper.weightsGradient : upper.gradient
+  return { total, derivative: total - upper.value }
 }

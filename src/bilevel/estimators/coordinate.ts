@@ -2,8 +2,14 @@
 import { inputError } from '../../base/index.ts'
 import type { UpperBlock } from '../problem.ts'
 import { project } from '../projection.ts'
-import type { EstimatorCall, GradientEstimator, PerturbationSettings } from './estimator.ts'
-import { checkDelta } from './estimator.ts'
+import type {
+  EstimateCost,
+  EstimatorCall,
+  EstimatorPlace,
+  GradientEstimator,
+  PerturbationSettings,
+} from './estimator.ts'
+import { checkDelta, placeOf } from './estimator.ts'
 
 /** Shortest step tried, as a share of the first. */
 const SMALLEST = 2 ** -10
@@ -15,6 +21,8 @@ export function coordinate(settings: Partial<PerturbationSettings> = {}): Gradie
     name: 'coordinate',
     needsDerivative: false,
     inWeights: false,
+    delta,
+    cost,
     async estimate<B extends string, S>(call: EstimatorCall<B, S>) {
       if (call.weights) {
         const message =
@@ -48,12 +56,18 @@ export function coordinate(settings: Partial<PerturbationSettings> = {}): Gradie
         upper,
         weights: null,
         ready: true,
-        evaluations: values.length * call.objective.cost.value,
+        evaluations: cost({ ...placeOf(call), parameters: values.length / 2 }).total,
         state: call.state,
       }
     },
   }
 }
+
+/** A value on either side of each parameter. */
+const cost = ({ upper, parameters }: EstimatorPlace): EstimateCost => ({
+  total: 2 * parameters * upper.value,
+  derivative: 0,
+})
 
 const moved = (values: Float64Array, i: number, step: number) => values.map((v, j) => (j === i ? v + step : v))
 

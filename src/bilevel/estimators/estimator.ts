@@ -3,7 +3,7 @@
  * seed, perturb in units of each parameter's scale, and keep their state outside.
  */
 import { inputError, randomStream } from '../../base/index.ts'
-import type { Blocks, Upper, UpperGradient, UpperObjective, Vector, WeightAccess } from '../problem.ts'
+import type { Blocks, Upper, UpperCost, UpperGradient, UpperObjective, Vector, WeightAccess } from '../problem.ts'
 import { project } from '../projection.ts'
 
 export type EstimatorName = 'backpropagation' | 'two-point' | 'one-point' | 'coordinate'
@@ -44,12 +44,44 @@ export interface Estimate<B extends string> {
   readonly state: EstimatorState
 }
 
+/** The place of a call. */
+export function placeOf<B extends string, S>({
+  objective,
+  upper,
+  wanted,
+  weights,
+}: EstimatorCall<B, S>): EstimatorPlace {
+  const parameters = wanted.reduce((sum, block) => sum + upper[block].length, 0)
+  return { upper: objective.cost, parameters, weights: weights !== null }
+}
+
+/** What of an estimate decides its cost. */
+export interface EstimatorPlace {
+  /** Of the upper objective. */
+  readonly upper: UpperCost
+  /** Number of upper variables that are wanted. */
+  readonly parameters: number
+  /** Whether the derivative in the weights is wanted. */
+  readonly weights: boolean
+}
+
+export interface EstimateCost {
+  /** Network evaluations. */
+  readonly total: number
+  /** Of them in derivatives, forward passes that are made again included. */
+  readonly derivative: number
+}
+
 export interface GradientEstimator {
   readonly name: EstimatorName
   /** Whether `objective.gradient` must exist. */
   readonly needsDerivative: boolean
   /** Whether it can differentiate in the weights. */
   readonly inWeights: boolean
+  /** Perturbation in units of scale; absent where there is none. */
+  readonly delta?: number
+  /** What one `estimate` takes, all told; coordinate differences: where every wanted parameter can move. */
+  cost(place: EstimatorPlace): EstimateCost
   estimate<B extends string, S>(call: EstimatorCall<B, S>): Promise<Estimate<B>>
 }
 

@@ -1,4 +1,5 @@
 /** What an entropy strength job reports while it runs. */
+import type { TuningProgress } from '../../bilevel/index.ts'
 import type { EntropyPhase } from './checkpoint.ts'
 import type { CurvePoint, EntropyIteration } from './result.ts'
 
@@ -16,11 +17,5 @@ export type EntropyEvent =
     }
   | ({ readonly kind: 'point' } & CurvePoint)
 
-/** Progress in network evaluations, an estimate until lambda is confirmed: `done` rises to `total`. */
-export interface EntropyProgress {
-  readonly phase: EntropyPhase
-  readonly done: number
-  readonly total: number
-  /** What is being done, in a few words. */
-  readonly detail: string
-}
+/** Its total is an estimate until lambda is confirmed. */
+export type EntropyProgress = TuningProgress<EntropyPhase>

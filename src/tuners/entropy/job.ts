@@ -1,4 +1,5 @@
 /** What an entropy strength job is given: a pretrained model as it will be sampled, two rewards, and the way to report. */
+import type { Hooks } from '../../bilevel/index.ts'
 import type { Denoiser, SamplerSettings, SamplingSchedule } from '../../diffusion/index.ts'
 import type { FeatureNetwork } from '../../metrics/index.ts'
 import type { Reward } from '../../rewards/index.ts'
@@ -6,7 +7,8 @@ import type { EntropyCheckpoint } from './checkpoint.ts'
 import type { EntropyEvent, EntropyProgress } from './events.ts'
 import type { EntropySettings } from './settings.ts'
 
-export interface EntropyOptions {
+/** It could go on from after every draw. */
+export interface EntropyOptions extends Hooks<EntropyCheckpoint, EntropyEvent, EntropyProgress> {
   readonly denoiser: Denoiser
   readonly schedule: SamplingSchedule
   /** A stochastic sampler: DDIM with eta > 0, or DDPM. */
@@ -20,11 +22,4 @@ export interface EntropyOptions {
   /** Class of image `item`; absent: unconditional. */
   readonly condition?: (item: number) => number
   readonly settings: EntropySettings
-  /** Where to go on: a checkpoint of the same job. */
-  readonly from?: EntropyCheckpoint
-  /** Called after every draw; awaited. */
-  readonly onCheckpoint?: (checkpoint: EntropyCheckpoint) => void | Promise<void>
-  readonly onEvent?: (event: EntropyEvent) => void | Promise<void>
-  readonly onProgress?: (progress: EntropyProgress) => void
-  readonly signal?: AbortSignal
 }

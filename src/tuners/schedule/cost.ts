@@ -1,10 +1,13 @@
 /**
  * What learning costs, in network evaluations per image: forward 1, derivative in the input 1, derivative in the weights 1; a recomputed
  * forward pass counts, and is counted where activations were kept in its place, so that budgets do not depend on memory. Known before
- * anything runs, so that a plan, a progress bar and what is charged in the end agree.
+ * anything runs, so that a plan, a progress bar and what is charged in the end agree. What the programs take stands here; how often tuning
+ * runs them is the driver's account.
  */
-import type { UpperCost } from '../../bilevel/index.ts'
+import type { ProblemCost, TuningCost, UpperCost } from '../../bilevel/index.ts'
+import { triedCost, tuningCost } from '../../bilevel/index.ts'
 import { SETTLING_BATCHES } from '../../diffusion/index.ts'
+import { penaltySettings } from './penalty.ts'
 import type { LearnSettings } from './settings.ts'
 import { startingPowers } from './settings.ts'
 
@@ -24,12 +27,6 @@ export function objectiveCost(samples: number, steps: number, through: number | 
   return { value: forward, gradient: forward + 2 * carried, weightsGradient: forward + 3 * carried }
 }
 
-/** The starts of tuning that are tried, where there is a choice. */
-export function startCost(settings: LearnSettings): number {
-  const powers = startingPowers(settings).length
-  return powers < 2 ? 0 : powers * objectiveCost(settings.tuningSamples, settings.samplingSteps, 0).value
-}
-
 /** What of a problem decides its cost besides the settings. */
 export interface ProblemSize {
   /** Number of parameters of the sampling schedule. */
@@ -38,26 +35,42 @@ export interface ProblemSize {
   readonly statistics: boolean
 }
 
-/** One tuning iteration; one-point's first, which only primes, is two training steps short of it at most. */
-export function iterationCost(settings: LearnSettings, { parameters, statistics }: ProblemSize): number {
-  const { learn, estimator, tuningSamples, samplingSteps, through, lowerSteps, twinSteps, z } = settings
-  const cost = objectiveCost(tuningSamples, samplingSteps, through)
-  const direct = {
-    backpropagation: cost.gradient,
-    'two-point': 2 * cost.value,
-    'one-point': cost.value,
-    coordinate: 2 * parameters * cost.value,
-  }[estimator]
-  if (learn === 'sampling') return direct
-  const step = trainingStepCost(settings)
-  // The averaged network is what a sampling schedule of its own is learned at; the tied one at z.
-  const deployed = learn === 'both' && statistics ? settlingCost(settings) : 0
-  const y = (lowerSteps + twinSteps) * step
-  if (!z) return y + direct + deployed
-  // Coordinate differences do not reach the weights: there backpropagation pulls z.
-  const pull = { 'two-point': 2 * cost.value, 'one-point': cost.value }[estimator as string] ?? cost.weightsGradient
-  const offsetReport = step
-  return y + direct + deployed + twinSteps * (step + pull) + offsetReport + 2 * lowerGradientCost(settings)
+/** The problem of the mode, as it will be opened. */
+export function scheduleProblemCost(settings: LearnSettings, { parameters, statistics }: ProblemSize): ProblemCost {
+  const { learn, tuningSamples, samplingSteps, through } = settings
+  const tied = learn === 'tied'
+  return {
+    upper: objectiveCost(tuningSamples, samplingSteps, through),
+    shared: tied ? parameters : 0,
+    upperOnly: tied ? 0 : parameters,
+    lower:
+      learn === 'sampling'
+        ? { kind: 'frozen' }
+        : {
+            kind: 'trained',
+            step: trainingStepCost(settings),
+            gradientInUpper: lowerGradientCost(settings),
+            ...(statistics && { settle: settlingCost(settings) }),
+          },
+  }
+}
+
+/** How many starts are tried before tuning; none where there is no choice. */
+const startsOf = (settings: LearnSettings): number => {
+  const { length } = startingPowers(settings)
+  return length < 2 ? 0 : length
+}
+
+/** The starts of tuning that are tried, where there is a choice. */
+export function startCost(settings: LearnSettings): number {
+  const { tuningSamples, samplingSteps, through } = settings
+  return triedCost({ upper: objectiveCost(tuningSamples, samplingSteps, through) }, startsOf(settings))
+}
+
+/** The tuning phase: the starts that are tried, and the iterations. */
+export function scheduleTuningCost(settings: LearnSettings, size: ProblemSize): TuningCost {
+  const problem = scheduleProblemCost(settings, size)
+  return tuningCost(problem, penaltySettings(settings), settings.iterations, startsOf(settings))
 }
 
 /** Network evaluations of a whole job, by the program that makes them; they differ in what one takes. */
@@ -81,21 +94,10 @@ export function plannedCost(
   size: ProblemSize & { readonly trained: boolean },
   comparison: number,
 ): PlannedCost {
-  const { trainSteps, iterations, tuningSamples, samplingSteps, through, estimator, learn, z, twinSteps } = settings
-  const tuning = startCost(settings) + iterations * iterationCost(settings, size)
+  const tuning = scheduleTuningCost(settings, size)
   const step = trainingStepCost(settings)
-  const sides = size.trained ? (trainSteps + Math.round(tuning / step)) * step : 0
-  const { value, gradient, weightsGradient } = objectiveCost(tuningSamples, samplingSteps, through)
-  const direct = estimator === 'backpropagation' ? gradient - value : 0
-  const pulls = learn === 'sampling' || !z || !['backpropagation', 'coordinate'].includes(estimator) ? 0 : twinSteps
-  const derivative = iterations * (direct + pulls * (weightsGradient - value))
-  const inTuning = learn === 'sampling' ? 0 : iterations * trainingInIteration(settings)
-  const total = sides + tuning + comparison
-  return { total, training: sides + inTuning, derivative, sampling: total - sides - inTuning - derivative }
-}
-
-/** What of an iteration is training steps: y, z, the offset's step. */
-function trainingInIteration(settings: LearnSettings): number {
-  const { lowerSteps, twinSteps, z } = settings
-  return (lowerSteps + twinSteps + (z ? twinSteps + 1 : 0)) * trainingStepCost(settings)
+  const sides = size.trained ? (settings.trainSteps + Math.round(tuning.total / step)) * step : 0
+  const total = sides + tuning.total + comparison
+  const training = sides + tuning.lowerSteps
+  return { total, training, derivative: tuning.derivative, sampling: total - training - tuning.derivative }
 }

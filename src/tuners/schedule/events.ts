@@ -1,4 +1,5 @@
 /** What a schedule learning job reports while it runs. */
+import type { TuningProgress } from '../../bilevel/index.ts'
 import type { Phase } from './checkpoint.ts'
 import type { StartTrial, TuningRecord } from './result.ts'
 
@@ -22,11 +23,5 @@ export type LearnEvent =
       readonly recognised: number | null
     }
 
-/** Progress of the whole job in network evaluations, so that one bar shows it all: `done` rises to `total`, after a resume too. */
-export interface LearnProgress {
-  readonly phase: Phase
-  readonly done: number
-  readonly total: number
-  /** What is being done, in a few words. */
-  readonly detail: string
-}
+/** Progress of the whole job. */
+export type LearnProgress = TuningProgress<Phase>

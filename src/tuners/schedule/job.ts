@@ -1,5 +1,6 @@
 /** What all phases of a schedule learning job share: the subject, the settings, the networks that measure, and the way to report. */
 import { inputError, tensor } from '../../base/index.ts'
+import type { Hooks } from '../../bilevel/index.ts'
 import type { Dataset, Split } from '../../data/index.ts'
 import type { NoiseSchedule, ScheduleFamily } from '../../diffusion/index.ts'
 import { checkFamily, Trainer } from '../../diffusion/index.ts'
@@ -16,7 +17,10 @@ import { familyFrom } from './start.ts'
 import type { Subject } from './subject.ts'
 import { classesOf, denoises, trainingScheduleOf } from './subject.ts'
 
-export interface LearnOptions {
+/**
+ * What a checkpoint holds stays as it is until the next call is over: copy what is kept longer.
+ */
+export interface LearnOptions extends Hooks<LearnCheckpoint, LearnEvent, LearnProgress> {
   readonly subject: Subject
   readonly data: Dataset
   /** Measures the distance that is minimised. */
@@ -25,13 +29,6 @@ export interface LearnOptions {
   readonly judge: FeatureNetwork | null
   readonly settings: LearnSettings
   readonly device?: Device
-  /** Where to go on. */
-  readonly from?: LearnCheckpoint
-  /** Called wherever the job could go on from; awaited. What it holds stays as it is until the next call is over: copy what is kept longer. */
-  readonly onCheckpoint?: (checkpoint: LearnCheckpoint) => void | Promise<void>
-  readonly onEvent?: (event: LearnEvent) => void | Promise<void>
-  readonly onProgress?: (progress: LearnProgress) => void
-  readonly signal?: AbortSignal
 }
 
 /** An opened job. */

@@ -2,7 +2,7 @@
  * Learning a schedule, the whole job: train, tune, train the default side on by as much, compare. Every phase can go on from a
  * checkpoint to the numbers of a run that was never cut off.
  */
-import { throwIfInterrupted } from '../../base/index.ts'
+import { expectedCost } from '../../bilevel/index.ts'
 import type { NoiseSchedule, SamplerSettings, SamplingSchedule, TrainedState } from '../../diffusion/index.ts'
 import { frechetDistance, pairedDifference, RECOGNISED_ABOVE, verdictsOf } from '../../metrics/index.ts'
 import type { DenoisingNetwork, NetworkState } from '../../nn/index.ts'
@@ -10,9 +10,10 @@ import type { LearnCheckpoint, Phase } from './checkpoint.ts'
 import { LEARN_START, PHASES } from './checkpoint.ts'
 import type { Comparison, Sides } from './comparison.ts'
 import { compare, comparisonCost } from './comparison.ts'
-import { iterationCost, startCost, trainingStepCost } from './cost.ts'
+import { scheduleProblemCost, scheduleTuningCost, trainingStepCost } from './cost.ts'
 import type { Job, LearnOptions } from './job.ts'
 import { imagesOfSplit, openJob } from './job.ts'
+import { penaltySettings } from './penalty.ts'
 import type { Protocol, ScheduleCurve, ScheduleResult, TuningRecord } from './result.ts'
 import { learnedSampler } from './settings.ts'
 import { startOf } from './start.ts'
@@ -104,16 +105,23 @@ class LearnRun {
 
   async tune(tuning: Tuning): Promise<LearnedSchedules> {
     const { signal, onEvent, settings } = this.#job
-    let state = this.#at.tuning ?? tuning.initial
-    while (state.iteration < settings.iterations) {
-      throwIfInterrupted(signal)
-      const { state: next, record } = await tuning.step(state)
-      state = next
-      await onEvent?.({ kind: 'iteration', evaluations: state.evaluations, ...record })
-      await this.#save({ tuning: state, history: [...this.#at.history, record] })
-      const fid = record.fid?.toFixed(2) ?? 'priming'
-      this.#progress('tune', `iteration ${record.iteration} of ${settings.iterations}, FID ${fid}`)
-    }
+    const { history } = this.#at
+    const records = [...history]
+    const state = await tuning.drive({
+      ...(this.#at.tuning && { from: this.#at.tuning }),
+      ...(signal && { signal }),
+      onEvent: async (event) => {
+        if (event.kind !== 'iteration') return
+        const record = tuning.record(event.report)
+        records.push(record)
+        await onEvent?.({ kind: 'iteration', evaluations: event.state.evaluations, ...record })
+      },
+      onCheckpoint: (tuning) => this.#save({ tuning, history: [...records] }),
+      onProgress: () => {
+        const { iteration, fid } = records[records.length - 1]
+        this.#progress('tune', `iteration ${iteration} of ${settings.iterations}, FID ${fid?.toFixed(2) ?? 'priming'}`)
+      },
+    })
     if (!this.#at.tuning) await this.#save({ tuning: state })
     return tuning.learned(state)
   }
@@ -229,14 +237,14 @@ class LearnRun {
     return this.#at.shared?.training.step ?? 0
   }
 
-  /** Network evaluations of tuning: spent, where it is over, else planned. */
+  /** Network evaluations of tuning: what is spent, and what is still planned. */
   get #tuningCost(): number {
     const { settings, subject, family } = this.#job
     const { tuning } = this.#at
-    if (tuning && tuning.iteration >= settings.iterations) return tuning.evaluations
     const statistics = subject.kind !== 'foreign' && subject.network.statistics.length > 0
-    const iteration = iterationCost(settings, { parameters: family.names.length, statistics })
-    return startCost(settings) + settings.iterations * iteration
+    const size = { parameters: family.names.length, statistics }
+    if (!tuning) return scheduleTuningCost(settings, size).total
+    return expectedCost(scheduleProblemCost(settings, size), penaltySettings(settings), settings.iterations, tuning)
   }
 
   /** Steps of the default side: those it shares, and what tuning costs. */

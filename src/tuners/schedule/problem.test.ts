@@ -3,7 +3,14 @@ import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { float32 } from '../../base/index.ts'
 import type { PenaltySettings, PenaltyState } from '../../bilevel/index.ts'
-import { clipToBox, estimatorByName, PENALTY_DEFAULTS, penaltyInit, penaltyStep } from '../../bilevel/index.ts'
+import {
+  clipToBox,
+  estimatorByName,
+  PENALTY_DEFAULTS,
+  penaltyInit,
+  penaltyStep,
+  problemCost,
+} from '../../bilevel/index.ts'
 import type { CompiledDenoiser, NoiseFamily, ScheduleFamily, TrainingState } from '../../diffusion/index.ts'
 import {
   compileDenoiser,
@@ -17,11 +24,13 @@ import {
 import type { FeatureNetwork, FrechetReference } from '../../metrics/index.ts'
 import { referenceMoments } from '../../metrics/index.ts'
 import { adamw, sgd } from '../../nn/index.ts'
+import { scheduleProblemCost } from './cost.ts'
 import type { FrechetObjectiveGradient } from './objective.ts'
 import { FrechetObjective } from './objective.ts'
 import type { TrainedProblemParts } from './problem.ts'
 import { samplingProblem, splitProblem, tiedProblem } from './problem.ts'
-import { SHAPE, tinyData, tinyFeatures, tinyNetwork, tinyState } from './tiny.fixture.ts'
+import type { LearnSettings } from './settings.ts'
+import { SHAPE, tinyData, tinyFeatures, tinyNetwork, tinySettings, tinyState } from './tiny.fixture.ts'
 
 /** Inside the family's box, off its defaults and its kinks. */
 const START = { start: 0.05, end: 0.93, tau: 1.2, epsilon: 0.02 }
@@ -151,6 +160,16 @@ test('lower gradient in the family’s parameters: central differences of the lo
     expect(Math.abs(scaled[i] - (await slope(loss, 0.05))), training.names[i]).toBeLessThan(2e-3 * largest)
   }
   expect(largest).toBeGreaterThan(1e-4)
+})
+
+test('what a job plans with is what its problem says it costs', () => {
+  const settings = { ...tinySettings, batch: BATCH, samplingSteps: STEPS, tuningSamples: 12 }
+  const planned = (learn: LearnSettings['learn']) =>
+    scheduleProblemCost({ ...settings, learn }, { parameters: cosine.names.length, statistics: false })
+  const objective = new FrechetObjective(objectiveOptions())
+  expect(problemCost(samplingProblem(objective, cosine))).toEqual(planned('sampling'))
+  expect(problemCost(tiedProblem(partsOf()))).toEqual(planned('tied'))
+  expect(problemCost(splitProblem(partsOf()))).toEqual(planned('both'))
 })
 
 test('tied and split say the same of each level', async () => {

@@ -1,7 +1,7 @@
-/** The tuning phase: the bilevel problem of the mode, driven iteration by iteration from any state. */
+/** The tuning phase: the bilevel problem of the mode, opened for the driver. */
 import { internalError } from '../../base/index.ts'
-import type { BilevelProblem, PenaltySettings } from '../../bilevel/index.ts'
-import { estimatorByName, PENALTY_DEFAULTS, penaltyInit, penaltyStep } from '../../bilevel/index.ts'
+import type { BilevelProblem, DriveHooks, PenaltyReport } from '../../bilevel/index.ts'
+import { byParameter, drive, penaltyInit } from '../../bilevel/index.ts'
 import type {
   CompiledDenoiser,
   FamilySchedule,
@@ -19,15 +19,21 @@ import { startCost } from './cost.ts'
 import { atOtherSteps } from './families.ts'
 import type { Job } from './job.ts'
 import { FrechetObjective } from './objective.ts'
+import { penaltySettings } from './penalty.ts'
 import { samplingProblem, splitProblem, tiedProblem } from './problem.ts'
 import type { StartTrial, TuningRecord } from './result.ts'
-import type { LearnSettings } from './settings.ts'
 import { givenParameters, learnedSampler } from './settings.ts'
 import { bestPower, familyFrom, tryStarts } from './start.ts'
 import type { OpenDenoiser } from './subject.ts'
 import { denoises, openDenoiser } from './subject.ts'
 
 type AnyProblem = BilevelProblem<string, TrainingState | null, Minibatch>
+
+/** The problem of a mode, and what measures its upper objective. */
+interface Opened {
+  readonly problem: AnyProblem
+  readonly objective: FrechetObjective
+}
 
 /** What was learned, as schedules and weights. */
 export interface LearnedSchedules {
@@ -46,11 +52,10 @@ export interface LearnedSchedules {
 export interface Tuning {
   /** The starts that were tried; none where there was no choice. */
   readonly starts: readonly StartTrial[]
-  /** The state before the first iteration. */
-  readonly initial: TuningState
-  step(
-    state: TuningState,
-  ): Promise<{ readonly state: TuningState; readonly record: TuningRecord; readonly evaluations: number }>
+  /** Tunes from the start or a checkpoint to the last iteration. */
+  drive(hooks: DriveHooks<string, TrainingState | null>): Promise<TuningState>
+  /** What an iteration is noted as, while it is the last one. */
+  record(report: PenaltyReport<string>): TuningRecord
   learned(state: TuningState): Promise<LearnedSchedules>
   close(): Promise<void>
 }
@@ -65,26 +70,6 @@ export async function openTuning(
   starts: readonly StartTrial[] | null,
 ): Promise<Tuning> {
   return job.settings.learn === 'sampling' ? openSampling(job, shared, starts) : openTrained(job, shared)
-}
-
-function penaltySettings(settings: LearnSettings): PenaltySettings {
-  const { estimator, delta, iterations, seed, upperRate, gamma, lowerSteps, twinSteps, z, emaDecay, freshSamples } =
-    settings
-  const chosen = estimatorByName(estimator, estimator === 'backpropagation' ? {} : { delta })
-  return {
-    ...PENALTY_DEFAULTS,
-    gamma,
-    lowerSteps,
-    twinSteps,
-    z,
-    averageDecay: emaDecay,
-    estimator: chosen,
-    // The gradient that pulls z is in the weights; coordinate differences cannot give it.
-    weightsEstimator: chosen.inWeights ? chosen : estimatorByName('backpropagation'),
-    adam: { ...PENALTY_DEFAULTS.adam, rate: upperRate, decayOver: iterations },
-    freshSamples,
-    seed,
-  }
 }
 
 /** Tuning draws start noise of its own: in the final rows' noise a learned schedule would be measured where it was fitted. */
@@ -123,8 +108,11 @@ async function openSampling(
   return {
     starts,
     // The trials' samples are behind it, and paid for.
-    initial: starts.length === 0 ? initial : { ...initial, samples: 1, evaluations: startCost(settings) },
-    step: (at) => iterate(job, problem, objective, at),
+    ...driven(
+      job,
+      { problem, objective },
+      starts.length === 0 ? initial : { ...initial, samples: 1, evaluations: startCost(settings) },
+    ),
     learned: async ({ upper: { samplingSchedule: vector } }) => ({
       family: family.kind,
       parameters: named(family, vector),
@@ -158,8 +146,7 @@ async function openTrained(job: Job, shared: TrainedState | null): Promise<Tunin
   const trained = { y: shared.training, average: shared.ema, offset: new Float64Array(shared.ema.length), steps: step }
   return {
     starts: [],
-    initial: { ...start, trained, draws: step },
-    step: (at) => iterate(job, problem, objective, at),
+    ...driven(job, { problem, objective }, { ...start, trained, draws: step }),
     learned: (state) => learnedOf(job, state, { training, sampling, tied }),
     close: () => denoiser.dispose(),
   }
@@ -186,29 +173,24 @@ async function learnedOf(
   }
 }
 
-async function iterate(job: Job, problem: AnyProblem, objective: FrechetObjective, state: TuningState) {
-  const before = state.upper
-  const { state: next, report } = await penaltyStep(problem, penaltySettings(job.settings), state)
-  const parameters: Record<string, number> = {}
-  const gradient: Record<string, number> = {}
-  const blocks = Object.keys(problem.blocks)
-  for (const name of blocks) {
-    problem.blocks[name].names.forEach((parameter, i) => {
-      const key = blocks.length === 1 ? parameter : `${name}.${parameter}`
-      parameters[key] = before[name][i]
-      gradient[key] = report.gradient[name][i]
-    })
-  }
-  const record: TuningRecord = {
+/** The driver on the problem of a mode, from `initial` unless a checkpoint is given. */
+const driven = ({ settings }: Job, opened: Opened, initial: TuningState): Pick<Tuning, 'drive' | 'record'> => ({
+  drive: ({ from = initial, ...hooks }) =>
+    drive(opened.problem, penaltySettings(settings), settings.iterations, { from, ...hooks }),
+  record: (report) => recordOf(opened, report),
+})
+
+/** What an iteration is noted as; of the one the objective was last asked in. */
+function recordOf({ problem: { blocks }, objective }: Opened, report: PenaltyReport<string>): TuningRecord {
+  return {
     iteration: report.iteration,
     fid: report.value,
     standardError: report.value === null ? null : objective.lastStandardError,
-    parameters,
-    gradient,
+    parameters: byParameter(blocks, report.upper),
+    gradient: byParameter(blocks, report.gradient),
     loss: report.loss,
     offsetConverged: report.offset?.converged ?? null,
   }
-  return { state: next, record, evaluations: report.evaluations }
 }
 
 const named = ({ names }: { readonly names: readonly string[] }, vector: Float64Array): Record<string, number> =>

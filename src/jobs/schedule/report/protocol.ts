@@ -96,7 +96,7 @@ function samplerText({ sampler, eta, variance, noisyLastStep }: ScheduleResult['
 }
 
 /** Settings with their paths, in order. */
-export function settingsList({ config }: ReportContext): Html {
+export function settingsList({ config }: Pick<ReportContext, 'config'>): Html {
   return html`<div class="settings">${flattened(config, '').map(
     ([path, value]) => html`<div><code>${path}</code><code>${value}</code></div>\n`,
   )}</div>`

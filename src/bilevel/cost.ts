@@ -1,0 +1,115 @@
+/**
+ * What tuning costs in network evaluations, before anything runs: the one account that plans, progress bars and equal budgets are made
+ * from. An iteration is what its estimators take (`GradientEstimator.cost`) and what the lower problem takes (its own `cost`). It is the
+ * most there can be: an estimate that only primes leaves out the step of the offset's report, and coordinate differences leave out
+ * parameters that cannot move.
+ */
+import type { BilevelProblem, UpperCost } from './problem.ts'
+import { lowerBlocks } from './problem.ts'
+import type { PenaltySettings } from './settings.ts'
+import type { PenaltyState } from './state.ts'
+
+/** What of a problem decides what tuning it costs. */
+export interface ProblemCost {
+  /** Of the upper objective. */
+  readonly upper: UpperCost
+  /** Number of parameters that df/dq is taken in: of blocks that enter both levels. */
+  readonly shared: number
+  /** The same of blocks that enter f alone. */
+  readonly upperOnly: number
+  readonly lower:
+    | { readonly kind: 'frozen' }
+    | { readonly kind: 'solved'; readonly solve: number; readonly gradientInUpper: number }
+    | { readonly kind: 'trained'; readonly step: number; readonly gradientInUpper: number; readonly settle?: number }
+}
+
+/** Network evaluations, and what makes them. */
+export interface TuningCost {
+  readonly total: number
+  /** Of them in steps of the lower problem: y, z, and the offset's report. */
+  readonly lowerSteps: number
+  /** Of them in derivatives of the upper objective, forward passes that are made again included. */
+  readonly derivative: number
+}
+
+/** What tuning a problem costs is decided by this of it. */
+export function problemCost<B extends string, S, Batch>(problem: BilevelProblem<B, S, Batch>): ProblemCost {
+  const { blocks, objective, lower } = problem
+  const below = lowerBlocks(lower)
+  const parametersOf = (wanted: readonly B[]) => wanted.reduce((sum, block) => sum + blocks[block].initial.length, 0)
+  return {
+    upper: objective.cost,
+    shared: parametersOf(objective.blocks.filter((block) => below.includes(block))),
+    upperOnly: parametersOf(objective.blocks.filter((block) => !below.includes(block))),
+    lower: costOfLower(lower),
+  }
+}
+
+function costOfLower<B extends string, S, Batch>(lower: BilevelProblem<B, S, Batch>['lower']): ProblemCost['lower'] {
+  if (lower.kind === 'frozen') return { kind: 'frozen' }
+  return lower.kind === 'solved' ? { kind: 'solved', ...lower.cost } : { kind: 'trained', ...lower.cost }
+}
+
+/** One iteration. */
+export function iterationCost(problem: ProblemCost, settings: PenaltySettings): TuningCost {
+  const { upper, shared, upperOnly, lower } = problem
+  const { estimator, weightsEstimator, z, lowerSteps, twinSteps, reportOffset, reportValue } = settings
+  const twins = lower.kind !== 'frozen' && z
+  // df/dq at each place where it is wanted
+  const direct = [shared, upperOnly]
+    .filter((parameters) => parameters > 0)
+    .map((parameters) => estimator.cost({ upper, parameters, weights: false }))
+  const watched = reportValue && direct.length === 0 ? upper.value : 0
+  // what is deployed is made ready where f is looked at there
+  const atDeployed = (upperOnly > 0 && !(settings.upperOnlyAt === 'z' && twins)) || watched > 0
+  const settle = lower.kind === 'trained' && atDeployed ? (lower.settle ?? 0) : 0
+  // df/dtheta, which pulls z
+  const pulls =
+    lower.kind === 'trained' && z
+      ? Array.from({ length: twinSteps }, () => weightsEstimator.cost({ upper, parameters: 0, weights: true }))
+      : []
+  // y and z
+  const steps = lowerSteps + twinSteps + (z ? twinSteps + (reportOffset ? 1 : 0) : 0)
+  const trained = lower.kind === 'trained' ? steps * lower.step : 0
+  const solved = lower.kind === 'solved' ? (z ? 2 : 1) * lower.solve : 0
+  // dg/dq at y and z
+  const indirect = lower.kind !== 'frozen' && z ? 2 * lower.gradientInUpper : 0
+  const estimates = sum([...direct, ...pulls].map(({ total }) => total))
+  return {
+    total: estimates + watched + settle + trained + solved + indirect,
+    lowerSteps: trained,
+    derivative: sum([...direct, ...pulls].map(({ derivative }) => derivative)),
+  }
+}
+
+/**
+ * A whole run: what was tried before it, warm-up, iterations.
+ * @param tried values of the upper objective with which the start was chosen
+ */
+export function tuningCost(problem: ProblemCost, settings: PenaltySettings, iterations: number, tried = 0): TuningCost {
+  const each = iterationCost(problem, settings)
+  const warmUp = problem.lower.kind === 'trained' ? settings.warmUpSteps * problem.lower.step : 0
+  return {
+    total: triedCost(problem, tried) + warmUp + iterations * each.total,
+    lowerSteps: warmUp + iterations * each.lowerSteps,
+    derivative: iterations * each.derivative,
+  }
+}
+
+/** Values of the upper objective with which a start was chosen. */
+export const triedCost = ({ upper }: Pick<ProblemCost, 'upper'>, tried: number): number => tried * upper.value
+
+/** A run that stands at `state`: what it spent, and what is still to come. */
+export function expectedCost<B extends string, S>(
+  problem: ProblemCost,
+  settings: PenaltySettings,
+  iterations: number,
+  { iteration, trained, evaluations }: Pick<PenaltyState<B, S>, 'iteration' | 'trained' | 'evaluations'>,
+): number {
+  const warmUps = iteration === 0 && trained ? Math.max(0, settings.warmUpSteps - trained.steps) : 0
+  const step = problem.lower.kind === 'trained' ? problem.lower.step : 0
+  const left = Math.max(0, iterations - iteration)
+  return evaluations + warmUps * step + left * iterationCost(problem, settings).total
+}
+
+const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0)

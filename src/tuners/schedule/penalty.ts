@@ -1,0 +1,24 @@
+/** What of a schedule learning job's settings the driver of its bilevel problem takes. */
+import type { PenaltySettings } from '../../bilevel/index.ts'
+import { estimatorByName, PENALTY_DEFAULTS } from '../../bilevel/index.ts'
+import type { LearnSettings } from './settings.ts'
+
+export function penaltySettings(settings: LearnSettings): PenaltySettings {
+  const { estimator, delta, iterations, seed, upperRate, gamma, lowerSteps, twinSteps, z, emaDecay, freshSamples } =
+    settings
+  const chosen = estimatorByName(estimator, estimator === 'backpropagation' ? {} : { delta })
+  return {
+    ...PENALTY_DEFAULTS,
+    gamma,
+    lowerSteps,
+    twinSteps,
+    z,
+    averageDecay: emaDecay,
+    estimator: chosen,
+    // The gradient that pulls z is in the weights; coordinate differences cannot give it.
+    weightsEstimator: chosen.inWeights ? chosen : estimatorByName('backpropagation'),
+    adam: { ...PENALTY_DEFAULTS.adam, rate: upperRate, decayOver: iterations },
+    freshSamples,
+    seed,
+  }
+}
