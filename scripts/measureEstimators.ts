@@ -21,7 +21,8 @@ import {
   samplerSettings,
   samplingScheduleFrom,
 } from '../src/diffusion/index.ts'
-import { digitFeatures, referenceMoments } from '../src/metrics/index.ts'
+import { digitFeatures } from '../src/metrics/files/index.ts'
+import { referenceMoments } from '../src/metrics/index.ts'
 import { unet } from '../src/nn/index.ts'
 import { samplingFamily } from '../src/tuners/schedule/families.ts'
 import { FrechetObjective } from '../src/tuners/schedule/objective.ts'

@@ -1,6 +1,6 @@
 /** `bilevel evaluate`: how good a model's images are, with everything the numbers depend on. */
 import type { Command } from 'commander'
-import { SHIPPED_MODELS } from '../diffusion/index.ts'
+import { SHIPPED_MODELS } from '../diffusion/files/index.ts'
 import {
   EVALUATE_GROUPS,
   evaluateConfigOf,

@@ -1,6 +1,6 @@
 /** `bilevel sample`: images from a run, a model folder or an ONNX file. */
 import type { Command } from 'commander'
-import { SHIPPED_MODELS } from '../diffusion/index.ts'
+import { SHIPPED_MODELS } from '../diffusion/files/index.ts'
 import { planSample, resolveSampleConfig, SAMPLE_GROUPS, sampleLayers, sampleSchema } from '../jobs/index.ts'
 import { freshFolder } from '../runs/index.ts'
 import { addDryRun, dryRun } from './dryRun.ts'

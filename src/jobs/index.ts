@@ -1,4 +1,5 @@
-/** The commands' jobs: what each takes, opens, does, costs and leaves. */
+/** The commands' jobs: what each takes, opens, does, costs and leaves. They run in Node. */
+import '../runtime/node/index.ts'
 
 export type { EntropyJson } from './entropy/report/entropyJson.ts'
 export { entropyJson } from './entropy/report/entropyJson.ts'

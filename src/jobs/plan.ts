@@ -1,11 +1,11 @@
 /** What a job will cost, for --dry-run: network evaluations from its settings, seconds and memory from the counts of its network. */
 
 import { BilevelError } from '../base/index.ts'
+import { loadScheduler } from '../diffusion/files/index.ts'
 import type { ProgramKind } from '../diffusion/index.ts'
 import {
   activationBytes,
   KEPT_BYTES,
-  loadScheduler,
   measureRate,
   memoryOfPrograms,
   programSize,

@@ -5,7 +5,8 @@
 
 import { z } from 'zod'
 import { didYouMean, inputError, MOST } from '../../base/index.ts'
-import { NOISE_FAMILIES, SHIPPED_MODELS, samplerSettings } from '../../diffusion/index.ts'
+import { SHIPPED_MODELS } from '../../diffusion/files/index.ts'
+import { NOISE_FAMILIES, samplerSettings } from '../../diffusion/index.ts'
 import { MODULE_TIMEOUT } from '../../rewards/index.ts'
 import type { Settings, SettingsLayer } from '../../runs/index.ts'
 import { resolveSettings } from '../../runs/index.ts'
