@@ -30,10 +30,21 @@ async function hashOfCode(self: string): Promise<string | undefined> {
     for (const file of await filesOf(root)) hash.update(`${file}\n`).update(await readFile(join(root, file)))
     return hash.hex()
   }
-  // A bundle is known by its one file, if the makers are in that file.
-  const text = await readFile(self, 'utf8')
+  // A bundle is known by the part that this is in and those it imports, if the makers are among them.
+  const text = [...(await partsFrom(self)).values()].join('\n')
   const makers = [lowerForCpu, encode, simplify].map(String)
   return makers.every((maker) => text.includes(maker)) ? hash.update(text).hex() : undefined
+}
+
+/** A file and all that it imports by relative paths, in order of first import, with their contents. */
+async function partsFrom(path: string, known = new Map<string, string>()): Promise<Map<string, string>> {
+  if (known.has(path)) return known
+  const text = await readFile(path, 'utf8')
+  known.set(path, text)
+  for (const [, target] of text.matchAll(/\b(?:from|import)\s*["'](\.{1,2}\/[^"'\n]+\.m?js)["']/g)) {
+    await partsFrom(join(dirname(path), target), known)
+  }
+  return known
 }
 
 async function filesOf(root: string): Promise<string[]> {
