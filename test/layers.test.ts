@@ -44,13 +44,15 @@ const files = readdirSync('src', { recursive: true, encoding: 'utf8' })
   .filter((file) => file.endsWith('.ts') && !file.endsWith('.test.ts'))
   .map((file) => join('src', file))
 
+const withoutComments = (file: string) => readFileSync(file, 'utf8').replace(/^\s*\/\*\*[\s\S]*?\*\//gm, '')
+
 const importsOf = (file: string) =>
-  [...readFileSync(file, 'utf8').matchAll(/(?:from|import)\s*\(?\s*'([^']+)'/g)].map(([, target]) => target)
+  [...withoutComments(file).matchAll(/(?:from|import)\s*\(?\s*'([^']+)'/g)].map(([, target]) => target)
 
 /** What is there when it runs: an `import type` is gone by then. */
 const loadedBy = (file: string) =>
   [
-    ...readFileSync(file, 'utf8').matchAll(
+    ...withoutComments(file).matchAll(
       /(?:^|\n)(?:import|export)(?! type\b)\b[^;'"`]*?(?:from )?'([^']+)'|import\(\s*'([^']+)'/g,
     ),
   ].map(([, target, lazily]) => target ?? lazily)
@@ -58,7 +60,7 @@ const loadedBy = (file: string) =>
 const edgeOf = (file: string) => EDGES.find((edge) => file.startsWith(edge + sep))
 
 const isSupport = (file: string) => /\.(fixture|cases)\.ts$/.test(file)
-const isPure = (file: string) => file === CORE || (PURE.includes(folderOf(file)) && !edgeOf(file))
+const isPure = (file: string) => PURE.includes(folderOf(file)) && !edgeOf(file)
 
 /** Without comments and texts. */
 const codeOf = (file: string) =>
@@ -99,16 +101,36 @@ describe('layers', () => {
   })
 })
 
+/** What a file does that only Node can: none, or the first such thing. */
+function nodeIn(file: string): string | undefined {
+  const packages = loadedBy(file).filter((target) => !target.startsWith('.'))
+  return packages.find((target) => /^node:|^onnxruntime/.test(target)) ?? codeOf(file).match(NODE_GLOBALS)?.[0]
+}
+
+const targetsOf = (file: string) =>
+  loadedBy(file)
+    .filter((target) => target.startsWith('.') && target.endsWith('.ts'))
+    .map((target) => normalize(join(dirname(file), target)))
+
+/** A file and all that it loads, directly or not. */
+function closureOf(file: string, known = new Set<string>()): Set<string> {
+  if (known.has(file)) return known
+  known.add(file)
+  for (const target of targetsOf(file)) closureOf(target, known)
+  return known
+}
+
 describe('the core', () => {
   test.each(files.filter((file) => isPure(file) && !isSupport(file)))('%s runs outside of Node', (file) => {
-    for (const target of loadedBy(file)) {
-      if (target.startsWith('.')) {
-        const loaded = normalize(join(dirname(file), target))
-        const allowed = isPure(loaded) || (file === CORE && edgeOf(loaded) === join('src', 'runtime', 'web'))
-        expect(allowed, `${file} loads ${loaded}`).toBe(true)
-      } else expect(target).not.toMatch(/^node:|^onnxruntime/)
-    }
-    expect(codeOf(file).match(NODE_GLOBALS)?.[0], `${file} uses what only Node has`).toBeUndefined()
+    expect(nodeIn(file)).toBeUndefined()
+    expect(targetsOf(file).filter((target) => !isPure(target))).toEqual([])
+  })
+
+  test('its entry loads nothing that only Node has, and nearly all of the pure folders', () => {
+    const loaded = [...closureOf(CORE)]
+    expect(loaded.filter(nodeIn)).toEqual([])
+    expect(loaded.length).toBeGreaterThan(200)
+    expect([...closureOf(join('src', 'index.ts'))].map(nodeIn)).toContain('onnxruntime-node')
   })
 
   test('the check sees what it looks for', () => {
