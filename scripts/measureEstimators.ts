@@ -9,6 +9,7 @@
 import { execFileSync } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { deserialize } from 'node:v8'
+import '../src/runtime/node/index.ts'
 import { tensor } from '../src/base/index.ts'
 import type { GradientEstimator } from '../src/bilevel/index.ts'
 import { estimatorByName, measureEstimator } from '../src/bilevel/index.ts'

@@ -6,6 +6,7 @@
  */
 import { createHash } from 'node:crypto'
 import { readFile, writeFile } from 'node:fs/promises'
+import '../src/runtime/node/index.ts'
 import { tensor } from '../src/base/index.ts'
 import type { Split } from '../src/data/index.ts'
 import { digits } from '../src/data/index.ts'

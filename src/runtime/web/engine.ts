@@ -24,7 +24,7 @@ export function webEngine(ort: OrtModule): Engine {
       cuda: "a browser has none; use 'webgpu' or 'cpu'",
     },
     ownOperators: false,
-    load(model, { device, optimize, memoryPattern = true }) {
+    async load(model, { device, optimize, memoryPattern = true }) {
       const provider = PROVIDERS[device]
       if (provider === undefined) throw unavailable(engine, device, 'no such device in a browser')
       return openSession(ort, model, {
