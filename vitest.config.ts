@@ -10,6 +10,7 @@ export default defineConfig({
     testTimeout: 900_000,
     hookTimeout: 900_000,
     teardownTimeout: 60_000,
+    setupFiles: ['test/node.setup.ts'],
     // Tests write to no folder of the user's, and none depends on what another one left there.
     env: { BILEVEL_CACHE: 'off', ORT_DISABLE_TELEMETRY: '1' },
     maxWorkers: 2,

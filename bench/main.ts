@@ -6,6 +6,7 @@
  *
  * A table on stderr; with --json one object on stdout. Other work on the machine spoils times by the clock: see --clock.
  */
+import '../src/runtime/node/index.ts'
 import { BilevelError, exitCodeOf } from '../src/base/index.ts'
 import { measureGuided } from './diffusion/guided.ts'
 import { measureSample } from './diffusion/sample.ts'

@@ -9,6 +9,7 @@
 import { execFileSync } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { deserialize } from 'node:v8'
+import '../src/runtime/node/index.ts'
 import { tensor } from '../src/base/index.ts'
 import type { GradientEstimator } from '../src/bilevel/index.ts'
 import { estimatorByName, measureEstimator } from '../src/bilevel/index.ts'
@@ -21,7 +22,8 @@ import {
   samplerSettings,
   samplingScheduleFrom,
 } from '../src/diffusion/index.ts'
-import { digitFeatures, referenceMoments } from '../src/metrics/index.ts'
+import { digitFeatures } from '../src/metrics/files/index.ts'
+import { referenceMoments } from '../src/metrics/index.ts'
 import { unet } from '../src/nn/index.ts'
 import { samplingFamily } from '../src/tuners/schedule/families.ts'
 import { FrechetObjective } from '../src/tuners/schedule/objective.ts'

@@ -5,7 +5,8 @@
  */
 import { tensor } from '../src/base/index.ts'
 import type { Dataset, Split } from '../src/data/index.ts'
-import type { Denoiser, LoadedModel, SavedSchedule } from '../src/diffusion/index.ts'
+import type { LoadedModel, SavedSchedule } from '../src/diffusion/files/index.ts'
+import type { Denoiser } from '../src/diffusion/index.ts'
 import { compileDenoiser, generate, samplerSettings, samplingScheduleFrom } from '../src/diffusion/index.ts'
 import type { ClassifierFeatures, EvaluationReference, MeanAndStandardError } from '../src/metrics/index.ts'
 import {

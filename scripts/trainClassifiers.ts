@@ -6,17 +6,15 @@
  */
 import { createHash } from 'node:crypto'
 import { readFile, writeFile } from 'node:fs/promises'
+import '../src/runtime/node/index.ts'
 import { tensor } from '../src/base/index.ts'
 import type { Split } from '../src/data/index.ts'
 import { digits } from '../src/data/index.ts'
-import type {
-  ClassifierConfig,
-  ClassifierFeatures,
-  ClassifierRecord,
-  ClassifierTraining,
-} from '../src/metrics/index.ts'
-import { accuracyOf, classifierFeatures, digitClassifierPath, trainClassifier } from '../src/metrics/index.ts'
-import { writeSafetensors } from '../src/nn/index.ts'
+import { writeSafetensors } from '../src/files/index.ts'
+import type { ClassifierRecord } from '../src/metrics/files/index.ts'
+import { digitClassifierPath } from '../src/metrics/files/index.ts'
+import type { ClassifierConfig, ClassifierFeatures, ClassifierTraining } from '../src/metrics/index.ts'
+import { accuracyOf, classifierFeatures, trainClassifier } from '../src/metrics/index.ts'
 
 const LOOKS = {
   features: { widths: [16, 32], kernels: [3, 3], seed: 0 },

@@ -2,30 +2,46 @@
  * The library: data, networks, diffusion, metrics and the learning of schedules by first-order bilevel optimization (Xiao et al., ICML 2025,
  * arXiv 2502.08808). `graph` holds the traced operators that networks are written in, `bilevel` the framework that knows nothing of diffusion.
  */
+import './runtime/node/index.ts'
+
 export type { ErrorKind, Shape, Tensor } from './base/index.ts'
 export { BilevelError, exitCodeOf, float32, int64, RandomStream, randomStream, tensor } from './base/index.ts'
 export * as bilevel from './bilevel/index.ts'
 export type { Dataset, DigitsOptions, LoadOptions, Provenance, Split } from './data/index.ts'
 export { digits, digitsKeptOut, loadData, possibleSizes } from './data/index.ts'
 export type {
-  CompiledDenoiser,
-  Denoiser,
   ExportedScheduler,
   ExportedSteps,
-  ForeignDenoiser,
-  ForeignDenoiserOptions,
   ForeignScheduler,
-  Images,
-  Level,
   LoadedModel,
   Model,
   NamedSchedule,
+  SavedSchedule,
+} from './diffusion/files/index.ts'
+export {
+  exportScheduler,
+  exportSteps,
+  loadModel,
+  loadScheduler,
+  readSamplingSchedule,
+  SHIPPED_MODELS,
+  saveModel,
+  scheduleName,
+  shippedModelFolder,
+  writeSamplingSchedule,
+} from './diffusion/files/index.ts'
+export type {
+  CompiledDenoiser,
+  Denoiser,
+  ForeignDenoiser,
+  ForeignDenoiserOptions,
+  Images,
+  Level,
   NoiseFamilyName,
   NoiseSchedule,
   SamplerName,
   SamplerSettings,
   SamplingSchedule,
-  SavedSchedule,
   StepListName,
   TrainedState,
   TrainerOptions,
@@ -33,31 +49,22 @@ export type {
 } from './diffusion/index.ts'
 export {
   compileDenoiser,
-  exportScheduler,
-  exportSteps,
   generate,
-  loadModel,
-  loadScheduler,
   NOISE_FAMILIES,
   noiseSchedule,
   noiseScheduleFromBetas,
   openForeignDenoiser,
-  readSamplingSchedule,
-  SHIPPED_MODELS,
   STEP_LISTS,
   sample,
   samplerSettings,
   sampleVjp,
   samplingSchedule,
   samplingScheduleFrom,
-  saveModel,
-  scheduleName,
-  shippedModelFolder,
   startNoise,
   Trainer,
   train,
-  writeSamplingSchedule,
 } from './diffusion/index.ts'
+export { readSafetensors, writeSafetensors } from './files/index.ts'
 export * as graph from './graph/index.ts'
 export type {
   EntropyConfig,
@@ -99,6 +106,7 @@ export {
   sampleModel,
   scheduleJson,
 } from './jobs/index.ts'
+export { digitFeatures, digitJudge, onnxFeatures, readStatistics, writeStatistics } from './metrics/files/index.ts'
 export type {
   EvaluationReference,
   FeatureNetwork,
@@ -107,8 +115,6 @@ export type {
   MeanAndStandardError,
 } from './metrics/index.ts'
 export {
-  digitFeatures,
-  digitJudge,
   evaluateImages,
   evaluationReference,
   frechetDistance,
@@ -116,13 +122,10 @@ export {
   inceptionScore,
   kernelDistance,
   meanAndStandardError,
-  onnxFeatures,
   pairedDifference,
   pixelFeatures,
   precisionRecall,
-  readStatistics,
   referenceMoments,
-  writeStatistics,
 } from './metrics/index.ts'
 export type { DenoisingNetwork, NetworkState, Optimizer, UNet2DOptions, UnetOptions } from './nn/index.ts'
 export {
@@ -132,12 +135,10 @@ export {
   learningRate,
   mlp,
   networkFromConfig,
-  readSafetensors,
   sgd,
   shuffleUnet,
   unet,
   unet2d,
-  writeSafetensors,
 } from './nn/index.ts'
 export { checkModel, encodeModel } from './onnx/index.ts'
 export type {

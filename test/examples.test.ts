@@ -1,7 +1,7 @@
 /** The examples run as they stand, against the package as it is installed. */
 import { rm } from 'node:fs/promises'
 import { expect, test, vi } from 'vitest'
-import { loadModel } from '../src/diffusion/index.ts'
+import { loadModel } from '../src/diffusion/files/index.ts'
 
 async function outputOf(run: () => Promise<unknown>): Promise<string> {
   const log = vi.spyOn(console, 'log').mockImplementation(() => undefined)

@@ -1,4 +1,7 @@
-/** Folders have ranks, and a file imports only from its own folder or from folders of lower rank, through their facade. */
+/**
+ * Folders have ranks, and a file imports only from its own folder or from folders of lower rank, through their facade. What is below the edges is
+ * pure: it runs in a browser as it does in Node.
+ */
 import { readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, normalize, relative, sep } from 'node:path'
 import { describe, expect, test } from 'vitest'
@@ -9,7 +12,8 @@ const RANKS: Record<string, number> = {
   onnx: 2,
   runtime: 3,
   nn: 4,
-  data: 4,
+  files: 4.5,
+  data: 4.5,
   diffusion: 5,
   metrics: 5,
   bilevel: 5,
@@ -23,12 +27,47 @@ const RANKS: Record<string, number> = {
   cli: 11,
 }
 
+/** Rooms with a facade of their own, as what they hold runs in one place only. */
+const EDGES = ['runtime/node', 'runtime/web', 'diffusion/files', 'metrics/files'].map((room) => join('src', room))
+
+/** The package's two entries. */
+const CORE = join('src', 'core.ts')
+const FACADES = [CORE, join('src', 'index.ts')]
+
+/** Folders that run everywhere, but for their edges. */
+const PURE = ['base', 'graph', 'onnx', 'runtime', 'nn', 'diffusion', 'metrics', 'bilevel', 'tuners']
+
+/** Node's own, by name. */
+const NODE_GLOBALS = /(?<![.\w'])(?:Buffer|process|setImmediate|clearImmediate|__dirname|__filename|require)\b(?!\??:)/
+
 const files = readdirSync('src', { recursive: true, encoding: 'utf8' })
   .filter((file) => file.endsWith('.ts') && !file.endsWith('.test.ts'))
   .map((file) => join('src', file))
 
+const withoutComments = (file: string) => readFileSync(file, 'utf8').replace(/^\s*\/\*\*[\s\S]*?\*\//gm, '')
+
 const importsOf = (file: string) =>
-  [...readFileSync(file, 'utf8').matchAll(/(?:from|import)\s*\(?\s*'([^']+)'/g)].map(([, target]) => target)
+  [...withoutComments(file).matchAll(/(?:from|import)\s*\(?\s*'([^']+)'/g)].map(([, target]) => target)
+
+/** What is there when it runs: an `import type` is gone by then. */
+const loadedBy = (file: string) =>
+  [
+    ...withoutComments(file).matchAll(
+      /(?:^|\n)(?:import|export)(?! type\b)\b[^;'"`]*?(?:from )?'([^']+)'|import\(\s*'([^']+)'/g,
+    ),
+  ].map(([, target, lazily]) => target ?? lazily)
+
+const edgeOf = (file: string) => EDGES.find((edge) => file.startsWith(edge + sep))
+
+const isSupport = (file: string) => /\.(fixture|cases)\.ts$/.test(file)
+const isPure = (file: string) => PURE.includes(folderOf(file)) && !edgeOf(file)
+
+/** Without comments and texts. */
+const codeOf = (file: string) =>
+  readFileSync(file, 'utf8').replace(
+    /\/\*[\s\S]*?\*\/|\/\/[^\n]*|'(?:\\.|[^'\\\n])*'|`(?:\\.|[^`\\])*`|\/(?![/*])(?:\\.|\[[^\]\n]*\]|[^/\\\n])+\/[a-z]*(?=[.,;)\s])/g,
+    "''",
+  )
 
 const isLazy = (file: string, target: string) => readFileSync(file, 'utf8').includes(`await import('${target}')`)
 
@@ -44,16 +83,65 @@ describe('layers', () => {
     const folder = folderOf(file)
     for (const target of importsOf(file)) {
       if (!target.startsWith('.')) {
-        if (target.startsWith('onnxruntime')) expect(folder, `${file} imports ${target}`).toBe('runtime')
+        if (target.startsWith('onnxruntime')) {
+          const edge = edgeOf(file)
+          expect(edge && folderOf(edge), `${file} imports ${target}`).toBe('runtime')
+        }
         continue
       }
       const resolved = normalize(join(dirname(file), target))
       const other = folderOf(resolved)
-      if (other === folder || file === join('src', 'index.ts')) continue
+      if (other === folder || FACADES.includes(file)) continue
       expect(RANKS[other], `${file} imports ${resolved}`).toBeLessThan(RANKS[folder])
       // What is loaded only when it is used is named itself: its facade would load everything.
       if (isLazy(file, target)) continue
-      expect(resolved, `${file} reaches into ${other} past its facade`).toBe(join('src', other, 'index.ts'))
+      const facade = join(edgeOf(resolved) ?? join('src', other), 'index.ts')
+      expect(resolved, `${file} reaches into ${other} past its facade`).toBe(facade)
     }
+  })
+})
+
+/** What a file does that only Node can: none, or the first such thing. */
+function nodeIn(file: string): string | undefined {
+  const packages = loadedBy(file).filter((target) => !target.startsWith('.'))
+  return packages.find((target) => /^node:|^onnxruntime/.test(target)) ?? codeOf(file).match(NODE_GLOBALS)?.[0]
+}
+
+const targetsOf = (file: string) =>
+  loadedBy(file)
+    .filter((target) => target.startsWith('.') && target.endsWith('.ts'))
+    .map((target) => normalize(join(dirname(file), target)))
+
+/** A file and all that it loads, directly or not. */
+function closureOf(file: string, known = new Set<string>()): Set<string> {
+  if (known.has(file)) return known
+  known.add(file)
+  for (const target of targetsOf(file)) closureOf(target, known)
+  return known
+}
+
+describe('the core', () => {
+  test.each(files.filter((file) => isPure(file) && !isSupport(file)))('%s runs outside of Node', (file) => {
+    expect(nodeIn(file)).toBeUndefined()
+    expect(targetsOf(file).filter((target) => !isPure(target))).toEqual([])
+  })
+
+  test('its entry loads nothing that only Node has, and nearly all of the pure folders', () => {
+    const loaded = [...closureOf(CORE)]
+    expect(loaded.filter(nodeIn)).toEqual([])
+    expect(loaded.length).toBeGreaterThan(200)
+    expect([...closureOf(join('src', 'index.ts'))].map(nodeIn)).toContain('onnxruntime-node')
+  })
+
+  test('the check sees what it looks for', () => {
+    const text = (lines: string) => [...lines.matchAll(new RegExp(NODE_GLOBALS, 'g'))].map(([found]) => found)
+    expect(text('Buffer.from(x) process.env require(y) a.process new SharedArrayBuffer(1) { process: 1 }')).toEqual([
+      'Buffer',
+      'process',
+      'require',
+    ])
+    expect(loadedBy(join('src', 'runtime', 'node', 'engine.ts'))).toContain('onnxruntime-node')
+    expect(loadedBy(join('src', 'runtime', 'node', 'engine.ts'))).toContain('./telemetry.ts')
+    expect(codeOf(join('src', 'runtime', 'node', 'telemetry.ts'))).toMatch(NODE_GLOBALS)
   })
 })

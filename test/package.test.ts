@@ -3,11 +3,12 @@
  * needs at its user's: nothing that is only for tests or development.
  */
 import { execFileSync, spawnSync } from 'node:child_process'
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
 import { builtinModules } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import { installedPackage } from './installed.fixture.ts'
 
 interface Locked {
   readonly version?: string
@@ -124,4 +125,24 @@ test('no declaration gives typed arrays a parameter, which TypeScript before 5.7
     /\b(?:Int|Uint|BigInt|BigUint|Float)\d+(?:Clamped)?Array</.test(readFileSync(join('dist', file), 'utf8')),
   )
   expect(newer).toEqual([])
+})
+
+test('both entries of the installed package load in Node: the library with its engine, the core with none', () => {
+  const home = installedPackage()
+  const double = `
+    const double = graph.trace({ x: { dtype: 'float32', shape: [2] } }, ({ x }) => ({ y: graph.mul(x, 2) }))
+    const result = await compile(double).then((program) => program.run({ x: float32([1, 2]) }), ({ code }) => ({ y: { data: [code] } }))
+    console.log(...result.y.data)`
+  const run = (entry: string) =>
+    execFileSync(
+      process.execPath,
+      ['--input-type=module', '-e', `import { compile, float32, graph } from '${entry}'${double}`],
+      { cwd: home, encoding: 'utf8' },
+    ).trim()
+  try {
+    expect(run('bilevel-diffusion')).toBe('2 4')
+    expect(run('bilevel-diffusion/core')).toBe('runtime.engine')
+  } finally {
+    rmSync(home, { recursive: true, force: true })
+  }
 })

@@ -9,6 +9,7 @@
 import { spawnSync } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
+import '../../src/runtime/node/index.ts'
 import { BilevelError, exitCodeOf, failure, float32, inputError } from '../../src/base/index.ts'
 import type { ProgramKind, ProgramSize } from '../../src/diffusion/denoisers/programCost.ts'
 import { PROGRAM_KINDS, programSize } from '../../src/diffusion/denoisers/programCost.ts'

@@ -7,6 +7,7 @@
  * Writes docs/results/bench-memory.json. Exit code 1 if memory grows: by more than 2 % and 4 MiB from the third fifth to the last.
  */
 import { writeFileSync } from 'node:fs'
+import '../../src/runtime/node/index.ts'
 import { tensor } from '../../src/base/index.ts'
 import type { BilevelProblem, PenaltySettings } from '../../src/bilevel/index.ts'
 import { PENALTY_DEFAULTS, penaltyInit, penaltyStep } from '../../src/bilevel/index.ts'

@@ -5,9 +5,10 @@ import type { NamedTensors } from '../../src/base/index.ts'
 import { randomStream, tensor } from '../../src/base/index.ts'
 import { digits } from '../../src/data/index.ts'
 import { compileDenoiser } from '../../src/diffusion/index.ts'
-import { digitClassifierPath } from '../../src/metrics/index.ts'
+import { writeSafetensors } from '../../src/files/index.ts'
+import { digitClassifierPath } from '../../src/metrics/files/index.ts'
 import type { DenoisingNetwork } from '../../src/nn/index.ts'
-import { decodeSafetensors, flatSize, initialState, stateTensors, writeSafetensors } from '../../src/nn/index.ts'
+import { decodeSafetensors, flatSize, initialState, stateTensors } from '../../src/nn/index.ts'
 
 const SIZE = 16
 

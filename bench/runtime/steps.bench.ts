@@ -4,6 +4,7 @@
  * and in the plain form, so that the ratio is of one machine at one time.
  */
 import { bench, describe } from 'vitest'
+import '../../src/runtime/node/index.ts'
 import type { Tensor } from '../../src/base/index.ts'
 import { randomStream, sizeOf } from '../../src/base/index.ts'
 import { denoiseGraph, trainStepGraph } from '../../src/diffusion/denoisers/programs.ts'

@@ -1,7 +1,7 @@
 /** The main job up to its learned schedule, as `bilevel schedule --preset quick` runs it: train, then tune. Measuring is left out. */
 import { BilevelError } from '../../src/base/index.ts'
 import { digits } from '../../src/data/index.ts'
-import { digitFeatures } from '../../src/metrics/index.ts'
+import { digitFeatures } from '../../src/metrics/files/index.ts'
 import type { LearnSettings } from '../../src/tuners/index.ts'
 import { LEARN_DEFAULTS, learnSchedule } from '../../src/tuners/index.ts'
 import type { BenchSettings, Clock } from '../settings.ts'

@@ -3,8 +3,10 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { parseHTML } from 'linkedom'
 import { sizeOf, tensor } from '../../src/base/index.ts'
-import { readSamplingSchedule, startNoise, stepNoise } from '../../src/diffusion/index.ts'
-import { encodeSafetensors, readSafetensors } from '../../src/nn/index.ts'
+import { readSamplingSchedule } from '../../src/diffusion/files/index.ts'
+import { startNoise, stepNoise } from '../../src/diffusion/index.ts'
+import { readSafetensors } from '../../src/files/index.ts'
+import { encodeSafetensors } from '../../src/nn/index.ts'
 import type { Case, Outcome, Workplace } from './case.ts'
 
 const SEED = 7

@@ -1,7 +1,8 @@
 /** Told times of every count: what the real classes take, with the list where our export gives one. */
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { exportForms, noiseSchedule, samplerSettings, samplingScheduleFrom } from '../../src/diffusion/index.ts'
+import { exportForms } from '../../src/diffusion/files/index.ts'
+import { noiseSchedule, samplerSettings, samplingScheduleFrom } from '../../src/diffusion/index.ts'
 import type { Case } from './case.ts'
 
 const SAMPLERS = { ddpm: 'DDPMScheduler', 'dpm-solver++': 'DPMSolverMultistepScheduler' } as const

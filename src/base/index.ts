@@ -1,5 +1,4 @@
-/** Errors with codes, seeded random streams, tensors, files written whole, the nearest known word, files that stand in for others: what every layer stands on. */
-export { diskFailure, isPartialName, makeFolder, partialName, writeAtomically, writeFlushed } from './disk.ts'
+/** Errors with codes, seeded random streams, tensors, hashes, the nearest known word, files that stand in for others: what every layer stands on. */
 export type { ErrorKind } from './errors.ts'
 export {
   BilevelError,
@@ -10,13 +9,17 @@ export {
   internalError,
   throwIfInterrupted,
 } from './errors.ts'
-export { fileHash } from './fileHash.ts'
+export { fileName } from './fileName.ts'
 export type { Room } from './limits.ts'
 export { MOST, requireRoom } from './limits.ts'
+export type { Machine } from './machine.ts'
+export { useMachine } from './machine.ts'
 export { releaseMemory } from './memory.ts'
 export { didYouMean, nearestOf } from './nearest.ts'
 export { parseJson, requireBounded, requireLength } from './parseJson.ts'
 export { RandomStream, randomStream } from './random.ts'
+export type { Sha256 } from './sha256.ts'
+export { sha256, sha256Stream } from './sha256.ts'
 export { STAND_IN_BYTES, standInError } from './standIn.ts'
 export type { DType, NamedTensors, Shape, Tensor, TypedArrays } from './tensor.ts'
 export { filled, float32, int64, sameShape, sizeOf, stridesOf, tensor } from './tensor.ts'

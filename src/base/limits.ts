@@ -2,8 +2,8 @@
  * The most of what a setting or a file may ask for, with the reason. They are far above what anybody uses and far below what ends a process:
  * a number beyond them is a slip or a damaged file, and is refused before anything of its size is made.
  */
-import { totalmem } from 'node:os'
 import { inputError } from './errors.ts'
+import { machine } from './machine.ts'
 
 export const MOST = {
   /** Training times T: tables of doubles, which some step lists look through once a step. Models have 1,000, a few 4,000. */
@@ -35,9 +35,6 @@ export const MOST = {
 /** Most elements of one typed array in the oldest engine. */
 const MOST_VALUES = 2 ** 32 - 1
 
-/** Bytes that a process may have: the machine's, or fewer where a container says so. */
-const memoryHere = (): number => Math.min(totalmem(), process.constrainedMemory?.() || totalmem())
-
 /** An array that is about to be made. */
 export interface Room {
   /** The code of the error. */
@@ -52,8 +49,8 @@ export interface Room {
 /** @throws `code` if an array could not be held in this machine's memory */
 export function requireRoom({ code, what, values, bytesPerValue = 4 }: Room): void {
   const bytes = values * bytesPerValue
-  if (values <= MOST_VALUES && bytes <= memoryHere()) return
-  const [needed, there] = [bytes, memoryHere()].map((size) => (size / 2 ** 30).toFixed(1))
+  if (values <= MOST_VALUES && bytes <= machine().memoryBytes()) return
+  const [needed, there] = [bytes, machine().memoryBytes()].map((size) => (size / 2 ** 30).toFixed(1))
   const rule = `an array holds at most ${MOST_VALUES} values, and all of this machine's memory is ${there} GiB`
   throw inputError(code, `${what} need ${needed} GiB for ${values} values; ${rule}; ask for fewer or smaller ones`)
 }

@@ -2,9 +2,8 @@
  * What every source of images becomes: three splits of images in [-1, 1], where they came from, and a hash that names them.
  * Splits depend on content alone, never on a run's seed: a seed must not move an image from held-out into training.
  */
-import { createHash } from 'node:crypto'
 import type { Shape } from '../base/index.ts'
-import { inputError } from '../base/index.ts'
+import { inputError, sha256, sha256Stream } from '../base/index.ts'
 import type { Pixels, Resizing } from './resize.ts'
 import { resized, resizing } from './resize.ts'
 import type { SplitName, SplitRows } from './split.ts'
@@ -68,7 +67,7 @@ export type SplitSources = Readonly<Record<SplitName, { readonly from: Pictures;
 /** SHA-256 (hex) of an image's values, rounded to bytes: the same for one image whatever file it came in. */
 export function contentHash(pixels: Pixels): string {
   const bytes = pixels instanceof Uint8Array ? pixels : Uint8Array.from(pixels, Math.round)
-  return createHash('sha256').update(bytes).digest('hex')
+  return sha256(bytes)
 }
 
 /** All three splits out of one set of pictures. */
@@ -94,7 +93,7 @@ export function assemble(sources: SplitSources, options: AssembleOptions): Datas
   }
   const change = options.size === undefined ? null : resizing(height, width, options.size)
   const shape = change ? [channels, change.size, change.size] : [channels, height, width]
-  const hash = createHash('sha256').update(JSON.stringify({ shape, classes: options.classes }))
+  const hash = sha256Stream().update(JSON.stringify({ shape, classes: options.classes }))
   const splits = {
     train: assembleSplit(train.from, train.rows, shape, change),
     tuning: assembleSplit(tuning.from, tuning.rows, shape, change),
@@ -105,7 +104,7 @@ export function assemble(sources: SplitSources, options: AssembleOptions): Datas
     for (const row of rows) hash.update(`${from.hashes[row]} ${from.labels?.[row] ?? ''}\n`)
   }
   const { name, source, rule, classes } = options
-  return { name, shape, splits, classes, provenance: { source, rule, sha256: hash.digest('hex') } }
+  return { name, shape, splits, classes, provenance: { source, rule, sha256: hash.hex() } }
 }
 
 const sizeText = ({ channels, height, width }: Pictures): string => `${height}x${width}x${channels}`

@@ -1,9 +1,9 @@
-/** Data: the embedded digits, IDX files and image folders, dealt into splits by content, and batches that repeat. */
-export { batches, firstOf } from './batches.ts'
+/** Data: the embedded digits, IDX files and image folders, dealt into splits by content. */
 export type { Dataset, Provenance, Split } from './dataset.ts'
 export { contentHash } from './dataset.ts'
 export type { DigitsOptions } from './digits.ts'
 export { digits, digitsKeptOut } from './digits.ts'
+export { firstOf } from './firstOf.ts'
 export { encodeIdx } from './idx.ts'
 export type { LoadOptions } from './idxImages.ts'
 export { loadData } from './loadData.ts'

@@ -2,8 +2,7 @@
  * Which images a model has seen, by content: so that what it is measured on can be known to be new to it. An image is named by the hash of its bytes as
  * the network is given them, after any resizing, whatever file it came in.
  */
-import { createHash } from 'node:crypto'
-import { inputError, sizeOf } from '../base/index.ts'
+import { sha256 as hashOf, inputError, sizeOf } from '../base/index.ts'
 import type { Dataset, Split } from './dataset.ts'
 
 /** Names of images, from `imageKeys`. */
@@ -29,7 +28,7 @@ export function imageKeys({ shape, count, images }: Pick<Split, 'shape' | 'count
   const bytes = new Uint8Array(size)
   return Array.from({ length: count }, (_, i) => {
     for (let j = 0; j < size; j++) bytes[j] = Math.round((images[i * size + j] + 1) * 127.5)
-    return createHash('sha256').update(bytes).digest('hex').slice(0, KEY_LETTERS)
+    return hashOf(bytes).slice(0, KEY_LETTERS)
   })
 }
 
@@ -58,10 +57,7 @@ export function withoutSeen(
     )
   }
   const rule = `${provenance.rule}; left out, as the model has seen them: ${leftOut.tuning} tuning and ${leftOut.heldOut} held-out images`
-  const sha256 = createHash('sha256')
-    .update(`${provenance.sha256} without\n`)
-    .update([...imageKeys(tuning), '', ...imageKeys(heldOut)].join('\n'))
-    .digest('hex')
+  const sha256 = hashOf(`${provenance.sha256} without\n`, [...imageKeys(tuning), '', ...imageKeys(heldOut)].join('\n'))
   return {
     data: { ...data, splits: { ...splits, tuning, heldOut }, provenance: { ...provenance, rule, sha256 } },
     leftOut,

@@ -1,4 +1,4 @@
-/** Diffusion: noise and sampling schedules, families of them, training, samplers with derivatives, model folders. */
+/** Diffusion: noise and sampling schedules, families of them, training, samplers with derivatives. Its files: files/index.ts. */
 
 export type { Denoiser, Images } from './denoiser.ts'
 export type { CompiledDenoiser } from './denoisers/compiledDenoiser.ts'
@@ -10,22 +10,6 @@ export { continuousCosine, gaussianDenoiser, linearDenoiser } from './denoisers/
 export type { ProgramKind, ProgramSize } from './denoisers/programCost.ts'
 export { activationBytes, measureRate, memoryOfPrograms, programSize, secondsOfRun } from './denoisers/programCost.ts'
 export { denoiseGraph } from './denoisers/programs.ts'
-export type { ForeignScheduler, OwnSampling } from './files/diffusersScheduler.ts'
-export type { ExportedScheduler } from './files/export.ts'
-export { exportScheduler } from './files/export.ts'
-export { SCHEDULE_FILES, scheduleFiles } from './files/exportedFiles.ts'
-export type { ExportedForms, ExportedSteps } from './files/exportSteps.ts'
-export { exportForms, exportSteps } from './files/exportSteps.ts'
-export type { EntropyTarget, SavedEntropyStrength, SavedGuidance, SavedSteps } from './files/guidanceFile.ts'
-export { readGuidance, writeGuidance } from './files/guidanceFile.ts'
-export type { LoadedModel } from './files/loadModel.ts'
-export { loadModel } from './files/loadModel.ts'
-export { loadScheduler } from './files/loadScheduler.ts'
-export type { Model, NamedSchedule } from './files/modelFolder.ts'
-export { saveModel, scheduleName } from './files/modelFolder.ts'
-export type { SavedSchedule } from './files/scheduleFile.ts'
-export { readSamplingSchedule, writeSamplingSchedule } from './files/scheduleFile.ts'
-export { SHIPPED_MODELS, shippedModelFolder } from './files/shippedModels.ts'
 export type { Guidance, GuidedPaths, GuidingReward, RewardGradient } from './guidance/guided.ts'
 export { generateGuided } from './guidance/guided.ts'
 export { DEFAULT_MINIMUM_ALPHA_BAR } from './guidance/guidedStep.ts'

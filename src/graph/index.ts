@@ -2,6 +2,8 @@
  * Symbolic tensors, operators, tracing, derivatives, reference evaluation and passes. Importing this registers every operator:
  * a new one is a file in ops/ and its names here.
  */
+
+export { callOf } from './contract.ts'
 export { evaluate, evaluateTensors, toReference } from './evaluate.ts'
 export { expandComposites } from './expand.ts'
 export { gradient, vjp } from './gradient.ts'
@@ -9,8 +11,15 @@ export type { Graph, Named, Rewrite } from './graph.ts'
 export { bind, mapRecord, nodesOf, rewrite, trace } from './graph.ts'
 export { liveBytes, writtenElements } from './liveBytes.ts'
 export { operationCount } from './operationCount.ts'
-export type { AttributeKind, DerivativeCall, Operator, Reference } from './operator.ts'
-export { allOperators, apply, defineOperator } from './operator.ts'
+export type {
+  AttributeContract,
+  AttributeKind,
+  DerivativeCall,
+  Operator,
+  OperatorDefinition,
+  Reference,
+} from './operator.ts'
+export { allOperators, apply, defineOperator, operatorFor, operatorOf } from './operator.ts'
 export { gelu, silu } from './ops/activation.ts'
 export { cast, identity, stopGradient } from './ops/cast.ts'
 export {

@@ -4,11 +4,23 @@
  */
 import type { DType, Shape } from '../base/index.ts'
 import { BilevelError, inputError } from '../base/index.ts'
-import type { Attributes, Node, TensorType } from './symbolic.ts'
+import type { Attribute, Attributes, Node, TensorType } from './symbolic.ts'
 import { SymbolicTensor } from './symbolic.ts'
 
 /** How an attribute is written in an ONNX file. */
 export type AttributeKind = 'int' | 'float' | 'string' | 'ints' | 'floats' | 'tensor'
+
+/** A value, or what it is for these inputs. */
+export type ForInputs<T> = T | ((inputs: readonly (SymbolicTensor | null)[]) => T)
+
+/** An attribute, as files hold it. */
+export interface AttributeContract {
+  readonly kind: AttributeKind
+  /** What a file means that leaves it out. Absent: it must be there. */
+  readonly default?: ForInputs<Attribute>
+  /** First operator set that has it, where that is later than the operator's own `since`. */
+  readonly since?: number
+}
 
 /**
  * A tensor in reference evaluation: every element type in float64 (int64 is exact below 2^53, bool is 0 or 1).
@@ -36,7 +48,15 @@ export interface Operator<A extends Attributes = Attributes> {
   readonly name: string
   /** ONNX domain: '' for the standard operators, 'com.microsoft', ...; 'composite' for one that `expand`s. */
   readonly domain: string
-  readonly attributes: Readonly<Record<string, AttributeKind>>
+  /** First version of the domain's operator set whose form this entry is. */
+  readonly since: number
+  /** Last such version; absent: no later form is known. */
+  readonly until?: number
+  /** The inputs as ONNX names them: `B?` may be absent, `inputs...` stands for one or more. Not said of composites, which no file holds. */
+  readonly inputs?: readonly string[]
+  readonly attributes: Readonly<Record<string, AttributeContract>>
+  /** Attributes that ONNX has and this entry does not, each with the one value that it takes them to have; null: it must be left out. */
+  readonly assumed?: Readonly<Record<string, ForInputs<Attribute | null>>>
   /** Shape rule: the output types, or an Error whose message says what must hold. Values of constant inputs may be read. */
   infer(inputs: readonly (SymbolicTensor | null)[], attributes: A): TensorType[]
   /** Reference evaluation in float64. */
@@ -50,13 +70,37 @@ export interface Operator<A extends Attributes = Attributes> {
 /** All operators by `domain:name`. */
 const registry = new Map<string, Operator>()
 
+/** An operator as it is written down: what is not said is usual, and an attribute that must be there is its kind. */
+export type OperatorDefinition<A extends Attributes> = Omit<Operator<A>, 'domain' | 'since' | 'attributes'> &
+  Partial<Pick<Operator<A>, 'domain' | 'since'>> & {
+    readonly attributes?: Readonly<Record<string, AttributeKind | AttributeContract>>
+  }
+
+/** An operator with all that its definition leaves out: the standard domain, from its first version, without attributes. */
+export function operatorOf<A extends Attributes>(definition: OperatorDefinition<A>): Operator<A> {
+  const attributes = Object.entries(definition.attributes ?? {}).map(([name, contract]) => [
+    name,
+    typeof contract === 'string' ? { kind: contract } : contract,
+  ])
+  return { domain: '', since: 1, ...definition, attributes: Object.fromEntries(attributes) }
+}
+
 /** Registers an operator and gives it back. */
-export function defineOperator<A extends Attributes>(
-  definition: Omit<Operator<A>, 'domain' | 'attributes'> & Partial<Pick<Operator<A>, 'domain' | 'attributes'>>,
-): Operator<A> {
-  const operator: Operator<A> = { domain: '', attributes: {}, ...definition }
+export function defineOperator<A extends Attributes>(definition: OperatorDefinition<A>): Operator<A> {
+  const operator = operatorOf(definition)
   registry.set(`${operator.domain}:${operator.name}`, operator as unknown as Operator)
   return operator
+}
+
+/**
+ * The entry for an operator of a file.
+ * @param opset version of the domain's operator set that the file imports
+ * @returns undefined where there is none, or none of the form that the operator has in that version
+ */
+export function operatorFor(name: string, domain: string, opset: number): Operator | undefined {
+  const found = registry.get(`${domain}:${name}`)
+  const fits = found && opset >= found.since && opset <= (found.until ?? opset)
+  return fits ? found : undefined
 }
 
 /** Every registered operator, for tests that cover all of them. */

@@ -6,14 +6,6 @@ export type { ClassifierFeatures } from './classifierFeatures.ts'
 export { classifierFeatures } from './classifierFeatures.ts'
 export type { ClassifierKnowledge, LabelledImages } from './classifierKnowledge.ts'
 export { bestPixelRange, guesses, KNOWS_ABOVE, knowledgeOf, knowledgeText } from './classifierKnowledge.ts'
-export type { ClassifierRecord } from './digitClassifiers.ts'
-export {
-  DIGIT_CLASSIFIER_SIZES,
-  digitClassifierPath,
-  digitClassifierRecord,
-  digitFeatures,
-  digitJudge,
-} from './digitClassifiers.ts'
 export type { EvaluationNetworks, EvaluationReference, ImageEvaluation } from './evaluateImages.ts'
 export { evaluateImages, evaluationReference, RECOGNISED_ABOVE } from './evaluateImages.ts'
 export type { FeatureNetwork } from './featureNetwork.ts'
@@ -25,8 +17,7 @@ export { inceptionScore } from './inceptionScore.ts'
 export { kernelDistance } from './kernelDistance.ts'
 export { spectralFunction, symmetricEigen } from './matrix.ts'
 export { covarianceOf, mergeMoments, momentsOf } from './moments.ts'
-export { readStatistics, writeStatistics } from './npz.ts'
-export { onnxFeatures } from './onnxFeatures.ts'
+export { encodeStatistics, parseStatistics } from './npz.ts'
 export { pixelFeatures } from './pixelFeatures.ts'
 export { precisionRecall } from './precisionRecall.ts'
 export type { Features } from './rows.ts'

@@ -4,9 +4,10 @@ import { join } from 'node:path'
 import fc from 'fast-check'
 import { zipSync } from 'fflate'
 import { describe, expect, test } from 'vitest'
+import { readStatistics, writeStatistics } from './files/index.ts'
 import { referenceFromStatistics, referenceMoments } from './frechet.ts'
 import { randomFeatures } from './gold.fixture.ts'
-import { encodeStatistics, parseStatistics, readStatistics, writeStatistics } from './npz.ts'
+import { encodeStatistics, parseStatistics } from './npz.ts'
 
 const FIXTURES = 'src/metrics/fixtures'
 const mu = [0.5, -1.25, 3e-9, 7]

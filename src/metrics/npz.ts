@@ -2,24 +2,10 @@
  * FID statistics as `.npz`, the form other tools exchange them in: `mu` [d] and `sigma` [d,d], float64. A `.npz` is a zip archive of `.npy`
  * files (NumPy Enhancement Proposal 1): magic, version, a Python dictionary as header, then the numbers.
  */
-import { readFile } from 'node:fs/promises'
 import { unzipSync, zipSync } from 'fflate'
-import { inputError, writeAtomically } from '../base/index.ts'
+import { inputError } from '../base/index.ts'
 import type { FrechetReference } from './frechet.ts'
 import { referenceFromStatistics } from './frechet.ts'
-
-/** Reads reference statistics. @throws `metrics.statistics` if the file is missing, not a .npz, or lacks `mu` [d] and `sigma` [d,d] */
-export async function readStatistics(path: string): Promise<FrechetReference> {
-  const bytes = await readFile(path).catch((cause: unknown) => {
-    throw statisticsError(path, `it cannot be read (${cause instanceof Error ? cause.message : String(cause)})`)
-  })
-  return parseStatistics(bytes, path)
-}
-
-/** Writes reference statistics; the same statistics give the same bytes. @throws `disk.write` */
-export async function writeStatistics(path: string, reference: FrechetReference): Promise<void> {
-  await writeAtomically(path, encodeStatistics(reference))
-}
 
 /** The bytes of a `.npz` with `mu` and `sigma`, uncompressed. */
 export function encodeStatistics({ dimensions, mean, covariance }: FrechetReference): Uint8Array {
@@ -62,7 +48,8 @@ const MOST_BYTES = 2 ** 29 + 2 ** 16
 /** Deflate makes at most this many bytes out of one. */
 const MOST_INFLATION = 1032
 
-function statisticsError(source: string, came: string, cause?: unknown): Error {
+/** The error of statistics that are not what they must be. */
+export function statisticsError(source: string, came: string, cause?: unknown): Error {
   return inputError(
     'metrics.statistics',
     `reference statistics must be a .npz with mu [d] and sigma [d,d], float64 or float32; ${source}: ${came}. ` +

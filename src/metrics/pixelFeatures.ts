@@ -2,9 +2,8 @@
  * Pixel features: block averages, at most 64 of them. For data no feature network knows: they see brightness and coarse layout, not
  * content, so a distance in them says only that much. Linear, so their derivative is exact.
  */
-import { createHash } from 'node:crypto'
 import type { Shape } from '../base/index.ts'
-import { inputError, sizeOf, tensor } from '../base/index.ts'
+import { inputError, sha256, sizeOf, tensor } from '../base/index.ts'
 import type { FeatureNetwork } from './featureNetwork.ts'
 import { imageCount } from './featureNetwork.ts'
 
@@ -39,7 +38,7 @@ export function pixelFeatures(imageShape: Shape): FeatureNetwork {
   const name = `pixels-${channels}x${height}x${width}-block${block}`
   return {
     name,
-    hash: createHash('sha256').update(name).digest('hex'),
+    hash: sha256(name),
     dimensions,
     imageShape,
     range: [-1, 1],

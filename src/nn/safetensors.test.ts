@@ -5,9 +5,9 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { NamedTensors, Tensor } from '../base/index.ts'
 import { BilevelError, float32, tensor } from '../base/index.ts'
+import { readSafetensors, writeSafetensors } from '../files/index.ts'
 import { repeatedKey } from './repeatedKey.ts'
 import { decodeSafetensors, encodeSafetensors } from './safetensors.ts'
-import { readSafetensors, writeSafetensors } from './safetensorsFile.ts'
 
 /** A file from a header and data bytes. */
 function fileOf(header: unknown, data: Uint8Array = new Uint8Array(0)): Uint8Array {

@@ -140,7 +140,7 @@ function writeNode(writer: ProtoWriter, node: Node, names: Names): void {
   for (const value of inputs.slice(0, last + 1)) writer.string(NODE.input, value === null ? '' : names.of(value))
   for (const value of outputs) writer.string(NODE.output, names.of(value))
   writer.string(NODE.opType, operator.name)
-  for (const [name, kind] of Object.entries(operator.attributes)) {
+  for (const [name, { kind }] of Object.entries(operator.attributes)) {
     const value = attributes[name]
     if (value !== undefined) writer.message(NODE.attribute, (nested) => writeAttribute(nested, name, kind, value))
   }

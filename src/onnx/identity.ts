@@ -1,11 +1,9 @@
 /** ONNX's Identity: gives a graph output that is an input, a constant or a repeat a tensor of its own. */
-import type { Operator } from '../graph/index.ts'
+import { operatorOf } from '../graph/index.ts'
 
 /** Not registered: it exists in files only, never in traced graphs. */
-export const identityOperator: Operator<Record<string, never>> = {
+export const identityOperator = operatorOf<Record<string, never>>({
   name: 'Identity',
-  domain: '',
-  attributes: {},
   infer: ([x]) => [{ dtype: x!.dtype, shape: x!.shape }],
   evaluate: ([x]) => [x!.data],
-}
+})

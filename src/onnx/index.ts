@@ -1,5 +1,5 @@
-/** ONNX files: graph to bytes, a strict reading of them, and their hash. */
+/** ONNX files: graph to bytes, a strict reading of them, and the files they point to. */
 export { checkModel } from './check.ts'
 export { encode, encodeModel } from './encode.ts'
-export { modelFileHash } from './modelFileHash.ts'
+export { externalLocations } from './externalData.ts'
 export { encodeOpenBatch } from './openBatch.ts'

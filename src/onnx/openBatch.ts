@@ -4,10 +4,9 @@
  * name; the target of a Reshape, where the extent becomes -1 (what is left); the target of an Expand, where it becomes 1
  * (as the input has it).
  */
-import { isDeepStrictEqual } from 'node:util'
 import type { Shape, Tensor } from '../base/index.ts'
 import { inputError, int64, sameShape } from '../base/index.ts'
-import type { Graph, Named, Node, SymbolicTensor } from '../graph/index.ts'
+import type { Attribute, Attributes, Graph, Named, Node, SymbolicTensor } from '../graph/index.ts'
 import { apply, constant, expandComposites, nodesOf, rewrite, simplify } from '../graph/index.ts'
 import { encode } from './encode.ts'
 
@@ -56,7 +55,7 @@ function openNode(
   inputs: readonly (SymbolicTensor | null)[],
 ): readonly SymbolicTensor[] | undefined {
   const { operator, attributes } = node
-  if (!isDeepStrictEqual(attributes, twin.attributes)) throw cannot(`an attribute of ${operator.name} holds it`)
+  if (!sameAttributes(attributes, twin.attributes)) throw cannot(`an attribute of ${operator.name} holds it`)
   const holding = node.inputs.findIndex((value, i) => !sameConstant(value?.constant, twin.inputs[i]?.constant))
   if (holding === -1) return undefined
   const wanted = node.inputs[holding]?.constant
@@ -86,8 +85,19 @@ const OPENED: Readonly<Record<string, (target: Shape, axes: readonly number[], f
 function sameConstant(a: Tensor | undefined, b: Tensor | undefined): boolean {
   if (a === b) return true
   if (!a || !b || a.dtype !== b.dtype || !sameShape(a.shape, b.shape)) return false
-  const [x, y] = [a, b].map(({ data }) => Buffer.from(data.buffer, data.byteOffset, data.byteLength))
-  return x.equals(y)
+  const [x, y] = [a, b].map(({ data }) => new Uint8Array(data.buffer, data.byteOffset, data.byteLength))
+  return x.length === y.length && x.every((byte, i) => byte === y[i])
+}
+
+function sameAttributes(a: Attributes, b: Attributes): boolean {
+  const names = Object.keys(a)
+  return names.length === Object.keys(b).length && names.every((name) => name in b && sameAttribute(a[name], b[name]))
+}
+
+function sameAttribute(a: Attribute, b: Attribute): boolean {
+  if (typeof a !== 'object' || typeof b !== 'object') return Object.is(a, b)
+  if ('dtype' in a || 'dtype' in b) return 'dtype' in a && 'dtype' in b && sameConstant(a, b)
+  return a.length === b.length && a.every((value, i) => Object.is(value, b[i]))
 }
 
 /** Names for the axes that differ. @throws `onnx.batch` on an output that no node makes for each batch anew */

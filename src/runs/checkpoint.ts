@@ -3,19 +3,11 @@
  * name and renamed when whole. A hash covers every field and file; the newest one that loads counts, a damaged one is passed over, never
  * half loaded. Format 1, of earlier releases, has no log and a hash of its tensors alone; it is still read.
  */
-import { createHash } from 'node:crypto'
 import { mkdir, readdir, readFile, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { NamedTensors } from '../base/index.ts'
-import {
-  BilevelError,
-  diskFailure,
-  inputError,
-  isPartialName,
-  parseJson,
-  partialName,
-  writeFlushed,
-} from '../base/index.ts'
+import { BilevelError, inputError, parseJson, sha256 } from '../base/index.ts'
+import { diskFailure, isPartialName, partialName, writeFlushed } from '../files/index.ts'
 import { decodeSafetensors, encodeSafetensors } from '../nn/index.ts'
 import type { Json } from './json.ts'
 import { isRecord, jsonHash, requireJson } from './json.ts'
@@ -55,8 +47,6 @@ interface StateFile {
   readonly log: string
   readonly state: Json
 }
-
-const sha256 = (bytes: string | Uint8Array): string => createHash('sha256').update(bytes).digest('hex')
 
 /** Steps that have a folder, newest first, whole or not. */
 export async function checkpointSteps(folder: string): Promise<number[]> {

@@ -4,7 +4,8 @@
  */
 import { appendFileSync, closeSync, fsyncSync, openSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
-import { diskFailure, inputError, parseJson, writeAtomically } from '../base/index.ts'
+import { inputError, parseJson } from '../base/index.ts'
+import { diskFailure, writeAtomically } from '../files/index.ts'
 
 /** A value that JSON can hold. Numbers that it cannot (NaN, ±Infinity) are written as those words. */
 export type EventValue =

@@ -1,6 +1,5 @@
 /** Plain JSON data: what may be in a checkpoint's state and a config, compared and hashed in one canonical form. */
-import { createHash } from 'node:crypto'
-import { internalError } from '../base/index.ts'
+import { internalError, sha256 } from '../base/index.ts'
 
 export type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json }
 
@@ -31,5 +30,5 @@ export function canonicalJson(value: unknown): string {
 
 /** SHA-256 (hex) of data in canonical form. */
 export function jsonHash(value: unknown): string {
-  return createHash('sha256').update(canonicalJson(value)).digest('hex')
+  return sha256(canonicalJson(value))
 }

@@ -6,7 +6,8 @@ import { randomUUID } from 'node:crypto'
 import { link, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
-import { diskFailure, inputError } from '../base/index.ts'
+import { inputError } from '../base/index.ts'
+import { diskFailure } from '../files/index.ts'
 
 /** Who holds a lock. `started`: when that process started, in the kernel's own words; null where the system does not say. */
 export interface LockHolder {

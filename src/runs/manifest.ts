@@ -4,7 +4,8 @@
  */
 import { readdir, readFile, stat } from 'node:fs/promises'
 import { dirname, join, relative, resolve, sep } from 'node:path'
-import { fileHash, inputError, parseJson } from '../base/index.ts'
+import { inputError, parseJson } from '../base/index.ts'
+import { fileHash } from '../files/index.ts'
 import type { Json } from './json.ts'
 import { isRecord, jsonHash } from './json.ts'
 import { PROGRESS_FILE } from './progressFile.ts'

@@ -4,7 +4,8 @@
  */
 import { mkdir, readdir, rename, rm, rmdir } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
-import { diskFailure, inputError, isPartialName, makeFolder, partialName } from '../base/index.ts'
+import { inputError } from '../base/index.ts'
+import { diskFailure, isPartialName, makeFolder, partialName } from '../files/index.ts'
 import { processStart } from './lock.ts'
 
 const RULE = 'images are written to a new or empty folder'

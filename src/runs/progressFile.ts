@@ -4,7 +4,7 @@
  */
 import { readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { writeAtomically } from '../base/index.ts'
+import { writeAtomically } from '../files/index.ts'
 import { isRecord } from './json.ts'
 import type { Progress } from './progress.ts'
 import { advanceProgress, secondsLeft, startProgress } from './progress.ts'

@@ -3,7 +3,7 @@ import { float32, int64, tensor } from '../base/index.ts'
 import { add, constant, matmul, mul, reduceSum, trace } from '../graph/index.ts'
 import { compile } from './compile.ts'
 import type { Device } from './program.ts'
-import { sharedSessionCount } from './session.ts'
+import { sharedSessionCount } from './sharedSessions.ts'
 
 const affine = trace(
   {

@@ -7,16 +7,15 @@ import { encode } from '../onnx/index.ts'
 import { findBlockSize } from './blockSize.ts'
 import type { DeviceOptions, ResolvedDeviceOptions } from './device.ts'
 import { resolveDevice } from './device.ts'
+import type { Load, Session, SessionSettings } from './engine.ts'
+import { unavailable } from './engine.ts'
 import { engineOrder } from './engineOrder.ts'
 import { graphKey } from './graphKey.ts'
 import type { BlockSize } from './lower/index.ts'
 import { lowerForCpu } from './lower/index.ts'
-import type { Load } from './modelCache.ts'
-import { loadCached } from './modelCache.ts'
 import type { Program } from './program.ts'
 import { recompute } from './recompute.ts'
-import type { SessionSettings } from './session.ts'
-import { explainLoadError, loadSession, sharedSession } from './session.ts'
+import { sharedSession } from './sharedSessions.ts'
 
 export interface CompileOptions<B extends string = never> extends DeviceOptions {
   /** Inputs to freeze at these values: they are no longer inputs of the program, and the engine may pre-pack them. */
@@ -40,7 +39,12 @@ export async function compile<I extends string, O extends string, B extends I = 
   const settings = resolveDevice(options)
   const { constants = {} as Readonly<Record<B, Tensor>> } = options
   const bound: Graph<Exclude<I, B>, O> = Object.keys(constants).length > 0 ? bind(graph, constants) : graph
-  const session = await load(bound, settings, options.lowering ?? true, loadSession, sharedSession)
+  const { engine } = settings
+  const session = await load<Session>(bound, settings, {
+    lowering: options.lowering ?? true,
+    open: (model, how) => engine.load(model, how),
+    share: (key, make) => sharedSession(engine, key, make),
+  })
   const inputs = mapRecord(bound.inputs, typeOf)
   const outputs = mapRecord(bound.outputs, typeOf)
   let open = true
@@ -60,35 +64,44 @@ export async function compile<I extends string, O extends string, B extends I = 
   }
 }
 
-/** What to call sessions of a graph that may be shared. */
-type Share<S> = (key: string, load: () => Promise<S>) => Promise<S>
+/** How a model becomes a session. */
+export interface Loading<S> {
+  /** Whether the engine's own operators may be used. */
+  readonly lowering: boolean
+  readonly open: (model: Uint8Array, settings: SessionSettings) => Promise<S>
+  /** What to call sessions of a graph that may be shared. */
+  readonly share: (key: string, load: () => Promise<S>) => Promise<S>
+}
 
-/** A graph's model, made or found on disk, and loaded by `open`. */
-export async function load<S>(
-  graph: Graph,
-  settings: ResolvedDeviceOptions,
-  lowering: boolean,
-  open: (model: Uint8Array, settings: SessionSettings) => Promise<S>,
-  share: Share<S>,
-): Promise<S> {
-  const lowered = lowering && settings.device === 'cpu'
-  const block = lowered ? await findBlockSize() : undefined
+/** A graph's model, made or kept from before, and loaded. */
+export async function load<S>(graph: Graph, options: ResolvedDeviceOptions, loading: Loading<S>): Promise<S> {
+  const { engine, ...settings } = options
+  const lowered = loading.lowering && engine.ownOperators && settings.device === 'cpu'
+  const block = lowered ? await findBlockSize(engine) : undefined
   const frozen = holdsWeights(graph)
   const key = graphKey(graph)
   const how = `${settings.device} ${lowered ? `lowered ${block}` : 'plain'}`
   const make = () => makeModel(graph, { lowered, block, frozen })
   const memoryPattern = liveBytes(graph) < LARGE
   const opened: Load<S> = (model, savePath) =>
-    open(model, { ...settings, optimize: !lowered || frozen, memoryPattern, ...(savePath && { savePath }) })
+    loading.open(model, { ...settings, optimize: !lowered || frozen, memoryPattern, ...(savePath && { savePath }) })
   // Frozen weights seldom come back; what the engine makes of a model for other devices is not tried.
-  const keep = lowered && !frozen
+  const keep = lowered && !frozen ? engine.loadKept : undefined
   try {
-    return await share(`${key.hash} ${how} ${settings.threads}`, () =>
-      keep ? loadCached(key, how, make, opened) : opened(make()),
+    return await loading.share(`${key.hash} ${how} ${settings.threads}`, () =>
+      keep ? keep(key, how, make, opened) : opened(make()),
     )
   } catch (error) {
-    throw error instanceof BilevelError ? error : explainLoadError(error, settings)
+    throw error instanceof BilevelError ? error : explained(error, options)
   }
+}
+
+/** The engine's error for a model that this project made itself is a bug of this project, or a missing device. */
+function explained(error: unknown, { device, engine }: ResolvedDeviceOptions): unknown {
+  const reason = error instanceof Error ? error.message : String(error)
+  if (device !== 'cpu' && !/invalid (graph|model)|schema|type error/i.test(reason))
+    return unavailable(engine, device, error)
+  return internalError(`onnxruntime does not accept a compiled graph: ${reason}`)
 }
 
 /** What model to make of a graph. */

@@ -1,14 +1,13 @@
 /** A graph as the same program in several lanes: parts of a batch at the same time. */
 import type { Tensor } from '../base/index.ts'
+import { internalError } from '../base/index.ts'
 import type { Graph, TensorType } from '../graph/index.ts'
 import { mapRecord } from '../graph/index.ts'
 import { checkFeeds, compile, load, typeOf, usedOf } from './compile.ts'
 import type { DeviceOptions } from './device.ts'
 import { resolveDevice } from './device.ts'
-import type { LaneSession } from './lanes.ts'
-import { loadInLane } from './lanes.ts'
+import type { Engine, LaneSession, SessionSettings } from './engine.ts'
 import type { Program } from './program.ts'
-import type { SessionSettings } from './session.ts'
 
 /** What a run in a lane leaves there. */
 export interface HeldOutputs {
@@ -34,8 +33,8 @@ const LEAST_OF_A_LANE = 16
  * rounding.
  */
 export function lanesFor(batch: number, options: DeviceOptions = {}): number {
-  const { device, threads } = resolveDevice(options)
-  if (device !== 'cpu') return 1
+  const { device, threads, engine } = resolveDevice(options)
+  if (device !== 'cpu' || !engine.loadInLane) return 1
   let lanes = Math.max(1, Math.min(threads, Math.floor(batch / LEAST_OF_A_LANE)))
   while (batch % lanes !== 0) lanes--
   return lanes
@@ -52,17 +51,26 @@ export async function compileLanes<I extends string, O extends string>(
   options: DeviceOptions = {},
 ): Promise<readonly LaneProgram<I, O>[]> {
   if (lanes === 1) return [inThisThread(await compile(graph, options))]
-  const { device, threads } = resolveDevice(options)
-  const settings = { device, threads: Math.max(1, Math.floor(threads / lanes)) }
-  const sessions = await load(graph, settings, true, (model, how) => loadInLanes(lanes, model, how), unshared)
+  const { device, threads, engine } = resolveDevice(options)
+  const { loadInLane } = engine
+  if (!loadInLane) throw internalError(`${lanes} lanes of an engine that has none`)
+  const settings = { device, threads: Math.max(1, Math.floor(threads / lanes)), engine }
+  const sessions = await load<LaneSession[]>(graph, settings, {
+    lowering: true,
+    open: (model, how) => loadInLanes(loadInLane, lanes, model, how),
+    share: (_, loadAll) => loadAll(),
+  })
   const types = { inputs: mapRecord(graph.inputs, typeOf), outputs: mapRecord(graph.outputs, typeOf) }
   return sessions.map((session) => inLane(session, types))
 }
 
-const unshared = <S>(_: string, load: () => Promise<S>): Promise<S> => load()
-
 /** What is written to disk is written once. */
-async function loadInLanes(lanes: number, model: Uint8Array, settings: SessionSettings): Promise<LaneSession[]> {
+async function loadInLanes(
+  loadInLane: NonNullable<Engine['loadInLane']>,
+  lanes: number,
+  model: Uint8Array,
+  settings: SessionSettings,
+): Promise<LaneSession[]> {
   const { savePath: _, ...others } = settings
   return Promise.all(Array.from({ length: lanes }, (_, i) => loadInLane(i, model, i === 0 ? settings : others)))
 }

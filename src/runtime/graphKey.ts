@@ -2,8 +2,8 @@
  * What a graph is, as one hash: two graphs with the same key compute the same by the same calls in the same order, down to the
  * bytes of their constants and the names of their inputs and outputs. Hashing takes a hundredth of lowering and loading.
  */
-import { createHash, type Hash } from 'node:crypto'
-import type { Tensor } from '../base/index.ts'
+import type { Sha256, Tensor } from '../base/index.ts'
+import { sha256Stream } from '../base/index.ts'
 import type { Attributes, Graph, Operator, SymbolicTensor } from '../graph/index.ts'
 import { allOperators, nodesOf } from '../graph/index.ts'
 
@@ -61,7 +61,7 @@ export function graphKey(graph: Graph): GraphKey {
 const GATHERED_LINES = 4096
 
 class KeyWriter {
-  readonly #hash: Hash = createHash('sha256')
+  readonly #hash: Sha256 = sha256Stream()
   readonly #numbers = new Map<SymbolicTensor, number>()
   #lines: string[] = []
 
@@ -92,7 +92,7 @@ class KeyWriter {
 
   finish(): string {
     this.#flush()
-    return this.#hash.digest('hex')
+    return this.#hash.hex()
   }
 
   /** Element type and shape say how many bytes follow. */

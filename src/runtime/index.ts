@@ -1,4 +1,4 @@
-/** Graphs and ONNX files as programs on a device; the only layer that knows the engine. */
+/** Graphs and ONNX files as programs on a device, by an engine that is said at the edge: node/ or web/. */
 export type { BatchOptions, BatchProgram } from './batchProgram.ts'
 export { compileBatch } from './batchProgram.ts'
 export type { CompileOptions } from './compile.ts'
@@ -6,7 +6,9 @@ export { compile } from './compile.ts'
 export type { HeldOutputs } from './compileLanes.ts'
 export { lanesFor } from './compileLanes.ts'
 export type { DeviceOptions } from './device.ts'
-export type { ForeignModel, ForeignValue } from './foreign.ts'
+export type { DeclaredValue as ForeignValue, Engine, LaneSession, Session, SessionSettings } from './engine.ts'
+export { useEngine } from './engine.ts'
+export type { ForeignModel } from './foreign.ts'
 export { openModel } from './foreign.ts'
 export type { Device, Program } from './program.ts'
 export type { SplitGraph } from './split.ts'

@@ -15,4 +15,5 @@ export interface Program<I extends string = string, O extends string = string> {
 }
 
 /** Where programs run. */
-export type Device = 'cpu' | 'webgpu' | 'cuda'
+export const DEVICES = ['cpu', 'webgpu', 'cuda'] as const
+export type Device = (typeof DEVICES)[number]

@@ -2,9 +2,8 @@
  * Somebody else's ONNX file as a `Denoiser`: run as it is, with a stated schedule and no derivative. Told times are its own
  * training times 0..T-1 (0 = least noise), given in whatever element type and shape the file takes.
  */
-import { basename } from 'node:path'
 import type { Shape, Tensor } from '../../base/index.ts'
-import { BilevelError, filled, inputError, MOST, sameShape, sizeOf, tensor } from '../../base/index.ts'
+import { BilevelError, fileName, filled, inputError, MOST, sameShape, sizeOf, tensor } from '../../base/index.ts'
 import type { DeviceOptions, ForeignModel, ForeignValue } from '../../runtime/index.ts'
 import { openModel } from '../../runtime/index.ts'
 import type { Denoiser, Images, Prediction } from '../denoiser.ts'
@@ -52,7 +51,7 @@ const TRIAL_BATCH = 2
 export async function openForeignDenoiser(options: ForeignDenoiserOptions): Promise<ForeignDenoiser> {
   const { model: source, device, threads } = options
   const model = await openModel(source, { ...(device && { device }), ...(threads && { threads }) })
-  const file = typeof source === 'string' ? basename(source) : 'the model'
+  const file = typeof source === 'string' ? fileName(source) : 'the model'
   try {
     const denoiser = new FileDenoiser(file, model, options)
     await denoiser.trial()

@@ -3,7 +3,8 @@ import { readdir, readFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import type { NamedTensors } from '../../base/index.ts'
 import { inputError, parseJson, standInError } from '../../base/index.ts'
-import { readSafetensors, withoutPrefix } from '../../nn/index.ts'
+import { readSafetensors } from '../../files/index.ts'
+import { withoutPrefix } from '../../nn/index.ts'
 import { MODEL_FILES } from './modelFolder.ts'
 
 const WEIGHTS = basename(MODEL_FILES.weights)

@@ -13,9 +13,8 @@ import {
   sizeOf,
   throwIfInterrupted,
 } from '../../base/index.ts'
-import { batches } from '../../data/index.ts'
 import type { DenoisingNetwork, NetworkState, Optimizer } from '../../nn/index.ts'
-import { emaDecay, flatSize, initialState, updateEma } from '../../nn/index.ts'
+import { batches, emaDecay, flatSize, initialState, updateEma } from '../../nn/index.ts'
 import type { BatchProgram, Device, Program } from '../../runtime/index.ts'
 import { compile, compileBatch, lanesFor } from '../../runtime/index.ts'
 import {

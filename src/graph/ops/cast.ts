@@ -16,7 +16,10 @@ function dtypeOf(code: number): DType {
 
 const castOperator = defineOperator<{ readonly to: number }>({
   name: 'Cast',
+  since: 6,
+  inputs: ['input'],
   attributes: { to: 'int' },
+  assumed: { saturate: 1, round_mode: 'up' },
   infer: ([x], { to }) => [{ dtype: dtypeOf(to), shape: x!.shape }],
   evaluate([x], _, [{ dtype }]) {
     if (dtype === 'bool') return [x!.data.map((value) => Number(value !== 0))]
@@ -34,6 +37,7 @@ export function cast(x: SymbolicTensor, dtype: DType): SymbolicTensor {
 
 const identityOperator = defineOperator<Record<string, never>>({
   name: 'Identity',
+  inputs: ['input'],
   infer: ([x]) => [x!],
   evaluate: ([x]) => [x!.data],
   differentiate: ({ cotangents: [g] }) => [g],

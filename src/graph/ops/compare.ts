@@ -7,26 +7,28 @@ import { binary, dtypeAmong, lift, unbroadcast } from './elementwise.ts'
 import { reduceSum } from './reduce.ts'
 
 /** a < b, elementwise with broadcasting: bool, no derivative; so are all the comparisons. */
-export const less = binary('Less', { f: (a, b) => Number(a < b), result: 'bool' })
+export const less = binary('Less', { since: 7, f: (a, b) => Number(a < b), result: 'bool' })
 /** a <= b. */
-export const lessOrEqual = binary('LessOrEqual', { f: (a, b) => Number(a <= b), result: 'bool' })
+export const lessOrEqual = binary('LessOrEqual', { since: 12, f: (a, b) => Number(a <= b), result: 'bool' })
 /** a > b. */
-export const greater = binary('Greater', { f: (a, b) => Number(a > b), result: 'bool' })
+export const greater = binary('Greater', { since: 7, f: (a, b) => Number(a > b), result: 'bool' })
 /** a >= b. */
-export const greaterOrEqual = binary('GreaterOrEqual', { f: (a, b) => Number(a >= b), result: 'bool' })
+export const greaterOrEqual = binary('GreaterOrEqual', { since: 12, f: (a, b) => Number(a >= b), result: 'bool' })
 /** a = b. */
 export const equal = binary('Equal', {
+  since: 7,
   f: (a, b) => Number(a === b),
   result: 'bool',
   takes: ['float32', 'float64', 'int64', 'int32', 'bool'],
 })
 /** Both, of two bool tensors. */
-export const and = binary('And', { f: (a, b) => a * b, takes: ['bool'] })
+export const and = binary('And', { since: 7, f: (a, b) => a * b, takes: ['bool'] })
 /** Either or both, of two bool tensors. */
-export const or = binary('Or', { f: (a, b) => Math.max(a, b), takes: ['bool'] })
+export const or = binary('Or', { since: 7, f: (a, b) => Math.max(a, b), takes: ['bool'] })
 
 const notOperator = defineOperator<Record<string, never>>({
   name: 'Not',
+  inputs: ['X'],
   infer([x]) {
     if (x!.dtype !== 'bool') throw new Error('the input must be bool; compare first')
     return [x!]
@@ -41,6 +43,8 @@ export function not(x: SymbolicTensor): SymbolicTensor {
 
 const whereOperator = defineOperator<Record<string, never>>({
   name: 'Where',
+  since: 9,
+  inputs: ['condition', 'X', 'Y'],
   infer([condition, a, b]) {
     if (condition!.dtype !== 'bool') throw new Error('the condition must be bool; compare first')
     if (a!.dtype !== b!.dtype) throw new Error('both choices must have the same element type; use cast')
@@ -67,17 +71,21 @@ export function where(condition: SymbolicTensor, a: Operand, b: Operand): Symbol
 
 /** The smaller of both, elementwise with broadcasting. Where they are equal the derivative goes to the first. */
 export const minimum = binary('Min', {
+  since: 8,
   f: Math.min,
   pullBack: (g, a, b) => [() => where(lessOrEqual(a, b), g, 0), () => where(less(b, a), g, 0)],
 })
 /** The larger of both, elementwise with broadcasting. Where they are equal the derivative goes to the first. */
 export const maximum = binary('Max', {
+  since: 8,
   f: Math.max,
   pullBack: (g, a, b) => [() => where(greaterOrEqual(a, b), g, 0), () => where(greater(b, a), g, 0)],
 })
 
 const clipOperator = defineOperator<Record<string, never>>({
   name: 'Clip',
+  since: 11,
+  inputs: ['input', 'min?', 'max?'],
   infer([x, low, high]) {
     for (const bound of [low, high]) {
       if (bound && (bound.rank !== 0 || bound.dtype !== x!.dtype)) {

@@ -8,7 +8,15 @@ import { apply, defineOperator } from '../operator.ts'
 import type { SymbolicTensor } from '../symbolic.ts'
 import { convInputGradient, convWeightGradient } from './convGradient.ts'
 import type { ConvAttributes, WindowOptions } from './convWindow.ts'
-import { CONV_ATTRIBUTES, convLayout, convOutput, forEachPlane, windowAttributes, windowTaps } from './convWindow.ts'
+import {
+  CONV_ATTRIBUTES,
+  convLayout,
+  convOutput,
+  forEachPlane,
+  kernelOfWeight,
+  windowAttributes,
+  windowTaps,
+} from './convWindow.ts'
 import { reduceSum } from './reduce.ts'
 
 /** Options of `conv`. */
@@ -54,7 +62,9 @@ export function sumToChannels(g: SymbolicTensor): SymbolicTensor {
 
 const convOperator = defineOperator<ConvAttributes>({
   name: 'Conv',
+  inputs: ['X', 'W', 'B?'],
   attributes: CONV_ATTRIBUTES,
+  assumed: { auto_pad: 'NOTSET', kernel_shape: kernelOfWeight },
   infer([x, w, bias], attributes) {
     if (x!.dtype !== w!.dtype) throw new Error('input and weight must have the same element type')
     const layout = convLayout(x!.shape, w!.shape, attributes)

@@ -10,7 +10,15 @@ import type { ConvOptions } from './conv.ts'
 import { biasPlanes, checkBias, conv, sumToChannels } from './conv.ts'
 import { convWeightGradient, spread } from './convGradient.ts'
 import type { ConvAttributes, ConvLayout, PerAxis } from './convWindow.ts'
-import { CONV_ATTRIBUTES, checkIntegers, convLayout, reach, windowAttributes } from './convWindow.ts'
+import {
+  CONV_ATTRIBUTES,
+  checkIntegers,
+  convLayout,
+  kernelOfWeight,
+  reach,
+  windowAttributes,
+  zerosPerAxis,
+} from './convWindow.ts'
 
 /** Options of `convTranspose`. */
 export interface ConvTransposeOptions extends ConvOptions {
@@ -42,7 +50,9 @@ function adjointLayout(x: Shape, w: Shape, attributes: ConvTransposeAttributes):
 
 const convTransposeOperator = defineOperator<ConvTransposeAttributes>({
   name: 'ConvTranspose',
-  attributes: { ...CONV_ATTRIBUTES, output_padding: 'ints' },
+  inputs: ['X', 'W', 'B?'],
+  attributes: { ...CONV_ATTRIBUTES, output_padding: { kind: 'ints', default: zerosPerAxis } },
+  assumed: { auto_pad: 'NOTSET', kernel_shape: kernelOfWeight, output_shape: null },
   infer([x, w, bias], attributes) {
     if (x!.dtype !== w!.dtype) throw new Error('input and weight must have the same element type')
     const { batch, channels, window } = adjointLayout(x!.shape, w!.shape, attributes)

@@ -4,6 +4,7 @@
  */
 import type { Shape } from '../../base/index.ts'
 import { sizeOf } from '../../base/index.ts'
+import type { TensorType } from '../symbolic.ts'
 
 /** ONNX attributes of a window, one number per spatial axis; `pads` holds all begins, then all ends. */
 export type WindowAttributes = {
@@ -34,6 +35,19 @@ export interface WindowOptions {
 
 const repeated = (value: PerAxis, count: number): readonly number[] =>
   typeof value === 'number' ? new Array<number>(count).fill(value) : value
+
+type Inputs = readonly (TensorType | null)[]
+
+/** One number for each spatial axis of the first input, [b, c, ...spatial]. */
+const perAxis = ([x]: Inputs, value: number): number[] => (x?.shape.slice(2) ?? []).map(() => value)
+
+/** What files mean that leave out strides or dilations; paddings of the output; pads, at the beginning and the end of each axis. */
+export const onesPerAxis = (inputs: Inputs): number[] => perAxis(inputs, 1)
+export const zerosPerAxis = (inputs: Inputs): number[] => perAxis(inputs, 0)
+export const zerosPerSide = (inputs: Inputs): number[] => [...zerosPerAxis(inputs), ...zerosPerAxis(inputs)]
+
+/** The kernel that the second input, a weight [o, i, ...kernel], has anyway. */
+export const kernelOfWeight = ([, w]: Inputs): number[] => w?.shape.slice(2) ?? []
 
 /** Options as attributes over `axes` spatial axes. Their lengths are checked by `slidingWindow`. */
 export function windowAttributes({ strides = 1, padding = 0, dilations = 1 }: WindowOptions, axes: number) {
@@ -115,7 +129,12 @@ export interface ConvLayout {
 /** ONNX attributes of a convolution. */
 export type ConvAttributes = WindowAttributes & { readonly group: number }
 
-export const CONV_ATTRIBUTES = { strides: 'ints', pads: 'ints', dilations: 'ints', group: 'int' } as const
+export const CONV_ATTRIBUTES = {
+  strides: { kind: 'ints', default: onesPerAxis },
+  pads: { kind: 'ints', default: zerosPerSide },
+  dilations: { kind: 'ints', default: onesPerAxis },
+  group: { kind: 'int', default: 1 },
+} as const
 
 /** Checks the shapes of a convolution. @throws Error with what must hold */
 export function convLayout(x: Shape, w: Shape, attributes: ConvAttributes): ConvLayout {

@@ -18,7 +18,9 @@ type CumSumAttributes = { readonly exclusive: number; readonly reverse: number }
 
 const cumSumOperator: Operator<CumSumAttributes> = defineOperator<CumSumAttributes>({
   name: 'CumSum',
-  attributes: { exclusive: 'int', reverse: 'int' },
+  since: 11,
+  inputs: ['x', 'axis'],
+  attributes: { exclusive: { kind: 'int', default: 0 }, reverse: { kind: 'int', default: 0 } },
   infer([x, axis]) {
     normalAxis(constantIntegers(axis, 'the axis')[0], x!.rank)
     return [x!]

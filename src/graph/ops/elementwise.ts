@@ -1,7 +1,7 @@
 /** Elementwise arithmetic with numpy broadcasting. A number among the arguments stands for a scalar of the other's element type. */
 import type { DType, Shape } from '../../base/index.ts'
 import { inputError, sameShape } from '../../base/index.ts'
-import type { Operator } from '../operator.ts'
+import type { Operator, OperatorDefinition } from '../operator.ts'
 import { apply, defineOperator } from '../operator.ts'
 import type { Attributes, TensorType } from '../symbolic.ts'
 import { type SymbolicTensor, scalar } from '../symbolic.ts'
@@ -55,6 +55,8 @@ interface BinaryRule {
     b: SymbolicTensor,
     y: SymbolicTensor,
   ) => readonly [() => SymbolicTensor, () => SymbolicTensor]
+  /** First operator set with this form. */
+  readonly since: number
   /** Element type of the result, where it is not that of the inputs. */
   readonly result?: 'bool'
   /** Element types allowed; all but bool if absent. */
@@ -63,9 +65,11 @@ interface BinaryRule {
 
 /** Defines a broadcasting operator of two inputs of one element type. A hoisted function: families import each other in a circle. */
 export function binary(name: string, rule: BinaryRule): (a: Operand, b: Operand) => SymbolicTensor {
-  const { f, integer = f, pullBack, takes } = rule
+  const { f, integer = f, pullBack, takes, since } = rule
   const operator: Operator<Record<string, never>> = defineOperator<Record<string, never>>({
     name,
+    since,
+    inputs: ['A', 'B'],
     infer([a, b]) {
       if (a!.dtype !== b!.dtype) throw new Error('both inputs must have the same element type; use cast')
       if (takes ? !takes.includes(a!.dtype) : a!.dtype === 'bool') {
@@ -95,19 +99,25 @@ export function binary(name: string, rule: BinaryRule): (a: Operand, b: Operand)
 }
 
 /** a + b. */
-export const add = binary('Add', { f: (a, b) => a + b, pullBack: (g) => [() => g, () => g] })
+export const add = binary('Add', { since: 7, f: (a, b) => a + b, pullBack: (g) => [() => g, () => g] })
 /** a - b. */
-export const sub = binary('Sub', { f: (a, b) => a - b, pullBack: (g) => [() => g, () => neg(g)] })
+export const sub = binary('Sub', { since: 7, f: (a, b) => a - b, pullBack: (g) => [() => g, () => neg(g)] })
 /** a b. */
-export const mul = binary('Mul', { f: (a, b) => a * b, pullBack: (g, a, b) => [() => mul(g, b), () => mul(g, a)] })
+export const mul = binary('Mul', {
+  since: 7,
+  f: (a, b) => a * b,
+  pullBack: (g, a, b) => [() => mul(g, b), () => mul(g, a)],
+})
 /** a / b; integers round towards zero. */
 export const div = binary('Div', {
+  since: 7,
   f: (a, b) => a / b,
   integer: (a, b) => Math.trunc(a / b),
   pullBack: (g, _, b, y) => [() => div(g, b), () => neg(mul(div(g, b), y))],
 })
 /** a to the power b. The derivative in b needs a > 0. */
 export const pow = binary('Pow', {
+  since: 7,
   f: (a, b) => a ** b,
   pullBack: (g, a, b, y) => [
     () => (constantNumber(b) === 2 ? mul(mul(g, 2), a) : mul(g, mul(b, pow(a, lowered(b))))),
@@ -131,16 +141,20 @@ interface UnaryRule<A extends Attributes> {
   readonly pullBack?: (g: SymbolicTensor, x: SymbolicTensor, y: SymbolicTensor, attributes: A) => SymbolicTensor
   /** Whether integers are allowed. */
   readonly integers?: boolean
-  readonly attributes?: Operator['attributes']
+  /** First operator set with this form. */
+  readonly since: number
+  readonly attributes?: OperatorDefinition<A>['attributes']
 }
 
 /** Defines an elementwise operator of one input. */
 function unary<A extends Attributes = Record<string, never>>(
   name: string,
-  { f, pullBack, integers = false, attributes = {} }: UnaryRule<A>,
+  { f, pullBack, integers = false, since, attributes = {} }: UnaryRule<A>,
 ): (x: SymbolicTensor, attributes: A) => SymbolicTensor {
   const operator = defineOperator<A>({
     name,
+    since,
+    inputs: ['X'],
     attributes,
     infer([x]) {
       if (!isFloat(x!) && (!integers || x!.dtype === 'bool')) throw new Error('the input must be float; use cast')
@@ -162,49 +176,57 @@ function plain(name: string, rule: UnaryRule<Record<string, never>>): (x: Symbol
 }
 
 /** -x. */
-export const neg = plain('Neg', { f: (x) => -x, integers: true, pullBack: (g) => neg(g) })
+export const neg = plain('Neg', { since: 6, f: (x) => -x, integers: true, pullBack: (g) => neg(g) })
 /** e to the power x. */
-export const exp = plain('Exp', { f: Math.exp, pullBack: (g, _, y) => mul(g, y) })
+export const exp = plain('Exp', { since: 6, f: Math.exp, pullBack: (g, _, y) => mul(g, y) })
 /** Natural logarithm. */
-export const log = plain('Log', { f: Math.log, pullBack: (g, x) => div(g, x) })
+export const log = plain('Log', { since: 6, f: Math.log, pullBack: (g, x) => div(g, x) })
 /** Square root; its derivative at 0 is infinite. */
-export const sqrt = plain('Sqrt', { f: Math.sqrt, pullBack: (g, _, y) => div(mul(g, 0.5), y) })
+export const sqrt = plain('Sqrt', { since: 6, f: Math.sqrt, pullBack: (g, _, y) => div(mul(g, 0.5), y) })
 /** 1 / x. */
-export const reciprocal = plain('Reciprocal', { f: (x) => 1 / x, pullBack: (g, _, y) => neg(mul(g, mul(y, y))) })
+export const reciprocal = plain('Reciprocal', {
+  since: 6,
+  f: (x) => 1 / x,
+  pullBack: (g, _, y) => neg(mul(g, mul(y, y))),
+})
 /** Sine of radians. */
-export const sin = plain('Sin', { f: Math.sin, pullBack: (g, x) => mul(g, cos(x)) })
+export const sin = plain('Sin', { since: 7, f: Math.sin, pullBack: (g, x) => mul(g, cos(x)) })
 /** Cosine of radians. */
-export const cos = plain('Cos', { f: Math.cos, pullBack: (g, x) => neg(mul(g, sin(x))) })
+export const cos = plain('Cos', { since: 7, f: Math.cos, pullBack: (g, x) => neg(mul(g, sin(x))) })
 /** Hyperbolic tangent. */
-export const tanh = plain('Tanh', { f: Math.tanh, pullBack: (g, _, y) => mul(g, sub(1, mul(y, y))) })
+export const tanh = plain('Tanh', { since: 6, f: Math.tanh, pullBack: (g, _, y) => mul(g, sub(1, mul(y, y))) })
 /** 1 / (1 + e^-x). */
 export const sigmoid = plain('Sigmoid', {
+  since: 6,
   f: (x) => 1 / (1 + Math.exp(-x)),
   pullBack: (g, _, y) => mul(g, mul(y, sub(1, y))),
 })
 /** Absolute value; the derivative at 0 is taken as 0. */
-export const abs = plain('Abs', { f: Math.abs, integers: true, pullBack: (g, x) => mul(g, sign(x)) })
+export const abs = plain('Abs', { since: 6, f: Math.abs, integers: true, pullBack: (g, x) => mul(g, sign(x)) })
 /** -1, 0 or 1. Its derivative, 0 almost everywhere, is refused: it would hide a mistake. */
-export const sign = plain('Sign', { f: Math.sign, integers: true })
+export const sign = plain('Sign', { since: 9, f: Math.sign, integers: true })
 /** The largest integer not above x; no derivative. */
-export const floor = plain('Floor', { f: Math.floor })
+export const floor = plain('Floor', { since: 6, f: Math.floor })
 /** The smallest integer not below x; no derivative. */
-export const ceil = plain('Ceil', { f: Math.ceil })
+export const ceil = plain('Ceil', { since: 6, f: Math.ceil })
 /** Error function, 2/sqrt(pi) times the integral of exp(-t^2) from 0 to x. */
 export const erf = plain('Erf', {
+  since: 9,
   f: erfOf,
   pullBack: (g, x) => mul(mul(g, 2 / Math.sqrt(Math.PI)), exp(neg(mul(x, x)))),
 })
 /** max(x, 0); the derivative at 0 is taken as 0. */
-export const relu = plain('Relu', { f: (x) => Math.max(x, 0), pullBack: (g, _, y) => mul(g, sign(y)) })
+export const relu = plain('Relu', { since: 6, f: (x) => Math.max(x, 0), pullBack: (g, _, y) => mul(g, sign(y)) })
 /** log(1 + e^x). */
 export const softplus = plain('Softplus', {
+  since: 1,
   f: (x) => Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x))),
   pullBack: (g, x) => mul(g, sigmoid(x)),
 })
 
 const leaky = unary<{ alpha: number }>('LeakyRelu', {
-  attributes: { alpha: 'float' },
+  since: 6,
+  attributes: { alpha: { kind: 'float', default: 0.01 } },
   f: (x, { alpha }) => (x < 0 ? alpha * x : x),
   pullBack: (g, x, _, { alpha }) => where(greater(x, 0), g, mul(g, alpha)),
 })

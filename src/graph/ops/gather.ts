@@ -40,7 +40,8 @@ function around(shape: Shape, axis: number): [number, number, number] {
 
 const gatherOperator = defineOperator<{ readonly axis: number }>({
   name: 'Gather',
-  attributes: { axis: 'int' },
+  inputs: ['data', 'indices'],
+  attributes: { axis: { kind: 'int', default: 0 } },
   infer([x, indices], { axis }) {
     checkIndices(indices)
     return [{ dtype: x!.dtype, shape: x!.shape.toSpliced(normalAxis(axis, x!.rank), 1, ...indices!.shape) }]
@@ -91,7 +92,9 @@ function checkElementIndices(x: SymbolicTensor, indices: SymbolicTensor | null, 
 
 const gatherElementsOperator = defineOperator<{ readonly axis: number }>({
   name: 'GatherElements',
-  attributes: { axis: 'int' },
+  since: 11,
+  inputs: ['data', 'indices'],
+  attributes: { axis: { kind: 'int', default: 0 } },
   infer([x, indices], { axis }) {
     checkElementIndices(x!, indices, axis)
     return [{ dtype: x!.dtype, shape: indices!.shape }]
@@ -121,7 +124,9 @@ function scattered(x: Reference, offsets: Int32Array, updates: Reference, reduct
 
 const scatterElementsOperator = defineOperator<{ readonly axis: number; readonly reduction: string }>({
   name: 'ScatterElements',
-  attributes: { axis: 'int', reduction: 'string' },
+  since: 11,
+  inputs: ['data', 'indices', 'updates'],
+  attributes: { axis: { kind: 'int', default: 0 }, reduction: { kind: 'string', default: 'none', since: 16 } },
   infer([x, indices, updates], { axis, reduction }) {
     checkReduction(reduction)
     checkElementIndices(x!, indices, axis)
@@ -204,7 +209,9 @@ function namedShape(x: SymbolicTensor, indices: SymbolicTensor | null): Shape {
 
 const gatherNDOperator = defineOperator<{ readonly batch_dims: number }>({
   name: 'GatherND',
-  attributes: { batch_dims: 'int' },
+  since: 11,
+  inputs: ['data', 'indices'],
+  attributes: { batch_dims: { kind: 'int', default: 0, since: 12 } },
   infer([x, indices], { batch_dims }) {
     if (batch_dims !== 0) throw new Error(`batch_dims other than 0 are not supported, got ${batch_dims}`)
     return [{ dtype: x!.dtype, shape: namedShape(x!, indices) }]
@@ -222,7 +229,9 @@ export function gatherND(x: SymbolicTensor, indices: SymbolicTensor): SymbolicTe
 
 const scatterNDOperator = defineOperator<{ readonly reduction: string }>({
   name: 'ScatterND',
-  attributes: { reduction: 'string' },
+  since: 11,
+  inputs: ['data', 'indices', 'updates'],
+  attributes: { reduction: { kind: 'string', default: 'none', since: 16 } },
   infer([x, indices, updates], { reduction }) {
     checkReduction(reduction)
     const needed = namedShape(x!, indices)
@@ -255,7 +264,9 @@ export function scatterND(
 
 const oneHotOperator = defineOperator<{ readonly axis: number }>({
   name: 'OneHot',
-  attributes: { axis: 'int' },
+  since: 9,
+  inputs: ['indices', 'depth', 'values'],
+  attributes: { axis: { kind: 'int', default: -1 } },
   infer([indices, depth, values], { axis }) {
     checkIndices(indices)
     const at = normalAxis(axis, indices!.rank + 1)

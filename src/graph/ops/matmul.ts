@@ -37,6 +37,7 @@ function checkFloat(...inputs: readonly (SymbolicTensor | null)[]): void {
 
 const matmulOperator = defineOperator<Record<string, never>>({
   name: 'MatMul',
+  inputs: ['A', 'B'],
   infer([a, b]) {
     checkFloat(a, b)
     if (a!.rank < 2 || b!.rank < 2) throw new Error('both inputs must be matrices or stacks of them (rank at least 2)')
@@ -109,7 +110,14 @@ function gemmExtents(a: Shape, b: Shape, { transA, transB }: GemmAttributes): [n
 
 const gemmOperator = defineOperator<GemmAttributes>({
   name: 'Gemm',
-  attributes: { alpha: 'float', beta: 'float', transA: 'int', transB: 'int' },
+  since: 7,
+  inputs: ['A', 'B', 'C?'],
+  attributes: {
+    alpha: { kind: 'float', default: 1 },
+    beta: { kind: 'float', default: 1 },
+    transA: { kind: 'int', default: 0 },
+    transB: { kind: 'int', default: 0 },
+  },
   infer([a, b, c], attributes) {
     checkFloat(a, b, c)
     const [m, , n] = gemmExtents(a!.shape, b!.shape, attributes)

@@ -46,7 +46,13 @@ type BatchNormAttributes = { readonly epsilon: number; readonly momentum: number
 
 const batchNormOperator = defineOperator<BatchNormAttributes>({
   name: 'BatchNormalization',
-  attributes: { epsilon: 'float', momentum: 'float', training_mode: 'int' },
+  since: 9,
+  inputs: ['X', 'scale', 'B', 'input_mean', 'input_var'],
+  attributes: {
+    epsilon: { kind: 'float', default: 1e-5 },
+    momentum: { kind: 'float', default: 0.9 },
+    training_mode: { kind: 'int', default: 0, since: 14 },
+  },
   infer([x, scale, bias, mean, variance], { training_mode }) {
     if (training_mode !== 0) throw new Error('only the evaluation form is offered; train with batchNormTraining')
     checkPerChannel({ scale, bias, mean, variance }, channelsOf(x!))

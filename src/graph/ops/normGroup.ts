@@ -202,7 +202,9 @@ export function instanceNorm(x: SymbolicTensor, options: Omit<GroupNormOptions, 
 /** ONNX's own operator: what `GroupNorm` expands to, and what files of other people hold. */
 export const instanceNormalization = defineOperator<{ readonly epsilon: number }>({
   name: 'InstanceNormalization',
-  attributes: { epsilon: 'float' },
+  since: 6,
+  inputs: ['input', 'scale', 'B'],
+  attributes: { epsilon: { kind: 'float', default: 1e-5 } },
   infer([x, scale, bias]) {
     if (x!.rank < 3) throw new Error(`the input must be [batch, channels, ...spatial], got [${x!.shape}]`)
     checkPerChannel({ scale, bias }, x!.shape[1])

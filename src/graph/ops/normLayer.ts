@@ -21,7 +21,13 @@ function rowShape(shape: Shape, axis: number): Shape {
 
 const layerNormOperator = defineOperator<LayerNormAttributes>({
   name: 'LayerNormalization',
-  attributes: { axis: 'int', epsilon: 'float', stash_type: 'int' },
+  since: 17,
+  inputs: ['X', 'Scale', 'B?'],
+  attributes: {
+    axis: { kind: 'int', default: -1 },
+    epsilon: { kind: 'float', default: 1e-5 },
+    stash_type: { kind: 'int', default: 1 },
+  },
   infer([x, scale, bias], { axis }) {
     if (!isFloat(x!)) throw new Error('the input must be float; use cast')
     const row = rowShape(x!.shape, axis)

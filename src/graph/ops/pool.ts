@@ -3,7 +3,7 @@ import { inputError, sizeOf } from '../../base/index.ts'
 import { apply, defineOperator } from '../operator.ts'
 import type { SymbolicTensor } from '../symbolic.ts'
 import type { PerAxis, WindowAttributes, WindowOptions } from './convWindow.ts'
-import { windowAttributes } from './convWindow.ts'
+import { onesPerAxis, windowAttributes, zerosPerSide } from './convWindow.ts'
 import { isFloat, mul } from './elementwise.ts'
 import { averagePoolGradient, maxPoolGradient } from './poolGradient.ts'
 import type { AveragePoolAttributes } from './poolWindow.ts'
@@ -24,7 +24,15 @@ export interface AveragePoolOptions extends Omit<MaxPoolOptions, 'dilations'> {
 
 const averagePoolOperator = defineOperator<AveragePoolAttributes>({
   name: 'AveragePool',
-  attributes: { kernel_shape: 'ints', strides: 'ints', pads: 'ints', count_include_pad: 'int' },
+  since: 7,
+  inputs: ['X'],
+  attributes: {
+    kernel_shape: 'ints',
+    strides: { kind: 'ints', default: onesPerAxis },
+    pads: { kind: 'ints', default: zerosPerSide },
+    count_include_pad: { kind: 'int', default: 0 },
+  },
+  assumed: { auto_pad: 'NOTSET', ceil_mode: 0, dilations: onesPerAxis },
   infer([x], attributes) {
     if (!isFloat(x!)) throw new Error('the input must be float; use cast')
     return [{ dtype: x!.dtype, shape: [...x!.shape.slice(0, 2), ...averageWindow(x!, attributes).output] }]
@@ -61,7 +69,14 @@ type MaxPoolAttributes = WindowAttributes & { readonly kernel_shape: readonly nu
 
 const maxPoolOperator = defineOperator<MaxPoolAttributes>({
   name: 'MaxPool',
-  attributes: { kernel_shape: 'ints', strides: 'ints', pads: 'ints', dilations: 'ints' },
+  inputs: ['X'],
+  attributes: {
+    kernel_shape: 'ints',
+    strides: { kind: 'ints', default: onesPerAxis },
+    pads: { kind: 'ints', default: zerosPerSide },
+    dilations: { kind: 'ints', default: onesPerAxis, since: 10 },
+  },
+  assumed: { auto_pad: 'NOTSET', ceil_mode: 0, storage_order: 0 },
   infer([x], attributes) {
     if (!isFloat(x!)) throw new Error('the input must be float; use cast')
     const shape = [...x!.shape.slice(0, 2), ...poolWindow(x!, attributes.kernel_shape, attributes).output]
@@ -101,6 +116,7 @@ export function maxPool(x: SymbolicTensor, options: MaxPoolOptions): SymbolicTen
 
 const globalAveragePoolOperator = defineOperator<Record<string, never>>({
   name: 'GlobalAveragePool',
+  inputs: ['X'],
   infer([x]) {
     if (x!.rank < 3) throw new Error(`the input must be [batch, channels, ...spatial], got [${x!.shape}]`)
     return [{ dtype: x!.dtype, shape: x!.shape.map((extent, axis) => (axis < 2 ? extent : 1)) }]

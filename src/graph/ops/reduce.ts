@@ -74,7 +74,9 @@ function axesOf(axes: SymbolicTensor | Reference | null): number[] {
 
 const reduceSumOperator = defineOperator<{ readonly keepdims: number; readonly noop_with_empty_axes: number }>({
   name: 'ReduceSum',
-  attributes: { keepdims: 'int', noop_with_empty_axes: 'int' },
+  since: 13,
+  inputs: ['data', 'axes'],
+  attributes: { keepdims: { kind: 'int', default: 1 }, noop_with_empty_axes: { kind: 'int', default: 0 } },
   infer([x, axes], { keepdims }) {
     if (x!.dtype === 'bool') throw new Error('the input must be numbers; use cast')
     return [{ dtype: x!.dtype, shape: reducedShape(x!.shape, normalAxes(axesOf(axes), x!.rank), keepdims === 1) }]
@@ -102,7 +104,9 @@ interface AttributeReduction {
 function reduction(name: string, { integers = false, f, pullBack }: AttributeReduction) {
   const operator = defineOperator<ReduceAttributes>({
     name,
-    attributes: { axes: 'ints', keepdims: 'int' },
+    until: 17,
+    inputs: ['data'],
+    attributes: { axes: { kind: 'ints', default: ([x]) => allAxes(x!) }, keepdims: { kind: 'int', default: 1 } },
     infer([x], { axes, keepdims }) {
       if (!isFloat(x!) && (!integers || x!.dtype === 'bool')) throw new Error('the input must be float; use cast')
       const empty = axes.find((axis) => x!.shape[axis] === 0)
@@ -121,9 +125,11 @@ function reduction(name: string, { integers = false, f, pullBack }: AttributeRed
   }
 }
 
+const allAxes = ({ shape }: SymbolicTensor): number[] => shape.map((_, axis) => axis)
+
 /** All axes where none are named; negative ones counted from the front where they exist (the shape rule refuses the others). */
 function chosenAxes(x: SymbolicTensor, axes: readonly number[] | undefined): number[] {
-  if (axes === undefined) return x.shape.map((_, axis) => axis)
+  if (axes === undefined) return allAxes(x)
   return axes.map((axis) => (axis < 0 && axis >= -x.rank ? axis + x.rank : axis))
 }
 
@@ -173,7 +179,9 @@ export function logSumExp(x: SymbolicTensor, axes?: readonly number[], keepDims 
 
 const argMaxOperator = defineOperator<{ readonly axis: number; readonly keepdims: number }>({
   name: 'ArgMax',
-  attributes: { axis: 'int', keepdims: 'int' },
+  inputs: ['data'],
+  attributes: { axis: { kind: 'int', default: 0 }, keepdims: { kind: 'int', default: 1 } },
+  assumed: { select_last_index: 0 },
   infer([x], { axis, keepdims }) {
     const normal = normalAxis(axis, x!.rank)
     if (x!.shape[normal] === 0) throw new Error(`axis ${axis} is empty, so it has no maximum`)

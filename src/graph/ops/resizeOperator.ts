@@ -56,7 +56,21 @@ function target(shape: Shape, scalesInput: Numbers, sizesInput: Numbers): { shap
 
 const resizeOperator = defineOperator<ResizeAttributes>({
   name: 'Resize',
-  attributes: { mode: 'string', coordinate_transformation_mode: 'string', nearest_mode: 'string' },
+  since: 11,
+  inputs: ['X', 'roi?', 'scales?', 'sizes?'],
+  attributes: {
+    mode: { kind: 'string', default: 'nearest' },
+    coordinate_transformation_mode: { kind: 'string', default: 'half_pixel' },
+    nearest_mode: { kind: 'string', default: 'round_prefer_floor' },
+  },
+  assumed: {
+    antialias: 0,
+    axes: null,
+    cubic_coeff_a: -0.75,
+    exclude_outside: 0,
+    extrapolation_value: 0,
+    keep_aspect_ratio_policy: 'stretch',
+  },
   infer([x, roi, scales, sizes], attributes) {
     if (!isFloat(x!)) throw new Error('the input must be float; use cast')
     if (roi && roi.size > 0) throw new Error('cropping (roi) is not offered')

@@ -37,7 +37,9 @@ function resolveReshape(from: Shape, wanted: readonly number[]): Shape {
 
 const reshapeOperator = defineOperator<{ readonly allowzero: number }>({
   name: 'Reshape',
-  attributes: { allowzero: 'int' },
+  since: 5,
+  inputs: ['data', 'shape'],
+  attributes: { allowzero: { kind: 'int', default: 0, since: 14 } },
   infer([x, shape], { allowzero }) {
     const wanted = constantIntegers(shape, 'the shape').map((extent, axis) =>
       extent === 0 && allowzero === 0 ? (x!.shape[axis] ?? 0) : extent,
@@ -80,7 +82,8 @@ export function flatten(x: SymbolicTensor, axis = 1): SymbolicTensor {
 
 const transposeOperator = defineOperator<{ readonly perm: readonly number[] }>({
   name: 'Transpose',
-  attributes: { perm: 'ints' },
+  inputs: ['data'],
+  attributes: { perm: { kind: 'ints', default: ([x]) => x!.shape.map((_, axis) => x!.rank - 1 - axis) } },
   infer([x], { perm }) {
     if (perm.length !== x!.rank || x!.shape.some((_, axis) => !perm.includes(axis))) {
       throw new Error(`the permutation must hold each axis from 0 to ${x!.rank - 1} once, got [${perm}]`)
@@ -112,6 +115,8 @@ export function transpose(x: SymbolicTensor, permutation: readonly number[]): Sy
 
 const expandOperator = defineOperator<Record<string, never>>({
   name: 'Expand',
+  since: 8,
+  inputs: ['input', 'shape'],
   infer: ([x, shape]) => [{ dtype: x!.dtype, shape: broadcastShape(x!.shape, constantIntegers(shape, 'the shape')) }],
   evaluate: ([x], _, [{ shape }]) => [
     Float64Array.from(broadcastOffsets(x!.shape, shape), (offset) => x!.data[offset]),
@@ -144,6 +149,8 @@ function forEachBlock(
 
 const concatOperator = defineOperator<{ readonly axis: number }>({
   name: 'Concat',
+  since: 4,
+  inputs: ['inputs...'],
   attributes: { axis: 'int' },
   infer(parts, { axis }) {
     const first = parts[0]!
@@ -186,7 +193,10 @@ export function concat(parts: readonly SymbolicTensor[], axis: number): Symbolic
 
 const splitOperator = defineOperator<{ readonly axis: number }>({
   name: 'Split',
-  attributes: { axis: 'int' },
+  since: 13,
+  inputs: ['input', 'split'],
+  attributes: { axis: { kind: 'int', default: 0 } },
+  assumed: { num_outputs: null },
   infer([x, sizes], { axis }) {
     const along = normalAxis(axis, x!.rank)
     const extents = constantIntegers(sizes, 'the sizes')

@@ -68,6 +68,8 @@ function referenceCuts([x, starts, ends, axes, steps]: readonly (Reference | nul
 
 const sliceOperator = defineOperator<Record<string, never>>({
   name: 'Slice',
+  since: 10,
+  inputs: ['data', 'starts', 'ends', 'axes?', 'steps?'],
   infer: (inputs) => [{ dtype: inputs[0]!.dtype, shape: symbolicCuts(inputs).map(({ count }) => count) }],
   evaluate(inputs, _, [{ shape }]) {
     const x = inputs[0]!
@@ -120,7 +122,9 @@ export function slice(x: SymbolicTensor, ranges: SliceRange | readonly SliceRang
 
 const padOperator = defineOperator<{ readonly mode: string }>({
   name: 'Pad',
-  attributes: { mode: 'string' },
+  since: 11,
+  inputs: ['data', 'pads', 'constant_value?'],
+  attributes: { mode: { kind: 'string', default: 'constant' } },
   infer([x, pads, value], { mode }) {
     if (mode !== 'constant') throw new Error(`the only mode is constant, got ${mode}`)
     if (value && (value.rank !== 0 || value.dtype !== x!.dtype)) {

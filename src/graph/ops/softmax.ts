@@ -33,7 +33,9 @@ interface LineRule {
 function lineOperator(name: string, { f, pullBack }: LineRule) {
   const operator = defineOperator<{ readonly axis: number }>({
     name,
-    attributes: { axis: 'int' },
+    since: 13,
+    inputs: ['input'],
+    attributes: { axis: { kind: 'int', default: -1 } },
     infer([x], { axis }) {
       if (!isFloat(x!)) throw new Error('the input must be float; use cast')
       normalAxis(axis, x!.rank)

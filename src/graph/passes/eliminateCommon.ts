@@ -59,7 +59,7 @@ export function commonRule(): Rewrite {
 
 /** Contents of a small array, byte by byte: -0 is told from 0. */
 function contentOf({ buffer, byteOffset, byteLength }: Tensor['data']): string {
-  return Buffer.from(buffer, byteOffset, byteLength).toString('latin1')
+  return String.fromCharCode(...new Uint8Array(buffer, byteOffset, byteLength))
 }
 
 function isTensor(value: Attributes[string]): value is Tensor {

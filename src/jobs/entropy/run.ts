@@ -1,7 +1,7 @@
 /** Tuning the entropy strength as a run: opens what it needs, tunes, and leaves guidance, samples and report in the run folder. */
 
 import { join } from 'node:path'
-import { writeGuidance } from '../../diffusion/index.ts'
+import { writeGuidance } from '../../diffusion/files/index.ts'
 import type { JobHooks, JobRun } from '../../runs/index.ts'
 import { peakMemoryMiB, readManifest, versions } from '../../runs/index.ts'
 import type { EntropyCheckpoint, EntropyEvent, EntropyResult } from '../../tuners/index.ts'

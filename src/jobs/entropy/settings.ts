@@ -5,7 +5,8 @@
 
 import { z } from 'zod'
 import { didYouMean, inputError } from '../../base/index.ts'
-import { NOISE_FAMILIES, SHIPPED_MODELS, samplerSettings } from '../../diffusion/index.ts'
+import { SHIPPED_MODELS } from '../../diffusion/files/index.ts'
+import { NOISE_FAMILIES, samplerSettings } from '../../diffusion/index.ts'
 import type { Settings, SettingsLayer } from '../../runs/index.ts'
 import { resolveSettings } from '../../runs/index.ts'
 import type { EntropySettings, EntropyTarget } from '../../tuners/index.ts'

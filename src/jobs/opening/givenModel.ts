@@ -1,19 +1,13 @@
 /** A model that exists: one that comes with the project, a model folder, a run that left one, or somebody else's ONNX file. */
 
-import { createHash } from 'node:crypto'
 import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { inputError } from '../../base/index.ts'
-import type { Denoiser, ForeignDenoiser, LoadedModel, NoiseSchedule, OwnSampling } from '../../diffusion/index.ts'
-import {
-  compileDenoiser,
-  loadModel,
-  loadScheduler,
-  openForeignDenoiser,
-  SHIPPED_MODELS,
-  shippedModelFolder,
-} from '../../diffusion/index.ts'
-import { modelFileHash } from '../../onnx/index.ts'
+import { inputError, sha256Stream } from '../../base/index.ts'
+import type { LoadedModel, OwnSampling } from '../../diffusion/files/index.ts'
+import { loadModel, loadScheduler, SHIPPED_MODELS, shippedModelFolder } from '../../diffusion/files/index.ts'
+import type { Denoiser, ForeignDenoiser, NoiseSchedule } from '../../diffusion/index.ts'
+import { compileDenoiser, openForeignDenoiser } from '../../diffusion/index.ts'
+import { modelFileHash } from '../../files/index.ts'
 import { changeNotes, isRun, requireIntactModel } from '../../runs/index.ts'
 import type { Device } from '../../runtime/index.ts'
 
@@ -109,7 +103,7 @@ async function openFolder(path: string, { scheduler, weightsPrefix }: OpenModelO
     )
   }
   const { weights, statistics } = model.state
-  const hash = createHash('sha256')
+  const hash = sha256Stream()
   for (const { buffer, byteOffset, byteLength } of [weights, statistics]) {
     hash.update(new Uint8Array(buffer, byteOffset, byteLength))
   }
@@ -121,7 +115,7 @@ async function openFolder(path: string, { scheduler, weightsPrefix }: OpenModelO
     imageShape: network.imageShape,
     schedule,
     sampling: model.sampler,
-    hash: hash.digest('hex'),
+    hash: hash.hex(),
     notes: [...model.notes, ...model.sampler.notes, ...(ofRun ? [] : await changeNotes(folder))],
   }
 }

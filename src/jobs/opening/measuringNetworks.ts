@@ -7,19 +7,9 @@ import { stat } from 'node:fs/promises'
 import { inputError, tensor } from '../../base/index.ts'
 import type { Dataset } from '../../data/index.ts'
 import { firstOf } from '../../data/index.ts'
+import { DIGIT_CLASSIFIER_SIZES, digitFeatures, digitJudge, onnxFeatures } from '../../metrics/files/index.ts'
 import type { ClassifierKnowledge, FeatureNetwork, LabelledImages } from '../../metrics/index.ts'
-import {
-  bestPixelRange,
-  DIGIT_CLASSIFIER_SIZES,
-  digitFeatures,
-  digitJudge,
-  guesses,
-  KNOWS_ABOVE,
-  knowledgeOf,
-  knowledgeText,
-  onnxFeatures,
-  pixelFeatures,
-} from '../../metrics/index.ts'
+import { bestPixelRange, guesses, KNOWS_ABOVE, knowledgeOf, knowledgeText, pixelFeatures } from '../../metrics/index.ts'
 import type { Device } from '../../runtime/index.ts'
 import type { ScheduleConfig } from '../schedule/settings.ts'
 

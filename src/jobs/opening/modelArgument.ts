@@ -1,5 +1,5 @@
 /** The argument of commands that take a model. */
-import { SHIPPED_MODELS } from '../../diffusion/index.ts'
+import { SHIPPED_MODELS } from '../../diffusion/files/index.ts'
 
 export const modelArgument = {
   name: '<model>',

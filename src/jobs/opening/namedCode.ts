@@ -2,9 +2,8 @@
  * JavaScript that a file names: the reward of a run folder, a `guidance.json` or a config that may come from elsewhere. It would run with
  * the rights of whoever samples or goes on, so its hash is compared with the recorded one before it is loaded, and it must be allowed.
  */
-import { createHash } from 'node:crypto'
 import { resolve } from 'node:path'
-import { inputError } from '../../base/index.ts'
+import { inputError, sha256 } from '../../base/index.ts'
 import { parseRewardSpec, readModule } from '../../rewards/index.ts'
 
 /** SHA-256 (hex) of modules by the paths they are named by. */
@@ -18,10 +17,7 @@ export function modulesIn(specs: readonly string[]): string[] {
 
 /** @throws `reward.spec`, `reward.module` if a file cannot be read */
 export async function codeHashes(specs: readonly string[]): Promise<CodeHashes> {
-  const hash = async (path: string) =>
-    createHash('sha256')
-      .update(await readModule(path))
-      .digest('hex')
+  const hash = async (path: string) => sha256(await readModule(path))
   return Object.fromEntries(await Promise.all(modulesIn(specs).map(async (path) => [path, await hash(path)] as const)))
 }
 

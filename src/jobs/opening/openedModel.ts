@@ -2,8 +2,9 @@
 
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { NamedSchedule, SamplerSettings } from '../../diffusion/index.ts'
-import { readSamplingSchedule } from '../../diffusion/index.ts'
+import type { NamedSchedule } from '../../diffusion/files/index.ts'
+import { readSamplingSchedule } from '../../diffusion/files/index.ts'
+import type { SamplerSettings } from '../../diffusion/index.ts'
 import type { Settings } from '../../runs/index.ts'
 import { isRun, readManifest, readRunConfig, requireIntactModel } from '../../runs/index.ts'
 import type { GivenModel, OpenModelOptions } from './givenModel.ts'

@@ -1,18 +1,18 @@
 /** Which schedule and sampler a command samples with: what was asked for, the learned schedule that fits, or the default. */
 import { readFile } from 'node:fs/promises'
 import { inputError } from '../../base/index.ts'
+import type { SavedSchedule } from '../../diffusion/files/index.ts'
+import { readSamplingSchedule } from '../../diffusion/files/index.ts'
 import type {
   NoiseFamilyName,
   NoiseSchedule,
   SamplerSettings,
   SamplingSchedule,
-  SavedSchedule,
   ToldTimes,
 } from '../../diffusion/index.ts'
 import {
   NOISE_FAMILIES,
   noiseSchedule,
-  readSamplingSchedule,
   samplerSettings,
   samplingScheduleAt,
   samplingScheduleFrom,

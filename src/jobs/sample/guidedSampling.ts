@@ -3,11 +3,12 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { BilevelError, inputError, randomStream } from '../../base/index.ts'
-import type { Denoiser, Images, SavedGuidance } from '../../diffusion/index.ts'
+import type { SavedGuidance } from '../../diffusion/files/index.ts'
+import { readGuidance } from '../../diffusion/files/index.ts'
+import type { Denoiser, Images } from '../../diffusion/index.ts'
 import {
   generateGuided,
   imagesByWeight,
-  readGuidance,
   STEP_LISTS,
   samplingScheduleFrom,
   sequentialMonteCarlo,

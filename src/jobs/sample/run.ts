@@ -1,9 +1,10 @@
 /** Images from a model: a grid, a file each, and their exact values. */
 
 import { join } from 'node:path'
-import { sizeOf, tensor, writeAtomically } from '../../base/index.ts'
+import { sizeOf, tensor } from '../../base/index.ts'
 import type { GenerateOptions } from '../../diffusion/index.ts'
 import { generate } from '../../diffusion/index.ts'
+import { writeAtomically } from '../../files/index.ts'
 import { encodeSafetensors } from '../../nn/index.ts'
 import { gridImage } from '../../report/index.ts'
 import { changeNotesOf, claimFolder, requireNew } from '../../runs/index.ts'

@@ -1,8 +1,8 @@
 /** What a schedule learning run leaves: the model with its learned schedule, the default side's network, sample grids, the result as JSON, the report. */
 
 import { join } from 'node:path'
-import type { SavedSchedule } from '../../diffusion/index.ts'
-import { saveModel, scheduleFiles, scheduleName } from '../../diffusion/index.ts'
+import type { SavedSchedule } from '../../diffusion/files/index.ts'
+import { saveModel, scheduleFiles, scheduleName } from '../../diffusion/files/index.ts'
 import type { Run } from '../../runs/index.ts'
 import type { LearnedModel } from '../../tuners/index.ts'
 import { DEFAULT_SIDE } from '../opening/runSide.ts'

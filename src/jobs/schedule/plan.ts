@@ -1,5 +1,6 @@
 /** What learning a schedule will cost at most. */
-import { loadScheduler, measureRate } from '../../diffusion/index.ts'
+import { loadScheduler } from '../../diffusion/files/index.ts'
+import { measureRate } from '../../diffusion/index.ts'
 import { asideCost, schedulePlan } from '../../tuners/index.ts'
 import { openData } from '../opening/data.ts'
 import { openGivenModel } from '../opening/givenModel.ts'

@@ -5,7 +5,7 @@
 
 import { z } from 'zod'
 import { didYouMean, inputError, MOST } from '../../base/index.ts'
-import { SHIPPED_MODELS } from '../../diffusion/index.ts'
+import { SHIPPED_MODELS } from '../../diffusion/files/index.ts'
 import type { Settings, SettingsLayer } from '../../runs/index.ts'
 import { resolveSettings } from '../../runs/index.ts'
 import type { LearnSettings } from '../../tuners/index.ts'

@@ -5,7 +5,7 @@ import { bind, evaluate, nodesOf, upsampleNearest } from '../../graph/index.ts'
 import { encode } from '../../onnx/index.ts'
 import { findBlockSize } from '../blockSize.ts'
 import { compile } from '../compile.ts'
-import { loadSession } from '../session.ts'
+import { nodeEngine } from '../node/index.ts'
 import { convolution, convolutionCases, drawFeeds, expectClose } from './convolution.fixture.ts'
 import { lowerForCpu } from './cpu.ts'
 import { inStandardOperators } from './engineOperators.fixture.ts'
@@ -22,7 +22,7 @@ const operatorsOf = (graph: Graph) =>
 /** The lowered graph on this machine's engine, in the session settings that `compile` uses for lowered graphs. */
 async function runLowered(graph: Graph, block: BlockSize, feeds: ReturnType<typeof drawFeeds>) {
   const settings = { device: 'cpu', threads: 2, optimize: false } as const
-  const session = await loadSession(encode(lowerForCpu(graph, block)), settings)
+  const session = await nodeEngine.load(encode(lowerForCpu(graph, block)), settings)
   try {
     return await session.run(feeds)
   } finally {
@@ -130,6 +130,6 @@ describe('what the lowering puts in', () => {
   })
 
   it('uses a block size that the engine has', async () => {
-    expect([8, 16]).toContain(await findBlockSize())
+    expect([8, 16]).toContain(await findBlockSize(nodeEngine))
   })
 })

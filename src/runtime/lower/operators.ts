@@ -6,16 +6,16 @@
  */
 import type { Shape } from '../../base/index.ts'
 import { int64, internalError } from '../../base/index.ts'
-import type { Attributes, Operator, SymbolicTensor } from '../../graph/index.ts'
-import { apply, constant } from '../../graph/index.ts'
+import type { Attributes, Operator, OperatorDefinition, SymbolicTensor } from '../../graph/index.ts'
+import { apply, constant, operatorOf } from '../../graph/index.ts'
 
 function engineOperator<A extends Attributes>(
-  definition: Pick<Operator<A>, 'name' | 'domain' | 'attributes' | 'infer'>,
+  definition: Pick<OperatorDefinition<A>, 'name' | 'domain' | 'attributes' | 'infer'>,
 ): Operator<A> {
   const evaluate = () => {
     throw internalError(`${definition.name} is the engine's own and has no reference evaluation`)
   }
-  return { ...definition, evaluate }
+  return operatorOf({ ...definition, evaluate })
 }
 
 const quickGeluOperator = engineOperator<{ readonly alpha: number }>({

@@ -1,7 +1,7 @@
 /** How the numbers were made, on what, with which settings, and how to use what was learned. */
 
-import type { ExportedForms } from '../../../diffusion/index.ts'
-import { scheduleName } from '../../../diffusion/index.ts'
+import type { ExportedForms } from '../../../diffusion/files/index.ts'
+import { scheduleName } from '../../../diffusion/files/index.ts'
 import type { Html } from '../../../report/index.ts'
 import { count, html } from '../../../report/index.ts'
 import { commandLine, durationText, isRecord, pathArgument, UNKNOWN_CALLER } from '../../../runs/index.ts'

@@ -1,7 +1,8 @@
 /** The printed Python fits the network and the sampler; that it draws our images is for the real library to say (`npm run interop`). */
 import { expect, test } from 'vitest'
+import { exportForms } from '../../../diffusion/files/index.ts'
 import type { SamplerSettings } from '../../../diffusion/index.ts'
-import { exportForms, samplerSettings, samplingSchedule } from '../../../diffusion/index.ts'
+import { samplerSettings, samplingSchedule } from '../../../diffusion/index.ts'
 import type { PythonNetwork } from '../../reporting/context.ts'
 import { ownInputs, pythonCode } from './python.ts'
 

@@ -1,7 +1,8 @@
 /** Python that samples with a learned schedule as we do: the network in diffusers or ONNX Runtime, the steps by diffusers' scheduler. */
 import { join } from 'node:path'
-import type { DenoiserInputs, ExportedForms } from '../../../diffusion/index.ts'
-import { SCHEDULE_FILES } from '../../../diffusion/index.ts'
+import type { ExportedForms } from '../../../diffusion/files/index.ts'
+import { SCHEDULE_FILES } from '../../../diffusion/files/index.ts'
+import type { DenoiserInputs } from '../../../diffusion/index.ts'
 import type { PythonNetwork } from '../../reporting/context.ts'
 
 export interface PythonSampling {

@@ -3,7 +3,7 @@
  * sheet, charts (SVG) and images (PNG) are inside; so is the result as JSON, in `script#result`, for other programs.
  */
 
-import { exportForms } from '../../../diffusion/index.ts'
+import { exportForms } from '../../../diffusion/files/index.ts'
 import type { Html } from '../../../report/index.ts'
 import { figure, html, methodFooter, raw, renderPage, section, swatch } from '../../../report/index.ts'
 import type { ScheduleResult } from '../../../tuners/index.ts'

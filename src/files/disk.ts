@@ -4,8 +4,8 @@
  */
 import { mkdir, open, rename, rm, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import type { BilevelError } from './errors.ts'
-import { failure } from './errors.ts'
+import type { BilevelError } from '../base/index.ts'
+import { failure } from '../base/index.ts'
 
 const WRITABLE = 'permission is denied; make its folder writable'
 

@@ -2,9 +2,9 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { fileHash } from '../base/index.ts'
+import { ProtoWriter } from '../onnx/protobuf.ts'
+import { fileHash } from './fileHash.ts'
 import { modelFileHash } from './modelFileHash.ts'
-import { ProtoWriter } from './protobuf.ts'
 
 let folder = ''
 beforeAll(async () => {

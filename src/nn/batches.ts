@@ -2,8 +2,7 @@
  * Deterministic batches: epochs are random permutations, laid end to end and cut into batches. Batch k is a pure function of
  * (seed, k), so a resumed run sees what an uninterrupted one sees.
  */
-import { inputError, MOST, randomStream, sizeOf } from '../base/index.ts'
-import type { Split } from './dataset.ts'
+import { inputError, MOST, randomStream } from '../base/index.ts'
 
 /** How rows are drawn. `count`: rows there are; `batch`: rows per batch (may exceed `count`). */
 export interface BatchOptions {
@@ -32,21 +31,4 @@ export function batches({ seed, batch, count }: BatchOptions): (step: number) =>
       const position = step * batch + i
       return orderOf(Math.floor(position / count))[position % count]
     })
-}
-
-/** The first n images of a split, without copying: a random sample, as splits lie in hash order. @throws `data.tooFew` */
-export function firstOf(split: Split, n: number): Split {
-  if (n > split.count) {
-    throw inputError(
-      'data.tooFew',
-      `the split has ${split.count} images, ${n} are needed; give more data or ask for fewer`,
-    )
-  }
-  const { shape, images, labels } = split
-  return {
-    shape,
-    count: n,
-    images: images.subarray(0, n * sizeOf(shape)),
-    labels: labels === null ? null : labels.subarray(0, n),
-  }
 }

@@ -4,16 +4,15 @@
  * (`npm run train:classifiers`); accuracy, settings and seed stand in the JSON beside the weights.
  */
 
-import { createHash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
-import { inputError } from '../base/index.ts'
-import { packageAsset } from '../data/index.ts'
-import { decodeSafetensors } from '../nn/index.ts'
-import type { Device } from '../runtime/index.ts'
-import type { ClassifierConfig } from './classifier.ts'
-import type { ClassifierFeatures } from './classifierFeatures.ts'
-import { classifierFeatures } from './classifierFeatures.ts'
-import type { ClassifierTraining } from './trainClassifier.ts'
+import { inputError, sha256 } from '../../base/index.ts'
+import { packageAsset } from '../../data/index.ts'
+import { decodeSafetensors } from '../../nn/index.ts'
+import type { Device } from '../../runtime/index.ts'
+import type { ClassifierConfig } from '../classifier.ts'
+import type { ClassifierFeatures } from '../classifierFeatures.ts'
+import { classifierFeatures } from '../classifierFeatures.ts'
+import type { ClassifierTraining } from '../trainClassifier.ts'
 
 /** Sides in pixels there are classifiers for. */
 export const DIGIT_CLASSIFIER_SIZES = [16, 28] as const
@@ -79,14 +78,14 @@ async function digitClassifier(
   options: DigitClassifierOptions,
 ): Promise<ClassifierFeatures> {
   const { size, batch, device } = options
-  const { name, sha256, config } = await digitClassifierRecord(size, role)
+  const { name, sha256: wanted, config } = await digitClassifierRecord(size, role)
   const path = digitClassifierPath(size, role, 'safetensors')
   const bytes = await readFile(path)
-  const hash = createHash('sha256').update(bytes).digest('hex')
-  if (hash !== sha256) {
+  const hash = sha256(bytes)
+  if (hash !== wanted) {
     throw inputError(
       'metrics.classifier',
-      `${path} must have SHA-256 ${sha256}, got ${hash}; install the project again`,
+      `${path} must have SHA-256 ${wanted}, got ${hash}; install the project again`,
     )
   }
   const { tensors: weights } = decodeSafetensors(bytes, path)

@@ -1,11 +1,7 @@
 /**
- * The hash of a model file: of its bytes, and of the files that hold its weights where they lie outside (`external_data` of onnx.proto3),
- * which decide the model's numbers just as much.
+ * Where a model file says that its weights lie: in files of their own beside it (`external_data` of onnx.proto3).
  */
-import { createHash } from 'node:crypto'
-import { readFile } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
-import { BilevelError, fileHash } from '../base/index.ts'
+import { BilevelError } from '../base/index.ts'
 import { readFields, text } from './protobuf.ts'
 
 /** Field numbers of onnx.proto3 on the way to tensors. */
@@ -32,23 +28,10 @@ const graph: Message = { 1: () => node, 5: () => tensor, 15: () => sparseTensor 
 const functionBody: Message = { 7: () => node, 11: () => attribute }
 const model: Message = { 7: () => graph, 25: () => functionBody }
 
-/** SHA-256, hex; of a file without outside data, of its bytes alone. @throws the system's error on a file that cannot be read */
-export async function modelFileHash(path: string): Promise<string> {
-  const bytes = await readFile(path)
-  const own = createHash('sha256').update(bytes).digest('hex')
-  const locations = [...new Set(locationsOf(bytes))].toSorted()
-  if (locations.length === 0) return own
-  const hashes = await Promise.all(locations.map((location) => fileHash(join(dirname(path), location))))
-  const parts = locations.map((location, i) => [location, hashes[i]])
-  return createHash('sha256')
-    .update(JSON.stringify([own, parts]))
-    .digest('hex')
-}
-
-/** Paths of outside data, relative to the model's folder; none in bytes that are no ONNX file. */
-function locationsOf(bytes: Uint8Array): string[] {
+/** Paths of outside data, relative to the model's folder, each once and in order; none in bytes that are no ONNX file. */
+export function externalLocations(bytes: Uint8Array): string[] {
   try {
-    return [...locationsIn(bytes, model)]
+    return [...new Set(locationsIn(bytes, model))].toSorted()
   } catch (error) {
     // What the reader of this project does not take, the engine refuses or reads in its own way: its bytes are hashed all the same.
     if (error instanceof BilevelError) return []

@@ -4,30 +4,13 @@
  */
 import { createRequire } from 'node:module'
 import { Worker } from 'node:worker_threads'
-import type { Tensor } from '../base/index.ts'
-import { failure, tensor } from '../base/index.ts'
+import type { Tensor } from '../../base/index.ts'
+import { failure, tensor } from '../../base/index.ts'
+import type { Held, LaneSession, SessionSettings } from '../engine.ts'
 import type { LaneReply, LaneRequest, SentTensor } from './laneWorker.ts'
 import { serveLane } from './laneWorker.ts'
-import type { SessionSettings } from './session.ts'
-import { sessionOptions } from './session.ts'
+import { sessionOptions } from './sessionOptions.ts'
 import { keepTelemetryOff } from './telemetry.ts'
-
-/** Outputs that stay in a lane's memory until they are released. */
-export interface Held {
-  release(): void
-}
-
-/** A model loaded in a lane. */
-export interface LaneSession {
-  /** Runs once, after what was asked of the lane before. @throws `runtime.run` with the engine's message */
-  run(feeds: Readonly<Record<string, Tensor>>, from?: Held): Promise<Record<string, Tensor>>
-  /** The same, leaving the outputs `names` in the lane. */
-  runHolding(
-    feeds: Readonly<Record<string, Tensor>>,
-    names: readonly string[],
-  ): Promise<{ readonly outputs: Record<string, Tensor>; readonly held: Held }>
-  release(): Promise<void>
-}
 
 interface Waiting {
   resolve(outputs: Readonly<Record<string, SentTensor>>): void

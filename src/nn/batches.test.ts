@@ -1,7 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { batches, firstOf } from './batches.ts'
-import type { Split } from './dataset.ts'
+import { batches } from './batches.ts'
 
 describe('batches', () => {
   it('lays permutations end to end, whatever the batch size', () => {
@@ -31,18 +30,5 @@ describe('batches', () => {
     expect(batches({ seed: 5, batch: 7, count: 20 })(9)).toEqual(later)
     expect(batches({ seed: 6, batch: 7, count: 20 })(9)).not.toEqual(later)
     expect(() => batches({ seed: 0, batch: 0, count: 4 })).toThrow(/batch must be a positive integer, got 0/)
-  })
-
-  it('takes the beginning of a split', () => {
-    const images = Float32Array.from({ length: 12 }, (_, i) => i / 12)
-    const split: Split = { shape: [1, 2, 2], count: 3, images, labels: Int32Array.of(7, 8, 9) }
-    expect(firstOf(split, 2)).toEqual({
-      shape: [1, 2, 2],
-      count: 2,
-      images: images.slice(0, 8),
-      labels: Int32Array.of(7, 8),
-    })
-    expect(firstOf({ ...split, labels: null }, 1)).toMatchObject({ images: images.slice(0, 4), labels: null })
-    expect(() => firstOf(split, 4)).toThrow(/has 3 images, 4 are needed/)
   })
 })

@@ -2,14 +2,14 @@ import { mkdtemp, readdir, readFile, rm, stat, truncate, utimes, writeFile } fro
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import type { Tensor } from '../base/index.ts'
-import { float32, randomStream } from '../base/index.ts'
-import type { Graph, SymbolicTensor } from '../graph/index.ts'
-import { add, bind, gradient, matmul, mul, reduceSum, silu, trace } from '../graph/index.ts'
+import type { Tensor } from '../../base/index.ts'
+import { float32, randomStream } from '../../base/index.ts'
+import type { Graph, SymbolicTensor } from '../../graph/index.ts'
+import { add, bind, gradient, matmul, mul, reduceSum, silu, trace } from '../../graph/index.ts'
+import type { CompileOptions } from '../compile.ts'
+import { compile } from '../compile.ts'
+import { sharedSessionCount } from '../sharedSessions.ts'
 import { codeVersion } from './codeVersion.ts'
-import type { CompileOptions } from './compile.ts'
-import { compile } from './compile.ts'
-import { sharedSessionCount } from './session.ts'
 
 const SIZE = 40
 const draw = (purpose: string) =>

@@ -1,12 +1,12 @@
 /** Somebody else's ONNX model as a feature network: one image input, a chosen output, no derivative. */
 import { basename } from 'node:path'
-import type { Shape, Tensor } from '../base/index.ts'
-import { filled, inputError, randomStream, sizeOf, tensor } from '../base/index.ts'
-import { modelFileHash } from '../onnx/index.ts'
-import type { Device, ForeignModel, ForeignValue } from '../runtime/index.ts'
-import { openModel } from '../runtime/index.ts'
-import type { FeatureNetwork, ImageBatch } from './featureNetwork.ts'
-import { imageCount, inChunks, toRange } from './featureNetwork.ts'
+import type { Shape, Tensor } from '../../base/index.ts'
+import { filled, inputError, randomStream, sizeOf, tensor } from '../../base/index.ts'
+import { modelFileHash } from '../../files/index.ts'
+import type { Device, ForeignModel, ForeignValue } from '../../runtime/index.ts'
+import { openModel } from '../../runtime/index.ts'
+import type { FeatureNetwork, ImageBatch } from '../featureNetwork.ts'
+import { imageCount, inChunks, toRange } from '../featureNetwork.ts'
 
 export interface OnnxFeaturesOptions {
   /** Pixel range the model was trained on, such as [0, 1] or [-1, 1]. No default: a wrong one gives wrong numbers without a sign. */

@@ -1,9 +1,10 @@
 /** Safetensors on disk: read with the path in every error, written whole or not at all. */
 import { readFile } from 'node:fs/promises'
 import type { NamedTensors } from '../base/index.ts'
-import { inputError, writeAtomically } from '../base/index.ts'
-import type { SafetensorsFile } from './safetensors.ts'
-import { decodeSafetensors, encodeSafetensors } from './safetensors.ts'
+import { inputError } from '../base/index.ts'
+import type { SafetensorsFile } from '../nn/index.ts'
+import { decodeSafetensors, encodeSafetensors } from '../nn/index.ts'
+import { writeAtomically } from './disk.ts'
 
 /** Reads a file. @throws `safetensors.open` if it cannot be read, else as `decodeSafetensors` */
 export async function readSafetensors(path: string): Promise<SafetensorsFile> {

@@ -1,11 +1,10 @@
 /** SHA-256 of a file, without holding it in memory. */
-import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
-import { pipeline } from 'node:stream/promises'
+import { sha256Stream } from '../base/index.ts'
 
 /** Hex. @throws the system's error */
 export async function fileHash(path: string): Promise<string> {
-  const hash = createHash('sha256')
-  await pipeline(createReadStream(path), hash)
-  return hash.digest('hex')
+  const hash = sha256Stream()
+  for await (const chunk of createReadStream(path)) hash.update(chunk as Uint8Array)
+  return hash.hex()
 }

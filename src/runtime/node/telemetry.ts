@@ -5,7 +5,7 @@
  */
 import { Session } from 'node:inspector'
 import { isMainThread } from 'node:worker_threads'
-import { deviceError } from '../base/index.ts'
+import { deviceError } from '../../base/index.ts'
 
 const NAME = 'ORT_DISABLE_TELEMETRY'
 const SET = `process.env.${NAME} ||= '1'`

@@ -1,9 +1,9 @@
 import { MessageChannel } from 'node:worker_threads'
 import * as engine from 'onnxruntime-node'
 import { expect, test } from 'vitest'
-import { filled } from '../base/index.ts'
-import { mul, trace } from '../graph/index.ts'
-import { encode } from '../onnx/index.ts'
+import { filled } from '../../base/index.ts'
+import { mul, trace } from '../../graph/index.ts'
+import { encode } from '../../onnx/index.ts'
 import type { LaneReply, LaneRequest } from './laneWorker.ts'
 import { serveLane } from './laneWorker.ts'
 

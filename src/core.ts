@@ -1,0 +1,143 @@
+/**
+ * The library where there is no Node: in browsers, and wherever else JavaScript runs. Tensors, graphs with derivatives, ONNX bytes, networks and
+ * their weights from bytes, schedules, samplers, metrics, the bilevel framework and the tuners. Nothing here reads a file or names an
+ * engine: the caller fetches bytes and says what runs programs.
+ *
+ * @example
+ * import * as ort from 'onnxruntime-web/wasm'
+ * import { compileDenoiser, decodeSafetensors, networkFromConfig, stateFromTensors, useEngine, webEngine } from 'bilevel-diffusion/core'
+ *
+ * useEngine(webEngine(ort))
+ * const network = networkFromConfig(await (await fetch('unet/config.json')).json())
+ * const bytes = new Uint8Array(await (await fetch('unet/diffusion_pytorch_model.safetensors')).arrayBuffer())
+ * const state = stateFromTensors(network, decodeSafetensors(bytes, 'the weights').tensors, 'the weights')
+ * const denoiser = await compileDenoiser({ network, state, batch: 4, binding: 'bound' })
+ */
+export type { ErrorKind, Machine, NamedTensors, Sha256, Shape, Tensor } from './base/index.ts'
+export {
+  BilevelError,
+  filled,
+  float32,
+  int64,
+  RandomStream,
+  randomStream,
+  sha256,
+  tensor,
+  useMachine,
+} from './base/index.ts'
+export * as bilevel from './bilevel/index.ts'
+export type { ForeignScheduler } from './diffusion/files/diffusersScheduler.ts'
+export { readTrainingScheduler as readScheduler } from './diffusion/files/modelFolderScheduler.ts'
+export type { SavedSchedule } from './diffusion/files/scheduleFile.ts'
+export { readSamplingSchedule, writeSamplingSchedule } from './diffusion/files/scheduleFile.ts'
+export type {
+  CompiledDenoiser,
+  Denoiser,
+  ForeignDenoiser,
+  ForeignDenoiserOptions,
+  GenerateOptions,
+  Guidance,
+  Images,
+  Level,
+  NoiseFamilyName,
+  NoiseSchedule,
+  SamplerName,
+  SamplerSettings,
+  SamplingSchedule,
+  StepListName,
+  TrainedState,
+  TrainerOptions,
+  TrainingState,
+} from './diffusion/index.ts'
+export {
+  compileDenoiser,
+  denoiseGraph,
+  generate,
+  generateGuided,
+  NOISE_FAMILIES,
+  noiseSchedule,
+  noiseScheduleFromBetas,
+  openForeignDenoiser,
+  STEP_LISTS,
+  sample,
+  samplerSettings,
+  sampleVjp,
+  samplingSchedule,
+  samplingScheduleFrom,
+  startNoise,
+  Trainer,
+  train,
+} from './diffusion/index.ts'
+export * as graph from './graph/index.ts'
+export type {
+  EvaluationReference,
+  FeatureNetwork,
+  FrechetReference,
+  ImageEvaluation,
+  MeanAndStandardError,
+} from './metrics/index.ts'
+export {
+  classifierFeatures,
+  encodeStatistics,
+  evaluateImages,
+  evaluationReference,
+  frechetDistance,
+  frechetGradient,
+  inceptionScore,
+  kernelDistance,
+  meanAndStandardError,
+  pairedDifference,
+  parseStatistics,
+  pixelFeatures,
+  precisionRecall,
+  referenceMoments,
+} from './metrics/index.ts'
+export type { DenoisingNetwork, NetworkState, Optimizer, UNet2DOptions, UnetOptions } from './nn/index.ts'
+export {
+  adam,
+  adamw,
+  decodeSafetensors,
+  encodeSafetensors,
+  initialState,
+  learningRate,
+  mlp,
+  networkFromConfig,
+  sgd,
+  shuffleUnet,
+  stateFromTensors,
+  stateTensors,
+  unet,
+  unet2d,
+} from './nn/index.ts'
+export { checkModel, encodeModel, encodeOpenBatch } from './onnx/index.ts'
+export type {
+  CompileOptions,
+  Device,
+  Engine,
+  ForeignModel,
+  Program,
+  Session,
+  SessionSettings,
+} from './runtime/index.ts'
+export { compile, openModel, useEngine } from './runtime/index.ts'
+export { webEngine } from './runtime/web/index.ts'
+export type {
+  EntropyEvent,
+  EntropyOptions,
+  EntropyResult,
+  EntropySettings,
+  GivenSettings,
+  LearnEvent,
+  LearnOptions,
+  LearnSettings,
+  ScheduleResult,
+  Subject,
+} from './tuners/index.ts'
+export {
+  ENTROPY_DEFAULTS,
+  entropySettings,
+  LEARN_DEFAULTS,
+  learnSchedule,
+  learnSettings,
+  tuneEntropyStrength,
+} from './tuners/index.ts'

@@ -1,0 +1,5 @@
+/** Files on disk: written whole or not at all, hashed, tensors and models by their paths. The lower half of the Node edge. */
+export { diskFailure, isPartialName, makeFolder, partialName, writeAtomically, writeFlushed } from './disk.ts'
+export { fileHash } from './fileHash.ts'
+export { modelFileHash } from './modelFileHash.ts'
+export { readSafetensors, writeSafetensors } from './safetensorsFile.ts'

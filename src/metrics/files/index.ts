@@ -1,0 +1,11 @@
+/** What metrics read from disk: the classifiers that come with the project, other people's models, statistics. */
+export type { ClassifierRecord } from './digitClassifiers.ts'
+export {
+  DIGIT_CLASSIFIER_SIZES,
+  digitClassifierPath,
+  digitClassifierRecord,
+  digitFeatures,
+  digitJudge,
+} from './digitClassifiers.ts'
+export { onnxFeatures } from './onnxFeatures.ts'
+export { readStatistics, writeStatistics } from './statisticsFile.ts'
