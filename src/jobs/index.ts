@@ -1,6 +1,4 @@
-/** The commands' jobs: what each takes, opens, does, costs and leaves. They run in Node. */
-import '../runtime/node/index.ts'
-
+/** The commands' jobs: what each takes, opens, does, costs and leaves. */
 export type { EntropyJobResult } from './entropy/job.ts'
 export { runEntropyJob } from './entropy/job.ts'
 export { ENTROPY_PRESETS } from './entropy/presets.ts'

@@ -1,4 +1,5 @@
-/** All jobs. The command line, the working thread and resuming are made from this list. */
+/** All jobs. The command line, the working thread and resuming are made from this list. Jobs run in Node. */
+import '../runtime/node/index.ts'
 import { internalError } from '../base/index.ts'
 import { entropyJob } from './entropy/job.ts'
 import { evaluateJob } from './evaluate/job.ts'
