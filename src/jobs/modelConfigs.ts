@@ -2,7 +2,7 @@
 
 import { z } from 'zod'
 import { MOST } from '../base/index.ts'
-import { STEP_LISTS } from '../diffusion/index.ts'
+import { DEFAULT_SAMPLER, SAMPLER_NAMES, STEP_LISTS } from '../diffusion/index.ts'
 import { MODULE_TIMEOUT } from '../rewards/index.ts'
 import type { Settings, SettingsLayer } from '../runs/index.ts'
 import { resolveSettings } from '../runs/index.ts'
@@ -23,9 +23,9 @@ const samplingShape = {
       ),
     ),
   sampler: z
-    .enum(['ddim', 'ddpm', 'dpm-solver++'])
+    .enum(SAMPLER_NAMES)
     .nullable()
-    .meta(said('Sampling', "sampler; none: the schedule's, by default ddim")),
+    .meta(said('Sampling', `sampler; none: the schedule's, by default ${DEFAULT_SAMPLER}`)),
   steps: z
     .int()
     .min(1)

@@ -4,10 +4,12 @@ import { BilevelError } from '../base/index.ts'
 import type { ProgramKind } from '../diffusion/index.ts'
 import {
   activationBytes,
+  evaluationsOf,
   KEPT_BYTES,
   loadScheduler,
   measureRate,
   memoryOfPrograms,
+  networkEvaluations,
   programSize,
   secondsOfRun,
 } from '../diffusion/index.ts'
@@ -99,7 +101,7 @@ export async function planSchedule(config: ScheduleConfig, rateOf: RateOf = meas
   const keeps = learn === 'sampling' && plan.derivative > 0
   const kept = {
     evaluations: keeps ? plan.derivative / PER_IMAGE.derivative : 0,
-    atOnce: keeps ? tuningSamples * samplingSteps : 0,
+    atOnce: keeps ? tuningSamples * networkEvaluations(settings, samplingSteps) : 0,
   }
   const work: Work = [
     { kind: 'trainStep', evaluations: plan.training, batch },
@@ -121,9 +123,8 @@ export async function planEntropy(config: EntropyConfig, rateOf: RateOf = measur
   const opened = await openModelAt(config.model, config)
   const { given } = opened
   try {
-    const { schedule } = await chooseSampling(opened, config)
-    const steps = schedule.levels.length
-    const costs = targetsOf(config, given).map((target) => entropyCost(entropySettingsOf(config, target), steps))
+    const each = evaluationsOf(await chooseSampling(opened, config))
+    const costs = targetsOf(config, given).map((target) => entropyCost(entropySettingsOf(config, target), each))
     const cost = costs.reduce((most, one) => (one.total > most.total ? one : most))
     const { chunk } = config
     const networkEvaluations = cost.total + trialOf(given, chunk)
@@ -185,8 +186,8 @@ async function planOfSampling(
   const { given } = opened
   try {
     const { guidance, chunk } = config
-    const { schedule } = await (guidance === null ? chooseSampling(opened, config) : guidedChoice(guidance, opened))
-    const forward = images * schedule.levels.length
+    const choice = await (guidance === null ? chooseSampling(opened, config) : guidedChoice(guidance, opened))
+    const forward = images * evaluationsOf(choice)
     const derivatives = derivative ? PER_IMAGE.derivative * forward : 0
     const networkEvaluations = forward + derivatives + trialOf(given, chunk)
     if (given.kind === 'file') return { networkEvaluations, ...UNKNOWN }

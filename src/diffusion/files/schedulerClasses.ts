@@ -3,7 +3,7 @@
  * and what its absent fields mean; the defaults here are those of diffusers 0.42.1 (test/gold/schedulerClasses.json).
  */
 import { didYouMean } from '../../base/index.ts'
-import type { SamplerName } from '../schedules/samplingSchedule.ts'
+import type { SamplerName } from '../samplers/samplers.ts'
 
 export type FileSpacing = 'leading' | 'linspace' | 'trailing'
 
@@ -47,6 +47,8 @@ export interface SchedulerClass {
   readonly inner: boolean
   /** Told times of `linspace` are real-valued. */
   readonly realTimes: boolean
+  /** Whether its fields say which of several solvers it is, one of which is here. */
+  readonly solver: boolean
   /** Which of the fields it has that not all classes have. */
   readonly fields: readonly SchedulerField[]
 }
@@ -67,6 +69,7 @@ const DDIM: SchedulerClass = {
   spacing: 'leading',
   inner: false,
   realTimes: false,
+  solver: false,
   fields: [...SPACED, 'thresholding'],
 }
 
@@ -114,6 +117,7 @@ export const SCHEDULER_CLASSES: Readonly<Record<string, SchedulerClass>> = {
   DPMSolverMultistepScheduler: {
     ...SOLVER,
     sampler: 'dpm-solver++',
+    solver: true,
     zeroSnr: NEARLY_ZERO,
     fields: [...SOLVER.fields, 'use_lu_lambdas', 'final_sigmas_type', 'lambda_min_clipped', 'variance_type'],
   },

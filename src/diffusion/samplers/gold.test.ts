@@ -6,10 +6,11 @@ import { noiseFamily } from '../schedules/families/noiseParameters.ts'
 import { levelOfLogSnr } from '../schedules/level.ts'
 import type { FamilySchedule } from '../schedules/noiseSchedule.ts'
 import { noiseSchedule } from '../schedules/noiseSchedule.ts'
-import { samplerSettings, samplingSchedule, samplingScheduleAt } from '../schedules/samplingSchedule.ts'
+import { samplingSchedule, samplingScheduleAt } from '../schedules/samplingSchedule.ts'
 import { stepList } from '../schedules/stepList.ts'
 import { imagesOf } from './anyBatch.ts'
 import { sample, sampleVjp } from './sample.ts'
+import { samplerSettings } from './settings.ts'
 
 const column = (values: ArrayLike<number>) => imagesOf(Float64Array.from(values), values.length, [1, 1, 1])
 const UNCLIPPED = { clip: null } as const

@@ -6,10 +6,12 @@ import { continuousCosine, gaussianDenoiser, linearDenoiser } from '../denoisers
 import type { Level } from '../schedules/level.ts'
 import { flowLevel, levelOfLogSnr } from '../schedules/level.ts'
 import { noiseSchedule } from '../schedules/noiseSchedule.ts'
-import type { SamplerSettings, SamplingSchedule } from '../schedules/samplingSchedule.ts'
-import { samplerSettings, samplingSchedule, samplingScheduleFrom } from '../schedules/samplingSchedule.ts'
+import type { SamplingSchedule } from '../schedules/samplingSchedule.ts'
+import { samplingSchedule, samplingScheduleFrom } from '../schedules/samplingSchedule.ts'
 import { imagesOf } from './anyBatch.ts'
 import { sample, sampleVjp, startNoise } from './sample.ts'
+import type { SamplerSettings } from './settings.ts'
+import { samplerSettings } from './settings.ts'
 
 const column = (values: ArrayLike<number>) => imagesOf(Float64Array.from(values), values.length, [1, 1, 1])
 const cosineLogSnr = continuousCosine(1000)
@@ -92,7 +94,7 @@ describe.each(SETTINGS)('the derivative of %s is the central difference', (_, op
 
 test('clipping acts in these cases, and not on everything', async () => {
   const { tape } = await valueAt(network('noise'), samplerSettings(), LOG_SNR, TIMES)
-  const shares = tape!.steps.map(({ x, prediction }, i) => {
+  const shares = tape!.evaluations.map(({ x, prediction }, i) => {
     const { signal, noise } = levelOfLogSnr(LOG_SNR[i])
     return Array.from(x).filter((v, j) => Math.abs((v - noise * prediction[j]) / signal) > 1).length / 12
   })
@@ -110,12 +112,12 @@ test.each([
   const full = await sample({ ...run, through: 'all' })
   const cut = await sample({ ...run, through: 2 })
   expect(cut.images.data).toEqual(full.images.data)
-  expect(cut.tape!.steps.length).toBe(2)
+  expect(cut.tape!.evaluations.length).toBe(2)
   const back = await sampleVjp(cut.tape!, cotangentOf(cut.images))
   expect(back.dStart).toBeNull()
   expect([...back.dLogSnr.subarray(0, 4)]).toEqual([0, 0, 0, 0])
   expect(back.evaluations).toBe(3 * 2 * 2)
-  const entering = full.tape!.steps[4].x as Float64Array
+  const entering = full.tape!.evaluations[4].x as Float64Array
   const tail = async (l5: number, l6: number) => {
     const { levels, times } = samplingSchedule({ timesteps: 1000, logSnr: [l5, l6], times: TIMES.slice(4) })
     return replay(entering, levels, times, settings)
@@ -165,9 +167,9 @@ test('through B of dpm-solver++ keeps the memory of one step earlier as a consta
     Float64Array.from(x, (value, j) =>
       clip((value - Math.sqrt(1 / (1 + Math.exp(l))) * eps[j]) * Math.sqrt(1 + Math.exp(-l))),
     )
-  const { x: x4, prediction: p4 } = full.tape!.steps[3]
+  const { x: x4, prediction: p4 } = full.tape!.evaluations[3]
   const before = cleanOf(x4, p4, LOG_SNR[3])
-  const entering = full.tape!.steps[4].x as Float64Array
+  const entering = full.tape!.evaluations[4].x as Float64Array
   const tail = async ([l4, l5, l6]: number[]) => {
     const clean = cleanOf(entering, (await denoiser.predict(imagesOf(entering, 3, IMAGE), TIMES[4])).data, l5)
     const h = (l6 - l5) / 2
@@ -253,7 +255,7 @@ test('the eta-1 step has the mean and variance of the exact posterior q(x_w | x_
     seed: 4,
     through: 1,
   })
-  const x = tape!.steps[0].x as Float64Array
+  const x = tape!.evaluations[0].x as Float64Array
   const mean = x.reduce((sum, value) => sum + value, 0) / count
   const variance = x.reduce((sum, value) => sum + (value - mean) ** 2, 0) / count
   // x0Hat = sqrt(v) x; posterior mean = sqrt(w)(1-v/w)/(1-v) x0Hat + sqrt(v/w)(1-w)/(1-v) x

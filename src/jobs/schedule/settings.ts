@@ -5,7 +5,7 @@
 
 import { z } from 'zod'
 import { didYouMean, inputError, MOST } from '../../base/index.ts'
-import { SHIPPED_MODELS, STEP_LISTS } from '../../diffusion/index.ts'
+import { SAMPLER_NAMES, SHIPPED_MODELS, STEP_LISTS } from '../../diffusion/index.ts'
 import type { Settings, SettingsLayer } from '../../runs/index.ts'
 import { resolveSettings } from '../../runs/index.ts'
 import type { LearnSettings } from '../../tuners/index.ts'
@@ -100,7 +100,7 @@ export const scheduleSchema = z.strictObject({
         "free levels start at the model's own alphaBar to one of these powers: the best one on the tuning images",
       ),
     ),
-  sampler: z.enum(['ddim', 'ddpm', 'dpm-solver++']).meta(said('What is learned', 'sampler the schedule is for')),
+  sampler: z.enum(SAMPLER_NAMES).meta(said('What is learned', 'sampler the schedule is for')),
   samplingSteps: count(MOST.timesteps).meta(said('What is learned', 'steps the schedule is for')),
   clip: pair()
     .nullable()

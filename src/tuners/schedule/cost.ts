@@ -4,7 +4,8 @@
  * anything runs, so that a plan, a progress bar and what is charged in the end agree.
  */
 import type { UpperCost } from '../../bilevel/index.ts'
-import { SETTLING_BATCHES } from '../../diffusion/index.ts'
+import type { SamplerSettings } from '../../diffusion/index.ts'
+import { networkEvaluations, SETTLING_BATCHES } from '../../diffusion/index.ts'
 import type { LearnSettings } from './settings.ts'
 import { startingPowers } from './settings.ts'
 
@@ -17,17 +18,22 @@ export const lowerGradientCost = ({ batch }: Pick<LearnSettings, 'batch'>): numb
 /** Running statistics made again for averaged weights: forward passes. */
 export const settlingCost = ({ batch }: Pick<LearnSettings, 'batch'>): number => SETTLING_BATCHES * batch
 
-/** One value of the Fréchet objective and one gradient, with `carried` of the last steps differentiated. */
-export function objectiveCost(samples: number, steps: number, through: number | 'all'): UpperCost {
-  const forward = samples * steps
-  const carried = samples * (through === 'all' ? steps : Math.min(through, steps))
+/** One value of the Fréchet objective and one gradient, with the last steps differentiated. */
+export function objectiveCost(
+  samples: number,
+  sampler: Pick<SamplerSettings, 'sampler'>,
+  steps: number,
+  through: number | 'all',
+): UpperCost {
+  const forward = samples * networkEvaluations(sampler, steps)
+  const carried = samples * networkEvaluations(sampler, through === 'all' ? steps : Math.min(through, steps))
   return { value: forward, gradient: forward + 2 * carried, weightsGradient: forward + 3 * carried }
 }
 
 /** The starts of tuning that are tried, where there is a choice. */
 export function startCost(settings: LearnSettings): number {
   const powers = startingPowers(settings).length
-  return powers < 2 ? 0 : powers * objectiveCost(settings.tuningSamples, settings.samplingSteps, 0).value
+  return powers < 2 ? 0 : powers * objectiveCost(settings.tuningSamples, settings, settings.samplingSteps, 0).value
 }
 
 /** What of a problem decides its cost besides the settings. */
@@ -41,7 +47,7 @@ export interface ProblemSize {
 /** One tuning iteration; one-point's first, which only primes, is two training steps short of it at most. */
 export function iterationCost(settings: LearnSettings, { parameters, statistics }: ProblemSize): number {
   const { learn, estimator, tuningSamples, samplingSteps, through, lowerSteps, twinSteps, z } = settings
-  const cost = objectiveCost(tuningSamples, samplingSteps, through)
+  const cost = objectiveCost(tuningSamples, settings, samplingSteps, through)
   const direct = {
     backpropagation: cost.gradient,
     'two-point': 2 * cost.value,
@@ -85,7 +91,7 @@ export function plannedCost(
   const tuning = startCost(settings) + iterations * iterationCost(settings, size)
   const step = trainingStepCost(settings)
   const sides = size.trained ? (trainSteps + Math.round(tuning / step)) * step : 0
-  const { value, gradient, weightsGradient } = objectiveCost(tuningSamples, samplingSteps, through)
+  const { value, gradient, weightsGradient } = objectiveCost(tuningSamples, settings, samplingSteps, through)
   const direct = estimator === 'backpropagation' ? gradient - value : 0
   const pulls = learn === 'sampling' || !z || !['backpropagation', 'coordinate'].includes(estimator) ? 0 : twinSteps
   const derivative = iterations * (direct + pulls * (weightsGradient - value))

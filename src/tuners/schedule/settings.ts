@@ -130,7 +130,7 @@ export type GivenSettings = Partial<Omit<LearnSettings, 'training'>> & {
 }
 
 /**
- * Defaults that follow from other settings: DDPM's noise is that of the clipped image; a schedule learned for both levels is of one
+ * Defaults that follow from other settings: the noise of a clipped image is what the sampler makes of it, DDPM's that of the clipped image; a schedule learned for both levels is of one
  * family, and without z, with which it got worse in three of five seeds (docs/results/schedule-digits16); a training schedule of its
  * own is learned through z alone.
  */
@@ -140,7 +140,7 @@ export function followingSettings({
   sampler,
 }: Pick<LearnSettings, 'learn' | 'trainingFamily' | 'sampler'>): Partial<LearnSettings> {
   return {
-    ...(sampler === 'ddpm' && { clippedNoise: usualClippedNoise(sampler) }),
+    clippedNoise: usualClippedNoise(sampler),
     ...(learn === 'tied' && { samplingFamily: trainingFamily }),
     ...(learn === 'both' && { z: true }),
   }
