@@ -141,7 +141,7 @@ export const SCHEDULER_CLASSES: Readonly<Record<string, SchedulerClass>> = {
   },
   EulerDiscreteScheduler: { ...EULER, fields: [...EULER.fields, 'final_sigmas_type', 'interpolation_type'] },
   EulerAncestralDiscreteScheduler: { ...EULER, eta: 1, fields: SPACED },
-  HeunDiscreteScheduler: { ...KARRAS, ownSteps: "Heun's steps of order 2", betaSchedules: ['exp'], clipSample: false },
+  HeunDiscreteScheduler: { ...KARRAS, sampler: 'heun', betaSchedules: ['exp'], clipSample: false },
   LMSDiscreteScheduler: { ...EULER, ownSteps: 'linear multistep steps', zeroSnr: null },
   KDPM2DiscreteScheduler: { ...KARRAS, ownSteps: 'midpoint steps of order 2' },
   KDPM2AncestralDiscreteScheduler: { ...KARRAS, ownSteps: 'ancestral midpoint steps of order 2' },

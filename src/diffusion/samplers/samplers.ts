@@ -3,9 +3,10 @@ import { inputError } from '../../base/index.ts'
 import { ddim } from './ddim.ts'
 import { ddpm } from './ddpm.ts'
 import { dpmSolver } from './dpmSolver.ts'
+import { heun } from './heun.ts'
 import type { Sampler } from './sampler.ts'
 
-const LIST = [ddim, ddpm, dpmSolver] as const
+const LIST = [ddim, ddpm, dpmSolver, heun] as const
 
 export type SamplerName = (typeof LIST)[number]['name']
 
