@@ -49,6 +49,8 @@ export {
 } from './samplers/settings.ts'
 export type { ParameterBox, ScheduleFamily } from './schedules/families/family.ts'
 export { checkFamily } from './schedules/families/family.ts'
+export type { SamplingFamilyName } from './schedules/families/learnedFamilies.ts'
+export { LEARNED_FAMILIES, learnedFamily, SAMPLING_FAMILY_NAMES } from './schedules/families/learnedFamilies.ts'
 export { levelPowerFamily } from './schedules/families/levelPower.ts'
 export { levelsAndTimesFamily, levelsFamily } from './schedules/families/levels.ts'
 export type { NoiseFamily } from './schedules/families/noiseParameters.ts'

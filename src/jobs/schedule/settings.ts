@@ -5,7 +5,14 @@
 
 import { z } from 'zod'
 import { didYouMean, inputError, MOST } from '../../base/index.ts'
-import { SAMPLER_NAMES, SHIPPED_MODELS, STEP_LISTS } from '../../diffusion/index.ts'
+import type { NoiseFamilyName } from '../../diffusion/index.ts'
+import {
+  NOISE_FAMILIES,
+  SAMPLER_NAMES,
+  SAMPLING_FAMILY_NAMES,
+  SHIPPED_MODELS,
+  STEP_LISTS,
+} from '../../diffusion/index.ts'
 import type { Settings, SettingsLayer } from '../../runs/index.ts'
 import { resolveSettings } from '../../runs/index.ts'
 import type { LearnSettings } from '../../tuners/index.ts'
@@ -35,7 +42,7 @@ export const pixelRange = () =>
       error: ({ input }) => `must be two numbers low,high with low < high, got ${String(input)}`,
     })
     .nullable()
-const noiseFamilies = ['cosine', 'sigmoid', 'sigmoid-published', 'linear'] as const
+const noiseFamilies = Object.keys(NOISE_FAMILIES) as NoiseFamilyName[]
 
 const networkSchema = z.strictObject({
   kind: z
@@ -82,7 +89,7 @@ export const scheduleSchema = z.strictObject({
   trainingFamily: z.enum(noiseFamilies).meta(said('What is learned', 'family of the training schedule')),
   training: trainingSchema,
   samplingFamily: z
-    .enum([...noiseFamilies, 'levels', 'levels+times', 'level-power'])
+    .enum(SAMPLING_FAMILY_NAMES)
     .meta(
       said(
         'What is learned',

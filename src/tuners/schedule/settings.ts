@@ -7,17 +7,17 @@ import type {
   NoiseFamilyName,
   SamplerName,
   SamplerSettings,
+  SamplingFamilyName,
   StepListName,
 } from '../../diffusion/index.ts'
-import { noiseSchedule, STEP_LISTS, samplerSettings, usualClippedNoise } from '../../diffusion/index.ts'
+import { learnedFamily, noiseSchedule, STEP_LISTS, samplerSettings, usualClippedNoise } from '../../diffusion/index.ts'
 
 /** What is learned: one schedule for training and sampling, the sampling schedule alone, or one for each. */
 export type LearnMode = 'tied' | 'sampling' | 'both'
 
 const MODES: readonly LearnMode[] = ['tied', 'sampling', 'both']
 
-/** How a sampling schedule is parametrised: a noise family's parameters, free levels, levels and told times, or one exponent. */
-export type SamplingFamilyName = NoiseFamilyName | 'levels' | 'levels+times' | 'level-power'
+export type { SamplingFamilyName } from '../../diffusion/index.ts'
 
 /** Parameters of the training schedule before anything is learned, within the family's box; null: the family's default. */
 export interface TrainingParameters {
@@ -183,7 +183,7 @@ export function startingSchedule({
 
 /** The powers to try before tuning; a single one: nothing to try. Without a derivative the model's own levels are the start. */
 export function startingPowers({ learn, samplingFamily, startPowers }: LearnSettings): readonly number[] {
-  return learn === 'sampling' && samplingFamily.startsWith('levels') ? startPowers : [1]
+  return learn === 'sampling' && learnedFamily(samplingFamily).startsAtPowers ? startPowers : [1]
 }
 
 /** Settings of the sampler that is learned for. */
