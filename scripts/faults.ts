@@ -186,7 +186,7 @@ export const FAULTS: readonly Fault[] = [
     place: 'direction of guidance',
     edits: [
       {
-        file: 'src/diffusion/guidance/guidedGradient.ts',
+        file: 'src/diffusion/guidance/guidanceDirection.ts',
         from: '  const dX0Hat = came.gradient.data\n',
         to: `  const each = came.gradient.data.length / count
   const dX0Hat = came.gradient.data.map((g, j) => 2 * (1 - came.values[Math.floor(j / each)]) * g)
@@ -200,7 +200,7 @@ export const FAULTS: readonly Fault[] = [
     place: 'A and B of guided paths',
     edits: [
       {
-        file: 'src/diffusion/guidance/guidedStep.ts',
+        file: 'src/diffusion/samplers/ancestral.ts',
         from: '    let square = 0\n    let along = 0\n    for (const end',
         to: '    let square = n > 0 ? b[0] * sigma * sigma : 0\n    let along = 0\n    for (const end',
       },

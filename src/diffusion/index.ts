@@ -19,8 +19,22 @@ export { anyBatch, imagesOf } from './samplers/anyBatch.ts'
 export type { GenerateOptions } from './samplers/generate.ts'
 export { generate } from './samplers/generate.ts'
 export { KEPT_BYTES, sample, sampleVjp, startNoise, stepNoise } from './samplers/sample.ts'
+export type { Sampler } from './samplers/sampler.ts'
+export type { SamplerName } from './samplers/samplers.ts'
+export { DEFAULT_SAMPLER, SAMPLER_NAMES, SAMPLERS, samplerNamed } from './samplers/samplers.ts'
+export type { SamplerSettings, Sampling } from './samplers/settings.ts'
+export {
+  evaluationsOf,
+  networkEvaluations,
+  ownersOf,
+  samplerSettings,
+  stepsWithin,
+  usualClippedNoise,
+} from './samplers/settings.ts'
 export type { ParameterBox, ScheduleFamily } from './schedules/families/family.ts'
 export { checkFamily } from './schedules/families/family.ts'
+export type { SamplingFamilyName } from './schedules/families/learnedFamilies.ts'
+export { LEARNED_FAMILIES, learnedFamily, SAMPLING_FAMILY_NAMES } from './schedules/families/learnedFamilies.ts'
 export { levelPowerFamily } from './schedules/families/levelPower.ts'
 export { levelsAndTimesFamily, levelsFamily } from './schedules/families/levels.ts'
 export type { NoiseFamily } from './schedules/families/noiseParameters.ts'
@@ -36,14 +50,8 @@ export {
   noiseScheduleFromBetas,
   pullBackToParameters,
 } from './schedules/noiseSchedule.ts'
-export type { SamplerName, SamplerSettings, SamplingSchedule, ToldTimes } from './schedules/samplingSchedule.ts'
-export {
-  samplerSettings,
-  samplingSchedule,
-  samplingScheduleAt,
-  samplingScheduleFrom,
-  usualClippedNoise,
-} from './schedules/samplingSchedule.ts'
+export type { SamplingSchedule, ToldTimes } from './schedules/samplingSchedule.ts'
+export { samplingSchedule, samplingScheduleAt, samplingScheduleFrom } from './schedules/samplingSchedule.ts'
 export type { StepListName } from './schedules/stepList.ts'
 export { STEP_LISTS, stepList } from './schedules/stepList.ts'
 export { pullBackToLogSnr } from './training/forward.ts'

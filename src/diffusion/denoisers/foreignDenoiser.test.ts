@@ -9,8 +9,9 @@ import { add, cast, concat, constant, gather, mul, reshape, trace } from '../../
 import { encodeModel, encodeOpenBatch } from '../../onnx/index.ts'
 import { loadScheduler } from '../files/loadScheduler.ts'
 import { generate } from '../samplers/generate.ts'
+import { samplerSettings } from '../samplers/settings.ts'
 import { noiseSchedule } from '../schedules/noiseSchedule.ts'
-import { samplerSettings, samplingScheduleFrom } from '../schedules/samplingSchedule.ts'
+import { samplingScheduleFrom } from '../schedules/samplingSchedule.ts'
 import type { ForeignDenoiserOptions } from './foreignDenoiser.ts'
 import { openForeignDenoiser } from './foreignDenoiser.ts'
 

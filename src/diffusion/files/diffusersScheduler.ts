@@ -6,11 +6,12 @@
 import { z } from 'zod'
 import { BilevelError, inputError, MOST, parseJson } from '../../base/index.ts'
 import type { Prediction } from '../denoiser.ts'
+import { samplerNamed } from '../samplers/samplers.ts'
+import type { SamplerSettings } from '../samplers/settings.ts'
+import { samplerSettings } from '../samplers/settings.ts'
 import { BETA_SCHEDULES } from '../schedules/betaSchedules.ts'
 import type { NoiseSchedule } from '../schedules/noiseSchedule.ts'
 import { noiseScheduleFromBetas, withZeroTerminalSnr } from '../schedules/noiseSchedule.ts'
-import type { SamplerSettings } from '../schedules/samplingSchedule.ts'
-import { samplerSettings } from '../schedules/samplingSchedule.ts'
 import type { StepListName } from '../schedules/stepList.ts'
 import { stepList } from '../schedules/stepList.ts'
 import type { FileSpacing, SchedulerClass, SchedulerField } from './schedulerClasses.ts'
@@ -247,6 +248,7 @@ function samplerOf(
   schedule: NoiseSchedule,
 ): Pick<ForeignScheduler, 'settings' | 'stepList' | 'timesOf'> {
   const { sampler } = rule
+  const { takes } = samplerNamed(sampler)
   const has = (field: SchedulerField) => rule.fields.includes(field)
   // A threshold that is 1 for every image is plain clipping, whatever clip_sample says.
   const clipsAtOne = has('thresholding') && config.thresholding && config.sample_max_value === 1
@@ -256,9 +258,7 @@ function samplerOf(
     sampler,
     eta: rule.eta,
     clip: clips ? [-range, range] : null,
-    // DDPM's posterior mean is written in x0Hat and x: the noise is that of the clipped x0Hat.
-    clippedNoise: sampler === 'ddpm' ? 'recompute' : 'keep',
-    variance: sampler === 'ddpm' && config.variance_type?.startsWith('fixed_large') ? 'large' : 'small',
+    variance: takes.includes('variance') && config.variance_type?.startsWith('fixed_large') ? 'large' : 'small',
   })
   const spacing = spacingOf({ rule, config })
   const skipped = has('lambda_min_clipped')

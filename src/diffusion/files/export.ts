@@ -9,9 +9,12 @@
  */
 import { inputError } from '../../base/index.ts'
 import type { Prediction } from '../denoiser.ts'
+import { ddimFields } from '../samplers/diffusersFields.ts'
+import { samplerNamed } from '../samplers/samplers.ts'
+import type { SamplerSettings, Sampling } from '../samplers/settings.ts'
 import { levelOfLogSnr } from '../schedules/level.ts'
 import type { NoiseSchedule } from '../schedules/noiseSchedule.ts'
-import type { SamplerSettings, SamplingSchedule } from '../schedules/samplingSchedule.ts'
+import type { SamplingSchedule } from '../schedules/samplingSchedule.ts'
 
 /** A scheduler config as diffusers reads it: every field written. */
 export type SchedulerConfig = Readonly<Record<string, unknown>>
@@ -21,11 +24,11 @@ export interface ExportedScheduler {
   readonly config: SchedulerConfig
   /** Told times that must be passed as `timesteps=`; null: `num_inference_steps` suffices. */
   readonly timesteps: readonly number[] | null
+  /** Whether the class keeps x/signal in the place of x, as a pipeline that calls `scale_model_input` expects. */
+  readonly scaled: boolean
 }
 
-export interface ExportOptions {
-  readonly schedule: SamplingSchedule
-  readonly settings: SamplerSettings
+export interface ExportOptions extends Sampling {
   readonly prediction: Prediction
 }
 
@@ -38,24 +41,21 @@ const PREDICTION_TYPES: Readonly<Record<Prediction, string>> = {
 /** Largest error of an exported level in log-SNR, through float32. */
 const LOG_SNR_TOLERANCE = 1e-2
 
-/** Stands for "no bound": JSON has no -Infinity. */
-const NO_LAMBDA_CLIP = -1e9
-
 /**
- * The scheduler config of a sampling schedule, `DDIMScheduler`, `DDPMScheduler` or `DPMSolverMultistepScheduler`, for a pipeline that passes
- * nothing to `step`.
+ * The scheduler config of a sampling schedule, of the class that takes the sampler's steps, for a pipeline that passes nothing to `step`.
  * @throws `export.eta`, `export.clippedNoise`, `export.clip`, `export.lastStep`, `export.times`, `export.float32`: what a plain pipeline
  * cannot be told
  */
 export function exportScheduler({ schedule, settings, prediction }: ExportOptions): ExportedScheduler {
-  const timesteps = exportedTimes(schedule, settings.sampler)
+  const { ownTimesOnly, scaled, plain } = samplerNamed(settings.sampler).toDiffusers
+  const timesteps = exportedTimes(schedule, ownTimesOnly)
   const config = {
     ...trainingFields(schedule.timesteps, trainedBetas(schedule), prediction),
     // Not a field of diffusers: how many steps the levels were made for.
     _sampling_steps: schedule.levels.length,
-    ...classFields(settings, schedule.times[schedule.times.length - 1] > 0),
+    ...plain({ settings, prediction }, schedule.times[schedule.times.length - 1] > 0),
   }
-  return { config, timesteps }
+  return { config, timesteps, scaled }
 }
 
 /** The config of a training schedule, all T levels: a `DDIMScheduler` whose x0Hat is clipped to `clip` (default [-1, 1]). */
@@ -85,100 +85,17 @@ export function trainingFields(timesteps: number, trained_betas: readonly number
   }
 }
 
-/** The fields of the class that is the sampler in a plain pipeline. @param noisyEnd whether its last timestep is above 0 */
-function classFields(settings: SamplerSettings, noisyEnd: boolean) {
-  if (settings.sampler === 'dpm-solver++') return solverFields(settings)
-  return settings.sampler === 'ddim' ? ddimFields(settings) : ddpmFields(settings, noisyEnd)
-}
-
-export function ddimFields({ clip, clippedNoise, eta }: Pick<SamplerSettings, 'clip' | 'clippedNoise' | 'eta'>) {
-  if (eta !== 0) {
-    throw inputError('export.eta', `a DDIMScheduler config holds no eta, it is an argument of its step; got eta ${eta}`)
-  }
-  if (clip && clippedNoise !== 'keep') {
-    const fix = 'recompute is an argument of its step, use_clipped_model_output'
-    throw inputError('export.clippedNoise', `diffusers' pipelines keep DDIM's predicted noise after clipping; ${fix}`)
-  }
-  return {
-    _class_name: 'DDIMScheduler',
-    ...clipFields(clip),
-    set_alpha_to_one: true,
-  }
-}
-
-/** @param noisyEnd whether the last timestep is above 0, where the real class adds noise if its variance is not 0 */
-export function ddpmFields({ clip, clippedNoise, variance, noisyLastStep }: SamplerSettings, noisyEnd: boolean) {
-  if (clip && clippedNoise !== 'recompute') {
-    const fix = 'learn with clippedNoise recompute'
-    throw inputError('export.clippedNoise', `DDPMScheduler recomputes the noise after clipping, got keep; ${fix}`)
-  }
-  if (variance === 'large' && noisyLastStep !== noisyEnd) {
-    const rule = noisyEnd
-      ? 'DDPMScheduler with variance large has noise in a last step above time 0'
-      : 'DDPMScheduler has no noise in a last step at time 0'
-    throw inputError('export.lastStep', `${rule}, got noisyLastStep ${noisyLastStep}`)
-  }
-  return {
-    _class_name: 'DDPMScheduler',
-    ...clipFields(clip),
-    variance_type: variance === 'large' ? 'fixed_large' : 'fixed_small',
-  }
-}
-
-/** @throws `export.clip` */
-function clipFields(clip: SamplerSettings['clip']) {
-  if (clip && clip[0] !== -clip[1]) {
-    throw inputError('export.clip', `diffusers clips x0Hat to a range [-r, r], got [${clip}]`)
-  }
-  return {
-    clip_sample: clip !== null,
-    clip_sample_range: clip ? clip[1] : 1,
-    thresholding: false,
-    dynamic_thresholding_ratio: 0.995,
-    sample_max_value: 1,
-  }
-}
-
-export function solverFields({ clip }: SamplerSettings) {
-  if (clip && !(clip[0] === -1 && clip[1] === 1)) {
-    throw inputError('export.clip', `DPMSolverMultistepScheduler clips x0Hat to [-1, 1] only, got [${clip}]`)
-  }
-  return {
-    _class_name: 'DPMSolverMultistepScheduler',
-    algorithm_type: 'dpmsolver++',
-    solver_order: 2,
-    solver_type: 'midpoint',
-    lower_order_final: true,
-    euler_at_final: false,
-    final_sigmas_type: 'zero',
-    // With sample_max_value 1 the dynamic threshold is 1 for every image: plain clipping to [-1, 1].
-    thresholding: clip !== null,
-    dynamic_thresholding_ratio: 0.995,
-    sample_max_value: 1,
-    lambda_min_clipped: NO_LAMBDA_CLIP,
-    variance_type: null,
-    use_karras_sigmas: false,
-    use_exponential_sigmas: false,
-    use_beta_sigmas: false,
-    use_lu_lambdas: false,
-    use_flow_sigmas: false,
-    flow_shift: 1,
-    use_dynamic_shifting: false,
-    time_shift_type: 'exponential',
-  }
-}
-
 /**
  * Null where the scheduler's own trailing times are the schedule's. They are where N divides T: elsewhere np.arange(T, 0, -T/N) in floating
  * point gives other times, or one too many (61 of 1000 makes 62).
  * @throws `export.times`
  */
-function exportedTimes({ timesteps, times }: SamplingSchedule, sampler: SamplerSettings['sampler']): number[] | null {
+function exportedTimes({ timesteps, times }: SamplingSchedule, ownTimesOnly: string | null): number[] | null {
   const ownTimes =
     timesteps % times.length === 0 && times.every((time, i) => time === timesteps - 1 - (i * timesteps) / times.length)
   if (ownTimes) return null
-  if (sampler === 'ddim') {
-    const rule = `DDIMScheduler takes no list of times, only the trailing ones of a number of steps that divides T = ${timesteps}`
+  if (ownTimesOnly !== null) {
+    const rule = `${ownTimesOnly} takes no list of times, only the trailing ones of a number of steps that divides T = ${timesteps}`
     throw inputError('export.times', `${rule}; got ${times.length} steps at ${times.join(', ')}`)
   }
   if (times.every((time, i) => Number.isInteger(time) && (i === 0 || time < times[i - 1]))) return [...times]

@@ -1,8 +1,10 @@
 /** Runs of the real classes, exported: the same told times, and by the rules of those classes the same images. */
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
-import type { SamplerSettings, SamplingSchedule } from '../schedules/samplingSchedule.ts'
-import { samplerSettings, samplingScheduleAt } from '../schedules/samplingSchedule.ts'
+import type { SamplerSettings } from '../samplers/settings.ts'
+import { samplerSettings } from '../samplers/settings.ts'
+import type { SamplingSchedule } from '../schedules/samplingSchedule.ts'
+import { samplingScheduleAt } from '../schedules/samplingSchedule.ts'
 import { readScheduler } from './diffusersScheduler.ts'
 import type { Loop } from './exportRules.fixture.ts'
 import { asRead, loopByRule, numpyTrailing, solverByRule } from './exportRules.fixture.ts'

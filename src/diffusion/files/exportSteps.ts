@@ -3,17 +3,11 @@
  * its times beside them. So anything learned exports: real-valued told times, counts that do not divide T, eta, recomputed noise.
  */
 import { BilevelError } from '../../base/index.ts'
-import type { SamplerSettings, SamplingSchedule } from '../schedules/samplingSchedule.ts'
+import type { DiffusersLoop } from '../samplers/sampler.ts'
+import { samplerNamed } from '../samplers/samplers.ts'
+import type { SamplingSchedule } from '../schedules/samplingSchedule.ts'
 import type { ExportedScheduler, ExportOptions, SchedulerConfig } from './export.ts'
-import {
-  ddimFields,
-  ddpmFields,
-  exportScheduler,
-  readersOf,
-  solverFields,
-  trainedBetas,
-  trainingFields,
-} from './export.ts'
+import { exportScheduler, readersOf, trainedBetas, trainingFields } from './export.ts'
 
 /**
  * A schedule on its N levels alone, for a loop of one's own: the scheduler counts its own timesteps, the network is told its times beside them.
@@ -24,8 +18,10 @@ import {
  */
 export interface ExportedSteps {
   readonly config: SchedulerConfig
-  /** Noisiest first. */
+  /** What the network is told, call by call. */
   readonly told: readonly number[]
+  /** Whether the class keeps x/signal in the place of x: the loop scales the start, and what the network sees. */
+  readonly scaled: boolean
   readonly stepArguments: Readonly<Record<string, number | boolean>>
 }
 
@@ -36,11 +32,12 @@ export interface ExportedSteps {
  */
 export function exportSteps({ schedule, settings, prediction }: ExportOptions): ExportedSteps {
   const steps = schedule.levels.length
-  const { stepArguments, fields } = stepFields(settings)
-  const { grain, betas } = grained(schedule, settings)
+  const { inLoop, scaled, calls } = samplerNamed(settings.sampler).toDiffusers
+  const { stepArguments, fields, aboveZero } = inLoop({ settings, prediction })
+  const { grain, betas } = grained(schedule, aboveZero)
   const { eta } = stepArguments
   const passed = typeof eta === 'number' ? { ...stepArguments, eta: etaWithRoots(betas, grain, eta) } : stepArguments
-  const told = [...schedule.times]
+  const told = [...calls(schedule.times)]
   const config = {
     ...trainingFields(steps * grain, betas, prediction),
     // Not fields of diffusers, which sets aside what begins with _: what the loop passes.
@@ -49,19 +46,21 @@ export function exportSteps({ schedule, settings, prediction }: ExportOptions): 
     _step_arguments: passed,
     ...fields,
   }
-  return { config, told, stepArguments: passed }
+  return { config, told, scaled, stepArguments: passed }
 }
 
 /** Timesteps for each level, tried in this order. */
 const GRAINS = [1, 2, 4, 8, 16]
 
 /** Betas of the levels alone, `grain` for each, so that the scheduler's trailing times are the levels. @throws `export.float32` */
-function grained({ levels }: SamplingSchedule, settings: SamplerSettings): { grain: number; betas: number[] } {
+function grained(
+  { levels }: SamplingSchedule,
+  aboveZero: DiffusersLoop['aboveZero'],
+): { grain: number; betas: number[] } {
   const steps = levels.length
   const betasFor = (grain: number) =>
     trainedBetas({ timesteps: steps * grain, levels, times: levels.map((_, i) => (steps - i) * grain - 1) })
-  // DDPM of large variance has noise in a last step above time 0, and only there.
-  const grains = GRAINS.filter((grain) => !isLarge(settings) || grain > 1 === settings.noisyLastStep)
+  const grains = GRAINS.filter((grain) => aboveZero === null || grain > 1 === aboveZero)
   for (const grain of grains.slice(0, -1)) {
     try {
       return { grain, betas: betasFor(grain) }
@@ -71,31 +70,6 @@ function grained({ levels }: SamplingSchedule, settings: SamplerSettings): { gra
   }
   const [grain] = grains.slice(-1)
   return { grain, betas: betasFor(grain) }
-}
-
-const isLarge = ({ sampler, variance }: SamplerSettings): boolean => sampler === 'ddpm' && variance === 'large'
-
-/** The fields of the class that is the sampler in a loop, and what the loop passes to its `step`. */
-function stepFields(settings: SamplerSettings): {
-  readonly fields: SchedulerConfig
-  readonly stepArguments: ExportedSteps['stepArguments']
-} {
-  const { sampler, clip, clippedNoise, eta, variance } = settings
-  if (sampler === 'dpm-solver++') return { fields: solverFields(settings), stepArguments: {} }
-  const keeps = clip !== null && clippedNoise === 'keep'
-  // With the posterior's variance DDPM is DDIM at eta 1: DDPM's class recomputes the noise, DDIM's may keep it.
-  const posterior = sampler === 'ddpm' ? variance === 'small' : eta === 1
-  if (posterior ? !keeps : sampler === 'ddpm') {
-    const own = sampler === 'ddpm' ? settings : { ...settings, variance: 'small' as const }
-    return { fields: ddpmFields(own, settings.noisyLastStep), stepArguments: {} }
-  }
-  const exactly = { clip, clippedNoise: 'keep', eta: 0 } as const
-  const noisy = sampler === 'ddpm' ? 1 : eta
-  const stepArguments = {
-    ...(noisy > 0 && { eta: noisy }),
-    ...(clip !== null && !keeps && { use_clipped_model_output: true }),
-  }
-  return { fields: ddimFields(exactly), stepArguments }
 }
 
 /** Relative steps of float32 below 1. */

@@ -37,12 +37,20 @@ export function scheduleFiles(saved: SavedSchedule, prediction: Prediction, name
   return { files, note: noteOf() }
 
   function noteOf(): string | null {
-    if (plain?.timesteps)
-      return `schedule ${name}: pass timesteps=[${plain.timesteps}] to diffusers, for its learned times`
-    if (plain) return null
+    if (plain) {
+      const said = [
+        ...(plain.timesteps ? [`pass timesteps=[${plain.timesteps}] to diffusers, for its learned times`] : []),
+        ...(plain.scaled ? [scaledNote(String(plain.config._class_name))] : []),
+      ]
+      return said.length > 0 ? `schedule ${name}: ${said.join('; ')}` : null
+    }
     if (!steps) return `schedule ${name} has no scheduler_config.json: ${reason}`
     return `schedule ${name} has no scheduler_config.json for a plain pipeline: ${reason}; a loop takes ${name}/${SCHEDULE_FILES.perStep}`
   }
 }
+
+/** DDPMPipeline, which runs any scheduler, neither scales its start nor what the network sees. */
+const scaledNote = (className: string): string =>
+  `${className} keeps x/signal, for pipelines that start from init_noise_sigma and call scale_model_input`
 
 const json = (value: unknown): string => `${JSON.stringify(value, null, 2)}\n`

@@ -1,8 +1,9 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { BilevelError } from '../../base/index.ts'
+import { samplerSettings } from '../samplers/settings.ts'
 import { flowLevel } from '../schedules/level.ts'
-import { samplerSettings, samplingSchedule } from '../schedules/samplingSchedule.ts'
+import { samplingSchedule } from '../schedules/samplingSchedule.ts'
 import type { SavedGuidance } from './guidanceFile.ts'
 import { readGuidance, writeGuidance } from './guidanceFile.ts'
 

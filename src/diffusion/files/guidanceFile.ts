@@ -9,8 +9,11 @@
 import { z } from 'zod'
 import { inputError, MOST, parseJson } from '../../base/index.ts'
 import type { Guidance } from '../guidance/guided.ts'
-import type { SamplerSettings, SamplingSchedule } from '../schedules/samplingSchedule.ts'
-import { samplerSettings, samplingSchedule } from '../schedules/samplingSchedule.ts'
+import { SAMPLER_NAMES } from '../samplers/samplers.ts'
+import type { SamplerSettings } from '../samplers/settings.ts'
+import { samplerSettings } from '../samplers/settings.ts'
+import type { SamplingSchedule } from '../schedules/samplingSchedule.ts'
+import { samplingSchedule } from '../schedules/samplingSchedule.ts'
 
 const VERSION = 1
 
@@ -63,7 +66,7 @@ const fileSchema = z.strictObject({
   judge: z.string(),
   through: z.enum(['network', 'reward']),
   minimumAlphaBar: z.number().min(0).lt(1),
-  sampler: z.enum(['ddim', 'ddpm', 'dpm-solver++']),
+  sampler: z.enum(SAMPLER_NAMES),
   eta: z.number(),
   variance: z.enum(['small', 'large']),
   noisyLastStep: z.boolean(),

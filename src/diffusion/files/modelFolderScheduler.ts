@@ -5,11 +5,11 @@
  */
 import { inputError } from '../../base/index.ts'
 import type { Prediction } from '../denoiser.ts'
+import type { SamplerSettings } from '../samplers/settings.ts'
 import type { NoiseFamilyName } from '../schedules/noiseFamilies.ts'
 import { NOISE_FAMILIES } from '../schedules/noiseFamilies.ts'
 import type { FamilySchedule, NoiseSchedule } from '../schedules/noiseSchedule.ts'
 import { familySchedule } from '../schedules/noiseSchedule.ts'
-import type { SamplerSettings } from '../schedules/samplingSchedule.ts'
 import type { ForeignScheduler } from './diffusersScheduler.ts'
 import { jsonOf, readScheduler } from './diffusersScheduler.ts'
 import type { SchedulerConfig } from './export.ts'

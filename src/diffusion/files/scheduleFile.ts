@@ -4,8 +4,10 @@
  */
 import { z } from 'zod'
 import { BilevelError, inputError, MOST, parseJson } from '../../base/index.ts'
-import type { SamplerSettings, SamplingSchedule } from '../schedules/samplingSchedule.ts'
-import { samplerSettings, samplingSchedule } from '../schedules/samplingSchedule.ts'
+import { SAMPLER_NAMES } from '../samplers/samplers.ts'
+import type { Sampling } from '../samplers/settings.ts'
+import { samplerSettings } from '../samplers/settings.ts'
+import { samplingSchedule } from '../schedules/samplingSchedule.ts'
 
 /** The feature network whose Fréchet distance a schedule was learned for. */
 export interface LearnedFor {
@@ -14,15 +16,13 @@ export interface LearnedFor {
 }
 
 /** All that the file holds. */
-export interface SavedSchedule {
-  readonly schedule: SamplingSchedule
-  readonly settings: SamplerSettings
+export interface SavedSchedule extends Sampling {
   readonly learnedFor: LearnedFor | null
 }
 
 const fileSchema = z.strictObject({
   T: z.int().min(1).max(MOST.timesteps),
-  sampler: z.enum(['ddim', 'ddpm', 'dpm-solver++']),
+  sampler: z.enum(SAMPLER_NAMES),
   levels: z.array(z.number()).min(1),
   times: z.array(z.number()).min(1),
   clip: z.tuple([z.number(), z.number()]).nullable(),

@@ -2,9 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import type { Chain } from '../samplers/chain.ts'
-import { ancestral, ddimScalars } from '../samplers/ddim.ts'
-import { ddpmScalars } from '../samplers/ddpm.ts'
-import { dpmSolver } from '../samplers/dpmSolver.ts'
+import { samplerNamed } from '../samplers/samplers.ts'
 import type { Level } from '../schedules/level.ts'
 import { samplingScheduleAt } from '../schedules/samplingSchedule.ts'
 import { roundHalfEven } from '../schedules/stepList.ts'
@@ -118,13 +116,12 @@ test.each(gold.runs.map((row) => [`${nameOf(row)}, ${row.steps} steps`, row] as 
       settings,
       prediction,
       start: Float64Array.from(START),
-      predict: async (i: number, x: Float64Array | Float32Array) =>
-        predicted(prediction, sampling.levels[i], Float64Array.from(x)),
+      predict: async (i: number, x: Float64Array | Float32Array, at = i) =>
+        predicted(prediction, sampling.levels[at], Float64Array.from(x)),
       noise: (i: number) => Float64Array.from(START, (_, j) => Math.sin(1.7 * i + 0.9 * j + 0.4)),
-      record: () => {},
+      remember: () => {},
     }
-    const rule = settings.sampler === 'ddpm' ? ddpmScalars(settings) : ddimScalars(settings.eta)
-    const ours = settings.sampler === 'dpm-solver++' ? await dpmSolver(chain) : await ancestral(chain, rule)
+    const ours = await samplerNamed(settings.sampler).run(chain)
     for (const [j, value] of images.entries()) expect(Math.abs(ours[j] - value), `element ${j}`).toBeLessThan(2e-5)
   },
 )

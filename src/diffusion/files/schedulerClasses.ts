@@ -3,7 +3,7 @@
  * and what its absent fields mean; the defaults here are those of diffusers 0.42.1 (test/gold/schedulerClasses.json).
  */
 import { didYouMean } from '../../base/index.ts'
-import type { SamplerName } from '../schedules/samplingSchedule.ts'
+import type { SamplerName } from '../samplers/samplers.ts'
 
 export type FileSpacing = 'leading' | 'linspace' | 'trailing'
 
@@ -47,6 +47,8 @@ export interface SchedulerClass {
   readonly inner: boolean
   /** Told times of `linspace` are real-valued. */
   readonly realTimes: boolean
+  /** Whether its fields say which of several solvers it is, one of which is here. */
+  readonly solver: boolean
   /** Which of the fields it has that not all classes have. */
   readonly fields: readonly SchedulerField[]
 }
@@ -67,6 +69,7 @@ const DDIM: SchedulerClass = {
   spacing: 'leading',
   inner: false,
   realTimes: false,
+  solver: false,
   fields: [...SPACED, 'thresholding'],
 }
 
@@ -114,6 +117,7 @@ export const SCHEDULER_CLASSES: Readonly<Record<string, SchedulerClass>> = {
   DPMSolverMultistepScheduler: {
     ...SOLVER,
     sampler: 'dpm-solver++',
+    solver: true,
     zeroSnr: NEARLY_ZERO,
     fields: [...SOLVER.fields, 'use_lu_lambdas', 'final_sigmas_type', 'lambda_min_clipped', 'variance_type'],
   },
@@ -137,7 +141,7 @@ export const SCHEDULER_CLASSES: Readonly<Record<string, SchedulerClass>> = {
   },
   EulerDiscreteScheduler: { ...EULER, fields: [...EULER.fields, 'final_sigmas_type', 'interpolation_type'] },
   EulerAncestralDiscreteScheduler: { ...EULER, eta: 1, fields: SPACED },
-  HeunDiscreteScheduler: { ...KARRAS, ownSteps: "Heun's steps of order 2", betaSchedules: ['exp'], clipSample: false },
+  HeunDiscreteScheduler: { ...KARRAS, sampler: 'heun', betaSchedules: ['exp'], clipSample: false },
   LMSDiscreteScheduler: { ...EULER, ownSteps: 'linear multistep steps', zeroSnr: null },
   KDPM2DiscreteScheduler: { ...KARRAS, ownSteps: 'midpoint steps of order 2' },
   KDPM2AncestralDiscreteScheduler: { ...KARRAS, ownSteps: 'ancestral midpoint steps of order 2' },

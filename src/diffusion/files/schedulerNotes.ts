@@ -1,4 +1,5 @@
 /** What a scheduler config says that is assumed, or that the samplers here do otherwise: a sentence each. */
+import { DEFAULT_SAMPLER, samplerNamed } from '../samplers/samplers.ts'
 import type { ClassedConfig } from './diffusersScheduler.ts'
 import type { FileSpacing, SchedulerField } from './schedulerClasses.ts'
 import { isSchedulerField } from './schedulerClasses.ts'
@@ -36,6 +37,7 @@ export function classNotes({ name, rule, config }: ClassedConfig, spacing: FileS
   const has = (field: SchedulerField) => rule.fields.includes(field)
   const itself = rule.ownSteps === null
   const ddim = rule.eta === 1 ? 'DDIM at eta 1' : 'DDIM'
+  const byDefault = rule.sampler === DEFAULT_SAMPLER
   const leftOut = (
     ['use_karras_sigmas', 'use_exponential_sigmas', 'use_beta_sigmas', 'use_lu_lambdas'] as const
   ).filter((field) => has(field) && config[field])
@@ -44,7 +46,7 @@ export function classNotes({ name, rule, config }: ClassedConfig, spacing: FileS
   return [
     ...saidOf([
       [!itself, `${name} takes ${rule.ownSteps}, which no sampler here does: the default is ${ddim}`],
-      [itself && rule.realTimes, `${name} takes the steps of ${ddim}, which is the default here`],
+      [itself && rule.realTimes && byDefault, `${name} takes the steps of ${ddim}, which is the default here`],
       [rule.realTimes && spacing === 'linspace', 'its real-valued times are rounded'],
       [
         name.startsWith('DDIM') && spacing === 'linspace',
@@ -62,7 +64,7 @@ export function classNotes({ name, rule, config }: ClassedConfig, spacing: FileS
         `final_sigmas_type ${config.final_sigmas_type} is taken as zero: the last step returns x0Hat`,
       ],
     ]),
-    ...(rule.sampler === 'dpm-solver++' ? solverNotes(config) : []),
+    ...(rule.solver ? solverNotes(config) : []),
     ...(has('variance_type') ? varianceNotes(rule, config) : []),
   ]
 }
@@ -80,7 +82,7 @@ const FIXED = ['fixed_small', 'fixed_small_log', 'fixed_large', undefined]
 function varianceNotes({ sampler }: ClassedConfig['rule'], { variance_type }: ClassedConfig['config']): string[] {
   if (FIXED.includes(variance_type)) return []
   if (variance_type === 'fixed_large_log') return ['variance_type fixed_large_log is taken as fixed_large']
-  const taken = sampler === 'ddpm' ? 'taken as fixed_small' : 'left out'
+  const taken = samplerNamed(sampler).takes.includes('variance') ? 'taken as fixed_small' : 'left out'
   const half = ': of a network with twice the channels of an image the first half is the prediction'
   return [`variance_type ${variance_type} is ${taken}${variance_type?.startsWith('learned') ? half : ''}`]
 }

@@ -6,9 +6,11 @@ import { imagesOf } from '../samplers/anyBatch.ts'
 import { denoised } from '../samplers/denoised.ts'
 import { generate } from '../samplers/generate.ts'
 import { startNoise } from '../samplers/sample.ts'
+import type { SamplerSettings } from '../samplers/settings.ts'
+import { samplerSettings } from '../samplers/settings.ts'
 import { noiseSchedule } from '../schedules/noiseSchedule.ts'
-import type { SamplerSettings, SamplingSchedule } from '../schedules/samplingSchedule.ts'
-import { samplerSettings, samplingSchedule, samplingScheduleFrom } from '../schedules/samplingSchedule.ts'
+import type { SamplingSchedule } from '../schedules/samplingSchedule.ts'
+import { samplingSchedule, samplingScheduleFrom } from '../schedules/samplingSchedule.ts'
 import type { StepListName } from '../schedules/stepList.ts'
 import {
   meanOf,

@@ -15,6 +15,7 @@ import { imagesOf } from '../samplers/anyBatch.ts'
 import type { GenerateOptions } from '../samplers/generate.ts'
 import { checkRequest, DEFAULT_CHUNK } from '../samplers/generate.ts'
 import { checkTimes, startNoise } from '../samplers/sample.ts'
+import { evaluationsOf } from '../samplers/settings.ts'
 import { guidedChain } from './guidedChain.ts'
 import { guidedSteps } from './guidedStep.ts'
 
@@ -80,7 +81,7 @@ export async function generateGuided(options: GenerateOptions & { readonly guida
   const size = sizeOf(imageShape)
   const data: ImageData = dtype === 'float32' ? new Float32Array(count * size) : new Float64Array(count * size)
   const [a, b] = [new Float64Array(count), new Float64Array(count)]
-  const total = count * (steps.length + (guidance.through === 'reward' ? 0 : 2 * guided))
+  const total = count * (evaluationsOf({ schedule, settings }) + (guidance.through === 'reward' ? 0 : 2 * guided))
   const chunk = denoiser.batch ?? DEFAULT_CHUNK
   let evaluations = 0
   for (let begin = 0; begin < count; begin += chunk) {

@@ -1,17 +1,17 @@
-/**
- * One chunk of guided paths: the base chain's loop with a shift per step, and A and B per path.
- */
+/** One chunk of guided paths: the base chain's loop with a shift per guided step, and A and B per path. */
 import { throwIfInterrupted } from '../../base/index.ts'
-import type { ImageData, Images } from '../denoiser.ts'
+import type { ImageData, Images, Pullback } from '../denoiser.ts'
+import type { AncestralChain } from '../samplers/ancestral.ts'
+import { ancestral } from '../samplers/ancestral.ts'
 import { anyBatch, imagesOf } from '../samplers/anyBatch.ts'
-import { denoised, like } from '../samplers/denoised.ts'
+import { like } from '../samplers/denoised.ts'
 import { afterSteps, requireFiniteImages } from '../samplers/finite.ts'
 import { stepNoise } from '../samplers/sample.ts'
-import type { SamplerSettings } from '../schedules/samplingSchedule.ts'
-import type { Guided } from './guidedGradient.ts'
-import { rewardGradientAt } from './guidedGradient.ts'
+import type { SamplerSettings } from '../samplers/settings.ts'
+import type { Guided } from './guidanceDirection.ts'
+import { guidanceDirection } from './guidanceDirection.ts'
 import type { GuidedStep } from './guidedStep.ts'
-import { advance } from './guidedStep.ts'
+import { noisyStep } from './guidedStep.ts'
 
 /** One chunk: what `generateGuided` takes, with start noise for some of its items. */
 export interface GuidedChunk extends Guided {
@@ -29,21 +29,30 @@ export async function guidedChain(chunk: GuidedChunk): Promise<{ data: ImageData
   const call = anyBatch(denoiser)
   const [a, b] = [new Float64Array(count), new Float64Array(count)]
   const z = like(start.data)
-  let x: ImageData = start.data
-  for (const [i, step] of steps.entries()) {
-    throwIfInterrupted(signal)
-    const here = [imagesOf(x, count, imageShape), schedule.times[i], condition] as const
-    const pulledBack = step.guided && guidance.through !== 'reward'
-    const pullback = pulledBack ? await call.pullback?.(...here) : undefined
-    const { data: prediction } = pullback?.prediction ?? (await call.predict(...here))
-    chunk.onEvaluations(count)
-    const rule = { ...settings, prediction: denoiser.prediction, level: schedule.levels[i] }
-    const clean = denoised(rule, x, prediction)
-    const state = { x, prediction, x0Hat: clean.x0Hat, rule, pullback }
-    const g = step.guided ? await rewardGradientAt(chunk, i, state).finally(() => pullback?.release()) : null
-    if (step.sigma > 0) stepNoise(z, { count, seed, firstItem, step: i })
-    x = advance(step, clean, z, g && { g, scale: guidance.scale, a, b })
+  let pullback: Pullback | undefined
+  const chain: AncestralChain = {
+    prediction: denoiser.prediction,
+    schedule,
+    settings,
+    start: start.data,
+    async predict(i, x) {
+      throwIfInterrupted(signal)
+      const here = [imagesOf(x, count, imageShape), schedule.times[i], condition] as const
+      const pulledBack = steps[i].guided && guidance.through !== 'reward'
+      pullback = pulledBack ? await call.pullback?.(...here) : undefined
+      const { data } = pullback?.prediction ?? (await call.predict(...here))
+      chunk.onEvaluations(count)
+      return data
+    },
+    noise: (i) => stepNoise(z, { count, seed, firstItem, step: i }),
   }
+  const { rule } = noisyStep('guidance', schedule, settings)
+  const x = await ancestral(chain, rule, async (i, { clean: { x0Hat }, ...here }) => {
+    const { guided, coefficient } = steps[i]
+    if (!guided) return {}
+    const g = await guidanceDirection(chunk, i, { ...here, x0Hat, pullback }).finally(() => pullback?.release())
+    return { shift: { g, coefficient, scale: guidance.scale, a, b } }
+  })
   requireFiniteImages(x, count, firstItem, afterSteps(schedule, steps.length))
   return { data: x, a, b }
 }

@@ -10,12 +10,11 @@
  * singular. At eta 1 it is (1-v)(1 - e^-h) sqrt(w/v), at the last step, where w = 1 and q = 0, (1-v)/sqrt(v).
  */
 import { inputError } from '../../base/index.ts'
-import type { ImageData } from '../denoiser.ts'
-import type { Denoised } from '../samplers/denoised.ts'
-import { like } from '../samplers/denoised.ts'
-import { ruleOf } from '../samplers/sample.ts'
+import type { AncestralStep } from '../samplers/sampler.ts'
+import { SAMPLERS, samplerNamed } from '../samplers/samplers.ts'
+import type { SamplerSettings } from '../samplers/settings.ts'
 import type { Level } from '../schedules/level.ts'
-import type { SamplerSettings, SamplingSchedule } from '../schedules/samplingSchedule.ts'
+import type { SamplingSchedule } from '../schedules/samplingSchedule.ts'
 
 /**
  * Guided where alphaBar is above this: below it x0Hat is the network's error, magnified. A larger one makes paths easier to
@@ -69,66 +68,30 @@ export function chainSteps(
   settings: SamplerSettings,
   minimumAlphaBar: number,
 ): GuidedStep[] {
-  checkNoisy(what, schedule, settings)
+  const { rule, meanEta } = noisyStep(what, schedule, settings)
   if (!(minimumAlphaBar >= 0 && minimumAlphaBar < 1)) {
     throw inputError(`${what}.minimumAlphaBar`, `minimumAlphaBar must lie in [0, 1), got ${minimumAlphaBar}`)
   }
   const { levels } = schedule
-  const rule = ruleOf(settings)
-  const eta = settings.sampler === 'ddpm' ? 1 : settings.eta
   return levels.map((here, i) => {
     const { image, noise, sigma } = rule(here, levels[i + 1])
     const guided = sigma.value > 0 && here.signal * here.signal > minimumAlphaBar
-    const coefficient = guided ? guidanceCoefficient(here, levels[i + 1], eta) : 0
+    const coefficient = guided ? guidanceCoefficient(here, levels[i + 1], meanEta) : 0
     return { image: image.value, noise: noise.value, sigma: sigma.value, coefficient, guided }
   })
 }
 
-/** The shift of a step: direction g per image, scale, and the A and B of each path, to be added to. */
-export interface Shift {
-  readonly g: ImageData
-  readonly scale: number
-  readonly a: Float64Array
-  readonly b: Float64Array
-}
-
-/** x' = mu + scale d + sigma z, of the element type of x0Hat, in float64 up to there; without `shift`, the base chain's. */
-export function advance(step: GuidedStep, clean: Denoised, z: ImageData, shift: Shift | null): ImageData {
-  const { image, noise, sigma, coefficient } = step
-  const { x0Hat, epsHat } = clean
-  const next = like(x0Hat)
-  if (!shift) {
-    const noisy = sigma > 0
-    for (let j = 0; j < next.length; j++) {
-      next[j] = image * x0Hat[j] + noise * epsHat[j] + (noisy ? sigma * z[j] : 0)
-    }
-    return next
-  }
-  const { g, scale, a, b } = shift
-  const size = next.length / a.length
-  for (let n = 0, j = 0; n < a.length; n++) {
-    let square = 0
-    let along = 0
-    for (const end = j + size; j < end; j++) {
-      const d = coefficient * g[j]
-      square += d * d
-      along += d * z[j]
-      next[j] = image * x0Hat[j] + noise * epsHat[j] + sigma * z[j] + scale * d
-    }
-    // x' - mu = scale d + sigma z
-    a[n] += (scale * square) / (sigma * sigma) + along / sigma
-    b[n] += square / (sigma * sigma)
-  }
-  return next
-}
-
-/** @throws `<what>.sampler`, `<what>.path` unless the chain is variance preserving and has noise */
-function checkNoisy(what: 'guidance' | 'smc', { levels }: SamplingSchedule, settings: SamplerSettings): void {
-  const { sampler, eta } = settings
-  if (sampler === 'dpm-solver++' || (sampler === 'ddim' && eta === 0)) {
-    const came = sampler === 'ddim' ? 'ddim with eta 0' : sampler
+/** The step of a chain with noise. @throws `<what>.sampler`, `<what>.path` unless the chain is variance preserving and has noise */
+export function noisyStep(
+  what: 'guidance' | 'smc',
+  { levels }: SamplingSchedule,
+  settings: SamplerSettings,
+): AncestralStep {
+  const { name, noisy, ancestral, takes } = samplerNamed(settings.sampler)
+  if (!(ancestral && noisy(settings))) {
+    const came = takes.includes('eta') ? `${name} with eta 0` : name
     const rule = `${what === 'smc' ? 'sequential Monte Carlo' : 'a guided path'} needs noise at every step`
-    throw inputError(`${what}.sampler`, `${rule}: take ddim with eta > 0, or ddpm; got ${came}`)
+    throw inputError(`${what}.sampler`, `${rule}: take ${noisySamplers()}; got ${came}`)
   }
   if (levels.some(({ path }) => path === 'flow')) {
     throw inputError(
@@ -136,4 +99,11 @@ function checkNoisy(what: 'guidance' | 'smc', { levels }: SamplingSchedule, sett
       'the chain must be variance preserving (signal^2 + noise^2 = 1), got flow levels; take a schedule of alphaBar',
     )
   }
+  return ancestral(settings)
 }
+
+/** `ddim with eta > 0, or ddpm`. */
+const noisySamplers = (): string =>
+  SAMPLERS.filter(({ ancestral }) => ancestral)
+    .map(({ name, takes }) => (takes.includes('eta') ? `${name} with eta > 0` : name))
+    .join(', or ')

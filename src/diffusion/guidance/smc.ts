@@ -12,14 +12,17 @@
 import type { RandomStream } from '../../base/index.ts'
 import { failure, inputError, randomStream, throwIfInterrupted } from '../../base/index.ts'
 import type { ImageData, Images } from '../denoiser.ts'
+import type { AncestralChain } from '../samplers/ancestral.ts'
+import { ancestral } from '../samplers/ancestral.ts'
 import { anyBatch, imagesOf } from '../samplers/anyBatch.ts'
-import { denoised, like } from '../samplers/denoised.ts'
+import { like } from '../samplers/denoised.ts'
 import { afterSteps, requireFiniteImages } from '../samplers/finite.ts'
 import type { GenerateOptions } from '../samplers/generate.ts'
 import { checkRequest } from '../samplers/generate.ts'
 import { checkTimes, startNoise, stepNoise } from '../samplers/sample.ts'
+import { evaluationsOf } from '../samplers/settings.ts'
 import type { GuidedStep } from './guidedStep.ts'
-import { advance, chainSteps, DEFAULT_MINIMUM_ALPHA_BAR } from './guidedStep.ts'
+import { chainSteps, DEFAULT_MINIMUM_ALPHA_BAR, noisyStep } from './guidedStep.ts'
 import { effectiveSampleSize, logSumExp, systematicAncestors } from './smcWeights.ts'
 
 /** What decides a population of particles. `count` of them are one population: all compete. */
@@ -54,9 +57,8 @@ export interface Particles {
   readonly ancestors: Int32Array
 }
 
-/** The population before a step. */
+/** What a population has beside its images. */
 interface Population {
-  readonly x: ImageData
   readonly condition: Int32Array | undefined
   readonly ancestors: Int32Array
   readonly logWeights: Float64Array
@@ -74,33 +76,43 @@ interface Population {
 export async function sequentialMonteCarlo(options: ParticleOptions): Promise<Particles> {
   const { denoiser, schedule, settings, count, seed, firstItem = 0, scale, resampleBelow = 0.5, onProgress } = options
   checkOptions(options)
-  const { imageShape, dtype, prediction: kind } = denoiser
+  const { imageShape, dtype, prediction } = denoiser
   const steps = stepsOf(options)
+  const { rule } = noisyStep('smc', schedule, settings)
   const call = anyBatch(denoiser)
-  let particles = startOf(options, startNoise({ imageShape, count, seed, firstItem, dtype: dtype ?? 'float32' }).data)
-  const z = like(particles.x)
+  const start = startNoise({ imageShape, count, seed, firstItem, dtype: dtype ?? 'float32' }).data
+  let particles = startOf(options)
+  const z = like(start)
+  const evaluations = count * evaluationsOf({ schedule, settings })
   let logZ = 0
   let resampled = 0
-  for (const [i, step] of steps.entries()) {
-    throwIfInterrupted(options.signal)
-    const images = imagesOf(particles.x, count, imageShape)
-    const prediction = await call.predict(images, schedule.times[i], particles.condition)
-    onProgress?.(count * (i + 1), count * steps.length)
-    const rule = { ...settings, prediction: kind, level: schedule.levels[i] }
-    let clean = denoised(rule, particles.x, prediction.data)
-    particles = await weighted(options, particles, clean.x0Hat, step.twistScale, `step ${i + 1} of ${steps.length}`)
-    if (step.sigma > 0 && effectiveSampleSize(particles.logWeights) < resampleBelow * count) {
-      const random = randomStream({ seed, purpose: 'resample', step: i, item: firstItem })
-      const chosen = systematicAncestors(particles.logWeights, random)
-      logZ += logSumExp(particles.logWeights) - Math.log(count)
-      resampled++
-      particles = resampledTo(particles, chosen)
-      clean = { x0Hat: pick(clean.x0Hat, chosen), epsHat: pick(clean.epsHat, chosen) }
-    }
-    if (step.sigma > 0) stepNoise(z, { count, seed, firstItem, step: i })
-    particles = { ...particles, x: advance(step, clean, z, null) }
+  let done = 0
+  const chain: AncestralChain = {
+    prediction,
+    schedule,
+    settings,
+    start,
+    async predict(i, x) {
+      throwIfInterrupted(options.signal)
+      const { data } = await call.predict(imagesOf(x, count, imageShape), schedule.times[i], particles.condition)
+      done += count
+      onProgress?.(done, evaluations)
+      return data
+    },
+    noise: (i) => stepNoise(z, { count, seed, firstItem, step: i }),
   }
-  const { x, logWeights, ancestors } = await weighted(options, particles, particles.x, scale, 'the final images')
+  const x = await ancestral(chain, rule, async (i, { clean }) => {
+    const { sigma, twistScale } = steps[i]
+    particles = await weighted(options, particles, clean.x0Hat, twistScale, `step ${i + 1} of ${steps.length}`)
+    if (!(sigma > 0 && effectiveSampleSize(particles.logWeights) < resampleBelow * count)) return {}
+    const random = randomStream({ seed, purpose: 'resample', step: i, item: firstItem })
+    const chosen = systematicAncestors(particles.logWeights, random)
+    logZ += logSumExp(particles.logWeights) - Math.log(count)
+    resampled++
+    particles = resampledTo(particles, chosen)
+    return { clean: { x0Hat: pick(clean.x0Hat, chosen), epsHat: pick(clean.epsHat, chosen) } }
+  })
+  const { logWeights, ancestors } = await weighted(options, particles, x, scale, 'the final images')
   requireFiniteImages(x, count, firstItem, afterSteps(schedule, steps.length))
   const sum = logSumExp(logWeights)
   return {
@@ -109,7 +121,7 @@ export async function sequentialMonteCarlo(options: ParticleOptions): Promise<Pa
     logZ: logZ + sum - Math.log(count),
     effectiveSampleSize: effectiveSampleSize(logWeights),
     resampled,
-    evaluations: count * steps.length,
+    evaluations,
     ancestors,
   }
 }
@@ -141,9 +153,8 @@ function stepsOf({ schedule, settings, scale, temper = true, minimumAlphaBar }: 
   })
 }
 
-function startOf({ count, condition }: ParticleOptions, x: ImageData): Population {
+function startOf({ count, condition }: ParticleOptions): Population {
   return {
-    x,
     condition,
     ancestors: Int32Array.from({ length: count }, (_, n) => n),
     logWeights: new Float64Array(count),
@@ -169,9 +180,8 @@ async function weighted(
 }
 
 /** The chosen particles, equally weighted. */
-function resampledTo({ x, condition, ancestors, logWeights, twist }: Population, chosen: Int32Array): Population {
+function resampledTo({ condition, ancestors, logWeights, twist }: Population, chosen: Int32Array): Population {
   return {
-    x: pick(x, chosen),
     condition: condition && pick(condition, chosen),
     ancestors: pick(ancestors, chosen),
     logWeights: new Float64Array(logWeights.length),

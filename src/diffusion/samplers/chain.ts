@@ -1,13 +1,18 @@
 /**
- * What a sampler's loop runs on: the network at a step's told time, fresh noise, and a tape of the states the derivative
- * needs. The loops themselves (`ddim.ts`, `dpmSolver.ts`) are float64 arithmetic in plain view.
+ * What a sampler's loop runs on: the network at a step's told time, fresh noise, and a tape of what the network saw, for the
+ * derivative. The loops themselves (`ancestral.ts`, `dpmSolver.ts`) are float64 arithmetic in plain view.
  */
 import type { ImageData, Prediction } from '../denoiser.ts'
-import type { SamplerSettings, SamplingSchedule } from '../schedules/samplingSchedule.ts'
+import type { SamplingSchedule } from '../schedules/samplingSchedule.ts'
 import type { DenoisingRule } from './denoised.ts'
+import type { SamplerSettings } from './settings.ts'
 
-/** State before a step and the network's prediction there. */
-export interface TapeStep {
+/** One evaluation of the network: the state it saw and what it predicted there. */
+export interface Evaluation {
+  /** The step it was made in, 0 = noisiest. */
+  readonly step: number
+  /** The step whose time the network was told, and at whose level x is. */
+  readonly at: number
   readonly x: ImageData
   readonly prediction: ImageData
 }
@@ -18,12 +23,12 @@ export interface Chain {
   readonly schedule: SamplingSchedule
   readonly settings: SamplerSettings
   readonly start: ImageData
-  /** The network's prediction at x, told the time of step i (0 = noisiest). */
-  predict(i: number, x: ImageData): Promise<ImageData>
+  /** The network's prediction at x in step i (0 = noisiest), told the time of step `at`, by default its own. Kept for the derivative. */
+  predict(i: number, x: ImageData, at?: number): Promise<ImageData>
   /** Standard normal numbers of step i, one stream per image. */
   noise(i: number): ImageData
-  /** Keeps what the derivative of step i needs. `before`: x0Hat of step i - 1, for multistep methods. */
-  record(i: number, step: TapeStep, before: ImageData | null): void
+  /** Says what step i takes from the step before it: x0Hat there, for multistep methods. */
+  remember(i: number, before: ImageData | null): void
 }
 
 /** A sampler backwards, from its last step to step `first`. */
@@ -35,16 +40,17 @@ export interface ReverseChain {
   readonly first: number
   /** x0Hat of step `first` - 1, a constant, for multistep methods. */
   readonly before: ImageData | null
-  step(i: number): TapeStep
+  /** The network's evaluations in step i, in their order. */
+  step(i: number): readonly Evaluation[]
   noise(i: number): ImageData
-  /** Pulls a cotangent of the prediction of step i back to x; cotangents of time and weights are gathered on the side. */
-  vjp(i: number, x: ImageData, cotangent: ImageData): Promise<ImageData>
+  /** Pulls a cotangent of an evaluation's prediction back to its x; cotangents of time and weights are gathered on the side. */
+  vjp(evaluation: Evaluation, cotangent: ImageData): Promise<ImageData>
   /** Cotangents of log(signal^2/noise^2) per step, added to in place. */
   readonly dLogSnr: Float64Array
 }
 
-/** The denoising rule of step i. */
-export function ruleAt(chain: Chain | ReverseChain, i: number): DenoisingRule {
+/** The denoising rule at the level of step i. */
+export function ruleAt(chain: Pick<Chain, 'prediction' | 'schedule' | 'settings'>, i: number): DenoisingRule {
   const { clip, clippedNoise } = chain.settings
   return { prediction: chain.prediction, level: chain.schedule.levels[i], clip, clippedNoise }
 }

@@ -3,9 +3,10 @@ import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import type { Denoiser } from '../denoiser.ts'
 import { readScheduler } from '../files/diffusersScheduler.ts'
-import { samplerSettings, samplingScheduleFrom } from '../schedules/samplingSchedule.ts'
+import { samplingScheduleFrom } from '../schedules/samplingSchedule.ts'
 import { imagesOf } from './anyBatch.ts'
 import { sample } from './sample.ts'
+import { samplerSettings } from './settings.ts'
 
 interface Run {
   readonly name: string

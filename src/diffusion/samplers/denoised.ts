@@ -11,7 +11,7 @@ import { inputError } from '../../base/index.ts'
 import type { ImageData, Prediction } from '../denoiser.ts'
 import type { Level } from '../schedules/level.ts'
 import { dNoiseDLogSnr, dSignalDLogSnr } from '../schedules/level.ts'
-import type { SamplerSettings } from '../schedules/samplingSchedule.ts'
+import type { SamplerSettings } from './settings.ts'
 
 /** A scalar of a step and its derivative in the log-SNR of that step's level. */
 interface AtLevel {

@@ -5,12 +5,36 @@
  *     D  = x0Hat_v + r (x0Hat_v - x0Hat_u),  r = h / (2 (ell_v - ell_u))        first step: D = x0Hat_v
  *     x' = (noise_w/noise_v) x - signal_w (e^-h - 1) D                           last step: x' = x0Hat_v
  */
+import { inputError } from '../../base/index.ts'
 import type { ImageData } from '../denoiser.ts'
 import type { Level } from '../schedules/level.ts'
 import { dNoiseDLogSnr, dSignalDLogSnr } from '../schedules/level.ts'
 import type { Chain, ReverseChain } from './chain.ts'
 import { dot, ruleAt } from './chain.ts'
 import { denoised, denoisedVjp, like } from './denoised.ts'
+import { PLAIN_CALLS } from './diffusersFields.ts'
+import type { Sampler } from './sampler.ts'
+import type { SamplerSettings } from './settings.ts'
+
+export const dpmSolver: Sampler<'dpm-solver++'> = {
+  name: 'dpm-solver++',
+  candidate: true,
+  // It takes no predicted noise at all: recorded, and without a part in anything.
+  usualClippedNoise: 'keep',
+  takes: [],
+  evaluations: (steps) => steps,
+  ancestral: null,
+  noisy: () => false,
+  run: solve,
+  pullBack: solveVjp,
+  words: () => 'dpm-solver++, second order multistep',
+  toDiffusers: {
+    ...PLAIN_CALLS,
+    ownTimesOnly: null,
+    plain: ({ settings }) => solverFields(settings),
+    inLoop: ({ settings }) => ({ fields: solverFields(settings), stepArguments: {}, aboveZero: null }),
+  },
+}
 
 /** A scalar and its derivatives in the log-SNR of u, v and w. */
 interface SolverScalar {
@@ -49,7 +73,7 @@ function solverScalars(before: Level | undefined, here: Level, next: Level | und
 }
 
 /** The solver. Returns the images. */
-export async function dpmSolver(chain: Chain): Promise<ImageData> {
+async function solve(chain: Chain): Promise<ImageData> {
   const { levels } = chain.schedule
   let x = chain.start
   let before: ImageData | null = null
@@ -57,7 +81,7 @@ export async function dpmSolver(chain: Chain): Promise<ImageData> {
     const { carry, gain, slope } = solverScalars(levels[i - 1], levels[i], levels[i + 1])
     const prediction = await chain.predict(i, x)
     const { x0Hat } = denoised(ruleAt(chain, i), x, prediction)
-    chain.record(i, { x, prediction }, before)
+    chain.remember(i, before)
     const earlier: ImageData = before ?? x0Hat
     const next = like(x)
     for (let j = 0; j < next.length; j++) {
@@ -71,15 +95,19 @@ export async function dpmSolver(chain: Chain): Promise<ImageData> {
 }
 
 /** The solver backwards; x0Hat_u passes its cotangent to the step before. */
-export async function dpmSolverVjp(chain: ReverseChain, dImages: ImageData): Promise<ImageData> {
+async function solveVjp(chain: ReverseChain, dImages: ImageData): Promise<ImageData> {
   const { levels } = chain.schedule
-  const cleanAt = (i: number) => denoised(ruleAt(chain, i), chain.step(i).x, chain.step(i).prediction).x0Hat
+  const cleanAt = (i: number) => {
+    const [{ x, prediction }] = chain.step(i)
+    return denoised(ruleAt(chain, i), x, prediction).x0Hat
+  }
   let g = dImages
   let fromLater: ImageData = like(g)
   let x0Hat = cleanAt(levels.length - 1)
   for (let i = levels.length - 1; i >= chain.first; i--) {
     const { carry, gain, slope } = solverScalars(levels[i - 1], levels[i], levels[i + 1])
-    const { x, prediction } = chain.step(i)
+    const [evaluation] = chain.step(i)
+    const { x, prediction } = evaluation
     const earlier: ImageData = i > chain.first ? cleanAt(i - 1) : (chain.before ?? x0Hat)
     const inCarry = dot(g, x)
     const change = x0Hat.map((v, j) => v - earlier[j])
@@ -93,10 +121,42 @@ export async function dpmSolverVjp(chain: ReverseChain, dImages: ImageData): Pro
     chain.dLogSnr[i] += dLogSnr + along('here')
     if (i > 0) chain.dLogSnr[i - 1] += along('before')
     if (i + 1 < levels.length) chain.dLogSnr[i + 1] += along('next')
-    const throughNetwork = await chain.vjp(i, x, dp)
+    const throughNetwork = await chain.vjp(evaluation, dp)
     for (let j = 0; j < dx.length; j++) dx[j] += carry.value * g[j] + throughNetwork[j]
     g = dx
     x0Hat = earlier
   }
   return g
+}
+
+/** Stands for "no bound": JSON has no -Infinity. */
+const NO_LAMBDA_CLIP = -1e9
+
+function solverFields({ clip }: SamplerSettings) {
+  if (clip && !(clip[0] === -1 && clip[1] === 1)) {
+    throw inputError('export.clip', `DPMSolverMultistepScheduler clips x0Hat to [-1, 1] only, got [${clip}]`)
+  }
+  return {
+    _class_name: 'DPMSolverMultistepScheduler',
+    algorithm_type: 'dpmsolver++',
+    solver_order: 2,
+    solver_type: 'midpoint',
+    lower_order_final: true,
+    euler_at_final: false,
+    final_sigmas_type: 'zero',
+    // With sample_max_value 1 the dynamic threshold is 1 for every image: plain clipping to [-1, 1].
+    thresholding: clip !== null,
+    dynamic_thresholding_ratio: 0.995,
+    sample_max_value: 1,
+    lambda_min_clipped: NO_LAMBDA_CLIP,
+    variance_type: null,
+    use_karras_sigmas: false,
+    use_exponential_sigmas: false,
+    use_beta_sigmas: false,
+    use_lu_lambdas: false,
+    use_flow_sigmas: false,
+    flow_shift: 1,
+    use_dynamic_shifting: false,
+    time_shift_type: 'exponential',
+  }
 }

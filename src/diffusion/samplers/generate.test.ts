@@ -2,10 +2,11 @@ import { describe, expect, test } from 'vitest'
 import type { Denoiser, Images } from '../denoiser.ts'
 import { gaussianDenoiser } from '../denoisers/gaussian.ts'
 import { noiseSchedule } from '../schedules/noiseSchedule.ts'
-import { samplerSettings, samplingScheduleFrom } from '../schedules/samplingSchedule.ts'
+import { samplingScheduleFrom } from '../schedules/samplingSchedule.ts'
 import { dot } from './chain.ts'
 import { generate } from './generate.ts'
 import { sample, sampleVjp, startNoise } from './sample.ts'
+import { samplerSettings } from './settings.ts'
 
 const noise = noiseSchedule({ family: 'cosine', timesteps: 100 })
 const schedule = samplingScheduleFrom(noise, 'trailing', 5)

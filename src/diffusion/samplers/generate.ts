@@ -4,17 +4,16 @@
  */
 import { inputError, requireRoom, sizeOf } from '../../base/index.ts'
 import type { Denoiser, ImageData, Images } from '../denoiser.ts'
-import type { SamplerSettings, SamplingSchedule } from '../schedules/samplingSchedule.ts'
 import { imagesOf } from './anyBatch.ts'
 import { sample, startNoise } from './sample.ts'
+import type { Sampling } from './settings.ts'
+import { evaluationsOf } from './settings.ts'
 
 /** Images per chunk where the network takes any number. */
 export const DEFAULT_CHUNK = 256
 
-export interface GenerateOptions {
+export interface GenerateOptions extends Sampling {
   readonly denoiser: Denoiser
-  readonly schedule: SamplingSchedule
-  readonly settings: SamplerSettings
   readonly count: number
   readonly seed: number
   /** Default 0. */
@@ -44,7 +43,7 @@ export async function generate(options: GenerateOptions): Promise<{ images: Imag
     requireRoom({ code: 'sampler.count', what: `${what} of [${imageShape}]`, values: items * size, bytesPerValue })
   }
   const data: ImageData = dtype === 'float32' ? new Float32Array(count * size) : new Float64Array(count * size)
-  const total = count * schedule.levels.length
+  const total = count * evaluationsOf(options)
   let evaluations = 0
   for (let begin = 0; begin < count; begin += chunk) {
     const some = Math.min(chunk, count - begin)

@@ -6,10 +6,12 @@ import { noiseFamily } from '../schedules/families/noiseParameters.ts'
 import { levelOfLogSnr } from '../schedules/level.ts'
 import type { FamilySchedule } from '../schedules/noiseSchedule.ts'
 import { noiseSchedule } from '../schedules/noiseSchedule.ts'
-import { samplerSettings, samplingSchedule, samplingScheduleAt } from '../schedules/samplingSchedule.ts'
+import { samplingSchedule, samplingScheduleAt } from '../schedules/samplingSchedule.ts'
 import { stepList } from '../schedules/stepList.ts'
 import { imagesOf } from './anyBatch.ts'
+import { expectOrder } from './order.fixture.ts'
 import { sample, sampleVjp } from './sample.ts'
+import { samplerSettings } from './settings.ts'
 
 const column = (values: ArrayLike<number>) => imagesOf(Float64Array.from(values), values.length, [1, 1, 1])
 const UNCLIPPED = { clip: null } as const
@@ -170,31 +172,10 @@ test('gold: the total gradient in `end` vanishes at the interior optimum', async
 })
 
 describe('order of convergence on Gaussian data', () => {
-  const [low, high] = [Math.log(0.01 / 0.99), Math.log(0.99 / 0.01)]
-  // Told times are log-SNRs themselves, shifted into [0, T-1]: the exact network at the exact level.
-  const denoiser = gaussianDenoiser({ mean: 0.3, std: 1.7, logSnrAt: (time) => ({ value: 20 - time, slope: -1 }) })
-
-  async function error(sampler: 'ddim' | 'dpm-solver++', steps: number): Promise<number> {
-    const logSnr = Array.from({ length: steps }, (_, i) => low + ((high - low) * i) / (steps - 1))
-    const schedule = samplingSchedule({ timesteps: 1000, logSnr, times: logSnr.map((value) => 20 - value) })
-    const settings = samplerSettings({ sampler, clip: null })
-    const { images } = await sample({ denoiser, schedule, settings, start: column([1.2]), seed: 0 })
-    // Probability-flow solution from alphaBar .01 to .99, then the exact x0Hat there.
-    const [from, to] = [levelOfLogSnr(low), levelOfLogSnr(high)]
-    const D = ({ signal, noise }: { signal: number; noise: number }) => (signal * 1.7) ** 2 + noise ** 2
-    const x = to.signal * 0.3 + Math.sqrt(D(to) / D(from)) * (1.2 - from.signal * 0.3)
-    const exact = (to.signal * 1.7 ** 2 * x + to.noise ** 2 * 0.3) / D(to)
-    return Math.abs(images.data[0] - exact)
-  }
-
   test.each([
     ['ddim', 1],
     ['dpm-solver++', 2],
   ] as const)('%s has order %i', async (sampler, order) => {
-    const errors = await Promise.all([40, 80, 160, 320].map((steps) => error(sampler, steps)))
-    for (let i = 1; i < errors.length; i++) {
-      const slope = Math.log2(errors[i - 1] / errors[i])
-      expect(Math.abs(slope - order)).toBeLessThan(0.1)
-    }
+    await expectOrder(sampler, order)
   })
 })

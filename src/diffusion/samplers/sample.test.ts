@@ -1,56 +1,37 @@
 /** The samplers' derivatives against central differences, truncation, what they share and what they refuse. */
 import { describe, expect, test } from 'vitest'
 import { randomStream } from '../../base/index.ts'
-import type { Denoiser, Prediction } from '../denoiser.ts'
-import { continuousCosine, gaussianDenoiser, linearDenoiser } from '../denoisers/gaussian.ts'
+import type { Denoiser } from '../denoiser.ts'
+import { gaussianDenoiser, linearDenoiser } from '../denoisers/gaussian.ts'
 import type { Level } from '../schedules/level.ts'
 import { flowLevel, levelOfLogSnr } from '../schedules/level.ts'
 import { noiseSchedule } from '../schedules/noiseSchedule.ts'
-import type { SamplerSettings, SamplingSchedule } from '../schedules/samplingSchedule.ts'
-import { samplerSettings, samplingSchedule, samplingScheduleFrom } from '../schedules/samplingSchedule.ts'
+import type { SamplingSchedule } from '../schedules/samplingSchedule.ts'
+import { samplingSchedule, samplingScheduleFrom } from '../schedules/samplingSchedule.ts'
 import { imagesOf } from './anyBatch.ts'
+import {
+  cosineLogSnr,
+  cotangentOf,
+  expectCentralDifferences,
+  IMAGE,
+  LOG_SNR,
+  network,
+  PREDICTIONS,
+  START,
+  TIMES,
+  valueAt,
+  WEIGHTS,
+} from './derivative.fixture.ts'
 import { sample, sampleVjp, startNoise } from './sample.ts'
+import type { SamplerSettings } from './settings.ts'
+import { samplerSettings } from './settings.ts'
 
 const column = (values: ArrayLike<number>) => imagesOf(Float64Array.from(values), values.length, [1, 1, 1])
-const cosineLogSnr = continuousCosine(1000)
-
 function expectNear(got: ArrayLike<number>, want: readonly number[], tolerance: number) {
   expect(got.length).toBe(want.length)
   for (const [i, value] of want.entries())
     expect(Math.abs(got[i] - value)).toBeLessThan(tolerance * (1 + Math.abs(value)))
 }
-
-/** Four pixels, three images, told times off the levels, clipping that acts on some elements. */
-const IMAGE = [1, 2, 2]
-const START = startNoise({ imageShape: IMAGE, count: 3, seed: 5, dtype: 'float64' })
-const LOG_SNR = [-4.1, -1.9, -0.7, 0.2, 1.5, 3.9]
-const TIMES = [930.5, 760, 640.25, 433, 251.5, 90]
-const WEIGHTS = Float64Array.from({ length: 12 }, (_, i) => Math.cos(2 * i + 1))
-
-function network(prediction: Prediction, std = 1.4): Denoiser {
-  return gaussianDenoiser({ mean: 0.3, std, logSnrAt: cosineLogSnr, imageShape: IMAGE, prediction })
-}
-
-/** sum(weights * x) + sum(x^2)/2 of the samples. */
-async function valueAt(
-  denoiser: Denoiser,
-  settings: SamplerSettings,
-  logSnr: number[],
-  times: number[],
-  start = START,
-) {
-  const schedule = samplingSchedule({ timesteps: 1000, logSnr, times })
-  const sampled = await sample({ denoiser, schedule, settings, start, seed: 3, firstItem: 2, through: 'all' })
-  const value = Array.from(sampled.images.data).reduce((sum, x, i) => sum + WEIGHTS[i] * x + (x * x) / 2, 0)
-  return { ...sampled, value }
-}
-
-const cotangentOf = (images: { data: ArrayLike<number> }) =>
-  imagesOf(
-    WEIGHTS.map((w, i) => w + images.data[i]),
-    3,
-    IMAGE,
-  )
 
 const SETTINGS: [string, Partial<SamplerSettings>][] = [
   ['ddim', {}],
@@ -64,35 +45,15 @@ const SETTINGS: [string, Partial<SamplerSettings>][] = [
   ['dpm-solver++', { sampler: 'dpm-solver++' }],
   ['dpm-solver++, lopsided clip', { sampler: 'dpm-solver++', clip: [-0.4, 0.9] }],
 ]
-const PREDICTIONS: Prediction[] = ['noise', 'sample', 'velocity']
-
 describe.each(SETTINGS)('the derivative of %s is the central difference', (_, options) => {
-  const settings = samplerSettings(options)
   test.each(PREDICTIONS)('%s prediction: levels, told times, start', async (prediction) => {
-    const denoiser = network(prediction)
-    const base = await valueAt(denoiser, settings, LOG_SNR, TIMES)
-    const back = await sampleVjp(base.tape!, cotangentOf(base.images))
-    const h = 1e-5
-    for (let i = 0; i < LOG_SNR.length; i++) {
-      const level = async (d: number) =>
-        (await valueAt(denoiser, settings, LOG_SNR.with(i, LOG_SNR[i] + d), TIMES)).value
-      const time = async (d: number) => (await valueAt(denoiser, settings, LOG_SNR, TIMES.with(i, TIMES[i] + d))).value
-      expect(back.dLogSnr[i]).toBeCloseTo(((await level(h)) - (await level(-h))) / (2 * h), 6)
-      expect(back.dTimes![i]).toBeCloseTo(((await time(0.01)) - (await time(-0.01))) / 0.02, 6)
-    }
-    for (const j of [0, 5, 11]) {
-      const moved = async (d: number) => {
-        const start = imagesOf((START.data as Float64Array).with(j, START.data[j] + d), 3, IMAGE)
-        return (await valueAt(denoiser, settings, LOG_SNR, TIMES, start)).value
-      }
-      expect(back.dStart!.data[j]).toBeCloseTo(((await moved(h)) - (await moved(-h))) / (2 * h), 6)
-    }
+    await expectCentralDifferences(samplerSettings(options), prediction)
   })
 })
 
 test('clipping acts in these cases, and not on everything', async () => {
   const { tape } = await valueAt(network('noise'), samplerSettings(), LOG_SNR, TIMES)
-  const shares = tape!.steps.map(({ x, prediction }, i) => {
+  const shares = tape!.evaluations.map(({ x, prediction }, i) => {
     const { signal, noise } = levelOfLogSnr(LOG_SNR[i])
     return Array.from(x).filter((v, j) => Math.abs((v - noise * prediction[j]) / signal) > 1).length / 12
   })
@@ -110,12 +71,12 @@ test.each([
   const full = await sample({ ...run, through: 'all' })
   const cut = await sample({ ...run, through: 2 })
   expect(cut.images.data).toEqual(full.images.data)
-  expect(cut.tape!.steps.length).toBe(2)
+  expect(cut.tape!.evaluations.length).toBe(2)
   const back = await sampleVjp(cut.tape!, cotangentOf(cut.images))
   expect(back.dStart).toBeNull()
   expect([...back.dLogSnr.subarray(0, 4)]).toEqual([0, 0, 0, 0])
   expect(back.evaluations).toBe(3 * 2 * 2)
-  const entering = full.tape!.steps[4].x as Float64Array
+  const entering = full.tape!.evaluations[4].x as Float64Array
   const tail = async (l5: number, l6: number) => {
     const { levels, times } = samplingSchedule({ timesteps: 1000, logSnr: [l5, l6], times: TIMES.slice(4) })
     return replay(entering, levels, times, settings)
@@ -165,9 +126,9 @@ test('through B of dpm-solver++ keeps the memory of one step earlier as a consta
     Float64Array.from(x, (value, j) =>
       clip((value - Math.sqrt(1 / (1 + Math.exp(l))) * eps[j]) * Math.sqrt(1 + Math.exp(-l))),
     )
-  const { x: x4, prediction: p4 } = full.tape!.steps[3]
+  const { x: x4, prediction: p4 } = full.tape!.evaluations[3]
   const before = cleanOf(x4, p4, LOG_SNR[3])
-  const entering = full.tape!.steps[4].x as Float64Array
+  const entering = full.tape!.evaluations[4].x as Float64Array
   const tail = async ([l4, l5, l6]: number[]) => {
     const clean = cleanOf(entering, (await denoiser.predict(imagesOf(entering, 3, IMAGE), TIMES[4])).data, l5)
     const h = (l6 - l5) / 2
@@ -253,7 +214,7 @@ test('the eta-1 step has the mean and variance of the exact posterior q(x_w | x_
     seed: 4,
     through: 1,
   })
-  const x = tape!.steps[0].x as Float64Array
+  const x = tape!.evaluations[0].x as Float64Array
   const mean = x.reduce((sum, value) => sum + value, 0) / count
   const variance = x.reduce((sum, value) => sum + (value - mean) ** 2, 0) / count
   // x0Hat = sqrt(v) x; posterior mean = sqrt(w)(1-v/w)/(1-v) x0Hat + sqrt(v/w)(1-w)/(1-v) x

@@ -1,24 +1,20 @@
 /**
- * Sampling and its derivative: one entry for the three samplers. Forwards, a loop over `predict` with a tape of one state and one
- * prediction per step; backwards, the same loop over `vjp`. Nothing is unrolled.
+ * Sampling and its derivative, whatever the sampler. Forwards, its loop over `predict` with a tape of one state and one prediction
+ * per evaluation of the network; backwards, the same loop over `vjp`. Nothing is unrolled.
  */
 import { inputError, randomStream, sizeOf, throwIfInterrupted } from '../../base/index.ts'
 import type { Denoiser, ImageData, Images, Pullback } from '../denoiser.ts'
-import type { SamplerSettings, SamplingSchedule } from '../schedules/samplingSchedule.ts'
+import type { SamplingSchedule } from '../schedules/samplingSchedule.ts'
 import { anyBatch, imagesOf, sum } from './anyBatch.ts'
-import type { Chain, ReverseChain, TapeStep } from './chain.ts'
-import type { StepRule } from './ddim.ts'
-import { ancestral, ancestralVjp, ddimScalars } from './ddim.ts'
-import { ddpmScalars } from './ddpm.ts'
+import type { Chain, Evaluation, ReverseChain } from './chain.ts'
 import { like } from './denoised.ts'
-import { dpmSolver, dpmSolverVjp } from './dpmSolver.ts'
 import { afterSteps, requireFiniteImages } from './finite.ts'
+import { samplerNamed } from './samplers.ts'
+import type { Sampling } from './settings.ts'
 
 /** What decides a batch of samples. */
-export interface SampleOptions {
+export interface SampleOptions extends Sampling {
   readonly denoiser: Denoiser
-  readonly schedule: SamplingSchedule
-  readonly settings: SamplerSettings
   /** x_T: [n, ...imageShape], of the denoiser's element type; see `startNoise`. */
   readonly start: Images
   /** Seed of the noise of stochastic samplers. */
@@ -46,10 +42,11 @@ export const KEPT_BYTES = 2 ** 30
 export interface Tape {
   readonly options: SampleOptions
   readonly first: number
-  readonly steps: readonly TapeStep[]
+  /** Of the network, in the steps that carry gradient. */
+  readonly evaluations: readonly Evaluation[]
   readonly before: ImageData | null
-  /** Of the steps whose activations are kept until `release`. */
-  readonly pullbacks: ReadonlyMap<number, Pullback>
+  /** Of the evaluations whose activations are kept until `release`. */
+  readonly pullbacks: ReadonlyMap<Evaluation, Pullback>
   /** Frees the activations: a derivative taken later runs forwards again. */
   release(): void
 }
@@ -59,7 +56,7 @@ export interface Sampled {
   readonly images: Images
   /** Null where `through` is 0. */
   readonly tape: Tape | null
-  /** Network evaluations spent: images x steps. */
+  /** Network evaluations spent, of all images. */
   readonly evaluations: number
 }
 
@@ -72,7 +69,7 @@ export interface SampleGradient {
   readonly dStart: Images | null
   /** Cotangent of the flat weights, where asked for. */
   readonly dWeights?: ImageData
-  /** Network evaluations spent: a derivative and a recomputed forward pass (and a derivative in the weights) per image and step. */
+  /** Network evaluations spent: for each that carries gradient a derivative and a recomputed forward pass (and a derivative in the weights). */
   readonly evaluations: number
 }
 
@@ -112,49 +109,54 @@ export async function sample(given: SampleOptions): Promise<Sampled> {
   checkStart(denoiser, start)
   const count = start.shape[0]
   const steps = schedule.levels.length
+  const sampler = samplerNamed(settings.sampler)
+  const evaluations = count * sampler.evaluations(steps)
   const first = steps - throughOf(options, steps)
-  const kept: TapeStep[] = []
+  const kept: Evaluation[] = []
   let keptBefore: ImageData | null = null
   const call = anyBatch(denoiser)
-  const pullbacks = new Map<number, Pullback>()
+  const pullbacks = new Map<Evaluation, Pullback>()
   let bytesLeft = options.keepBytes ?? KEPT_BYTES
-  const predict = async (i: number, images: Images): Promise<Images> => {
-    const here = [images, schedule.times[i], options.condition] as const
-    if (i < first || bytesLeft <= 0 || !call.pullback) return call.predict(...here)
-    const pullback = await call.pullback(...here)
+  let done = 0
+  const evaluate = async (step: number, at: number, x: ImageData): Promise<ImageData> => {
+    const here = [imagesOf(x, count, denoiser.imageShape), schedule.times[at], options.condition] as const
+    if (step < first) return (await call.predict(...here)).data
+    const pullback = bytesLeft > 0 ? await call.pullback?.(...here) : undefined
+    const { data: prediction } = pullback?.prediction ?? (await call.predict(...here))
+    const evaluation: Evaluation = { step, at, x, prediction }
+    kept.push(evaluation)
+    if (!pullback) return prediction
     bytesLeft -= pullback.bytes
-    if (bytesLeft >= 0) pullbacks.set(i, pullback)
+    if (bytesLeft >= 0) pullbacks.set(evaluation, pullback)
     else pullback.release()
-    return pullback.prediction
+    return prediction
   }
   const chain: Chain = {
     prediction: denoiser.prediction,
     schedule,
     settings,
     start: start.data,
-    async predict(i, x) {
+    async predict(i, x, at = i) {
       throwIfInterrupted(options.signal)
-      requireFiniteImages(x, count, options.firstItem ?? 0, afterSteps(schedule, i))
-      const images = imagesOf(x, count, denoiser.imageShape)
-      const { data } = await predict(i, images)
-      options.onProgress?.(count * (i + 1), count * steps)
-      return data
+      requireFiniteImages(x, count, options.firstItem ?? 0, afterSteps(schedule, at))
+      const prediction = await evaluate(i, at, x)
+      done += count
+      options.onProgress?.(done, evaluations)
+      return prediction
     },
     noise: noiseOf(options),
-    record(i, step, before) {
-      if (i < first) return
+    remember(i, before) {
       if (i === first) keptBefore = before
-      kept.push(step)
     },
   }
-  const data = settings.sampler === 'dpm-solver++' ? await dpmSolver(chain) : await ancestral(chain, ruleOf(settings))
+  const data = await sampler.run(chain)
   requireFiniteImages(data, count, options.firstItem ?? 0, afterSteps(schedule, steps))
   const release = () => {
     for (const pullback of pullbacks.values()) pullback.release()
     pullbacks.clear()
   }
-  const tape = first < steps ? { options, first, steps: kept, before: keptBefore, pullbacks, release } : null
-  return { images: imagesOf(data, count, denoiser.imageShape), tape, evaluations: count * steps }
+  const tape = first < steps ? { options, first, evaluations: kept, before: keptBefore, pullbacks, release } : null
+  return { images: imagesOf(data, count, denoiser.imageShape), tape, evaluations }
 }
 
 /** Copies: the caller may fill the arrays anew before the last step. */
@@ -190,7 +192,9 @@ export async function sampleVjp(
   const call = anyBatch(denoiser)
   const dLogSnr = new Float64Array(steps)
   const dTimes = denoiser.times === 'real' ? new Float64Array(steps) : null
-  const cost = count * (request.weights ? 3 : 2)
+  const each = count * (request.weights ? 3 : 2)
+  const evaluations = each * tape.evaluations.length
+  let done = 0
   let dWeights: ImageData | undefined
   const chain: ReverseChain = {
     prediction: denoiser.prediction,
@@ -199,30 +203,26 @@ export async function sampleVjp(
     first: tape.first,
     before: tape.before,
     dLogSnr,
-    step: (i) => tape.steps[i - tape.first],
+    step: (i) => tape.evaluations.filter(({ step }) => step === i),
     noise: noiseOf(tape.options),
-    async vjp(i, x, cotangent) {
+    async vjp(evaluation, cotangent) {
       throwIfInterrupted(request.signal)
+      const { x, at } = evaluation
       const [images, g] = [x, cotangent].map((data) => imagesOf(data, count, denoiser.imageShape))
       const { weights = false } = request
-      const kept = weights ? undefined : tape.pullbacks.get(i)
-      const back = await (kept ? kept.vjp(g) : call.vjp(images, schedule.times[i], condition, g, { weights }))
-      if (dTimes && back.dtime !== null) dTimes[i] = back.dtime
+      const kept = weights ? undefined : tape.pullbacks.get(evaluation)
+      const back = await (kept ? kept.vjp(g) : call.vjp(images, schedule.times[at], condition, g, { weights }))
+      if (dTimes && back.dtime !== null) dTimes[at] += back.dtime
       dWeights = sum(dWeights, back.dweights)
-      request.onProgress?.(cost * (steps - i), cost * tape.steps.length)
+      done += each
+      request.onProgress?.(done, evaluations)
       return back.dx.data
     },
   }
-  const g = dImages.data
-  const toStart =
-    settings.sampler === 'dpm-solver++' ? await dpmSolverVjp(chain, g) : await ancestralVjp(chain, ruleOf(settings), g)
+  const toStart = await samplerNamed(settings.sampler).pullBack(chain, dImages.data)
   const dStart = tape.first === 0 ? imagesOf(toStart, count, denoiser.imageShape) : null
-  return { dLogSnr, dTimes, dStart, ...(dWeights && { dWeights }), evaluations: cost * tape.steps.length }
+  return { dLogSnr, dTimes, dStart, ...(dWeights && { dWeights }), evaluations }
 }
-
-/** The scalars of a step of DDIM or DDPM. */
-export const ruleOf = (settings: SamplerSettings): StepRule =>
-  settings.sampler === 'ddpm' ? ddpmScalars(settings) : ddimScalars(settings.eta)
 
 /** Noise of step i, the same forwards and backwards. */
 function noiseOf({ start, seed, firstItem = 0 }: SampleOptions): (i: number) => ImageData {

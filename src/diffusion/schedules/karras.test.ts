@@ -4,8 +4,9 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { readScheduler } from '../files/diffusersScheduler.ts'
 import { exportScheduler, readersOf } from '../files/export.ts'
+import { samplerSettings } from '../samplers/settings.ts'
 import { noiseSchedule, noiseScheduleFromBetas } from './noiseSchedule.ts'
-import { samplerSettings, samplingScheduleFrom } from './samplingSchedule.ts'
+import { samplingScheduleFrom } from './samplingSchedule.ts'
 
 interface Case {
   readonly betas: { readonly schedule: string; readonly start: number; readonly end: number }

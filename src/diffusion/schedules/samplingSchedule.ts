@@ -18,64 +18,6 @@ export interface SamplingSchedule {
   readonly times: readonly number[]
 }
 
-/** The three samplers. */
-export type SamplerName = 'ddim' | 'ddpm' | 'dpm-solver++'
-
-/** Everything else that decides what a sampler does; recorded with every result. */
-export interface SamplerSettings {
-  readonly sampler: SamplerName
-  /** Range to which x0Hat is clipped, or null. */
-  readonly clip: readonly [number, number] | null
-  /**
-   * After clipping x0Hat: `keep` epsHat as predicted (diffusers' DDIM) or `recompute` it from the clipped x0Hat, which makes DDPM's step
-   * the posterior mean of the clipped image (diffusers' DDPM).
-   */
-  readonly clippedNoise: 'keep' | 'recompute'
-  /** DDIM: 0 deterministic to 1 ancestral. DDPM's mean is eta 1's whatever this says. */
-  readonly eta: number
-  /** DDPM: noise variance `small` (posterior) or `large` (1 - v/w). */
-  readonly variance: 'small' | 'large'
-  /** DDPM `large`: whether the last step is noised too. */
-  readonly noisyLastStep: boolean
-}
-
-/** What a sampler does with the noise of a clipped image where nobody says: as the scheduler of that name does in diffusers. */
-export const usualClippedNoise = (sampler: SamplerName): SamplerSettings['clippedNoise'] =>
-  sampler === 'ddpm' ? 'recompute' : 'keep'
-
-const DEFAULT_SETTINGS: Omit<SamplerSettings, 'clippedNoise'> = {
-  sampler: 'ddim',
-  clip: [-1, 1],
-  eta: 0,
-  variance: 'small',
-  noisyLastStep: false,
-}
-
-/**
- * Settings with the rest at their defaults: DDIM, x0Hat clipped to [-1, 1], `keep` (DDPM: `recompute`), eta 0, `small`, last step clean.
- * @throws `sampler.name`, `sampler.eta`, `sampler.clip`, `sampler.noisyLastStep`
- */
-export function samplerSettings(options: Partial<SamplerSettings> = {}): SamplerSettings {
-  const { sampler = DEFAULT_SETTINGS.sampler } = options
-  const settings = { ...DEFAULT_SETTINGS, clippedNoise: usualClippedNoise(sampler), ...options }
-  const { clip, eta } = settings
-  if (!['ddim', 'ddpm', 'dpm-solver++'].includes(sampler)) {
-    throw inputError('sampler.name', `a sampler is one of ddim, ddpm, dpm-solver++, got ${sampler}`)
-  }
-  if (!(eta >= 0 && eta <= 1)) throw inputError('sampler.eta', `eta must lie in [0, 1], got ${eta}`)
-  if (eta > 0 && sampler !== 'ddim') {
-    throw inputError('sampler.eta', `eta belongs to ddim, got eta ${eta} with ${sampler}; leave it out`)
-  }
-  if (clip && !(clip[0] < clip[1])) {
-    throw inputError('sampler.clip', `clip is a range [low, high] with low < high, or null; got [${clip}]`)
-  }
-  if (settings.noisyLastStep && !(sampler === 'ddpm' && settings.variance === 'large')) {
-    const came = `${sampler} with variance ${settings.variance}`
-    throw inputError('sampler.noisyLastStep', `only ddpm with variance large has noise at its last step, got ${came}`)
-  }
-  return settings
-}
-
 /**
  * A sampling schedule of variance-preserving levels.
  * @param options logSnr: log(signal^2/noise^2) per step, strictly rising (noisiest first); times: what the network is told, in [0, T-1], not rising

@@ -1,6 +1,6 @@
 /** What an entropy strength job works on: model, sampler and schedule, rewards and networks, opened from the settings and checked against each other. */
 
-import { samplerSettings } from '../../diffusion/index.ts'
+import { samplerNamed, samplerSettings } from '../../diffusion/index.ts'
 import type { Reward } from '../../rewards/index.ts'
 import { networksOf } from '../../rewards/index.ts'
 import type { Json } from '../../runs/index.ts'
@@ -125,7 +125,7 @@ export function rewardNotes(rewards: readonly Reward[]): string[] {
 
 /** Said where the variance of the model's own scheduler is not the one that is set. */
 function varianceNotes({ settings }: SamplingChoice, { variance }: EntropyConfig): string[] {
-  if (settings.sampler !== 'ddpm' || settings.variance === variance) return []
+  if (!samplerNamed(settings.sampler).takes.includes('variance') || settings.variance === variance) return []
   return [
     `variance is ${variance}, while the model's scheduler has ${settings.variance}; --variance ${settings.variance} is its own`,
   ]

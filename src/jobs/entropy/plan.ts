@@ -1,5 +1,5 @@
 /** What tuning an entropy strength will cost at most. */
-import { measureRate } from '../../diffusion/index.ts'
+import { evaluationsOf, measureRate } from '../../diffusion/index.ts'
 import { parseRewardSpec } from '../../rewards/index.ts'
 import type { EntropyTarget } from '../../tuners/index.ts'
 import { ESTIMATORS_OF, entropyCost } from '../../tuners/index.ts'
@@ -17,9 +17,8 @@ export async function planEntropy(config: EntropyConfig, rateOf: RateOf = measur
   const opened = await openModelAt(config.model, config)
   const { given } = opened
   try {
-    const { schedule } = await chooseSampling(opened, config)
-    const steps = schedule.levels.length
-    const costs = targetsOf(config, given).map((target) => entropyCost(entropySettingsOf(config, target), steps))
+    const each = evaluationsOf(await chooseSampling(opened, config))
+    const costs = targetsOf(config, given).map((target) => entropyCost(entropySettingsOf(config, target), each))
     const cost = costs.reduce((most, one) => (one.total > most.total ? one : most))
     const { chunk } = config
     const networkEvaluations = cost.total + trialOf(given, chunk)

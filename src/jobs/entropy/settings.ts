@@ -6,7 +6,8 @@
 import { z } from 'zod'
 import { didYouMean, inputError } from '../../base/index.ts'
 import { SHIPPED_MODELS } from '../../diffusion/files/index.ts'
-import { NOISE_FAMILIES, samplerSettings } from '../../diffusion/index.ts'
+import type { Sampler, SamplerName } from '../../diffusion/index.ts'
+import { NOISE_FAMILIES, ownersOf, SAMPLERS, samplerNamed, samplerSettings } from '../../diffusion/index.ts'
 import type { Settings, SettingsLayer } from '../../runs/index.ts'
 import { resolveSettings } from '../../runs/index.ts'
 import type { EntropySettings, EntropyTarget } from '../../tuners/index.ts'
@@ -117,14 +118,19 @@ export const entropySchema = z.strictObject({
   }),
 })
 
+/** Names of the samplers that are so. */
+function namesOf(which: (sampler: Sampler) => boolean): SamplerName[] {
+  return SAMPLERS.flatMap((sampler) => (which(sampler) ? [sampler.name] : []))
+}
+
 /** How the model is sampled; `steps` and `eta` follow from sampler and schedule where they are not given. */
 function samplingSettings() {
   const { schedule, stepList, steps, eta, class: classSetting } = samplingShape
   return {
     schedule: withDefault(schedule, 'default'),
-    sampler: setting(z.enum(['ddim', 'ddpm']), {
+    sampler: setting(z.enum(namesOf(({ ancestral }) => ancestral !== null)), {
       group: 'Sampling',
-      description: 'sampler; a path needs noise, so no dpm-solver++',
+      description: `sampler; a path needs noise, so no ${namesOf(({ ancestral }) => ancestral === null).join(' and no ')}`,
       default: 'ddim',
     }),
     steps: withDefault(steps, 25),
@@ -179,7 +185,7 @@ function consequences(given: (key: string) => unknown): Settings {
   const gamma = given('gamma')
   return {
     ...(isSaved && { steps: null }),
-    ...(given('sampler') === 'ddpm' && { eta: null }),
+    ...(SAMPLERS.some(({ name, takes }) => name === given('sampler') && !takes.includes('eta')) && { eta: null }),
     ...(gamma !== undefined && gamma !== null && gamma !== 'none' && { target: 'penalty' }),
   }
 }
@@ -187,14 +193,18 @@ function consequences(given: (key: string) => unknown): Settings {
 /** @throws `sampler.eta`, `config.entropy` where a path would have no noise */
 function checkSampler({ sampler, eta, variance }: EntropyConfig): void {
   samplerSettings({ sampler, ...(eta !== null && { eta }), variance })
-  if (sampler === 'ddim' && eta === 0) {
+  const { takes } = samplerNamed(sampler)
+  if (takes.includes('eta') && eta === 0) {
     throw inputError(
       'config.entropy',
       'guided paths need noise at each step: eta must be above 0, or sampler ddpm, got eta 0',
     )
   }
-  if (sampler === 'ddim' && variance === 'large') {
-    throw inputError('config.entropy', 'variance is a setting of ddpm, got large with ddim; leave it out')
+  if (!takes.includes('variance') && variance === 'large') {
+    throw inputError(
+      'config.entropy',
+      `variance is a setting of ${ownersOf('variance')}, got large with ${sampler}; leave it out`,
+    )
   }
 }
 

@@ -6,6 +6,7 @@
 import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { inputError } from '../../base/index.ts'
+import { SAMPLERS } from '../../diffusion/index.ts'
 import type { Settings } from '../../runs/index.ts'
 import type { OpenedModel } from './openedModel.ts'
 import { openModelAt, runConfigOf } from './openedModel.ts'
@@ -61,9 +62,13 @@ export async function openSide(
 /** What a run did with the noise of clipped images in its rows of DDIM. */
 function withRun(opened: OpenedModel, run: Settings | null): OpenedModel {
   const { clippedNoise, sampler } = run ?? {}
-  if ((clippedNoise !== 'keep' && clippedNoise !== 'recompute') || sampler === 'ddpm') return opened
+  if ((clippedNoise !== 'keep' && clippedNoise !== 'recompute') || ownWay(sampler)) return opened
   return { ...opened, clippedNoise }
 }
+
+/** Whether a sampler makes the noise of a clipped image anew by itself: what it did is then no wish for DDIM. */
+const ownWay = (sampler: unknown): boolean =>
+  SAMPLERS.some(({ name, usualClippedNoise }) => name === sampler && usualClippedNoise === 'recompute')
 
 const isTraining = (run: Settings | null): boolean =>
   run !== null && 'samplingSteps' in run && (run.model === null || run.learn !== 'sampling')

@@ -3,14 +3,9 @@ import { readFile } from 'node:fs/promises'
 import { inputError } from '../../base/index.ts'
 import type { SavedSchedule } from '../../diffusion/files/index.ts'
 import { readSamplingSchedule } from '../../diffusion/files/index.ts'
-import type {
-  NoiseFamilyName,
-  NoiseSchedule,
-  SamplerSettings,
-  SamplingSchedule,
-  ToldTimes,
-} from '../../diffusion/index.ts'
+import type { NoiseFamilyName, NoiseSchedule, Sampling, ToldTimes } from '../../diffusion/index.ts'
 import {
+  DEFAULT_SAMPLER,
   NOISE_FAMILIES,
   noiseSchedule,
   samplerSettings,
@@ -22,11 +17,10 @@ import type { GivenModel } from './givenModel.ts'
 import type { OpenedModel } from './openedModel.ts'
 import type { SamplingConfig } from './settings.ts'
 
-export interface SamplingChoice {
+/** A way of sampling that a command takes. */
+export interface SamplingChoice extends Sampling {
   /** `learned dpm-solver++-10`, `default ddim, 50 steps, trailing`, or the file. */
   readonly name: string
-  readonly schedule: SamplingSchedule
-  readonly settings: SamplerSettings
   /** What the model's own sampling does otherwise, a sentence each. */
   readonly notes: readonly string[]
   /** That it is the model's default schedule, asked for or for want of a learned one. */
@@ -126,11 +120,11 @@ function levelsOf(levels: NoiseSchedule, name: string, opened: OpenedModel, conf
   const { sampler: asked, steps, stepList: list, eta } = config
   const { sampling, schedule: trained } = given
   const own = sampling.settings
-  const sampler = asked ?? 'ddim'
+  const sampler = asked ?? DEFAULT_SAMPLER
   const base = sampler === own.sampler ? own : { sampler, clip: own.clip }
   const settings = samplerSettings({
     ...base,
-    ...(sampler === 'ddim' && clippedNoise && { clippedNoise }),
+    ...(sampler === DEFAULT_SAMPLER && clippedNoise && { clippedNoise }),
     ...(eta !== null && { eta }),
   })
   const count = steps ?? Math.min(DEFAULT_STEPS, levels.timesteps)
@@ -144,9 +138,9 @@ function levelsOf(levels: NoiseSchedule, name: string, opened: OpenedModel, conf
     settings,
     notes: [
       ...(asked === null && own.sampler !== sampler
-        ? [`sampled with ddim, the default; ${sampling.className} is --sampler ${own.sampler}`]
+        ? [`sampled with ${DEFAULT_SAMPLER}, the default; ${sampling.className} is --sampler ${own.sampler}`]
         : []),
-      ...(times && settings.sampler === 'ddim' ? neighbourNotes(given, times) : []),
+      ...(times && sampler === own.sampler ? neighbourNotes(given, times) : []),
     ],
   }
 }

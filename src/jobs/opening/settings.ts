@@ -1,7 +1,7 @@
 /** Settings that several jobs share: how a model is opened and sampled, what its images are measured in, where it runs. */
 import { z } from 'zod'
 import { MOST } from '../../base/index.ts'
-import { STEP_LISTS } from '../../diffusion/index.ts'
+import { DEFAULT_SAMPLER, SAMPLER_NAMES, STEP_LISTS } from '../../diffusion/index.ts'
 import { MODULE_TIMEOUT } from '../../rewards/index.ts'
 import { drawingShape, setting } from '../../tuners/index.ts'
 
@@ -94,9 +94,9 @@ export const samplingShape = {
       "'default', a learned schedule of the model by name (dpm-solver++-10), a family with parameters (cosine:tau=1.4), or a sampling_schedule.json; none: the learned one that fits, else the default",
     default: null,
   }),
-  sampler: setting(z.enum(['ddim', 'ddpm', 'dpm-solver++']).nullable(), {
+  sampler: setting(z.enum(SAMPLER_NAMES).nullable(), {
     group: 'Sampling',
-    description: "sampler; none: the schedule's, by default ddim",
+    description: `sampler; none: the schedule's, by default ${DEFAULT_SAMPLER}`,
     default: null,
   }),
   steps: setting(z.int().min(1).max(MOST.timesteps).nullable(), {

@@ -1,5 +1,5 @@
 /** What sampling from a model will cost at most. */
-import { measureRate } from '../../diffusion/index.ts'
+import { evaluationsOf, measureRate } from '../../diffusion/index.ts'
 import type { GivenModel } from '../opening/givenModel.ts'
 import type { OpenedModel } from '../opening/openedModel.ts'
 import { openModelAt } from '../opening/openedModel.ts'
@@ -19,7 +19,7 @@ export const closeGiven = async (given: GivenModel): Promise<void> => {
 interface SamplingWork {
   readonly images: number
   /** With what schedule. */
-  choose(opened: OpenedModel): Promise<Pick<SamplingChoice, 'schedule'>>
+  choose(opened: OpenedModel): Promise<SamplingChoice>
   /** Whether every step takes a derivative: then an image's step counts three. Default no. */
   readonly derivative?: boolean
 }
@@ -35,8 +35,8 @@ export async function planOfSampling(
   const { given } = opened
   try {
     const { chunk } = config
-    const { schedule } = await choose(opened)
-    const forward = images * schedule.levels.length
+    const choice = await choose(opened)
+    const forward = images * evaluationsOf(choice)
     const derivatives = derivative ? PER_IMAGE.derivative * forward : 0
     const networkEvaluations = forward + derivatives + trialOf(given, chunk)
     if (given.kind === 'file') return { networkEvaluations, ...UNKNOWN }

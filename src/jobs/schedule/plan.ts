@@ -1,6 +1,6 @@
 /** What learning a schedule will cost at most. */
 import { loadScheduler } from '../../diffusion/files/index.ts'
-import { measureRate } from '../../diffusion/index.ts'
+import { measureRate, networkEvaluations } from '../../diffusion/index.ts'
 import { asideCost, schedulePlan } from '../../tuners/index.ts'
 import { openData } from '../opening/data.ts'
 import { openGivenModel } from '../opening/givenModel.ts'
@@ -32,7 +32,7 @@ export async function planSchedule(config: ScheduleConfig, rateOf: RateOf = meas
   const keeps = learn === 'sampling' && plan.derivative > 0
   const kept = {
     evaluations: keeps ? plan.derivative / PER_IMAGE.derivative : 0,
-    atOnce: keeps ? tuningSamples * samplingSteps : 0,
+    atOnce: keeps ? tuningSamples * networkEvaluations(settings, samplingSteps) : 0,
   }
   const work: Work = [
     { kind: 'trainStep', evaluations: plan.training, batch },

@@ -21,17 +21,19 @@ const DERIVATIVE = 2
 /** Points of the curve beside its own: the chosen lambda, and the base model. */
 const MORE_POINTS = 2
 
-/** @param steps of the sampler */
-export function entropyCost(settings: EntropySettings, steps: number): EntropyCost {
+/** @param evaluations of the network that an image takes unguided */
+export function entropyCost(settings: EntropySettings, evaluations: number): EntropyCost {
   const { target, through, maxEvaluations, curvePoints, curvePaths, gridImages, particles } = settings
   const methods = possibleMethods(settings)
-  const perPath = through === 'reward' ? steps : GUIDED_STEP * steps
+  const perPath = through === 'reward' ? evaluations : GUIDED_STEP * evaluations
   const guided = methods.some((method) => !UNGUIDED.includes(method))
-  const search = Math.max(maxEvaluations, ...methods.map((method) => firstLook(method, settings, steps, perPath)))
-  const paths = (curvePoints + MORE_POINTS) * curvePaths * (guided ? perPath : steps)
-  const populations = methods.includes('smc') ? (curvePoints + 1) * REPETITIONS * particles * steps : 0
+  const search = Math.max(maxEvaluations, ...methods.map((method) => firstLook(method, settings, evaluations, perPath)))
+  const paths = (curvePoints + MORE_POINTS) * curvePaths * (guided ? perPath : evaluations)
+  const populations = methods.includes('smc') ? (curvePoints + 1) * REPETITIONS * particles * evaluations : 0
   const grids =
-    target === 'guided' ? GRIDS * gridImages * perPath : (1 + (GRIDS - 1) * PARTICLES_PER_IMAGE) * gridImages * steps
+    target === 'guided'
+      ? GRIDS * gridImages * perPath
+      : (1 + (GRIDS - 1) * PARTICLES_PER_IMAGE) * gridImages * evaluations
   const inPaths = guided ? search + paths + (target === 'guided' ? grids : 0) : 0
   return {
     total: search + paths + populations + grids,
@@ -49,10 +51,10 @@ function possibleMethods({ target, estimator }: EntropySettings): readonly Metho
 }
 
 /** The look over the range and the first stretch, which are drawn whatever they take. */
-function firstLook(method: MethodName, settings: EntropySettings, steps: number, perPath: number): number {
+function firstLook(method: MethodName, settings: EntropySettings, evaluations: number, perPath: number): number {
   const { curvePoints, explorePaths, particles, target } = settings
   const places = curvePoints + MOST_NODES
-  if (method === 'importance') return BASE_ITEMS * explorePaths * steps
+  if (method === 'importance') return BASE_ITEMS * explorePaths * evaluations
   if (method !== 'smc') return places * explorePaths * perPath
-  return places * FIRST_REPETITIONS * particles * (target === 'penalty' ? 2 : 1) * steps
+  return places * FIRST_REPETITIONS * particles * (target === 'penalty' ? 2 : 1) * evaluations
 }

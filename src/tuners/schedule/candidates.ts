@@ -1,7 +1,26 @@
-/** The best default: every sampler on every step list, compared on the tuning split. Both sides of a comparison deserve their best. */
+/**
+ * The best default: every candidate sampler on every step list, at as many network evaluations as the learned schedule takes, compared on the
+ * tuning split. Both sides of a comparison deserve their best.
+ */
 import { BilevelError } from '../../base/index.ts'
-import type { Denoiser, NoiseSchedule, SamplerName, SamplerSettings, ToldTimes } from '../../diffusion/index.ts'
-import { STEP_LISTS, samplerSettings, samplingScheduleFrom, usualClippedNoise } from '../../diffusion/index.ts'
+import type {
+  Denoiser,
+  NoiseSchedule,
+  SamplerName,
+  SamplerSettings,
+  SamplingSchedule,
+  StepListName,
+  ToldTimes,
+} from '../../diffusion/index.ts'
+import {
+  networkEvaluations,
+  SAMPLERS,
+  STEP_LISTS,
+  samplerSettings,
+  samplingScheduleFrom,
+  stepsWithin,
+  usualClippedNoise,
+} from '../../diffusion/index.ts'
 import type { FeatureNetwork, FrechetReference } from '../../metrics/index.ts'
 import { frechetDistance } from '../../metrics/index.ts'
 import type { DefaultCandidate } from './result.ts'
@@ -9,25 +28,23 @@ import type { SamplingPlan } from './rows.ts'
 import { imagesOfPlan } from './rows.ts'
 import type { LearnSettings } from './settings.ts'
 
-const SAMPLERS: readonly SamplerName[] = ['ddim', 'ddpm', 'dpm-solver++']
-
 /** What of the settings defaults share with the learned sampler. */
 export type SharedSampling = Pick<LearnSettings, 'sampler' | 'clip' | 'clippedNoise'>
 
 /**
- * A default's settings. DDPM is what its users run whatever is learned, the posterior mean of the clipped image; DDIM treats clipped
- * noise as the learned sampler does, unless that is DDPM.
+ * A default's settings. A sampler that makes the noise of a clipped image anew is what its users run whatever is learned (DDPM: the posterior
+ * mean of the clipped image); DDIM treats clipped noise as the learned sampler does, unless that is such a one.
  */
 export function defaultSettings(
   sampler: SamplerName,
   { sampler: learned, clip, clippedNoise }: SharedSampling,
 ): SamplerSettings {
-  const own = sampler === 'ddpm' || learned === 'ddpm'
+  const own = [sampler, learned].some((name) => usualClippedNoise(name) === 'recompute')
   return samplerSettings({ sampler, clip, clippedNoise: own ? usualClippedNoise(sampler) : clippedNoise })
 }
 
 /**
- * Every default at that many steps; step lists that visit the same levels at the same times are listed once, under the first name.
+ * Every default at the evaluations that so many steps of the learned sampler take; step lists that visit the same levels at the same times are listed once, under the first name.
  * How many there are does not depend on what the network can be told.
  */
 export function defaultPlans(
@@ -36,7 +53,22 @@ export function defaultPlans(
   shared: SharedSampling,
   told: ToldTimes = 'real',
 ): SamplingPlan[] {
-  const lists = new Map<string, SamplingPlan['schedule'] & { readonly name: string }>()
+  const evaluations = networkEvaluations(shared, steps)
+  return SAMPLERS.filter(({ candidate }) => candidate).flatMap(({ name: sampler }) =>
+    listsOf(schedule, Math.min(stepsWithin({ sampler }, evaluations), schedule.timesteps), told).map(
+      ({ name, ...sampling }) => ({
+        label: `${sampler}, ${name}`,
+        stepList: name,
+        schedule: sampling,
+        settings: defaultSettings(sampler, shared),
+      }),
+    ),
+  )
+}
+
+/** The step lists that a schedule has at so many steps, each set of levels and times once. */
+function listsOf(schedule: NoiseSchedule, steps: number, told: ToldTimes) {
+  const lists = new Map<string, SamplingSchedule & { readonly name: StepListName }>()
   for (const name of STEP_LISTS) {
     try {
       const sampling = samplingScheduleFrom(schedule, name, steps, told)
@@ -47,14 +79,7 @@ export function defaultPlans(
       if (!(error instanceof BilevelError && error.kind === 'input')) throw error
     }
   }
-  return SAMPLERS.flatMap((sampler) =>
-    [...lists.values()].map(({ name, ...sampling }) => ({
-      label: `${sampler}, ${name}`,
-      stepList: name,
-      schedule: sampling,
-      settings: defaultSettings(sampler, shared),
-    })),
-  )
+  return [...lists.values()]
 }
 
 /** How candidates are compared. */

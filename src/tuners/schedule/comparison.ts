@@ -5,7 +5,13 @@
 
 import { internalError } from '../../base/index.ts'
 import type { Denoiser, SamplingSchedule } from '../../diffusion/index.ts'
-import { samplingScheduleFrom } from '../../diffusion/index.ts'
+import {
+  DEFAULT_SAMPLER,
+  evaluationsOf,
+  networkEvaluations,
+  samplingScheduleFrom,
+  stepsWithin,
+} from '../../diffusion/index.ts'
 import type { NetworkState } from '../../nn/index.ts'
 import { defaultPlans, defaultSettings, rankPlans } from './candidates.ts'
 import { atOtherSteps } from './families.ts'
@@ -18,10 +24,11 @@ import type { Start } from './start.ts'
 import { denoises, openDenoiser } from './subject.ts'
 import type { LearnedSchedules } from './tuning.ts'
 
-/** Times the learned number of steps that the row with many default steps takes. */
+/** Times the learned schedule's evaluations that the row with many default steps takes. */
 export const MANY = 5
-/** Rows of the learned number of steps: default, best default, start, learned. */
-const ROWS_OF_N = 4
+/** Rows at the evaluations of the learned number of steps: default and best default; start and learned. */
+const DEFAULT_ROWS = 2
+const LEARNED_ROWS = 2
 /** Images per row of the sample grid. */
 const GRID_IMAGES = 20
 /** Sampling seed of the grids and of the search for the best default. */
@@ -61,14 +68,20 @@ export interface ComparisonProgress {
 export function comparisonCost(job: Pick<Job, 'settings' | 'schedule'>): number {
   const { settings, schedule } = job
   const { samplingSteps: n, evaluationSamples, samplingSeeds, candidateSamples } = settings
-  const plans = defaultPlans(schedule, n, settings).length
-  const many = Math.min(MANY * n, schedule.timesteps)
-  const eachSeed = ROWS_OF_N * n + many
+  const candidates = defaultPlans(schedule, n, settings).reduce((sum, plan) => sum + evaluationsOf(plan), 0)
+  const many = Math.min(MANY * networkEvaluations(settings, n), schedule.timesteps)
+  const eachSeed = DEFAULT_ROWS * defaultSteps(job, n) + LEARNED_ROWS * networkEvaluations(settings, n) + many
   const rows = eachSeed * evaluationSamples * samplingSeeds.length
-  const lines = atOtherSteps(settings.samplingFamily, schedule, n) ? 2 : 1
-  const curve = otherSteps(job).reduce((sum, steps) => sum + lines * steps * evaluationSamples, 0)
-  return plans * n * candidateSamples + rows + curve + eachSeed * GRID_IMAGES
+  const learned = atOtherSteps(settings.samplingFamily, schedule, n) !== null
+  const curve = otherSteps(job)
+    .map((steps) => defaultSteps(job, steps) + (learned ? networkEvaluations(settings, steps) : 0))
+    .reduce((sum, evaluations) => sum + evaluations * evaluationSamples, 0)
+  return candidates * candidateSamples + rows + curve + eachSeed * GRID_IMAGES
 }
+
+/** Steps of default DDIM, an evaluation each, at the evaluations of so many learned steps, as far as the schedule has them. */
+const defaultSteps = ({ settings, schedule }: Pick<Job, 'settings' | 'schedule'>, steps: number): number =>
+  Math.min(stepsWithin({ sampler: DEFAULT_SAMPLER }, networkEvaluations(settings, steps)), schedule.timesteps)
 
 /** Half and twice the learned number of steps, where the schedule has them. */
 const otherSteps = ({ settings: { samplingSteps }, schedule }: Pick<Job, 'settings' | 'schedule'>): number[] =>
@@ -77,7 +90,7 @@ const otherSteps = ({ settings: { samplingSteps }, schedule }: Pick<Job, 'settin
 /** Default DDIM on the trailing list. */
 function defaultPlan({ schedule, settings }: Job, steps: number, label: string): SamplingPlan {
   const sampling = samplingScheduleFrom(schedule, 'trailing', steps)
-  return { label, stepList: 'trailing', schedule: sampling, settings: defaultSettings('ddim', settings) }
+  return { label, stepList: 'trailing', schedule: sampling, settings: defaultSettings(DEFAULT_SAMPLER, settings) }
 }
 
 /** Measures all rows. */
@@ -103,7 +116,7 @@ export async function compare(job: Job, sides: Sides, progress: ComparisonProgre
   const measured = async (name: string, plan: SamplingPlan, how: RowProtocol): Promise<MeasuredRow> => {
     const known = progress.rows[name]
     if (known) {
-      progress.onEvaluations(plan.schedule.levels.length * how.samplesPerSeed * how.samplingSeeds.length)
+      progress.onEvaluations(evaluationsOf(plan) * how.samplesPerSeed * how.samplingSeeds.length)
       return known
     }
     const row = await measureRow(denoiserOf(name), plan, how)
@@ -135,7 +148,7 @@ async function candidatesOf(job: Job, denoiser: Denoiser, progress: ComparisonPr
   const { subject, settings, schedule, features, tuningReference, condition, signal, onEvent } = job
   const plans = defaultPlans(schedule, settings.samplingSteps, settings, denoises(subject).times)
   if (progress.candidates) {
-    progress.onEvaluations(plans.length * settings.samplingSteps * settings.candidateSamples)
+    progress.onEvaluations(plans.reduce((sum, plan) => sum + evaluationsOf(plan), 0) * settings.candidateSamples)
     return progress.candidates
   }
   const ranked = await rankPlans(denoiser, plans, {
@@ -162,10 +175,11 @@ function plansOf(job: Job, { learned, start }: Sides, winner: DefaultCandidate):
     ({ settings: { sampler }, stepList }) => sampler === winner.sampler && stepList === winner.stepList,
   )
   if (!best) throw internalError('the best default is none of the defaults')
-  const many = Math.min(MANY * n, schedule.timesteps)
+  const many = Math.min(MANY * networkEvaluations(settings, n), schedule.timesteps)
+  const own = defaultSteps(job, n)
   return {
-    default: defaultPlan(job, n, `default DDIM, ${n} steps`),
-    bestDefault: { ...best, label: `best default, ${n} steps` },
+    default: defaultPlan(job, own, `default DDIM, ${own} steps`),
+    bestDefault: { ...best, label: `best default, ${best.schedule.levels.length} steps` },
     start: {
       label: `start, not tuned, ${n} steps`,
       stepList: start.name,
@@ -195,11 +209,15 @@ async function curvesOf(
   rows: Readonly<Record<RowName, MeasuredRow>>,
   measured: (name: string, plan: SamplingPlan) => Promise<MeasuredRow>,
 ): Promise<StepsCurve[]> {
-  const point = ({ row: { steps, fid } }: MeasuredRow) => ({ steps, fid })
+  const point = ({ row: { sampler, steps, fid } }: MeasuredRow) => ({
+    steps: networkEvaluations({ sampler }, steps),
+    fid,
+  })
   const defaults = [point(rows.default), point(rows.manySteps)]
   const learnt = [point(rows.learned)]
   for (const steps of otherSteps(job)) {
-    defaults.push(point(await measured(`default ${steps}`, defaultPlan(job, steps, `default DDIM, ${steps} steps`))))
+    const own = defaultSteps(job, steps)
+    defaults.push(point(await measured(`default ${own}`, defaultPlan(job, own, `default DDIM, ${own} steps`))))
     const sampling = learned.atSteps(steps)
     if (sampling) learnt.push(point(await measured(`learned ${steps}`, learnedPlan(job, sampling))))
   }

@@ -6,7 +6,8 @@
  */
 import type { ProblemCost, TuningCost, UpperCost } from '../../bilevel/index.ts'
 import { triedCost, tuningCost } from '../../bilevel/index.ts'
-import { SETTLING_BATCHES } from '../../diffusion/index.ts'
+import type { SamplerSettings } from '../../diffusion/index.ts'
+import { networkEvaluations, SETTLING_BATCHES } from '../../diffusion/index.ts'
 import { penaltySettings } from './penalty.ts'
 import type { LearnSettings } from './settings.ts'
 import { startingPowers } from './settings.ts'
@@ -20,10 +21,15 @@ export const lowerGradientCost = ({ batch }: Pick<LearnSettings, 'batch'>): numb
 /** Running statistics made again for averaged weights: forward passes. */
 export const settlingCost = ({ batch }: Pick<LearnSettings, 'batch'>): number => SETTLING_BATCHES * batch
 
-/** One value of the Fréchet objective and one gradient, with `carried` of the last steps differentiated. */
-export function objectiveCost(samples: number, steps: number, through: number | 'all'): UpperCost {
-  const forward = samples * steps
-  const carried = samples * (through === 'all' ? steps : Math.min(through, steps))
+/** One value of the Fréchet objective and one gradient, with the last steps differentiated. */
+export function objectiveCost(
+  samples: number,
+  sampler: Pick<SamplerSettings, 'sampler'>,
+  steps: number,
+  through: number | 'all',
+): UpperCost {
+  const forward = samples * networkEvaluations(sampler, steps)
+  const carried = samples * networkEvaluations(sampler, through === 'all' ? steps : Math.min(through, steps))
   return { value: forward, gradient: forward + 2 * carried, weightsGradient: forward + 3 * carried }
 }
 
@@ -40,7 +46,7 @@ export function scheduleProblemCost(settings: LearnSettings, { parameters, stati
   const { learn, tuningSamples, samplingSteps, through } = settings
   const tied = learn === 'tied'
   return {
-    upper: objectiveCost(tuningSamples, samplingSteps, through),
+    upper: objectiveCost(tuningSamples, settings, samplingSteps, through),
     shared: tied ? parameters : 0,
     upperOnly: tied ? 0 : parameters,
     lower:
@@ -64,7 +70,7 @@ const startsOf = (settings: LearnSettings): number => {
 /** The starts of tuning that are tried, where there is a choice. */
 export function startCost(settings: LearnSettings): number {
   const { tuningSamples, samplingSteps, through } = settings
-  return triedCost({ upper: objectiveCost(tuningSamples, samplingSteps, through) }, startsOf(settings))
+  return triedCost({ upper: objectiveCost(tuningSamples, settings, samplingSteps, through) }, startsOf(settings))
 }
 
 /** The tuning phase: the starts that are tried, and the iterations. */

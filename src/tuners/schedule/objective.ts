@@ -55,8 +55,8 @@ export class FrechetObjective {
 
   /** Network evaluations of one `value`, and of one `gradient` (forward, recomputed forward, derivative in the input). */
   cost(steps: number): UpperCost {
-    const { samples, through = 'all' } = this.options
-    return objectiveCost(samples, steps, through)
+    const { samples, settings, through = 'all' } = this.options
+    return objectiveCost(samples, settings, steps, through)
   }
 
   async value(schedule: SamplingSchedule, key: number): Promise<number> {

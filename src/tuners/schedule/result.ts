@@ -57,7 +57,7 @@ export interface ScheduleCurve {
   readonly times: readonly number[]
 }
 
-/** Fréchet distance at several numbers of steps. */
+/** Fréchet distance at several numbers of steps: of network evaluations, where the sampler takes more than one a step. */
 export interface StepsCurve {
   readonly label: string
   readonly points: readonly { readonly steps: number; readonly fid: MeanAndStandardError }[]

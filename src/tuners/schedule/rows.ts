@@ -1,17 +1,15 @@
 /** Rows of the comparison: a way of sampling, measured on the held-out split with several sampling seeds, the same for every row. */
-import type { Denoiser, Images, SamplerSettings, SamplingSchedule } from '../../diffusion/index.ts'
+import type { Denoiser, Images, Sampling } from '../../diffusion/index.ts'
 import { generate } from '../../diffusion/index.ts'
 import type { EvaluationNetworks, EvaluationReference, ImageEvaluation } from '../../metrics/index.ts'
 import { evaluateImages, meanAndStandardError } from '../../metrics/index.ts'
 import type { ScheduleRow } from './result.ts'
 
-/** A way of sampling. */
-export interface SamplingPlan {
+/** A way of sampling as a row of the comparison. */
+export interface SamplingPlan extends Sampling {
   readonly label: string
   /** Name of the step list, or `learned`. */
   readonly stepList: string
-  readonly schedule: SamplingSchedule
-  readonly settings: SamplerSettings
 }
 
 /** With what a row is measured. */

@@ -3,7 +3,16 @@ import { z } from 'zod'
 import { MOST } from '../../base/index.ts'
 import { ESTIMATOR_NAMES } from '../../bilevel/index.ts'
 import type { FamilySchedule, NoiseFamilyName, SamplerSettings } from '../../diffusion/index.ts'
-import { noiseSchedule, STEP_LISTS, samplerSettings, usualClippedNoise } from '../../diffusion/index.ts'
+import {
+  learnedFamily,
+  NOISE_FAMILIES,
+  noiseSchedule,
+  SAMPLER_NAMES,
+  SAMPLING_FAMILY_NAMES,
+  STEP_LISTS,
+  samplerSettings,
+  usualClippedNoise,
+} from '../../diffusion/index.ts'
 import { checkDeclared, defaultsOf, refused, setting, valuesOf } from '../declared.ts'
 
 /** What is learned: one schedule for training and sampling, the sampling schedule alone, or one for each. */
@@ -11,17 +20,9 @@ export type LearnMode = 'tied' | 'sampling' | 'both'
 
 const MODES = ['tied', 'sampling', 'both'] as const satisfies readonly LearnMode[]
 
-/** How a sampling schedule is parametrised: a noise family's parameters, free levels, levels and told times, or one exponent. */
-export type SamplingFamilyName = NoiseFamilyName | 'levels' | 'levels+times' | 'level-power'
+export type { SamplingFamilyName } from '../../diffusion/index.ts'
 
-const NOISE_FAMILY_NAMES = [
-  'cosine',
-  'sigmoid',
-  'sigmoid-published',
-  'linear',
-] as const satisfies readonly NoiseFamilyName[]
-const SAMPLER_NAMES = ['ddim', 'ddpm', 'dpm-solver++'] as const
-const SAMPLING_FAMILIES = [...NOISE_FAMILY_NAMES, 'levels', 'levels+times', 'level-power'] as const
+const NOISE_FAMILY_NAMES = Object.keys(NOISE_FAMILIES) as NoiseFamilyName[]
 
 const count = (most: number) => z.int().min(1).max(most)
 const fromZero = (most: number) => z.int().min(0).max(most)
@@ -58,7 +59,7 @@ export const learnedShape = {
   }),
   /** Where the training schedule starts; for models trained here. */
   training: z.strictObject(trainingShape),
-  samplingFamily: setting(z.enum(SAMPLING_FAMILIES), {
+  samplingFamily: setting(z.enum(SAMPLING_FAMILY_NAMES), {
     group: LEARNED,
     description:
       "what is learned of the sampling schedule: a family's parameters, free levels, levels and told times, or one exponent of the model's own levels",
@@ -248,7 +249,7 @@ export type GivenSettings = Partial<Omit<LearnSettings, 'training'>> & {
 }
 
 /**
- * Defaults that follow from other settings: DDPM's noise is that of the clipped image; a schedule learned for both levels is of one
+ * Defaults that follow from other settings: the noise of a clipped image is what the sampler makes of it, DDPM's that of the clipped image; a schedule learned for both levels is of one
  * family, and without z, with which it got worse in three of five seeds (docs/results/schedule-digits16); a training schedule of its
  * own is learned through z alone.
  */
@@ -258,7 +259,7 @@ export function followingSettings({
   sampler,
 }: Pick<LearnSettings, 'learn' | 'trainingFamily' | 'sampler'>): Partial<LearnSettings> {
   return {
-    ...(sampler === 'ddpm' && { clippedNoise: usualClippedNoise(sampler) }),
+    clippedNoise: usualClippedNoise(sampler),
     ...(learn === 'tied' && { samplingFamily: trainingFamily }),
     ...(learn === 'both' && { z: true }),
   }
@@ -302,7 +303,7 @@ export function startingSchedule({
 
 /** The powers to try before tuning; a single one: nothing to try. Without a derivative the model's own levels are the start. */
 export function startingPowers({ learn, samplingFamily, startPowers }: LearnSettings): readonly number[] {
-  return learn === 'sampling' && samplingFamily.startsWith('levels') ? startPowers : [1]
+  return learn === 'sampling' && learnedFamily(samplingFamily).startsAtPowers ? startPowers : [1]
 }
 
 /** Settings of the sampler that is learned for. */

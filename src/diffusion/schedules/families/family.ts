@@ -4,7 +4,9 @@
  */
 import { inputError } from '../../../base/index.ts'
 import type { Denoiser } from '../../denoiser.ts'
-import type { SamplingSchedule } from '../samplingSchedule.ts'
+import type { NoiseSchedule } from '../noiseSchedule.ts'
+import type { SamplingSchedule, ToldTimes } from '../samplingSchedule.ts'
+import type { StepListName } from '../stepList.ts'
 
 /** Parameters as a vector. All arrays have one entry per parameter. */
 export interface ParameterBox {
@@ -86,4 +88,27 @@ export function checkFamily({ freeTimes, kind }: ScheduleFamily, denoiser: Pick<
   if (!freeTimes || denoiser.times === 'real') return
   const what = 'free times need a network with real times; this one has a learned table of times'
   throw inputError('times.integerOnly', `${what}, got family ${kind}; use levels`)
+}
+
+/** Where a learned family starts: a model's own levels on a step list. */
+export interface FamilyPlace {
+  /** That the network was trained with. */
+  readonly schedule: NoiseSchedule
+  readonly steps: number
+  readonly stepList: StepListName
+  readonly told: ToldTimes
+}
+
+/** A kind of family that a sampling schedule may be learned in; `learnedFamilies.ts` lists them. */
+export interface LearnedFamily<Name extends string = string> {
+  readonly name: Name
+  /** Whether it may start at powers of the model's own levels too. */
+  readonly startsAtPowers: boolean
+  /**
+   * The family that starts at alphaBar^power of the model's own levels (power 1 where `startsAtPowers` is false); null: it does not hold them.
+   * @throws `steps.count`, `learn.samplingFamily`
+   */
+  startingAt(place: FamilyPlace, power: number): ScheduleFamily | null
+  /** Reads a vector learned at another number of steps; null where a parameter belongs to one step of the family's own number. */
+  atOtherSteps(place: FamilyPlace): Pick<ScheduleFamily, 'toSchedule'> | null
 }

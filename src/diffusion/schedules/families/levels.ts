@@ -8,13 +8,28 @@
 import { inputError } from '../../../base/index.ts'
 import type { SamplingSchedule } from '../samplingSchedule.ts'
 import { samplingSchedule } from '../samplingSchedule.ts'
-import type { BoxEntry, BoxOptions, ScheduleFamily } from './family.ts'
+import type { BoxEntry, BoxOptions, LearnedFamily, ScheduleFamily } from './family.ts'
 import { parameterBox } from './family.ts'
+import { raisedLevels } from './levelPower.ts'
 
 /** Box and scale of the cleanest level and of a log gap; a told time moves by a hundredth of T. */
 const CLEANEST = { low: -10, high: 20, scale: 0.3 }
 const LOG_GAP = { low: Math.log(0.01), high: Math.log(40), scale: 0.15 }
 const TIME_SCALE = 0.01
+
+export const levels: LearnedFamily<'levels'> = {
+  name: 'levels',
+  startsAtPowers: true,
+  startingAt: (place, power) => levelsFamily(raisedLevels(place, power)),
+  atOtherSteps: () => null,
+}
+
+export const levelsAndTimes: LearnedFamily<'levels+times'> = {
+  name: 'levels+times',
+  startsAtPowers: true,
+  startingAt: (place, power) => levelsAndTimesFamily(raisedLevels(place, power)),
+  atOtherSteps: () => null,
+}
 
 /** Free levels from a given schedule on, its told times kept. */
 export function levelsFamily(from: SamplingSchedule, options: BoxOptions = {}): ScheduleFamily {

@@ -3,14 +3,15 @@
  * schedules that read its levels at fixed times. The box is the family's tuning box; start < end holds everywhere in it.
  */
 
+import { BilevelError, inputError } from '../../../base/index.ts'
 import type { NoiseFamilyName } from '../noiseFamilies.ts'
 import { NOISE_FAMILIES } from '../noiseFamilies.ts'
-import type { FamilySchedule } from '../noiseSchedule.ts'
+import type { FamilySchedule, NoiseSchedule } from '../noiseSchedule.ts'
 import { familySchedule, pullBackToParameters } from '../noiseSchedule.ts'
 import type { ToldTimes } from '../samplingSchedule.ts'
 import { samplingScheduleAt, samplingScheduleFrom } from '../samplingSchedule.ts'
 import type { StepListName } from '../stepList.ts'
-import type { BoxOptions, ParameterBox, ScheduleFamily } from './family.ts'
+import type { BoxOptions, FamilyPlace, LearnedFamily, ParameterBox, ScheduleFamily } from './family.ts'
 import { parameterBox } from './family.ts'
 
 /** A family of noise schedules: the upper variable q_t. */
@@ -70,4 +71,57 @@ export function noiseParameterFamily(
       return noise.pullBack(vector, all)
     },
   }
+}
+
+/** Largest difference in log(signal^2/noise^2) that still is the same level: betas kept in float32 come back this close. */
+const SAME_LEVEL = 0.01
+
+/** A noise family as one to learn: at the parameters that the schedule has, or at its defaults, where those make the schedule's levels. */
+export const noiseEntry = (name: NoiseFamilyName): LearnedFamily<NoiseFamilyName> => ({
+  name,
+  startsAtPowers: false,
+  startingAt(place) {
+    const family = familyOn(name, place)
+    const own = ownLevels(place)
+    const start = levelsAt(family)
+    return start?.every(({ logSnr }, i) => Math.abs(logSnr - own[i].logSnr) <= SAME_LEVEL) ? family : null
+  },
+  atOtherSteps: (place) => familyOn(name, place),
+})
+
+/** The family at the parameters that the schedule has, else at its defaults; its times are those of the list there. */
+function familyOn(name: NoiseFamilyName, { schedule, ...rest }: FamilyPlace): ScheduleFamily {
+  const initial = parametersOf(name, schedule)
+  const { timesteps } = schedule
+  return noiseParameterFamily({ family: name, timesteps, ...rest, ...(initial && { initial }) })
+}
+
+/** The model's levels at the times of the list. @throws `learn.samplingFamily` where the list tells one time for several levels */
+function ownLevels({ schedule, steps, stepList, told }: FamilyPlace) {
+  const { times } = samplingScheduleFrom(schedule, stepList, steps, told)
+  try {
+    return samplingScheduleAt(schedule, times).levels
+  } catch (error) {
+    if (!(error instanceof BilevelError && error.code === 'samplingSchedule.levels')) throw error
+    const rule = `a noise family has one level for each told time, and ${stepList} at ${steps} steps goes beyond the model's levels`
+    throw inputError('learn.samplingFamily', `${rule}, told ${times.join(', ')}; use level-power or levels`, {
+      cause: error,
+    })
+  }
+}
+
+/** The levels of a family at its start; null where they cannot be sampled from. */
+function levelsAt(family: ScheduleFamily) {
+  try {
+    return family.toSchedule(family.initial).levels
+  } catch {
+    return null
+  }
+}
+
+/** Parameters by name of a schedule that is of this family. */
+function parametersOf(name: NoiseFamilyName, schedule: NoiseSchedule): Record<string, number> | null {
+  const { family, parameters } = schedule as Partial<FamilySchedule>
+  if (family !== name || !parameters) return null
+  return Object.fromEntries(NOISE_FAMILIES[name].parameters.map((parameter, i) => [parameter.name, parameters[i]]))
 }

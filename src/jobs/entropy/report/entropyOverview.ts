@@ -1,5 +1,6 @@
 /** The head of the page: what came out, and a card for each strength of guidance with its rewards and its images from the same seeds. */
 
+import { samplerNamed } from '../../../diffusion/index.ts'
 import type { MeanAndStandardError } from '../../../metrics/index.ts'
 import type { Html } from '../../../report/index.ts'
 import { dataUri, gridImage, html, significant, toItsError } from '../../../report/index.ts'
@@ -18,7 +19,7 @@ export function entropyHeadline(result: EntropyResult, { run, preset, model, not
     run,
     preset === null ? 'no preset' : `preset ${preset}`,
     `seed ${seed}`,
-    `${model}, ${samplingSteps} steps of ${sampler.sampler}${sampler.sampler === 'ddim' ? ` with eta ${significant(sampler.eta)}` : ''}`,
+    `${model}, ${samplingSteps} steps of ${sampler.sampler}${samplerNamed(sampler.sampler).takes.includes('eta') ? ` with eta ${significant(sampler.eta)}` : ''}`,
     `target ${target}${gamma === null ? '' : ` at gamma ${significant(gamma)}`}: ${TARGET_WORDS[target]}`,
   ]
   return html`<header>

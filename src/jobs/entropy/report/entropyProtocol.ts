@@ -1,5 +1,6 @@
 /** How the numbers were made, on what, and how to use what was found. */
 
+import { samplerNamed } from '../../../diffusion/index.ts'
 import type { Html } from '../../../report/index.ts'
 import { count, html, significant } from '../../../report/index.ts'
 import { durationText, isRecord } from '../../../runs/index.ts'
@@ -62,14 +63,12 @@ const listed = (facts: Readonly<Record<string, unknown>>): string =>
     .map(([name, fact]) => `${name} ${String(fact)}`)
     .join(', ')
 
-function samplerText({
-  sampler: { sampler, eta, variance, clip, clippedNoise, noisyLastStep },
-  samplingSteps,
-}: EntropyResult): string {
-  const noise = sampler === 'ddim' ? `eta ${significant(eta)}` : `variance ${variance}`
+function samplerText({ sampler: settings, samplingSteps }: EntropyResult): string {
+  const { sampler, clip, clippedNoise, noisyLastStep } = settings
+  const words = samplerNamed(sampler).words(settings, significant)
   const clipping =
     clip === null ? 'x0Hat not clipped' : `x0Hat clipped to [${clip.join(', ')}], predicted noise: ${clippedNoise}`
-  return `${sampler}, ${noise}, ${samplingSteps} steps, ${clipping}${noisyLastStep ? ', last step with noise' : ''}`
+  return `${words}, ${samplingSteps} steps, ${clipping}${noisyLastStep ? ', last step with noise' : ''}`
 }
 
 /** How to draw with what was found. */

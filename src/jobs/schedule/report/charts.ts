@@ -2,6 +2,8 @@
  * The report's charts: log-SNR of the schedules against step and told time, Fréchet distance against number of steps, and both the
  * distance and the parameters over the tuning iterations. Captions and legends are the page's.
  */
+
+import { networkEvaluations } from '../../../diffusion/index.ts'
 import { drawChart, logarithmicAxis, Plot, significant } from '../../../report/index.ts'
 import type { ScheduleResult, StepsCurve, TuningRecord } from '../../../tuners/index.ts'
 import type { Role } from './roles.ts'
@@ -105,8 +107,8 @@ function drawFidBySteps(result: ScheduleResult): string {
   const { fidBySteps, real } = result
   const curves = fidBySteps.map((curve) => ({ curve, role: roleOfLabel(result, curve.label) }))
   const single = (['best', 'start'] as const).map((role) => {
-    const { label, steps, fid } = rowOf(result, role)
-    return { curve: { label, points: [{ steps, fid }] }, role }
+    const { label, sampler, steps, fid } = rowOf(result, role)
+    return { curve: { label, points: [{ steps: networkEvaluations({ sampler }, steps), fid }] }, role }
   })
   const all = [...inOrder(curves), ...single]
   const values = all.flatMap(({ curve }) => curve.points.map(({ fid }) => fid.mean))
@@ -117,7 +119,7 @@ function drawFidBySteps(result: ScheduleResult): string {
       'Fréchet distance against the number of sampling steps for default DDIM, the best default, the start and the learned schedule',
     ...FRAME,
     marginRight: 24,
-    x: { ...ACROSS, type: 'log', label: 'sampling steps →', ticks: apart(steps) },
+    x: { ...ACROSS, type: 'log', label: acrossOf(result), ticks: apart(steps) },
     y: distanceAxis(values, logarithmic),
     marks: [
       Plot.ruleY(real.fid > 0 && (!logarithmic || real.fid > Math.min(...values) / 4) ? [real.fid] : [], {
@@ -129,6 +131,10 @@ function drawFidBySteps(result: ScheduleResult): string {
     ],
   })
 }
+
+/** What the numbers of steps are, where a step may take more than one evaluation. */
+const acrossOf = ({ sampler, samplingSteps: n }: ScheduleResult): string =>
+  networkEvaluations({ sampler }, n) === n ? 'sampling steps →' : 'network evaluations an image →'
 
 /** Step counts whose labels have room on a logarithmic axis. */
 function apart(steps: readonly number[]): number[] {

@@ -2,6 +2,7 @@
 
 import type { ExportedForms } from '../../../diffusion/files/index.ts'
 import { scheduleName } from '../../../diffusion/files/index.ts'
+import { samplerNamed } from '../../../diffusion/index.ts'
 import type { Html } from '../../../report/index.ts'
 import { count, html } from '../../../report/index.ts'
 import { commandLine, durationText, isRecord, pathArgument, UNKNOWN_CALLER } from '../../../runs/index.ts'
@@ -89,11 +90,8 @@ function clipText({ clip, clippedNoise }: ScheduleResult['protocol']): string {
   return `to [${clip.join(', ')}] in every row; ${noise}; defaults of DDPM take the posterior mean of the clipped image, as diffusers does`
 }
 
-function samplerText({ sampler, eta, variance, noisyLastStep }: ScheduleResult['settings']): string {
-  if (sampler === 'ddim') return `ddim, eta ${eta}`
-  if (sampler === 'ddpm') return `ddpm, variance ${variance}${noisyLastStep ? ', last step with noise' : ''}`
-  return 'dpm-solver++, second order multistep'
-}
+const samplerText = (settings: ScheduleResult['settings']): string =>
+  `${samplerNamed(settings.sampler).words(settings)}${settings.noisyLastStep ? ', last step with noise' : ''}`
 
 /** Settings with their paths, in order. */
 export function settingsList({ config }: Pick<ReportContext, 'config'>): Html {

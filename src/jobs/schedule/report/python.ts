@@ -35,10 +35,10 @@ export function pythonCode({ forms, network, imageShape, run, folder }: PythonSa
       : ['unet = UNet2DModel.from_pretrained(f"{run}/model/unet").eval()']),
     `scheduler = ${loop.scheduler}.from_pretrained(f"{run}/${loop.path}")`,
     ...loop.set,
-    `x = torch.randn(${[count, ...imageShape].join(', ')})`,
+    `x = torch.randn(${[count, ...imageShape].join(', ')})${loop.scaled ? ' * (scheduler.sigmas[0] ** 2 + 1) ** 0.5' : ''}`,
     'with torch.no_grad():',
     `    ${loop.head}`,
-    `        output = ${calledAt(network, loop.time)}`,
+    `        output = ${calledAt(network, loop.scaled ? 'scheduler.scale_model_input(x, t)' : 'x', loop.time)}`,
     `        x = scheduler.step(output, t, x${loop.stepArguments}).prev_sample`,
   ]
   return lines.join('\n')
@@ -53,12 +53,14 @@ interface Loop {
   /** What the network is told, a tensor. */
   readonly time: string
   readonly stepArguments: string
+  /** Whether the class keeps x/signal. */
+  readonly scaled: boolean
 }
 
 /** By the plain form where there is one: the times that the scheduler names are those that the network is told. */
 function loopOf({ plain, steps }: PythonSampling['forms'], folder: string): Loop | null {
   if (plain) {
-    const { config, timesteps } = plain
+    const { config, timesteps, scaled } = plain
     const told = timesteps ? `timesteps=${list(timesteps)}` : String(config._sampling_steps)
     return {
       scheduler: String(config._class_name),
@@ -67,20 +69,24 @@ function loopOf({ plain, steps }: PythonSampling['forms'], folder: string): Loop
       head: 'for t in scheduler.timesteps:',
       time: 't',
       stepArguments: '',
+      scaled,
     }
   }
   if (!steps) return null
+  const { told, scaled } = steps
+  const count = steps.config._sampling_steps
   const words = Object.entries(steps.stepArguments).map(
     ([name, value]) => `, ${name}=${value === true ? 'True' : value}`,
   )
   return {
     scheduler: String(steps.config._class_name),
     path: join(folder, SCHEDULE_FILES.perStep),
-    set: [`told = ${list(steps.told)}`, 'scheduler.set_timesteps(len(told))'],
+    set: [`told = ${list(told)}`, `scheduler.set_timesteps(${told.length === count ? 'len(told)' : count})`],
     head: 'for t, time in zip(scheduler.timesteps, told):',
     // A number would be cut to an integer.
     time: 'torch.tensor(time)',
     stepArguments: words.join(''),
+    scaled,
   }
 }
 
@@ -95,9 +101,9 @@ function importsOf({ kind }: PythonNetwork, scheduler: string): string[] {
   return ['import torch', `from diffusers import UNet2DModel, ${scheduler}`]
 }
 
-function calledAt({ kind, classes }: PythonNetwork, time: string): string {
-  if (kind === 'onnx') return `unet(x, ${time})`
-  return `unet(x, ${time}${classes === undefined ? '' : ', class_labels=classes'}).sample`
+function calledAt({ kind, classes }: PythonNetwork, x: string, time: string): string {
+  if (kind === 'onnx') return `unet(${x}, ${time})`
+  return `unet(${x}, ${time}${classes === undefined ? '' : ', class_labels=classes'}).sample`
 }
 
 /** In turn; of somebody's file the first one, as the page's command draws it: a file does not say how many it has. */

@@ -43,8 +43,13 @@ export function verdictOf(result: ScheduleResult): Verdict {
     outcome,
     title: titleOf(result, outcome),
     sentences: [
-      sentenceOf(result, `default DDIM at ${n} steps`, result.default.fid.mean, gain.overDefault),
-      sentenceOf(result, `the best default at ${n} steps`, result.bestDefault.fid.mean, gain.overBestDefault),
+      sentenceOf(result, `default DDIM at ${result.default.steps} steps`, result.default.fid.mean, gain.overDefault),
+      sentenceOf(
+        result,
+        `the best default at ${result.bestDefault.steps} steps`,
+        result.bestDefault.fid.mean,
+        gain.overBestDefault,
+      ),
       sentenceOf(result, `its start, not tuned, at ${n} steps`, result.start.fid.mean, gain.overStart),
       sentenceOf(result, `default DDIM at ${manySteps.steps} steps`, manySteps.fid.mean, gain.overManySteps),
     ],

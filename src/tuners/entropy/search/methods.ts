@@ -9,6 +9,7 @@
  *     smc                  populations at four scales: repetitions are items                          tilt, penalty
  */
 
+import { evaluationsOf } from '../../../diffusion/index.ts'
 import type { EntropyPhase } from '../checkpoint.ts'
 import type { Shape } from '../estimators/gradientCurve.ts'
 import { GradientCurve, meanOf } from '../estimators/gradientCurve.ts'
@@ -176,7 +177,7 @@ function weightedPaths(job: EntropyOptions, draws: Draws): GradientMethod {
 }
 
 function baseSamples(job: EntropyOptions, draws: Draws): GradientMethod {
-  const { settings, schedule } = job
+  const { settings, schedule, sampler } = job
   const gradientAt = gradientOf(job)
   return {
     ...{ name: 'importance', nodes: four, first: BASE_ITEMS * settings.explorePaths, least: DECIDING_PATHS, paths: 1 },
@@ -188,11 +189,11 @@ function baseSamples(job: EntropyOptions, draws: Draws): GradientMethod {
     async profile(grid, items) {
       return profileOf(PathPool.of([await draws.base(items, 'explore')]), grid, gradientAt)
     },
-    cost: () => schedule.levels.length,
+    cost: () => evaluationsOf({ schedule, settings: sampler }),
   }
 }
 
-function particles({ settings, schedule }: EntropyOptions, draws: Draws): GradientMethod {
+function particles({ settings, schedule, sampler }: EntropyOptions, draws: Draws): GradientMethod {
   const { target, gamma, particles: count } = settings
   const populations = target === 'penalty' ? 2 : 1
   const valueAt = async (x: number, repetition: number, phase: EntropyPhase) => {
@@ -220,7 +221,7 @@ function particles({ settings, schedule }: EntropyOptions, draws: Draws): Gradie
       const paths = count * populations * items.count
       return grid.map((at, j) => ({ at, over: 0, ...meanOf(rows[j]), ...UNWEIGHTED, paths }))
     },
-    cost: (nodes) => nodes * count * populations * schedule.levels.length,
+    cost: (nodes) => nodes * count * populations * evaluationsOf({ schedule, settings: sampler }),
   }
 }
 

@@ -36,7 +36,7 @@ export interface GuidedState {
  * grad_x r(x0Hat(x)) of every image at step i, of x's shape.
  * @throws `guidance.reward`, `guidance.network` naming image and step
  */
-export async function rewardGradientAt(of: Guided, i: number, state: GuidedState): Promise<ImageData> {
+export async function guidanceDirection(of: Guided, i: number, state: GuidedState): Promise<ImageData> {
   const { denoiser, schedule, guidance, condition, signal } = of
   const { x, prediction, x0Hat, rule } = state
   const { imageShape } = denoiser

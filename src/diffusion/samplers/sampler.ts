@@ -1,0 +1,85 @@
+/**
+ * A way of sampling as one value: all that the rest of the project knows of it. `samplers.ts` lists them; to add one is to write its file
+ * and to put it on that list.
+ */
+import type { ImageData, Prediction } from '../denoiser.ts'
+import type { StepRule } from './ancestral.ts'
+import type { Chain, ReverseChain } from './chain.ts'
+import type { SamplerSettings } from './settings.ts'
+
+/** Settings that belong to some samplers only. */
+export type OwnSetting = 'eta' | 'variance' | 'noisyLastStep'
+
+export interface Sampler<Name extends string = string> {
+  /** As it is named in settings, files and on the command line. */
+  readonly name: Name
+  /**
+   * Whether it is among the defaults that a learned schedule is compared with, its steps being network evaluations. Those defaults are part of
+   * what a run's numbers mean: a sampler that joins them changes the best default, and the cost, of every preset there is.
+   */
+  readonly candidate: boolean
+  /** What it does with the noise of a clipped image where nobody says. */
+  readonly usualClippedNoise: SamplerSettings['clippedNoise']
+  /** Which settings it has that not all have; the others are at their defaults. */
+  readonly takes: readonly OwnSetting[]
+  /** Refuses settings that contradict each other, beyond what `takes` says. @throws `sampler.*` */
+  check?(settings: SamplerSettings): void
+  /** Network evaluations that the last `steps` steps of an image take; all of them, where it has no more. */
+  evaluations(steps: number): number
+  /**
+   * The step of a sampler that adds noise, x' = image x0Hat + noise epsHat + sigma z, and the eta of its mean: what guided paths and particles
+   * are made of. Null: it has no such step, whatever its settings.
+   */
+  readonly ancestral: ((settings: SamplerSettings) => AncestralStep) | null
+  /** Whether each of its steps adds noise at these settings. */
+  noisy(settings: SamplerSettings): boolean
+  /** Draws the images. */
+  run(chain: Chain): Promise<ImageData>
+  /** The same backwards: cotangent of the images to cotangent of the state before the first step with gradient. */
+  pullBack(chain: ReverseChain, dImages: ImageData): Promise<ImageData>
+  /** It and its own settings, for reports; `number` writes a number. */
+  words(settings: SamplerSettings, number?: (value: number) => string): string
+  /** How diffusers is told of it. */
+  readonly toDiffusers: DiffusersForms
+}
+
+export interface AncestralStep {
+  readonly rule: StepRule
+  readonly meanEta: number
+}
+
+/** What a sampler is to diffusers in a plain pipeline, which passes nothing to `step`, and in a loop of one's own. */
+export interface DiffusersForms {
+  /** Where its class takes no list of times, only those of a number of steps: the class; else null. */
+  readonly ownTimesOnly: string | null
+  /** Whether its class keeps x/signal in the place of x: then the loop scales the start, and what the network sees. */
+  readonly scaled: boolean
+  /** What the network is told, call by call, for a schedule's times. */
+  calls(times: readonly number[]): readonly number[]
+  /**
+   * The class for a plain pipeline.
+   * @param aboveZero whether the last timestep is above 0
+   * @throws `export.*` where a plain pipeline cannot be told
+   */
+  plain(told: ToldSampler, aboveZero: boolean): SchedulerFields
+  /** The class for a loop. @throws `export.*` where no loop can be told either */
+  inLoop(told: ToldSampler): DiffusersLoop
+}
+
+/** What is exported beside the levels. */
+export interface ToldSampler {
+  readonly settings: SamplerSettings
+  readonly prediction: Prediction
+}
+
+/** Fields of a scheduler config, the class's name among them. */
+export type SchedulerFields = Readonly<Record<string, unknown>> & { readonly _class_name: string }
+
+/** A class for a loop over its `step`. */
+export interface DiffusersLoop {
+  readonly fields: SchedulerFields
+  /** What the loop passes to `step`. */
+  readonly stepArguments: Readonly<Record<string, number | boolean>>
+  /** Whether its last timestep must be above 0, or at 0; null: it does not matter. */
+  readonly aboveZero: boolean | null
+}

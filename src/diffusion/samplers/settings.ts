@@ -1,0 +1,88 @@
+/** Everything beside the schedule that decides what a sampler does, and which settings go with which sampler. */
+import { inputError } from '../../base/index.ts'
+import type { SamplingSchedule } from '../schedules/samplingSchedule.ts'
+import type { OwnSetting } from './sampler.ts'
+import type { SamplerName } from './samplers.ts'
+import { DEFAULT_SAMPLER, SAMPLERS, samplerNamed } from './samplers.ts'
+
+/** Recorded with every result. */
+export interface SamplerSettings {
+  readonly sampler: SamplerName
+  /** Range to which x0Hat is clipped, or null. */
+  readonly clip: readonly [number, number] | null
+  /**
+   * After clipping x0Hat: `keep` epsHat as predicted (diffusers' DDIM) or `recompute` it from the clipped x0Hat, which makes DDPM's step
+   * the posterior mean of the clipped image (diffusers' DDPM).
+   */
+  readonly clippedNoise: 'keep' | 'recompute'
+  /** DDIM: 0 deterministic to 1 ancestral. DDPM's mean is eta 1's whatever this says. */
+  readonly eta: number
+  /** DDPM: noise variance `small` (posterior) or `large` (1 - v/w). */
+  readonly variance: 'small' | 'large'
+  /** DDPM `large`: whether the last step is noised too. */
+  readonly noisyLastStep: boolean
+}
+
+/** A way of sampling: the levels and told times, and the sampler that goes through them. */
+export interface Sampling {
+  readonly schedule: SamplingSchedule
+  readonly settings: SamplerSettings
+}
+
+/** What a sampler does with the noise of a clipped image where nobody says: as the scheduler of that name does in diffusers. */
+export const usualClippedNoise = (sampler: SamplerName): SamplerSettings['clippedNoise'] =>
+  samplerNamed(sampler).usualClippedNoise
+
+/** Network evaluations of one image in so many steps, or in the last so many steps of more. */
+export const networkEvaluations = ({ sampler }: Pick<SamplerSettings, 'sampler'>, steps: number): number =>
+  samplerNamed(sampler).evaluations(steps)
+
+/** Network evaluations of one image. */
+export const evaluationsOf = ({ schedule, settings }: Sampling): number =>
+  networkEvaluations(settings, schedule.levels.length)
+
+/** The most steps that take no more than so many network evaluations; at least 1. */
+export function stepsWithin({ sampler }: Pick<SamplerSettings, 'sampler'>, evaluations: number): number {
+  const entry = samplerNamed(sampler)
+  let steps = 1
+  while (steps < evaluations && entry.evaluations(steps + 1) <= evaluations) steps++
+  return steps
+}
+
+const DEFAULT_SETTINGS: Omit<SamplerSettings, 'clippedNoise'> = {
+  sampler: DEFAULT_SAMPLER,
+  clip: [-1, 1],
+  eta: 0,
+  variance: 'small',
+  noisyLastStep: false,
+}
+
+/**
+ * Settings with the rest at their defaults: DDIM, x0Hat clipped to [-1, 1], `keep` (DDPM: `recompute`), eta 0, `small`, last step clean.
+ * @throws `sampler.name`, `sampler.eta`, `sampler.clip`, `sampler.noisyLastStep`
+ */
+export function samplerSettings(options: Partial<SamplerSettings> = {}): SamplerSettings {
+  const { sampler = DEFAULT_SETTINGS.sampler } = options
+  const entry = samplerNamed(sampler)
+  const { takes, usualClippedNoise: clippedNoise } = entry
+  const settings = { ...DEFAULT_SETTINGS, clippedNoise, ...options }
+  const { clip, eta, noisyLastStep } = settings
+  if (!(eta >= 0 && eta <= 1)) throw inputError('sampler.eta', `eta must lie in [0, 1], got ${eta}`)
+  if (eta > 0 && !takes.includes('eta')) {
+    const came = `eta ${eta} with ${sampler}`
+    throw inputError('sampler.eta', `eta belongs to ${ownersOf('eta')}, got ${came}; leave it out`)
+  }
+  if (clip && !(clip[0] < clip[1])) {
+    throw inputError('sampler.clip', `clip is a range [low, high] with low < high, or null; got [${clip}]`)
+  }
+  if (noisyLastStep && !takes.includes('noisyLastStep')) {
+    const rule = `only ${ownersOf('noisyLastStep')} with variance large has noise at its last step`
+    throw inputError('sampler.noisyLastStep', `${rule}, got ${sampler} with variance ${settings.variance}`)
+  }
+  entry.check?.(settings)
+  return settings
+}
+
+/** The samplers that have a setting, in words. */
+export const ownersOf = (setting: OwnSetting): string =>
+  SAMPLERS.flatMap(({ name, takes }) => (takes.includes(setting) ? [name] : [])).join(' or ')
