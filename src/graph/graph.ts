@@ -3,7 +3,7 @@ import type { NamedTensors, Tensor } from '../base/index.ts'
 import { inputError, internalError, sameShape } from '../base/index.ts'
 import { apply } from './operator.ts'
 import type { Node, TensorType } from './symbolic.ts'
-import { constant, input, type SymbolicTensor } from './symbolic.ts'
+import { frozenWeights, input, type SymbolicTensor } from './symbolic.ts'
 
 /** Named symbolic tensors, keys in order. */
 export type Named<K extends string = string> = Readonly<Record<K, SymbolicTensor>>
@@ -100,7 +100,7 @@ export function rewrite<I extends string, O extends string>(
   return { inputs: graph.inputs, outputs: mapRecord(graph.outputs, renew) }
 }
 
-/** Replaces named inputs by constants (a frozen network). @throws `graph.bind` on an unknown name or another shape */
+/** Replaces named inputs by constants, the weights of a frozen network. @throws `graph.bind` on an unknown name or another shape */
 export function bind<I extends string, O extends string, B extends I>(
   graph: Graph<I, O>,
   values: Readonly<Record<B, Tensor>>,
@@ -112,7 +112,7 @@ export function bind<I extends string, O extends string, B extends I>(
       const wanted = target ? `${target.dtype}[${target.shape}]` : 'no such input'
       throw inputError('graph.bind', `bind '${name}': the graph has ${wanted}, got ${value.dtype}[${value.shape}]`)
     }
-    constants.set(name, constant(value))
+    constants.set(name, frozenWeights(value))
   }
   const bound = rewrite(
     graph,

@@ -29,7 +29,7 @@ export interface Node {
 /** Where a symbolic tensor comes from. */
 export type Source =
   | { readonly kind: 'input'; readonly name: string }
-  | { readonly kind: 'constant'; readonly value: Tensor }
+  | { readonly kind: 'constant'; readonly value: Tensor; readonly frozen: boolean }
   | { readonly kind: 'node'; readonly node: Node; readonly index: number }
 
 /** A tensor whose numbers are not known yet, only its element type, its shape and how it is made. */
@@ -54,6 +54,11 @@ export class SymbolicTensor implements TensorType {
     return sizeOf(this.shape)
   }
 
+  /** Whether it is frozen weights, or was made of such. */
+  get frozen(): boolean {
+    return this.source.kind === 'constant' && this.source.frozen
+  }
+
   /** The value, if it is a constant. */
   get constant(): Tensor | undefined {
     return this.source.kind === 'constant' ? this.source.value : undefined
@@ -68,9 +73,14 @@ export function input(name: string, shape: Shape, dtype: DType = 'float32'): Sym
   return new SymbolicTensor({ dtype, shape }, { kind: 'input', name })
 }
 
-/** A constant tensor. */
+/** A constant tensor. Weights of a network that learns no more: `frozenWeights`. */
 export function constant(value: Tensor): SymbolicTensor {
-  return new SymbolicTensor({ dtype: value.dtype, shape: value.shape }, { kind: 'constant', value })
+  return new SymbolicTensor({ dtype: value.dtype, shape: value.shape }, { kind: 'constant', value, frozen: false })
+}
+
+/** A constant that is weights of a network which learns no more: engines pack and fold it, at the cost of a slower load. `bind` makes these. */
+export function frozenWeights(value: Tensor): SymbolicTensor {
+  return new SymbolicTensor({ dtype: value.dtype, shape: value.shape }, { kind: 'constant', value, frozen: true })
 }
 
 /** A constant scalar, float32 unless told otherwise. */

@@ -2,7 +2,7 @@
 import type { NamedTensors, Tensor } from '../base/index.ts'
 import { inputError, sameShape, tensor } from '../base/index.ts'
 import type { Graph, Named, SymbolicTensor } from '../graph/index.ts'
-import { constant, softmax, trace, vjp } from '../graph/index.ts'
+import { frozenWeights, softmax, trace, vjp } from '../graph/index.ts'
 import type { Device, Program } from '../runtime/index.ts'
 import { compile } from '../runtime/index.ts'
 import type { ClassifierConfig } from './classifier.ts'
@@ -90,7 +90,7 @@ function constantWeights(config: ClassifierConfig, weights: NamedTensors): Named
       const came = value ? `${value.dtype}[${value.shape}]` : 'nothing'
       throw inputError('metrics.classifier', `classifier weight '${name}' must be float32[${shape}], got ${came}`)
     }
-    return [name, constant(value)] as const
+    return [name, frozenWeights(value)] as const
   })
   return Object.fromEntries(entries)
 }

@@ -8,7 +8,7 @@
  */
 import { inputError, tensor } from '../base/index.ts'
 import type { Images } from '../diffusion/index.ts'
-import { constant, div, linear, neg, reduceSum, square, sub } from '../graph/index.ts'
+import { div, frozenWeights, linear, neg, reduceSum, square, sub } from '../graph/index.ts'
 import type { FeatureNetwork } from '../metrics/index.ts'
 import { covarianceOf, momentsOf, spectralFunction, symmetricEigen } from '../metrics/index.ts'
 import type { NetworkRewardOptions } from './classifier.ts'
@@ -53,7 +53,7 @@ export async function typicality(options: TypicalityOptions): Promise<Reward> {
   const [centre, whiten] = [
     tensor('float32', [d], Float32Array.from(mean)),
     tensor('float32', [d, d], Float32Array.from(whitening)),
-  ].map(constant)
+  ].map(frozenWeights)
   return tracedReward({
     ...shared,
     ...(batch && { batch }),

@@ -1,7 +1,7 @@
 /** Graph to program: bind constants, lower for the device, encode, load. */
 import type { Tensor } from '../base/index.ts'
 import { BilevelError, inputError, internalError, sameShape } from '../base/index.ts'
-import type { Graph, SymbolicTensor, TensorType } from '../graph/index.ts'
+import type { Graph, TensorType } from '../graph/index.ts'
 import { bind, expandComposites, liveBytes, mapRecord, nodesOf, simplify } from '../graph/index.ts'
 import { encode } from '../onnx/index.ts'
 import { findBlockSize } from './blockSize.ts'
@@ -88,7 +88,7 @@ export async function load<S>(graph: Graph, options: ResolvedDeviceOptions, load
   // Frozen weights seldom come back; what the engine makes of a model for other devices is not tried.
   const keep = lowered && !frozen ? engine.loadKept : undefined
   try {
-    return await loading.share(`${key.hash} ${how} ${settings.threads}`, () =>
+    return await loading.share(`${key.hash} ${how} ${frozen ? 'frozen' : 'open'} ${settings.threads}`, () =>
       keep ? keep(key, how, make, opened) : opened(make()),
     )
   } catch (error) {
@@ -122,20 +122,9 @@ function makeModel(graph: Graph, { lowered, block, frozen }: Form): Uint8Array {
   return encode(recompute(lowerForCpu(frozen ? simplify(graph) : graph, block)), { order: engineOrder })
 }
 
-/** Elements from which a float constant is taken for frozen weights, which the engine packs and folds. */
-const WEIGHTS = 1024
-
-/**
- * Whether a traced graph was bound to weights. Large constants that tracing and derivatives make by themselves hold one number
- * everywhere; those of lowering are not there yet.
- */
-function holdsWeights(graph: Graph): boolean {
-  const isWeights = (value: SymbolicTensor | null) =>
-    value?.constant !== undefined && value.dtype === 'float32' && value.size >= WEIGHTS && !isUniform(value.constant)
-  return nodesOf(Object.values(graph.outputs)).some(({ inputs }) => inputs.some(isWeights))
-}
-
-const isUniform = ({ data }: Tensor): boolean => data.every((value: number | bigint) => value === data[0])
+/** Whether a graph was bound to weights. */
+const holdsWeights = (graph: Graph): boolean =>
+  nodesOf(Object.values(graph.outputs)).some(({ inputs }) => inputs.some((value) => value?.frozen))
 
 export const typeOf = ({ dtype, shape }: TensorType): TensorType => ({ dtype, shape })
 

@@ -3,7 +3,7 @@ import { sizeOf } from '../../base/index.ts'
 import { toReference } from '../evaluate.ts'
 import type { Graph, Rewrite } from '../graph.ts'
 import { rewrite } from '../graph.ts'
-import { constant } from '../symbolic.ts'
+import { constant, frozenWeights } from '../symbolic.ts'
 import { tensorOf } from '../values.ts'
 
 /** Results with more elements than this and than what they are made of stay nodes: a broadcast constant shall not swell the model. */
@@ -17,7 +17,8 @@ export function foldingRule(limit: number = FOLDING_LIMIT): Rewrite {
     if (node.outputs.some(({ shape }) => sizeOf(shape) > largest)) return undefined
     const values = inputs.map((value) => (value?.constant ? toReference(value.constant) : null))
     const results = node.operator.evaluate(values, node.attributes, node.outputs)
-    return node.outputs.map(({ dtype, shape }, i) => constant(tensorOf(dtype, shape, results[i])))
+    const made = inputs.some((value) => value?.frozen) ? frozenWeights : constant
+    return node.outputs.map(({ dtype, shape }, i) => made(tensorOf(dtype, shape, results[i])))
   }
 }
 
