@@ -13,6 +13,7 @@ export {
 export { fileHash } from './fileHash.ts'
 export type { Room } from './limits.ts'
 export { MOST, requireRoom } from './limits.ts'
+export { effectiveSampleSize, logSumExp, weightsOf } from './logWeights.ts'
 export { releaseMemory } from './memory.ts'
 export { didYouMean, nearestOf } from './nearest.ts'
 export { parseJson, requireBounded, requireLength } from './parseJson.ts'

@@ -1,5 +1,5 @@
 export type { Draw, EntropyCheckpoint, EntropyPhase } from './entropy/checkpoint.ts'
-export { ENTROPY_PHASES, ENTROPY_START } from './entropy/checkpoint.ts'
+export { ENTROPY_PHASES } from './entropy/checkpoint.ts'
 export type { EntropyCost } from './entropy/cost.ts'
 export { entropyCost } from './entropy/cost.ts'
 export type { EntropyEvent, EntropyProgress } from './entropy/events.ts'

@@ -10,7 +10,15 @@
  * is 241; at once, 3 starts. A guided proposal with the tempered scale kept 58, at 2.8 times the network evaluations: left out.
  */
 import type { RandomStream } from '../../base/index.ts'
-import { failure, inputError, randomStream, throwIfInterrupted } from '../../base/index.ts'
+import {
+  effectiveSampleSize,
+  failure,
+  inputError,
+  logSumExp,
+  randomStream,
+  throwIfInterrupted,
+  weightsOf,
+} from '../../base/index.ts'
 import type { ImageData, Images } from '../denoiser.ts'
 import { anyBatch, imagesOf } from '../samplers/anyBatch.ts'
 import { denoised, like } from '../samplers/denoised.ts'
@@ -20,7 +28,7 @@ import { checkRequest } from '../samplers/generate.ts'
 import { checkTimes, startNoise, stepNoise } from '../samplers/sample.ts'
 import type { GuidedStep } from './guidedStep.ts'
 import { advance, chainSteps, DEFAULT_MINIMUM_ALPHA_BAR } from './guidedStep.ts'
-import { effectiveSampleSize, logSumExp, systematicAncestors } from './smcWeights.ts'
+import { systematicAncestors } from './smcWeights.ts'
 
 /** What decides a population of particles. `count` of them are one population: all compete. */
 export interface ParticleOptions extends GenerateOptions {
@@ -89,7 +97,7 @@ export async function sequentialMonteCarlo(options: ParticleOptions): Promise<Pa
     const rule = { ...settings, prediction: kind, level: schedule.levels[i] }
     let clean = denoised(rule, particles.x, prediction.data)
     particles = await weighted(options, particles, clean.x0Hat, step.twistScale, `step ${i + 1} of ${steps.length}`)
-    if (step.sigma > 0 && effectiveSampleSize(particles.logWeights) < resampleBelow * count) {
+    if (step.sigma > 0 && effectiveSampleSize(weightsOf(particles.logWeights)) < resampleBelow * count) {
       const random = randomStream({ seed, purpose: 'resample', step: i, item: firstItem })
       const chosen = systematicAncestors(particles.logWeights, random)
       logZ += logSumExp(particles.logWeights) - Math.log(count)
@@ -107,7 +115,7 @@ export async function sequentialMonteCarlo(options: ParticleOptions): Promise<Pa
     images: imagesOf(x, count, imageShape),
     logWeights: logWeights.map((value) => value - sum),
     logZ: logZ + sum - Math.log(count),
-    effectiveSampleSize: effectiveSampleSize(logWeights),
+    effectiveSampleSize: effectiveSampleSize(weightsOf(logWeights)),
     resampled,
     evaluations: count * steps.length,
     ancestors,

@@ -167,26 +167,32 @@ function neighbourNotes({ sampling, schedule }: GivenModel, times: readonly numb
   return [`${className} steps from t to t - ${stride}; here each step goes to the next time of the list`]
 }
 
+/** A class per image; undefined: the model takes none, or gets its null class. Or what is wrong with the wanted one, and what to do. */
+export type ClassChoice =
+  | { readonly classOf: ((item: number) => number) | undefined }
+  | { readonly wrong: string; readonly fix?: string }
+
+/** What a class is chosen by. */
+type Classes = Pick<OpenedModel, 'conditional' | 'classes' | 'nullClass'>
+
 /**
- * The class of each image; undefined where the model takes none, or gets its null class.
+ * Which class each image is asked to be.
  * @param wanted    of all images, `unconditional`, or null: the classes in turn
  * @param ofTheData number of classes of the data, where a file does not say how many it was trained with
- * @throws `sample.class`
  */
-export function classOfImage(
-  { given, classes, nullClass }: Pick<OpenedModel, 'given' | 'classes' | 'nullClass'>,
+export function classChoice(
+  { conditional, classes, nullClass }: Classes,
   wanted: SamplingConfig['class'],
   ofTheData?: number,
-): ((item: number) => number) | undefined {
-  const conditional = given.kind === 'file' ? given.denoiser.conditional : classes !== undefined
-  if (wanted === 'unconditional' && (!conditional || nullClass !== undefined)) return undefined
+): ClassChoice {
+  if (wanted === 'unconditional' && (!conditional || nullClass !== undefined)) return { classOf: undefined }
   if (!conditional) {
-    if (wanted === null) return undefined
-    throw inputError('sample.class', `this model knows no classes, got class ${wanted}; leave it out`)
+    if (wanted === null) return { classOf: undefined }
+    return { wrong: `this model knows no classes, got class ${wanted}`, fix: 'leave it out' }
   }
-  if (typeof wanted === 'number' && (classes === undefined || wanted < classes)) return () => wanted
+  if (typeof wanted === 'number' && (classes === undefined || wanted < classes)) return { classOf: () => wanted }
   const turn = classes ?? ofTheData
-  if (turn && wanted === null) return (item) => item % turn
+  if (turn && wanted === null) return { classOf: (item) => item % turn }
   const range =
     classes === undefined
       ? 'give one with --class, since an ONNX file does not say how many there are'
@@ -195,5 +201,13 @@ export function classOfImage(
     wanted === 'unconditional' && classes !== undefined
       ? ', but it has no null class, so no image of it is unconditional: give a class, or none for the classes in turn (--class none)'
       : ''
-  throw inputError('sample.class', `this model takes a class, ${range}; got ${wanted ?? 'none'}${why}`)
+  return { wrong: `this model takes a class, ${range}; got ${wanted ?? 'none'}${why}` }
+}
+
+/** The same, where a wrong one is an error. @throws `sample.class` */
+export function classOfImage(...asked: Parameters<typeof classChoice>): ((item: number) => number) | undefined {
+  const choice = classChoice(...asked)
+  if ('classOf' in choice) return choice.classOf
+  const { wrong, fix } = choice
+  throw inputError('sample.class', fix === undefined ? wrong : `${wrong}; ${fix}`)
 }

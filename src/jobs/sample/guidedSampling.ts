@@ -144,16 +144,13 @@ function classWords(one: SavedGuidance['class']): string {
 
 /** @throws `sample.class`, which names the file where that is what decided */
 function classOfGuided(path: string, saved: SavedGuidance, opened: OpenedModel, { class: wanted }: SampleConfig) {
-  try {
-    return classOfImage(opened, wanted)
-  } catch (error) {
-    if (!(error instanceof BilevelError) || wanted !== saved.class) throw error
-    const [came] = error.message.split('; leave it out')
-    throw inputError(
-      error.code,
-      `${path} is for ${classWords(wanted)}, but ${came}; sample from the model it was tuned for, or give another --class`,
-    )
-  }
+  if (wanted !== saved.class) return classOfImage(opened, wanted)
+  const choice = classChoice(opened, wanted)
+  if ('classOf' in choice) return choice.classOf
+  throw inputError(
+    'sample.class',
+    `${path} is for ${classWords(wanted)}, but ${choice.wrong}; sample from the model it was tuned for, or give another --class`,
+  )
 }
 
 function classNotes(path: string, saved: SavedGuidance, { class: wanted }: SampleConfig): string[] {
