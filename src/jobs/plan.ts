@@ -19,9 +19,9 @@ import { asideCost, ESTIMATORS_OF, entropyCost, schedulePlan } from '../tuners/i
 import type { EntropyConfig } from './entropy/settings.ts'
 import { entropySettingsOf } from './entropy/settings.ts'
 import type { EvaluateConfig, SampleConfig, SamplingConfig } from './modelConfigs.ts'
-import type { GivenModel } from './opening/givenModel.ts'
-import { openGivenModel } from './opening/givenModel.ts'
-import { openModelAt } from './opening/openedModel.ts'
+import { isModelFile } from './opening/modelFile.ts'
+import type { OpenedModel } from './opening/openedModel.ts'
+import { openGivenModel, openModelAt } from './opening/openModel.ts'
 import { chooseSampling } from './opening/samplingChoice.ts'
 import { guidanceAt, guidedChoice, PARTICLES_PER_IMAGE } from './sample/guidedSampling.ts'
 import { networkFor, openData } from './schedule/open.ts'
@@ -80,20 +80,19 @@ const UNKNOWN = { seconds: null, memoryMiB: null } as const
 /** The plan of a schedule learning job. @throws as opening the job does, where what it needs is not there */
 export async function planSchedule(config: ScheduleConfig, rateOf: RateOf = measureRate): Promise<JobPlan> {
   const settings = learnSettingsOf(config)
-  if (config.model?.endsWith('.onnx')) {
+  if (isModelFile(config.model)) {
     const schedule = config.scheduler === null ? null : (await loadScheduler(config.scheduler)).schedule
     const subject = { trained: false, statistics: false }
     const plan = schedulePlan(settings, { ...subject, schedule })
     return { networkEvaluations: plan.total + asideCost(settings, { ...subject, foreign: true }), ...UNKNOWN }
   }
   const given = config.model === null ? null : await openGivenModel(config.model, config)
-  const folder = given?.kind === 'folder' ? given : null
-  const network = folder?.model.network ?? networkFor(config, await openData(config))
+  const network = given?.trainable?.network ?? networkFor(config, await openData(config))
   const subject = {
-    trained: folder === null || config.learn !== 'sampling',
+    trained: given === null || config.learn !== 'sampling',
     statistics: network.statistics.length > 0,
   }
-  const plan = schedulePlan(settings, { ...subject, schedule: folder?.schedule ?? null })
+  const plan = schedulePlan(settings, { ...subject, schedule: given?.schedule ?? null })
   const aside = asideCost(settings, { ...subject, foreign: false })
   const { batch, chunk, learn, tuningSamples, samplingSteps } = settings
   const keeps = learn === 'sampling' && plan.derivative > 0
@@ -109,49 +108,41 @@ export async function planSchedule(config: ScheduleConfig, rateOf: RateOf = meas
   return { networkEvaluations: plan.total + aside, ...(await forecast(network, work, kept, rateOf)) }
 }
 
-/** Images that somebody else's model is tried with when it is opened. */
-const trialOf = (given: GivenModel, chunk: number): number => (given.kind === 'file' ? chunk : 0)
-
-const closeGiven = async (given: GivenModel): Promise<void> => {
-  if (given.kind === 'file') await given.denoiser.dispose()
-}
-
 /** The plan of an entropy strength job. Target `auto` is decided by the rewards, which a plan does not open: the dearer one counts. */
 export async function planEntropy(config: EntropyConfig, rateOf: RateOf = measureRate): Promise<JobPlan> {
   const opened = await openModelAt(config.model, config)
-  const { given } = opened
   try {
     const { schedule } = await chooseSampling(opened, config)
     const steps = schedule.levels.length
-    const costs = targetsOf(config, given).map((target) => entropyCost(entropySettingsOf(config, target), steps))
+    const costs = targetsOf(config, opened).map((target) => entropyCost(entropySettingsOf(config, target), steps))
     const cost = costs.reduce((most, one) => (one.total > most.total ? one : most))
     const { chunk } = config
-    const networkEvaluations = cost.total + trialOf(given, chunk)
-    if (given.kind === 'file') return { networkEvaluations, ...UNKNOWN }
+    const networkEvaluations = cost.total + opened.evaluations
+    if (!opened.trainable) return { networkEvaluations, ...UNKNOWN }
     const work: Work = [
       { kind: 'derivative', evaluations: cost.derivative, batch: chunk },
       { kind: 'predict', evaluations: networkEvaluations - cost.derivative, batch: chunk },
     ]
     const kept = { evaluations: cost.derivative / PER_IMAGE.derivative, atOnce: cost.derivative > 0 ? chunk : 0 }
-    return { networkEvaluations, ...(await forecast(given.model.network, work, kept, rateOf)) }
+    return { networkEvaluations, ...(await forecast(opened.trainable.network, work, kept, rateOf)) }
   } finally {
-    await closeGiven(given)
+    await opened.close()
   }
 }
 
 /** Targets that a job may come to have: those that its other settings allow. */
-function targetsOf(config: EntropyConfig, given: GivenModel): readonly EntropyTarget[] {
+function targetsOf(config: EntropyConfig, { differentiable }: OpenedModel): readonly EntropyTarget[] {
   if (config.target !== 'auto') return [config.target]
   const guided = config.through === 'network' && ESTIMATORS_OF.guided.includes(config.estimator)
   if (!guided) return ['tilt']
-  return given.kind === 'folder' && surelyDifferentiable(config) ? ['guided'] : ['guided', 'tilt']
+  return differentiable && surelyDifferentiable(config) ? ['guided'] : ['guided', 'tilt']
 }
 
 /** Whether a reward is made of built-in terms that look through networks of our own, which have derivatives. */
 function surelyDifferentiable({ reward, features, judgeNetwork }: EntropyConfig): boolean {
   const path = { features, judge: judgeNetwork }
   return parseRewardSpec(reward).every(
-    ({ kind, network = 'features' }) => kind === 'name' && !path[network].endsWith('.onnx'),
+    ({ kind, network = 'features' }) => kind === 'name' && !isModelFile(path[network]),
   )
 }
 
@@ -182,22 +173,21 @@ async function planOfSampling(
   derivative = false,
 ): Promise<JobPlan> {
   const opened = await openModelAt(model, config)
-  const { given } = opened
   try {
     const { guidance, chunk } = config
     const { schedule } = await (guidance === null ? chooseSampling(opened, config) : guidedChoice(guidance, opened))
     const forward = images * schedule.levels.length
     const derivatives = derivative ? PER_IMAGE.derivative * forward : 0
-    const networkEvaluations = forward + derivatives + trialOf(given, chunk)
-    if (given.kind === 'file') return { networkEvaluations, ...UNKNOWN }
+    const networkEvaluations = forward + derivatives + opened.evaluations
+    if (!opened.trainable) return { networkEvaluations, ...UNKNOWN }
     const work: Work = [
       { kind: 'derivative', evaluations: derivatives, batch: chunk },
       { kind: 'predict', evaluations: forward, batch: chunk },
     ]
     const kept = { evaluations: derivative ? forward : 0, atOnce: derivative ? chunk : 0 }
-    return { networkEvaluations, ...(await forecast(given.model.network, work, kept, rateOf)) }
+    return { networkEvaluations, ...(await forecast(opened.trainable.network, work, kept, rateOf)) }
   } finally {
-    await closeGiven(given)
+    await opened.close()
   }
 }
 

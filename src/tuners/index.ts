@@ -53,3 +53,4 @@ export type {
 } from './schedule/settings.ts'
 export { checkLearnSettings, followingSettings, LEARN_DEFAULTS, learnSettings } from './schedule/settings.ts'
 export type { Subject } from './schedule/subject.ts'
+export { trainedHere } from './schedule/subject.ts'

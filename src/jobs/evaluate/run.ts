@@ -9,10 +9,9 @@ import type { SettingsLayer } from '../../runs/index.ts'
 import { changeNotesOf } from '../../runs/index.ts'
 import type { EvaluateConfig } from '../modelConfigs.ts'
 import { evaluateLayerOf, resolveEvaluateConfig } from '../modelConfigs.ts'
-import { denoiserOf } from '../opening/givenModel.ts'
 import type { MeasuringNetworks } from '../opening/measuringNetworks.ts'
 import { openMeasuring } from '../opening/measuringNetworks.ts'
-import { runConfigOf } from '../opening/openedModel.ts'
+import { runRecordOf } from '../opening/runRecord.ts'
 import type { Side } from '../opening/runSide.ts'
 import { openSide } from '../opening/runSide.ts'
 import type { SamplingChoice } from '../opening/samplingChoice.ts'
@@ -79,19 +78,21 @@ export async function evaluateModel(
   hooks: WorkHooks = {},
 ): Promise<{ readonly json: EvaluationReport; readonly summary: string }> {
   const began = performance.now()
-  const run = await runConfigOf(path)
+  const run = await runRecordOf(path)
   const config = await evaluateConfigOf(path, given)
   const { opened, side, notes: sideNotes } = await openSide(path, config)
   for (const note of await changeNotesOf([config.schedule, config.scheduler])) hooks.onNote?.(note)
-  if (run?.reward !== undefined)
+  if (run?.command === 'entropy')
     hooks.onNote?.(`${path} tuned a guidance: what is measured here is its model, unguided`)
-  const { denoiser, close } = await denoiserOf(opened.given, config)
+  const closers = [opened.close]
   try {
+    const { denoiser, close } = await opened.openDenoiser(config)
+    closers.unshift(close)
     const choice = await chooseSampling(opened, config)
-    const { data, heldOut, seenNotes } = await unseenData(path, config, opened.given.imageShape)
+    const { data, heldOut, seenNotes } = await unseenData(path, config, opened.imageShape)
     const networks = await openMeasuring(config, data)
     try {
-      const notes = [...opened.given.notes, ...sideNotes, ...choice.notes, ...seenNotes, ...networks.notes]
+      const notes = [...opened.notes, ...sideNotes, ...choice.notes, ...seenNotes, ...networks.notes]
       for (const note of notes) hooks.onNote?.(note)
       checkCounts(data, config, networks, heldOut)
       const reference = await evaluationReference(heldOutOf(data), networks)
@@ -104,7 +105,7 @@ export async function evaluateModel(
       await networks.close()
     }
   } finally {
-    await close()
+    for (const closeOne of closers) await closeOne()
   }
 }
 
@@ -128,8 +129,8 @@ export async function evaluateConfigOf(
   path: string,
   given: SettingsLayer | readonly SettingsLayer[],
 ): Promise<EvaluateConfig> {
-  const run = await runConfigOf(path)
-  return resolveEvaluateConfig([...(run ? [evaluateLayerOf(path, run)] : []), ...[given].flat()])
+  const run = await runRecordOf(path)
+  return resolveEvaluateConfig([...(run ? [evaluateLayerOf(path, run.settings)] : []), ...[given].flat()])
 }
 
 const heldOutOf = ({ splits: { heldOut }, shape }: Dataset) =>

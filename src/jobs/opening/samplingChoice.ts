@@ -7,7 +7,6 @@ import type {
   SamplerSettings,
   SamplingSchedule,
   SavedSchedule,
-  ToldTimes,
 } from '../../diffusion/index.ts'
 import {
   NOISE_FAMILIES,
@@ -19,7 +18,6 @@ import {
   stepList,
 } from '../../diffusion/index.ts'
 import type { SamplingConfig } from '../modelConfigs.ts'
-import type { GivenModel } from './givenModel.ts'
 import type { OpenedModel } from './openedModel.ts'
 
 export interface SamplingChoice {
@@ -33,16 +31,12 @@ export interface SamplingChoice {
   readonly byDefault?: true
 }
 
-/** What times a model can be told. */
-export const toldTimes = (given: GivenModel): ToldTimes =>
-  given.kind === 'file' ? given.denoiser.times : given.model.network.times
-
 const DEFAULT_STEPS = 50
 
 /** @throws `sample.schedule` on an unknown name, or steps or a step list that are not the schedule's, `scheduleFile.*`, `steps.count`, `sampler.*` */
 export async function chooseSampling(opened: OpenedModel, config: SamplingConfig): Promise<SamplingChoice> {
   const { schedule: name, sampler, steps, stepList: list } = config
-  const { schedules, given } = opened
+  const { schedules } = opened
   // A step list is of the default schedule: who names one means that.
   if (name === 'default' || (name === null && list !== null)) return defaultChoice(opened, config)
   if (name === null) {
@@ -56,7 +50,7 @@ export async function chooseSampling(opened: OpenedModel, config: SamplingConfig
   }
   const learned = schedules.find((candidate) => candidate.name === name)
   if (learned) return savedChoice(`learned ${name}`, learned, config)
-  const family = familyNamed(name, given.schedule.timesteps)
+  const family = familyNamed(name, opened.schedule.timesteps)
   if (family) return levelsOf(family, name, opened, config)
   const text = await readFile(name, 'utf8').catch((cause: Error) => {
     const names = ['default', ...schedules.map((candidate) => candidate.name), ...Object.keys(NOISE_FAMILIES)].join(
@@ -65,7 +59,7 @@ export async function chooseSampling(opened: OpenedModel, config: SamplingConfig
     throw inputError('sample.schedule', `a schedule is one of ${names}, or a readable file; got '${name}'`, { cause })
   })
   const saved = readSamplingSchedule(text, name)
-  const { timesteps } = given.schedule
+  const { timesteps } = opened.schedule
   if (saved.schedule.timesteps !== timesteps) {
     const came = `${name} is for T = ${saved.schedule.timesteps}`
     throw inputError('sample.schedule', `a schedule must be for the model's T = ${timesteps}, but ${came}`)
@@ -97,7 +91,7 @@ function savedChoice(name: string, saved: SavedSchedule, config: SamplingConfig)
 }
 
 const defaultChoice = (opened: OpenedModel, config: SamplingConfig): SamplingChoice => ({
-  ...levelsOf(opened.given.schedule, 'default', opened, config),
+  ...levelsOf(opened.schedule, 'default', opened, config),
   byDefault: true,
 })
 
@@ -122,9 +116,8 @@ function familyNamed(text: string, timesteps: number): NoiseSchedule | null {
  * scheduler file has. Of that file's settings the clipping holds for every sampler, the rest for its own.
  */
 function levelsOf(levels: NoiseSchedule, name: string, opened: OpenedModel, config: SamplingConfig): SamplingChoice {
-  const { given, clippedNoise } = opened
+  const { clippedNoise, sampling, schedule: trained } = opened
   const { sampler: asked, steps, stepList: list, eta } = config
-  const { sampling, schedule: trained } = given
   const own = sampling.settings
   const sampler = asked ?? 'ddim'
   const base = sampler === own.sampler ? own : { sampler, clip: own.clip }
@@ -137,29 +130,29 @@ function levelsOf(levels: NoiseSchedule, name: string, opened: OpenedModel, conf
   const times = list === null && levels.timesteps === trained.timesteps ? sampling.timesOf(count) : null
   const schedule = times
     ? samplingScheduleAt(levels, times)
-    : samplingScheduleFrom(levels, list ?? sampling.stepList, count, toldTimes(given))
+    : samplingScheduleFrom(levels, list ?? sampling.stepList, count, opened.times)
   return {
-    name: `${name} ${sampler}, ${count} steps, ${list ?? ownListName(given, times)}`,
+    name: `${name} ${sampler}, ${count} steps, ${list ?? ownListName(opened, times)}`,
     schedule,
     settings,
     notes: [
       ...(asked === null && own.sampler !== sampler
         ? [`sampled with ddim, the default; ${sampling.className} is --sampler ${own.sampler}`]
         : []),
-      ...(times && settings.sampler === 'ddim' ? neighbourNotes(given, times) : []),
+      ...(times && settings.sampler === 'ddim' ? neighbourNotes(opened, times) : []),
     ],
   }
 }
 
 /** The times of a model's scheduler: the step list that they are, or that of the class. */
-function ownListName({ sampling, schedule }: GivenModel, times: readonly number[] | null): string {
+function ownListName({ sampling, schedule }: OpenedModel, times: readonly number[] | null): string {
   const { stepList: list, className } = sampling
   const plain = times === null || stepList(list, schedule, times.length).join() === times.join()
   return plain ? list : `${list} of ${className}`
 }
 
 /** Said where diffusers' DDIM steps to other times than those of the list. */
-function neighbourNotes({ sampling, schedule }: GivenModel, times: readonly number[]): string[] {
+function neighbourNotes({ sampling, schedule }: OpenedModel, times: readonly number[]): string[] {
   const { className, stepList: list } = sampling
   const stride = Math.floor(schedule.timesteps / times.length)
   const same = times.every((time, i) => i === 0 || times[i - 1] - time === stride)

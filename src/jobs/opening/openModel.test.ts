@@ -5,7 +5,8 @@ import { join } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
 import { noiseSchedule as cosine, saveModel, shippedModelFolder } from '../../diffusion/index.ts'
 import { initialState, unet2d } from '../../nn/index.ts'
-import { modelFolderOf, openGivenModel } from './givenModel.ts'
+import { modelFolderOf } from './modelFolder.ts'
+import { openGivenModel } from './openModel.ts'
 
 const ONE_LEVEL = {
   block_out_channels: [4] as [number],
@@ -22,7 +23,8 @@ const options = { scheduler: null, weightsPrefix: null, timeScale: 1, size: null
 
 test('a name that is no path is a model that comes with the project', async () => {
   const given = await openGivenModel('digits-16', options)
-  expect(given).toMatchObject({ kind: 'folder', folder: shipped, imageShape: [1, 16, 16] })
+  const { hash } = await openGivenModel(shipped, options)
+  expect(given).toMatchObject({ hash, imageShape: [1, 16, 16] })
 })
 
 test('a path is the folder itself, or the model inside a run', async () => {
