@@ -4,6 +4,8 @@ import type { DType, Tensor } from '../base/index.ts'
 import { BilevelError, inputError, STAND_IN_BYTES, standInError } from '../base/index.ts'
 import type { DeviceOptions } from './device.ts'
 import { resolveDevice, unavailable } from './device.ts'
+import { loadInLane } from './lanes.ts'
+import type { Session } from './session.ts'
 import { loadSession } from './session.ts'
 
 /** An input or output as the file declares it. */
@@ -15,14 +17,20 @@ export interface ForeignValue {
   readonly shape: readonly (number | string)[]
 }
 
-/** A loaded foreign model. */
-export interface ForeignModel {
-  readonly inputs: readonly ForeignValue[]
-  readonly outputs: readonly ForeignValue[]
+/** A foreign model, loaded to be run. */
+export interface LoadedForeignModel {
   /** Runs once, outputs by name; calls are queued. @throws `runtime.feed`, `runtime.run` */
   run(inputs: Readonly<Record<string, Tensor>>): Promise<Record<string, Tensor>>
   /** Frees the session. */
   dispose(): Promise<void>
+}
+
+/** A foreign model with what its file says of it. */
+export interface ForeignModel extends LoadedForeignModel {
+  readonly inputs: readonly ForeignValue[]
+  readonly outputs: readonly ForeignValue[]
+  /** The same model in each of several lanes, which run at the same time and share its threads. Each is to be freed by itself. */
+  inLanes(lanes: number): Promise<readonly LoadedForeignModel[]>
 }
 
 /**
@@ -42,14 +50,22 @@ export async function openModel(model: string | Uint8Array, options: DeviceOptio
   })
   const inputs = session.handle.inputMetadata.map(describe)
   const outputs = session.handle.outputMetadata.map(describe)
+  const running = (loaded: Pick<Session, 'run' | 'release'>): LoadedForeignModel => ({
+    async run(feeds) {
+      checkForeignFeeds(inputs, feeds)
+      return loaded.run(Object.fromEntries(inputs.map((value) => [value.name, feeds[value.name]])))
+    },
+    dispose: () => loaded.release(),
+  })
   return {
     inputs,
     outputs,
-    async run(feeds) {
-      checkForeignFeeds(inputs, feeds)
-      return session.run(Object.fromEntries(inputs.map((value) => [value.name, feeds[value.name]])))
+    ...running(session),
+    async inLanes(lanes) {
+      const shared = { ...settings, threads: Math.max(1, Math.floor(settings.threads / lanes)) }
+      const loaded = await Promise.all(Array.from({ length: lanes }, (_, lane) => loadInLane(lane, model, shared)))
+      return loaded.map(running)
     },
-    dispose: () => session.release(),
   }
 }
 

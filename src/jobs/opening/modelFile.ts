@@ -31,10 +31,10 @@ export async function openModelFile(path: string, options: OpenModelOptions): Pr
     prediction,
     device,
     timeScale,
-    ...(size !== null && { imageShape: [1, size, size] }),
+    ...(size !== null && { imageShape: [null, size, size] }),
   })
   const hash = await modelFileHash(path)
-  const { imageShape, times, conditional, differentiable, inputs, batch = chunk } = denoiser
+  const { imageShape, times, conditional, differentiable, inputs, evaluations, batch = chunk } = denoiser
   return {
     imageShape,
     prediction,
@@ -53,7 +53,7 @@ export async function openModelFile(path: string, options: OpenModelOptions): Pr
     schedules: [],
     hash,
     notes: sampling.notes,
-    evaluations: batch,
+    evaluations,
     // One for all: it is the loaded file, freed with the model.
     openDenoiser: async () => ({ denoiser, close: async () => undefined }),
     close: () => denoiser.dispose(),

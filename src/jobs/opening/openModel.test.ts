@@ -1,10 +1,13 @@
 /** Models by name and by path. */
-import { cp, mkdtemp, rm } from 'node:fs/promises'
+import { cp, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
+import { filled } from '../../base/index.ts'
 import { noiseSchedule as cosine, saveModel, shippedModelFolder } from '../../diffusion/index.ts'
+import { add, constant, conv, trace } from '../../graph/index.ts'
 import { initialState, unet2d } from '../../nn/index.ts'
+import { encodeModel } from '../../onnx/index.ts'
 import { modelFolderOf } from './modelFolder.ts'
 import { openGivenModel } from './openModel.ts'
 
@@ -37,6 +40,29 @@ test('a name that is nothing names the models that come with the project', async
   const opening = openGivenModel('digits-61', options)
   await expect(opening).rejects.toMatchObject({ code: 'schedule.model', kind: 'input' })
   await expect(opening).rejects.toThrow(/digits-16 or digits-28; 'digits-61' is none of them/)
+})
+
+test('a file that leaves its size open: the side that is asked for, and the channels that it takes', async () => {
+  const file = join(root, 'colours.onnx')
+  const scheduler = join(root, 'betas.json')
+  const open = ['batch', 'channels', 'height', 'width']
+  const graph = trace({ x: { dtype: 'float32', shape: [2, 3, 8, 8] }, t: { dtype: 'int64', shape: [] } }, ({ x }) => ({
+    out: add(x, conv(x, constant(filled([1, 3, 1, 1], 0.5)))),
+  }))
+  await writeFile(file, encodeModel(graph, { axisNames: { x: open, out: open } }))
+  await writeFile(scheduler, JSON.stringify({ betas: [0.1, 0.2] }))
+  const opened = await openGivenModel(file, { ...options, scheduler, size: 16 })
+  expect(opened).toMatchObject({
+    imageShape: [3, 16, 16],
+    differentiable: false,
+    trainable: null,
+    saves: 'schedules',
+    conditional: false,
+    batch: 4,
+    evaluations: 4,
+  })
+  await opened.close()
+  await expect(openGivenModel(file, { ...options, scheduler })).rejects.toMatchObject({ code: 'model.imageShape' })
 })
 
 test('images that are no pictures are refused before anything is sampled, and a prefix with an ONNX file', async () => {
