@@ -11,6 +11,7 @@ import type { EvaluateConfig } from '../modelConfigs.ts'
 import { evaluateLayerOf, resolveEvaluateConfig } from '../modelConfigs.ts'
 import type { MeasuringNetworks } from '../opening/measuringNetworks.ts'
 import { openMeasuring } from '../opening/measuringNetworks.ts'
+import { openData } from '../opening/openData.ts'
 import { runRecordOf } from '../opening/runRecord.ts'
 import type { Side } from '../opening/runSide.ts'
 import { openSide } from '../opening/runSide.ts'
@@ -20,7 +21,6 @@ import type { HeldOutKnowledge } from '../opening/seenImages.ts'
 import { heldOutNotes, leftOutText, seenBy, tunedBy, unseen } from '../opening/seenImages.ts'
 import type { ScheduleNumbers, WorkHooks } from '../sample/run.ts'
 import { scheduleNumbers } from '../sample/run.ts'
-import { openData } from '../schedule/open.ts'
 
 type Estimate = MeanAndStandardError
 

@@ -9,8 +9,8 @@ import { networksOf, openReward } from '../../rewards/index.ts'
 import type { Json } from '../../runs/index.ts'
 import type { Device } from '../../runtime/index.ts'
 import type { EntropyConfig } from '../entropy/settings.ts'
-import { openData } from '../schedule/open.ts'
 import { openMeasuring } from './measuringNetworks.ts'
+import { openData } from './openData.ts'
 
 /** The settings that decide it; `guidance.json` keeps them. */
 export const REWARD_SETTINGS = [

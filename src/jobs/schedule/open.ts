@@ -2,7 +2,6 @@
 
 import { inputError, requireRoom, sizeOf } from '../../base/index.ts'
 import type { Dataset } from '../../data/index.ts'
-import { digits, loadData } from '../../data/index.ts'
 import type { DenoisingNetwork } from '../../nn/index.ts'
 import { shuffleUnet, unet } from '../../nn/index.ts'
 import type { Json } from '../../runs/index.ts'
@@ -10,6 +9,7 @@ import type { LearnSettings, Subject } from '../../tuners/index.ts'
 import { checkLearnSettings, trainedHere } from '../../tuners/index.ts'
 import type { MeasuringNetworks } from '../opening/measuringNetworks.ts'
 import { openMeasuring } from '../opening/measuringNetworks.ts'
+import { openData } from '../opening/openData.ts'
 import type { OpenedModel } from '../opening/openedModel.ts'
 import { openGivenModel } from '../opening/openModel.ts'
 import type { HeldOutKnowledge, KnownImages } from '../opening/seenImages.ts'
@@ -77,21 +77,6 @@ export async function openScheduleInputs(config: ScheduleConfig): Promise<Schedu
     await given?.close()
     throw error
   }
-}
-
-/** The data at the size that is asked for, or that the model takes. @throws `schedule.size`, `data.*` */
-export async function openData(
-  { data, size }: Pick<ScheduleConfig, 'data' | 'size'>,
-  modelShape?: readonly number[],
-): Promise<Dataset> {
-  const wanted = size ?? modelShape?.[1]
-  const sized = wanted === undefined ? {} : { size: wanted }
-  const dataset = data === 'digits' ? await digits(sized) : await loadData(data, sized)
-  if (!modelShape || modelShape.join() === dataset.shape.join()) return dataset
-  throw inputError(
-    'schedule.size',
-    `the images must be as the model makes them, [${modelShape}], but ${dataset.name} has [${dataset.shape}]; choose other data or leave size out`,
-  )
 }
 
 /** A fresh network for the data. @throws `schedule.classes`, `config.network` if memory could not hold its weights; as the networks do */

@@ -90,7 +90,7 @@ async function finish(
     preset: config.preset,
     config: config as unknown as ReportContext['config'],
     peakMemoryMiB: peakMemoryMiB(),
-    savedModel: learned.model !== null,
+    savedModel: inputs.model?.saves !== 'schedules',
     losses: lossesOf(await readEvents(join(folder, 'events.jsonl'))),
     ...(inputs.judge && { judgeKnowledge: inputs.judgeKnowledge }),
     heldOut: inputs.heldOut,
