@@ -57,27 +57,19 @@ export const FAULTS: readonly Fault[] = [
   },
   {
     fault: NO_SHIFT,
-    place: 'weights of pools',
+    place: 'weights of pools and particles',
     edits: [
       {
-        file: 'src/tuners/entropy/statistics/weights.ts',
-        from: 'sum += Math.exp(values[i] - most)\n  return most + Math.log(sum)',
-        to: 'sum += Math.exp(values[i])\n  return Math.log(sum)',
+        file: 'src/base/logWeights.ts',
+        from: 'sum += Math.exp(logs[i] - top)\n  return top + Math.log(sum)',
+        to: 'sum += Math.exp(logs[i])\n  return Math.log(sum)',
       },
     ],
-    tests: ['src/tuners/entropy/statistics/weights.test.ts', 'src/tuners/entropy/estimators/exact.test.ts'],
-  },
-  {
-    fault: NO_SHIFT,
-    place: 'weights of particles',
-    edits: [
-      {
-        file: 'src/diffusion/guidance/smcWeights.ts',
-        from: 'sum += Math.exp(value - top)\n  return top + Math.log(sum)',
-        to: 'sum += Math.exp(value)\n  return Math.log(sum)',
-      },
+    tests: [
+      'src/base/logWeights.test.ts',
+      'src/tuners/entropy/statistics/weights.test.ts',
+      'src/tuners/entropy/estimators/exact.test.ts',
     ],
-    tests: ['src/diffusion/guidance/smc.test.ts'],
   },
   {
     fault: GAMMA_UPPER,

@@ -12,6 +12,7 @@ export {
 export { fileName } from './fileName.ts'
 export type { Room } from './limits.ts'
 export { MOST, requireRoom } from './limits.ts'
+export { effectiveSampleSize, logSumExp, weightsOf } from './logWeights.ts'
 export type { Machine } from './machine.ts'
 export { useMachine } from './machine.ts'
 export { releaseMemory } from './memory.ts'

@@ -2,8 +2,8 @@
  * Adam on the upper variables in units of each parameter's step scale, u = v / scale: one rate serves parameters of different size, and
  * the rate can fall in a straight line to 0.
  */
-import type { HostAdamState } from '../nn/index.ts'
-import { hostAdam } from '../nn/index.ts'
+import type { HostAdamState } from './hostAdam.ts'
+import { hostAdam } from './hostAdam.ts'
 
 export interface AdamSettings {
   /** Step in units of scale. */

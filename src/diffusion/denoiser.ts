@@ -47,6 +47,8 @@ export interface Denoiser {
   readonly batch?: number
   /** Whether `vjp` exists. False for other people's ONNX files. */
   readonly differentiable: boolean
+  /** Whether it takes a class per image. Undefined: not known. */
+  readonly conditional?: boolean
   /**
    * Prediction at x [batch, ...imageShape]; all images are told the same time; `condition` is a class per image. Arrays belong to the
    * caller again as soon as the call has returned, here and below: they are not read later.

@@ -73,8 +73,8 @@ export interface Engine {
   load(model: Uint8Array | string, settings: SessionSettings): Promise<Session>
   /** @throws what is wrong with the file of a model that is given by its path */
   checkFile?(path: string): Promise<void>
-  /** Loads a model in lane `number`, 0, 1, ...: lanes run at the same time, models of one lane can hand each other what they hold. */
-  loadInLane?(number: number, model: Uint8Array, settings: SessionSettings): Promise<LaneSession>
+  /** Loads a model, bytes or a file, in lane `number`, 0, 1, ...: lanes run at the same time, models of one lane can hand each other what they hold. */
+  loadInLane?(number: number, model: Uint8Array | string, settings: SessionSettings): Promise<LaneSession>
   /**
    * The session of a graph: from a model kept by an earlier process, or from one that is made and kept.
    * @param how device and form of the model

@@ -1,19 +1,25 @@
 /** Other people's ONNX files: opened as they are, run by their own names. */
 import type { Tensor } from '../base/index.ts'
-import { BilevelError, inputError } from '../base/index.ts'
+import { BilevelError, inputError, internalError } from '../base/index.ts'
 import type { DeviceOptions } from './device.ts'
 import { resolveDevice } from './device.ts'
-import type { DeclaredValue } from './engine.ts'
+import type { DeclaredValue, Session } from './engine.ts'
 import { unavailable } from './engine.ts'
 
-/** A loaded foreign model. */
-export interface ForeignModel {
-  readonly inputs: readonly DeclaredValue[]
-  readonly outputs: readonly DeclaredValue[]
+/** A foreign model, loaded to be run. */
+export interface LoadedForeignModel {
   /** Runs once, outputs by name; calls are queued. @throws `runtime.feed`, `runtime.run` */
   run(inputs: Readonly<Record<string, Tensor>>): Promise<Record<string, Tensor>>
   /** Frees the session. */
   dispose(): Promise<void>
+}
+
+/** A foreign model with what its file says of it. */
+export interface ForeignModel extends LoadedForeignModel {
+  readonly inputs: readonly DeclaredValue[]
+  readonly outputs: readonly DeclaredValue[]
+  /** The same model in each of several lanes, which run at the same time and share its threads. Each is to be freed by itself. */
+  inLanes(lanes: number): Promise<readonly LoadedForeignModel[]>
 }
 
 /**
@@ -32,14 +38,26 @@ export async function openModel(model: string | Uint8Array, options: DeviceOptio
     throw inputError('onnx.open', `the ONNX model ${name} must load in ONNX Runtime, but: ${reason}`, { cause: error })
   })
   const { inputs, outputs } = session
+  const running = (loaded: Pick<Session, 'run' | 'release'>): LoadedForeignModel => ({
+    async run(feeds) {
+      checkForeignFeeds(inputs, feeds)
+      return loaded.run(Object.fromEntries(inputs.map((value) => [value.name, feeds[value.name]])))
+    },
+    dispose: () => loaded.release(),
+  })
   return {
     inputs,
     outputs,
-    async run(feeds) {
-      checkForeignFeeds(inputs, feeds)
-      return session.run(Object.fromEntries(inputs.map((value) => [value.name, feeds[value.name]])))
+    ...running(session),
+    async inLanes(lanes) {
+      const { loadInLane } = engine
+      if (!loadInLane) throw internalError(`${lanes} lanes of an engine that has none`)
+      const shared = { ...settings, threads: Math.max(1, Math.floor(settings.threads / lanes)) }
+      const loaded = await Promise.all(
+        Array.from({ length: lanes }, (_, lane) => loadInLane(lane, model, { ...shared, optimize: true })),
+      )
+      return loaded.map(running)
     },
-    dispose: () => session.release(),
   }
 }
 

@@ -1,6 +1,6 @@
 export { defaultsOf, setting, withDefault } from './declared.ts'
 export type { Draw, EntropyCheckpoint, EntropyPhase } from './entropy/checkpoint.ts'
-export { ENTROPY_PHASES, ENTROPY_START } from './entropy/checkpoint.ts'
+export { ENTROPY_PHASES } from './entropy/checkpoint.ts'
 export type { EntropyCost } from './entropy/cost.ts'
 export { entropyCost } from './entropy/cost.ts'
 export type { EntropyEvent, EntropyProgress } from './entropy/events.ts'
@@ -69,3 +69,4 @@ export {
   tuningShape,
 } from './schedule/settings.ts'
 export type { Subject } from './schedule/subject.ts'
+export { trainedHere } from './schedule/subject.ts'

@@ -74,6 +74,7 @@ class NetworkDenoiser implements CompiledDenoiser {
   readonly differentiable = true
   readonly times: 'integer' | 'real'
   readonly imageShape: readonly number[]
+  readonly conditional: boolean
   readonly batch: number
   readonly #options: CompileDenoiserOptions
   readonly #lanes: number
@@ -91,6 +92,7 @@ class NetworkDenoiser implements CompiledDenoiser {
     this.prediction = options.prediction ?? 'noise'
     this.times = options.network.times
     this.imageShape = options.network.imageShape
+    this.conditional = options.network.classes !== undefined
     this.batch = options.batch
     // Weights that change are differentiated too, and that needs more activations than are worth keeping.
     if (options.binding === 'bound') this.pullback = (x, time, condition) => this.#pullback(x, time, condition)

@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
 import type { DType, Shape } from '../../base/index.ts'
-import { float32, tensor } from '../../base/index.ts'
+import { filled, float32, tensor } from '../../base/index.ts'
 import type { Named, SymbolicTensor, TensorType } from '../../graph/index.ts'
-import { add, cast, concat, constant, gather, mul, reshape, trace } from '../../graph/index.ts'
+import { add, cast, concat, constant, conv, gather, mul, reduceMean, reshape, sub, trace } from '../../graph/index.ts'
 import { encodeModel, encodeOpenBatch } from '../../onnx/index.ts'
 import { loadScheduler } from '../files/loadScheduler.ts'
 import { generate } from '../samplers/generate.ts'
@@ -199,6 +199,101 @@ describe('batch and image size', () => {
     ])
       await expect(open(file, { imageShape })).rejects.toThrow(/channels, height and width from 1 to 8192/)
     await expect(open(file, { imageShape: [1, 8, 6] })).rejects.toMatchObject({ code: 'model.imageShape' })
+  })
+})
+
+describe('channels that the file leaves open', () => {
+  const anySize = ['batch', 'channels', 'height', 'width']
+  /** x/2 and whatever `f` does, of two images [c,4,4]. */
+  const file = (channels: number, f: (x: SymbolicTensor) => SymbolicTensor, out: (string | undefined)[] = anySize) =>
+    encodeModel(
+      trace({ x: { dtype: 'float32', shape: [2, channels, 4, 4] }, t: int() }, ({ x }) => ({ out: f(mul(x, 0.5)) })),
+      { axisNames: { x: anySize, out } },
+    )
+  /** Adds one grey, made of all channels by weights that say how many there are; the declared output does not. */
+  const weighed = (channels: number) => (x: SymbolicTensor) => add(x, conv(x, constant(filled([1, channels, 1, 1], 3))))
+  const sides = { imageShape: [null, 4, 4] }
+
+  test('are those of its output', async () => {
+    const denoiser = await open(
+      file(2, (x) => x, ['batch', undefined, 'height', 'width']),
+      sides,
+    )
+    expect(denoiser.imageShape).toEqual([2, 4, 4])
+    await denoiser.dispose()
+  })
+
+  test.each([1, 3])('are those that its weights take: %i', async (channels) => {
+    const denoiser = await open(file(channels, weighed(channels)), sides)
+    expect(denoiser).toMatchObject({ imageShape: [channels, 4, 4], evaluations: 2 })
+    await denoiser.dispose()
+  })
+
+  test('must be given where any number runs, or one that no picture has', async () => {
+    const any = file(3, (x) => x)
+    await expect(open(any, sides)).rejects.toMatchObject({ code: 'model.imageShape', kind: 'input' })
+    const said = /'x' \[batch,channels,height,width\]\) and runs with 1 as with 3; export it/
+    await expect(open(any, sides)).rejects.toThrow(said)
+    const two = file(2, weighed(2))
+    await expect(open(two, sides)).rejects.toMatchObject({ code: 'model.run', kind: 'input' })
+    for (const model of [any, two]) {
+      const denoiser = await open(model, { imageShape: [2, 4, 4] })
+      expect(denoiser.imageShape).toEqual([2, 4, 4])
+      await denoiser.dispose()
+    }
+    // Sides that it leaves open are not found out.
+    await expect(open(file(3, weighed(3)))).rejects.toThrow(/leaves its image size open/)
+  })
+})
+
+describe('lanes', () => {
+  const file = (f: (out: SymbolicTensor) => SymbolicTensor) =>
+    encodeOpenBatch((batch) =>
+      trace(typesOf(batch, { time: int(batch), classes: int(batch) }), ({ x, t, y }) => ({
+        out: f(affine({ x, when: t, which: y })),
+      })),
+    )
+  const classes = Int32Array.from({ length: 32 }, (_, i) => i % 7)
+  const openWith = (model: Uint8Array, threads: number) => open(model, { batch: 32, threads })
+
+  test('a batch runs in as many as there are threads, with the bytes of one', async () => {
+    const [one, two] = await Promise.all(
+      [1, 2].map((threads) =>
+        openWith(
+          file((x) => x),
+          threads,
+        ),
+      ),
+    )
+    // The whole batch, and a part of it in a lane.
+    expect([one.evaluations, two.evaluations]).toEqual([32, 48])
+    const asked = [3, 40].map(async (time) => [
+      await one.predict(images(32), time, classes),
+      await two.predict(images(32), time, classes),
+    ])
+    for (const [whole, cut] of await Promise.all(asked)) expect(cut).toEqual(whole)
+    await Promise.all([one.dispose(), two.dispose()])
+  })
+
+  test('images that depend on each other stay together', async () => {
+    const centred = file((x) => sub(x, reduceMean(x, [0], true)))
+    const [one, two] = await Promise.all([1, 2].map((threads) => openWith(centred, threads)))
+    expect(two.evaluations).toBe(48)
+    expect(await two.predict(images(32), 9, classes)).toEqual(await one.predict(images(32), 9, classes))
+    await Promise.all([one.dispose(), two.dispose()])
+  })
+
+  test('arrays may be filled anew at once there too', async () => {
+    const two = await openWith(
+      file((x) => x),
+      2,
+    )
+    const x = images(32)
+    const before = await two.predict(x, 9, classes)
+    const asked = two.predict(x, 9, classes)
+    x.data.fill(0)
+    expect(await asked).toEqual(before)
+    await two.dispose()
   })
 })
 

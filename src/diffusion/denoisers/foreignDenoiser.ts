@@ -3,13 +3,24 @@
  * training times 0..T-1 (0 = least noise), given in whatever element type and shape the file takes.
  */
 import type { Shape, Tensor } from '../../base/index.ts'
-import { BilevelError, fileName, filled, inputError, MOST, sameShape, sizeOf, tensor } from '../../base/index.ts'
-import type { DeviceOptions, ForeignModel, ForeignValue } from '../../runtime/index.ts'
-import { openModel } from '../../runtime/index.ts'
+import {
+  BilevelError,
+  fileName,
+  filled,
+  inputError,
+  randomStream,
+  sameShape,
+  sizeOf,
+  tensor,
+} from '../../base/index.ts'
+import type { DeviceOptions, ForeignModel, ForeignValue, LoadedForeignModel } from '../../runtime/index.ts'
+import { lanesFor, openModel } from '../../runtime/index.ts'
 import type { Denoiser, Images, Prediction } from '../denoiser.ts'
 import type { NoiseSchedule } from '../schedules/noiseSchedule.ts'
 import type { ClassType, DenoiserInputs, TimeType } from './foreignDenoiserInputs.ts'
 import { describeValues, recogniseInputs } from './foreignDenoiserInputs.ts'
+import type { WantedShape } from './foreignDenoiserShape.ts'
+import { ambiguousChannels, batchOf, imageShapesOf } from './foreignDenoiserShape.ts'
 
 export interface ForeignDenoiserOptions extends DeviceOptions {
   /** Path of an `.onnx` file, or its bytes. */
@@ -18,8 +29,11 @@ export interface ForeignDenoiserOptions extends DeviceOptions {
   readonly noiseSchedule: Pick<NoiseSchedule, 'timesteps'>
   /** Images per run where the file leaves the batch open. Default: any number. */
   readonly batch?: number
-  /** [channels, height, width], needed where the file leaves them open. */
-  readonly imageShape?: Shape
+  /**
+   * [channels, height, width], needed where the file leaves its sides open; null: as the file has it. Channels that it leaves open are those
+   * of its output or, where that leaves them open too, 1 or 3, whichever its weights take.
+   */
+  readonly imageShape?: WantedShape
   /** What the network predicts. Default `noise`. */
   readonly prediction?: Prediction
   /** The file is told `timeScale` x time: 1/T for one that takes a fraction. Default 1; files with float times only. */
@@ -33,6 +47,8 @@ export interface ForeignDenoiser extends Denoiser {
   readonly conditional: boolean
   /** Its inputs and output, for those who call the file elsewhere. */
   readonly inputs: DenoiserInputs
+  /** Network evaluations that opening it took. */
+  readonly evaluations: number
   /** Frees the model. */
   dispose(): Promise<void>
 }
@@ -41,7 +57,8 @@ export interface ForeignDenoiser extends Denoiser {
 const TRIAL_BATCH = 2
 
 /**
- * Opens a file, recognises its inputs and runs it once, at time T-1.
+ * Opens a file, recognises its inputs and runs it once, at time T-1. A batch of enough images runs in lanes, each a part of it, where
+ * parts give the bytes of the whole.
  * @throws `onnx.open`; `model.inputs`, `model.outputs` listing what the file has; `model.batch`, `model.imageShape`,
  * `model.timeScale` where the options do not fit it; `model.run` if it does not run so
  * @example
@@ -50,16 +67,51 @@ const TRIAL_BATCH = 2
  */
 export async function openForeignDenoiser(options: ForeignDenoiserOptions): Promise<ForeignDenoiser> {
   const { model: source, device, threads } = options
-  const model = await openModel(source, { ...(device && { device }), ...(threads && { threads }) })
+  const engine = { ...(device && { device }), ...(threads && { threads }) }
+  const model = await openModel(source, engine)
   const file = typeof source === 'string' ? fileName(source) : 'the model'
   try {
-    const denoiser = new FileDenoiser(file, model, options)
-    await denoiser.trial()
-    return denoiser
+    const inputs = recogniseInputs(file, model)
+    const { batch, fixed } = batchOf(file, inputs, options.batch)
+    const output = model.outputs.find(({ name }) => name === inputs.output)
+    const shapes = imageShapesOf(file, inputs.image, output, options.imageShape)
+    const open = (imageShape: Shape) =>
+      new FileDenoiser({ file, declared: model.inputs, inputs, batch, imageShape, options }, [model])
+    const { denoiser, prediction } = await theOneThatRuns(shapes.map(open), () => ambiguousChannels(file, inputs.image))
+    const lanes = batch === undefined || fixed ? 1 : lanesFor(batch, engine)
+    return (lanes > 1 && (await denoiser.inLanes(model, lanes, prediction))) || denoiser
   } catch (error) {
     await model.dispose()
     throw error
   }
+}
+
+/** @throws as the trial of the first where none runs, `ambiguous` where several do */
+async function theOneThatRuns(denoisers: readonly FileDenoiser[], ambiguous: () => Error): Promise<Tried> {
+  const trials = await Promise.allSettled(
+    denoisers.map(async (denoiser) => ({ denoiser, prediction: await denoiser.trial() })),
+  )
+  const running = trials.filter((trial) => trial.status === 'fulfilled')
+  if (running.length > 1) throw ambiguous()
+  if (running.length === 1) return running[0].value
+  throw (trials[0] as PromiseRejectedResult).reason
+}
+
+/** A denoiser, and what it predicted when it was tried. */
+interface Tried {
+  readonly denoiser: FileDenoiser
+  readonly prediction: Images
+}
+
+/** What a file is run on. */
+interface FileParts {
+  readonly file: string
+  /** All inputs, in the file's order. */
+  readonly declared: readonly ForeignValue[]
+  readonly inputs: DenoiserInputs
+  readonly batch: number | undefined
+  readonly imageShape: Shape
+  readonly options: ForeignDenoiserOptions
 }
 
 class FileDenoiser implements ForeignDenoiser {
@@ -70,24 +122,25 @@ class FileDenoiser implements ForeignDenoiser {
   readonly conditional: boolean
   readonly inputs: DenoiserInputs
   readonly batch?: number
-  readonly #file: string
-  readonly #model: ForeignModel
+  evaluations = 0
+  readonly #parts: FileParts
+  /** The file in each lane. */
+  readonly #models: readonly LoadedForeignModel[]
   readonly #timesteps: number
   readonly #timeScale: number
 
-  constructor(file: string, model: ForeignModel, options: ForeignDenoiserOptions) {
-    const inputs = recogniseInputs(file, model)
+  constructor(parts: FileParts, models: readonly LoadedForeignModel[]) {
+    const { file, inputs, batch, imageShape, options } = parts
     const { prediction = 'noise', timeScale = 1, noiseSchedule } = options
-    this.#file = file
-    this.#model = model
+    this.#parts = parts
+    this.#models = models
     this.inputs = inputs
     this.#timesteps = noiseSchedule.timesteps
     this.#timeScale = timeScale
     this.prediction = prediction
     this.times = inputs.time.dtype.startsWith('int') ? 'integer' : 'real'
     this.conditional = inputs.classes !== null
-    this.imageShape = imageShapeOf(file, inputs.image, options.imageShape)
-    const batch = batchOf(file, inputs, options.batch)
+    this.imageShape = imageShape
     if (batch !== undefined) this.batch = batch
     if (this.times === 'integer' && timeScale !== 1) {
       const fix = 'leave timeScale out'
@@ -95,30 +148,73 @@ class FileDenoiser implements ForeignDenoiser {
     }
   }
 
-  /** Runs once on zeros, so that what does not fit is said at once: the sizes, and a table of times shorter than the schedule. */
-  async trial(): Promise<void> {
-    const count = this.batch ?? TRIAL_BATCH
-    const time = this.#timesteps - 1
-    const classes = this.conditional ? new Int32Array(count) : undefined
+  /** Runs once on noise, so that what does not fit is said at once: the sizes, and a table of times shorter than the schedule. */
+  async trial(): Promise<Images> {
+    const { x, time, classes } = this.#asked()
+    const [count] = x.shape
     try {
-      await this.predict(filled([count, ...this.imageShape]), time, classes)
+      const prediction = await this.predict(x, time, classes)
+      this.evaluations += count
+      return prediction
     } catch (cause) {
       if (cause instanceof BilevelError && cause.kind === 'input') throw cause
       const came = `${count} images of [${this.imageShape}] at time ${time}, the last of the schedule`
-      const why = `${(cause as Error).message}; its inputs are ${describeValues(this.#model.inputs)}`
+      const { file, declared } = this.#parts
+      const why = `${(cause as Error).message}; its inputs are ${describeValues(declared)}`
       const fix = 'check the schedule, the image size and the batch'
-      throw inputError('model.run', `${this.#file} must run on ${came}: ${why}; ${fix}`, { cause })
+      throw inputError('model.run', `${file} must run on ${came}: ${why}; ${fix}`, { cause })
     }
   }
 
+  /** Of the trial: the images, the last time of the schedule, the first class. */
+  #asked() {
+    const shape = [this.batch ?? TRIAL_BATCH, ...this.imageShape]
+    const noise = randomStream({ seed: 0, purpose: 'trial' }).normal(new Float32Array(sizeOf(shape)))
+    const classes = this.conditional ? new Int32Array(shape[0]) : undefined
+    return { x: tensor('float32', shape, noise), time: this.#timesteps - 1, classes }
+  }
+
+  /**
+   * The same in lanes, with this one's model freed; null where a part of the trial's images comes out otherwise than among all of them (a file
+   * whose images depend on each other, one made for one batch that does not say so).
+   */
+  async inLanes(model: ForeignModel, lanes: number, tried: Images): Promise<FileDenoiser | null> {
+    const models = await model.inLanes(lanes)
+    const cut = new FileDenoiser(this.#parts, models)
+    const { x, time, classes } = this.#asked()
+    const count = x.shape[0] / lanes
+    const part = await cut.#run(models[0], itemsOf(x, 0, count), time, classes?.subarray(0, count)).catch(() => null)
+    const evaluations = this.evaluations + count
+    if (part?.data.every((value, i) => Object.is(value, tried.data[i]))) {
+      await this.dispose()
+      cut.evaluations = evaluations
+      return cut
+    }
+    this.evaluations = evaluations
+    await cut.dispose()
+    return null
+  }
+
   async predict(x: Images, time: number, condition?: Int32Array): Promise<Images> {
-    const count = x.shape[0]
     this.#check(x, time, condition)
+    const models = this.#models
+    if (models.length === 1) return this.#run(models[0], x, time, condition)
+    const count = x.shape[0] / models.length
+    const parts = models.map((model, lane) =>
+      this.#run(model, itemsOf(x, lane, count), time, condition?.subarray(lane * count, (lane + 1) * count)),
+    )
+    const all = new Float32Array(x.data.length)
+    for (const [lane, { data }] of (await Promise.all(parts)).entries()) all.set(data, lane * data.length)
+    return tensor('float32', x.shape, all)
+  }
+
+  /** Reads its arrays before it returns. */
+  async #run(model: LoadedForeignModel, x: Images, time: number, condition?: Int32Array): Promise<Images> {
     const { image, time: timeInput, classes, output } = this.inputs
-    const result = await this.#model.run({
+    const result = await model.run({
       // A copy: the engine reads it later, and the caller may fill it anew at once.
       [image.name]: tensor('float32', x.shape, Float32Array.from(x.data)),
-      [timeInput.name]: repeated(timeInput.dtype, shapeFor(timeInput, count), time * this.#timeScale),
+      [timeInput.name]: repeated(timeInput.dtype, shapeFor(timeInput, x.shape[0]), time * this.#timeScale),
       ...(classes && condition && { [classes.name]: integers(classes.dtype, condition) }),
     })
     const out = result[output]
@@ -126,72 +222,44 @@ class FileDenoiser implements ForeignDenoiser {
     const twice =
       out.shape[1] === 2 * x.shape[1] ? ' (it seems to predict variances too: export the first half alone)' : ''
     const came = `${out.dtype}[${out.shape}] for [${x.shape}]${twice}`
-    throw inputError('model.outputs', `the output '${output}' of ${this.#file} must be as its images are, got ${came}`)
+    const rule = `the output '${output}' of ${this.#parts.file} must be as its images are`
+    throw inputError('model.outputs', `${rule}, got ${came}`)
   }
 
   async vjp(): Promise<never> {
     const fix = 'use an estimator that needs none: two-point, one-point or coordinate'
-    throw inputError('denoiser.derivative', `${this.#file}, an ONNX file, has no derivative; ${fix}`)
+    throw inputError('denoiser.derivative', `${this.#parts.file}, an ONNX file, has no derivative; ${fix}`)
   }
 
-  dispose(): Promise<void> {
-    return this.#model.dispose()
+  async dispose(): Promise<void> {
+    await Promise.all(this.#models.map((model) => model.dispose()))
   }
 
   #check(x: Images, time: number, condition: Int32Array | undefined): void {
     const [count, ...image] = x.shape
     if (!sameShape(image, this.imageShape) || (this.batch !== undefined && count !== this.batch)) {
       const wanted = `[${this.batch ?? 'any number'},${this.imageShape}]`
-      throw inputError('model.imageShape', `${this.#file} takes images ${wanted}, got [${x.shape}]`)
+      throw inputError('model.imageShape', `${this.#parts.file} takes images ${wanted}, got [${x.shape}]`)
     }
     if (!(time >= 0 && time <= this.#timesteps - 1)) {
       const range = `[0, ${this.#timesteps - 1}]`
-      throw inputError('schedule.time', `a time of ${this.#file}'s schedule must lie in ${range}, got ${time}`)
+      throw inputError('schedule.time', `a time of ${this.#parts.file}'s schedule must lie in ${range}, got ${time}`)
     }
     if (this.times === 'integer' && !Number.isInteger(time)) {
-      throw inputError('times.integerOnly', `${this.#file} takes integer times, got ${time}`)
+      throw inputError('times.integerOnly', `${this.#parts.file} takes integer times, got ${time}`)
     }
     if (this.conditional ? condition?.length === count : condition === undefined) return
     const wanted = this.conditional
       ? `one class per image (${count}): its null class, if any, is not known`
       : 'no class'
-    throw inputError('model.condition', `${this.#file} takes ${wanted}, got ${condition?.length ?? 'none'}`)
+    throw inputError('model.condition', `${this.#parts.file} takes ${wanted}, got ${condition?.length ?? 'none'}`)
   }
 }
 
-/** The batch that a file is made for, or the one wanted where it is made for any. */
-function batchOf(
-  file: string,
-  { image, time, classes }: DenoiserInputs,
-  wanted: number | undefined,
-): number | undefined {
-  const declared = [image, time, ...(classes ? [classes] : [])].map(({ shape }) => shape[0])
-  // A time [1] may be one time for all; an image or class [1] is one image.
-  const fixed = declared.find((extent, i) => typeof extent === 'number' && (i !== 1 || extent > 1))
-  if (wanted !== undefined && !(Number.isInteger(wanted) && wanted >= 1)) {
-    throw inputError('model.batch', `the batch must be an integer of at least 1, got ${wanted}`)
-  }
-  if (typeof fixed !== 'number') return wanted
-  if (wanted === undefined || wanted === fixed) return fixed
-  throw inputError('model.batch', `${file} is made for ${fixed} images a run, got ${wanted}; leave the batch out`)
-}
-
-function imageShapeOf(file: string, { name, shape }: ForeignValue, wanted: Shape | undefined): Shape {
-  const declared = shape.slice(1)
-  if (
-    wanted &&
-    (wanted.length !== 3 || declared.some((extent, i) => typeof extent === 'number' && extent !== wanted[i]))
-  ) {
-    throw inputError('model.imageShape', `${file} takes images '${name}' [${declared}], got imageShape [${wanted}]`)
-  }
-  const known = declared.map((extent, i) => (typeof extent === 'number' ? extent : wanted?.[i]))
-  if (known.some((extent) => extent !== undefined && !(extent >= 1 && extent <= MOST.side))) {
-    const rule = `channels, height and width from 1 to ${MOST.side}`
-    throw inputError('model.imageShape', `${file} must take images of ${rule}, got '${name}' [${known}]`)
-  }
-  if (known.every((extent) => extent !== undefined)) return known
-  const came = declared.map((extent) => extent || '?')
-  throw inputError('model.imageShape', `${file} leaves its image size open ('${name}' [${came}]); give imageShape`)
+/** Items from lane * count on, in the same memory. */
+const itemsOf = ({ dtype, shape: [, ...item], data }: Images, lane: number, count: number): Images => {
+  const size = count * sizeOf(item)
+  return { dtype, shape: [count, ...item], data: data.subarray(lane * size, (lane + 1) * size) } as Images
 }
 
 /** The shape of the time for `count` images: an open axis is the batch, [b,1]'s second one is 1. */

@@ -10,7 +10,15 @@
  * is 241; at once, 3 starts. A guided proposal with the tempered scale kept 58, at 2.8 times the network evaluations: left out.
  */
 import type { RandomStream } from '../../base/index.ts'
-import { failure, inputError, randomStream, throwIfInterrupted } from '../../base/index.ts'
+import {
+  effectiveSampleSize,
+  failure,
+  inputError,
+  logSumExp,
+  randomStream,
+  throwIfInterrupted,
+  weightsOf,
+} from '../../base/index.ts'
 import type { ImageData, Images } from '../denoiser.ts'
 import type { AncestralChain } from '../samplers/ancestral.ts'
 import { ancestral } from '../samplers/ancestral.ts'
@@ -23,7 +31,7 @@ import { checkTimes, startNoise, stepNoise } from '../samplers/sample.ts'
 import { evaluationsOf } from '../samplers/settings.ts'
 import type { GuidedStep } from './guidedStep.ts'
 import { chainSteps, DEFAULT_MINIMUM_ALPHA_BAR, noisyStep } from './guidedStep.ts'
-import { effectiveSampleSize, logSumExp, systematicAncestors } from './smcWeights.ts'
+import { systematicAncestors } from './smcWeights.ts'
 
 /** What decides a population of particles. `count` of them are one population: all compete. */
 export interface ParticleOptions extends GenerateOptions {
@@ -104,7 +112,7 @@ export async function sequentialMonteCarlo(options: ParticleOptions): Promise<Pa
   const x = await ancestral(chain, rule, async (i, { clean }) => {
     const { sigma, twistScale } = steps[i]
     particles = await weighted(options, particles, clean.x0Hat, twistScale, `step ${i + 1} of ${steps.length}`)
-    if (!(sigma > 0 && effectiveSampleSize(particles.logWeights) < resampleBelow * count)) return {}
+    if (!(sigma > 0 && effectiveSampleSize(weightsOf(particles.logWeights)) < resampleBelow * count)) return {}
     const random = randomStream({ seed, purpose: 'resample', step: i, item: firstItem })
     const chosen = systematicAncestors(particles.logWeights, random)
     logZ += logSumExp(particles.logWeights) - Math.log(count)
@@ -119,7 +127,7 @@ export async function sequentialMonteCarlo(options: ParticleOptions): Promise<Pa
     images: imagesOf(x, count, imageShape),
     logWeights: logWeights.map((value) => value - sum),
     logZ: logZ + sum - Math.log(count),
-    effectiveSampleSize: effectiveSampleSize(logWeights),
+    effectiveSampleSize: effectiveSampleSize(weightsOf(logWeights)),
     resampled,
     evaluations,
     ancestors,

@@ -1,23 +1,9 @@
 /**
- * Weights of a population in the logarithm, and systematic resampling (Kitagawa 1996) in a random order: in a given one,
- * weights that come in a period (a class per item, by turns) would be drawn all alike. Float64 throughout.
+ * Systematic resampling of a population (Kitagawa 1996) in a random order: in a given one, weights that come in a period (a class per
+ * item, by turns) would be drawn all alike. Float64 throughout.
  */
 import type { RandomStream } from '../../base/index.ts'
-
-/** log sum exp, without overflow; -Infinity of nothing but -Infinity. */
-export function logSumExp(logs: Float64Array): number {
-  let top = Number.NEGATIVE_INFINITY
-  for (const value of logs) if (value > top) top = value
-  if (top === Number.NEGATIVE_INFINITY) return top
-  let sum = 0
-  for (const value of logs) sum += Math.exp(value - top)
-  return top + Math.log(sum)
-}
-
-/** (sum w)^2 / sum w^2, from 1 to n. */
-export function effectiveSampleSize(logWeights: Float64Array): number {
-  return Math.exp(2 * logSumExp(logWeights) - logSumExp(logWeights.map((value) => 2 * value)))
-}
+import { logSumExp } from '../../base/index.ts'
 
 /**
  * Whom each place of the new population copies: of n places particle i gets floor or ceil of n w_i, n w_i on average.

@@ -2,14 +2,13 @@
 
 import { samplerNamed, samplerSettings } from '../../diffusion/index.ts'
 import type { Reward } from '../../rewards/index.ts'
-import { networksOf } from '../../rewards/index.ts'
 import type { Json } from '../../runs/index.ts'
 import type { EntropyOptions, EntropyTarget } from '../../tuners/index.ts'
 import { ESTIMATORS_OF } from '../../tuners/index.ts'
-import { denoiserOf } from '../opening/givenModel.ts'
 import type { CodeHashes } from '../opening/namedCode.ts'
 import { codeHashes } from '../opening/namedCode.ts'
-import { openModelAt } from '../opening/openedModel.ts'
+import type { OpenedModel } from '../opening/openedModel.ts'
+import { openModelAt } from '../opening/openModel.ts'
 import type { RewardNetworks } from '../opening/rewardNetworks.ts'
 import { openRewardNetworks } from '../opening/rewardNetworks.ts'
 import type { SamplingChoice } from '../opening/samplingChoice.ts'
@@ -25,8 +24,7 @@ type Subject = Pick<
 
 export interface EntropyInputs {
   readonly subject: Subject
-  /** SHA-256 of the model. */
-  readonly modelHash: string
+  readonly model: OpenedModel
   /** The modules of both rewards. */
   readonly code: CodeHashes
   /** What a reader of the numbers must know, a sentence each. */
@@ -43,20 +41,20 @@ export interface EntropyInputs {
  */
 export async function openEntropyInputs(config: EntropyConfig): Promise<EntropyInputs> {
   const opened = await openModelAt(config.model, config)
-  const { given } = opened
-  const { denoiser, close } = await denoiserOf(given, config)
-  const closers = [close]
+  const closers = [opened.close]
   try {
+    const { denoiser, close } = await opened.openDenoiser(config)
+    closers.unshift(close)
     const choice = await chooseSampling(opened, config)
     const sampler = samplerSettings({ ...choice.settings, variance: config.variance })
     const condition = classOfImage(opened, config.class)
-    const { imageShape } = given
+    const { imageShape } = opened
     const { chunk: batch, device, rewardTimeout: timeout } = config
     const networks = await openRewardNetworks(config, { imageShape, batch, device, timeout })
     closers.unshift(networks.close)
     const code = await codeHashes([config.reward, config.judge])
     const { reward, judge } = await openBoth(networks, config)
-    const derivatives = missingDerivatives(denoiser.differentiable, reward)
+    const derivatives = missingDerivatives(opened.differentiable, reward)
     const target = targetOf(config, derivatives.length === 0)
     return {
       subject: {
@@ -69,10 +67,10 @@ export async function openEntropyInputs(config: EntropyConfig): Promise<EntropyI
         settings: entropySettingsOf(config, target),
         ...(condition && { condition }),
       },
-      modelHash: given.hash,
+      model: opened,
       code,
       notes: [
-        ...given.notes,
+        ...opened.notes,
         ...choice.notes,
         ...varianceNotes(choice, config),
         ...networks.notes,
@@ -81,7 +79,7 @@ export async function openEntropyInputs(config: EntropyConfig): Promise<EntropyI
         ...rewardNotes([reward, judge]),
       ],
       sources: {
-        model: { path: config.model, sha256: given.hash },
+        model: { path: config.model, sha256: opened.hash },
         ...networks.sources,
         reward: { name: reward.name, sha256: reward.hash },
         judge: { name: judge.name, sha256: judge.hash },
@@ -104,9 +102,9 @@ async function openBoth(networks: RewardNetworks, config: EntropyConfig): Promis
 }
 
 /** That the judge is not independent: what the reward is fooled by, its part through the same network may be fooled by too. */
-function sharedNotes({ context }: RewardNetworks, config: EntropyConfig): string[] {
-  const chased = networksOf(config.reward, context)
-  const shared = [...networksOf(config.judge, context)].filter(([hash]) => chased.has(hash)).map(([, name]) => name)
+function sharedNotes({ lookedThrough }: RewardNetworks, config: EntropyConfig): string[] {
+  const chased = lookedThrough(config.reward)
+  const shared = [...lookedThrough(config.judge)].filter(([hash]) => chased.has(hash)).map(([, name]) => name)
   return shared.map(
     (name) =>
       `the judge '${config.judge}' looks in part through ${name}, as the chased reward '${config.reward}' does: where guidance deceives that network, this part of the judge is no independent witness`,

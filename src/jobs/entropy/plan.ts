@@ -3,49 +3,48 @@ import { evaluationsOf, measureRate } from '../../diffusion/index.ts'
 import { parseRewardSpec } from '../../rewards/index.ts'
 import type { EntropyTarget } from '../../tuners/index.ts'
 import { ESTIMATORS_OF, entropyCost } from '../../tuners/index.ts'
-import type { GivenModel } from '../opening/givenModel.ts'
-import { openModelAt } from '../opening/openedModel.ts'
+import { isModelFile } from '../opening/modelFile.ts'
+import type { OpenedModel } from '../opening/openedModel.ts'
+import { openModelAt } from '../opening/openModel.ts'
 import { chooseSampling } from '../opening/samplingChoice.ts'
 import type { JobPlan, RateOf, Work } from '../planning/forecast.ts'
 import { forecast, PER_IMAGE, UNKNOWN } from '../planning/forecast.ts'
-import { closeGiven, trialOf } from '../planning/samplingPlan.ts'
 import type { EntropyConfig } from './settings.ts'
 import { entropySettingsOf } from './settings.ts'
 
 /** Target `auto` is decided by the rewards, which a plan does not open: the dearer one counts. */
 export async function planEntropy(config: EntropyConfig, rateOf: RateOf = measureRate): Promise<JobPlan> {
   const opened = await openModelAt(config.model, config)
-  const { given } = opened
   try {
     const each = evaluationsOf(await chooseSampling(opened, config))
-    const costs = targetsOf(config, given).map((target) => entropyCost(entropySettingsOf(config, target), each))
+    const costs = targetsOf(config, opened).map((target) => entropyCost(entropySettingsOf(config, target), each))
     const cost = costs.reduce((most, one) => (one.total > most.total ? one : most))
     const { chunk } = config
-    const networkEvaluations = cost.total + trialOf(given, chunk)
-    if (given.kind === 'file') return { networkEvaluations, ...UNKNOWN }
+    const networkEvaluations = cost.total + opened.evaluations
+    if (!opened.trainable) return { networkEvaluations, ...UNKNOWN }
     const work: Work = [
       { kind: 'derivative', evaluations: cost.derivative, batch: chunk },
       { kind: 'predict', evaluations: networkEvaluations - cost.derivative, batch: chunk },
     ]
     const kept = { evaluations: cost.derivative / PER_IMAGE.derivative, atOnce: cost.derivative > 0 ? chunk : 0 }
-    return { networkEvaluations, ...(await forecast(given.model.network, work, kept, rateOf)) }
+    return { networkEvaluations, ...(await forecast(opened.trainable.network, work, kept, rateOf)) }
   } finally {
-    await closeGiven(given)
+    await opened.close()
   }
 }
 
 /** Targets that a job may come to have: those that its other settings allow. */
-function targetsOf(config: EntropyConfig, given: GivenModel): readonly EntropyTarget[] {
+function targetsOf(config: EntropyConfig, { differentiable }: OpenedModel): readonly EntropyTarget[] {
   if (config.target !== 'auto') return [config.target]
   const guided = config.through === 'network' && ESTIMATORS_OF.guided.includes(config.estimator)
   if (!guided) return ['tilt']
-  return given.kind === 'folder' && surelyDifferentiable(config) ? ['guided'] : ['guided', 'tilt']
+  return differentiable && surelyDifferentiable(config) ? ['guided'] : ['guided', 'tilt']
 }
 
 /** Whether a reward is made of built-in terms that look through networks of our own, which have derivatives. */
 function surelyDifferentiable({ reward, features, judgeNetwork }: EntropyConfig): boolean {
   const path = { features, judge: judgeNetwork }
   return parseRewardSpec(reward).every(
-    ({ kind, network = 'features' }) => kind === 'name' && !path[network].endsWith('.onnx'),
+    ({ kind, network = 'features' }) => kind === 'name' && !isModelFile(path[network]),
   )
 }

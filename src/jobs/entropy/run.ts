@@ -73,6 +73,7 @@ export async function finish(
   const { reward, judge } = inputs.subject
   const later = rewardNotes([reward, judge]).filter((note) => !inputs.notes.includes(note))
   for (const note of later) onNote?.(note)
+  const batch = inputs.model.batch ?? undefined
   const context: EntropyContext = {
     run: folder,
     preset: config.preset,
@@ -80,6 +81,7 @@ export async function finish(
     peakMemoryMiB: peakMemoryMiB(),
     versions: await versions(),
     ...(caller && { caller }),
+    ...(batch !== undefined && { batch }),
     model: config.model,
     sources: inputs.sources,
     notes: [...inputs.notes, ...later],
@@ -87,7 +89,7 @@ export async function finish(
   const json = entropyJson(result, context)
   await saveSampleGrids(at.run, result.grids)
   await at.run.write('guidance.json', guidanceText(result, inputs, config))
-  await saveReport(at.run, await renderEntropyReport(result, context))
+  await saveReport(at.run, await renderEntropyReport(result, context, json))
   await at.run.write('result.json', `${JSON.stringify(json, null, 2)}\n`)
   at.run.summarise({ images: boardImages(result.grids), settings: context.config, metrics: METRICS })
   const { value, low, high, resolved } = result.entropyStrength
@@ -100,7 +102,7 @@ const METRICS = ['done/value', 'done/low', 'done/high']
 
 /** What `bilevel sample --guidance` reads. */
 function guidanceText(result: EntropyResult, inputs: EntropyInputs, config: EntropyConfig): string {
-  const { subject, modelHash, code } = inputs
+  const { subject, model, code } = inputs
   const { value, low, high, resolved } = result.entropyStrength
   const { settings, reward, schedule, sampler } = subject
   return writeGuidance({
@@ -113,7 +115,7 @@ function guidanceText(result: EntropyResult, inputs: EntropyInputs, config: Entr
     minimumAlphaBar: settings.minimumAlphaBar,
     settings: sampler,
     samplingSchedule: schedule,
-    learnedFor: modelHash,
+    learnedFor: model.hash,
     class: config.class,
     rewardSettings: Object.fromEntries(REWARD_SETTINGS.map((name) => [name, config[name]])),
     code: Object.fromEntries(modulesIn([config.reward]).map((path) => [path, code[path]])),

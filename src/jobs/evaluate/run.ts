@@ -8,11 +8,10 @@ import { evaluateImages, evaluationReference, frechetDistance, meanAndStandardEr
 import type { SettingsLayer } from '../../runs/index.ts'
 import { changeNotesOf } from '../../runs/index.ts'
 import type { WorkHooks } from '../job.ts'
-import { openData } from '../opening/data.ts'
-import { denoiserOf } from '../opening/givenModel.ts'
 import type { MeasuringNetworks } from '../opening/measuringNetworks.ts'
 import { openMeasuring } from '../opening/measuringNetworks.ts'
-import { runConfigOf } from '../opening/openedModel.ts'
+import { openData } from '../opening/openData.ts'
+import { runRecordOf } from '../opening/runRecord.ts'
 import type { Side } from '../opening/runSide.ts'
 import { openSide } from '../opening/runSide.ts'
 import type { SamplingChoice } from '../opening/samplingChoice.ts'
@@ -80,19 +79,21 @@ export async function evaluateModel(
   hooks: WorkHooks = {},
 ): Promise<{ readonly json: EvaluationReport; readonly summary: string }> {
   const began = performance.now()
-  const run = await runConfigOf(path)
+  const run = await runRecordOf(path)
   const config = await evaluateConfigOf(path, given)
   const { opened, side, notes: sideNotes } = await openSide(path, config)
   for (const note of await changeNotesOf([config.schedule, config.scheduler])) hooks.onNote?.(note)
-  if (run?.reward !== undefined)
+  if (run?.command === 'entropy')
     hooks.onNote?.(`${path} tuned a guidance: what is measured here is its model, unguided`)
-  const { denoiser, close } = await denoiserOf(opened.given, config)
+  const closers = [opened.close]
   try {
+    const { denoiser, close } = await opened.openDenoiser(config)
+    closers.unshift(close)
     const choice = await chooseSampling(opened, config)
-    const { data, heldOut, seenNotes } = await unseenData(path, config, opened.given.imageShape)
+    const { data, heldOut, seenNotes } = await unseenData(path, config, opened.imageShape)
     const networks = await openMeasuring(config, data)
     try {
-      const notes = [...opened.given.notes, ...sideNotes, ...choice.notes, ...seenNotes, ...networks.notes]
+      const notes = [...opened.notes, ...sideNotes, ...choice.notes, ...seenNotes, ...networks.notes]
       for (const note of notes) hooks.onNote?.(note)
       checkCounts(data, config, networks, heldOut)
       const reference = await evaluationReference(heldOutOf(data), networks)
@@ -105,7 +106,7 @@ export async function evaluateModel(
       await networks.close()
     }
   } finally {
-    await close()
+    for (const closeOne of closers) await closeOne()
   }
 }
 
@@ -134,8 +135,8 @@ export async function evaluateConfigOf(
 
 /** The settings of the run that the path is of, if it is one. */
 export async function evaluateLayers(path: string): Promise<readonly SettingsLayer[]> {
-  const run = await runConfigOf(path)
-  return run ? [evaluateLayerOf(path, run)] : []
+  const run = await runRecordOf(path)
+  return run ? [evaluateLayerOf(path, run.settings)] : []
 }
 
 const heldOutOf = ({ splits: { heldOut }, shape }: Dataset) =>

@@ -1,81 +1,83 @@
-/** A model to sample from: of a run (whose settings say what it was learned for), a model folder, or an ONNX file with its schedule. */
+/**
+ * A model that exists, opened: one that comes with the project, a model folder, a run, or somebody else's ONNX file. What it can do is
+ * asked of it, never guessed from where it came; `openModel.ts` makes it.
+ */
+import type { NamedSchedule, OwnSampling } from '../../diffusion/files/index.ts'
+import type { Denoiser, DenoiserInputs, NoiseSchedule, SamplerSettings, ToldTimes } from '../../diffusion/index.ts'
+import type { DenoisingNetwork, NetworkState } from '../../nn/index.ts'
+import type { Device } from '../../runtime/index.ts'
 
-import { readdir, readFile } from 'node:fs/promises'
-import { join } from 'node:path'
-import type { NamedSchedule } from '../../diffusion/files/index.ts'
-import { readSamplingSchedule } from '../../diffusion/files/index.ts'
-import type { SamplerSettings } from '../../diffusion/index.ts'
-import type { Settings } from '../../runs/index.ts'
-import { isRun, readManifest, readRunConfig, requireIntactModel } from '../../runs/index.ts'
-import type { GivenModel, OpenModelOptions } from './givenModel.ts'
-import { openGivenModel } from './givenModel.ts'
-
-export interface OpenedModel {
-  readonly given: GivenModel
-  /** Learned sampling schedules that belong to it. */
-  readonly schedules: readonly NamedSchedule[]
-  /** What the run it is of did with the noise of clipped images under DDIM; absent: what the model's scheduler does. */
-  readonly clippedNoise?: SamplerSettings['clippedNoise']
+/** What it makes, and what it can be asked for. */
+export interface ModelCapabilities {
+  /** [channels, height, width] of its images. */
+  readonly imageShape: readonly number[]
+  readonly prediction: Denoiser['prediction']
+  /** What times it can be told. */
+  readonly times: ToldTimes
+  /** It is told this times the time. */
+  readonly timeScale: number
+  /** Whether it takes a class per image. */
+  readonly conditional: boolean
   /** Number of classes; undefined: unconditional, or not known. */
   readonly classes: number | undefined
   /** What stands for no class; undefined: nothing does, or not known. */
   readonly nullClass: number | undefined
+  /** Whether its predictions have derivatives. */
+  readonly differentiable: boolean
+  /** The network with its weights, to be trained on, counted and saved; null: it can only be run. */
+  readonly trainable: TrainableNetwork | null
+  /** What a run folder can hold of it: the model itself, or only schedules learned for it, which name it. */
+  readonly saves: 'model' | 'schedules'
+  /** How other programs call it, where its own file says so; null: by the format that the run folder holds. */
+  readonly inputs: DenoiserInputs | null
+  /** Images per run that it was opened with and that sampling from it needs again; null: any number. */
+  readonly batch: number | null
 }
 
-/** The settings of a run; null if the path is none. @throws `runs.notARun`, `runs.damaged` on a run that is no longer whole */
-export async function runConfigOf(path: string): Promise<Settings | null> {
-  return (await isRun(path)) ? readRunConfig(path) : null
+export interface TrainableNetwork {
+  readonly network: DenoisingNetwork
+  readonly state: NetworkState
 }
 
-/**
- * @param path a run, a model folder, or an ONNX file
- * @throws what `openGivenModel` throws; `scheduleFile.*`
- */
-export async function openModelAt(path: string, options: OpenModelOptions): Promise<OpenedModel> {
-  const run = await runConfigOf(path)
-  if (run && typeof run.model === 'string' && 'lambdaRange' in run) return openModelOfEntropy(run.model, run, options)
-  const foreign = run && typeof run.model === 'string' && run.model.endsWith('.onnx') ? run.model : null
-  if (run && foreign) {
-    const scheduler = options.scheduler ?? (run.scheduler as string | null)
-    const timeScale = typeof run.timeScale === 'number' ? run.timeScale : options.timeScale
-    const size = options.size ?? (run.size as number | null)
-    await requireIntactModel(path)
-    const opened = await openGivenModel(foreign, { ...options, scheduler, timeScale, size })
-    const given = { ...opened, notes: [...opened.notes, ...(await otherModelNotes(path, foreign, opened.hash))] }
-    const schedules = await schedulesIn(join(path, 'model', 'schedules'))
-    return { given, schedules, classes: undefined, nullClass: undefined }
-  }
-  const given = await openGivenModel(path, options)
-  if (given.kind === 'file') return { given, schedules: [], classes: undefined, nullClass: undefined }
-  const { samplingSchedules: schedules, network } = given.model
-  return { given, schedules, classes: network.classes, nullClass: network.nullClass }
+export interface OpenedModel extends ModelCapabilities {
+  /** The schedule it was trained with. */
+  readonly schedule: NoiseSchedule
+  /** How its scheduler file says that it is sampled, and what is sampled otherwise here. */
+  readonly sampling: OwnSampling
+  /** Learned sampling schedules that belong to it. */
+  readonly schedules: readonly NamedSchedule[]
+  /** What the run it is of did with the noise of clipped images under DDIM; absent: what the model's scheduler does. */
+  readonly clippedNoise?: SamplerSettings['clippedNoise']
+  /** SHA-256 of its weights or file, with the data that it keeps in files beside it. */
+  readonly hash: string
+  /** What a reader must know of its network, files and scheduler, a sentence each. */
+  readonly notes: readonly string[]
+  /** Network evaluations that opening it took. */
+  readonly evaluations: number
+  /** The model for sampling. To be closed before the model is. */
+  openDenoiser(options: DenoiserOptions): Promise<OpenedDenoiser>
+  /** Frees what opening it took. */
+  close(): Promise<void>
 }
 
-/** A run that tuned an entropy strength holds no model: it names the one it guides. */
-function openModelOfEntropy(model: string, run: Settings, options: OpenModelOptions): Promise<OpenedModel> {
-  const { scheduler, weightsPrefix, timeScale, size } = options
-  return openModelAt(model, {
-    ...options,
-    weightsPrefix: weightsPrefix ?? ((run.weightsPrefix ?? null) as string | null),
-    scheduler: scheduler ?? (run.scheduler as string | null),
-    timeScale: typeof run.timeScale === 'number' ? run.timeScale : timeScale,
-    size: size ?? (run.size as number | null),
-  })
+export interface DenoiserOptions {
+  /** Images per run. */
+  readonly chunk: number
+  readonly device: Device
 }
 
-/** Said where the file that a run learned for is another one by now. */
-async function otherModelNotes(run: string, model: string, hash: string): Promise<string[]> {
-  const { sources } = await readManifest(run)
-  const before = (sources as { readonly model?: { readonly sha256?: unknown } | null } | undefined)?.model?.sha256
-  return before === undefined || before === hash ? [] : [`${model} is not the file that ${run} was learned for`]
+/** A denoiser, and what frees it. */
+export interface OpenedDenoiser {
+  readonly denoiser: Denoiser
+  close(): Promise<void>
 }
 
-async function schedulesIn(folder: string): Promise<NamedSchedule[]> {
-  const names = await readdir(folder).catch(() => [])
-  return Promise.all(
-    names.toSorted().map(async (name) => {
-      const path = join(folder, name, 'sampling_schedule.json')
-      return { name, ...readSamplingSchedule(await readFile(path, 'utf8'), path) }
-    }),
-  )
+export interface OpenModelOptions extends DenoiserOptions {
+  /** Schedule of an ONNX file, or of a folder in place of its own; null: none is given. */
+  readonly scheduler: string | null
+  /** What stands before the names of a folder's tensors; null: nothing. */
+  readonly weightsPrefix: string | null
+  readonly timeScale: number
+  /** Side of the images of an ONNX file that leaves it open. */
+  readonly size: number | null
 }

@@ -5,12 +5,12 @@ import type { Dataset } from '../../data/index.ts'
 import type { Images } from '../../diffusion/index.ts'
 import type { FeatureNetwork } from '../../metrics/index.ts'
 import type { Reward, RewardContext } from '../../rewards/index.ts'
-import { openReward } from '../../rewards/index.ts'
+import { networksOf, openReward } from '../../rewards/index.ts'
 import type { Json } from '../../runs/index.ts'
 import type { Device } from '../../runtime/index.ts'
 import type { EntropyConfig } from '../entropy/settings.ts'
-import { openData } from './data.ts'
 import { openMeasuring } from './measuringNetworks.ts'
+import { openData } from './openData.ts'
 
 /** The settings that decide it; `guidance.json` keeps them. */
 export const REWARD_SETTINGS = [
@@ -26,7 +26,8 @@ export type RewardSettings = Pick<EntropyConfig, (typeof REWARD_SETTINGS)[number
 export interface RewardNetworks {
   /** The network `@features`, which diversity is measured in; null: none. */
   readonly features: FeatureNetwork | null
-  readonly context: RewardContext
+  /** Names by hash (of ONNX files by path) of the networks that a reward in words looks through. @throws `reward.spec` */
+  lookedThrough(spec: string): ReadonlyMap<string, string>
   /** What a reader of the numbers must know, a sentence each. */
   readonly notes: readonly string[]
   /** Names and hashes of what was read. */
@@ -67,7 +68,7 @@ export async function openRewardNetworks(settings: RewardSettings, model: RatedM
   }
   return {
     features,
-    context,
+    lookedThrough: (spec) => networksOf(spec, context),
     notes,
     sources: {
       data: data && { name: data.name, source: data.provenance.source, sha256: data.provenance.sha256 },

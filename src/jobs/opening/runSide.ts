@@ -7,9 +7,10 @@ import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { inputError } from '../../base/index.ts'
 import { SAMPLERS } from '../../diffusion/index.ts'
-import type { Settings } from '../../runs/index.ts'
 import type { OpenedModel } from './openedModel.ts'
-import { openModelAt, runConfigOf } from './openedModel.ts'
+import { openModelAt } from './openModel.ts'
+import type { RunRecord } from './runRecord.ts'
+import { runRecordOf } from './runRecord.ts'
 import { chooseSampling } from './samplingChoice.ts'
 import type { SamplingConfig } from './settings.ts'
 
@@ -48,20 +49,21 @@ export async function openSide(
     const rule = `the default side has a network of its own in the folder of a run that trained one (${folder})`
     throw inputError('sample.side', `${rule}, there is none; leave side out`)
   }
-  const run = await runConfigOf(path)
+  const run = await runRecordOf(path)
   const opened = withRun(await openModelAt(path, config), run)
   const byDefault = !guided && (await chooseSampling(opened, config)).byDefault === true
   const side = config.side ?? (byDefault ? 'default' : 'learned')
   if (!has) return { opened, side: null, notes: byDefault && isTraining(run) ? [onlyLearned(path)] : [] }
   if (side === 'learned') return { opened, side, notes: [] }
   // The learned schedules stay on offer: they can be sampled with either network.
+  await opened.close()
   const other = { ...withRun(await openModelAt(folder, config), run), schedules: opened.schedules }
   return { opened: other, side, notes: config.side === null ? [chosenBySchedule(folder)] : [] }
 }
 
 /** What a run did with the noise of clipped images in its rows of DDIM. */
-function withRun(opened: OpenedModel, run: Settings | null): OpenedModel {
-  const { clippedNoise, sampler } = run ?? {}
+function withRun(opened: OpenedModel, run: RunRecord | null): OpenedModel {
+  const { clippedNoise, sampler } = run?.settings ?? {}
   if ((clippedNoise !== 'keep' && clippedNoise !== 'recompute') || ownWay(sampler)) return opened
   return { ...opened, clippedNoise }
 }
@@ -70,8 +72,8 @@ function withRun(opened: OpenedModel, run: Settings | null): OpenedModel {
 const ownWay = (sampler: unknown): boolean =>
   SAMPLERS.some(({ name, usualClippedNoise }) => name === sampler && usualClippedNoise === 'recompute')
 
-const isTraining = (run: Settings | null): boolean =>
-  run !== null && 'samplingSteps' in run && (run.model === null || run.learn !== 'sampling')
+const isTraining = (run: RunRecord | null): boolean =>
+  run?.command === 'schedule' && (run.settings.model === null || run.settings.learn !== 'sampling')
 
 const onlyLearned = (path: string): string =>
   `${path} holds no network of the default side: what is sampled by default is the learned side's, which trained for fewer steps than the default rows of its table`

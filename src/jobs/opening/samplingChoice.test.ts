@@ -3,16 +3,16 @@ import { expect, test } from 'vitest'
 import type { OpenedModel } from './openedModel.ts'
 import { classOfImage } from './samplingChoice.ts'
 
-type Opened = Pick<OpenedModel, 'given' | 'classes' | 'nullClass'>
+type Opened = Pick<OpenedModel, 'conditional' | 'classes' | 'nullClass'>
 const folder = (classes: number | undefined, nullClass = classes): Opened => ({
-  given: { kind: 'folder' } as Opened['given'],
+  conditional: classes !== undefined,
   classes,
   nullClass,
 })
 /** As diffusers counts classes. */
 const withoutNull: Opened = { ...folder(3), nullClass: undefined }
 const file = (conditional: boolean): Opened => ({
-  given: { kind: 'file', denoiser: { conditional } } as Opened['given'],
+  conditional,
   classes: undefined,
   nullClass: undefined,
 })

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises'
 import { inputError } from '../../base/index.ts'
 import type { SavedSchedule } from '../../diffusion/files/index.ts'
 import { readSamplingSchedule } from '../../diffusion/files/index.ts'
-import type { NoiseFamilyName, NoiseSchedule, Sampling, ToldTimes } from '../../diffusion/index.ts'
+import type { NoiseFamilyName, NoiseSchedule, Sampling } from '../../diffusion/index.ts'
 import {
   DEFAULT_SAMPLER,
   NOISE_FAMILIES,
@@ -13,7 +13,6 @@ import {
   samplingScheduleFrom,
   stepList,
 } from '../../diffusion/index.ts'
-import type { GivenModel } from './givenModel.ts'
 import type { OpenedModel } from './openedModel.ts'
 import type { SamplingConfig } from './settings.ts'
 
@@ -27,16 +26,12 @@ export interface SamplingChoice extends Sampling {
   readonly byDefault?: true
 }
 
-/** What times a model can be told. */
-export const toldTimes = (given: GivenModel): ToldTimes =>
-  given.kind === 'file' ? given.denoiser.times : given.model.network.times
-
 const DEFAULT_STEPS = 50
 
 /** @throws `sample.schedule` on an unknown name, or steps or a step list that are not the schedule's, `scheduleFile.*`, `steps.count`, `sampler.*` */
 export async function chooseSampling(opened: OpenedModel, config: SamplingConfig): Promise<SamplingChoice> {
   const { schedule: name, sampler, steps, stepList: list } = config
-  const { schedules, given } = opened
+  const { schedules } = opened
   // A step list is of the default schedule: who names one means that.
   if (name === 'default' || (name === null && list !== null)) return defaultChoice(opened, config)
   if (name === null) {
@@ -50,7 +45,7 @@ export async function chooseSampling(opened: OpenedModel, config: SamplingConfig
   }
   const learned = schedules.find((candidate) => candidate.name === name)
   if (learned) return savedChoice(`learned ${name}`, learned, config)
-  const family = familyNamed(name, given.schedule.timesteps)
+  const family = familyNamed(name, opened.schedule.timesteps)
   if (family) return levelsOf(family, name, opened, config)
   const text = await readFile(name, 'utf8').catch((cause: Error) => {
     const names = ['default', ...schedules.map((candidate) => candidate.name), ...Object.keys(NOISE_FAMILIES)].join(
@@ -59,7 +54,7 @@ export async function chooseSampling(opened: OpenedModel, config: SamplingConfig
     throw inputError('sample.schedule', `a schedule is one of ${names}, or a readable file; got '${name}'`, { cause })
   })
   const saved = readSamplingSchedule(text, name)
-  const { timesteps } = given.schedule
+  const { timesteps } = opened.schedule
   if (saved.schedule.timesteps !== timesteps) {
     const came = `${name} is for T = ${saved.schedule.timesteps}`
     throw inputError('sample.schedule', `a schedule must be for the model's T = ${timesteps}, but ${came}`)
@@ -91,7 +86,7 @@ function savedChoice(name: string, saved: SavedSchedule, config: SamplingConfig)
 }
 
 const defaultChoice = (opened: OpenedModel, config: SamplingConfig): SamplingChoice => ({
-  ...levelsOf(opened.given.schedule, 'default', opened, config),
+  ...levelsOf(opened.schedule, 'default', opened, config),
   byDefault: true,
 })
 
@@ -116,9 +111,8 @@ function familyNamed(text: string, timesteps: number): NoiseSchedule | null {
  * scheduler file has. Of that file's settings the clipping holds for every sampler, the rest for its own.
  */
 function levelsOf(levels: NoiseSchedule, name: string, opened: OpenedModel, config: SamplingConfig): SamplingChoice {
-  const { given, clippedNoise } = opened
+  const { clippedNoise, sampling, schedule: trained } = opened
   const { sampler: asked, steps, stepList: list, eta } = config
-  const { sampling, schedule: trained } = given
   const own = sampling.settings
   const sampler = asked ?? DEFAULT_SAMPLER
   const base = sampler === own.sampler ? own : { sampler, clip: own.clip }
@@ -131,29 +125,29 @@ function levelsOf(levels: NoiseSchedule, name: string, opened: OpenedModel, conf
   const times = list === null && levels.timesteps === trained.timesteps ? sampling.timesOf(count) : null
   const schedule = times
     ? samplingScheduleAt(levels, times)
-    : samplingScheduleFrom(levels, list ?? sampling.stepList, count, toldTimes(given))
+    : samplingScheduleFrom(levels, list ?? sampling.stepList, count, opened.times)
   return {
-    name: `${name} ${sampler}, ${count} steps, ${list ?? ownListName(given, times)}`,
+    name: `${name} ${sampler}, ${count} steps, ${list ?? ownListName(opened, times)}`,
     schedule,
     settings,
     notes: [
       ...(asked === null && own.sampler !== sampler
         ? [`sampled with ${DEFAULT_SAMPLER}, the default; ${sampling.className} is --sampler ${own.sampler}`]
         : []),
-      ...(times && sampler === own.sampler ? neighbourNotes(given, times) : []),
+      ...(times && sampler === own.sampler ? neighbourNotes(opened, times) : []),
     ],
   }
 }
 
 /** The times of a model's scheduler: the step list that they are, or that of the class. */
-function ownListName({ sampling, schedule }: GivenModel, times: readonly number[] | null): string {
+function ownListName({ sampling, schedule }: OpenedModel, times: readonly number[] | null): string {
   const { stepList: list, className } = sampling
   const plain = times === null || stepList(list, schedule, times.length).join() === times.join()
   return plain ? list : `${list} of ${className}`
 }
 
 /** Said where diffusers' DDIM steps to other times than those of the list. */
-function neighbourNotes({ sampling, schedule }: GivenModel, times: readonly number[]): string[] {
+function neighbourNotes({ sampling, schedule }: OpenedModel, times: readonly number[]): string[] {
   const { className, stepList: list } = sampling
   const stride = Math.floor(schedule.timesteps / times.length)
   const same = times.every((time, i) => i === 0 || times[i - 1] - time === stride)
@@ -161,26 +155,32 @@ function neighbourNotes({ sampling, schedule }: GivenModel, times: readonly numb
   return [`${className} steps from t to t - ${stride}; here each step goes to the next time of the list`]
 }
 
+/** A class per image; undefined: the model takes none, or gets its null class. Or what is wrong with the wanted one, and what to do. */
+export type ClassChoice =
+  | { readonly classOf: ((item: number) => number) | undefined }
+  | { readonly wrong: string; readonly fix?: string }
+
+/** What a class is chosen by. */
+type Classes = Pick<OpenedModel, 'conditional' | 'classes' | 'nullClass'>
+
 /**
- * The class of each image; undefined where the model takes none, or gets its null class.
+ * Which class each image is asked to be.
  * @param wanted    of all images, `unconditional`, or null: the classes in turn
  * @param ofTheData number of classes of the data, where a file does not say how many it was trained with
- * @throws `sample.class`
  */
-export function classOfImage(
-  { given, classes, nullClass }: Pick<OpenedModel, 'given' | 'classes' | 'nullClass'>,
+export function classChoice(
+  { conditional, classes, nullClass }: Classes,
   wanted: SamplingConfig['class'],
   ofTheData?: number,
-): ((item: number) => number) | undefined {
-  const conditional = given.kind === 'file' ? given.denoiser.conditional : classes !== undefined
-  if (wanted === 'unconditional' && (!conditional || nullClass !== undefined)) return undefined
+): ClassChoice {
+  if (wanted === 'unconditional' && (!conditional || nullClass !== undefined)) return { classOf: undefined }
   if (!conditional) {
-    if (wanted === null) return undefined
-    throw inputError('sample.class', `this model knows no classes, got class ${wanted}; leave it out`)
+    if (wanted === null) return { classOf: undefined }
+    return { wrong: `this model knows no classes, got class ${wanted}`, fix: 'leave it out' }
   }
-  if (typeof wanted === 'number' && (classes === undefined || wanted < classes)) return () => wanted
+  if (typeof wanted === 'number' && (classes === undefined || wanted < classes)) return { classOf: () => wanted }
   const turn = classes ?? ofTheData
-  if (turn && wanted === null) return (item) => item % turn
+  if (turn && wanted === null) return { classOf: (item) => item % turn }
   const range =
     classes === undefined
       ? 'give one with --class, since an ONNX file does not say how many there are'
@@ -189,5 +189,13 @@ export function classOfImage(
     wanted === 'unconditional' && classes !== undefined
       ? ', but it has no null class, so no image of it is unconditional: give a class, or none for the classes in turn (--class none)'
       : ''
-  throw inputError('sample.class', `this model takes a class, ${range}; got ${wanted ?? 'none'}${why}`)
+  return { wrong: `this model takes a class, ${range}; got ${wanted ?? 'none'}${why}` }
+}
+
+/** The same, where a wrong one is an error. @throws `sample.class` */
+export function classOfImage(...asked: Parameters<typeof classChoice>): ((item: number) => number) | undefined {
+  const choice = classChoice(...asked)
+  if ('classOf' in choice) return choice.classOf
+  const { wrong, fix } = choice
+  throw inputError('sample.class', fix === undefined ? wrong : `${wrong}; ${fix}`)
 }

@@ -12,8 +12,9 @@ import type { Dataset, LeftOut, SeenImages } from '../../data/index.ts'
 import { digits, imageKeys, loadData, withoutSeen } from '../../data/index.ts'
 import type { Settings } from '../../runs/index.ts'
 import { isRecord, readManifest } from '../../runs/index.ts'
-import { modelFolderOf } from './givenModel.ts'
-import { runConfigOf } from './openedModel.ts'
+import { isModelFile } from './modelFile.ts'
+import { modelFolderOf } from './modelFolder.ts'
+import { runRecordOf } from './runRecord.ts'
 
 /** Images that a model has seen; `complete`: and no others. */
 export interface KnownImages extends SeenImages {
@@ -40,12 +41,13 @@ const MOST_RUNS = 16
 /** What a model at a path has seen, a run, model folder, shipped name or file; side: of its images, for data of older runs. */
 export async function seenBy(path: string, side: number | undefined, depth = 0): Promise<KnownImages> {
   if (depth > MOST_RUNS) return UNKNOWN_IMAGES
-  const run = await runConfigOf(path)
-  if (run && 'lambdaRange' in run) {
-    return typeof run.model === 'string' ? seenBy(run.model, side, depth + 1) : UNKNOWN_IMAGES
+  const run = await runRecordOf(path)
+  if (run?.command === 'entropy') {
+    const { model } = run.settings
+    return typeof model === 'string' ? seenBy(model, side, depth + 1) : UNKNOWN_IMAGES
   }
-  if (run) return (await recorded(join(path, 'model'))) ?? (await seenByRun(path, run, side, depth))
-  if (path.endsWith('.onnx')) {
+  if (run) return (await recorded(join(path, 'model'))) ?? (await seenByRun(path, run.settings, side, depth))
+  if (isModelFile(path)) {
     const inFolder = basename(dirname(path)) === 'unet'
     return (inFolder && (await recorded(dirname(dirname(path))))) || UNKNOWN_IMAGES
   }

@@ -1,19 +1,11 @@
 /** What sampling from a model will cost at most. */
 import { evaluationsOf, measureRate } from '../../diffusion/index.ts'
-import type { GivenModel } from '../opening/givenModel.ts'
 import type { OpenedModel } from '../opening/openedModel.ts'
-import { openModelAt } from '../opening/openedModel.ts'
+import { openModelAt } from '../opening/openModel.ts'
 import type { SamplingChoice } from '../opening/samplingChoice.ts'
 import type { SamplingConfig } from '../opening/settings.ts'
 import type { JobPlan, RateOf, Work } from './forecast.ts'
 import { forecast, PER_IMAGE, UNKNOWN } from './forecast.ts'
-
-/** Images that somebody else's model is tried with when it is opened. */
-export const trialOf = (given: GivenModel, chunk: number): number => (given.kind === 'file' ? chunk : 0)
-
-export const closeGiven = async (given: GivenModel): Promise<void> => {
-  if (given.kind === 'file') await given.denoiser.dispose()
-}
 
 /** What is sampled. */
 interface SamplingWork {
@@ -32,21 +24,20 @@ export async function planOfSampling(
   rateOf: RateOf = measureRate,
 ): Promise<JobPlan> {
   const opened = await openModelAt(model, config)
-  const { given } = opened
   try {
     const { chunk } = config
     const choice = await choose(opened)
     const forward = images * evaluationsOf(choice)
     const derivatives = derivative ? PER_IMAGE.derivative * forward : 0
-    const networkEvaluations = forward + derivatives + trialOf(given, chunk)
-    if (given.kind === 'file') return { networkEvaluations, ...UNKNOWN }
+    const networkEvaluations = forward + derivatives + opened.evaluations
+    if (!opened.trainable) return { networkEvaluations, ...UNKNOWN }
     const work: Work = [
       { kind: 'derivative', evaluations: derivatives, batch: chunk },
       { kind: 'predict', evaluations: forward, batch: chunk },
     ]
     const kept = { evaluations: derivative ? forward : 0, atOnce: derivative ? chunk : 0 }
-    return { networkEvaluations, ...(await forecast(given.model.network, work, kept, rateOf)) }
+    return { networkEvaluations, ...(await forecast(opened.trainable.network, work, kept, rateOf)) }
   } finally {
-    await closeGiven(given)
+    await opened.close()
   }
 }

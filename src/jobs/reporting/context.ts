@@ -25,6 +25,8 @@ export interface ReportContext {
   readonly notes?: readonly string[]
   /** How the user started the run, for the commands that the page prints. Default: `npx bilevel`, from a folder not known. */
   readonly caller?: Caller
+  /** Images per run that sampling from the model needs again. Absent: any number. */
+  readonly batch?: number
   /** How Python calls the network. Default: a `UNet2DModel` without classes. */
   readonly network?: PythonNetwork
   /** Versions by name: this package, Node, ONNX Runtime, the platform. */

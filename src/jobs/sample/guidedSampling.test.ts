@@ -55,19 +55,18 @@ const noisy: Denoiser = {
   predict: async ({ shape, data }) => tensor('float32', shape, Float32Array.from(data)),
 }
 
-const opened = (classes: number | undefined): OpenedModel => ({
-  given: {
-    kind: 'folder',
+const opened = (classes: number | undefined): OpenedModel =>
+  ({
     imageShape: IMAGE,
     schedule: noiseSchedule({ family: 'cosine', timesteps: 20 }),
     hash: 'model',
-    model: { network: { times: 'real' } },
+    times: 'real',
     notes: [],
-  } as unknown as OpenedModel['given'],
-  schedules: [],
-  classes,
-  nullClass: classes,
-})
+    schedules: [],
+    conditional: classes !== undefined,
+    classes,
+    nullClass: classes,
+  }) as unknown as OpenedModel
 
 const SAVED: SavedGuidance = {
   entropyStrength: { value: 2, low: 1.5, high: 2.5, resolved: true },

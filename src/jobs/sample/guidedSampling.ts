@@ -2,7 +2,7 @@
 
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { BilevelError, inputError, randomStream } from '../../base/index.ts'
+import { inputError, randomStream } from '../../base/index.ts'
 import type { SavedGuidance } from '../../diffusion/files/index.ts'
 import { readGuidance } from '../../diffusion/files/index.ts'
 import type { Denoiser, Images } from '../../diffusion/index.ts'
@@ -19,10 +19,10 @@ import { requireIntact, resolveSettings } from '../../runs/index.ts'
 import { entropySchema } from '../entropy/settings.ts'
 import { requireAllowedCode, requireRecordedCode } from '../opening/namedCode.ts'
 import type { OpenedModel } from '../opening/openedModel.ts'
-import { runConfigOf } from '../opening/openedModel.ts'
 import { openRewardNetworks, REWARD_SETTINGS } from '../opening/rewardNetworks.ts'
+import { runRecordOf } from '../opening/runRecord.ts'
 import type { SamplingChoice } from '../opening/samplingChoice.ts'
-import { classOfImage, toldTimes } from '../opening/samplingChoice.ts'
+import { classChoice, classOfImage } from '../opening/samplingChoice.ts'
 import type { SampleConfig } from './settings.ts'
 
 /** Particles drawn for each image of a tilted distribution, so that few images repeat. */
@@ -47,8 +47,7 @@ const GUIDANCE = 'guidance.json'
 
 /** The guidance of a run of `bilevel entropy`; undefined for other models. @throws `runs.damaged` if it is not what the run wrote */
 async function ownGuidance(model: string): Promise<string | undefined> {
-  const run = await runConfigOf(model)
-  if (!run || !('lambdaRange' in run)) return undefined
+  if ((await runRecordOf(model))?.command !== 'entropy') return undefined
   await requireIntact(model, (path) => path === GUIDANCE)
   return join(model, GUIDANCE)
 }
@@ -110,10 +109,9 @@ export async function openGuidance(
   requireAllowedCode(path, [saved.reward], allowCode)
   const choice = choiceOf(path, saved, opened)
   const classOf = classOfGuided(path, saved, opened, config)
-  const { given } = opened
   const layer = { source: path, values: saved.rewardSettings }
   const settings = resolveSettings(entropySchema.pick(pickOf(REWARD_SETTINGS)), [layer])
-  const { imageShape } = given
+  const { imageShape } = opened
   const { chunk: batch, device, rewardTimeout: timeout } = config
   const networks = await openRewardNetworks(settings, { imageShape, batch, device, timeout })
   try {
@@ -145,16 +143,13 @@ function classWords(one: SavedGuidance['class']): string {
 
 /** @throws `sample.class`, which names the file where that is what decided */
 function classOfGuided(path: string, saved: SavedGuidance, opened: OpenedModel, { class: wanted }: SampleConfig) {
-  try {
-    return classOfImage(opened, wanted)
-  } catch (error) {
-    if (!(error instanceof BilevelError) || wanted !== saved.class) throw error
-    const [came] = error.message.split('; leave it out')
-    throw inputError(
-      error.code,
-      `${path} is for ${classWords(wanted)}, but ${came}; sample from the model it was tuned for, or give another --class`,
-    )
-  }
+  if (wanted !== saved.class) return classOfImage(opened, wanted)
+  const choice = classChoice(opened, wanted)
+  if ('classOf' in choice) return choice.classOf
+  throw inputError(
+    'sample.class',
+    `${path} is for ${classWords(wanted)}, but ${choice.wrong}; sample from the model it was tuned for, or give another --class`,
+  )
 }
 
 function classNotes(path: string, saved: SavedGuidance, { class: wanted }: SampleConfig): string[] {
@@ -163,9 +158,9 @@ function classNotes(path: string, saved: SavedGuidance, { class: wanted }: Sampl
   return [`${path} was tuned for ${tuned} and the images are drawn for ${asked}: lambda may not be the best one there`]
 }
 
-function changeNotes(path: string, saved: SavedGuidance, reward: Reward, { given }: OpenedModel): string[] {
+function changeNotes(path: string, saved: SavedGuidance, reward: Reward, { hash }: OpenedModel): string[] {
   const notes: string[] = []
-  if (saved.learnedFor !== given.hash) notes.push(`${path} was tuned for another model than this one`)
+  if (saved.learnedFor !== hash) notes.push(`${path} was tuned for another model than this one`)
   if (saved.rewardHash !== reward.hash)
     notes.push(`the reward ${reward.name} is not the one that ${path} was tuned for`)
   return notes
@@ -187,7 +182,7 @@ function choiceOf(
   { settings, samplingSchedule: steps, entropyStrength, target }: SavedGuidance,
   opened: OpenedModel,
 ): SamplingChoice {
-  const { schedule: trained } = opened.given
+  const { schedule: trained } = opened
   const schedule = 'name' in steps ? named(path, steps, opened) : steps
   if (schedule.timesteps !== trained.timesteps) {
     const came = `${path} is for T = ${schedule.timesteps}`
@@ -198,11 +193,15 @@ function choiceOf(
   return { name, schedule, settings, notes: [] }
 }
 
-function named(path: string, { name, steps }: { name: string; steps: number }, { given, schedules }: OpenedModel) {
+function named(
+  path: string,
+  { name, steps }: { name: string; steps: number },
+  { schedule, times, schedules }: OpenedModel,
+) {
   const learned = schedules.find((one) => one.name === name)
   if (learned) return learned.schedule
   const list = STEP_LISTS.find((known) => known === name)
-  if (list) return samplingScheduleFrom(given.schedule, list, steps, toldTimes(given))
+  if (list) return samplingScheduleFrom(schedule, list, steps, times)
   const known = [...schedules.map((one) => one.name), ...STEP_LISTS].join(', ')
   throw inputError('sample.guidance', `${path} names the schedule '${name}', this model has ${known}`)
 }

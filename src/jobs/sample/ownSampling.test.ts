@@ -9,7 +9,7 @@ import { initialState, unet } from '../../nn/index.ts'
 import { openEntropyInputs } from '../entropy/open.ts'
 import { resolveEntropyConfig } from '../entropy/settings.ts'
 import { evaluateModel } from '../evaluate/run.ts'
-import { openModelAt } from '../opening/openedModel.ts'
+import { openModelAt } from '../opening/openModel.ts'
 import { chooseSampling } from '../opening/samplingChoice.ts'
 import { openScheduleInputs } from '../schedule/open.ts'
 import { resolveScheduleConfig } from '../schedule/settings.ts'
@@ -53,8 +53,8 @@ async function chosen(scheduler: object, values: Readonly<Record<string, unknown
       const config = resolveSampleConfig([flags({ steps: 4, ...values, ...(model === file && { scheduler: path }) })])
       const opened = await openModelAt(model, config)
       const { name, settings, schedule, notes } = await chooseSampling(opened, config)
-      if (opened.given.kind === 'file') await opened.given.denoiser.dispose()
-      return { name, settings, times: schedule.times, notes: [...opened.given.notes, ...notes] }
+      await opened.close()
+      return { name, settings, times: schedule.times, notes: [...opened.notes, ...notes] }
     }),
   )
   expect(ofFile).toEqual(ofFolder)
@@ -108,7 +108,7 @@ test('a model of this project is sampled as before', async () => {
     const opened = await openModelAt(path, config)
     const { name, settings, notes } = await chooseSampling(opened, config)
     expect([name, settings.clip, settings.eta]).toEqual(['default ddim, 50 steps, trailing', [-1, 1], 0])
-    expect([...opened.given.notes, ...notes]).toEqual([])
+    expect([...opened.notes, ...notes]).toEqual([])
   }
 })
 

@@ -9,7 +9,6 @@ import { encodeSafetensors } from '../../nn/index.ts'
 import { gridImage } from '../../report/index.ts'
 import { changeNotesOf, claimFolder, requireNew } from '../../runs/index.ts'
 import type { WorkHooks } from '../job.ts'
-import { denoiserOf } from '../opening/givenModel.ts'
 import type { OpenedModel } from '../opening/openedModel.ts'
 import type { Side } from '../opening/runSide.ts'
 import { openSide } from '../opening/runSide.ts'
@@ -70,10 +69,11 @@ export async function sampleModel(
     told.push(...notes)
     for (const note of notes) onNote?.(note)
   }
-  tell([...opened.given.notes, ...sideNotes, ...(await changeNotesOf([schedule, scheduler, guidance]))])
-  const { denoiser, close } = await denoiserOf(opened.given, config)
-  const closers = [close]
+  const closers = [opened.close]
   try {
+    tell([...opened.notes, ...sideNotes, ...(await changeNotesOf([schedule, scheduler, guidance]))])
+    const { denoiser, close } = await opened.openDenoiser(config)
+    closers.unshift(close)
     const { count, seed } = config
     const guided =
       config.guidance === null

@@ -6,18 +6,20 @@ import type { DenoisingNetwork } from '../../nn/index.ts'
 import { shuffleUnet, unet } from '../../nn/index.ts'
 import type { Json } from '../../runs/index.ts'
 import type { LearnSettings, Subject } from '../../tuners/index.ts'
-import { checkLearnSettings } from '../../tuners/index.ts'
-import { openData } from '../opening/data.ts'
-import type { GivenModel } from '../opening/givenModel.ts'
-import { openGivenModel } from '../opening/givenModel.ts'
+import { checkLearnSettings, trainedHere } from '../../tuners/index.ts'
 import type { MeasuringNetworks } from '../opening/measuringNetworks.ts'
 import { openMeasuring } from '../opening/measuringNetworks.ts'
+import { openData } from '../opening/openData.ts'
+import type { OpenedModel } from '../opening/openedModel.ts'
+import { openGivenModel } from '../opening/openModel.ts'
 import type { HeldOutKnowledge, KnownImages } from '../opening/seenImages.ts'
 import { heldOutNotes, leftOutText, NOTHING_SEEN, seenBy, unseen } from '../opening/seenImages.ts'
 import type { ScheduleConfig } from './settings.ts'
 import { learnSettingsOf } from './settings.ts'
 
 export interface ScheduleInputs extends MeasuringNetworks {
+  /** The model that was given; null: one is trained here. */
+  readonly model: OpenedModel | null
   readonly subject: Subject
   readonly data: Dataset
   readonly settings: LearnSettings
@@ -41,13 +43,14 @@ export async function openScheduleInputs(config: ScheduleConfig): Promise<Schedu
     const settings = { ...learnSettingsOf(config), ...(given && { timesteps: given.schedule.timesteps }) }
     checkLearnSettings(settings)
     const subject: Subject = given
-      ? subjectOf(given, config.learn)
+      ? await subjectOf(given, config)
       : { kind: 'train', network: networkFor(config, data) }
     const measuring = await openMeasuring(config, data)
     checkCounts(data, measuring, heldOut)
     const { features, judge } = measuring
     return {
       ...measuring,
+      model: given,
       subject,
       data,
       settings,
@@ -67,17 +70,13 @@ export async function openScheduleInputs(config: ScheduleConfig): Promise<Schedu
       },
       close: async () => {
         await measuring.close()
-        await closeModel(given)
+        await given?.close()
       },
     }
   } catch (error) {
-    await closeModel(given)
+    await given?.close()
     throw error
   }
-}
-
-const closeModel = async (given: GivenModel | null): Promise<void> => {
-  if (given?.kind === 'file') await given.denoiser.dispose()
 }
 
 /** A fresh network for the data. @throws `schedule.classes`, `config.network` if memory could not hold its weights; as the networks do */
@@ -122,16 +121,14 @@ function networkOf({ network, classConditional, timesteps }: ScheduleConfig, dat
 }
 
 /** What a given model is to the learning. */
-function subjectOf(given: GivenModel, learn: LearnSettings['learn']): Subject {
-  if (given.kind === 'file') return { kind: 'foreign', denoiser: given.denoiser, schedule: given.schedule }
-  const { network, state } = given.model
-  return learn === 'sampling'
-    ? { kind: 'pretrained', network, state, schedule: given.schedule }
-    : { kind: 'train', network, state }
+async function subjectOf(given: OpenedModel, config: ScheduleConfig): Promise<Subject> {
+  const { trainable, schedule } = given
+  if (!trainable) return { kind: 'foreign', denoiser: (await given.openDenoiser(config)).denoiser, schedule }
+  return config.learn === 'sampling' ? { kind: 'pretrained', ...trainable, schedule } : { kind: 'train', ...trainable }
 }
 
 /** Said where the model's own scheduler file clips or spaces otherwise than is learned for: learning takes its own settings alone. */
-function ownSamplingNotes({ sampling }: GivenModel, { clip, stepList }: LearnSettings): string[] {
+function ownSamplingNotes({ sampling }: OpenedModel, { clip, stepList }: LearnSettings): string[] {
   const own = sampling.settings.clip
   const words = (range: typeof own) => (range ? `[${range.join(', ')}]` : 'none')
   const notes: string[] = []
@@ -150,8 +147,9 @@ function ownSamplingNotes({ sampling }: GivenModel, { clip, stepList }: LearnSet
 
 /** A network of others may have been trained with dropout, which there is none of here. */
 function dropoutNotes(subject: Subject): string[] {
-  if (subject.kind !== 'train' || !subject.network.config.dropout) return []
-  return [`the model's config has dropout ${subject.network.config.dropout}; it is trained on here without any`]
+  const dropout = trainedHere(subject)?.network.config.dropout
+  if (!dropout) return []
+  return [`the model's config has dropout ${dropout}; it is trained on here without any`]
 }
 
 /** A covariance of d features needs more than d images. @throws `schedule.tooFewImages` naming the split */

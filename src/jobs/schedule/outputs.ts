@@ -5,6 +5,7 @@ import type { SavedSchedule } from '../../diffusion/files/index.ts'
 import { saveModel, scheduleFiles, scheduleName } from '../../diffusion/files/index.ts'
 import type { Run } from '../../runs/index.ts'
 import type { LearnedModel } from '../../tuners/index.ts'
+import { trainedHere } from '../../tuners/index.ts'
 import { DEFAULT_SIDE } from '../opening/runSide.ts'
 import type { KnownImages } from '../opening/seenImages.ts'
 import { SEEN_IMAGES_FILE, seenAfter, writeSeenImages } from '../opening/seenImages.ts'
@@ -31,7 +32,7 @@ export async function saveScheduleOutputs(run: Run, outputs: ScheduleOutputs): P
   const seen = writeSeenImages(seenAfterLearning(outputs.inputs))
   await run.write(join('model', SEEN_IMAGES_FILE), seen)
   await saveDefault(run, learned, seen)
-  await saveReport(run, await renderScheduleReport(result, context))
+  await saveReport(run, await renderScheduleReport(result, context, json))
   await run.write('result.json', `${JSON.stringify(json, null, 2)}\n`)
   return notes
 }
@@ -47,12 +48,12 @@ async function saveDefault(run: Run, { defaultModel, settings }: LearnedModel, s
 
 /** Of a model that is yet unknown no training images are added: nothing was trained. */
 function seenAfterLearning({ data, subject, seen }: ScheduleInputs): KnownImages {
-  return seenAfter(data, subject.kind === 'train', seen)
+  return seenAfter(data, trainedHere(subject) !== null, seen)
 }
 
 async function saveLearned(run: Run, { learned, inputs }: ScheduleOutputs): Promise<readonly string[]> {
   const { model, trainingSchedule, sampling, settings } = learned
-  const { features, subject } = inputs
+  const { features } = inputs
   const saved: SavedSchedule = {
     schedule: sampling,
     settings,
@@ -68,8 +69,7 @@ async function saveLearned(run: Run, { learned, inputs }: ScheduleOutputs): Prom
     )
     return notes
   }
-  const prediction = subject.kind === 'foreign' ? subject.denoiser.prediction : 'noise'
-  const { files, note } = scheduleFiles(saved, prediction, name)
+  const { files, note } = scheduleFiles(saved, inputs.model?.prediction ?? 'noise', name)
   for (const [file, text] of files) await run.write(join('model', 'schedules', name, file), text)
   return note === null ? [] : [note]
 }

@@ -2,8 +2,9 @@
 import { loadScheduler } from '../../diffusion/files/index.ts'
 import { measureRate, networkEvaluations } from '../../diffusion/index.ts'
 import { asideCost, schedulePlan } from '../../tuners/index.ts'
-import { openData } from '../opening/data.ts'
-import { openGivenModel } from '../opening/givenModel.ts'
+import { isModelFile } from '../opening/modelFile.ts'
+import { openData } from '../opening/openData.ts'
+import { openGivenModel } from '../opening/openModel.ts'
 import type { JobPlan, RateOf, Work } from '../planning/forecast.ts'
 import { forecast, PER_IMAGE, UNKNOWN } from '../planning/forecast.ts'
 import { networkFor } from './open.ts'
@@ -13,20 +14,19 @@ import { learnSettingsOf } from './settings.ts'
 /** @throws as opening the job does, where what it needs is not there */
 export async function planSchedule(config: ScheduleConfig, rateOf: RateOf = measureRate): Promise<JobPlan> {
   const settings = learnSettingsOf(config)
-  if (config.model?.endsWith('.onnx')) {
+  if (isModelFile(config.model)) {
     const schedule = config.scheduler === null ? null : (await loadScheduler(config.scheduler)).schedule
     const subject = { trained: false, statistics: false }
     const plan = schedulePlan(settings, { ...subject, schedule })
     return { networkEvaluations: plan.total + asideCost(settings, { ...subject, foreign: true }), ...UNKNOWN }
   }
   const given = config.model === null ? null : await openGivenModel(config.model, config)
-  const folder = given?.kind === 'folder' ? given : null
-  const network = folder?.model.network ?? networkFor(config, await openData(config))
+  const network = given?.trainable?.network ?? networkFor(config, await openData(config))
   const subject = {
-    trained: folder === null || config.learn !== 'sampling',
+    trained: given === null || config.learn !== 'sampling',
     statistics: network.statistics.length > 0,
   }
-  const plan = schedulePlan(settings, { ...subject, schedule: folder?.schedule ?? null })
+  const plan = schedulePlan(settings, { ...subject, schedule: given?.schedule ?? null })
   const aside = asideCost(settings, { ...subject, foreign: false })
   const { batch, chunk, learn, tuningSamples, samplingSteps } = settings
   const keeps = learn === 'sampling' && plan.derivative > 0

@@ -41,15 +41,17 @@ export async function finish(
   { folder, caller, onNote }: JobHooks<LearnEvent, JobProgress>,
 ): Promise<RunReport<ScheduleJson>> {
   const { result } = learned
+  const batch = inputs.model?.batch ?? undefined
   const context: ReportContext = {
     run: folder,
     preset: config.preset,
     config: config as unknown as ReportContext['config'],
     peakMemoryMiB: peakMemoryMiB(),
-    savedModel: learned.model !== null,
+    savedModel: inputs.model?.saves !== 'schedules',
     losses: lossesOf(await readEvents(join(folder, 'events.jsonl'))),
     ...(inputs.judge && { judgeKnowledge: inputs.judgeKnowledge }),
     heldOut: inputs.heldOut,
+    ...(batch !== undefined && { batch }),
     notes: inputs.notes,
     versions: await versions(),
     ...(caller && { caller }),
@@ -74,8 +76,8 @@ const METRICS = ['done/fid', 'done/overDefault', 'done/overBestDefault']
 /** How Python calls the network that the schedule is for. */
 function pythonNetwork(
   { model }: LearnedModel,
-  { subject, data }: ScheduleInputs,
-  { model: file, timeScale }: ScheduleConfig,
+  { model: given, data }: ScheduleInputs,
+  { model: file }: ScheduleConfig,
 ): PythonNetwork {
   if (model) {
     const { kind, classes, times } = model.network
@@ -83,8 +85,8 @@ function pythonNetwork(
     const inputs = ownInputs(times, classes !== undefined)
     return { kind: 'onnx', path: 'model/unet/model.onnx', inRun: true, inputs, timeScale: 1, classes }
   }
-  const inputs = subject.kind === 'foreign' ? subject.denoiser.inputs : undefined
-  if (!inputs) throw internalError('a run without a model must be for a file')
+  if (!given?.inputs) throw internalError('a run without a model must be for a file')
+  const { inputs, timeScale } = given
   const classes = inputs.classes ? data.classes.length : undefined
   return { kind: 'onnx', path: String(file), inRun: false, inputs, timeScale, classes }
 }

@@ -20,7 +20,8 @@ export type LaneRequest =
   | {
       readonly kind: 'load'
       readonly session: number
-      readonly model: Uint8Array
+      /** Bytes, or the path of a file. */
+      readonly model: Uint8Array | string
       readonly options: InferenceSession.SessionOptions
     }
   | {
@@ -95,7 +96,7 @@ export function serveLane(port: MessagePort, engine: Engine): void {
   const serve = async (request: LaneRequest): Promise<Record<string, SentTensor>> => {
     if (request.kind === 'run') return run(request)
     if (request.kind === 'load') {
-      sessions.set(request.session, await engine.InferenceSession.create(request.model, request.options))
+      sessions.set(request.session, await engine.InferenceSession.create(request.model as Uint8Array, request.options))
     } else if (request.kind === 'drop') drop(request.held)
     else {
       await sessions.get(request.session)?.release()

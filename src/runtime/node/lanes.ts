@@ -40,7 +40,7 @@ class Lane {
   #models = 0
   readonly #waiting = new Map<number, Waiting>()
 
-  async load(model: Uint8Array, settings: SessionSettings): Promise<LaneSession> {
+  async load(model: Uint8Array | string, settings: SessionSettings): Promise<LaneSession> {
     await keepTelemetryOff()
     const session = nextNumber()
     this.#models++
@@ -125,8 +125,12 @@ function received(outputs: Readonly<Record<string, SentTensor>>): Record<string,
 
 const lanes: Lane[] = []
 
-/** Loads a model in lane `number`, 0, 1, ...: models of one lane can hand each other what they hold. */
-export function loadInLane(number: number, model: Uint8Array, settings: SessionSettings): Promise<LaneSession> {
+/** Loads a model, bytes or a file, in lane `number`, 0, 1, ...: models of one lane can hand each other what they hold. */
+export function loadInLane(
+  number: number,
+  model: Uint8Array | string,
+  settings: SessionSettings,
+): Promise<LaneSession> {
   while (lanes.length <= number) lanes.push(new Lane())
   return lanes[number].load(model, settings)
 }

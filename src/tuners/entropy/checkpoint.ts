@@ -39,6 +39,3 @@ export interface EntropyCheckpoint {
   /** Seconds spent so far. */
   readonly seconds: number
 }
-
-/** Nothing done yet. */
-export const ENTROPY_START: EntropyCheckpoint = { draws: [], seconds: 0 }

@@ -15,7 +15,7 @@ import type { LearnSettings } from './settings.ts'
 import { checkLearnSettings, givenParameters } from './settings.ts'
 import { familyFrom } from './start.ts'
 import type { Subject } from './subject.ts'
-import { classesOf, denoises, trainingScheduleOf } from './subject.ts'
+import { classesOf, denoises, isDifferentiable, trainedHere, trainingScheduleOf } from './subject.ts'
 
 /**
  * What a checkpoint holds stays as it is until the next call is over: copy what is kept longer.
@@ -60,6 +60,7 @@ export async function openJob(options: LearnOptions): Promise<Job> {
   const family = familyFrom(settings, schedule, 1, denoises(subject).times)
   checkFamily(family, denoises(subject))
   const classes = await classesOf(subject, data)
+  const trained = trainedHere(subject)
   const heldOut = await evaluationReference(imagesOfSplit(data.splits.heldOut), { features, judge })
   return {
     ...options,
@@ -69,18 +70,17 @@ export async function openJob(options: LearnOptions): Promise<Job> {
     tuningReference: referenceMoments(await features.features(imagesOfSplit(data.splits.tuning))),
     heldOut: { ...heldOut, rows: null },
     ...(classes !== undefined && { condition: (item: number) => item % classes }),
-    trainer:
-      subject.kind === 'train'
-        ? await Trainer.create({
-            network: subject.network,
-            data: data.splits.train,
-            timesteps: settings.timesteps,
-            optimizer: adamw({ weightDecay: 0 }),
-            batch: settings.batch,
-            seed: settings.seed,
-            ...(device && { device }),
-          })
-        : null,
+    trainer: trained
+      ? await Trainer.create({
+          network: trained.network,
+          data: data.splits.train,
+          timesteps: settings.timesteps,
+          optimizer: adamw({ weightDecay: 0 }),
+          batch: settings.batch,
+          seed: settings.seed,
+          ...(device && { device }),
+        })
+      : null,
   }
 }
 
@@ -90,28 +90,29 @@ export function imagesOfSplit({ images, count, shape }: Split) {
 }
 
 function checkParts({ subject, data, features, judge, settings }: LearnOptions): void {
-  if (subject.kind !== 'train' && settings.learn !== 'sampling') {
+  const trained = trainedHere(subject) !== null
+  if (!trained && settings.learn !== 'sampling') {
     throw inputError(
       'learn.mode',
       `learn ${settings.learn} trains a network; a pretrained model can have its sampling schedule learned: learn sampling`,
     )
   }
   const [given] = Object.keys(givenParameters(settings))
-  if (subject.kind !== 'train' && given) {
+  if (!trained && given) {
     throw inputError(
       'learn.training',
       `a model trained before has its training schedule, got training.${given} ${givenParameters(settings)[given]}; leave it out`,
     )
   }
-  const derivative = subject.kind !== 'foreign' && features.vjp !== undefined
+  const model = { name: 'the model', imageShape: denoises(subject).imageShape }
+  const derivative = isDifferentiable(subject) && features.vjp !== undefined
   if (settings.estimator === 'backpropagation' && !derivative) {
-    const what = subject.kind === 'foreign' ? 'this model' : `feature network ${features.name}`
+    const what = isDifferentiable(subject) ? `feature network ${features.name}` : 'this model'
     throw inputError(
       'learn.estimator',
       `backpropagation needs a derivative, which ${what} does not have; use two-point, one-point or coordinate`,
     )
   }
-  const model = { name: 'the model', imageShape: denoises(subject).imageShape }
   for (const { name, imageShape } of [model, features, ...(judge ? [judge] : [])]) {
     if (imageShape.join() === data.shape.join()) continue
     throw inputError(

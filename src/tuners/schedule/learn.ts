@@ -17,7 +17,7 @@ import { penaltySettings } from './penalty.ts'
 import type { Protocol, ScheduleCurve, ScheduleResult, TuningRecord } from './result.ts'
 import { learnedSampler } from './settings.ts'
 import { startOf } from './start.ts'
-import { denoises } from './subject.ts'
+import { denoises, hasStatistics, networkAt } from './subject.ts'
 import { equalSteps, trainTo } from './training.ts'
 import type { LearnedSchedules, Tuning } from './tuning.ts'
 import { openTuning, settle } from './tuning.ts'
@@ -216,12 +216,10 @@ class LearnRun {
         total: seconds.train + seconds.tune + seconds.continue + seconds.measure,
       },
     }
-    const networkAt = (state: NetworkState | null) =>
-      subject.kind === 'foreign' || !state ? null : { network: subject.network, state }
-    const other = defaultState === learned.state ? null : networkAt(defaultState)
+    const other = defaultState === learned.state ? null : networkAt(subject, defaultState)
     return {
       result,
-      model: networkAt(learned.state),
+      model: networkAt(subject, learned.state),
       defaultModel: other && { ...other, trainingSchedule: schedule },
       trainingSchedule: learned.training ?? schedule,
       sampling: learned.sampling,
@@ -241,8 +239,7 @@ class LearnRun {
   get #tuningCost(): number {
     const { settings, subject, family } = this.#job
     const { tuning } = this.#at
-    const statistics = subject.kind !== 'foreign' && subject.network.statistics.length > 0
-    const size = { parameters: family.names.length, statistics }
+    const size = { parameters: family.names.length, statistics: hasStatistics(subject) }
     if (!tuning) return scheduleTuningCost(settings, size).total
     return expectedCost(scheduleProblemCost(settings, size), penaltySettings(settings), settings.iterations, tuning)
   }

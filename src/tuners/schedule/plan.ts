@@ -30,8 +30,8 @@ export function schedulePlan(
 /** Times that running statistics are made again for averaged weights outside of tuning: of the start, the learned and the default side. */
 const SETTLINGS = 3
 
-/** Calls with which somebody else's model is tried: at the last time, and at the last class. */
-const TRIALS = 2
+/** Calls, at most, with which somebody else's model is tried: at the last time, there in a part of a lane, and at the last class. */
+const TRIALS = 3
 
 /** Network evaluations at most that no progress bar counts, beside those of `schedulePlan`. */
 export function asideCost(

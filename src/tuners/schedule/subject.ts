@@ -1,7 +1,10 @@
-/** What a schedule is learned for: a network trained here, a trained one with derivatives, or a model without any. */
+/**
+ * What a schedule is learned for: a network trained here, a network trained before, or a denoiser that is run as it is. What it can do is
+ * asked of it, by the functions here.
+ */
 import { inputError, internalError } from '../../base/index.ts'
 import type { Dataset } from '../../data/index.ts'
-import type { CompiledDenoiser, Denoiser, ForeignDenoiser, NoiseSchedule } from '../../diffusion/index.ts'
+import type { CompiledDenoiser, Denoiser, NoiseSchedule } from '../../diffusion/index.ts'
 import { compileDenoiser, startNoise } from '../../diffusion/index.ts'
 import type { DenoisingNetwork, NetworkState } from '../../nn/index.ts'
 import type { Device } from '../../runtime/index.ts'
@@ -18,10 +21,10 @@ export type Subject =
       readonly state: NetworkState
       readonly schedule: NoiseSchedule
     }
-  /** Somebody else's model, without derivatives; one that takes a class knows `classes` of them, or as many as the data. */
+  /** Somebody else's model, run as it is; one that takes a class knows `classes` of them, or as many as the data. */
   | {
       readonly kind: 'foreign'
-      readonly denoiser: Denoiser & Partial<Pick<ForeignDenoiser, 'conditional' | 'inputs'>>
+      readonly denoiser: Denoiser
       readonly schedule: NoiseSchedule
       readonly classes?: number
     }
@@ -29,6 +32,31 @@ export type Subject =
 /** The shape of the images it makes, and the times it can be told. */
 export const denoises = (subject: Subject): Pick<Denoiser, 'imageShape' | 'times'> =>
   subject.kind === 'foreign' ? subject.denoiser : subject.network
+
+/** The network that the job trains, and the weights it begins with, if any; null: it is not trained here. */
+export const trainedHere = (
+  subject: Subject,
+): { readonly network: DenoisingNetwork; readonly state?: NetworkState } | null =>
+  subject.kind === 'train' ? subject : null
+
+/** Whether an objective of its images has a derivative. */
+export const isDifferentiable = (subject: Subject): boolean =>
+  subject.kind === 'foreign' ? subject.denoiser.differentiable : true
+
+/** Whether its network has running statistics. */
+export const hasStatistics = (subject: Subject): boolean =>
+  subject.kind !== 'foreign' && subject.network.statistics.length > 0
+
+/** Its network at `state`, for a run folder to hold; null: it is not there to be held. */
+export const networkAt = (
+  subject: Subject,
+  state: NetworkState | null,
+): { readonly network: DenoisingNetwork; readonly state: NetworkState } | null =>
+  subject.kind === 'foreign' || !state ? null : { network: subject.network, state }
+
+/** The weights that it is sampled with; `trained`: those that it has from training here. */
+export const weightsOf = (subject: Subject, trained: NetworkState | null): NetworkState | null =>
+  subject.kind === 'pretrained' ? subject.state : trained
 
 /**
  * How many classes its images can be given; undefined: it takes none.
@@ -88,7 +116,7 @@ export async function openDenoiser(
   { chunk, device }: { readonly chunk: number; readonly device?: Device },
 ): Promise<OpenDenoiser> {
   if (subject.kind === 'foreign') return { denoiser: subject.denoiser, close: async () => undefined }
-  const weights = subject.kind === 'pretrained' ? subject.state : state
+  const weights = weightsOf(subject, state)
   if (!weights) throw internalError('a network was to be opened before it had weights')
   const denoiser: CompiledDenoiser = await compileDenoiser({
     network: subject.network,

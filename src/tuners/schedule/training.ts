@@ -4,6 +4,7 @@ import type { TrainedState } from '../../diffusion/index.ts'
 import { train } from '../../diffusion/index.ts'
 import { trainingStepCost } from './cost.ts'
 import type { Job } from './job.ts'
+import { trainedHere } from './subject.ts'
 
 /**
  * Trains from `from` (null: the start) to `steps` steps in all, under the schedule that nothing has been learned of yet.
@@ -32,8 +33,9 @@ export async function trainTo(
 
 /** A run that starts from given weights instead of fresh ones: their own average, zero moments. */
 function startOf({ subject, trainer }: Job): TrainedState | undefined {
-  if (subject.kind !== 'train' || !subject.state || !trainer) return undefined
-  const { weights, statistics } = subject.state
+  const state = trainedHere(subject)?.state
+  if (!state || !trainer) return undefined
+  const { weights, statistics } = state
   return { training: { ...trainer.initialState(), weights, statistics }, ema: weights.slice() }
 }
 

@@ -25,7 +25,7 @@ import type { StartTrial, TuningRecord } from './result.ts'
 import { givenParameters, learnedSampler } from './settings.ts'
 import { bestPower, familyFrom, tryStarts } from './start.ts'
 import type { OpenDenoiser } from './subject.ts'
-import { denoises, openDenoiser } from './subject.ts'
+import { denoises, openDenoiser, trainedHere, weightsOf } from './subject.ts'
 
 type AnyProblem = BilevelProblem<string, TrainingState | null, Minibatch>
 
@@ -104,7 +104,7 @@ async function openSampling(
   const family = familyFrom(settings, schedule, bestPower(settings, starts), open.denoiser.times)
   const problem = samplingProblem(objective, family) as unknown as AnyProblem
   const initial = penaltyInit(problem, penaltySettings(settings))
-  const state = subject.kind === 'pretrained' ? subject.state : settled
+  const state = weightsOf(subject, settled)
   return {
     starts,
     // The trials' samples are behind it, and paid for.
@@ -126,10 +126,11 @@ async function openSampling(
 }
 
 async function openTrained(job: Job, shared: TrainedState | null): Promise<Tuning> {
-  const { subject, settings, family: sampling, trainer, device } = job
-  if (subject.kind !== 'train' || !trainer || !shared) throw internalError('a trained problem without a trainer')
+  const { settings, family: sampling, trainer, device } = job
+  const trainedNetwork = trainedHere(job.subject)
+  if (!trainedNetwork || !trainer || !shared) throw internalError('a trained problem without a trainer')
   const denoiser: CompiledDenoiser = await compileDenoiser({
-    network: subject.network,
+    network: trainedNetwork.network,
     state: shared.training,
     batch: settings.chunk,
     binding: 'fed',

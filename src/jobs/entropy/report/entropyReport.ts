@@ -8,6 +8,7 @@ import type { CurvePoint, EntropyResult } from '../../../tuners/index.ts'
 import type { EntropyContext } from '../../reporting/context.ts'
 import { settingsList } from '../../schedule/report/protocol.ts'
 import type { EntropyCharts } from './entropyCharts.ts'
+import type { EntropyJson } from './entropyJson.ts'
 import { entropyJson } from './entropyJson.ts'
 import { entropyCards, entropyHeadline } from './entropyOverview.ts'
 import { entropyProtocol, entropyUsage } from './entropyProtocol.ts'
@@ -16,14 +17,19 @@ import { entropyVerdict } from './entropyVerdict.ts'
 
 /**
  * The page's text. Equal results give equal bytes.
+ * @param json the result as other programs read it, where it is there already
  * @throws `report.grid` on sample grids that are no images
  */
-export async function renderEntropyReport(result: EntropyResult, context: EntropyContext): Promise<string> {
+export async function renderEntropyReport(
+  result: EntropyResult,
+  context: EntropyContext,
+  json: EntropyJson = entropyJson(result, context),
+): Promise<string> {
   const module = await import('./entropyCharts.ts')
   const charts = module.drawEntropyCharts(result)
   return renderPage({
     title: entropyVerdict(result).title,
-    json: entropyJson(result, context),
+    json,
     sections: [
       entropyHeadline(result, context),
       entropyCards(result),

@@ -152,14 +152,11 @@ export function commands({ run, caller = UNKNOWN_CALLER }: ReportContext, lines:
 
 /** `bilevel sample` of this run, which brings its model and what belongs to it. */
 export function sampleCommand(
-  { run, config, network, caller = UNKNOWN_CALLER }: ReportContext,
+  { run, batch, network, caller = UNKNOWN_CALLER }: ReportContext,
   args: readonly string[],
 ) {
-  const { model, chunk } = config
-  const isFile = typeof model === 'string' && model.endsWith('.onnx')
   const more = [
-    // A file may be made for that many images.
-    ...(isFile && chunk !== undefined ? ['--chunk', String(chunk)] : []),
+    ...(batch === undefined ? [] : ['--chunk', String(batch)]),
     // Nobody says how many classes a file has.
     ...(network?.kind === 'onnx' && !network.inRun && network.classes !== undefined ? ['--class', '0'] : []),
   ]

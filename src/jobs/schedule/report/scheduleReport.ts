@@ -13,15 +13,21 @@ import { cards, headline } from './overview.ts'
 import { protocolList, settingsList, usage } from './protocol.ts'
 import type { Role } from './roles.ts'
 import { ROLE_STYLES } from './roles.ts'
+import type { ScheduleJson } from './scheduleJson.ts'
 import { scheduleJson } from './scheduleJson.ts'
 import { candidatesTable, gainsTable, historyTable, rowsTable, scheduleTable } from './tables.ts'
 import { verdictOf } from './verdict.ts'
 
 /**
  * The page's text. Equal results give equal bytes.
+ * @param json the result as other programs read it, where it is there already
  * @throws `report.grid` on sample grids that are no images
  */
-export async function renderScheduleReport(result: ScheduleResult, context: ReportContext): Promise<string> {
+export async function renderScheduleReport(
+  result: ScheduleResult,
+  context: ReportContext,
+  json: ScheduleJson = scheduleJson(result, context),
+): Promise<string> {
   const [{ drawCharts }, { lossFigure }] = await Promise.all([import('./charts.ts'), import('./lossChart.ts')])
   const training = lossFigure(context.losses ?? [])
   const charts = drawCharts(result)
@@ -39,7 +45,7 @@ export async function renderScheduleReport(result: ScheduleResult, context: Repo
     section('Settings', settingsList(context)),
     methodFooter(),
   ]
-  return renderPage({ title: verdictOf(result).title, json: scheduleJson(result, context), sections })
+  return renderPage({ title: verdictOf(result).title, json, sections })
 }
 
 const legendOf = (roles: readonly (readonly [Role, string])[]): Html[] =>

@@ -4,6 +4,7 @@
  * control is the plain standard error of the mean to O(1/n).
  */
 import type { Linearised } from '../statistics/estimated.ts'
+import { inner, solutions } from '../statistics/smallSystem.ts'
 
 /** A mean with controls. */
 export interface Controlled extends Linearised {
@@ -29,31 +30,16 @@ export function controlled(values: Float64Array, controls: readonly Float64Array
   return { mean: coefficients[0], influence, standardError: Math.sqrt(inner(influence, influence)) }
 }
 
-function inner(x: ArrayLike<number>, y: ArrayLike<number>): number {
-  let sum = 0
-  for (let i = 0; i < x.length; i++) sum += x[i] * y[i]
-  return sum
-}
-
 /** A control of size 1, so that the Gram matrix is well scaled. */
 function scaled(control: Float64Array): Float64Array {
   const size = Math.sqrt(inner(control, control) / control.length)
   return size > 0 ? control.map((value) => value / size) : control
 }
 
-/** Inverse of a small symmetric positive matrix by Gauss-Jordan; null where it is singular to rounding. */
-function inverseOf(matrix: readonly (readonly number[])[]): number[][] | null {
-  const n = matrix.length
-  const rows = matrix.map((row, i) => [...row, ...row.map((_, j) => (i === j ? 1 : 0))])
-  for (let pivot = 0; pivot < n; pivot++) {
-    const head = rows[pivot][pivot]
-    if (!(head > 1e-10 * matrix[pivot][pivot])) return null
-    rows[pivot] = rows[pivot].map((value) => value / head)
-    for (let other = 0; other < n; other++) {
-      if (other === pivot) continue
-      const factor = rows[other][pivot]
-      rows[other] = rows[other].map((value, j) => value - factor * rows[pivot][j])
-    }
-  }
-  return rows.map((row) => row.slice(n))
-}
+/** Columns, or rows, of the inverse of a Gram matrix; null where it is singular to rounding. */
+const inverseOf = (gram: readonly (readonly number[])[]): number[][] | null =>
+  solutions(
+    gram,
+    gram.map((row, i) => row.map((_, j) => (i === j ? 1 : 0))),
+    1e-10,
+  )

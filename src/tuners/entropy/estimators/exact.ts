@@ -10,8 +10,7 @@
  * Xiao, Yuan, Saif, Liu, Kompella, Wang, Chen, "A First-order Generative Bilevel Optimization Framework for Diffusion Models", ICML 2025
  * (arXiv 2502.08808); signs and arguments as derived, which published code has otherwise.
  */
-import { inputError } from '../../../base/index.ts'
-import { logSumExp } from '../statistics/weights.ts'
+import { inputError, logSumExp } from '../../../base/index.ts'
 
 /** Probabilities of a finite support (sum 1) and both rewards on it, all of one length. */
 export interface FiniteProblem {

@@ -9,6 +9,7 @@
  */
 import type { Interval } from '../statistics/bootstrap.ts'
 import { studentReach } from '../statistics/quantile.ts'
+import { inner, solutions } from '../statistics/smallSystem.ts'
 import { controlled } from './controlled.ts'
 
 /** A mean over items. */
@@ -255,21 +256,6 @@ function meansOf(columns: readonly Float64Array[], controls: readonly Float64Arr
   return { means: slopes.map(([first]) => first), covariance }
 }
 
-function inner(x: ArrayLike<number>, y: ArrayLike<number>): number {
-  let sum = 0
-  for (let i = 0; i < x.length; i++) sum += x[i] * y[i]
-  return sum
-}
-
-/** Solution of a small symmetric positive system, by elimination. */
-function solved(matrix: readonly (readonly number[])[], right: readonly number[]): number[] {
-  const rows = matrix.map((row, i) => [...row, right[i]])
-  for (const [pivot, head] of rows.entries()) {
-    for (const [other, row] of rows.entries()) {
-      if (other === pivot) continue
-      const factor = row[pivot] / head[pivot]
-      for (let k = pivot; k < row.length; k++) row[k] -= factor * head[k]
-    }
-  }
-  return rows.map((row, i) => row[rows.length] / row[i])
-}
+/** The one solution; NaN where there is none. */
+const solved = (matrix: readonly (readonly number[])[], right: readonly number[]): readonly number[] =>
+  solutions(matrix, [right])?.[0] ?? right.map(() => Number.NaN)

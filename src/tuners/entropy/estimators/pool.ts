@@ -11,12 +11,12 @@
  *
  * Base samples alone (scale 0) make the tilt's weights those of self-normalised importance sampling, exp(s r2).
  */
-import { inputError } from '../../../base/index.ts'
+import { inputError, logSumExp } from '../../../base/index.ts'
 import type { Clusters, Estimated, Linearised } from '../statistics/estimated.ts'
 import { clustersOf, standardErrorOf } from '../statistics/estimated.ts'
 import { klOfTilt, weightedMean } from '../statistics/statistics.ts'
 import type { Weights } from '../statistics/weights.ts'
-import { logSumExp, normalisedWeights } from '../statistics/weights.ts'
+import { normalisedWeights } from '../statistics/weights.ts'
 
 /** Paths drawn at one scale. All arrays [n], values finite. */
 export interface PathBatch {

@@ -2,8 +2,7 @@
  * Other ways to look for lambda, for comparison: the published loop, grid and random search. They see images of a sampler and their two
  * rewards, and what each image costs; nothing else.
  */
-import { inputError } from '../../../base/index.ts'
-import { logSumExp } from '../statistics/weights.ts'
+import { inputError, logSumExp } from '../../../base/index.ts'
 
 /** r1 and r2 of freshly drawn images. */
 export interface RatedImages {

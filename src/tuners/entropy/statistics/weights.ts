@@ -2,9 +2,9 @@
  * Importance weights in log space: normalised by logsumexp with the maximum taken out, so that no reward is too large to weigh, and
  * judged by their absolute effective sample size and the shape of their tail.
  *
- * Effective sample size: (sum w)^2 / sum w^2 (Kong, 1992). Pareto k-hat: see paretoTail.ts.
+ * Effective sample size: see src/base/logWeights.ts. Pareto k-hat: see paretoTail.ts.
  */
-import { inputError } from '../../../base/index.ts'
+import { effectiveSampleSize, inputError, logSumExp } from '../../../base/index.ts'
 import { paretoTail } from './paretoTail.ts'
 
 /** Weights of n paths, normalised. */
@@ -19,27 +19,6 @@ export interface Weights {
   readonly effectiveSampleSize: number
   /** Shape of the weights' upper tail: above .7 a mean is not to be relied on. Null where all weights are the same or too few. */
   readonly paretoK: number | null
-}
-
-/** log sum exp(x_i), with the maximum taken out; -Infinity for an empty sum. */
-export function logSumExp(values: ArrayLike<number>): number {
-  let most = Number.NEGATIVE_INFINITY
-  for (let i = 0; i < values.length; i++) if (values[i] > most) most = values[i]
-  if (!Number.isFinite(most)) return most
-  let sum = 0
-  for (let i = 0; i < values.length; i++) sum += Math.exp(values[i] - most)
-  return most + Math.log(sum)
-}
-
-/** (sum w)^2 / sum w^2: 1 where one weight has all, n where all are equal. */
-export function effectiveSampleSize(weights: ArrayLike<number>): number {
-  let sum = 0
-  let squares = 0
-  for (let i = 0; i < weights.length; i++) {
-    sum += weights[i]
-    squares += weights[i] ** 2
-  }
-  return (sum * sum) / squares
 }
 
 /**

@@ -2,8 +2,7 @@
  * Adam on the host in float64, for the few numbers of an upper variable (a schedule, an entropy strength). Pure: `init` gives a
  * state, `update` a new one and the step to add; both states are plain data that a checkpoint can hold.
  */
-import { inputError } from '../../base/index.ts'
-import { checkRange } from './optimizer.ts'
+import { inputError } from '../base/index.ts'
 
 /** Moments and the number of updates done. */
 export interface HostAdamState {
@@ -61,4 +60,10 @@ export function hostAdam({ beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8 }: HostAda
       return { updates, state: { step, firstMoment, secondMoment } }
     },
   }
+}
+
+/** @throws `nn.optimizer` unless low <= value < high */
+function checkRange(name: string, value: number, low: number, high: number): void {
+  if (value >= low && value < high) return
+  throw inputError('nn.optimizer', `${name} must be at least ${low} and below ${high}, got ${value}`)
 }

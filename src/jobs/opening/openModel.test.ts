@@ -1,12 +1,16 @@
 /** Models by name and by path. */
-import { cp, mkdtemp, rm } from 'node:fs/promises'
+import { cp, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
+import { filled } from '../../base/index.ts'
 import { saveModel, shippedModelFolder } from '../../diffusion/files/index.ts'
 import { noiseSchedule as cosine } from '../../diffusion/index.ts'
+import { add, constant, conv, trace } from '../../graph/index.ts'
 import { initialState, unet2d } from '../../nn/index.ts'
-import { modelFolderOf, openGivenModel } from './givenModel.ts'
+import { encodeModel } from '../../onnx/index.ts'
+import { modelFolderOf } from './modelFolder.ts'
+import { openGivenModel } from './openModel.ts'
 
 const ONE_LEVEL = {
   block_out_channels: [4] as [number],
@@ -23,7 +27,8 @@ const options = { scheduler: null, weightsPrefix: null, timeScale: 1, size: null
 
 test('a name that is no path is a model that comes with the project', async () => {
   const given = await openGivenModel('digits-16', options)
-  expect(given).toMatchObject({ kind: 'folder', folder: shipped, imageShape: [1, 16, 16] })
+  const { hash } = await openGivenModel(shipped, options)
+  expect(given).toMatchObject({ hash, imageShape: [1, 16, 16] })
 })
 
 test('a path is the folder itself, or the model inside a run', async () => {
@@ -36,6 +41,29 @@ test('a name that is nothing names the models that come with the project', async
   const opening = openGivenModel('digits-61', options)
   await expect(opening).rejects.toMatchObject({ code: 'schedule.model', kind: 'input' })
   await expect(opening).rejects.toThrow(/digits-16 or digits-28; 'digits-61' is none of them/)
+})
+
+test('a file that leaves its size open: the side that is asked for, and the channels that it takes', async () => {
+  const file = join(root, 'colours.onnx')
+  const scheduler = join(root, 'betas.json')
+  const open = ['batch', 'channels', 'height', 'width']
+  const graph = trace({ x: { dtype: 'float32', shape: [2, 3, 8, 8] }, t: { dtype: 'int64', shape: [] } }, ({ x }) => ({
+    out: add(x, conv(x, constant(filled([1, 3, 1, 1], 0.5)))),
+  }))
+  await writeFile(file, encodeModel(graph, { axisNames: { x: open, out: open } }))
+  await writeFile(scheduler, JSON.stringify({ betas: [0.1, 0.2] }))
+  const opened = await openGivenModel(file, { ...options, scheduler, size: 16 })
+  expect(opened).toMatchObject({
+    imageShape: [3, 16, 16],
+    differentiable: false,
+    trainable: null,
+    saves: 'schedules',
+    conditional: false,
+    batch: 4,
+    evaluations: 4,
+  })
+  await opened.close()
+  await expect(openGivenModel(file, { ...options, scheduler })).rejects.toMatchObject({ code: 'model.imageShape' })
 })
 
 test('images that are no pictures are refused before anything is sampled, and a prefix with an ONNX file', async () => {

@@ -1,0 +1,86 @@
+/** Opens a model, wherever it is: a run (whose settings say what it was learned for), a model folder, a shipped model, or an ONNX file with its schedule. */
+import { readdir, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { inputError } from '../../base/index.ts'
+import type { NamedSchedule } from '../../diffusion/files/index.ts'
+import { readSamplingSchedule } from '../../diffusion/files/index.ts'
+import type { Settings } from '../../runs/index.ts'
+import { readManifest, requireIntactModel } from '../../runs/index.ts'
+import { isModelFile, openModelFile } from './modelFile.ts'
+import { openModelFolder } from './modelFolder.ts'
+import type { OpenedModel, OpenModelOptions } from './openedModel.ts'
+import { runRecordOf } from './runRecord.ts'
+
+/**
+ * A model by itself: what a path holds, of a run the model inside.
+ * @throws `schedule.scheduler` on an ONNX file without its schedule, `schedule.model`, `schedule.pictures` on images that are no pictures,
+ * `model.*`, `scheduler.*`, `nn.*`, `onnx.open`
+ */
+export async function openGivenModel(path: string, options: OpenModelOptions): Promise<OpenedModel> {
+  const opened = await (isModelFile(path) ? openModelFile(path, options) : openModelFolder(path, options))
+  const [channels] = opened.imageShape
+  if (channels === 1 || channels === 3) return opened
+  await opened.close()
+  throw inputError(
+    'schedule.pictures',
+    `a model's images must have 1 or 3 channels to be written, measured and compared with pictures, those of ${path} are ` +
+      `[${opened.imageShape.join(', ')}]; of a latent space they would need its decoder: in TypeScript, loadModel and generate take any number of channels`,
+  )
+}
+
+/**
+ * The model to sample from: of a run that holds none, the one that it was learned for, with what it learned.
+ * @param path a run, a model folder, a shipped model, or an ONNX file
+ * @throws what `openGivenModel` throws; `scheduleFile.*`; `runs.notARun`, `runs.damaged`
+ */
+export async function openModelAt(path: string, options: OpenModelOptions): Promise<OpenedModel> {
+  const run = await runRecordOf(path)
+  if (run?.command === 'entropy' && typeof run.settings.model === 'string') {
+    return openModelAt(run.settings.model, underRun(run.settings, options))
+  }
+  if (run && isModelFile(run.settings.model)) return openLearnedFor(path, run.settings.model, run.settings, options)
+  return openGivenModel(path, options)
+}
+
+/** What is asked for, over what a run opened its model with. */
+function underRun(run: Settings, options: OpenModelOptions): OpenModelOptions {
+  const { scheduler, weightsPrefix, timeScale, size } = options
+  return {
+    ...options,
+    weightsPrefix: weightsPrefix ?? ((run.weightsPrefix ?? null) as string | null),
+    scheduler: scheduler ?? (run.scheduler as string | null),
+    timeScale: typeof run.timeScale === 'number' ? run.timeScale : timeScale,
+    size: size ?? (run.size as number | null),
+  }
+}
+
+/** The file that a run learned schedules for, and these. */
+async function openLearnedFor(
+  run: string,
+  file: string,
+  settings: Settings,
+  options: OpenModelOptions,
+): Promise<OpenedModel> {
+  await requireIntactModel(run)
+  const { weightsPrefix } = options
+  const opened = await openGivenModel(file, { ...underRun(settings, options), weightsPrefix })
+  const notes = [...opened.notes, ...(await otherModelNotes(run, file, opened.hash))]
+  return { ...opened, notes, schedules: await schedulesIn(join(run, 'model', 'schedules')) }
+}
+
+/** Said where the file that a run learned for is another one by now. */
+async function otherModelNotes(run: string, model: string, hash: string): Promise<string[]> {
+  const { sources } = await readManifest(run)
+  const before = (sources as { readonly model?: { readonly sha256?: unknown } | null } | undefined)?.model?.sha256
+  return before === undefined || before === hash ? [] : [`${model} is not the file that ${run} was learned for`]
+}
+
+async function schedulesIn(folder: string): Promise<NamedSchedule[]> {
+  const names = await readdir(folder).catch(() => [])
+  return Promise.all(
+    names.toSorted().map(async (name) => {
+      const path = join(folder, name, 'sampling_schedule.json')
+      return { name, ...readSamplingSchedule(await readFile(path, 'utf8'), path) }
+    }),
+  )
+}
