@@ -27,8 +27,8 @@ export interface Case {
   readonly mostRounds?: number
 }
 
-const PAPER = 'bench/peers/paper.py'
-const SMALL = 'bench/peers/small.py'
+const PAPER = 'bench/peer/pytorch/paper.py'
+const SMALL = 'bench/peer/pytorch/small.py'
 
 /** A ratio of 2 means ours takes half of their time. */
 export const CASES: readonly Case[] = [

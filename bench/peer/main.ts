@@ -79,12 +79,12 @@ async function checkNetworks(python: Python, folder: string) {
     ['paper', paperNetwork(sizes)],
     ['small', smallNetwork(sizes)],
   ] as const) {
-    const argv = [`bench/peers/${program}.py`, 'check', await writeCheck(network, folder)]
+    const argv = [`bench/peer/pytorch/${program}.py`, 'check', await writeCheck(network, folder)]
     const { parameters, error } = runPeer<{ parameters: number; error: number }>(python, argv)
     if (parameters !== flatSize(network.parameters) || !(error <= TOLERANCE)) {
       const ours = flatSize(network.parameters)
       const rule = `${network.kind} in PyTorch must have our ${ours} parameters and outputs within ${TOLERANCE}`
-      throw failure('bench.peer', `${rule}, got ${parameters} and ${error}; repair bench/peers/${program}.py`)
+      throw failure('bench.peer', `${rule}, got ${parameters} and ${error}; repair bench/peer/pytorch/${program}.py`)
     }
     checks.push({ network: network.kind, parameters, error })
   }

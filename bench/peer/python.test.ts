@@ -50,7 +50,11 @@ test('both networks in PyTorch: as many parameters, the same outputs; without Py
     ['small', smallNetwork(sizes)],
   ] as const) {
     const file = await writeCheck(network, folder)
-    const said = runPeer<{ parameters: number; error: number }>(python, [`bench/peers/${program}.py`, 'check', file])
+    const said = runPeer<{ parameters: number; error: number }>(python, [
+      `bench/peer/pytorch/${program}.py`,
+      'check',
+      file,
+    ])
     expect(said.parameters).toBe(flatSize(network.parameters))
     expect(said.error).toBeLessThan(1e-5)
   }

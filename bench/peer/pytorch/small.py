@@ -1,10 +1,10 @@
 """diffusers' UNet2DModel without attention (src/nn/unet2d.ts, under the same parameter names) in PyTorch, and the main job with it.
 
-    python3 bench/peers/small.py sample --batch 100 --steps 10
-    python3 bench/peers/small.py train --batch 64                    clipped, with a moving average of the weights
-    python3 bench/peers/small.py tune --data FILE --images 256       one tuning iteration, backpropagation through DPM-Solver++
-    python3 bench/peers/small.py job --data FILE --train-steps 1000 --iterations 10 --images 192
-    python3 bench/peers/small.py check FILE                          outputs against those stored in a safetensors file
+    python3 bench/peer/pytorch/small.py sample --batch 100 --steps 10
+    python3 bench/peer/pytorch/small.py train --batch 64                    clipped, with a moving average of the weights
+    python3 bench/peer/pytorch/small.py tune --data FILE --images 256       one tuning iteration, backpropagation through DPM-Solver++
+    python3 bench/peer/pytorch/small.py job --data FILE --train-steps 1000 --iterations 10 --images 192
+    python3 bench/peer/pytorch/small.py check FILE                          outputs against those stored in a safetensors file
 
 FILE of --data is what `npm run bench:peer` writes: images of the training and the tuning split, and the weights of the feature network.
 """

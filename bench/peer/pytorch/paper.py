@@ -1,9 +1,9 @@
 """The bilevel paper's UNet (src/nn/shuffleUnet.ts, under the same parameter names) in PyTorch: sampling and training steps.
 
-    python3 bench/peers/paper.py sample --base 64 --batch 64 --steps 20
-    python3 bench/peers/paper.py train --base 64 --batch 64
-    python3 bench/peers/paper.py published --base 64 [--logging]     the published upper iteration
-    python3 bench/peers/paper.py check FILE                          outputs against those stored in a safetensors file
+    python3 bench/peer/pytorch/paper.py sample --base 64 --batch 64 --steps 20
+    python3 bench/peer/pytorch/paper.py train --base 64 --batch 64
+    python3 bench/peer/pytorch/paper.py published --base 64 [--logging]     the published upper iteration
+    python3 bench/peer/pytorch/paper.py check FILE                          outputs against those stored in a safetensors file
 """
 
 import argparse
