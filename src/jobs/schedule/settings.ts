@@ -6,6 +6,7 @@
 import { z } from 'zod'
 import { didYouMean, inputError, MOST } from '../../base/index.ts'
 import { SHIPPED_MODELS } from '../../diffusion/files/index.ts'
+import { SAMPLER_NAMES } from '../../diffusion/index.ts'
 import type { Settings, SettingsLayer } from '../../runs/index.ts'
 import { resolveSettings } from '../../runs/index.ts'
 import type { LearnSettings } from '../../tuners/index.ts'
@@ -20,6 +21,7 @@ import {
   setting,
   tuningShape,
 } from '../../tuners/index.ts'
+import { isModelFile } from '../opening/modelFile.ts'
 import { dataSetting, measuringShape, modelShape, runningShape, seedSetting } from '../opening/settings.ts'
 import { PRESETS } from './presets.ts'
 
@@ -151,17 +153,17 @@ const FOREIGN_DEFAULTS = { samplingFamily: 'level-power', freshSamples: false, u
  * that of the clipped image.
  */
 function consequences(preset: Settings, given: (key: string) => unknown): Settings {
-  const isFile = (path: unknown) => typeof path === 'string' && path.endsWith('.onnx')
   const model = given('model')
   // Not yet checked: what is no mode or family at all is refused with the rest.
   const learn = (given('learn') ?? DEFAULTS.learn) as LearnSettings['learn']
   const trainingFamily = (given('trainingFamily') ?? DEFAULTS.trainingFamily) as LearnSettings['trainingFamily']
-  const sampler = (given('sampler') ?? preset.sampler ?? DEFAULTS.sampler) as LearnSettings['sampler']
+  const asked = given('sampler') ?? preset.sampler
+  const sampler = SAMPLER_NAMES.find((name) => name === asked) ?? DEFAULTS.sampler
   return {
     ...(typeof model === 'string' && { size: null }),
-    ...((isFile(model) || isFile(given('features'))) && { estimator: 'coordinate' }),
+    ...((isModelFile(model) || isModelFile(given('features'))) && { estimator: 'coordinate' }),
     ...(preset.samplingFamily === undefined && { samplingFamily: trainingFamily }),
-    ...(isFile(model) && FOREIGN_DEFAULTS),
+    ...(isModelFile(model) && FOREIGN_DEFAULTS),
     ...followingSettings({ learn, trainingFamily, sampler }),
   }
 }
