@@ -136,7 +136,7 @@ export async function evaluateConfigOf(
 /** The settings of the run that the path is of, if it is one. */
 export async function evaluateLayers(path: string): Promise<readonly SettingsLayer[]> {
   const run = await runRecordOf(path)
-  return run ? [evaluateLayerOf(path, run.settings)] : []
+  return run ? [evaluateLayerOf(path, run)] : []
 }
 
 const heldOutOf = ({ splits: { heldOut }, shape }: Dataset) =>

@@ -1,9 +1,10 @@
 /** Settings of measuring a model's images. */
 import { z } from 'zod'
 import { MOST } from '../../base/index.ts'
-import type { Settings, SettingsLayer } from '../../runs/index.ts'
+import type { SettingsLayer } from '../../runs/index.ts'
 import { resolveSettings } from '../../runs/index.ts'
 import { defaultsOf, setting } from '../../tuners/index.ts'
+import type { RunRecord } from '../opening/runRecord.ts'
 import { dataSetting, measuringShape, samplingShape } from '../opening/settings.ts'
 
 export const evaluateSchema = z.strictObject({
@@ -30,11 +31,11 @@ export const resolveEvaluateConfig = (layers: readonly SettingsLayer[]): Evaluat
   resolveSettings(evaluateSchema, [{ source: 'the defaults', values: defaultsOf(evaluateSchema.shape) }, ...layers])
 
 /** What a run measured with, as a layer under what is asked for: the same images give the numbers of its own table. */
-export function evaluateLayerOf(run: string, config: Settings): SettingsLayer {
+export function evaluateLayerOf(run: string, { command, settings }: RunRecord): SettingsLayer {
   const keys = ['data', 'features', 'featuresOutput', 'featuresRange', 'judge', 'chunk'] as const
   // The judge of an entropy strength is a reward; the network that judges has a name of its own there.
-  const own = 'judgeNetwork' in config ? { ...config, judge: config.judgeNetwork } : config
+  const own = command === 'entropy' ? { ...settings, judge: settings.judgeNetwork } : settings
   const values = Object.fromEntries(keys.map((key) => [key, own[key] ?? undefined]))
-  const { evaluationSamples: samples, samplingSeeds: seeds } = config
+  const { evaluationSamples: samples, samplingSeeds: seeds } = settings
   return { source: run, values: { ...values, samples, seeds } }
 }

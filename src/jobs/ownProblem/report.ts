@@ -1,7 +1,7 @@
 /** `report.html` of a user's own problem: its upper objective and parameters over the iterations, where they ended, and the settings. */
 import type { Html } from '../../report/index.ts'
 import { count, figure, html, methodFooter, raw, renderPage, section, significant } from '../../report/index.ts'
-import { settingsList } from '../schedule/report/protocol.ts'
+import { settingsList } from '../reporting/usage.ts'
 import type { ProblemJson } from './result.ts'
 
 /** Parameters that are drawn, and listed. */

@@ -2,7 +2,7 @@
 
 import type { DenoiserInputs } from '../../diffusion/index.ts'
 import type { Caller, Json } from '../../runs/index.ts'
-import type { StepLoss } from '../schedule/report/stepLoss.ts'
+import type { StepLoss } from './stepLoss.ts'
 
 export interface ReportContext {
   /** Name of the run, or the path of its folder. */

@@ -7,7 +7,7 @@ import { durationText, isRecord } from '../../../runs/index.ts'
 import type { EntropyEstimator, EntropyResult } from '../../../tuners/index.ts'
 import { modulesIn } from '../../opening/namedCode.ts'
 import type { EntropyContext } from '../../reporting/context.ts'
-import { commands, sampleCommand } from '../../schedule/report/protocol.ts'
+import { commands, sampleCommand } from '../../reporting/usage.ts'
 
 const ESTIMATOR_WORDS: Readonly<Record<Exclude<EntropyEstimator, 'auto'>, string>> = {
   importance: 'self-normalised importance sampling from base samples',

@@ -2,8 +2,8 @@
 
 import type { Html } from '../../../report/index.ts'
 import { drawChart, figure, html, logarithmicAxis, Plot, swatch } from '../../../report/index.ts'
+import type { StepLoss } from '../../reporting/stepLoss.ts'
 import { ROLE_STYLES } from './roles.ts'
-import type { StepLoss } from './stepLoss.ts'
 
 /** Points of a phase; each is a mean over as many neighbouring steps. */
 const MOST_POINTS = 100

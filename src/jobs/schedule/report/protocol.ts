@@ -5,9 +5,10 @@ import { scheduleName } from '../../../diffusion/files/index.ts'
 import { samplerNamed } from '../../../diffusion/index.ts'
 import type { Html } from '../../../report/index.ts'
 import { count, html } from '../../../report/index.ts'
-import { commandLine, durationText, isRecord, pathArgument, UNKNOWN_CALLER } from '../../../runs/index.ts'
+import { durationText } from '../../../runs/index.ts'
 import type { ScheduleResult } from '../../../tuners/index.ts'
 import type { ReportContext } from '../../reporting/context.ts'
+import { commands, sampleCommand } from '../../reporting/usage.ts'
 import { judgeKnowledgeText } from './judgeKnowledge.ts'
 import { pythonCode } from './python.ts'
 
@@ -93,19 +94,6 @@ function clipText({ clip, clippedNoise }: ScheduleResult['protocol']): string {
 const samplerText = (settings: ScheduleResult['settings']): string =>
   `${samplerNamed(settings.sampler).words(settings)}${settings.noisyLastStep ? ', last step with noise' : ''}`
 
-/** Settings with their paths, in order. */
-export function settingsList({ config }: Pick<ReportContext, 'config'>): Html {
-  return html`<div class="settings">${flattened(config, '').map(
-    ([path, value]) => html`<div><code>${path}</code><code>${value}</code></div>\n`,
-  )}</div>`
-}
-
-function flattened(value: unknown, path: string): [string, string][] {
-  if (!isRecord(value) || Object.keys(value).length === 0)
-    return [[path, typeof value === 'string' ? value : JSON.stringify(value)]]
-  return Object.entries(value).flatMap(([key, item]) => flattened(item, path === '' ? key : `${path}.${key}`))
-}
-
 /**
  * How to sample with what was learned.
  * @param forms what diffusers can be told
@@ -140,28 +128,6 @@ const MODEL_PARTS = html`<dt><code>model/scheduler/scheduler_config.json</code><
 <dt><code>model/unet/diffusion_pytorch_model.safetensors</code></dt><dd>the weights, in the layout of diffusers' <code>UNet2DModel</code> where the network is one</dd>
 <dt><code>model/unet/model.onnx</code></dt><dd>one call of the network for any ONNX runtime; the sampling loop stays outside</dd>
 `
-
-/** Command lines to be pasted, and where. */
-export function commands({ run, caller = UNKNOWN_CALLER }: ReportContext, lines: readonly string[]): Html {
-  const { directory } = caller
-  return html`<pre><code class="shell">${lines.join('\n')}</code></pre>
-<p class="soft">Run it in ${
-    directory === null ? 'the folder where the run was started' : html`<code>${directory}</code>`
-  }, where this run is <code>${run}</code>.</p>`
-}
-
-/** `bilevel sample` of this run, which brings its model and what belongs to it. */
-export function sampleCommand(
-  { run, batch, network, caller = UNKNOWN_CALLER }: ReportContext,
-  args: readonly string[],
-) {
-  const more = [
-    ...(batch === undefined ? [] : ['--chunk', String(batch)]),
-    // Nobody says how many classes a file has.
-    ...(network?.kind === 'onnx' && !network.inRun && network.classes !== undefined ? ['--class', '0'] : []),
-  ]
-  return commandLine(caller, ['sample', pathArgument(run), ...args, ...more])
-}
 
 function python(result: ScheduleResult, context: ReportContext, forms: ExportedForms, folder: string): Html | null {
   const { run, network = { kind: 'UNet2DModel' } } = context

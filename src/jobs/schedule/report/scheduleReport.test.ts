@@ -4,12 +4,12 @@ import { parseHTML } from 'linkedom'
 import { describe, expect, test } from 'vitest'
 import { decimalsFor, fixed, percent, significant, withError } from '../../../report/format.ts'
 import type { ScheduleResult } from '../../../tuners/index.ts'
+import type { StepLoss } from '../../reporting/stepLoss.ts'
 import { meansOf } from './lossChart.ts'
 import { rowOf } from './roles.ts'
 import { scheduleJson } from './scheduleJson.ts'
 import { renderScheduleReport } from './scheduleReport.ts'
 import { BARE, CONTEXT, LOST, OPEN, WON } from './scheduleResult.fixture.ts'
-import type { StepLoss } from './stepLoss.ts'
 import { terminalSummary } from './terminal.ts'
 
 const RESULTS: readonly (readonly [string, ScheduleResult])[] = [

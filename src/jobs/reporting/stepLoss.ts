@@ -1,5 +1,5 @@
 /** The losses of training, as the events of a run tell them. */
-import type { TimedEvent } from '../../../runs/index.ts'
+import type { TimedEvent } from '../../runs/index.ts'
 
 /** The loss of one training step. */
 export interface StepLoss {
