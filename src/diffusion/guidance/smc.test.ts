@@ -57,7 +57,8 @@ describe.each(['linear', 'quadratic'] as const)('%s reward, N(0, 1) base: 200 ru
   const truth = problem.truth(scale, 1)
   const choices: [string, Partial<ParticleOptions>][] = [
     ['tempered', { resampleBelow: 0.8 }],
-    ['at once', { resampleBelow: 0.8, temper: false, minimumAlphaBar: 0 }],
+    ['at once', { resampleBelow: 0.8, temper: 0, minimumAlphaBar: 0 }],
+    ['tempered late', { resampleBelow: 0.8, temper: 2 }],
     ['resampled at every step', { resampleBelow: 1 }],
     ['never resampled', { resampleBelow: 0 }],
     ['few steps twisted', { minimumAlphaBar: 0.3 }],

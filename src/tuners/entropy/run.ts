@@ -7,6 +7,9 @@ import type { EntropyIteration } from './result.ts'
 import { Draws } from './search/draws.ts'
 import type { GradientMethod } from './search/methods.ts'
 
+/** Widest step of the first look, in log lambda. */
+const WIDEST_STEP = 0.45
+
 export class EntropyRun {
   readonly job: EntropyOptions
   readonly draws: Draws
@@ -29,6 +32,19 @@ export class EntropyRun {
     const { low, high } = this.range
     const last = this.job.settings.curvePoints - 1
     return Array.from({ length: last + 1 }, (_, i) => (i === last ? high : low + ((high - low) * i) / last))
+  }
+
+  /** Log lambdas of the first look over the whole range: the curve's, with as many between them as leave no step wider than a valley. */
+  get searchGrid(): number[] {
+    const { grid } = this
+    const parts = Math.ceil((grid[1] - grid[0]) / WIDEST_STEP)
+    return grid.flatMap((x, i) =>
+      i === 0
+        ? [x]
+        : Array.from({ length: parts }, (_, k) =>
+            k === parts - 1 ? x : grid[i - 1] + ((x - grid[i - 1]) * (k + 1)) / parts,
+          ),
+    )
   }
 
   /** Widest interval of log lambda that counts as resolved. */

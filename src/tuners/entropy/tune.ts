@@ -7,24 +7,23 @@
  * trained.
  */
 
-import { meanOf } from './estimators/gradientCurve.ts'
-import { scoreValues } from './estimators/scoreFunction.ts'
+import type { GradientCurve } from './estimators/gradientCurve.ts'
 import type { EntropyOptions } from './job.ts'
 import { openEntropy } from './open.ts'
 import type { EntropyIteration, EntropyResult, EntropyStrength } from './result.ts'
 import { EntropyRun } from './run.ts'
+import type { Contender } from './search/basins.ts'
+import { contest } from './search/basins.ts'
 import { confirm } from './search/confirm.ts'
 import type { TradeOff } from './search/curve.ts'
 import { atThree, diversityAtThree, tradeOff } from './search/curve.ts'
 import { directionOf } from './search/direction.ts'
 import { totalOf } from './search/draws.ts'
-import type { FirstLook } from './search/explore.ts'
 import { explore } from './search/explore.ts'
 import { sampleGrids } from './search/grids.ts'
 import type { GradientMethod, MethodName } from './search/methods.ts'
 import { MOST_NODES, methodOf } from './search/methods.ts'
-import type { Found } from './search/refine.ts'
-import { refine } from './search/refine.ts'
+import { refine, within } from './search/refine.ts'
 
 /** Share of effective samples below which a tilt is looked for by particles instead of weights. */
 const PARTICLES_BELOW = 0.5
@@ -38,63 +37,86 @@ const PARTICLES_BELOW = 0.5
 export async function tuneEntropyStrength(options: EntropyOptions): Promise<EntropyResult> {
   const first = openEntropy(options)
   const run = new EntropyRun(options)
-  const { method, found, look } = await search(run, first)
-  const strength = await confirm(run, method, found, look.shape)
+  const searched = await search(run, first)
+  const method = searched?.method ?? methodOf(first, run.job, run.draws)
+  const strength = searched ? await confirmed(run, searched) : noResponse(run)
   const measured = await tradeOff(run, method.name, strength.value)
   return assemble(run, method.name, strength, measured)
 }
 
 /** What the search comes to, and by what. */
-interface Searched {
+interface Searched extends Contender {
   readonly method: GradientMethod
-  readonly found: Found
-  readonly look: FirstLook
 }
 
-/** Explores and refines; where the estimator is left open, takes the one that proves sharper. */
-async function search(run: EntropyRun, name: MethodName): Promise<Searched> {
-  const { job, draws } = run
-  const method = methodOf(name, job, draws)
-  const look = await explore(run, method)
-  const found = await refine(run, method, look)
-  const searched = { method, found, look }
-  if (job.settings.estimator !== 'auto') return searched
-  if (name === 'paired-differences') return sharper(run, searched)
-  if (name === 'paths' && found.stretch.share(found.centre) < PARTICLES_BELOW) return byParticles(run, searched)
+/** Explores, refines in every valley that may hold the optimum, and compares; null where the judge does not respond at all. */
+async function search(run: EntropyRun, name: MethodName) {
+  const method = methodOf(name, run.job, run.draws)
+  const { basins } = await explore(run, method)
+  if (basins.length === 0) return null
+  const contenders: Searched[] = []
+  for (const basin of basins) {
+    contenders.push({ method, shape: basin.shape, found: await refine(run, method, basin) })
+  }
+  const { best, equals } = await contest(run, method, contenders)
+  return { ...(await bestMethod(run, best)), equals }
+}
+
+/** Where the estimator is left open, the one that proves sharper. */
+async function bestMethod(run: EntropyRun, searched: Searched): Promise<Searched> {
+  const { method, found } = searched
+  if (run.job.settings.estimator !== 'auto') return searched
+  if (method.name === 'paired-differences') return sharper(run, searched)
+  if (method.name === 'paths' && found.stretch.share(found.centre) < PARTICLES_BELOW) return byParticles(run, searched)
   return searched
+}
+
+/** The interval; not resolved where another valley is as good, within errors. */
+async function confirmed(
+  run: EntropyRun,
+  { equals, ...searched }: Searched & { readonly equals: readonly Searched[] },
+) {
+  const strength = await confirm(run, searched.method, searched.found, searched.shape)
+  if (equals.length === 0) return strength
+  const others = equals.map(({ found }) => Math.exp(found.centre).toPrecision(3)).join(' and ')
+  return {
+    ...strength,
+    resolved: false,
+    reason: `near lambda = ${others} there is an optimum that is as good within errors; raise maxEvaluations, or give a lambdaRange with one of them`,
+  }
+}
+
+function noResponse(run: EntropyRun): EntropyStrength {
+  const [low, high] = run.job.settings.lambdaRange
+  const reason = `the judge '${run.job.judge.name}' does not respond to lambda here: r1 of an image is the same at all scales but for rounding; choose another judge, or another lambdaRange`
+  return { value: high, low, high, resolved: false, reason, boundary: null, slope: null }
 }
 
 /** Score function or paired differences, whichever takes fewer evaluations for the same error at what was found. */
 async function sharper(run: EntropyRun, searched: Searched): Promise<Searched> {
-  const { method: paired, found, look } = searched
+  const { found, shape } = searched
   const score = methodOf('score-function', run.job, run.draws)
   const { curve } = found.stretch
-  const middle = curve.nodes.reduce((a, b) => (Math.abs(b - found.centre) < Math.abs(a - found.centre) ? b : a))
-  const batch = await run.draws.paths(Math.exp(-middle), { first: 0, count: curve.count }, 'refine')
-  const errors = {
-    score: meanOf(scoreValues(batch)).standardError ** 2 * score.cost(score.nodes(0, 1).length),
-    paired: curve.at(found.centre).standardError ** 2 * paired.cost(curve.nodes.length),
+  const nodes = [...curve.nodes]
+  // Drawn already: at the same scales, the same items.
+  const stretch = await score.stretch(nodes, { first: 0, count: curve.count }, 'refine', shape)
+  const widthOf = (of: GradientCurve) => {
+    const higher = of.higher() ?? of
+    return higher.at(found.centre).standardError / Math.max(higher.slope(found.centre), Number.MIN_VALUE)
   }
-  if (errors.paired <= errors.score) return searched
-  // Drawn at its own scales: where there is not enough left for that, what is there has to do.
-  if (run.affordable(score, score.nodes(0, 1).length) < curve.count) return searched
-  const nodes = [...score.nodes(found.centre, (curve.nodes[curve.nodes.length - 1] - curve.nodes[0]) / 2)]
-  const stretch = await score.stretch(nodes, { first: 0, count: curve.count }, 'refine', look.shape)
-  return { method: score, found: { ...found, stretch }, look }
+  if (widthOf(curve) <= widthOf(stretch.curve)) return searched
+  return { ...searched, method: score, found: { ...found, stretch } }
 }
 
 /** The search over again by sequential Monte Carlo: weights are too uneven there even to steer. */
 async function byParticles(run: EntropyRun, searched: Searched): Promise<Searched> {
-  const { found, look } = searched
   const method = methodOf('smc', run.job, run.draws)
   if (run.affordable(method, MOST_NODES) < method.first) return searched
+  const { found, shape } = searched
   const { grid } = run
-  const nearest = grid.reduce(
-    (best, x, i) => (Math.abs(x - found.centre) < Math.abs(grid[best] - found.centre) ? i : best),
-    0,
-  )
-  const moved = { ...look, least: nearest }
-  return { method, found: await refine(run, method, moved), look: moved }
+  const near = grid.reduce((best, x) => (Math.abs(x - found.centre) < Math.abs(best - found.centre) ? x : best))
+  const nodes = method.nodes(within(run, near, found.reach), found.reach)
+  return { method, shape, found: await refine(run, method, { at: near, nodes, below: 0, shape }) }
 }
 
 /** Where an optimum inside is resolved, there is nothing to look for elsewhere. */

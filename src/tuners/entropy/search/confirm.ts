@@ -8,11 +8,14 @@ import { internalError } from '../../../base/index.ts'
 import type { Shape } from '../estimators/gradientCurve.ts'
 import type { EntropyStrength } from '../result.ts'
 import type { EntropyRun } from '../run.ts'
+import type { Bracket } from './bracket.ts'
+import { bracket } from './bracket.ts'
 import type { Look } from './look.ts'
 import { lookAt, steersOnly, strengthOf } from './look.ts'
 import type { GradientMethod } from './methods.ts'
+import { nestedOf } from './nested.ts'
 import type { Found } from './refine.ts'
-import { gradientAt, ROUNDING, reachOf, WIDE, within } from './refine.ts'
+import { gradientAt, ROUNDING, within } from './refine.ts'
 
 /** Errors of the looks; their sum is below .05. */
 const LOOKS = [0.03, 0.012, 0.005, 0.002, 0.0009]
@@ -26,11 +29,11 @@ const FRESH_ITEMS = 2 ** 20
 /** Most that a look is planned larger than what it is foreseen from: a forecast from few items is loose. */
 const MOST_GROWTH = 4
 
-/** Most repetitions of sequential Monte Carlo, which only steers. */
-const MOST_REPETITIONS = 32
-
 /** Share of the half-width drawn by which a foreseen interval may lie aside. */
 const ASIDE = 1 / 4
+
+/** Share of the evaluations left that a fit may take; the rest is for a bracket, where the fit does not come to an end. */
+const FITTED_SHARE = 0.5
 
 /** Draws fresh paths about what the search found until an interval is resolved or the evaluations are spent. */
 export async function confirm(
@@ -39,13 +42,33 @@ export async function confirm(
   found: Found,
   shape: Shape,
 ): Promise<EntropyStrength> {
-  const reach = reachOf(run, WIDE * run.width)
+  const bracketing = run.job.settings.target === 'guided' && method.name !== 'paths'
+  const reserved = bracketing ? (1 - FITTED_SHARE) * run.left : 0
+  const fitted = await confirmedByFit(run, method, { found, shape, reserved })
+  if (fitted.resolved || fitted.boundary !== null || !bracketing) return fitted
+  const enclosed = await bracket(run, method, Math.log(fitted.value))
+  return enclosed === null ? fitted : enclosedStrength(run, method, enclosed)
+}
+
+interface Fitted {
+  readonly found: Found
+  readonly shape: Shape
+  /** Evaluations to leave. */
+  readonly reserved: number
+}
+
+async function confirmedByFit(
+  run: EntropyRun,
+  method: GradientMethod,
+  { found, shape, reserved }: Fitted,
+): Promise<EntropyStrength> {
   let next = foreseen(run, method, found, LOOKS[0])
-  let at = { centre: within(run, next.middle, reach), first: FRESH_ITEMS, count: 0 }
+  let at = { centre: within(run, next.middle, found.reach), reach: found.reach, first: FRESH_ITEMS, count: 0 }
   let best: EntropyStrength | null = null
   for (const [i, alpha] of LOOKS.entries()) {
-    const nodes = method.nodes(at.centre, reach)
-    const count = Math.min(next.items, at.count + run.affordable(method, nodes.length))
+    const nodes = method.nodes(at.centre, at.reach)
+    const affordable = Math.floor((run.left - reserved) / method.cost(nodes.length))
+    const count = Math.min(next.items, at.count + Math.max(0, affordable))
     if (count < method.least || count <= at.count) return outOfEvaluations(run, method, found, best, next.items)
     const more = count - at.count
     run.progress('confirm', about(more, at.centre), aheadOf(run, method, nodes.length, more))
@@ -54,33 +77,47 @@ export async function confirm(
     best = strengthOf(run, look)
     await report(run, look, best, at.centre, count * nodes.length * method.paths)
     if (best.resolved || steersOnly(look)) return best
-    next = foreseen(run, method, { centre: look.value, stretch }, LOOKS[i + 1] ?? alpha, count)
+    // Curvature in the way is left by looking at less.
+    const reach = look.agrees ? at.reach : at.reach / 2
+    next = foreseen(run, method, { centre: look.value, reach, stretch }, LOOKS[i + 1] ?? alpha, count)
     const centre = within(run, next.middle, reach)
     const nowhere = look.low === null && look.high === null && look.boundary === null
     const aside = Math.abs(centre - at.centre) > (nowhere ? ROUNDING : ASIDE * reach)
-    at = aside ? { centre, first: at.first + FRESH_ITEMS, count: 0 } : { ...at, count }
+    at = aside || !look.agrees ? { centre, reach, first: at.first + FRESH_ITEMS, count: 0 } : { ...at, count }
   }
   if (!best) throw internalError('an interval was looked for and none was looked at')
   return best
+}
+
+async function enclosedStrength(
+  run: EntropyRun,
+  method: GradientMethod,
+  { low, value, high, items }: Bracket,
+): Promise<EntropyStrength> {
+  const [at, from, to] = [value, low, high].map(Math.exp)
+  const { evaluations } = run.draws
+  await run.event({ kind: 'interval', low: from, value: at, high: to, confirmed: true, evaluations })
+  return { value: at, low: from, high: to, resolved: true, reason: null, boundary: null, slope: null }
 }
 
 const about = (items: number, centre: number) =>
   `${items} fresh items about lambda = ${Math.exp(centre).toPrecision(3)}`
 
 /** Items for an interval of the planned width at error `alpha`, and its middle, as far as what was drawn lets foresee; more than `had`. */
-function foreseen(run: EntropyRun, method: GradientMethod, { centre, stretch }: Found, alpha: number, had = 0) {
+function foreseen(run: EntropyRun, method: GradientMethod, { centre, reach, stretch }: Found, alpha: number, had = 0) {
   const { curve } = stretch
-  const endsWith = (items: number) => curve.interval(centre, alpha, undefined, items)
+  const nested = nestedOf(curve, run.width)
+  const endsWith = (items: number) => nested?.ends(alpha, items) ?? curve.interval(centre, alpha, undefined, items)
   const narrow = (items: number) => {
     const { low, high } = endsWith(items)
     return low !== null && high !== null && high - low <= PLANNED * run.width
   }
-  const most = method.name === 'smc' ? MOST_REPETITIONS : Math.max(method.least, MOST_GROWTH * curve.count)
+  const most = Math.max(method.least, MOST_GROWTH * curve.count)
   let needed = Math.max(method.least, Math.ceil(1.25 * had))
-  if (curve.root() !== null) while (!narrow(needed) && needed < most) needed = Math.ceil(1.1 * needed)
+  if (nested !== null) while (!narrow(needed) && needed < most) needed = Math.ceil(1.1 * needed)
   const items = Math.min(needed, most)
   const { low, high } = endsWith(items)
-  const aside = ASIDE * reachOf(run, WIDE * run.width)
+  const aside = ASIDE * reach
   const middle = ((low ?? centre - 2 * aside) + (high ?? centre + 2 * aside)) / 2
   return {
     items: method.name === 'smc' ? items : run.draws.whole(items),
