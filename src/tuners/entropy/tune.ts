@@ -23,7 +23,7 @@ import { explore } from './search/explore.ts'
 import { sampleGrids } from './search/grids.ts'
 import type { GradientMethod, MethodName } from './search/methods.ts'
 import { MOST_NODES, methodOf } from './search/methods.ts'
-import { refine, within } from './search/refine.ts'
+import { reachOf, refine, within } from './search/refine.ts'
 
 /** Share of effective samples below which a tilt is looked for by particles instead of weights. */
 const PARTICLES_BELOW = 0.5
@@ -113,10 +113,9 @@ async function byParticles(run: EntropyRun, searched: Searched): Promise<Searche
   const method = methodOf('smc', run.job, run.draws)
   if (run.affordable(method, MOST_NODES) < method.first) return searched
   const { found, shape } = searched
-  const { grid } = run
-  const near = grid.reduce((best, x) => (Math.abs(x - found.centre) < Math.abs(best - found.centre) ? x : best))
-  const nodes = method.nodes(within(run, near, found.reach), found.reach)
-  return { method, shape, found: await refine(run, method, { at: near, nodes, below: 0, shape }) }
+  const reach = reachOf(run, method.wide * run.width)
+  const nodes = method.nodes(within(run, found.centre, reach), reach)
+  return { method, shape, found: await refine(run, method, { at: found.centre, nodes, below: 0, shape }) }
 }
 
 /** Where an optimum inside is resolved, there is nothing to look for elsewhere. */

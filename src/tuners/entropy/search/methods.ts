@@ -77,6 +77,8 @@ export interface GradientMethod {
   profile(grid: readonly number[], items: Items): Promise<ProfilePoint[]>
   /** Network evaluations that one more item takes at that many nodes. */
   cost(nodes: number): number
+  /** Half-width of the narrowest stretch that is drawn for its own sake, as a multiple of the tolerance in log lambda. */
+  readonly wide: number
   /** Items of a first look. */
   readonly first: number
   /** Fewest items of a confirmation. */
@@ -106,6 +108,10 @@ const TAIL_RANK = 12
 /** Fewest items whose mean is nearly normal. */
 const LEAST_ITEMS = 48
 
+/** Differences are the sharper the wider they reach; what populations tell at a scale is the worse the smaller lambda is. */
+const WIDE = 1.2
+const WIDE_OF_PARTICLES = 0.6
+
 /** Fewest populations of a confirmation: their spread is the standard error. */
 export const LEAST_POPULATIONS = 16
 
@@ -116,6 +122,7 @@ const COLLAPSED_POPULATIONS = 1.5
 const TEMPERED_ALIKE = 3
 
 const scaleAt = (x: number) => Math.exp(-x)
+const three = (centre: number, reach: number) => [-1, 0, 1].map((k) => centre + k * reach)
 const five = (centre: number, reach: number) => [-2, -1, 0, 1, 2].map((k) => centre + (k * reach) / 2)
 
 export function methodOf(name: MethodName, job: EntropyOptions, draws: Draws): GradientMethod {
@@ -139,7 +146,14 @@ function pairedDifferences({ settings }: EntropyOptions, draws: Draws): Gradient
     return new GradientCurve('values', nodes, batches.map(valuesOf), rest)
   }
   return {
-    ...{ name: 'paired-differences', nodes: five, first: settings.explorePaths, least: LEAST_ITEMS, paths: 1 },
+    ...{
+      name: 'paired-differences',
+      wide: WIDE,
+      nodes: five,
+      first: settings.explorePaths,
+      least: LEAST_ITEMS,
+      paths: 1,
+    },
     async stretch(nodes, items, phase, shape) {
       return fresh(curveOf(nodes, await drawn(draws, nodes, items, phase), shape), 'paired-differences')
     },
@@ -161,7 +175,7 @@ const valuesOf = ({ upper }: PathBatch) => upper.map((value) => -value)
 
 function scoreFunctions({ settings }: EntropyOptions, draws: Draws): GradientMethod {
   return {
-    ...{ name: 'score-function', nodes: five, first: settings.explorePaths, least: LEAST_ITEMS, paths: 1 },
+    ...{ name: 'score-function', wide: WIDE, nodes: five, first: settings.explorePaths, least: LEAST_ITEMS, paths: 1 },
     async stretch(nodes, items, phase, shape) {
       const batches = await drawn(draws, nodes, items, phase)
       const rest = { shape, controls: scoreControls(batches) }
@@ -191,7 +205,7 @@ function weightedPaths(job: EntropyOptions, draws: Draws): GradientMethod {
       ? batches.map(() => PathPool.of(batches))
       : batches.map((batch) => PathPool.of([batch]))
   return {
-    ...{ name: 'paths', nodes: five, first: settings.explorePaths, least: DECIDING_PATHS, paths: 1 },
+    ...{ name: 'paths', wide: WIDE, nodes: five, first: settings.explorePaths, least: DECIDING_PATHS, paths: 1 },
     async stretch(nodes, items, phase, shape) {
       const pools = poolsOf(await drawn(draws, nodes, items, phase))
       return weighted(pools, { nodes, shape, items: items.count, gradientAt, seed: settings.seed })
@@ -211,7 +225,14 @@ function baseSamples(job: EntropyOptions, draws: Draws): GradientMethod {
   const { settings, schedule, sampler } = job
   const { gradientAt, objectiveAt } = estimatesOf(job)
   return {
-    ...{ name: 'importance', nodes: five, first: BASE_ITEMS * settings.explorePaths, least: DECIDING_PATHS, paths: 1 },
+    ...{
+      name: 'importance',
+      wide: WIDE,
+      nodes: five,
+      first: BASE_ITEMS * settings.explorePaths,
+      least: DECIDING_PATHS,
+      paths: 1,
+    },
     async stretch(nodes, items, phase, shape) {
       const pool = PathPool.of([await draws.base(items, phase)])
       const pools = nodes.map(() => pool)
@@ -252,7 +273,14 @@ function particles({ settings, schedule, sampler }: EntropyOptions, draws: Draws
   }
   const rowsOf = (found: readonly OfPopulations[]) => found.map((one) => itemValues(one, one.influence.length))
   return {
-    ...{ name: 'smc', nodes: five, first: FIRST_REPETITIONS, least: LEAST_POPULATIONS, paths: count * each },
+    ...{
+      name: 'smc',
+      wide: WIDE_OF_PARTICLES,
+      nodes: three,
+      first: FIRST_REPETITIONS,
+      least: LEAST_POPULATIONS,
+      paths: count * each,
+    },
     async stretch(nodes, items, phase, shape) {
       const drawn = await all(nodes, items, phase)
       const found = drawn.map(gradientOf)

@@ -37,9 +37,6 @@ const GROWTH = 4
 /** The root's error that is precise enough, as a share of the tolerance in log lambda. */
 const PRECISE = 0.35
 
-/** Half-width of the narrowest stretch, as a multiple of the tolerance in log lambda. */
-export const WIDE = 1.2
-
 /** Most that a stretch is narrowed in one step. */
 const NARROWING = 4
 
@@ -66,7 +63,11 @@ export async function refine(
     const stretch = await method.stretch(nodes, { first: 0, count }, 'refine', shape)
     const { curve } = stretch
     await run.iteration('refine', centre, gradientAt(stretch, centre), count * nodes.length * method.paths)
-    const last = step >= MOST_STEPS || run.left < (1 - SEARCH_SHARE) * run.job.settings.maxEvaluations
+    const kept = Math.max(
+      (1 - SEARCH_SHARE) * run.job.settings.maxEvaluations,
+      method.least * method.cost(nodes.length),
+    )
+    const last = step >= MOST_STEPS || run.left < kept
     const nested = nestedOf(curve, width)
     if (nested === null) {
       // F rises or falls over the whole stretch: go down it.
@@ -81,22 +82,21 @@ export async function refine(
       ? bestRoot(run, method, curve, nested, reach)
       : { centre: nested.root, error: nested.error, pooled: false }
     const found = { centre: best.centre, reach, stretch }
-    const narrow = best.pooled || reach <= reachOf(run, WIDE * width) * (1 + ROUNDING)
+    const narrow = best.pooled || reach <= reachOf(run, method.wide * width) * (1 + ROUNDING)
     if (last || (nested.agrees && narrow && best.error <= PRECISE * width)) return found
     const wanted = nested.agrees ? grown(run, method, count, best.error / (PRECISE * width)) : count
-    const next = nextReach(run, reach, nested.agrees ? best.error : null)
+    const next = nextReach(reachOf(run, method.wide * width), reach, nested.agrees ? best.error : null)
     nodes = [...method.nodes(within(run, best.centre, next), next)]
-    const affordable = run.affordable(method, nodes.length)
+    const affordable = run.affordable(method, nodes.length) - method.least
     // Fewer items than before would find less.
     if (affordable < count) return found
     count = Math.min(wanted, affordable)
   }
 }
 
-/** Half-width of the next stretch; `error`: of the root, null where curvature is in the way. */
-function nextReach(run: EntropyRun, reach: number, error: number | null): number {
+/** Half-width of the next stretch, at least `wide` unless it was narrower; `error`: of the root, null where curvature is in the way. */
+function nextReach(wide: number, reach: number, error: number | null): number {
   if (error === null) return reach / 2
-  const wide = reachOf(run, WIDE * run.width)
   return reach <= wide ? reach : Math.max(wide, reach / NARROWING, Math.min(reach / 2, 3 * error))
 }
 
@@ -149,7 +149,7 @@ export function touches(
 
 /** Places of the grid, where nothing is drawn anew; closer ones where the grid is finer than what is wanted. */
 function startNodes(run: EntropyRun, method: GradientMethod, grid: readonly number[], at: number): number[] {
-  const reach = reachOf(run, WIDE * run.width)
+  const reach = reachOf(run, method.wide * run.width)
   const drawn = (grid[grid.length - 1] - grid[0]) / 2
   return drawn < reach ? [...method.nodes(within(run, at, reach), reach)] : [...grid]
 }
