@@ -60,7 +60,7 @@ export class GradientCurve {
     kind: 'values' | 'gradients',
     nodes: readonly number[],
     rows: readonly Float64Array[],
-    { shape = 'log', controls = [], rounding = 0, terms = TERMS }: CurveOptions = {},
+    { shape = 'log', controls = [], rounding = 0, terms }: CurveOptions = {},
   ) {
     this.#kind = kind
     this.#rounding = rounding
@@ -221,15 +221,15 @@ export interface Fit {
  * What is nearest to the numbers: a parabola in t to values, a cubic's derivative to derivatives, which hold what a difference of values has
  * to find. t = x, or e^-(x - middle) (a scale at its own size). Less where there are few nodes: a line to two values.
  */
-export function fitOf(kind: 'values' | 'gradients', shape: Shape, nodes: readonly number[], wanted = TERMS): Fit {
+export function fitOf(kind: 'values' | 'gradients', shape: Shape, nodes: readonly number[], wanted?: number): Fit {
   const middle = (nodes[0] + nodes[nodes.length - 1]) / 2
   const t = (y: number) => (shape === 'log' ? y - middle : Math.exp(middle - y))
   const rate = (y: number) => (shape === 'log' ? 1 : -Math.exp(middle - y))
   const centre = nodes.reduce((sum, y) => sum + t(y), 0) / nodes.length
-  const powers = (y: number, factor: number) =>
-    Array.from({ length: wanted }, (_, power) => factor * (t(y) - centre) ** power)
   // Three gradients have the line nearest to them.
-  const terms = Math.min(wanted, kind === 'values' || wanted > TERMS ? nodes.length : nodes.length - 1)
+  const terms = wanted ?? Math.min(TERMS, kind === 'values' ? nodes.length : nodes.length - 1)
+  const powers = (y: number, factor: number) =>
+    Array.from({ length: terms }, (_, power) => factor * (t(y) - centre) ** power)
   const columns = nodes.map((y) => powers(y, kind === 'values' ? 1 : rate(y)).slice(0, terms))
   const gram = Array.from({ length: terms }, (_, k) =>
     Array.from({ length: terms }, (_, l) => columns.reduce((sum, row) => sum + row[k] * row[l], 0)),
@@ -239,10 +239,9 @@ export function fitOf(kind: 'values' | 'gradients', shape: Shape, nodes: readonl
     shape,
     weights: gram.map((_, k) => byNode.map((own) => own[k])),
     basisAt: (x) =>
-      (kind === 'values'
+      kind === 'values'
         ? powers(x, rate(x)).map((_, power, lower) => (power === 0 ? 0 : power * lower[power - 1]))
-        : powers(x, rate(x))
-      ).slice(0, terms),
+        : powers(x, rate(x)),
   }
 }
 
