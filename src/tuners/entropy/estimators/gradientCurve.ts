@@ -227,7 +227,7 @@ export function fitOf(kind: 'values' | 'gradients', shape: Shape, nodes: readonl
   const rate = (y: number) => (shape === 'log' ? 1 : -Math.exp(middle - y))
   const centre = nodes.reduce((sum, y) => sum + t(y), 0) / nodes.length
   // Three gradients have the line nearest to them.
-  const terms = wanted ?? Math.min(TERMS, kind === 'values' ? nodes.length : nodes.length - 1)
+  const terms = wanted ?? Math.min(TERMS, kind === 'values' ? nodes.length : Math.max(1, nodes.length - 1))
   const powers = (y: number, factor: number) =>
     Array.from({ length: terms }, (_, power) => factor * (t(y) - centre) ** power)
   const columns = nodes.map((y) => powers(y, kind === 'values' ? 1 : rate(y)).slice(0, terms))

@@ -4,10 +4,14 @@
  * The sides are a tolerance apart at most, all places have the same items, fresh ones, so that what F differs by is a mean of differences.
  * It takes more items than a fit that is right, and serves where none is: a steep wall beside a plain, noise that hides the slope.
  */
+import type { Shape } from '../estimators/gradientCurve.ts'
 import { meanOf } from '../estimators/gradientCurve.ts'
 import type { EntropyRun } from '../run.ts'
+import type { GradientEvidence } from '../statistics/belief.ts'
+import { mayDecide } from '../statistics/belief.ts'
 import { normalQuantile } from '../statistics/quantile.ts'
 import type { GradientMethod } from './methods.ts'
+import { within } from './refine.ts'
 
 /** Places of a window, and how wide it is as a share of the tolerance in log lambda. */
 const PLACES = 5
@@ -32,6 +36,58 @@ export interface Bracket {
   readonly value: number
   readonly high: number
   readonly items: number
+}
+
+/** Half-width in which gradients are asked, as a share of the tolerance in log lambda, and how far it is moved. */
+const HALF = 0.48
+const MOVE = 0.25
+
+/** Growth of the number of items from look to look. */
+const MORE = 1.6
+
+/** Errors of gradients' looks. */
+const LOOKS = [0.02, 0.01, 0.008, 0.006, 0.006]
+
+/**
+ * The same by gradients, where these are estimated at each scale for itself: F falls at the one place and rises at the other. Null: the
+ * evaluations left do not suffice to tell.
+ */
+export async function gradientBracket(
+  run: EntropyRun,
+  method: GradientMethod,
+  about: number,
+  shape: Shape,
+): Promise<Bracket | null> {
+  const { range, width } = run
+  if (range.high - range.low <= 2 * HALF * width) return null
+  let centre = within(run, about, HALF * width)
+  let count = 0
+  let first = BRACKET_ITEMS
+  for (const alpha of LOOKS) {
+    count = Math.min(Math.max(method.least, Math.ceil(MORE * count)), count + run.affordable(method, 2))
+    const ends = [centre - HALF * width, centre + HALF * width]
+    if (count < method.least) return null
+    run.progress('confirm', `signs about lambda = ${Math.exp(centre).toPrecision(3)}, ${count} items`, run.left)
+    const seen: GradientEvidence[] = []
+    for (const x of ends) {
+      const stretch = await method.stretch([x], { first, count }, 'confirm', shape)
+      const evidence = stretch.evidence(x, alpha)
+      if (!mayDecide(evidence).believed || stretch.against !== null) return null
+      seen.push(evidence)
+    }
+    const [low, high] = seen
+    await run.iteration('confirm', ends[0], { ...low.estimate, collapsed: false }, count * method.paths)
+    await run.iteration('confirm', ends[1], { ...high.estimate, collapsed: false }, count * method.paths)
+    const [falls, rises] = [low.interval.high < 0, high.interval.low > 0]
+    if (falls && rises)
+      return { low: ends[0], value: Math.min(Math.max(about, ends[0]), ends[1]), high: ends[1], items: count }
+    const wrong = high.interval.high < 0 ? 1 : low.interval.low > 0 ? -1 : 0
+    const next = within(run, centre + wrong * MOVE * width, HALF * width)
+    if (wrong !== 0 && next === centre) return null
+    if (next !== centre) [centre, count, first] = [next, 0, first + BRACKET_ITEMS / 4]
+    else if (run.affordable(method, 2) < 1) return null
+  }
+  return null
 }
 
 /** Looks for it about `centre`, with what evaluations are left; null: they do not suffice, or F is lowest at an end of the range. */

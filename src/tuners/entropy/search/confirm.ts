@@ -9,7 +9,7 @@ import type { Shape } from '../estimators/gradientCurve.ts'
 import type { EntropyStrength } from '../result.ts'
 import type { EntropyRun } from '../run.ts'
 import type { Bracket } from './bracket.ts'
-import { bracket } from './bracket.ts'
+import { bracket, gradientBracket } from './bracket.ts'
 import type { Look } from './look.ts'
 import { lookAt, steersOnly, strengthOf } from './look.ts'
 import type { GradientMethod } from './methods.ts'
@@ -42,12 +42,13 @@ export async function confirm(
   found: Found,
   shape: Shape,
 ): Promise<EntropyStrength> {
-  const bracketing = run.job.settings.target === 'guided' && method.name !== 'paths'
-  const reserved = bracketing ? (1 - FITTED_SHARE) * run.left : 0
+  const reserved = (1 - FITTED_SHARE) * run.left
   const fitted = await confirmedByFit(run, method, { found, shape, reserved })
-  if (fitted.resolved || fitted.boundary !== null || !bracketing) return fitted
-  const enclosed = await bracket(run, method, Math.log(fitted.value))
-  return enclosed === null ? fitted : enclosedStrength(run, method, enclosed)
+  if (fitted.resolved || fitted.boundary !== null) return fitted
+  const about = Math.log(fitted.value)
+  const paired = method.name === 'paired-differences' || method.name === 'score-function'
+  const enclosed = await (paired ? bracket(run, method, about) : gradientBracket(run, method, about, shape))
+  return enclosed === null ? fitted : enclosedStrength(run, enclosed)
 }
 
 interface Fitted {
@@ -89,11 +90,7 @@ async function confirmedByFit(
   return best
 }
 
-async function enclosedStrength(
-  run: EntropyRun,
-  method: GradientMethod,
-  { low, value, high, items }: Bracket,
-): Promise<EntropyStrength> {
+async function enclosedStrength(run: EntropyRun, { low, value, high }: Bracket): Promise<EntropyStrength> {
   const [at, from, to] = [value, low, high].map(Math.exp)
   const { evaluations } = run.draws
   await run.event({ kind: 'interval', low: from, value: at, high: to, confirmed: true, evaluations })
