@@ -4,7 +4,6 @@
  *
  *     npm run proof:truth
  *     npm run proof:truth -- --problems bump,flat --seeds 8 --jobs 1 --out /tmp/truth
- *
  *     npm run proof:truth -- --seeds 0                the page alone, from what is there
  *
  * Goes on where it was cut off, as long as neither the program nor what is asked of the search has changed. Writes a file per problem and README.md.
