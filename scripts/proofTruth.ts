@@ -4,6 +4,7 @@
  *
  *     npm run proof:truth
  *     npm run proof:truth -- --problems bump,flat --seeds 8 --jobs 1 --out /tmp/truth
+ *     npm run proof:truth -- --seeds 0                the page alone, from what is there
  *
  * Goes on where it was cut off, as long as neither the program nor what is asked of the search has changed. Writes a file per problem and README.md.
  */
@@ -54,9 +55,10 @@ async function main(): Promise<void> {
       'max-evaluations': { type: 'string' },
     },
   })
-  const asked = values.problems ? values.problems.split(',').map(problemNamed) : PROBLEMS
-  for (const problem of asked) goldOf(gold, problem)
   const seeds = Number(values.seeds)
+  const named = values.problems ? values.problems.split(',').map(problemNamed) : PROBLEMS
+  const asked = seeds > 0 ? named : []
+  for (const problem of asked) goldOf(gold, problem)
   const effort: Effort = {
     ...(values.tolerance !== undefined && { tolerance: Number(values.tolerance) }),
     ...(values['max-evaluations'] !== undefined && { maxEvaluations: Number(values['max-evaluations']) }),
@@ -102,7 +104,7 @@ function opened(out: string, { name }: TruthProblem, effort: Effort): TruthRecor
   }
   const known = recordAt(out, name)
   const same = known && known.program === fresh.program && JSON.stringify(known.effort) === JSON.stringify(effort)
-  return same ? known : fresh
+  return same ? { ...known, command: fresh.command } : fresh
 }
 
 const fileOf = (out: string, name: string): string => join(out, `${name}.json`)

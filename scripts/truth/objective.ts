@@ -15,7 +15,7 @@ import { chainSteps } from './steps.ts'
 /** Fine enough for nine digits on all problems here: twice as fine changes nothing that is kept. */
 export const FINE: Fineness = { density: 2.5, reach: 9 }
 /** A tilt weighs what lies far out. */
-export const FINE_TILT: Fineness = { density: 2.5, reach: 13 }
+export const FINE_TILT: Fineness = { density: 2.5, reach: 27 }
 /** In the plane, where a grid costs its points times those below a kernel. */
 export const FINE_PLANE: Fineness = { density: 1.2, reach: 6 }
 export const FINE_PLANE_TILT: Fineness = { density: 1.2, reach: 9 }

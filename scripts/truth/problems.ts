@@ -220,8 +220,8 @@ export const PROBLEMS: readonly TruthProblem[] = [
   variant('exponential-judge-ddpm-large', exponentialJudge, LARGE),
   variant('two-optima-ddpm-large', twoOptima, LARGE),
   variant('plane-blobs-ddpm-large', planeBlobs, LARGE),
-  variant('quadratic-ddpm-small', quadraticPair, SMALL),
-  variant('sharp-judge-ddpm-small', sharpJudge, SMALL),
+  variant('quadratic-ddpm-small', quadraticPair, { ...SMALL, steps: 20 }),
+  variant('sharp-judge-ddpm-small', sharpJudge, { ...SMALL, steps: 18 }),
 ]
 
 /** @throws an error that names what there is */

@@ -29,6 +29,7 @@ export function truthPage(records: readonly ProblemRuns[], gold: ReadonlyMap<str
   const commits = [
     ...new Set(known.map(({ commit, changed }) => commit.slice(0, 12) + (changed.length > 0 ? ' and changes' : ''))),
   ]
+  const commands = [...new Set(known.map(({ command }) => `\`${command}\``))]
   const [first] = known
   return `# Does the interval of lambda hold the truth?
 
@@ -37,7 +38,7 @@ the best lambda of the whole range lies in the interval; where no lambda is best
 the value is than the best, over the spread between worst and best in the range. Evaluations: without the trade-off curve.
 High/low: of resolved intervals.
 
-Command: \`${first?.command ?? ''}\`; commit ${commits.join(', ')}; ${first?.machine ?? ''}.
+Command: ${commands.join(', ')}; commit ${commits.join(', ')}; ${first?.machine ?? ''}.
 
 ${[HEAD, ...rows].map((row, i) => `| ${row.join(' | ')} |${i === 0 ? `\n|${' --- |'.repeat(row.length)}` : ''}`).join('\n')}
 
@@ -83,12 +84,11 @@ function reasonsOf(runs: readonly Attempt[]): string {
   const counts = new Map<string, number>()
   for (const { reason, resolved } of runs) {
     if (resolved) continue
-    const [words] = (reason ?? 'no reason').split(/[;:]/)
-    const plain = words
-      .replace(/\[?\d[\d.,e+\- ]*\]?/gi, '# ')
-      .replace(/\s+/g, ' ')
-      .replaceAll('|', '/')
-      .trim()
+    const [words] = (reason ?? 'no reason')
+      .replace(/'[^']*'/g, '…')
+      .replace(/\[[^\]]*\]/g, '[…]')
+      .split(/[;:] /)
+    const plain = words.replace(/\d[\d.]*(e[+-]?\d+)?/g, '#').replaceAll('|', '/')
     counts.set(plain, (counts.get(plain) ?? 0) + 1)
   }
   const most = [...counts].sort((a, b) => b[1] - a[1])
