@@ -28,6 +28,7 @@ export {
   equal,
   greater,
   greaterOrEqual,
+  leakyRelu,
   less,
   lessOrEqual,
   maximum,
@@ -36,6 +37,7 @@ export {
   or,
   where,
 } from './ops/compare.ts'
+export { concat, split } from './ops/concat.ts'
 export type { ConvOptions } from './ops/conv.ts'
 export { conv } from './ops/conv.ts'
 export type { ConvInputGradientAttributes, ConvWeightGradientAttributes } from './ops/convGradient.ts'
@@ -63,7 +65,6 @@ export {
   erf,
   exp,
   floor,
-  leakyRelu,
   log,
   mul,
   neg,
@@ -78,7 +79,6 @@ export {
   square,
   sub,
   tanh,
-  unbroadcast,
 } from './ops/elementwise.ts'
 export type { Reduction } from './ops/gather.ts'
 export { gather, gatherElements, gatherND, oneHot, scatterAdd, scatterElements, scatterND } from './ops/gather.ts'
@@ -92,14 +92,15 @@ export type { LayerNormOptions } from './ops/normLayer.ts'
 export { layerNorm } from './ops/normLayer.ts'
 export type { AveragePoolOptions, MaxPoolOptions } from './ops/pool.ts'
 export { averagePool, globalAveragePool, maxPool } from './ops/pool.ts'
-export { argMax, logSumExp, reduceMax, reduceMean, reduceMin, reduceSum } from './ops/reduce.ts'
+export { argMax, logSumExp, reduceMax, reduceMean, reduceMin } from './ops/reduce.ts'
 export { upsampleBilinear, upsampleNearest } from './ops/resize.ts'
 export type { ResizeOptions } from './ops/resizeOperator.ts'
 export { resize } from './ops/resizeOperator.ts'
-export { concat, expand, flatten, reshape, split, squeeze, transpose, unsqueeze } from './ops/shape.ts'
+export { flatten, reshape, squeeze, transpose, unsqueeze } from './ops/shape.ts'
 export type { Padding, SliceRange } from './ops/slice.ts'
 export { pad, slice } from './ops/slice.ts'
 export { logSoftmax, softmax } from './ops/softmax.ts'
+export { expand, reduceSum, unbroadcast } from './ops/sum.ts'
 export { absorbShuffles } from './passes/absorbShuffles.ts'
 export { foldBatchNorm } from './passes/foldBatchNorm.ts'
 export { foldConstants } from './passes/foldConstants.ts'

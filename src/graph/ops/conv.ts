@@ -17,7 +17,7 @@ import {
   windowAttributes,
   windowTaps,
 } from './convWindow.ts'
-import { reduceSum } from './reduce.ts'
+import { reduceSum } from './sum.ts'
 
 /** Options of `conv`. */
 export interface ConvOptions extends WindowOptions {

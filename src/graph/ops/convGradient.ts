@@ -10,14 +10,15 @@ import { filled, internalError, sizeOf } from '../../base/index.ts'
 import { apply, defineOperator } from '../operator.ts'
 import type { SymbolicTensor } from '../symbolic.ts'
 import { constant } from '../symbolic.ts'
+import { concat } from './concat.ts'
 import { conv } from './conv.ts'
 import { convTranspose } from './convTranspose.ts'
 import type { ConvAttributes, ConvLayout, SlidingWindow } from './convWindow.ts'
 import { CONV_ATTRIBUTES, convLayout, convOutput, forEachPlane, isPointwise, reach, windowTaps } from './convWindow.ts'
 import { matmul } from './matmul.ts'
-import { reduceSum } from './reduce.ts'
-import { concat, reshape, transpose } from './shape.ts'
+import { reshape, transpose } from './shape.ts'
 import { pad, slice } from './slice.ts'
+import { reduceSum } from './sum.ts'
 
 /** Adds to x (planes of `window.input`) what each element of y (planes of `window.output`) spreads through w. */
 export function spread(layout: ConvLayout, w: Float64Array, y: Float64Array, x: Float64Array): void {

@@ -9,7 +9,8 @@ import { apply, defineOperator } from '../operator.ts'
 import { constant, type SymbolicTensor, scalar } from '../symbolic.ts'
 import { filledTensor, tensorOf } from '../values.ts'
 import { normalAxis } from './broadcast.ts'
-import { constantIntegers, expand, reshape } from './shape.ts'
+import { constantIntegers, reshape } from './shape.ts'
+import { expand } from './sum.ts'
 
 /** `none`: the update replaces the element; `add`: it is added, each of several to the same element too. */
 export type Reduction = 'none' | 'add'

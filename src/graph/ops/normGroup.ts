@@ -17,8 +17,9 @@ import { add, div, isFloat, mul, sub } from './elementwise.ts'
 import { matmul } from './matmul.ts'
 import { channelAffine } from './normBatch.ts'
 import { checkPerChannel } from './normParameters.ts'
-import { reduceMax, reduceMin, reduceSum } from './reduce.ts'
+import { reduceMax, reduceMin } from './reduce.ts'
 import { reshape } from './shape.ts'
+import { reduceSum } from './sum.ts'
 
 type GroupNormAttributes = { readonly groups: number; readonly epsilon: number }
 

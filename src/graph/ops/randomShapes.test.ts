@@ -8,14 +8,16 @@ import { distinct, drawFeeds, integersBelow, positive, traceCase } from '../case
 import { compareDerivatives } from '../derivativeCheck.fixture.ts'
 import { evaluate } from '../evaluate.ts'
 import type { Reference } from '../operator.ts'
+import { concat, split } from './concat.ts'
 import { cumSum } from './cumsum.ts'
 import { div, mul, pow } from './elementwise.ts'
 import { gather, gatherElements, scatterAdd } from './gather.ts'
 import { gemm, linear, matmul } from './matmul.ts'
-import { reduceMax, reduceMean, reduceSum } from './reduce.ts'
-import { concat, expand, split, transpose } from './shape.ts'
+import { reduceMax, reduceMean } from './reduce.ts'
+import { transpose } from './shape.ts'
 import { pad, slice } from './slice.ts'
 import { softmax } from './softmax.ts'
+import { expand, reduceSum } from './sum.ts'
 
 /** An element by its index, one number per axis. */
 type At = (index: readonly number[]) => number

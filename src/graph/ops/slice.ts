@@ -7,8 +7,8 @@ import type { SymbolicTensor } from '../symbolic.ts'
 import { normalAxis, stridedOffsets } from './broadcast.ts'
 import type { Operand } from './elementwise.ts'
 import { lift, sub } from './elementwise.ts'
-import { reduceSum } from './reduce.ts'
 import { constantIntegers, integers, numbersOf, reshape } from './shape.ts'
+import { reduceSum } from './sum.ts'
 
 /** The elements start, start + step, ... before (for a negative step: after) `end`, along one axis. */
 export interface SliceRange {
