@@ -38,12 +38,10 @@ export {
   where,
 } from './ops/compare.ts'
 export { concat, split } from './ops/concat.ts'
-export type { ConvOptions } from './ops/conv.ts'
-export { conv } from './ops/conv.ts'
-export type { ConvInputGradientAttributes, ConvWeightGradientAttributes } from './ops/convGradient.ts'
-export { adjointWeight, convInputGradient, convWeightGradient } from './ops/convGradient.ts'
-export type { ConvTransposeOptions } from './ops/convTranspose.ts'
-export { convTranspose } from './ops/convTranspose.ts'
+export type { ConvInputGradientAttributes, ConvOptions, ConvTransposeOptions } from './ops/conv.ts'
+export { adjointWeight, conv, convInputGradient, convTranspose } from './ops/conv.ts'
+export type { ConvWeightGradientAttributes } from './ops/convWeightGradient.ts'
+export { convWeightGradient } from './ops/convWeightGradient.ts'
 export type {
   ConvAttributes,
   ConvLayout,
