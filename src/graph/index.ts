@@ -11,14 +11,7 @@ export type { Graph, Named, Rewrite } from './graph.ts'
 export { bind, mapRecord, nodesOf, rewrite, trace } from './graph.ts'
 export { liveBytes, writtenElements } from './liveBytes.ts'
 export { operationCount } from './operationCount.ts'
-export type {
-  AttributeContract,
-  AttributeKind,
-  DerivativeCall,
-  Operator,
-  OperatorDefinition,
-  Reference,
-} from './operator.ts'
+export type { OperatorDefinition } from './operator.ts'
 export { allOperators, apply, defineOperator, operatorFor, operatorOf } from './operator.ts'
 export { gelu, silu } from './ops/activation.ts'
 export { cast, identity, stopGradient } from './ops/cast.ts'
@@ -104,6 +97,17 @@ export { foldBatchNorm } from './passes/foldBatchNorm.ts'
 export { foldConstants } from './passes/foldConstants.ts'
 export { doubledSource, foldDoubling } from './passes/foldDoubling.ts'
 export { simplify, tidy } from './passes/simplify.ts'
-export type { Attribute, Attributes, Node, Source, TensorType } from './symbolic.ts'
+export type {
+  Attribute,
+  AttributeContract,
+  AttributeKind,
+  Attributes,
+  DerivativeCall,
+  Node,
+  Operator,
+  Reference,
+  Source,
+  TensorType,
+} from './symbolic.ts'
 export { constant, frozenWeights, input, SymbolicTensor, scalar } from './symbolic.ts'
 export { filledTensor, tensorOf } from './values.ts'

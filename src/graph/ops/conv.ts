@@ -10,9 +10,8 @@
  */
 import type { Shape } from '../../base/index.ts'
 import { sizeOf } from '../../base/index.ts'
-import type { Reference } from '../operator.ts'
 import { apply, defineOperator } from '../operator.ts'
-import type { SymbolicTensor } from '../symbolic.ts'
+import type { Reference, SymbolicTensor } from '../symbolic.ts'
 import { convWeightGradient } from './convWeightGradient.ts'
 import type { ConvAttributes, ConvLayout, PerAxis, WindowOptions } from './convWindow.ts'
 import {

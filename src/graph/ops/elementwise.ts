@@ -1,9 +1,9 @@
 /** Elementwise arithmetic with numpy broadcasting. A number among the arguments stands for a scalar of the other's element type. */
 import type { DType } from '../../base/index.ts'
 import { inputError } from '../../base/index.ts'
-import type { Operator, OperatorDefinition } from '../operator.ts'
+import type { OperatorDefinition } from '../operator.ts'
 import { apply, defineOperator } from '../operator.ts'
-import type { Attributes, TensorType } from '../symbolic.ts'
+import type { Attributes, Operator, TensorType } from '../symbolic.ts'
 import { type SymbolicTensor, scalar } from '../symbolic.ts'
 import { broadcastOffsets, broadcastShape } from './broadcast.ts'
 import { unbroadcast } from './sum.ts'

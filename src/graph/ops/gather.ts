@@ -4,8 +4,8 @@
  */
 import type { Shape } from '../../base/index.ts'
 import { failure, sameShape, sizeOf, stridesOf } from '../../base/index.ts'
-import type { Reference } from '../operator.ts'
 import { apply, defineOperator } from '../operator.ts'
+import type { Reference } from '../symbolic.ts'
 import { constant, type SymbolicTensor, scalar } from '../symbolic.ts'
 import { filledTensor, tensorOf } from '../values.ts'
 import { normalAxis } from './broadcast.ts'

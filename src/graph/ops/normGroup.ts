@@ -7,9 +7,8 @@
  */
 import type { Shape } from '../../base/index.ts'
 import { filled, inputError, sameShape, sizeOf, tensor } from '../../base/index.ts'
-import type { Operator } from '../operator.ts'
 import { apply, defineOperator } from '../operator.ts'
-import type { SymbolicTensor } from '../symbolic.ts'
+import type { Operator, SymbolicTensor } from '../symbolic.ts'
 import { constant } from '../symbolic.ts'
 import { cast } from './cast.ts'
 import { where } from './compare.ts'

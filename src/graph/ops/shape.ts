@@ -1,8 +1,8 @@
 /** Operators that only rearrange elements, reshape and transpose, and the constant integers that shapes are given by. */
 import type { Shape } from '../../base/index.ts'
 import { int64, sameShape, sizeOf, stridesOf } from '../../base/index.ts'
-import type { Reference } from '../operator.ts'
 import { apply, defineOperator } from '../operator.ts'
+import type { Reference } from '../symbolic.ts'
 import { constant, type SymbolicTensor } from '../symbolic.ts'
 import { stridedOffsets } from './broadcast.ts'
 

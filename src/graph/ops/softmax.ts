@@ -1,9 +1,8 @@
 /** Softmax and its logarithm along one axis. */
 import type { Shape } from '../../base/index.ts'
 import { sizeOf } from '../../base/index.ts'
-import type { Reference } from '../operator.ts'
 import { apply, defineOperator } from '../operator.ts'
-import type { SymbolicTensor } from '../symbolic.ts'
+import type { Reference, SymbolicTensor } from '../symbolic.ts'
 import { normalAxis } from './broadcast.ts'
 import { exp, isFloat, mul, sub } from './elementwise.ts'
 import { reduceSum } from './sum.ts'

@@ -4,9 +4,8 @@
  */
 import type { Shape } from '../../base/index.ts'
 import { int64, sameShape, sizeOf, stridesOf } from '../../base/index.ts'
-import type { Reference } from '../operator.ts'
 import { apply, defineOperator } from '../operator.ts'
-import type { TensorType } from '../symbolic.ts'
+import type { Reference, TensorType } from '../symbolic.ts'
 import { constant, SymbolicTensor } from '../symbolic.ts'
 import { broadcastOffsets, broadcastShape, normalAxis, stridedOffsets } from './broadcast.ts'
 import { constantIntegers, integers, reshape } from './shape.ts'
