@@ -34,3 +34,19 @@ test('an entropy strength is tuned on the model that comes with the project', as
   expect(output).toMatch(/^judge's reward: -[\d.]+ unguided, -?[\d.]+ at lambda$/m)
   expect(output).toMatch(/^12 points on the trade-off curve$/m)
 })
+
+test('plain functions: a schedule is learned and a strength is tuned on a mixture of normals', async () => {
+  const output = await outputOf(() => import('../examples/mixture.ts'))
+  const [, untouched, start, learned] =
+    /^default DDIM, 4 steps: FID ([\d.]+)\nstart, not tuned, 4 steps: FID ([\d.]+)\nlearned, 4 steps: FID ([\d.]+)$/m
+      .exec(output)
+      ?.map(Number) ?? []
+  expect(start).toBeLessThan(untouched / 4)
+  expect(learned).toBeLessThan(start)
+  const [, value, low, high] = /^lambda = ([\d.]+) in \[([\d.]+), ([\d.]+)\]$/m.exec(output)?.map(Number) ?? []
+  expect(low).toBeLessThan(value)
+  expect(high).toBeGreaterThan(value)
+  expect(high).toBeLessThan(1.5 * low)
+  const [, base, tuned] = /^judge's reward: (-[\d.]+) unguided, (-[\d.]+) at lambda$/m.exec(output)?.map(Number) ?? []
+  expect(tuned).toBeGreaterThan(base / 4)
+})
