@@ -41,6 +41,7 @@ export type {
   FunctionDenoiserOptions,
   GenerateOptions,
   Guidance,
+  GuidedPaths,
   Images,
   Level,
   NoiseFamilyName,

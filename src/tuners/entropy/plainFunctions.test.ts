@@ -118,7 +118,7 @@ describe.each(['noise', 'sample', 'velocity'] as const)('guided through the netw
 
   test('the gradient of the upper objective in log lambda: exactly by the paths’ own motion, by score function within its error', async () => {
     const scale = 0.9
-    const { images, a, b } = await paths(scale, 20000)
+    const { images, a, b } = await paths(scale, 8000)
     const items = Int32Array.from(a, (_, i) => i)
     const [upper, lower] = [await judge.values(images), await reward.values(images)]
     const wanted = -2 * scale * TRUTH.slope * (TRUTH.base + scale * TRUTH.slope - B)
@@ -250,7 +250,7 @@ describe('tuned', () => {
 
   test.each([
     { target: 'tilt', estimator: 'smc', particles: 256 },
-    { target: 'tilt', estimator: 'importance' },
+    { target: 'tilt', estimator: 'importance', maxEvaluations: 2e5 },
   ] as const)('%j: the tilt of the sampler’s own distribution', async (chosen) => {
     const { entropyStrength } = await tuned({ ...chosen, seed: 2, tolerance: 1.5 }, NEAR)
     const { value, low, high } = entropyStrength
