@@ -1,6 +1,6 @@
 /**
  * The library where there is no Node: in browsers, and wherever else JavaScript runs. Tensors, graphs with derivatives, ONNX bytes, networks and
- * their weights from bytes, schedules, samplers, metrics, the bilevel framework and the tuners. Nothing here reads a file or names an
+ * their weights from bytes, schedules, samplers, metrics, the bilevel framework and the tuners, for compiled networks and for plain functions. Nothing here reads a file or names an
  * engine: the caller fetches bytes and says what runs programs.
  *
  * @example
@@ -13,7 +13,7 @@
  * const state = stateFromTensors(network, decodeSafetensors(bytes, 'the weights').tensors, 'the weights')
  * const denoiser = await compileDenoiser({ network, state, batch: 4, binding: 'bound' })
  */
-export type { ErrorKind, Machine, NamedTensors, Sha256, Shape, Tensor } from './base/index.ts'
+export type { ErrorKind, Machine, NamedTensors, PlainImages, Sha256, Shape, Tensor } from './base/index.ts'
 export {
   BilevelError,
   filled,
@@ -26,6 +26,9 @@ export {
   useMachine,
 } from './base/index.ts'
 export * as bilevel from './bilevel/index.ts'
+export type { Dataset, Split } from './data/dataset.ts'
+export type { DataFromArraysOptions, SplitArrays } from './data/fromArrays.ts'
+export { dataFromArrays } from './data/fromArrays.ts'
 export type { ForeignScheduler } from './diffusion/files/diffusersScheduler.ts'
 export { readTrainingScheduler as readScheduler } from './diffusion/files/modelFolderScheduler.ts'
 export type { SavedSchedule } from './diffusion/files/scheduleFile.ts'
@@ -35,8 +38,10 @@ export type {
   Denoiser,
   ForeignDenoiser,
   ForeignDenoiserOptions,
+  FunctionDenoiserOptions,
   GenerateOptions,
   Guidance,
+  GuidedPaths,
   Images,
   Level,
   NoiseFamilyName,
@@ -52,6 +57,7 @@ export type {
 export {
   compileDenoiser,
   denoiseGraph,
+  functionDenoiser,
   generate,
   generateGuided,
   NOISE_FAMILIES,
@@ -73,6 +79,7 @@ export type {
   EvaluationReference,
   FeatureNetwork,
   FrechetReference,
+  FunctionFeaturesOptions,
   ImageEvaluation,
   MeanAndStandardError,
 } from './metrics/index.ts'
@@ -83,6 +90,7 @@ export {
   evaluationReference,
   frechetDistance,
   frechetGradient,
+  functionFeatures,
   inceptionScore,
   kernelDistance,
   meanAndStandardError,
@@ -110,6 +118,9 @@ export {
   unet2d,
 } from './nn/index.ts'
 export { checkModel, encodeModel, encodeOpenBatch } from './onnx/index.ts'
+export type { FunctionRewardOptions, RatedImages, RewardFunction } from './rewards/function.ts'
+export { functionReward } from './rewards/function.ts'
+export type { Reward } from './rewards/reward.ts'
 export type {
   CompileOptions,
   Device,

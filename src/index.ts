@@ -4,11 +4,19 @@
  */
 import './runtime/node/index.ts'
 
-export type { ErrorKind, Shape, Tensor } from './base/index.ts'
+export type { ErrorKind, PlainImages, Shape, Tensor } from './base/index.ts'
 export { BilevelError, exitCodeOf, float32, int64, RandomStream, randomStream, tensor } from './base/index.ts'
 export * as bilevel from './bilevel/index.ts'
-export type { Dataset, DigitsOptions, LoadOptions, Provenance, Split } from './data/index.ts'
-export { digits, digitsKeptOut, loadData, possibleSizes } from './data/index.ts'
+export type {
+  DataFromArraysOptions,
+  Dataset,
+  DigitsOptions,
+  LoadOptions,
+  Provenance,
+  Split,
+  SplitArrays,
+} from './data/index.ts'
+export { dataFromArrays, digits, digitsKeptOut, loadData, possibleSizes } from './data/index.ts'
 export type {
   ExportedScheduler,
   ExportedSteps,
@@ -35,6 +43,10 @@ export type {
   Denoiser,
   ForeignDenoiser,
   ForeignDenoiserOptions,
+  FunctionDenoiserOptions,
+  GenerateOptions,
+  Guidance,
+  GuidedPaths,
   Images,
   Level,
   NoiseFamilyName,
@@ -49,7 +61,9 @@ export type {
 } from './diffusion/index.ts'
 export {
   compileDenoiser,
+  functionDenoiser,
   generate,
+  generateGuided,
   NOISE_FAMILIES,
   noiseSchedule,
   noiseScheduleFromBetas,
@@ -111,6 +125,7 @@ export type {
   EvaluationReference,
   FeatureNetwork,
   FrechetReference,
+  FunctionFeaturesOptions,
   ImageEvaluation,
   MeanAndStandardError,
 } from './metrics/index.ts'
@@ -119,6 +134,7 @@ export {
   evaluationReference,
   frechetDistance,
   frechetGradient,
+  functionFeatures,
   inceptionScore,
   kernelDistance,
   meanAndStandardError,

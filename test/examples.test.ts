@@ -1,6 +1,12 @@
 /** The examples run as they stand, against the package as it is installed. */
-import { rm } from 'node:fs/promises'
-import { expect, test, vi } from 'vitest'
+import { execFile } from 'node:child_process'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { promisify } from 'node:util'
+import ts from 'typescript'
+import { describe, expect, test, vi } from 'vitest'
 import { loadModel } from '../src/diffusion/files/index.ts'
 
 async function outputOf(run: () => Promise<unknown>): Promise<string> {
@@ -33,4 +39,39 @@ test('an entropy strength is tuned on the model that comes with the project', as
   expect(value).toBeLessThanOrEqual(high)
   expect(output).toMatch(/^judge's reward: -[\d.]+ unguided, -?[\d.]+ at lambda$/m)
   expect(output).toMatch(/^12 points on the trade-off curve$/m)
+})
+
+describe('plain functions', () => {
+  let ran: Promise<string> | undefined
+  const mixture = () => (ran ??= outputOf(() => import('../examples/mixture.ts')))
+
+  test('a schedule is learned and a strength is tuned on a mixture of normals', async () => {
+    const output = await mixture()
+    const [, untouched, start, learned] =
+      /^default DDIM, 4 steps: FID ([\d.]+)\nstart, not tuned, 4 steps: FID ([\d.]+)\nlearned, 4 steps: FID ([\d.]+)$/m
+        .exec(output)
+        ?.map(Number) ?? []
+    expect(start).toBeLessThan(untouched / 4)
+    expect(learned).toBeLessThan(start)
+    const [, value, low, high] = /^lambda = ([\d.]+) in \[([\d.]+), ([\d.]+)\]$/m.exec(output)?.map(Number) ?? []
+    expect(low).toBeLessThan(value)
+    expect(high).toBeGreaterThan(value)
+    expect(high).toBeLessThan(1.5 * low)
+    const [, base, tuned] = /^judge's reward: (-[\d.]+) unguided, (-[\d.]+) at lambda$/m.exec(output)?.map(Number) ?? []
+    expect(tuned).toBeGreaterThan(base / 4)
+  })
+
+  test('the same through the browser’s entry, which has no engine here', async () => {
+    const text = await readFile('examples/mixture.ts', 'utf8')
+    const { outputText } = ts.transpileModule(text, {
+      compilerOptions: { target: ts.ScriptTarget.ES2022, module: ts.ModuleKind.ESNext },
+    })
+    const core = pathToFileURL(resolve('dist/core.js')).href
+    const folder = await mkdtemp(join(tmpdir(), 'core-mixture-'))
+    const file = join(folder, 'mixture.mjs')
+    await writeFile(file, outputText.replace(`'bilevel-diffusion'`, `'${core}'`))
+    const { stdout } = await promisify(execFile)(process.execPath, [file])
+    expect(stdout.trim()).toBe(await mixture())
+    await rm(folder, { recursive: true })
+  })
 })

@@ -1,6 +1,6 @@
 /**
- * Folders have ranks, and a file imports only from its own folder or from folders of lower rank, through their facade. What is below the edges is
- * pure: it runs in a browser as it does in Node.
+ * Folders have ranks, and a file imports only from its own folder or from folders of lower rank, through their facade; files have an order too,
+ * as none imports itself by way of others. What is below the edges is pure: it runs in a browser as it does in Node.
  */
 import { readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, normalize, relative, sep } from 'node:path'
@@ -57,6 +57,14 @@ const loadedBy = (file: string) =>
     ),
   ].map(([, target, lazily]) => target ?? lazily)
 
+/** The project's own files among what a file imports. */
+const filesAmong = (file: string, targets: readonly string[]) =>
+  targets
+    .filter((target) => target.startsWith('.') && target.endsWith('.ts'))
+    .map((target) => normalize(join(dirname(file), target)))
+
+const targetsOf = (file: string) => filesAmong(file, loadedBy(file))
+
 const edgeOf = (file: string) => EDGES.find((edge) => file.startsWith(edge + sep))
 
 const isSupport = (file: string) => /\.(fixture|cases)\.ts$/.test(file)
@@ -101,16 +109,49 @@ describe('layers', () => {
   })
 })
 
+/** The first way from a file by what it imports back to itself; none where there is no circle. */
+function circleIn(imports: Readonly<Record<string, readonly string[]>>): readonly string[] | undefined {
+  const clear = new Set<string>()
+  const circleBy = (way: readonly string[], file: string): readonly string[] | undefined => {
+    if (way.includes(file)) return [...way.slice(way.indexOf(file)), file]
+    if (clear.has(file)) return undefined
+    for (const target of imports[file] ?? []) {
+      const circle = circleBy([...way, file], target)
+      if (circle) return circle
+    }
+    clear.add(file)
+    return undefined
+  }
+  for (const file of Object.keys(imports)) {
+    const circle = circleBy([], file)
+    if (circle) return circle
+  }
+  return undefined
+}
+
+describe('circles', () => {
+  test('no file imports itself by way of others, be it for types alone or when it is used', () => {
+    const imports = Object.fromEntries(files.map((file) => [file, filesAmong(file, importsOf(file))]))
+    const others = Object.values(imports).flatMap((targets) => targets.filter((target) => !(target in imports)))
+    expect(others).toEqual([])
+    expect(circleIn(imports)).toBeUndefined()
+  })
+
+  test('the check sees them, of any length', () => {
+    expect(circleIn({ a: ['b', 'c'], b: ['c'], c: ['d'], d: [] })).toBeUndefined()
+    expect(circleIn({ a: ['a'] })).toEqual(['a', 'a'])
+    expect(circleIn({ a: ['d', 'b'], b: ['c'], c: ['d', 'b'], d: [] })).toEqual(['b', 'c', 'b'])
+    const [symbolic, values] = ['symbolic', 'values'].map((name) => join('src', 'graph', `${name}.ts`))
+    const imports = { [symbolic]: filesAmong(symbolic, importsOf(symbolic)), [values]: [symbolic] }
+    expect(circleIn(imports)).toEqual([symbolic, values, symbolic])
+  })
+})
+
 /** What a file does that only Node can: none, or the first such thing. */
 function nodeIn(file: string): string | undefined {
   const packages = loadedBy(file).filter((target) => !target.startsWith('.'))
   return packages.find((target) => /^node:|^onnxruntime/.test(target)) ?? codeOf(file).match(NODE_GLOBALS)?.[0]
 }
-
-const targetsOf = (file: string) =>
-  loadedBy(file)
-    .filter((target) => target.startsWith('.') && target.endsWith('.ts'))
-    .map((target) => normalize(join(dirname(file), target)))
 
 /** A file and all that it loads, directly or not. */
 function closureOf(file: string, known = new Set<string>()): Set<string> {

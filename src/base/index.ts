@@ -1,4 +1,9 @@
-/** Errors with codes, seeded random streams, tensors, hashes, the nearest known word, files that stand in for others: what every layer stands on. */
+/**
+ * Errors with codes, seeded random streams, tensors, hashes, the nearest known word, derivatives against differences, files that stand in for others:
+ * what every layer stands on.
+ */
+export type { Disagreement } from './disagreement.ts'
+export { rowsDisagreement, slopeDisagreement } from './disagreement.ts'
 export type { ErrorKind } from './errors.ts'
 export {
   BilevelError,
@@ -13,13 +18,14 @@ export { fileName } from './fileName.ts'
 export type { Room } from './limits.ts'
 export { MOST, requireRoom } from './limits.ts'
 export { effectiveSampleSize, logSumExp, weightsOf } from './logWeights.ts'
-export type { Machine } from './machine.ts'
+export type { Machine, Sha256 } from './machine.ts'
 export { useMachine } from './machine.ts'
 export { releaseMemory } from './memory.ts'
 export { didYouMean, nearestOf } from './nearest.ts'
 export { parseJson, requireBounded, requireLength } from './parseJson.ts'
+export type { AskedOf, PlainImages } from './plainFunction.ts'
+export { inWords, numbersFrom, throwing } from './plainFunction.ts'
 export { RandomStream, randomStream } from './random.ts'
-export type { Sha256 } from './sha256.ts'
 export { sha256, sha256Stream } from './sha256.ts'
 export { STAND_IN_BYTES, standInError } from './standIn.ts'
 export type { DType, NamedTensors, Shape, Tensor, TypedArrays } from './tensor.ts'

@@ -4,7 +4,14 @@
  */
 import { sha256 } from '@noble/hashes/sha2.js'
 import { bytesToHex } from '@noble/hashes/utils.js'
-import type { Sha256 } from './sha256.ts'
+
+/** A hash that is still taking. */
+export interface Sha256 {
+  /** Takes a text or bytes after what came before. */
+  update(part: string | Uint8Array): Sha256
+  /** Ends it: 64 hexadecimal letters. */
+  hex(): string
+}
 
 export interface Machine {
   /** Bytes that this process may have. Default: not known, so no limit. */

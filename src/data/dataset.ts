@@ -13,7 +13,7 @@ export interface Split {
   /** [channels, height, width] of one image. */
   readonly shape: Shape
   readonly count: number
-  /** Row-major [count, channels, height, width], in [-1, 1]. */
+  /** Row-major [count, channels, height, width], in [-1, 1] where they are pictures. */
   readonly images: Float32Array
   /** Class per image, 0 to classes - 1; null where the data has none. */
   readonly labels: Int32Array | null

@@ -17,7 +17,7 @@ export type Prediction = 'noise' | 'sample' | 'velocity'
 export interface DenoiserGradient {
   /** Cotangent of x, the shape of x. */
   readonly dx: Images
-  /** Derivative in the told time, summed over the batch; null where the network takes integer times only. */
+  /** Derivative in the told time, summed over the batch; null where there is none (integer times, `timeDerivative` false). */
   readonly dtime: number | null
   /** Cotangent of the flat weights, where asked for: float32 from networks, float64 from closed forms. */
   readonly dweights?: ImageData
@@ -47,8 +47,12 @@ export interface Denoiser {
   readonly batch?: number
   /** Whether `vjp` exists. False for other people's ONNX files. */
   readonly differentiable: boolean
+  /** Whether `vjp` gives the derivative in the told time. Default: where times are real. */
+  readonly timeDerivative?: boolean
   /** Whether it takes a class per image. Undefined: not known. */
   readonly conditional?: boolean
+  /** How many classes it knows, where that is known. */
+  readonly classes?: number
   /**
    * Prediction at x [batch, ...imageShape]; all images are told the same time; `condition` is a class per image. Arrays belong to the
    * caller again as soon as the call has returned, here and below: they are not read later.

@@ -6,8 +6,7 @@ import type { DType, RandomStream, Shape } from '../base/index.ts'
 import { randomStream, sizeOf } from '../base/index.ts'
 import type { Graph, Named } from './graph.ts'
 import { mapRecord, trace } from './graph.ts'
-import type { Reference } from './operator.ts'
-import type { SymbolicTensor } from './symbolic.ts'
+import type { Reference, SymbolicTensor } from './symbolic.ts'
 
 /** Draws the numbers of one input. */
 export type Draw = (random: RandomStream, size: number) => ArrayLike<number>

@@ -3,8 +3,8 @@
  * files needs no table of its own.
  */
 import { inputError } from '../base/index.ts'
-import { apply, type ForInputs, type Operator } from './operator.ts'
-import type { Attribute, Attributes, SymbolicTensor } from './symbolic.ts'
+import { apply } from './operator.ts'
+import type { Attribute, Attributes, ForInputs, Operator, SymbolicTensor } from './symbolic.ts'
 
 type Inputs = readonly (SymbolicTensor | null)[]
 

@@ -3,8 +3,7 @@ import type { Tensor } from '../base/index.ts'
 import { inputError, internalError, sameShape, sizeOf } from '../base/index.ts'
 import type { Graph } from './graph.ts'
 import { mapRecord, nodesOf } from './graph.ts'
-import type { Reference } from './operator.ts'
-import type { SymbolicTensor } from './symbolic.ts'
+import type { Reference, SymbolicTensor } from './symbolic.ts'
 
 /** A tensor with its numbers in float64. */
 export function toReference(value: Tensor): Reference {

@@ -1,7 +1,7 @@
 /** Composite operators in terms of standard ONNX ones. */
 import type { Graph } from './graph.ts'
 import { nodesOf, rewrite } from './graph.ts'
-import type { Operator } from './operator.ts'
+import type { Operator } from './symbolic.ts'
 
 /**
  * Replaces every composite operator by its expansion, again and again until none is left.

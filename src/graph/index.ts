@@ -11,14 +11,7 @@ export type { Graph, Named, Rewrite } from './graph.ts'
 export { bind, mapRecord, nodesOf, rewrite, trace } from './graph.ts'
 export { liveBytes, writtenElements } from './liveBytes.ts'
 export { operationCount } from './operationCount.ts'
-export type {
-  AttributeContract,
-  AttributeKind,
-  DerivativeCall,
-  Operator,
-  OperatorDefinition,
-  Reference,
-} from './operator.ts'
+export type { OperatorDefinition } from './operator.ts'
 export { allOperators, apply, defineOperator, operatorFor, operatorOf } from './operator.ts'
 export { gelu, silu } from './ops/activation.ts'
 export { cast, identity, stopGradient } from './ops/cast.ts'
@@ -28,6 +21,7 @@ export {
   equal,
   greater,
   greaterOrEqual,
+  leakyRelu,
   less,
   lessOrEqual,
   maximum,
@@ -36,12 +30,11 @@ export {
   or,
   where,
 } from './ops/compare.ts'
-export type { ConvOptions } from './ops/conv.ts'
-export { conv } from './ops/conv.ts'
-export type { ConvInputGradientAttributes, ConvWeightGradientAttributes } from './ops/convGradient.ts'
-export { adjointWeight, convInputGradient, convWeightGradient } from './ops/convGradient.ts'
-export type { ConvTransposeOptions } from './ops/convTranspose.ts'
-export { convTranspose } from './ops/convTranspose.ts'
+export { concat, split } from './ops/concat.ts'
+export type { ConvInputGradientAttributes, ConvOptions, ConvTransposeOptions } from './ops/conv.ts'
+export { adjointWeight, conv, convInputGradient, convTranspose } from './ops/conv.ts'
+export type { ConvWeightGradientAttributes } from './ops/convWeightGradient.ts'
+export { convWeightGradient } from './ops/convWeightGradient.ts'
 export type {
   ConvAttributes,
   ConvLayout,
@@ -63,7 +56,6 @@ export {
   erf,
   exp,
   floor,
-  leakyRelu,
   log,
   mul,
   neg,
@@ -78,7 +70,6 @@ export {
   square,
   sub,
   tanh,
-  unbroadcast,
 } from './ops/elementwise.ts'
 export type { Reduction } from './ops/gather.ts'
 export { gather, gatherElements, gatherND, oneHot, scatterAdd, scatterElements, scatterND } from './ops/gather.ts'
@@ -92,19 +83,31 @@ export type { LayerNormOptions } from './ops/normLayer.ts'
 export { layerNorm } from './ops/normLayer.ts'
 export type { AveragePoolOptions, MaxPoolOptions } from './ops/pool.ts'
 export { averagePool, globalAveragePool, maxPool } from './ops/pool.ts'
-export { argMax, logSumExp, reduceMax, reduceMean, reduceMin, reduceSum } from './ops/reduce.ts'
+export { argMax, logSumExp, reduceMax, reduceMean, reduceMin } from './ops/reduce.ts'
 export { upsampleBilinear, upsampleNearest } from './ops/resize.ts'
 export type { ResizeOptions } from './ops/resizeOperator.ts'
 export { resize } from './ops/resizeOperator.ts'
-export { concat, expand, flatten, reshape, split, squeeze, transpose, unsqueeze } from './ops/shape.ts'
+export { flatten, reshape, squeeze, transpose, unsqueeze } from './ops/shape.ts'
 export type { Padding, SliceRange } from './ops/slice.ts'
 export { pad, slice } from './ops/slice.ts'
 export { logSoftmax, softmax } from './ops/softmax.ts'
+export { expand, reduceSum, unbroadcast } from './ops/sum.ts'
 export { absorbShuffles } from './passes/absorbShuffles.ts'
 export { foldBatchNorm } from './passes/foldBatchNorm.ts'
 export { foldConstants } from './passes/foldConstants.ts'
 export { doubledSource, foldDoubling } from './passes/foldDoubling.ts'
 export { simplify, tidy } from './passes/simplify.ts'
-export type { Attribute, Attributes, Node, Source, TensorType } from './symbolic.ts'
+export type {
+  Attribute,
+  AttributeContract,
+  AttributeKind,
+  Attributes,
+  DerivativeCall,
+  Node,
+  Operator,
+  Reference,
+  Source,
+  TensorType,
+} from './symbolic.ts'
 export { constant, frozenWeights, input, SymbolicTensor, scalar } from './symbolic.ts'
 export { filledTensor, tensorOf } from './values.ts'

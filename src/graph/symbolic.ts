@@ -1,11 +1,10 @@
 /**
- * The intermediate form: symbolic tensors and the operator calls (nodes) that make them. Immutable, in single assignment form,
- * a subset of ONNX plus a few composite operators that expand into it. There is no global state: a graph is whatever is
+ * The intermediate form: symbolic tensors, the operator calls (nodes) that make them, and what an operator is. Immutable, in single
+ * assignment form, a subset of ONNX plus a few composite operators that expand into it. There is no global state: a graph is whatever is
  * reachable from its outputs.
  */
 import type { DType, Shape, Tensor } from '../base/index.ts'
 import { inputError, sizeOf } from '../base/index.ts'
-import type { Operator } from './operator.ts'
 import { tensorOf } from './values.ts'
 
 /** Element type and shape. */
@@ -63,6 +62,69 @@ export class SymbolicTensor implements TensorType {
   get constant(): Tensor | undefined {
     return this.source.kind === 'constant' ? this.source.value : undefined
   }
+}
+
+/** How an attribute is written in an ONNX file. */
+export type AttributeKind = 'int' | 'float' | 'string' | 'ints' | 'floats' | 'tensor'
+
+/** A value, or what it is for these inputs. */
+export type ForInputs<T> = T | ((inputs: readonly (SymbolicTensor | null)[]) => T)
+
+/** An attribute, as files hold it. */
+export interface AttributeContract {
+  readonly kind: AttributeKind
+  /** What a file means that leaves it out. Absent: it must be there. */
+  readonly default?: ForInputs<Attribute>
+  /** First operator set that has it, where that is later than the operator's own `since`. */
+  readonly since?: number
+}
+
+/**
+ * A tensor in reference evaluation: every element type in float64 (int64 is exact below 2^53, bool is 0 or 1).
+ * The dtype says what it stands for.
+ */
+export interface Reference {
+  readonly dtype: DType
+  readonly shape: Shape
+  readonly data: Float64Array
+}
+
+/** What a derivative rule gets: the call and the cotangent of each output (null where nothing depends on it). */
+export interface DerivativeCall<A extends Attributes = Attributes> {
+  readonly inputs: readonly (SymbolicTensor | null)[]
+  readonly outputs: readonly SymbolicTensor[]
+  readonly attributes: A
+  readonly cotangents: readonly (SymbolicTensor | null)[]
+  /** Whether the derivative in that input is wanted: rules may skip the work for the others. */
+  readonly wanted: readonly boolean[]
+}
+
+/**
+ * An operator: one entry that holds its shape rule, its derivative rule, its slow float64 reference evaluation and its ONNX attributes.
+ * `A` is the type of its attributes, all of them always present.
+ */
+export interface Operator<A extends Attributes = Attributes> {
+  /** ONNX operator type, or the name of a composite. */
+  readonly name: string
+  /** ONNX domain: '' for the standard operators, 'com.microsoft', ...; 'composite' for one that `expand`s. */
+  readonly domain: string
+  /** First version of the domain's operator set whose form this entry is. */
+  readonly since: number
+  /** Last such version; absent: no later form is known. */
+  readonly until?: number
+  /** The inputs as ONNX names them: `B?` may be absent, `inputs...` stands for one or more. Not said of composites, which no file holds. */
+  readonly inputs?: readonly string[]
+  readonly attributes: Readonly<Record<string, AttributeContract>>
+  /** Attributes that ONNX has and this entry does not, each with the one value that it takes them to have; null: it must be left out. */
+  readonly assumed?: Readonly<Record<string, ForInputs<Attribute | null>>>
+  /** Shape rule: the output types, or an Error whose message says what must hold. Values of constant inputs may be read. */
+  infer(inputs: readonly (SymbolicTensor | null)[], attributes: A): TensorType[]
+  /** Reference evaluation in float64. */
+  evaluate(inputs: readonly (Reference | null)[], attributes: A, types: readonly TensorType[]): Float64Array[]
+  /** Vector-Jacobian product: for each input its cotangent, or null where the operator does not depend on it smoothly. */
+  differentiate?(call: DerivativeCall<A>): (SymbolicTensor | null)[]
+  /** Composite only: the same outputs in terms of standard ONNX operators. */
+  expand?(inputs: readonly (SymbolicTensor | null)[], attributes: A): SymbolicTensor[]
 }
 
 /** A named graph input. @throws `graph.shape` unless all extents are integers of at least 0 */

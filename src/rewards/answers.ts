@@ -1,5 +1,5 @@
 /** What a reward answers, checked: one number per image, finite, of a sound size, in its range, the same for the same image. */
-import { failure, inputError } from '../base/index.ts'
+import { failure, inputError, inWords } from '../base/index.ts'
 
 /** Who answers. */
 interface Answering {
@@ -40,19 +40,6 @@ export function checkedValues(
   requireNotLarge(`values of reward '${name}'`, values)
   if (valueRange) checkRange(name, values, valueRange)
   return values
-}
-
-/** What somebody's function returned, in a few words. */
-export function inWords(value: unknown): string {
-  const text = () => JSON.stringify(value)?.slice(0, 40) ?? String(value)
-  if (value === undefined || value === null) return String(value)
-  if (typeof value === 'number' || typeof value === 'bigint') return `the single ${typeof value} ${value}`
-  if (typeof value === 'string') return `the text ${text()}`
-  if (ArrayBuffer.isView(value)) return `a ${value.constructor.name} of ${(value as Float32Array).length}`
-  if (Array.isArray(value)) return `the list ${text()}`
-  if (typeof value !== 'object') return `a ${typeof value}`
-  const keys = Object.keys(value).slice(0, 5)
-  return keys.length > 0 ? `an object of ${keys.join(', ')}` : 'an object without fields'
 }
 
 /**

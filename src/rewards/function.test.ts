@@ -5,7 +5,8 @@ import { join, relative } from 'node:path'
 import { afterAll, describe, expect, test, vi } from 'vitest'
 import { tensor } from '../base/index.ts'
 import type { RatedImages } from './function.ts'
-import { functionReward, moduleReward } from './function.ts'
+import { functionReward } from './function.ts'
+import { moduleReward } from './module.ts'
 
 const images = tensor('float32', [2, 1, 1, 2], Float32Array.of(-1, 0.5, 0, 1))
 const folder = mkdtempSync(join(tmpdir(), 'reward-module-'))

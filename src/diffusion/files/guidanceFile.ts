@@ -8,7 +8,7 @@
  */
 import { z } from 'zod'
 import { inputError, MOST, parseJson } from '../../base/index.ts'
-import type { Guidance } from '../guidance/guided.ts'
+import type { Guidance } from '../guidance/guidance.ts'
 import { SAMPLER_NAMES } from '../samplers/samplers.ts'
 import type { SamplerSettings } from '../samplers/settings.ts'
 import { samplerSettings } from '../samplers/settings.ts'

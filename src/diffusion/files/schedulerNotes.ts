@@ -1,8 +1,8 @@
 /** What a scheduler config says that is assumed, or that the samplers here do otherwise: a sentence each. */
 import { DEFAULT_SAMPLER, samplerNamed } from '../samplers/samplers.ts'
-import type { ClassedConfig } from './diffusersScheduler.ts'
 import type { FileSpacing, SchedulerField } from './schedulerClasses.ts'
 import { isSchedulerField } from './schedulerClasses.ts'
+import type { ClassedConfig } from './schedulerConfig.ts'
 
 /** A sentence where something holds. */
 type Said = readonly [boolean, string]

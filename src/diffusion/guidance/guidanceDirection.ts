@@ -8,7 +8,7 @@ import { anyBatch, imagesOf } from '../samplers/anyBatch.ts'
 import type { DenoisingRule } from '../samplers/denoised.ts'
 import { denoisedVjp, like } from '../samplers/denoised.ts'
 import type { SamplingSchedule } from '../schedules/samplingSchedule.ts'
-import type { Guidance, RewardGradient } from './guided.ts'
+import type { Guidance, RewardGradient } from './guidance.ts'
 
 /** What is the same at every step of guided images. */
 export interface Guided {

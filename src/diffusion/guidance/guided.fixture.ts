@@ -3,7 +3,7 @@ import type { Denoiser, Images, Prediction } from '../denoiser.ts'
 import { continuousCosine } from '../denoisers/gaussian.ts'
 import { imagesOf } from '../samplers/anyBatch.ts'
 import { levelOfLogSnr } from '../schedules/level.ts'
-import type { GuidingReward } from './guided.ts'
+import type { GuidingReward } from './guidance.ts'
 
 const PIXELS = 4
 export const PIXEL_SHAPE = [1, 2, 2]

@@ -12,6 +12,7 @@ import { noiseSchedule } from '../schedules/noiseSchedule.ts'
 import type { SamplingSchedule } from '../schedules/samplingSchedule.ts'
 import { samplingSchedule, samplingScheduleFrom } from '../schedules/samplingSchedule.ts'
 import type { StepListName } from '../schedules/stepList.ts'
+import type { Guidance, GuidingReward } from './guidance.ts'
 import {
   meanOf,
   nonlinearDenoiser,
@@ -20,7 +21,6 @@ import {
   nonlinearValues,
   PIXEL_SHAPE,
 } from './guided.fixture.ts'
-import type { Guidance, GuidingReward } from './guided.ts'
 import { generateGuided } from './guided.ts'
 import { guidedSteps } from './guidedStep.ts'
 

@@ -5,7 +5,7 @@
 import type { ImageData, Prediction } from '../denoiser.ts'
 import type { SamplingSchedule } from '../schedules/samplingSchedule.ts'
 import type { DenoisingRule } from './denoised.ts'
-import type { SamplerSettings } from './settings.ts'
+import type { StepSettings } from './stepSettings.ts'
 
 /** One evaluation of the network: the state it saw and what it predicted there. */
 export interface Evaluation {
@@ -21,7 +21,7 @@ export interface Evaluation {
 export interface Chain {
   readonly prediction: Prediction
   readonly schedule: SamplingSchedule
-  readonly settings: SamplerSettings
+  readonly settings: StepSettings
   readonly start: ImageData
   /** The network's prediction at x in step i (0 = noisiest), told the time of step `at`, by default its own. Kept for the derivative. */
   predict(i: number, x: ImageData, at?: number): Promise<ImageData>
@@ -35,7 +35,7 @@ export interface Chain {
 export interface ReverseChain {
   readonly prediction: Prediction
   readonly schedule: SamplingSchedule
-  readonly settings: SamplerSettings
+  readonly settings: StepSettings
   /** First step that carries gradient; the state before it is a constant. */
   readonly first: number
   /** x0Hat of step `first` - 1, a constant, for multistep methods. */

@@ -11,7 +11,7 @@ import { ancestral, ancestralVjp, LAST_STEP } from './ancestral.ts'
 import { ddimScalars, freshShare } from './ddim.ts'
 import { ddimLoop, ddpmFields, keepsNoise, PLAIN_CALLS } from './diffusersFields.ts'
 import type { Sampler } from './sampler.ts'
-import type { SamplerSettings } from './settings.ts'
+import type { StepSettings } from './stepSettings.ts'
 
 export const ddpm: Sampler<'ddpm'> = {
   name: 'ddpm',
@@ -45,10 +45,7 @@ export const ddpm: Sampler<'ddpm'> = {
 }
 
 /** DDPM's scalars. */
-export function ddpmScalars({
-  variance,
-  noisyLastStep,
-}: Pick<SamplerSettings, 'variance' | 'noisyLastStep'>): StepRule {
+export function ddpmScalars({ variance, noisyLastStep }: Pick<StepSettings, 'variance' | 'noisyLastStep'>): StepRule {
   const small = ddimScalars(1)
   if (variance === 'small') return small
   return (here, next) => {

@@ -11,7 +11,7 @@ import { inputError } from '../../base/index.ts'
 import type { ImageData, Prediction } from '../denoiser.ts'
 import type { Level } from '../schedules/level.ts'
 import { dNoiseDLogSnr, dSignalDLogSnr } from '../schedules/level.ts'
-import type { SamplerSettings } from './settings.ts'
+import type { StepSettings } from './stepSettings.ts'
 
 /** A scalar of a step and its derivative in the log-SNR of that step's level. */
 interface AtLevel {
@@ -71,8 +71,8 @@ export interface Denoised {
 export interface DenoisingRule {
   readonly prediction: Prediction
   readonly level: Level
-  readonly clip: SamplerSettings['clip']
-  readonly clippedNoise: SamplerSettings['clippedNoise']
+  readonly clip: StepSettings['clip']
+  readonly clippedNoise: StepSettings['clippedNoise']
 }
 
 /** What a rule comes to in the loop over the elements. */

@@ -1,12 +1,12 @@
 /** diffusers' own scheduler classes of DDIM and DDPM, each of which stands for the other at some settings, and fields that others share. */
 import { inputError } from '../../base/index.ts'
 import type { DiffusersForms } from './sampler.ts'
-import type { SamplerSettings } from './settings.ts'
+import type { StepSettings } from './stepSettings.ts'
 
 /** Of classes that keep x as it is and call the network once a step. */
 export const PLAIN_CALLS: Pick<DiffusersForms, 'scaled' | 'calls'> = { scaled: false, calls: (times) => times }
 
-export function ddimFields({ clip, clippedNoise, eta }: Pick<SamplerSettings, 'clip' | 'clippedNoise' | 'eta'>) {
+export function ddimFields({ clip, clippedNoise, eta }: Pick<StepSettings, 'clip' | 'clippedNoise' | 'eta'>) {
   if (eta !== 0) {
     throw inputError('export.eta', `a DDIMScheduler config holds no eta, it is an argument of its step; got eta ${eta}`)
   }
@@ -22,7 +22,7 @@ export function ddimFields({ clip, clippedNoise, eta }: Pick<SamplerSettings, 'c
 }
 
 /** @param noisyEnd whether the last timestep is above 0, where the real class adds noise if its variance is not 0 */
-export function ddpmFields({ clip, clippedNoise, variance, noisyLastStep }: SamplerSettings, noisyEnd: boolean) {
+export function ddpmFields({ clip, clippedNoise, variance, noisyLastStep }: StepSettings, noisyEnd: boolean) {
   if (clip && clippedNoise !== 'recompute') {
     const fix = 'learn with clippedNoise recompute'
     throw inputError('export.clippedNoise', `DDPMScheduler recomputes the noise after clipping, got keep; ${fix}`)
@@ -41,11 +41,11 @@ export function ddpmFields({ clip, clippedNoise, variance, noisyLastStep }: Samp
 }
 
 /** Whether clipping acts and the noise stays as it was predicted, which DDIM's class can and DDPM's cannot. */
-export const keepsNoise = ({ clip, clippedNoise }: Pick<SamplerSettings, 'clip' | 'clippedNoise'>): boolean =>
+export const keepsNoise = ({ clip, clippedNoise }: Pick<StepSettings, 'clip' | 'clippedNoise'>): boolean =>
   clip !== null && clippedNoise === 'keep'
 
 /** DDIM's class in a loop, which passes it eta and what becomes of the noise. */
-export function ddimLoop(settings: Pick<SamplerSettings, 'clip' | 'clippedNoise'>, eta: number) {
+export function ddimLoop(settings: Pick<StepSettings, 'clip' | 'clippedNoise'>, eta: number) {
   const { clip } = settings
   return {
     fields: ddimFields({ clip, clippedNoise: 'keep', eta: 0 }),
@@ -58,12 +58,12 @@ export function ddimLoop(settings: Pick<SamplerSettings, 'clip' | 'clippedNoise'
 }
 
 /** Clipping of a class that could threshold too. @throws `export.clip` */
-function clipFields(clip: SamplerSettings['clip']) {
+function clipFields(clip: StepSettings['clip']) {
   return { ...clipRange(clip), thresholding: false, dynamic_thresholding_ratio: 0.995, sample_max_value: 1 }
 }
 
 /** @throws `export.clip` */
-export function clipRange(clip: SamplerSettings['clip']) {
+export function clipRange(clip: StepSettings['clip']) {
   if (clip && clip[0] !== -clip[1]) {
     throw inputError('export.clip', `diffusers clips x0Hat to a range [-r, r], got [${clip}]`)
   }

@@ -14,7 +14,7 @@ import { dot, ruleAt } from './chain.ts'
 import { denoised, denoisedVjp, like } from './denoised.ts'
 import { PLAIN_CALLS } from './diffusersFields.ts'
 import type { Sampler } from './sampler.ts'
-import type { SamplerSettings } from './settings.ts'
+import type { StepSettings } from './stepSettings.ts'
 
 export const dpmSolver: Sampler<'dpm-solver++'> = {
   name: 'dpm-solver++',
@@ -132,7 +132,7 @@ async function solveVjp(chain: ReverseChain, dImages: ImageData): Promise<ImageD
 /** Stands for "no bound": JSON has no -Infinity. */
 const NO_LAMBDA_CLIP = -1e9
 
-function solverFields({ clip }: SamplerSettings) {
+function solverFields({ clip }: StepSettings) {
   if (clip && !(clip[0] === -1 && clip[1] === 1)) {
     throw inputError('export.clip', `DPMSolverMultistepScheduler clips x0Hat to [-1, 1] only, got [${clip}]`)
   }

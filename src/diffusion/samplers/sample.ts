@@ -63,7 +63,7 @@ export interface Sampled {
 export interface SampleGradient {
   /** Derivative in log(signal^2/noise^2) of each step's level, noisiest first. */
   readonly dLogSnr: Float64Array
-  /** Derivative in each told time; null where the network takes integer times only. */
+  /** Derivative in each told time; null where the network has none. */
   readonly dTimes: Float64Array | null
   /** Cotangent of the start noise; null where `through` cut the chain before it. */
   readonly dStart: Images | null
@@ -191,7 +191,7 @@ export async function sampleVjp(
   const steps = schedule.levels.length
   const call = anyBatch(denoiser)
   const dLogSnr = new Float64Array(steps)
-  const dTimes = denoiser.times === 'real' ? new Float64Array(steps) : null
+  let dTimes = hasTimeDerivative(denoiser) ? new Float64Array(steps) : null
   const each = count * (request.weights ? 3 : 2)
   const evaluations = each * tape.evaluations.length
   let done = 0
@@ -212,6 +212,8 @@ export async function sampleVjp(
       const { weights = false } = request
       const kept = weights ? undefined : tape.pullbacks.get(evaluation)
       const back = await (kept ? kept.vjp(g) : call.vjp(images, schedule.times[at], condition, g, { weights }))
+      // Zeros in the place of what is missing would pass for times that are best as they are.
+      if (back.dtime === null) dTimes = null
       if (dTimes && back.dtime !== null) dTimes[at] += back.dtime
       dWeights = sum(dWeights, back.dweights)
       done += each
@@ -247,6 +249,14 @@ function throughOf({ through = 0 }: SampleOptions, steps: number): number {
     `through must be an integer from 0 to the ${steps} sampling steps, or all; got ${through}`,
   )
 }
+
+/** Whether the derivative of its samples goes on to the told times. */
+export const hasTimeDerivative = ({
+  times,
+  differentiable,
+  timeDerivative = true,
+}: Pick<Denoiser, 'times' | 'differentiable' | 'timeDerivative'>): boolean =>
+  differentiable && times === 'real' && timeDerivative
 
 /** @throws `times.integerOnly` */
 export function checkTimes(denoiser: Denoiser, { times }: SamplingSchedule): void {

@@ -5,7 +5,7 @@
 import type { ImageData, Prediction } from '../denoiser.ts'
 import type { StepRule } from './ancestral.ts'
 import type { Chain, ReverseChain } from './chain.ts'
-import type { SamplerSettings } from './settings.ts'
+import type { StepSettings } from './stepSettings.ts'
 
 /** Settings that belong to some samplers only. */
 export type OwnSetting = 'eta' | 'variance' | 'noisyLastStep'
@@ -19,26 +19,26 @@ export interface Sampler<Name extends string = string> {
    */
   readonly candidate: boolean
   /** What it does with the noise of a clipped image where nobody says. */
-  readonly usualClippedNoise: SamplerSettings['clippedNoise']
+  readonly usualClippedNoise: StepSettings['clippedNoise']
   /** Which settings it has that not all have; the others are at their defaults. */
   readonly takes: readonly OwnSetting[]
   /** Refuses settings that contradict each other, beyond what `takes` says. @throws `sampler.*` */
-  check?(settings: SamplerSettings): void
+  check?(settings: StepSettings): void
   /** Network evaluations that the last `steps` steps of an image take; all of them, where it has no more. */
   evaluations(steps: number): number
   /**
    * The step of a sampler that adds noise, x' = image x0Hat + noise epsHat + sigma z, and the eta of its mean: what guided paths and particles
    * are made of. Null: it has no such step, whatever its settings.
    */
-  readonly ancestral: ((settings: SamplerSettings) => AncestralStep) | null
+  readonly ancestral: ((settings: StepSettings) => AncestralStep) | null
   /** Whether each of its steps adds noise at these settings. */
-  noisy(settings: SamplerSettings): boolean
+  noisy(settings: StepSettings): boolean
   /** Draws the images. */
   run(chain: Chain): Promise<ImageData>
   /** The same backwards: cotangent of the images to cotangent of the state before the first step with gradient. */
   pullBack(chain: ReverseChain, dImages: ImageData): Promise<ImageData>
   /** It and its own settings, for reports; `number` writes a number. */
-  words(settings: SamplerSettings, number?: (value: number) => string): string
+  words(settings: StepSettings, number?: (value: number) => string): string
   /** How diffusers is told of it. */
   readonly toDiffusers: DiffusersForms
 }
@@ -68,7 +68,7 @@ export interface DiffusersForms {
 
 /** What is exported beside the levels. */
 export interface ToldSampler {
-  readonly settings: SamplerSettings
+  readonly settings: StepSettings
   readonly prediction: Prediction
 }
 

@@ -4,7 +4,7 @@ import { evaluateTensors } from '../evaluate.ts'
 import { gradient } from '../gradient.ts'
 import { constant } from '../symbolic.ts'
 import { gelu, silu } from './activation.ts'
-import { reduceSum } from './reduce.ts'
+import { reduceSum } from './sum.ts'
 
 const x = constant(float32([-40, -1, 0, 1, 2, 40]))
 

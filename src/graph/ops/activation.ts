@@ -3,9 +3,8 @@
  * SiLU(x) = x sigmoid(x); GELU(x) = x Phi(x), Phi the distribution function of the standard normal (Hendrycks, Gimpel 2016).
  */
 import { sameShape } from '../../base/index.ts'
-import type { Operator } from '../operator.ts'
 import { apply, defineOperator } from '../operator.ts'
-import type { SymbolicTensor } from '../symbolic.ts'
+import type { Operator, SymbolicTensor } from '../symbolic.ts'
 import { add, erf, erfOf, exp, isFloat, mul, sigmoid, sub } from './elementwise.ts'
 
 interface Activation {

@@ -1,10 +1,10 @@
-/** Comparisons, logic, choice by a condition, and what is built on choice: minimum, maximum, clip. */
+/** Comparisons, logic, choice by a condition, and what is built on choice: minimum, maximum, leaky ReLU, clip. */
 import { apply, defineOperator } from '../operator.ts'
 import type { SymbolicTensor } from '../symbolic.ts'
 import { broadcastOffsets, broadcastShape } from './broadcast.ts'
 import type { Operand } from './elementwise.ts'
-import { binary, dtypeAmong, lift, unbroadcast } from './elementwise.ts'
-import { reduceSum } from './reduce.ts'
+import { binary, dtypeAmong, lift, mul, unary } from './elementwise.ts'
+import { reduceSum, unbroadcast } from './sum.ts'
 
 /** a < b, elementwise with broadcasting: bool, no derivative; so are all the comparisons. */
 export const less = binary('Less', { since: 7, f: (a, b) => Number(a < b), result: 'bool' })
@@ -81,6 +81,18 @@ export const maximum = binary('Max', {
   f: Math.max,
   pullBack: (g, a, b) => [() => where(greaterOrEqual(a, b), g, 0), () => where(greater(b, a), g, 0)],
 })
+
+const leaky = unary<{ alpha: number }>('LeakyRelu', {
+  since: 6,
+  attributes: { alpha: { kind: 'float', default: 0.01 } },
+  f: (x, { alpha }) => (x < 0 ? alpha * x : x),
+  pullBack: (g, x, _, { alpha }) => where(greater(x, 0), g, mul(g, alpha)),
+})
+
+/** x where positive, alpha x elsewhere. */
+export function leakyRelu(x: SymbolicTensor, alpha = 0.01): SymbolicTensor {
+  return leaky(x, { alpha })
+}
 
 const clipOperator = defineOperator<Record<string, never>>({
   name: 'Clip',

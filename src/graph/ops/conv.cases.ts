@@ -1,11 +1,9 @@
 /** Cases of the convolutions and of their two derivatives. */
 import type { Shape } from '../../base/index.ts'
 import type { OperatorCase } from '../caseType.fixture.ts'
-import type { ConvOptions } from './conv.ts'
-import { conv } from './conv.ts'
-import { convInputGradient, convWeightGradient } from './convGradient.ts'
-import type { ConvTransposeOptions } from './convTranspose.ts'
-import { convTranspose } from './convTranspose.ts'
+import type { ConvOptions, ConvTransposeOptions } from './conv.ts'
+import { conv, convInputGradient, convTranspose } from './conv.ts'
+import { convWeightGradient } from './convWeightGradient.ts'
 import { windowAttributes } from './convWindow.ts'
 
 interface Call {

@@ -5,8 +5,7 @@ import { float32, randomStream, sizeOf, stridesOf } from '../../base/index.ts'
 import { evaluateTensors } from '../evaluate.ts'
 import { constant, input } from '../symbolic.ts'
 import type { ConvOptions } from './conv.ts'
-import { conv } from './conv.ts'
-import { convTranspose } from './convTranspose.ts'
+import { conv, convTranspose } from './conv.ts'
 import { windowAttributes } from './convWindow.ts'
 
 const normal = (shape: Shape, item: number) =>

@@ -160,6 +160,12 @@ export function convOutput({ batch, filters, window }: ConvLayout): Shape {
   return [batch, filters, ...window.output]
 }
 
+/** Checks that g has the shape of the convolution's output. */
+export function checkCotangent(g: TensorType, layout: ConvLayout): void {
+  const wanted = convOutput(layout)
+  if (g.shape.join() !== wanted.join()) throw new Error(`the cotangent must be [${wanted}], got [${g.shape}]`)
+}
+
 /** Visits each (input plane, kernel plane, output plane) triple that a convolution joins, by the offsets of their first elements. */
 export function forEachPlane(layout: ConvLayout, visit: (x: number, w: number, y: number) => void): void {
   const { batch, channels, filters, groups, window } = layout

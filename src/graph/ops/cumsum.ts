@@ -1,7 +1,7 @@
 /** Running sums. */
 import { sizeOf } from '../../base/index.ts'
-import type { Operator } from '../operator.ts'
 import { apply, defineOperator } from '../operator.ts'
+import type { Operator } from '../symbolic.ts'
 import { type SymbolicTensor, scalar } from '../symbolic.ts'
 import { normalAxis } from './broadcast.ts'
 import { constantIntegers } from './shape.ts'

@@ -6,12 +6,13 @@ import { gradient } from '../gradient.ts'
 import type { SymbolicTensor } from '../symbolic.ts'
 import { constant, input } from '../symbolic.ts'
 import { cast } from './cast.ts'
-import { clip, maximum, minimum } from './compare.ts'
-import { abs, add, div, erf, leakyRelu, relu, sigmoid, softplus, square } from './elementwise.ts'
+import { clip, leakyRelu, maximum, minimum } from './compare.ts'
+import { abs, add, div, erf, relu, sigmoid, softplus, square } from './elementwise.ts'
 import { gather, oneHot, scatterND } from './gather.ts'
-import { argMax, logSumExp, reduceMax, reduceSum } from './reduce.ts'
+import { argMax, logSumExp, reduceMax } from './reduce.ts'
 import { slice } from './slice.ts'
 import { logSoftmax } from './softmax.ts'
+import { reduceSum } from './sum.ts'
 
 const valuesOf = (value: SymbolicTensor, feeds: Record<string, Tensor> = {}) => [
   ...evaluateTensors([value], feeds)[0].data,

@@ -1,14 +1,12 @@
 /** Elementwise arithmetic with numpy broadcasting. A number among the arguments stands for a scalar of the other's element type. */
-import type { DType, Shape } from '../../base/index.ts'
-import { inputError, sameShape } from '../../base/index.ts'
-import type { Operator, OperatorDefinition } from '../operator.ts'
+import type { DType } from '../../base/index.ts'
+import { inputError } from '../../base/index.ts'
+import type { OperatorDefinition } from '../operator.ts'
 import { apply, defineOperator } from '../operator.ts'
-import type { Attributes, TensorType } from '../symbolic.ts'
+import type { Attributes, Operator, TensorType } from '../symbolic.ts'
 import { type SymbolicTensor, scalar } from '../symbolic.ts'
 import { broadcastOffsets, broadcastShape } from './broadcast.ts'
-import { greater, where } from './compare.ts'
-import { reduceSum } from './reduce.ts'
-import { reshape } from './shape.ts'
+import { unbroadcast } from './sum.ts'
 
 /** A symbolic tensor, or a number that stands for a scalar of the element type of the other argument (float32 without one). */
 export type Operand = SymbolicTensor | number
@@ -34,16 +32,6 @@ export function isFloat(type: TensorType): boolean {
   return type.dtype === 'float32' || type.dtype === 'float64'
 }
 
-/** Sums a cotangent over the axes along which a tensor of `shape` was broadcast. */
-export function unbroadcast(cotangent: SymbolicTensor, shape: Shape): SymbolicTensor {
-  if (sameShape(cotangent.shape, shape)) return cotangent
-  const lead = cotangent.rank - shape.length
-  const axes = cotangent.shape.flatMap((extent, axis) =>
-    extent !== 1 && (axis < lead || shape[axis - lead] === 1) ? [axis] : [],
-  )
-  return reshape(reduceSum(cotangent, axes, true), shape)
-}
-
 interface BinaryRule {
   readonly f: (a: number, b: number) => number
   /** What integers do, where it differs. */
@@ -63,7 +51,7 @@ interface BinaryRule {
   readonly takes?: readonly DType[]
 }
 
-/** Defines a broadcasting operator of two inputs of one element type. A hoisted function: families import each other in a circle. */
+/** Defines a broadcasting operator of two inputs of one element type. */
 export function binary(name: string, rule: BinaryRule): (a: Operand, b: Operand) => SymbolicTensor {
   const { f, integer = f, pullBack, takes, since } = rule
   const operator: Operator<Record<string, never>> = defineOperator<Record<string, never>>({
@@ -147,7 +135,7 @@ interface UnaryRule<A extends Attributes> {
 }
 
 /** Defines an elementwise operator of one input. */
-function unary<A extends Attributes = Record<string, never>>(
+export function unary<A extends Attributes = Record<string, never>>(
   name: string,
   { f, pullBack, integers = false, since, attributes = {} }: UnaryRule<A>,
 ): (x: SymbolicTensor, attributes: A) => SymbolicTensor {
@@ -223,18 +211,6 @@ export const softplus = plain('Softplus', {
   f: (x) => Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x))),
   pullBack: (g, x) => mul(g, sigmoid(x)),
 })
-
-const leaky = unary<{ alpha: number }>('LeakyRelu', {
-  since: 6,
-  attributes: { alpha: { kind: 'float', default: 0.01 } },
-  f: (x, { alpha }) => (x < 0 ? alpha * x : x),
-  pullBack: (g, x, _, { alpha }) => where(greater(x, 0), g, mul(g, alpha)),
-})
-
-/** x where positive, alpha x elsewhere. */
-export function leakyRelu(x: SymbolicTensor, alpha = 0.01): SymbolicTensor {
-  return leaky(x, { alpha })
-}
 
 /** x squared. */
 export function square(x: SymbolicTensor): SymbolicTensor {

@@ -4,12 +4,13 @@
  */
 import type { Shape } from '../../base/index.ts'
 import { failure, sameShape, sizeOf, stridesOf } from '../../base/index.ts'
-import type { Reference } from '../operator.ts'
 import { apply, defineOperator } from '../operator.ts'
+import type { Reference } from '../symbolic.ts'
 import { constant, type SymbolicTensor, scalar } from '../symbolic.ts'
 import { filledTensor, tensorOf } from '../values.ts'
 import { normalAxis } from './broadcast.ts'
-import { constantIntegers, expand, reshape } from './shape.ts'
+import { constantIntegers, reshape } from './shape.ts'
+import { expand } from './sum.ts'
 
 /** `none`: the update replaces the element; `add`: it is added, each of several to the same element too. */
 export type Reduction = 'none' | 'add'

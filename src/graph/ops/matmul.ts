@@ -1,13 +1,13 @@
 /** Matrix products. Derivatives avoid transposes where they can: `Gemm` takes both of its matrices either way round. */
 import type { Shape } from '../../base/index.ts'
 import { sameShape, sizeOf } from '../../base/index.ts'
-import type { Reference } from '../operator.ts'
 import { apply, defineOperator } from '../operator.ts'
-import type { SymbolicTensor } from '../symbolic.ts'
+import type { Reference, SymbolicTensor } from '../symbolic.ts'
 import { broadcastOffsets, broadcastShape } from './broadcast.ts'
-import { isFloat, mul, unbroadcast } from './elementwise.ts'
+import { isFloat, mul } from './elementwise.ts'
 import { reshape, transpose } from './shape.ts'
 import { softmax } from './softmax.ts'
+import { unbroadcast } from './sum.ts'
 
 /** y[i, j] += scale * sum over k of a b, each matrix given by its offset, row stride and column stride. */
 interface MatrixView {

@@ -8,7 +8,7 @@ import { mul } from './elementwise.ts'
 import { batchNorm, batchNormTraining } from './normBatch.ts'
 import { groupNorm, instanceNorm } from './normGroup.ts'
 import { layerNorm } from './normLayer.ts'
-import { reduceSum } from './reduce.ts'
+import { reduceSum } from './sum.ts'
 
 const drawn = (shape: Shape, item: number, mean = 0, deviation = 1) => {
   const numbers = randomStream({ seed: 9, purpose: 'norm', item }).normal(new Float32Array(sizeOf(shape)))

@@ -4,9 +4,8 @@
  */
 import type { Shape } from '../../base/index.ts'
 import { filled, sizeOf } from '../../base/index.ts'
-import type { Reference } from '../operator.ts'
 import { apply, defineOperator } from '../operator.ts'
-import type { SymbolicTensor } from '../symbolic.ts'
+import type { Reference, SymbolicTensor } from '../symbolic.ts'
 import { constant } from '../symbolic.ts'
 import { sumToChannels } from './conv.ts'
 import { add, isFloat, mul, neg, reciprocal, sqrt, sub } from './elementwise.ts'

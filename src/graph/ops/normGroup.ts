@@ -7,9 +7,8 @@
  */
 import type { Shape } from '../../base/index.ts'
 import { filled, inputError, sameShape, sizeOf, tensor } from '../../base/index.ts'
-import type { Operator } from '../operator.ts'
 import { apply, defineOperator } from '../operator.ts'
-import type { SymbolicTensor } from '../symbolic.ts'
+import type { Operator, SymbolicTensor } from '../symbolic.ts'
 import { constant } from '../symbolic.ts'
 import { cast } from './cast.ts'
 import { where } from './compare.ts'
@@ -17,8 +16,9 @@ import { add, div, isFloat, mul, sub } from './elementwise.ts'
 import { matmul } from './matmul.ts'
 import { channelAffine } from './normBatch.ts'
 import { checkPerChannel } from './normParameters.ts'
-import { reduceMax, reduceMin, reduceSum } from './reduce.ts'
+import { reduceMax, reduceMin } from './reduce.ts'
 import { reshape } from './shape.ts'
+import { reduceSum } from './sum.ts'
 
 type GroupNormAttributes = { readonly groups: number; readonly epsilon: number }
 

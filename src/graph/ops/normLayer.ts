@@ -8,8 +8,9 @@ import { apply, defineOperator } from '../operator.ts'
 import type { SymbolicTensor } from '../symbolic.ts'
 import { constant } from '../symbolic.ts'
 import { normalAxis } from './broadcast.ts'
-import { isFloat, mul, sub, unbroadcast } from './elementwise.ts'
+import { isFloat, mul, sub } from './elementwise.ts'
 import { reduceMean } from './reduce.ts'
+import { unbroadcast } from './sum.ts'
 
 /** ONNX attributes: axes `axis`, `axis` + 1, ... are normalised; statistics are float32 (`stash_type` 1). */
 type LayerNormAttributes = { readonly axis: number; readonly epsilon: number; readonly stash_type: number }

@@ -5,7 +5,7 @@ import { gradient } from '../gradient.ts'
 import { constant, input } from '../symbolic.ts'
 import { mul } from './elementwise.ts'
 import { averagePool, globalAveragePool, maxPool } from './pool.ts'
-import { reduceSum } from './reduce.ts'
+import { reduceSum } from './sum.ts'
 
 const x = constant(float32([1, 5, 2, 4, 3, 9, 8, 7, 6], [1, 1, 3, 3]))
 

@@ -8,7 +8,7 @@ import { isFloat, mul } from './elementwise.ts'
 import { averagePoolGradient, maxPoolGradient } from './poolGradient.ts'
 import type { AveragePoolAttributes } from './poolWindow.ts'
 import { averageCounts, averageWindow, forEachSeen, poolWindow } from './poolWindow.ts'
-import { expand } from './shape.ts'
+import { expand } from './sum.ts'
 
 /** Options of `maxPool`. */
 export interface MaxPoolOptions extends WindowOptions {

@@ -3,7 +3,8 @@ import type { OperatorCase } from '../caseType.fixture.ts'
 import { distinct } from '../caseType.fixture.ts'
 import type { SymbolicTensor } from '../symbolic.ts'
 import { cumSum } from './cumsum.ts'
-import { argMax, logSumExp, reduceMax, reduceMean, reduceMin, reduceSum } from './reduce.ts'
+import { argMax, logSumExp, reduceMax, reduceMean, reduceMin } from './reduce.ts'
+import { reduceSum } from './sum.ts'
 
 type Reduce = (x: SymbolicTensor, axes?: readonly number[], keepDims?: boolean) => SymbolicTensor
 

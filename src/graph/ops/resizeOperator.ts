@@ -1,8 +1,8 @@
 /** ONNX's Resize: nearest and linear interpolation to any size. Cubic interpolation, cropping and antialiasing are not offered. */
 import type { Shape } from '../../base/index.ts'
 import { float32, int64 } from '../../base/index.ts'
-import type { Reference } from '../operator.ts'
 import { apply, defineOperator } from '../operator.ts'
+import type { Reference } from '../symbolic.ts'
 import { constant, SymbolicTensor } from '../symbolic.ts'
 import { isFloat } from './elementwise.ts'
 import type { Coordinates, Interpolation, Rounding } from './resizeMatrix.ts'

@@ -2,9 +2,11 @@
 import type { OperatorCase } from '../caseType.fixture.ts'
 import { awayFromZero, exactly, integersBelow } from '../caseType.fixture.ts'
 import { cast, identity, stopGradient } from './cast.ts'
-import { concat, expand, flatten, reshape, split, squeeze, transpose, unsqueeze } from './shape.ts'
+import { concat, split } from './concat.ts'
+import { flatten, reshape, squeeze, transpose, unsqueeze } from './shape.ts'
 import type { SliceRange } from './slice.ts'
 import { pad, slice } from './slice.ts'
+import { expand } from './sum.ts'
 
 const sliced = (title: string, shape: readonly number[], ranges: SliceRange | readonly SliceRange[]): OperatorCase => ({
   operator: 'Slice',

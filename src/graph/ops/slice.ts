@@ -1,14 +1,13 @@
 /** Slices and padding: each is the derivative of the other. */
 import type { Shape } from '../../base/index.ts'
 import { sizeOf, stridesOf } from '../../base/index.ts'
-import type { Reference } from '../operator.ts'
 import { apply, defineOperator } from '../operator.ts'
-import type { SymbolicTensor } from '../symbolic.ts'
+import type { Reference, SymbolicTensor } from '../symbolic.ts'
 import { normalAxis, stridedOffsets } from './broadcast.ts'
 import type { Operand } from './elementwise.ts'
 import { lift, sub } from './elementwise.ts'
-import { reduceSum } from './reduce.ts'
 import { constantIntegers, integers, numbersOf, reshape } from './shape.ts'
+import { reduceSum } from './sum.ts'
 
 /** The elements start, start + step, ... before (for a negative step: after) `end`, along one axis. */
 export interface SliceRange {

@@ -1,12 +1,11 @@
 /** Softmax and its logarithm along one axis. */
 import type { Shape } from '../../base/index.ts'
 import { sizeOf } from '../../base/index.ts'
-import type { Reference } from '../operator.ts'
 import { apply, defineOperator } from '../operator.ts'
-import type { SymbolicTensor } from '../symbolic.ts'
+import type { Reference, SymbolicTensor } from '../symbolic.ts'
 import { normalAxis } from './broadcast.ts'
 import { exp, isFloat, mul, sub } from './elementwise.ts'
-import { reduceSum } from './reduce.ts'
+import { reduceSum } from './sum.ts'
 
 /** Applies `f(x, log of the sum of exp x along the line)` to every element. */
 function alongLines(x: Reference, axis: number, f: (value: number, logSum: number) => number): Float64Array {

@@ -12,10 +12,11 @@ export function openEntropy(options: EntropyOptions): MethodName {
   const { reward, judge, denoiser, features, settings } = options
   checkEntropySettings(settings)
   if (reward.hash === judge.hash) {
-    throw inputError(
-      'entropy.judge',
-      `the judge must differ from the reward to notice over-optimisation, but both are '${reward.name}'; choose another judge`,
-    )
+    const both =
+      reward.name === judge.name
+        ? `both are '${reward.name}'; choose another judge`
+        : `'${reward.name}' and '${judge.name}' have one hash (functions of one text have); give one of them a hash of its own, or choose another judge`
+    throw inputError('entropy.judge', `the judge must differ from the reward to notice over-optimisation, but ${both}`)
   }
   for (const { name, imageShape } of [reward, judge, ...(features ? [features] : [])]) {
     if (imageShape === null || sameShape(imageShape, denoiser.imageShape)) continue

@@ -15,7 +15,14 @@ import type { LearnSettings } from './settings.ts'
 import { checkLearnSettings, givenParameters } from './settings.ts'
 import { familyFrom } from './start.ts'
 import type { Subject } from './subject.ts'
-import { classesOf, denoises, isDifferentiable, trainedHere, trainingScheduleOf } from './subject.ts'
+import {
+  classesOf,
+  denoises,
+  hasDerivativeInTime,
+  isDifferentiable,
+  trainedHere,
+  trainingScheduleOf,
+} from './subject.ts'
 
 /**
  * What a checkpoint holds stays as it is until the next call is over: copy what is kept longer.
@@ -50,7 +57,7 @@ export interface Job extends LearnOptions {
 
 /**
  * Checks everything that can be checked before anything is trained, and opens the trainer.
- * @throws `learn.*`, `training.*`, `times.integerOnly`, `steps.count` and `metrics.*` on parts that do not fit together
+ * @throws `learn.*`, `training.*`, `times.integerOnly`, `times.derivative`, `steps.count` and `metrics.*` on parts that do not fit together
  */
 export async function openJob(options: LearnOptions): Promise<Job> {
   const { subject, data, features, judge, settings, device } = options
@@ -59,6 +66,7 @@ export async function openJob(options: LearnOptions): Promise<Job> {
   const schedule = trainingScheduleOf(subject, settings)
   const family = familyFrom(settings, schedule, 1, denoises(subject).times)
   checkFamily(family, denoises(subject))
+  checkTimeDerivative(options, family)
   const classes = await classesOf(subject, data)
   const trained = trainedHere(subject)
   const heldOut = await evaluationReference(imagesOfSplit(data.splits.heldOut), { features, judge })
@@ -127,4 +135,14 @@ function checkParts({ subject, data, features, judge, settings }: LearnOptions):
       `${name} must be more than the ${features.dimensions} features of ${features.name}, got ${settings[name]}; generate more images`,
     )
   }
+}
+
+/** @throws `times.derivative` where told times are to be learned by a derivative that the model does not have */
+function checkTimeDerivative({ subject, settings }: LearnOptions, { freeTimes, kind }: ScheduleFamily): void {
+  if (!freeTimes || settings.estimator !== 'backpropagation' || hasDerivativeInTime(subject)) return
+  throw inputError(
+    'times.derivative',
+    `backpropagation to free told times (family ${kind}) needs the model's derivative in the told time, which this model does not have; give it ` +
+      '(timeVjp of functionDenoiser), learn levels, or use two-point, one-point or coordinate',
+  )
 }

@@ -5,7 +5,7 @@
 import { inputError, internalError } from '../../base/index.ts'
 import type { Dataset } from '../../data/index.ts'
 import type { CompiledDenoiser, Denoiser, NoiseSchedule } from '../../diffusion/index.ts'
-import { compileDenoiser, startNoise } from '../../diffusion/index.ts'
+import { compileDenoiser, hasTimeDerivative, startNoise } from '../../diffusion/index.ts'
 import type { DenoisingNetwork, NetworkState } from '../../nn/index.ts'
 import type { Device } from '../../runtime/index.ts'
 import type { LearnSettings } from './settings.ts'
@@ -21,7 +21,10 @@ export type Subject =
       readonly state: NetworkState
       readonly schedule: NoiseSchedule
     }
-  /** Somebody else's model, run as it is; one that takes a class knows `classes` of them, or as many as the data. */
+  /**
+   * A denoiser that is run as it is: somebody else's model, plain functions (`functionDenoiser`). One that takes a class knows `classes` of
+   * them, or as many as it says itself, or as many as the data.
+   */
   | {
       readonly kind: 'foreign'
       readonly denoiser: Denoiser
@@ -42,6 +45,10 @@ export const trainedHere = (
 /** Whether an objective of its images has a derivative. */
 export const isDifferentiable = (subject: Subject): boolean =>
   subject.kind === 'foreign' ? subject.denoiser.differentiable : true
+
+/** Whether that derivative goes on to the told times. */
+export const hasDerivativeInTime = (subject: Subject): boolean =>
+  subject.kind === 'foreign' ? hasTimeDerivative(subject.denoiser) : subject.network.times === 'real'
 
 /** Whether its network has running statistics. */
 export const hasStatistics = (subject: Subject): boolean =>
@@ -67,7 +74,8 @@ export async function classesOf(
   data: Pick<Dataset, 'name' | 'classes'>,
 ): Promise<number | undefined> {
   if (subject.kind !== 'foreign') return subject.network.classes
-  const { denoiser, schedule, classes = denoiser.conditional ? data.classes.length : undefined } = subject
+  const { denoiser, schedule } = subject
+  const classes = subject.classes ?? denoiser.classes ?? (denoiser.conditional ? data.classes.length : undefined)
   if (classes === undefined) return undefined
   if (denoiser.conditional === false) {
     throw inputError('learn.classes', `the model takes no class, got ${classes} classes; leave them out`)

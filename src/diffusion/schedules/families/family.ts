@@ -35,7 +35,7 @@ export interface ScheduleFamily extends ParameterBox {
   readonly freeTimes: boolean
   /** The schedule of a vector inside the box. */
   toSchedule(vector: ArrayLike<number>): SamplingSchedule
-  /** Cotangent of the vector. @throws `times.integerOnly` if times are free and `dTimes` is null */
+  /** Cotangent of the vector. @throws `times.derivative` if times are free and `dTimes` is null */
   pullBack(vector: ArrayLike<number>, cotangent: ScheduleCotangent): Float64Array
 }
 

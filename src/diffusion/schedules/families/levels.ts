@@ -66,7 +66,7 @@ export function levelsAndTimesFamily(from: SamplingSchedule, options: BoxOptions
     },
     pullBack(vector, { dLogSnr, dTimes }) {
       if (!dTimes)
-        throw inputError('times.integerOnly', 'free times need a network with a derivative in time; use levels')
+        throw inputError('times.derivative', 'free times need a network with a derivative in time; use levels')
       const gradient = new Float64Array(2 * steps)
       gradient.set(pullBackLevels(vector, dLogSnr))
       // Sorted position k holds parameter order[k]; outside [0, T-1] the told time does not move.

@@ -1,108 +1,19 @@
 /**
- * The two derivatives of a convolution as composite operators: a runtime may have a faster form for either, and `expand` writes them
- * in standard operators.
- *
- * Input gradient (the adjoint in x): at stride 1 a convolution of g with the kernel turned around and its channel axes swapped,
- * otherwise a transposed convolution. Weight gradient: the shifted views of x that each tap saw, against g, as matrix products;
- * for depthwise convolutions one product per kernel row, of which only the diagonals that belong to a tap are kept.
+ * The weight gradient of a convolution as a composite operator: a runtime may have a faster form, and `expand` writes it in standard
+ * operators: the shifted views of x that each tap saw, against g, as matrix products; for depthwise convolutions one product per kernel
+ * row, of which only the diagonals that belong to a tap are kept. (The gradient in x is the convolution's adjoint: `conv.ts`.)
  */
 import { filled, internalError, sizeOf } from '../../base/index.ts'
 import { apply, defineOperator } from '../operator.ts'
 import type { SymbolicTensor } from '../symbolic.ts'
 import { constant } from '../symbolic.ts'
-import { conv } from './conv.ts'
-import { convTranspose } from './convTranspose.ts'
+import { concat } from './concat.ts'
 import type { ConvAttributes, ConvLayout, SlidingWindow } from './convWindow.ts'
-import { CONV_ATTRIBUTES, convLayout, convOutput, forEachPlane, isPointwise, reach, windowTaps } from './convWindow.ts'
+import { CONV_ATTRIBUTES, checkCotangent, convLayout, forEachPlane, isPointwise, windowTaps } from './convWindow.ts'
 import { matmul } from './matmul.ts'
-import { reduceSum } from './reduce.ts'
-import { concat, reshape, transpose } from './shape.ts'
+import { reshape, transpose } from './shape.ts'
 import { pad, slice } from './slice.ts'
-
-/** Adds to x (planes of `window.input`) what each element of y (planes of `window.output`) spreads through w. */
-export function spread(layout: ConvLayout, w: Float64Array, y: Float64Array, x: Float64Array): void {
-  const taps = windowTaps(layout.window)
-  const kernelSize = sizeOf(layout.window.kernel)
-  forEachPlane(layout, (xPlane, wPlane, yPlane) => {
-    for (let at = 0; at < taps.length; at++) {
-      if (taps[at] < 0) continue
-      x[xPlane + taps[at]] += w[wPlane + (at % kernelSize)] * y[yPlane + Math.floor(at / kernelSize)]
-    }
-  })
-}
-
-/** Checks that g has the shape of the convolution's output. */
-function checkCotangent(g: SymbolicTensor, layout: ConvLayout): void {
-  const wanted = convOutput(layout)
-  if (g.shape.join() !== wanted.join()) throw new Error(`the cotangent must be [${wanted}], got [${g.shape}]`)
-}
-
-/** Attributes of the convolution, and the whole shape of its input. */
-export type ConvInputGradientAttributes = ConvAttributes & { readonly input_shape: readonly number[] }
-
-const inputGradientOperator = defineOperator<ConvInputGradientAttributes>({
-  name: 'ConvInputGradient',
-  domain: 'composite',
-  attributes: { ...CONV_ATTRIBUTES, input_shape: 'ints' },
-  infer([w, g], attributes) {
-    checkCotangent(g!, convLayout(attributes.input_shape, w!.shape, attributes))
-    return [{ dtype: g!.dtype, shape: attributes.input_shape }]
-  },
-  evaluate([w, g], attributes) {
-    const result = new Float64Array(sizeOf(attributes.input_shape))
-    spread(convLayout(attributes.input_shape, w!.shape, attributes), w!.data, g!.data, result)
-    return [result]
-  },
-  expand([w, g], attributes) {
-    const layout = convLayout(attributes.input_shape, w!.shape, attributes)
-    return [convolvedBack(w!, g!, layout) ?? transposedBack(w!, g!, layout)]
-  },
-})
-
-/** Gradient of conv(x, w) in x [b, c, ...] for the cotangent g [b, o, ...]. It has no derivative of its own. */
-export function convInputGradient(
-  w: SymbolicTensor,
-  g: SymbolicTensor,
-  attributes: ConvInputGradientAttributes,
-): SymbolicTensor {
-  return apply(inputGradientOperator, [w, g], attributes)[0]
-}
-
-/** As a convolution with the adjoint weight; only where no stride leaves holes and no padding exceeds the kernel. */
-function convolvedBack(
-  w: SymbolicTensor,
-  g: SymbolicTensor,
-  { groups, window }: ConvLayout,
-): SymbolicTensor | undefined {
-  const { input, kernel, output, strides, dilations, pads } = window
-  if (strides.some((stride) => stride !== 1)) return undefined
-  const begins = kernel.map((k, axis) => reach(k, dilations[axis]) - 1 - pads[axis])
-  const ends = input.map((extent, axis) => extent - output[axis] + pads[axis])
-  const padding = [...begins, ...ends]
-  if (padding.some((extent) => extent < 0)) return undefined
-  return conv(g, adjointWeight(w, groups), { padding, dilations, groups })
-}
-
-/** The weight of the adjoint convolution: [o, c / groups, ...k] to [c, o / groups, ...k], every kernel turned around. */
-export function adjointWeight(w: SymbolicTensor, groups: number): SymbolicTensor {
-  const [filters, perGroup, ...kernel] = w.shape
-  const taps = sizeOf(kernel)
-  const flat = reshape(w, [groups, filters / groups, perGroup, taps])
-  // Reversing all axes of a kernel reverses its elements as they lie in memory.
-  const turned = taps === 1 ? flat : slice(flat, { axis: 3, step: -1 })
-  const swapped = filters === groups || perGroup === 1 ? turned : transpose(turned, [0, 2, 1, 3])
-  return reshape(swapped, [groups * perGroup, filters / groups, ...kernel])
-}
-
-function transposedBack(w: SymbolicTensor, g: SymbolicTensor, { groups, window }: ConvLayout): SymbolicTensor {
-  const { input, kernel, output, strides, dilations, pads } = window
-  const axes = input.length
-  const outputPadding = input.map((extent, axis) => {
-    const whole = strides[axis] * (output[axis] - 1) + reach(kernel[axis], dilations[axis])
-    return extent + pads[axis] + pads[axes + axis] - whole
-  })
-  return convTranspose(g, w, { strides, dilations, padding: pads, groups, outputPadding })
-}
+import { reduceSum } from './sum.ts'
 
 /** Attributes of the convolution, and the whole shape of its weight. */
 export type ConvWeightGradientAttributes = ConvAttributes & { readonly weight_shape: readonly number[] }

@@ -1,0 +1,32 @@
+/** What guides a chain: a reward with its derivative, and how much of it. */
+import type { Images } from '../denoiser.ts'
+
+/** A reward of n images and its derivative. */
+export interface RewardGradient {
+  /** [n], one value per image. */
+  readonly values: Float64Array
+  /** [n, ...imageShape]: d value_i / d image_i, per unit of images in [-1, 1]. */
+  readonly gradient: Images
+}
+
+/**
+ * The reward that guides, at x0Hat [n, ...imageShape] in the network's range, told the classes of those images where the
+ * paths have any. An image's value depends on that image (and class) alone.
+ */
+export type GuidingReward = (x0Hat: Images, classes?: Int32Array) => Promise<RewardGradient>
+
+/** How a chain is guided. */
+export interface Guidance {
+  readonly reward: GuidingReward
+  /** s = 1/lambda, at least 0. At 0 the images are the base sampler's, and A and B are still measured. */
+  readonly scale: number
+  /** Only steps with alphaBar above this are guided, in [0, 1). Default 2e-3. */
+  readonly minimumAlphaBar?: number
+  /**
+   * What the gradient goes through. `network` (default): r(x0Hat(x)) in x, exactly. `reward`: the reward alone, with
+   * dx0Hat/dx = signal in the network's place (right for data N(mean, 1) per element; leaving the network out of x0Hat =
+   * (x - noise epsHat)/signal would give 1/signal, hundreds of times too much at the first steps). It needs no derivative
+   * of the network, but is no gradient: good as a proposal that is weighted by A and B, biased without.
+   */
+  readonly through?: 'network' | 'reward'
+}
