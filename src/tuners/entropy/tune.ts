@@ -8,6 +8,7 @@
  */
 
 import type { GradientCurve } from './estimators/gradientCurve.ts'
+import { meanOf } from './estimators/gradientCurve.ts'
 import type { EntropyOptions } from './job.ts'
 import { openEntropy } from './open.ts'
 import type { EntropyIteration, EntropyResult, EntropyStrength } from './result.ts'
@@ -24,6 +25,7 @@ import { sampleGrids } from './search/grids.ts'
 import type { GradientMethod, MethodName } from './search/methods.ts'
 import { MOST_NODES, methodOf } from './search/methods.ts'
 import { reachOf, refine, within } from './search/refine.ts'
+import { unseenAt } from './search/unseen.ts'
 
 /** Share of effective samples below which a tilt is looked for by particles instead of weights. */
 const PARTICLES_BELOW = 0.5
@@ -39,9 +41,14 @@ export async function tuneEntropyStrength(options: EntropyOptions): Promise<Entr
   const run = new EntropyRun(options)
   const searched = await search(run, first)
   const method = searched?.method ?? methodOf(first, run.job, run.draws)
-  const strength = searched ? await confirmed(run, searched) : noResponse(run)
+  const { strength, steepness, rivals } = searched
+    ? await confirmed(run, searched)
+    : { strength: noResponse(run), steepness: 0, rivals: [] }
   const measured = await tradeOff(run, method.name, strength.value)
-  return assemble(run, method.name, strength, measured)
+  const unseen = searched ? await unseenAt(run, method.name, measured.tuned, steepness) : null
+  const doubt = strength.resolved ? (unseen?.reason ?? (await outdone(run, method, strength.value))) : null
+  const said = doubt === null ? strength : { ...strength, resolved: false, reason: doubt }
+  return assemble(run, method.name, { strength: said, measured, rivals, unseen: unseen?.unseen ?? null })
 }
 
 /** What the search comes to, and by what. */
@@ -76,14 +83,39 @@ async function confirmed(
   run: EntropyRun,
   { equals, ...searched }: Searched & { readonly equals: readonly Searched[] },
 ) {
-  const strength = await confirm(run, searched.method, searched.found, searched.shape)
-  if (equals.length === 0) return strength
-  const others = equals.map(({ found }) => Math.exp(found.centre).toPrecision(3)).join(' and ')
-  return {
-    ...strength,
-    resolved: false,
-    reason: `near lambda = ${others} there is an optimum that is as good within errors; raise maxEvaluations, or give a lambdaRange with one of them`,
+  const found = await confirm(run, searched.method, searched.found, searched.shape)
+  const rivals = equals.map(({ found: { centre } }) => Math.exp(centre))
+  if (rivals.length === 0) return { ...found, rivals }
+  const others = rivals.map((lambda) => lambda.toPrecision(3)).join(' and ')
+  const reason = `near lambda = ${others} there is an optimum that is as good within errors; raise maxEvaluations, or give a lambdaRange with one of them`
+  return { ...found, rivals, strength: { ...found.strength, resolved: false, reason } }
+}
+
+/** Standard errors by which a drawn place of the curve is better than the chosen lambda. */
+const OUTDONE = 2
+
+/** Items that decide of it, in units of the curve's, and where they start. */
+const RECOUNT = 8
+const RECOUNT_ITEMS = 2 ** 28
+
+/** Why the chosen lambda is not the best: a place of the curve that is better, on the curve's own paths and on fresh ones; null: none is. */
+async function outdone(run: EntropyRun, method: GradientMethod, value: number): Promise<string | null> {
+  if (run.job.settings.target !== 'guided') return null
+  const { curvePaths } = run.job.settings
+  const places = [Math.log(value), ...run.grid]
+  const better = async (among: readonly number[], first: number, count: number) => {
+    const [own, ...others] = await method.values([places[0], ...among], { first, count }, 'curve')
+    return others.map((row) => meanOf(row.map((worse, i) => own[i] - worse)))
   }
+  const seen = await better(run.grid, 0, curvePaths)
+  const suspects = run.grid.filter((_, i) => seen[i].mean > OUTDONE * seen[i].standardError)
+  if (suspects.length === 0 || run.affordable(method, 1 + suspects.length) < RECOUNT * curvePaths) return null
+  const again = await better(suspects, RECOUNT_ITEMS, RECOUNT * curvePaths)
+  const i = again.findIndex(({ mean, standardError }) => mean > OUTDONE * standardError)
+  if (i < 0) return null
+  const { mean, standardError } = again[i]
+  const gain = `${mean.toPrecision(2)} ± ${standardError.toPrecision(1)}`
+  return `lambda = ${Math.exp(suspects[i]).toPrecision(3)} is better by ${gain} than what was found; raise curvePoints or maxEvaluations, or narrow lambdaRange to it`
 }
 
 function noResponse(run: EntropyRun): EntropyStrength {
@@ -124,11 +156,15 @@ function extendOf({ boundary, resolved }: EntropyStrength, iterations: readonly 
   return resolved ? null : directionOf(iterations)
 }
 
+interface Answer extends Pick<EntropyResult, 'rivals' | 'unseen'> {
+  readonly strength: EntropyStrength
+  readonly measured: TradeOff
+}
+
 async function assemble(
   run: EntropyRun,
   name: MethodName,
-  entropyStrength: EntropyStrength,
-  measured: TradeOff,
+  { strength: entropyStrength, measured, rivals, unseen }: Answer,
 ): Promise<EntropyResult> {
   const { job, draws } = run
   const { settings, reward, judge, features, sampler, schedule } = job
@@ -151,6 +187,8 @@ async function assemble(
     judgeName: judge.name,
     featureNetwork: features?.name ?? null,
     entropyStrength,
+    rivals,
+    unseen,
     extend: extendOf(entropyStrength, run.iterations),
     upper: atThree(measured, 'upper'),
     lower: atThree(measured, 'lower'),

@@ -35,7 +35,8 @@ export interface Bracket {
   readonly low: number
   readonly value: number
   readonly high: number
-  readonly items: number
+  /** Size of the gradient towards the nearer end. */
+  readonly steepness: number
 }
 
 /** Half-width in which gradients are asked, as a share of the tolerance in log lambda, and how far it is moved. */
@@ -80,7 +81,12 @@ export async function gradientBracket(
     await run.iteration('confirm', ends[1], { ...high.estimate, collapsed: false }, count * method.paths)
     const [falls, rises] = [low.interval.high < 0, high.interval.low > 0]
     if (falls && rises)
-      return { low: ends[0], value: Math.min(Math.max(about, ends[0]), ends[1]), high: ends[1], items: count }
+      return {
+        low: ends[0],
+        value: Math.min(Math.max(about, ends[0]), ends[1]),
+        high: ends[1],
+        steepness: Math.min(-low.estimate.mean, high.estimate.mean),
+      }
     const wrong = high.interval.high < 0 ? 1 : low.interval.low > 0 ? -1 : 0
     const next = within(run, centre + wrong * MOVE * width, HALF * width)
     if (wrong !== 0 && next === centre) return null
@@ -118,7 +124,12 @@ export async function bracket(run: EntropyRun, method: GradientMethod, centre: n
     const left = rises.findLastIndex((rise, k) => k < m && rise > reach)
     const right = rises.findIndex((rise, k) => k > m && rise > reach)
     if (left >= 0 && right >= 0) {
-      return { low: places[left], value: lowest(places, means, m), high: places[right], items: count }
+      return {
+        low: places[left],
+        value: lowest(places, means, m),
+        high: places[right],
+        steepness: Math.min(...[left, right].map((k) => (means[k] - means[m]) / Math.abs(places[k] - places[m]))),
+      }
     }
     const lower = means.indexOf(Math.min(...means))
     const move =

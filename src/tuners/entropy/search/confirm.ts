@@ -11,7 +11,7 @@ import type { EntropyRun } from '../run.ts'
 import type { Bracket } from './bracket.ts'
 import { bracket, gradientBracket } from './bracket.ts'
 import type { Look } from './look.ts'
-import { lookAt, steersOnly, strengthOf } from './look.ts'
+import { lookAt, steepnessOf, steersOnly, strengthOf } from './look.ts'
 import type { GradientMethod } from './methods.ts'
 import { nestedOf } from './nested.ts'
 import type { Found } from './refine.ts'
@@ -36,19 +36,22 @@ const ASIDE = 1 / 4
 const FITTED_SHARE = 0.5
 
 /** Draws fresh paths about what the search found until an interval is resolved or the evaluations are spent. */
-export async function confirm(
-  run: EntropyRun,
-  method: GradientMethod,
-  found: Found,
-  shape: Shape,
-): Promise<EntropyStrength> {
+export async function confirm(run: EntropyRun, method: GradientMethod, found: Found, shape: Shape): Promise<Confirmed> {
   const reserved = (1 - FITTED_SHARE) * run.left
   const fitted = await confirmedByFit(run, method, { found, shape, reserved })
-  if (fitted.resolved || fitted.boundary !== null) return fitted
-  const about = Math.log(fitted.value)
+  const { strength } = fitted
+  if (strength.resolved || strength.boundary !== null) return fitted
+  const about = Math.log(strength.value)
   const paired = method.name === 'paired-differences' || method.name === 'score-function'
   const enclosed = await (paired ? bracket(run, method, about) : gradientBracket(run, method, about, shape))
   return enclosed === null ? fitted : enclosedStrength(run, enclosed)
+}
+
+/** The decision, and how steep F is where it ends. */
+export interface Confirmed {
+  readonly strength: EntropyStrength
+  /** Size of the gradient at the nearer end of the interval. */
+  readonly steepness: number
 }
 
 interface Fitted {
@@ -62,22 +65,26 @@ async function confirmedByFit(
   run: EntropyRun,
   method: GradientMethod,
   { found, shape, reserved }: Fitted,
-): Promise<EntropyStrength> {
+): Promise<Confirmed> {
   let next = foreseen(run, method, found, LOOKS[0])
   let at = { centre: within(run, next.middle, found.reach), reach: found.reach, first: FRESH_ITEMS, count: 0 }
-  let best: EntropyStrength | null = null
+  let best: Confirmed | null = null
   for (const [i, alpha] of LOOKS.entries()) {
     const nodes = method.nodes(at.centre, at.reach)
     const affordable = Math.floor((run.left - reserved) / method.cost(nodes.length))
     const count = Math.min(next.items, at.count + Math.max(0, affordable))
-    if (count < method.least || count <= at.count) return outOfEvaluations(run, method, found, best, next.items)
+    if (count < method.least || count <= at.count) {
+      const strength = outOfEvaluations(run, method, found, best?.strength ?? null, next.items)
+      return { strength, steepness: best?.steepness ?? 0 }
+    }
     const more = count - at.count
     run.progress('confirm', about(more, at.centre), aheadOf(run, method, nodes.length, more))
     const stretch = await method.stretch(nodes, { first: at.first, count }, 'confirm', shape)
     const look = lookAt(run, stretch, alpha)
-    best = strengthOf(run, look)
-    await report(run, look, best, at.centre, count * nodes.length * method.paths)
-    if (best.resolved || steersOnly(look)) return best
+    const strength = strengthOf(run, look)
+    best = { strength, steepness: steepnessOf(look) }
+    await report(run, look, strength, at.centre, count * nodes.length * method.paths)
+    if (strength.resolved || steersOnly(look)) return best
     // Curvature in the way is left by looking at less.
     const reach = look.agrees ? at.reach : at.reach / 2
     next = foreseen(run, method, { centre: look.value, reach, stretch }, LOOKS[i + 1] ?? alpha, count)
@@ -90,11 +97,12 @@ async function confirmedByFit(
   return best
 }
 
-async function enclosedStrength(run: EntropyRun, { low, value, high }: Bracket): Promise<EntropyStrength> {
+async function enclosedStrength(run: EntropyRun, { low, value, high, steepness }: Bracket): Promise<Confirmed> {
   const [at, from, to] = [value, low, high].map(Math.exp)
   const { evaluations } = run.draws
   await run.event({ kind: 'interval', low: from, value: at, high: to, confirmed: true, evaluations })
-  return { value: at, low: from, high: to, resolved: true, reason: null, boundary: null, slope: null }
+  const strength = { value: at, low: from, high: to, resolved: true, reason: null, boundary: null, slope: null }
+  return { strength, steepness }
 }
 
 const about = (items: number, centre: number) =>

@@ -138,6 +138,17 @@ export class Draws {
     return this.#log.filter((draw) => draw.kind === kind && draw.scale === scale)
   }
 
+  /** What was drawn of a kind at the scale nearest to one, of the scales with most items of the confirmation; of base samples all. */
+  nearest(kind: Draw['kind'], scale: number): readonly Draw[] {
+    const drawn = this.#log.filter((draw) => draw.kind === kind)
+    if (kind === 'base') return drawn
+    const confirmed = drawn.filter(({ phase, tilt }) => phase === 'confirm' && tilt === 'lower')
+    const among = confirmed.length > 0 ? confirmed : drawn
+    const away = (draw: Draw) => Math.abs(Math.log(draw.scale / scale))
+    const least = among.reduce((best, draw) => Math.min(best, away(draw)), Number.POSITIVE_INFINITY)
+    return among.filter((draw) => away(draw) <= least + 1e-9)
+  }
+
   /** Draws of which the feature rows were kept, one by one. */
   featured(kind: 'paths' | 'base'): Featured[] {
     return this.#log

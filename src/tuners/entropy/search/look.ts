@@ -103,6 +103,13 @@ export function strengthOf(run: EntropyRun, look: Look): EntropyStrength {
   }
 }
 
+/** Size of the gradient at the nearer end of the interval: what would have to be undone. */
+export function steepnessOf({ low, high, value, boundary, alpha, stretch }: Look): number {
+  const at = (x: number | null) => (x === null ? 0 : Math.abs(stretch.evidence(x, alpha).estimate.mean))
+  if (boundary !== null) return at(value)
+  return Math.min(at(low), at(high))
+}
+
 const slopeOf = ({ estimate: { mean, standardError, count } }: GradientEvidence) => ({ mean, standardError, count })
 
 function verdictOf(run: EntropyRun, look: Look): Verdict {
@@ -131,15 +138,10 @@ function verdictOf(run: EntropyRun, look: Look): Verdict {
   const evidence = { low: at(low), value: at(value), high: at(high) }
   const { low: least, high: most } = run.range
   if (low > least && high < most) return resolves(evidence, tolerance)
-  // An end of the range needs no evidence: nothing is looked for beyond it.
-  const weak = Object.values(evidence)
-    .map(mayDecide)
-    .find(({ believed }) => !believed)
-  if (weak) return weak
-  if (Math.exp(high - low) <= tolerance) return { believed: true, reason: null }
-  const wide = `[${Math.exp(low).toPrecision(3)}, ${Math.exp(high).toPrecision(3)}]`
+  const end = low <= least ? 'low' : 'high'
+  const where = `[${Math.exp(low).toPrecision(3)}, ${Math.exp(high).toPrecision(3)}]`
   return {
     believed: false,
-    reason: `lambda is in ${wide}, wider than the tolerance of ${tolerance}; raise maxEvaluations`,
+    reason: `lambda is in ${where}: it may be the ${end} end of the range itself; give a wider lambdaRange, or raise maxEvaluations`,
   }
 }
