@@ -134,6 +134,8 @@ export const RESOLVED: EntropyResult = {
     boundary: null,
     slope: null,
   },
+  rivals: [],
+  unseen: null,
   extend: null,
   upper: { base: estimate(-17.512, 0.31), tuned: estimate(-5.803, 0.071), lambdaMin: estimate(-31.47, 0.44) },
   lower: { base: estimate(-11.48, 0.29), tuned: estimate(-0.0871, 0.0113), lambdaMin: estimate(-0.0092, 0.0021) },

@@ -7,7 +7,7 @@
 import type { EntropyStrength } from '../result.ts'
 import type { EntropyRun } from '../run.ts'
 import type { GradientEvidence, Verdict } from '../statistics/belief.ts'
-import { DECIDING_SHARE, mayDecide, resolves, resolvesBoundary } from '../statistics/belief.ts'
+import { DECIDING_SHARE, resolves, resolvesBoundary } from '../statistics/belief.ts'
 import type { Stretch } from './methods.ts'
 import type { Ends } from './nested.ts'
 import { nestedOf } from './nested.ts'
