@@ -66,13 +66,22 @@ const atLeast = ({ width }: EntropyRun, root: number, { low, high }: Ends): Ends
 /** Ends moved outwards until the evidence there, by bootstrap for weighted paths, excludes 0 too; null where it nowhere does. */
 function agreedEnds(run: EntropyRun, stretch: Stretch, alpha: number, { low, high }: Ends): Ends {
   const region = stretch.curve.stretch
+  const clear = (x: number, sign: 1 | -1) => {
+    const { interval } = stretch.evidence(x, alpha)
+    return sign > 0 ? interval.low > 0 : interval.high < 0
+  }
   const moved = (from: number | null, sign: 1 | -1) => {
-    const limit = sign > 0 ? region.high : region.low
-    for (let x = from; x !== null && sign * (limit - x) >= 0; x += sign * OUTWARD * run.width) {
-      const { interval } = stretch.evidence(x, alpha)
-      if (sign > 0 ? interval.low > 0 : interval.high < 0) return x
+    if (from === null || clear(from, sign)) return from
+    const step = sign * OUTWARD * run.width
+    const steps = Math.floor(((sign > 0 ? region.high : region.low) - from) / step)
+    if (steps < 1 || !clear(from + steps * step, sign)) return null
+    let [open, closed] = [0, steps]
+    while (closed - open > 1) {
+      const half = Math.floor((open + closed) / 2)
+      if (clear(from + half * step, sign)) closed = half
+      else open = half
     }
-    return null
+    return from + closed * step
   }
   return { low: moved(low, -1), high: moved(high, 1) }
 }

@@ -45,15 +45,6 @@ export function nestedOf(curve: GradientCurve, width: number): Nested | null {
     const { mean, standardError } = fits[one].difference(fits[other], own)
     return Math.abs(mean) <= BY_CHANCE * standardError
   }
-  console.log(
-    '    nested',
-    curve.count,
-    Math.exp(curve.stretch.low).toPrecision(3),
-    Math.exp(curve.stretch.high).toPrecision(3),
-    roots
-      .map((r, i) => (r === null ? null : Math.exp(r).toPrecision(4) + '±' + fits[i].rootError(r).toPrecision(2)))
-      .join(' '),
-  )
   const believed = fits.findIndex((_, i) => i < fits.length - 1 && fits.every((_fit, j) => j <= i || alike(i, j)))
   if (believed < 0) {
     const any = roots.findLast((root) => root !== null)

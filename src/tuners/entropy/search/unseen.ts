@@ -53,19 +53,20 @@ export async function unseenAt(
   }
   const critical = criticalReward(tuned, { share, farthest, steepness })
   const unseen = { share, highest: known.highest, reward: critical, judge: null }
-  const declared = reward.valueRange
-  if (declared) {
-    const reason = declared[1] > critical ? byRange(critical, known.count, declared[1], reward.name) : null
-    return { unseen, reason }
-  }
-  return { unseen, reason: await byProbe(run, tuned, known, steepness) }
+  const declared = reward.valueRange?.[1] ?? null
+  // Base samples go nowhere on purpose: what they do not show may be anything that the reward can return.
+  if (declared === null && method !== 'importance')
+    return { unseen, reason: await byProbe(run, tuned, known, steepness) }
+  const most = declared ?? Number.POSITIVE_INFINITY
+  return { unseen, reason: most > critical ? byRange(critical, known.count, declared, reward.name) : null }
 }
 
-function byRange(critical: number, count: number, highest: number, name: string): string {
-  return (
-    `${count} images say nothing of those rarer than ${RULE_OF_THREE} in ${count}, which would move lambda from a reward of ${critical.toPrecision(3)} on, and ` +
-    `'${name}' may return up to ${highest}; raise maxEvaluations, or choose target guided`
-  )
+function byRange(critical: number, count: number, declared: number | null, name: string): string {
+  const may =
+    declared === null
+      ? `'${name}' declares no range of values that rules it out; declare one (valueRange), or choose estimator auto or target guided`
+      : `'${name}' may return up to ${declared}; raise maxEvaluations, or choose target guided`
+  return `${count} images say nothing of those rarer than ${RULE_OF_THREE} in ${count}, which would move lambda from a reward of ${critical.toPrecision(3)} on, and ${may}`
 }
 
 /** r2 at which the unseen share would weigh enough: the root of share e^((r2 - M)/lambda) (farthest r1) (r2 - E r2)/lambda = steepness. */
