@@ -25,7 +25,7 @@ export interface Basin extends Valley {
 }
 
 /** Most valleys that are searched. */
-const MOST_BASINS = 3
+export const MOST_BASINS = 3
 
 /** Standard errors by which a valley must be above another to be left. */
 const CLEARLY_ABOVE = 2.5
