@@ -74,7 +74,12 @@ async function confirmedByFit(
     const affordable = Math.floor((run.left - reserved) / method.cost(nodes.length))
     const count = Math.min(next.items, at.count + Math.max(0, affordable))
     if (count < method.least || count <= at.count) {
-      const strength = outOfEvaluations(run, method, found, best?.strength ?? null, next.items)
+      const reachable = next.widthOf(Math.max(at.count, count))
+      const strength = outOfEvaluations(run, method, found, {
+        best: best?.strength ?? null,
+        wanted: next.items,
+        reachable,
+      })
       return { strength, steepness: best?.steepness ?? 0 }
     }
     const more = count - at.count
@@ -125,6 +130,12 @@ function foreseen(run: EntropyRun, method: GradientMethod, { centre, reach, stre
   const aside = ASIDE * reach
   const middle = ((low ?? centre - 2 * aside) + (high ?? centre + 2 * aside)) / 2
   return {
+    /** Width of the interval in log lambda that so many items would have. */
+    widthOf(count: number) {
+      if (nested === null || count < method.least) return null
+      const ends = endsWith(count)
+      return ends.low === null || ends.high === null ? null : ends.high - ends.low
+    },
     items: method.name === 'smc' ? items : run.draws.whole(items),
     middle: Math.min(Math.max(middle, centre - aside), centre + aside),
   }
@@ -143,17 +154,26 @@ async function report(
   await run.event({ kind: 'interval', low, value: strength.value, high, confirmed, evaluations })
 }
 
+interface Outlook {
+  readonly best: EntropyStrength | null
+  /** Items that another look needs. */
+  readonly wanted: number
+  /** Width in log lambda that what is left comes to; null: none. */
+  readonly reachable: number | null
+}
+
 /** What there is to say when `maxEvaluations` does not allow another look. */
 function outOfEvaluations(
   run: EntropyRun,
   method: GradientMethod,
   found: Found,
-  best: EntropyStrength | null,
-  wanted: number,
+  { best, wanted, reachable }: Outlook,
 ): EntropyStrength {
   const { maxEvaluations, lambdaRange } = run.job.settings
   const needed = maxEvaluations - run.left + wanted * method.cost(found.stretch.curve.nodes.length)
-  const raise = `raise maxEvaluations from ${maxEvaluations} to about ${Math.ceil(Number(needed.toPrecision(2)))}, or the tolerance`
+  const tolerance =
+    reachable === null ? 'the tolerance' : `the tolerance to ${Math.exp(1.1 * reachable).toPrecision(2)}`
+  const raise = `raise maxEvaluations from ${maxEvaluations} to about ${Math.ceil(Number(needed.toPrecision(2)))}, or ${tolerance}`
   if (best) {
     const [why] = (best.reason ?? 'the interval is open').split('; raise')
     return { ...best, reason: `${why}; another look needs more paths: ${raise}` }

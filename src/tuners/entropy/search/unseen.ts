@@ -48,7 +48,7 @@ export async function unseenAt(
   if (settings.target === 'guided') {
     // Drawn where they are wanted: nothing is weighed up.
     const score = Math.sqrt(2 * tuned.kl.mean)
-    const judged = score > 0 ? steepness / (share * score) : Number.POSITIVE_INFINITY
+    const judged = score > 0 ? steepness / (share * score) : null
     return { unseen: { share, highest: known.highest, reward: null, judge: judged }, reason: null }
   }
   const critical = criticalReward(tuned, { share, farthest, steepness })
