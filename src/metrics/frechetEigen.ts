@@ -6,13 +6,14 @@
  *
  * The eigenvalues are squares of what is summed, and rounding is relative to the largest of them: a form is made only where none is small.
  */
+import { roundingShare } from './covarianceFactor.ts'
 import type { FrechetReference } from './frechetReference.ts'
 import type { SymmetricEigen } from './matrix.ts'
 import {
   columnSquares,
   multiply,
   rowProducts,
-  smallestPivot,
+  smallestEigenvalueBound,
   spectralFunction,
   symmetricEigen,
   traceOf,
@@ -21,8 +22,11 @@ import type { Moments } from './moments.ts'
 import { centred, covarianceOf, meanRow, momentsOfRows } from './moments.ts'
 import type { Rows } from './rows.ts'
 
-/** A pivot of M or K below this share of the product of both sides' largest variances may have lost some 8 of its 16 digits. */
-const SMALL_PIVOT = 1e-5
+/** Eigenvalues of M or K below this share of the product of both sides' largest variances have lost 6 of their 16 digits or more. */
+const SMALL = 1e-6
+
+/** An eigenvalue of C1 below this share of its largest variance: there M is no smaller only if the reference varies all the more. */
+const SMALL_VARIANCE = 1e-5
 
 /** Of K one eigenvalue is 0, since centred rows sum to 0: it is the one below this share of the largest. */
 const NONE_BELOW = 1e-10
@@ -43,6 +47,7 @@ export function eigenForm(rows: Rows, reference: FrechetReference): EigenForm | 
   if (rows.count < rows.dimensions) return gramForm(rows, reference)
   const moments = momentsOfRows(rows)
   const covariance = covarianceOf(moments)
+  if (isRounding(largestVariance(covariance, rows.dimensions), moments.mean, rows.count)) return null
   const eigen = covarianceEigen(covariance, reference)
   if (!eigen) return null
   const dRows = () => covarianceGradient(rows, moments, eigen, reference)
@@ -54,9 +59,10 @@ export function covarianceEigen(covariance: Float64Array, reference: FrechetRefe
   const d = reference.dimensions
   // The reference's root, made at first use, takes longer than all else.
   if (reference.factor.rank < d) return null
+  const largest = largestVariance(covariance, d)
+  if (smallestEigenvalueBound(covariance, d) <= SMALL_VARIANCE * largest) return null
   const m = rootProduct(covariance, reference)
-  const isSmall = smallestPivot(m, d) < smallPivot(largestVariance(covariance, d), reference)
-  return isSmall ? null : symmetricEigen(m, d)
+  return smallestEigenvalueBound(m, d) <= smallOf(largest, reference) ? null : symmetricEigen(m, d)
 }
 
 /** The same for covariances that are not positive semidefinite. */
@@ -84,7 +90,8 @@ function gramForm(rows: Rows, reference: FrechetReference): EigenForm | null {
   const xC2 = multiply(x, reference.covariance, n, d, d)
   const gram = rowProducts(xC2, x, n, n, d).map((value) => value / (n - 1))
   const largest = Math.max(...columnSquares(x, d)) / (n - 1)
-  if (smallestPivot(gram, n, n - 1) < smallPivot(largest, reference)) return null
+  const small = smallestEigenvalueBound(gram, n, n - 1) <= smallOf(largest, reference)
+  if (small || isRounding(largest, mean, n)) return null
   const eigen = symmetricEigen(gram, n)
   const dRows = () => {
     const pulled = multiply(inverseRoot(eigen), xC2, n, n, d)
@@ -93,8 +100,13 @@ function gramForm(rows: Rows, reference: FrechetReference): EigenForm | null {
   return { mean, trace: x.reduce((sum, value) => sum + value * value, 0) / (n - 1), eigen, dRows }
 }
 
-const smallPivot = (variance: number, { covariance, dimensions }: FrechetReference): number =>
-  SMALL_PIVOT * variance * largestVariance(covariance, dimensions)
+/** Eigenvalues of M or K up to this are small; C1's largest variance is given. */
+const smallOf = (variance: number, { covariance, dimensions }: FrechetReference): number =>
+  SMALL * variance * largestVariance(covariance, dimensions)
+
+/** Of images that are all equal the rounding of their mean would be the variance. */
+const isRounding = (variance: number, mean: Float64Array, n: number): boolean =>
+  variance <= (roundingShare(n, mean.length) * Math.max(...mean.map(Math.abs))) ** 2
 
 function largestVariance(covariance: Float64Array, d: number): number {
   let largest = 0

@@ -98,15 +98,19 @@ function reflect(a: Float64Array, n: number, columns: number, k: number, length:
   for (let j = k + 1; j < columns; j++) a[top + j] -= a[top + k] * w[j]
   a[top + k] = diagonal
   squares.fill(0)
-  for (i = k + 1; i + 1 < n; i += 2) {
-    const [at0, at1] = [i * columns, (i + 1) * columns]
-    const [v0, v1] = [a[at0 + k], a[at1 + k]]
+  for (i = k + 1; i + 3 < n; i += 4) {
+    const [at0, at1, at2, at3] = [i * columns, (i + 1) * columns, (i + 2) * columns, (i + 3) * columns]
+    const [v0, v1, v2, v3] = [a[at0 + k], a[at1 + k], a[at2 + k], a[at3 + k]]
     for (let j = k + 1; j < columns; j++) {
       const x0 = a[at0 + j] - v0 * w[j]
       const x1 = a[at1 + j] - v1 * w[j]
+      const x2 = a[at2 + j] - v2 * w[j]
+      const x3 = a[at3 + j] - v3 * w[j]
       a[at0 + j] = x0
       a[at1 + j] = x1
-      squares[j] += x0 * x0 + x1 * x1
+      a[at2 + j] = x2
+      a[at3 + j] = x3
+      squares[j] += x0 * x0 + x1 * x1 + x2 * x2 + x3 * x3
     }
   }
   for (; i < n; i++) {

@@ -91,23 +91,35 @@ export function traceOf(a: Float64Array, d: number): number {
   return sum
 }
 
-/** Smallest of the first `count` pivots of Cholesky's decomposition of a symmetric matrix [d,d]; 0 or less where it breaks down. */
-export function smallestPivot(a: Float64Array, d: number, count = d): number {
-  const factor = new Float64Array(count * d)
-  let least = Number.POSITIVE_INFINITY
+/**
+ * 1/tr(a^-1) of the first `count` rows and columns of a symmetric matrix [d,d]: the smallest eigenvalue is this at least, and `count` times this at
+ * most. 0 where the matrix is not positive definite. By Cholesky's decomposition a = L L^T, tr(a^-1) = |L^-1|^2.
+ */
+export function smallestEigenvalueBound(a: Float64Array, d: number, count = d): number {
+  const lower = new Float64Array(count * count)
   for (let i = 0; i < count; i++) {
-    for (let j = 0; j < i; j++) {
+    for (let j = 0; j <= i; j++) {
       let sum = a[i * d + j]
-      for (let l = 0; l < j; l++) sum -= factor[i * d + l] * factor[j * d + l]
-      factor[i * d + j] = sum / factor[j * d + j]
+      for (let l = 0; l < j; l++) sum -= lower[i * count + l] * lower[j * count + l]
+      if (j < i) lower[i * count + j] = sum / lower[j * count + j]
+      else if (sum > 0) lower[i * count + i] = Math.sqrt(sum)
+      else return 0
     }
-    let pivot = a[i * d + i]
-    for (let l = 0; l < i; l++) pivot -= factor[i * d + l] ** 2
-    least = Math.min(least, pivot)
-    if (!(pivot > 0)) return Math.min(least, 0)
-    factor[i * d + i] = Math.sqrt(pivot)
   }
-  return least
+  let trace = 0
+  // Row i of the inverse takes the place of row i of L: later rows need only that.
+  for (let i = 0; i < count; i++) {
+    const diagonal = 1 / lower[i * count + i]
+    const row = new Float64Array(i + 1)
+    for (let l = 0; l < i; l++) {
+      const factor = -lower[i * count + l] * diagonal
+      for (let j = 0; j <= l; j++) row[j] += factor * lower[l * count + j]
+    }
+    row[i] = diagonal
+    lower.set(row, i * count)
+    for (const value of row) trace += value * value
+  }
+  return 1 / trace
 }
 
 /** Eigenvalues (ascending) and eigenvectors (column j belongs to value j, row-major) of a symmetric matrix [d,d]. */

@@ -147,6 +147,8 @@ def frechet_cases():
     add("fewer images than features, on both sides", few, correlated(rng, 5, 6, 0.2, [1, 1e-3, 2, 1e-5, 1, 0.3]))
     add("fewer images than features, two of them equal", few[:3] + few[2:3], correlated(rng, 12, 6, 0.2, [1.0] * 6))
     add("all images equal", [[0.1, -1 / 3, 10.7, 0.0]] * 7, real)
+    add("all images equal, in one feature", [[0.1]] * 7, [row[:1] for row in real])
+    add("all images equal, two of them of three features", [[0.1, -1 / 3, 10.7]] * 2, [row[:3] for row in real])
     add("all images equal, on both sides", [[0.1, -1 / 3, 1e4 + 0.7, 0.0]] * 7, [[0.3, 1 / 7, 1e4, 0.1]] * 5)
     return out
 
