@@ -46,8 +46,9 @@ export function choleskyFactor(
     digits = Math.min(digits, rest[pivot * d + pivot] / variances[pivot])
     columns.push(eliminate(rest, d, pivot))
   }
+  const deviations = variances.map((value) => Math.sqrt(Math.abs(value)))
   const beyondRounding = rest.some(
-    (value, i) => Math.abs(value) > cut * Math.sqrt(Math.abs(variances[Math.floor(i / d)] * variances[i % d])),
+    (value, i) => Math.abs(value) > cut * deviations[Math.floor(i / d)] * deviations[i % d],
   )
   if (beyondRounding) return null
   const dependent = variances.reduce((sum, value) => sum + Number(value > 0), 0) > columns.length

@@ -88,6 +88,30 @@ describe('references without features', () => {
   })
 })
 
+test.each([1e-100, 1e-60, 1e60, 1e100])('features of %d: all goes with the unit', (unit) => {
+  for (const [n, d] of [
+    [20, 4],
+    [5, 8],
+  ]) {
+    const [x, real] = [randomFeatures(n, d, 11), randomFeatures(30, d, 12)]
+    const inUnit = ({ data, shape }: typeof x) =>
+      tensor(
+        'float64',
+        shape,
+        data.map((v) => v * unit),
+      )
+    const truth = frechetGradient(x, referenceMoments(real))
+    const reference = referenceMoments(inUnit(real))
+    const got = frechetGradient(inUnit(x), reference)
+    expect(got.value / unit / unit / truth.value).toBeCloseTo(1, 12)
+    expect(frechetDistance(inUnit(x), reference).value / unit / unit / truth.value).toBeCloseTo(1, 12)
+    expect(frechetDistance(momentsOf(inUnit(x)), reference).value / unit / unit / truth.value).toBeCloseTo(1, 12)
+    got.dFeatures.data.forEach((v, i) => {
+      expect(v / unit).toBeCloseTo(truth.dFeatures.data[i], 12)
+    })
+  }
+})
+
 describe('float32 features', () => {
   test('are what they are in float64', () => {
     const real = referenceMoments(rowsTensor(edges.frechet[0].real))

@@ -16,7 +16,7 @@ import type { CovarianceFactor } from './covarianceFactor.ts'
 import { choleskyFactor, roundingShare } from './covarianceFactor.ts'
 import type { PivotedTriangle } from './gradedSingular.ts'
 import { pivotedTriangle, singularRows, singularValues } from './gradedSingular.ts'
-import { columnSquares, multiply, rowProducts } from './matrix.ts'
+import { columnSquares, multiply, rowProducts, unitOf } from './matrix.ts'
 import type { Rows } from './rows.ts'
 
 /** tr C1 and the trace term tr (C1^(1/2) C2 C1^(1/2))^(1/2). */
@@ -38,10 +38,11 @@ export interface FactoredGradient extends FactoredTrace {
 /** Traces for feature rows. */
 export function factoredTrace(rows: Rows, factor: CovarianceFactor): FactoredTrace {
   const { count: n, dimensions: d } = rows
-  const z = contrastsOf(rows)
-  const squares = columnSquares(z, d)
-  const values = singularValues(productTriangle(z, squares, factor, roundingShare(n, d)))
-  return { trace: sum(squares) / (n - 1), rootTrace: sum(values) / Math.sqrt(n - 1) }
+  const z = inUnits(contrastsOf(rows))
+  const l = inUnits(factor.data)
+  const squares = columnSquares(z.data, d)
+  const values = singularValues(productTriangle(z.data, squares, l.data, roundingShare(n, d)))
+  return tracesOf(squares, values, n, z.unit, l.unit)
 }
 
 /** Trace term for a covariance estimated from `count` images; null if it is not positive semidefinite. */
@@ -53,51 +54,62 @@ export function factoredCovarianceTrace(
 ): number | null {
   const generated = choleskyFactor(covariance, d, count)?.factor
   if (!generated) return null
-  const transposed = new Float64Array(generated.data.length)
-  for (let j = 0; j < d; j++) {
-    for (let k = 0; k < generated.rank; k++) transposed[k * d + j] = generated.data[j * generated.rank + k]
-  }
-  return sum(singularValues(productTriangle(transposed, columnSquares(transposed, d), factor, roundingShare(count, d))))
+  const { rank } = generated
+  const z = inUnits(
+    Float64Array.from({ length: rank * d }, (_, i) => generated.data[(i % d) * rank + Math.floor(i / d)]),
+  )
+  const l = inUnits(factor.data)
+  const triangle = productTriangle(z.data, columnSquares(z.data, d), l.data, roundingShare(count, d))
+  return sum(singularValues(triangle)) * z.unit * l.unit
 }
 
 /** Traces for feature rows, with their derivative. */
 export function factoredGradient(rows: Rows, factor: CovarianceFactor): FactoredGradient {
   const { count: n, dimensions: d } = rows
-  const z = contrastsOf(rows)
-  const squares = columnSquares(z, d)
-  const { values, vectors } = singularRows(productTriangle(z, squares, factor, roundingShare(n, d)))
+  const z = inUnits(contrastsOf(rows))
+  const l = inUnits(factor.data)
+  const squares = columnSquares(z.data, d)
+  const { values, vectors } = singularRows(productTriangle(z.data, squares, l.data, roundingShare(n, d)))
   const k = values.length
-  const f = rowProducts(factor.data, vectors, d, k, factor.rank)
-  const scaled = multiply(z, f, n - 1, d, k)
-  for (let at = 0; at < scaled.length; at += k) for (let j = 0; j < k; j++) scaled[at + j] /= values[j]
-  const pulled = rowProducts(scaled, f, n - 1, d, k)
+  const f = rowProducts(l.data, vectors, d, k, factor.rank)
+  const left = multiply(z.data, f, n - 1, d, k)
+  for (let at = 0; at < left.length; at += k) for (let j = 0; j < k; j++) left[at + j] /= values[j]
+  const pulled = rowProducts(left, f, n - 1, d, k)
   const root = Math.sqrt(n - 1)
-  const dContrasts = pulled.map((value, i) => (2 * (z[i] / root - value)) / root)
+  const dContrasts = pulled.map((value, i) => (2 * ((z.data[i] * z.unit) / root - value * l.unit)) / root)
   const possible = Math.min(n - 1, factor.rank)
   return {
-    trace: sum(squares) / (n - 1),
-    rootTrace: sum(values) / root,
+    ...tracesOf(squares, values, n, z.unit, l.unit),
     dRows: fromContrasts(dContrasts, n, d),
     possible,
     dropped: possible - k,
   }
 }
 
+/** Numbers in a unit in which their fourth powers can be computed with; the unit is 1 for all but absurd ones. */
+function inUnits(a: Float64Array): { data: Float64Array; unit: number } {
+  const unit = unitOf(a)
+  return { data: unit === 1 ? a : a.map((value) => value / unit), unit }
+}
+
+function tracesOf(squares: Float64Array, values: ArrayLike<number>, n: number, zUnit: number, lUnit: number) {
+  return {
+    trace: (sum(squares) / (n - 1)) * zUnit * zUnit,
+    rootTrace: (sum(values) / Math.sqrt(n - 1)) * zUnit * lUnit,
+  }
+}
+
 /** Triangle of A = Z L [n,rank] without what rounding made of it; `squares` of Z's columns. */
-function productTriangle(
-  z: Float64Array,
-  squares: Float64Array,
-  { data, rank }: CovarianceFactor,
-  share: number,
-): PivotedTriangle {
+function productTriangle(z: Float64Array, squares: Float64Array, factor: Float64Array, share: number): PivotedTriangle {
   const d = squares.length
   const n = z.length / d
+  const rank = factor.length / d
   const noise = new Float64Array(rank)
   for (let l = 0; l < d; l++) {
     const rounding = share * Math.sqrt(squares[l])
-    for (let j = 0; j < rank; j++) noise[j] += rounding * Math.abs(data[l * rank + j])
+    for (let j = 0; j < rank; j++) noise[j] += rounding * Math.abs(factor[l * rank + j])
   }
-  return pivotedTriangle(multiply(z, data, n, d, rank), n, rank, noise)
+  return pivotedTriangle(multiply(z, factor, n, d, rank), n, rank, noise)
 }
 
 function sum(values: ArrayLike<number>): number {

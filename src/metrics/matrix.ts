@@ -128,13 +128,24 @@ export interface SymmetricEigen {
   readonly vectors: Float64Array
 }
 
+/** Numbers whose fourth powers are beyond float64 are taken in this unit, a power of 2; all others in 1. */
+export function unitOf(a: Float64Array): number {
+  let largest = 0
+  for (const value of a) largest = Math.max(largest, Math.abs(value))
+  if (largest === 0 || (largest > 1e-70 && largest < 1e70)) return 1
+  return 2 ** Math.min(1000, Math.max(-1000, Math.floor(Math.log2(largest))))
+}
+
 /** Eigendecomposition of a symmetric matrix; it is symmetrised first, so that rounding does not matter. */
 export function symmetricEigen(a: Float64Array, d: number): SymmetricEigen {
+  const unit = unitOf(a)
   const symmetric = new Matrix(d, d)
-  for (let i = 0; i < d; i++) for (let j = 0; j < d; j++) symmetric.set(i, j, (a[i * d + j] + a[j * d + i]) / 2)
+  for (let i = 0; i < d; i++) {
+    for (let j = 0; j < d; j++) symmetric.set(i, j, (a[i * d + j] / unit + a[j * d + i] / unit) / 2)
+  }
   const { realEigenvalues, eigenvectorMatrix } = new EigenvalueDecomposition(symmetric, { assumeSymmetric: true })
   const vectors = Float64Array.from({ length: d * d }, (_, i) => eigenvectorMatrix.get(Math.floor(i / d), i % d))
-  return { values: Float64Array.from(realEigenvalues), vectors }
+  return { values: Float64Array.from(realEigenvalues, (value) => value * unit), vectors }
 }
 
 /** V diag(f(lambda)) V^T. */
