@@ -21,47 +21,61 @@ const FEW_DIGITS = 1e-4
 export const roundingShare = (count: number, dimensions: number): number =>
   4 * Math.max(count, dimensions, 8) * Number.EPSILON
 
+/** What is known of a Gaussian: mean [d], covariance [d,d], and how many images they were estimated from (null: unknown). */
+export interface Gaussian {
+  readonly mean: Float64Array
+  readonly covariance: Float64Array
+  readonly count: number | null
+}
+
 /**
- * Factor of a covariance [d,d].
- * @param count images it was estimated from; null: unknown
- * @returns null if it is not positive semidefinite; `digits`: smallest share of a feature's variance that a column of L explains
+ * Factor of a covariance. A feature whose variance may be the rounding of its mean counts as constant.
+ * @returns null if it is not positive semidefinite; `digits`: smallest share of a feature's variance that a column of L explains, 0 if some
+ * feature has none
  */
-export function choleskyFactor(
-  covariance: Float64Array,
-  d: number,
-  count: number | null,
-): { factor: CovarianceFactor; digits: number } | null {
+export function choleskyFactor({ mean, covariance, count }: Gaussian): {
+  factor: CovarianceFactor
+  digits: number
+} | null {
+  const d = mean.length
   const rest = covariance.slice()
-  const variances = Float64Array.from({ length: d }, (_, j) => covariance[j * d + j])
-  const cut = roundingShare(count ?? 0, d)
+  const share = roundingShare(count ?? 0, d)
+  const variances = mean.map((_, j) => covariance[j * d + j])
+  const cuts = mean.map((value, j) => Math.max(share * Math.abs(variances[j]), (share * value) ** 2))
   const columns: Float64Array[] = []
   let digits = 1
   for (;;) {
     let pivot = -1
     for (let j = 0; j < d; j++) {
       const value = rest[j * d + j]
-      if (value > cut * variances[j] && (pivot < 0 || value > rest[pivot * d + pivot])) pivot = j
+      if (value > cuts[j] && (pivot < 0 || value > rest[pivot * d + pivot])) pivot = j
     }
     if (pivot < 0) break
     digits = Math.min(digits, rest[pivot * d + pivot] / variances[pivot])
     columns.push(eliminate(rest, d, pivot))
   }
-  const deviations = variances.map((value) => Math.sqrt(Math.abs(value)))
-  const beyondRounding = rest.some(
-    (value, i) => Math.abs(value) > cut * deviations[Math.floor(i / d)] * deviations[i % d],
-  )
-  if (beyondRounding) return null
+  if (beyond(rest, cuts.map(Math.sqrt), d)) return null
   const dependent = variances.reduce((sum, value) => sum + Number(value > 0), 0) > columns.length
   return { factor: factorOf(columns, d), digits: dependent ? 0 : digits }
+}
+
+/** Whether a number of a matrix [d,d] is larger than rounding. */
+function beyond(rest: Float64Array, roots: Float64Array, d: number): boolean {
+  for (let i = 0; i < d; i++) {
+    for (let j = 0; j < d; j++) if (Math.abs(rest[i * d + j]) > roots[i] * roots[j]) return true
+  }
+  return false
 }
 
 /** Takes what goes with feature `pivot` out of the rest of a covariance. @returns its column of L */
 function eliminate(rest: Float64Array, d: number, pivot: number): Float64Array {
   const deviation = Math.sqrt(rest[pivot * d + pivot])
-  const column = Float64Array.from({ length: d }, (_, j) => rest[pivot * d + j] / deviation)
+  const column = rest.slice(pivot * d, (pivot + 1) * d)
+  for (let j = 0; j < d; j++) column[j] /= deviation
   for (let i = 0; i < d; i++) {
-    if (column[i] === 0) continue
-    for (let j = 0; j < d; j++) rest[i * d + j] -= column[i] * column[j]
+    const [factor, at] = [column[i], i * d]
+    if (factor === 0) continue
+    for (let j = 0; j < d; j++) rest[at + j] -= factor * column[j]
   }
   for (let j = 0; j < d; j++) {
     rest[pivot * d + j] = 0
@@ -70,38 +84,34 @@ function eliminate(rest: Float64Array, d: number, pivot: number): Float64Array {
   return column
 }
 
-/** Factor of a covariance [d,d]; eigenvalues that are negative count as 0. */
-export function factorOfCovariance(covariance: Float64Array, d: number, count: number | null): CovarianceFactor {
-  const cholesky = choleskyFactor(covariance, d, count)
+/** Factor of a covariance; eigenvalues that are negative count as 0. */
+export function factorOfCovariance(gaussian: Gaussian): CovarianceFactor {
+  const cholesky = choleskyFactor(gaussian)
   if (cholesky) return cholesky.factor
-  const { values, vectors } = symmetricEigen(covariance, d)
+  const d = gaussian.mean.length
+  const { values, vectors } = symmetricEigen(gaussian.covariance, d)
   const least = roundingShare(0, d) * Math.max(...values)
   const kept = [...values.keys()].filter((k) => values[k] > least).sort((a, b) => values[b] - values[a])
-  const columns = kept.map((k) => Float64Array.from({ length: d }, (_, j) => vectors[j * d + k] * Math.sqrt(values[k])))
-  return factorOf(columns, d)
+  return factorOf(
+    kept.map((k) => gaussian.mean.map((_, j) => vectors[j * d + k] * Math.sqrt(values[k]))),
+    d,
+  )
 }
 
-/** Factor of the covariance [d,d] of these rows, of the rows themselves where the covariance has lost digits. */
-export function factorOfRows(rows: Rows, covariance: Float64Array): CovarianceFactor {
+/** Factor of the covariance of these rows, made of the rows themselves where what was estimated of them has lost digits, or is null. */
+export function factorOfRows(rows: Rows, gaussian: Gaussian | null): CovarianceFactor {
   const { count, dimensions: d } = rows
-  const cholesky = choleskyFactor(covariance, d, count)
+  const cholesky = gaussian && choleskyFactor(gaussian)
   if (cholesky && cholesky.digits >= FEW_DIGITS) return cholesky.factor
   const z = contrastsOf(rows)
   const cut = roundingShare(count, d)
-  const triangle = pivotedTriangle(
-    z,
-    count - 1,
-    d,
-    columnSquares(z, d).map((square) => cut * Math.sqrt(square)),
-  )
-  const columns = Array.from({ length: triangle.rank }, (_, k) => {
-    const column = new Float64Array(d)
-    triangle.order.forEach((feature, j) => {
-      column[feature] = triangle.data[k * d + j] / Math.sqrt(count - 1)
-    })
-    return column
-  })
-  return factorOf(columns, d)
+  const noise = columnSquares(z, d).map((square) => cut * Math.sqrt(square))
+  const { rank, data: triangle, order } = pivotedTriangle(z, count - 1, d, noise)
+  const data = new Float64Array(d * rank)
+  for (let k = 0; k < rank; k++) {
+    for (let j = 0; j < d; j++) data[order[j] * rank + k] = triangle[k * d + j] / Math.sqrt(count - 1)
+  }
+  return { rank, data }
 }
 
 function factorOf(columns: readonly Float64Array[], d: number): CovarianceFactor {

@@ -9,14 +9,16 @@
  */
 import type { Tensor } from '../base/index.ts'
 import { tensor } from '../base/index.ts'
+import { choleskyFactor, factorOfRows } from './covarianceFactor.ts'
+import type { EigenForm, Generated } from './frechetEigen.ts'
 import { covarianceEigen, eigenForm, indefiniteEigen } from './frechetEigen.ts'
-import { factoredCovarianceTrace, factoredGradient, factoredTrace } from './frechetFactored.ts'
+import { factoredDerivative, factoredTrace } from './frechetFactored.ts'
 import type { FrechetReference } from './frechetReference.ts'
 import type { SymmetricEigen } from './matrix.ts'
 import { traceOf } from './matrix.ts'
 import type { Moments } from './moments.ts'
-import { covarianceOf, meanRow } from './moments.ts'
-import type { Features, Rows } from './rows.ts'
+import { covarianceOf, meanRow, momentsOfRows } from './moments.ts'
+import type { Features } from './rows.ts'
 import { rowsOf, sameDimensions } from './rows.ts'
 
 /** A Fréchet distance and what is to be known about its numbers. */
@@ -57,33 +59,40 @@ export function frechetDistance(generated: Features | Moments, reference: Freche
     sameDimensions(generated.dimensions, reference.dimensions)
     return assemble(momentsTerms(generated, reference), reference)
   }
-  const rows = comparableRows(generated, reference)
-  const form = eigenForm(rows, reference)
-  if (form) return assemble({ count: rows.count, ...form, ...rootsOf(form.eigen) }, reference)
-  const terms = factoredTrace(rows, reference.factor)
-  return assemble({ count: rows.count, mean: meanRow(rows), ...terms, clipped: NONE_CLIPPED }, reference)
+  const side = generatedSide(generated, reference)
+  const form = eigenForm(side, reference)
+  return assemble(form ? eigenTerms(side, form) : factoredTerms(side, reference), reference)
 }
 
-/** Fréchet distance (the same to rounding) and its derivative in the generated features [n,d]. @throws as `frechetDistance` */
+/** Fréchet distance and its derivative in the generated features [n,d]. @throws as `frechetDistance` */
 export function frechetGradient(generated: Features, reference: FrechetReference): FrechetGradient {
-  const rows = comparableRows(generated, reference)
-  const form = eigenForm(rows, reference)
+  const side = generatedSide(generated, reference)
+  const { rows, mean } = side
+  const form = eigenForm(side, reference)
   if (form) {
-    const distance = assemble({ count: rows.count, ...form, ...rootsOf(form.eigen) }, reference)
-    return { ...distance, dropped: 0, dFeatures: withMeanTerm(form.dRows(), form.mean, reference) }
+    const distance = assemble(eigenTerms(side, form), reference)
+    return { ...distance, dropped: 0, dFeatures: withMeanTerm(form.dRows(), mean, reference) }
   }
-  const mean = meanRow(rows)
-  const { dRows, dropped, possible, ...terms } = factoredGradient(rows, reference.factor)
-  const distance = assemble({ count: rows.count, mean, ...terms, clipped: NONE_CLIPPED }, reference)
+  const terms = factoredTerms(side, reference)
+  const distance = assemble(terms, reference)
+  const possible = Math.min(rows.count - 1, reference.factor.rank)
+  const dropped = possible - terms.factored.triangle.rank
   const warnings = [distance.warning, kinkWarning(dropped, possible)].filter((text) => text !== null)
-  const warning = warnings.length > 0 ? warnings.join('; ') : null
-  return { ...distance, warning, dropped, dFeatures: withMeanTerm(dRows, mean, reference) }
+  const dRows = factoredDerivative(rows, reference.factor, terms.factored)
+  return {
+    ...distance,
+    warning: warnings.length > 0 ? warnings.join('; ') : null,
+    dropped,
+    dFeatures: withMeanTerm(dRows, mean, reference),
+  }
 }
 
-function comparableRows(generated: Features, reference: FrechetReference): Rows {
+function generatedSide(generated: Features, reference: FrechetReference): Generated {
   const rows = rowsOf(generated, 2)
   sameDimensions(rows.dimensions, reference.dimensions)
-  return rows
+  if (rows.count < rows.dimensions) return { rows, mean: meanRow(rows), covariance: null }
+  const moments = momentsOfRows(rows)
+  return { rows, mean: moments.mean, covariance: covarianceOf(moments) }
 }
 
 /** What a distance is put together from. */
@@ -99,6 +108,19 @@ interface Terms {
 
 const NONE_CLIPPED = { count: 0, share: 0 }
 
+function eigenTerms({ rows, mean }: Generated, { trace, eigen }: EigenForm): Terms {
+  return { count: rows.count, mean, trace, ...rootsOf(eigen) }
+}
+
+function factoredTerms({ rows, mean, covariance }: Generated, reference: FrechetReference) {
+  const { count, dimensions: d } = rows
+  const factor = factorOfRows(rows, covariance && { mean, covariance, count })
+  const factored = factoredTrace(factor, reference.factor, d, count)
+  // tr C1 = |L1|^2
+  const trace = factor.data.reduce((sum, value) => sum + value * value, 0)
+  return { count, mean, trace, rootTrace: factored.rootTrace, clipped: NONE_CLIPPED, factored }
+}
+
 /** Of moments there is only the covariance; one that is not positive semidefinite has negative eigenvalues to report. */
 function momentsTerms(moments: Moments, reference: FrechetReference): Terms {
   const { count, mean, dimensions: d } = moments
@@ -106,9 +128,10 @@ function momentsTerms(moments: Moments, reference: FrechetReference): Terms {
   const terms = { count, mean, trace: traceOf(covariance, d) }
   const eigen = covarianceEigen(covariance, reference)
   if (eigen) return { ...terms, ...rootsOf(eigen) }
-  const rootTrace = factoredCovarianceTrace(covariance, count, d, reference.factor)
-  if (rootTrace !== null) return { ...terms, rootTrace, clipped: NONE_CLIPPED }
-  return { ...terms, ...rootsOf(indefiniteEigen(covariance, reference)) }
+  const cholesky = choleskyFactor({ mean, covariance, count })
+  if (!cholesky) return { ...terms, ...rootsOf(indefiniteEigen(covariance, reference)) }
+  const { rootTrace } = factoredTrace(cholesky.factor, reference.factor, d, count)
+  return { ...terms, rootTrace, clipped: NONE_CLIPPED }
 }
 
 /**

@@ -18,8 +18,7 @@ import {
   symmetricEigen,
   traceOf,
 } from './matrix.ts'
-import type { Moments } from './moments.ts'
-import { centred, covarianceOf, meanRow, momentsOfRows } from './moments.ts'
+import { centred } from './moments.ts'
 import type { Rows } from './rows.ts'
 
 /** Eigenvalues of M or K below this share of the product of both sides' largest variances have lost 6 of their 16 digits or more. */
@@ -31,27 +30,30 @@ const SMALL_VARIANCE = 1e-5
 /** Of K one eigenvalue is 0, since centred rows sum to 0: it is the one below this share of the largest. */
 const NONE_BELOW = 1e-10
 
-/** What the distance is made of. */
-export interface EigenForm {
+/** Generated rows, with their covariance where it is no larger than they are. */
+export interface Generated {
+  readonly rows: Rows
   readonly mean: Float64Array
+  /** Unbiased [d,d]; null with fewer images than dimensions. */
+  readonly covariance: Float64Array | null
+}
+
+/** Eigenvalues of M or K, and the derivative of tr C1 - 2 tr M^(1/2) in the features [n,d], whose rows sum to 0. */
+export interface EigenForm {
   /** tr C1 */
   readonly trace: number
-  /** Of M or K. */
   readonly eigen: SymmetricEigen
-  /** Derivative of tr C1 - 2 tr M^(1/2) in the features [n,d]; its rows sum to 0. */
   dRows(): Float64Array
 }
 
 /** The form for feature rows; null where it would lose directions of small spread. */
-export function eigenForm(rows: Rows, reference: FrechetReference): EigenForm | null {
-  if (rows.count < rows.dimensions) return gramForm(rows, reference)
-  const moments = momentsOfRows(rows)
-  const covariance = covarianceOf(moments)
-  if (isRounding(largestVariance(covariance, rows.dimensions), moments.mean, rows.count)) return null
+export function eigenForm({ rows, mean, covariance }: Generated, reference: FrechetReference): EigenForm | null {
+  if (!covariance) return gramForm(rows, mean, reference)
+  if (isRounding(largestVariance(covariance, rows.dimensions), mean, rows.count)) return null
   const eigen = covarianceEigen(covariance, reference)
   if (!eigen) return null
-  const dRows = () => covarianceGradient(rows, moments, eigen, reference)
-  return { mean: moments.mean, trace: traceOf(covariance, rows.dimensions), eigen, dRows }
+  const dRows = () => covarianceGradient(rows, mean, eigen, reference)
+  return { trace: traceOf(covariance, rows.dimensions), eigen, dRows }
 }
 
 /** Eigendecomposition of M = R C1 R; null where an eigenvalue is small. */
@@ -75,7 +77,7 @@ function rootProduct(covariance: Float64Array, { root, dimensions: d }: FrechetR
 }
 
 /** dx_i = 2 (I - R M^(-1/2) R)(x_i - m1)/(n-1). */
-function covarianceGradient(rows: Rows, { mean }: Moments, eigen: SymmetricEigen, { root }: FrechetReference) {
+function covarianceGradient(rows: Rows, mean: Float64Array, eigen: SymmetricEigen, { root }: FrechetReference) {
   const { count: n, dimensions: d } = rows
   const dCovariance = multiply(multiply(root, inverseRoot(eigen), d, d, d), root, d, d, d).map((value) => -value)
   for (let i = 0; i < d; i++) dCovariance[i * d + i] += 1
@@ -83,9 +85,8 @@ function covarianceGradient(rows: Rows, { mean }: Moments, eigen: SymmetricEigen
 }
 
 /** n < d: K = X C2 X^T/(n-1), and dX = 2 (X - K^(-1/2) X C2)/(n-1); the rows of both terms sum to 0, so centring changes nothing. */
-function gramForm(rows: Rows, reference: FrechetReference): EigenForm | null {
+function gramForm(rows: Rows, mean: Float64Array, reference: FrechetReference): EigenForm | null {
   const { count: n, dimensions: d } = rows
-  const mean = meanRow(rows)
   const x = centred(rows, mean)
   const xC2 = multiply(x, reference.covariance, n, d, d)
   const gram = rowProducts(xC2, x, n, n, d).map((value) => value / (n - 1))
@@ -97,7 +98,7 @@ function gramForm(rows: Rows, reference: FrechetReference): EigenForm | null {
     const pulled = multiply(inverseRoot(eigen), xC2, n, n, d)
     return x.map((value, i) => (2 * (value - pulled[i])) / (n - 1))
   }
-  return { mean, trace: x.reduce((sum, value) => sum + value * value, 0) / (n - 1), eigen, dRows }
+  return { trace: x.reduce((sum, value) => sum + value * value, 0) / (n - 1), eigen, dRows }
 }
 
 /** Eigenvalues of M or K up to this are small; C1's largest variance is given. */

@@ -1,119 +1,70 @@
 /**
  * The trace term of the Fréchet distance from factors of both covariances, which keeps directions of small spread to their own last digits:
  *
- *     tr (C1^(1/2) C2 C1^(1/2))^(1/2) = |A|_* / sqrt(n-1),    A = Z L,  C1 = Z^T Z/(n-1),  C2 = L L^T
+ *     tr (C1^(1/2) C2 C1^(1/2))^(1/2) = |A|_*,    A = L1^T L2,  C1 = L1 L1^T,  C2 = L2 L2^T
  *
- * (|A|_*: sum of the singular values). With A = U S V^T its derivative in Z is U V^T L^T = Z F S^(-1) F^T, F = L V. Eigenvalues of products of the
+ * (|A|_*: sum of the singular values). With A = U S V^T its derivative in C1 is G/2, G = F S^(-1) F^T, F = L2 V. Eigenvalues of products of the
  * covariances are the squares of these values: where both sides deviate by 1/300 of their largest deviation the eigenvalue is 1e-10 of the
  * largest, and at 1e-4 it is rounding.
  *
- * Where A has fewer singular values than it could have, |A|_* has a kink: d|A|_* = tr(V U^T dA) + |P dA Q|_*, P and Q the projections on what U
- * and V leave. The derivative that is given leaves the second term out. It is the mean of the derivatives from both sides, the limit of central
- * differences, and the smallest of all subgradients.
+ * Where A has fewer singular values than it could have, |A|_* has a kink in the centred rows X, B = X L2: d|B|_* = tr(V U^T dB) + |P dB Q|_*, P and
+ * Q the projections on what U and V leave. The derivative that is given leaves the second term out. It is the mean of the derivatives from both
+ * sides, the limit of central differences, and the smallest of all subgradients.
  */
 import { contrastsOf, fromContrasts } from './contrasts.ts'
 import type { CovarianceFactor } from './covarianceFactor.ts'
-import { choleskyFactor, roundingShare } from './covarianceFactor.ts'
+import { roundingShare } from './covarianceFactor.ts'
 import type { PivotedTriangle } from './gradedSingular.ts'
 import { pivotedTriangle, singularRows, singularValues } from './gradedSingular.ts'
-import { columnSquares, multiply, rowProducts, unitOf } from './matrix.ts'
+import { multiply, rowProducts, unitOf } from './matrix.ts'
 import type { Rows } from './rows.ts'
 
-/** tr C1 and the trace term tr (C1^(1/2) C2 C1^(1/2))^(1/2). */
+/** The trace term of two factors, and what its derivative is made of. */
 export interface FactoredTrace {
-  readonly trace: number
   readonly rootTrace: number
+  /** Of A without what is rounding in it. */
+  readonly triangle: PivotedTriangle
+  /** What A is in. */
+  readonly unit: number
 }
 
-/** The same with the derivative. */
-export interface FactoredGradient extends FactoredTrace {
-  /** Of tr C1 - 2 times the trace term, in the features [n,d]; its rows sum to 0. */
-  readonly dRows: Float64Array
-  /** Singular values that A could have. */
-  readonly possible: number
-  /** How many of them are 0, or rounding. */
-  readonly dropped: number
-}
-
-/** Traces for feature rows. */
-export function factoredTrace(rows: Rows, factor: CovarianceFactor): FactoredTrace {
-  const { count: n, dimensions: d } = rows
-  const z = inUnits(contrastsOf(rows))
-  const l = inUnits(factor.data)
-  const squares = columnSquares(z.data, d)
-  const values = singularValues(productTriangle(z.data, squares, l.data, roundingShare(n, d)))
-  return tracesOf(squares, values, n, z.unit, l.unit)
-}
-
-/** Trace term for a covariance estimated from `count` images; null if it is not positive semidefinite. */
-export function factoredCovarianceTrace(
-  covariance: Float64Array,
-  count: number,
-  d: number,
-  factor: CovarianceFactor,
-): number | null {
-  const generated = choleskyFactor(covariance, d, count)?.factor
-  if (!generated) return null
-  const { rank } = generated
-  const z = inUnits(
-    Float64Array.from({ length: rank * d }, (_, i) => generated.data[(i % d) * rank + Math.floor(i / d)]),
-  )
-  const l = inUnits(factor.data)
-  const triangle = productTriangle(z.data, columnSquares(z.data, d), l.data, roundingShare(count, d))
-  return sum(singularValues(triangle)) * z.unit * l.unit
-}
-
-/** Traces for feature rows, with their derivative. */
-export function factoredGradient(rows: Rows, factor: CovarianceFactor): FactoredGradient {
-  const { count: n, dimensions: d } = rows
-  const z = inUnits(contrastsOf(rows))
-  const l = inUnits(factor.data)
-  const squares = columnSquares(z.data, d)
-  const { values, vectors } = singularRows(productTriangle(z.data, squares, l.data, roundingShare(n, d)))
-  const k = values.length
-  const f = rowProducts(l.data, vectors, d, k, factor.rank)
-  const left = multiply(z.data, f, n - 1, d, k)
-  for (let at = 0; at < left.length; at += k) for (let j = 0; j < k; j++) left[at + j] /= values[j]
-  const pulled = rowProducts(left, f, n - 1, d, k)
-  const root = Math.sqrt(n - 1)
-  const dContrasts = pulled.map((value, i) => (2 * ((z.data[i] * z.unit) / root - value * l.unit)) / root)
-  const possible = Math.min(n - 1, factor.rank)
-  return {
-    ...tracesOf(squares, values, n, z.unit, l.unit),
-    dRows: fromContrasts(dContrasts, n, d),
-    possible,
-    dropped: possible - k,
+/** Trace term of factors of d features; `count` of the images behind the generated one. */
+export function factoredTrace(one: CovarianceFactor, two: CovarianceFactor, d: number, count: number): FactoredTrace {
+  const [l1, l2] = [inUnits(one.data), inUnits(two.data)]
+  const transposed = new Float64Array(l1.data.length)
+  const noise = new Float64Array(two.rank)
+  for (let j = 0; j < d; j++) {
+    let square = 0
+    for (let k = 0; k < one.rank; k++) {
+      const value = l1.data[j * one.rank + k]
+      transposed[k * d + j] = value
+      square += value * value
+    }
+    const rounding = roundingShare(count, d) * Math.sqrt(square)
+    for (let k = 0; k < two.rank; k++) noise[k] += rounding * Math.abs(l2.data[j * two.rank + k])
   }
+  const a = multiply(transposed, l2.data, one.rank, d, two.rank)
+  const triangle = pivotedTriangle(a, one.rank, two.rank, noise)
+  const unit = l1.unit * l2.unit
+  return { rootTrace: singularValues(triangle).reduce((sum, value) => sum + value, 0) * unit, triangle, unit }
+}
+
+/** Derivative of tr C1 - 2 times the trace term in the feature rows [n,d], 2 (z - z G)/(n-1) in contrasts; its rows sum to 0. */
+export function factoredDerivative(rows: Rows, two: CovarianceFactor, { triangle, unit }: FactoredTrace): Float64Array {
+  const { count: n, dimensions: d } = rows
+  const { values, vectors } = singularRows(triangle)
+  const k = values.length
+  const z = contrastsOf(rows)
+  const f = rowProducts(two.data, vectors, d, k, two.rank)
+  const left = multiply(z, f, n - 1, d, k)
+  for (let at = 0; at < left.length; at += k) for (let j = 0; j < k; j++) left[at + j] /= values[j] * unit
+  const pulled = rowProducts(left, f, n - 1, d, k)
+  for (let i = 0; i < z.length; i++) pulled[i] = (2 * (z[i] - pulled[i])) / (n - 1)
+  return fromContrasts(pulled, n, d)
 }
 
 /** Numbers in a unit in which their fourth powers can be computed with; the unit is 1 for all but absurd ones. */
 function inUnits(a: Float64Array): { data: Float64Array; unit: number } {
   const unit = unitOf(a)
   return { data: unit === 1 ? a : a.map((value) => value / unit), unit }
-}
-
-function tracesOf(squares: Float64Array, values: ArrayLike<number>, n: number, zUnit: number, lUnit: number) {
-  return {
-    trace: (sum(squares) / (n - 1)) * zUnit * zUnit,
-    rootTrace: (sum(values) / Math.sqrt(n - 1)) * zUnit * lUnit,
-  }
-}
-
-/** Triangle of A = Z L [n,rank] without what rounding made of it; `squares` of Z's columns. */
-function productTriangle(z: Float64Array, squares: Float64Array, factor: Float64Array, share: number): PivotedTriangle {
-  const d = squares.length
-  const n = z.length / d
-  const rank = factor.length / d
-  const noise = new Float64Array(rank)
-  for (let l = 0; l < d; l++) {
-    const rounding = share * Math.sqrt(squares[l])
-    for (let j = 0; j < rank; j++) noise[j] += rounding * Math.abs(factor[l * rank + j])
-  }
-  return pivotedTriangle(multiply(z, factor, n, d, rank), n, rank, noise)
-}
-
-function sum(values: ArrayLike<number>): number {
-  let total = 0
-  for (let i = 0; i < values.length; i++) total += values[i]
-  return total
 }

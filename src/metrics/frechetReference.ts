@@ -50,7 +50,7 @@ export function referenceFromStatistics(
       return root
     },
     get factor() {
-      factor ??= factorOfCovariance(covariance, dimensions, count)
+      factor ??= factorOfCovariance({ mean, covariance, count })
       return factor
     },
   }
@@ -63,6 +63,6 @@ export function referenceMoments(real: Features | Moments): FrechetReference {
   const moments = momentsOfRows(rows)
   const reference = referenceFromStatistics(moments.mean, covarianceOf(moments), moments.count)
   // Now and not at first use: the features are the caller's.
-  const factor = factorOfRows(rows, reference.covariance)
+  const factor = factorOfRows(rows, reference)
   return Object.defineProperty(reference, 'factor', { value: factor })
 }

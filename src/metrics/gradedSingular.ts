@@ -50,7 +50,7 @@ export function pivotedTriangle(a: Float64Array, n: number, columns: number, noi
   return { rank, columns, data, order }
 }
 
-/** Singular values, to the last digits of the largest one. */
+/** Singular values, to the last digits of the largest one: the library's, in a third of the time of vectors. */
 export function singularValues({ rank, columns, data }: PivotedTriangle): number[] {
   if (rank === 0) return []
   const tall = Matrix.from1DArray(rank, columns, data).transpose()
@@ -127,61 +127,92 @@ function reflect(a: Float64Array, n: number, columns: number, k: number, length:
  * beside the rows' lengths does not do: 1e-16 of a row in one that is 1e-12 as long.
  * @returns the lengths
  */
-function orthogonalise(rows: Float64Array, count: number, columns: number): Float64Array {
+function orthogonalise(data: Float64Array, count: number, columns: number): Float64Array {
+  const rows = Array.from({ length: count }, (_, i) => data.subarray(i * columns, (i + 1) * columns))
   const tolerance = (8 + Math.sqrt(columns)) * Number.EPSILON
   const squares = new Float64Array(count)
+  // Of row i and the row that is next to be rotated with it: their product, and its size.
+  const told = new Float64Array(2)
   for (let sweep = 0, rotated = true; rotated && sweep < MOST_SWEEPS; sweep++) {
     rotated = false
-    for (let i = 0; i < count; i++) squares[i] = squareOf(rows, i * columns, columns)
-    for (let i = 0; i < count; i++) {
+    for (let i = 0; i < count; i++) squares[i] = squareOf(rows[i])
+    for (let i = 0; i + 1 < count; i++) {
+      multiplyRows(rows[i], rows[i + 1], told)
       for (let j = i + 1; j < count; j++) {
-        const product = productOf(rows, i * columns, j * columns, columns, tolerance)
-        if (product === 0) continue
+        const [product, size] = told
+        const next = rows[Math.min(j + 1, count - 1)]
+        if (Math.abs(product) <= tolerance * size) {
+          multiplyRows(rows[i], next, told)
+          continue
+        }
         rotated = true
         const zeta = (squares[j] - squares[i]) / (2 * product)
         const tangent = (zeta < 0 ? -1 : 1) / (Math.abs(zeta) + Math.sqrt(1 + zeta * zeta))
-        rotate(rows, i * columns, j * columns, columns, tangent)
+        rotate(rows[i], rows[j], tangent, next, told)
         squares[i] -= tangent * product
         squares[j] += tangent * product
       }
     }
   }
-  return squares.map((_, i) => Math.sqrt(squareOf(rows, i * columns, columns)))
+  return squares.map((_, i) => Math.sqrt(squareOf(rows[i])))
 }
 
-function squareOf(a: Float64Array, at: number, length: number): number {
+function squareOf(x: Float64Array): number {
   let sum = 0
-  for (let l = at; l < at + length; l++) sum += a[l] * a[l]
+  for (let l = 0; l < x.length; l++) sum += x[l] * x[l]
   return sum
 }
 
-/** Scalar product of two rows; 0 where it is within `tolerance` of the sum of its terms' magnitudes. */
-function productOf(a: Float64Array, at: number, other: number, length: number, tolerance: number): number {
-  let [s0, s1, size0, size1, l] = [0, 0, 0, 0, 0]
-  for (; l + 1 < length; l += 2) {
-    const term0 = a[at + l] * a[other + l]
-    const term1 = a[at + l + 1] * a[other + l + 1]
-    s0 += term0
-    s1 += term1
-    size0 += Math.abs(term0)
-    size1 += Math.abs(term1)
+/** Scalar product of two rows, and the sum of its terms' magnitudes, into `told`. */
+function multiplyRows(x: Float64Array, y: Float64Array, told: Float64Array): void {
+  let product = 0
+  let size = 0
+  for (let l = 0; l < x.length; l++) {
+    const term = x[l] * y[l]
+    product += term
+    size += Math.abs(term)
   }
-  if (l < length) {
-    const term = a[at + l] * a[other + l]
-    s0 += term
-    size0 += Math.abs(term)
-  }
-  const product = s0 + s1
-  return Math.abs(product) <= tolerance * (size0 + size1) ? 0 : product
+  told[0] = product
+  told[1] = size
 }
 
-function rotate(a: Float64Array, at: number, other: number, length: number, tangent: number): void {
+/**
+ * Rotates x and y. What `multiplyRows` would say of the new x and the row after is found on the way; two columns at a time, since one sum would
+ * wait for itself.
+ */
+function rotate(x: Float64Array, y: Float64Array, tangent: number, after: Float64Array, told: Float64Array): void {
   const cosine = 1 / Math.sqrt(1 + tangent * tangent)
   const sine = cosine * tangent
-  for (let l = 0; l < length; l++) {
-    const x = a[at + l]
-    const y = a[other + l]
-    a[at + l] = cosine * x - sine * y
-    a[other + l] = sine * x + cosine * y
+  let even = 0
+  let odd = 0
+  let evenSize = 0
+  let oddSize = 0
+  let l = 0
+  for (; l + 1 < x.length; l += 2) {
+    const x0 = x[l]
+    const x1 = x[l + 1]
+    const y0 = y[l]
+    const y1 = y[l + 1]
+    const turned0 = cosine * x0 - sine * y0
+    const turned1 = cosine * x1 - sine * y1
+    x[l] = turned0
+    x[l + 1] = turned1
+    y[l] = sine * x0 + cosine * y0
+    y[l + 1] = sine * x1 + cosine * y1
+    const term0 = turned0 * after[l]
+    const term1 = turned1 * after[l + 1]
+    even += term0
+    odd += term1
+    evenSize += Math.abs(term0)
+    oddSize += Math.abs(term1)
   }
+  if (l < x.length) {
+    const turned = cosine * x[l] - sine * y[l]
+    y[l] = sine * x[l] + cosine * y[l]
+    x[l] = turned
+    even += turned * after[l]
+    evenSize += Math.abs(turned * after[l])
+  }
+  told[0] = even + odd
+  told[1] = evenSize + oddSize
 }
