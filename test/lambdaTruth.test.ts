@@ -327,7 +327,9 @@ describe('the search', () => {
     const missed = { ...one, resolved: true, holds: false, regret: 0.4 }
     const held = { ...one, resolved: true, holds: true, regret: 0 }
     const open = { ...one, resolved: false, holds: false, regret: 0.4 }
-    expect(missesOf([missed, held, open])).toEqual([expect.stringMatching(/^exponential-chased, seed 0: \[.*best 0\.4781$/)])
+    expect(missesOf([missed, held, open])).toEqual([
+      expect.stringMatching(/^exponential-chased, seed 0: \[.*best 0\.4781$/),
+    ])
     expect(regretsOf([missed, held, open], 0.1)).toHaveLength(2)
   })
 })
