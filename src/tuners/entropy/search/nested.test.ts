@@ -70,17 +70,17 @@ describe('the degree', () => {
     { of: 'an exponential', f: (x: number) => (Math.exp(-x) - 1) ** 2, nodes: SEVEN, truth: 0, least: 3 },
   ])('of $of is no parabola’s, and its root is in the interval', ({ f, nodes, truth, least }) => {
     let [covered, plainly] = [0, 0]
-    for (let seed = 0; seed < 12; seed++) {
-      const { curve, agrees, degree, ends } = nestedAt(f, nodes, { count: 100, seed, slope: 0.1, own: 0.02 })
+    for (let seed = 0; seed < 25; seed++) {
+      const { curve, agrees, degree, ends } = nestedAt(f, nodes, { count: 100, seed, slope: 0.3, own: 0.02 })
       expect(agrees).toBe(true)
       expect(degree).toBeGreaterThanOrEqual(least)
       const inside = ({ low, high }: Ends) => (low ?? -9) < truth && (high ?? 9) > truth
       if (inside(ends(0.05))) covered++
       if (inside(curve.interval(curve.root() ?? Number.NaN, 0.05))) plainly++
     }
-    expect(covered).toBeGreaterThanOrEqual(10)
+    expect(covered).toBeGreaterThanOrEqual(23)
     // A parabola alone, with the same numbers.
-    expect(plainly).toBeLessThanOrEqual(4)
+    expect(plainly).toBeLessThanOrEqual(10)
   })
 
   test('that goes through all places has nothing to be compared with', () => {
