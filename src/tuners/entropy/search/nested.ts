@@ -12,7 +12,7 @@ import type { GradientCurve } from '../estimators/gradientCurve.ts'
 /** Standard errors up to which a difference is chance. */
 const BY_CHANCE = 2.5
 
-/** Share of the tolerance, in log lambda, up to which a difference that is none does not matter; it is added to the interval. */
+/** Share of the tolerance, in log lambda, up to which roots may differ by more than chance; what they do is added to the interval. */
 const SLIGHT = 0.025
 
 /** Ends of an interval; null: not inside what was drawn. */
@@ -38,14 +38,17 @@ export function nestedOf(curve: GradientCurve, width: number): Nested | null {
   const fits = [curve]
   for (let next = curve.higher(); next !== null; next = next.higher()) fits.push(next)
   const roots = fits.map((fit) => fit.root())
-  const alike = (one: number, other: number) => {
+  /** By how much two roots differ beyond chance; infinite where it matters. */
+  const apart = (one: number, other: number) => {
     const [own, its] = [roots[one], roots[other]]
-    if (own === null) return false
-    if (its !== null && Math.abs(its - own) <= SLIGHT * width) return true
+    if (own === null) return Number.POSITIVE_INFINITY
     const { mean, standardError } = fits[one].difference(fits[other], own)
-    return Math.abs(mean) <= BY_CHANCE * standardError
+    if (Math.abs(mean) <= BY_CHANCE * standardError) return 0
+    const by = its === null ? Number.POSITIVE_INFINITY : Math.abs(its - own)
+    return by <= SLIGHT * width ? by : Number.POSITIVE_INFINITY
   }
-  const believed = fits.findIndex((_, i) => i < fits.length - 1 && fits.every((_fit, j) => j <= i || alike(i, j)))
+  const most = fits.map((_, i) => Math.max(0, ...fits.slice(i + 1).map((_higher, k) => apart(i, i + 1 + k))))
+  const believed = most.findIndex((by, i) => i < fits.length - 1 && by < Number.POSITIVE_INFINITY)
   if (believed < 0) {
     const any = roots.findLast((root) => root !== null)
     if (any === undefined || any === null) return null
@@ -72,9 +75,13 @@ export function nestedOf(curve: GradientCurve, width: number): Nested | null {
       if (next === null) return { low: null, high: null }
       const wide = fit.interval(own, alpha, curve.stretch, items)
       const narrow = check.interval(next, alpha, curve.stretch, items)
-      const end = (sign: 1 | -1, one: number | null, other: number | null) =>
-        one === null || other === null ? null : sign * Math.max(sign * one, sign * other)
-      return { low: end(-1, wide.low, narrow.low), high: end(1, wide.high, narrow.high) }
+      const end = (sign: 1 | -1, one: number | null, other: number | null, limit: number) => {
+        if (one === null || other === null) return null
+        const out = Math.max(sign * one, sign * other) + most[believed]
+        return out > sign * limit ? null : sign * out
+      }
+      const { low, high } = curve.stretch
+      return { low: end(-1, wide.low, narrow.low, low), high: end(1, wide.high, narrow.high, high) }
     },
   }
 }
