@@ -28,7 +28,9 @@ const RANKS: Record<string, number> = {
 }
 
 /** Rooms with a facade of their own, as what they hold runs in one place only. */
-const EDGES = ['runtime/node', 'runtime/web', 'diffusion/files', 'metrics/files', 'report/charts'].map((room) => join('src', room))
+const EDGES = ['runtime/node', 'runtime/web', 'diffusion/files', 'metrics/files', 'report/charts'].map((room) =>
+  join('src', room),
+)
 
 /** The package's two entries. */
 const CORE = join('src', 'core.ts')
