@@ -302,7 +302,7 @@ describe('what goes wrong', () => {
     await writeFile(at('short.mjs'), 'export default () => [1]\n')
     await writeFile(at('nan.mjs'), 'export default ({ shape: [n] }) => Array(n).fill(NaN)\n')
     const failed = async (reward: string) => {
-      const { code, stdout, stderr } = await bilevel(
+      const { code, stdout, stderr } = await bilevelHere(
         [...TINY, '--reward', reward, '--judge', 'ink', '--out', 'no'],
         folder,
       )

@@ -177,7 +177,17 @@ describe('both levels learned', () => {
     '--twin-steps',
     '2',
   ]
-  const more = ['--train-steps', '4', '--sampling-seeds', '11', '--class-conditional', '--size', '8', '--features', 'pixels']
+  const more = [
+    '--train-steps',
+    '4',
+    '--sampling-seeds',
+    '11',
+    '--class-conditional',
+    '--size',
+    '8',
+    '--features',
+    'pixels',
+  ]
 
   test('Ctrl-C leaves a checkpoint; meanwhile the folder is locked; resumed, the twins go on to the byte', async () => {
     const whole = bilevel([...args, ...more, '--out', 'whole'], folder)
