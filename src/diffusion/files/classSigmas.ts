@@ -41,7 +41,7 @@ export const float32Sigmas = (alphaBars: Float32Array): Float32Array =>
 
 export type Respacing = 'karras' | 'exponential' | 'beta' | 'lu'
 
-/** N sigmas from max to min. `lu`, uniform in log-SNR, is exponential spacing. */
+/** N sigmas from max to min. `lu`, uniform in log-SNR, is exponential spacing, between logarithms in float32. */
 export function respaced(spacing: Respacing, max: number, min: number, steps: number): number[] {
   if (spacing === 'karras') {
     const rho = 7
@@ -49,7 +49,8 @@ export function respaced(spacing: Respacing, max: number, min: number, steps: nu
     return linspace(0, 1, steps).map((u) => (high + u * (low - high)) ** rho)
   }
   if (spacing === 'beta') return linspace(0, 1, steps).map((u) => min + betaQuantile(1 - u, 0.6) * (max - min))
-  return linspace(Math.log(max), Math.log(min), steps).map(Math.exp)
+  const [high, low] = [max, min].map((sigma) => (spacing === 'lu' ? Math.fround(Math.log(sigma)) : Math.log(sigma)))
+  return linspace(high, low, steps).map(Math.exp)
 }
 
 /** The time whose training sigma is this, straight in log sigma between neighbours, in [0, T-1]. */

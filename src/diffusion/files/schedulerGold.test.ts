@@ -1,4 +1,4 @@
-/** Every scheduler class that is read, against the real classes: test/gold/schedulers.json. */
+/** Every scheduler class that is read, against the real classes: test/gold/schedulers.json, test/gold/schedulerRuns.json. */
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import type { ClassPlan } from '../samplers/classPlan.ts'
@@ -21,11 +21,16 @@ interface Case {
   readonly states?: readonly (readonly (number | null)[])[]
 }
 
-const gold = JSON.parse(readFileSync('test/gold/schedulers.json', 'utf8')) as {
+interface Gold {
   readonly dataStd: number
   readonly start: readonly number[]
   readonly cases: readonly Case[]
 }
+
+const jsonOf = (path: string) => JSON.parse(readFileSync(path, 'utf8'))
+const gold: Gold = jsonOf('test/gold/schedulers.json')
+const more: Gold & { readonly fails: readonly (Omit<Case, 'name'> & { readonly fails: string })[] } =
+  jsonOf('test/gold/schedulerRuns.json')
 
 const read = ({ scheduler, config }: Case) =>
   readScheduler(JSON.stringify({ _class_name: scheduler, ...config }), 'gold.json')
@@ -103,9 +108,9 @@ const alone = ({ scheduler }: Case) => READ_ALONE.includes(scheduler) || REFUSED
 
 describe('every state of a run', () => {
   const exact = gold.cases.filter((one) => !alone(one) && !fails(one) && !OTHER_NOISE.includes(one.name))
-  test('of all but a few settings', () => expect(exact.length).toBe(95))
+  test('of all but a few settings', () => expect([exact.length, more.cases.length]).toEqual([95, 48]))
 
-  test.each(named(exact))('%s', async (_, one) => {
+  test.each(named([...exact, ...more.cases]))('%s', async (_, one) => {
     const { plan, told, states, scales } = await statesOf(one)
     expect(told.length).toBe(one.timesteps!.length)
     expect(told.length).toBe(classEvaluations(plan))
@@ -114,13 +119,48 @@ describe('every state of a run', () => {
   })
 })
 
+describe('what the real class cannot run is refused', () => {
+  const cases = [...gold.cases.filter(fails), ...more.fails].map(
+    (one) => [`${one.scheduler}, ${JSON.stringify(one.config)}, ${one.steps} steps`, one] as const,
+  )
+  test.each(cases)('%s', (_, one) => {
+    expect(() => read(one as Case).planOf(request(one as Case))).toThrow(/^gold.json: /)
+  })
+})
+
+describe('levels and times of classes that take other steps', () => {
+  test.each(named(gold.cases.filter(({ scheduler }) => READ_ALONE.includes(scheduler))))('%s', (_, one) => {
+    const { planOf, timesOf, levelsOf, schedule, settings, notes } = read(one)
+    expect(() => planOf(request(one))).toThrow(/^gold.json: \w+ takes .*, which are not here; take one of the samplers/)
+    expect(notes.join()).toMatch(/takes .*, which no sampler here does/)
+    expect(settings.clip).toBeNull()
+    const found = levelsOf?.(request(one))
+    const times = found?.told ?? timesOf(one.steps)
+    const distinct = (values: readonly number[]) => values.filter((value, i) => i === 0 || value !== values[i - 1])
+    // KDPM2 tells a time between two of its list, too.
+    const own = one.scheduler.startsWith('KDPM2') ? one.timesteps!.filter((_, i) => i % 2 === 0) : one.timesteps!
+    expect(times.length).toBe(one.steps)
+    for (const [i, time] of distinct(own).entries()) expect(Math.abs(times[i] - time)).toBeLessThan(2e-4)
+    const sigmas = distinct(one.sigmas ?? []).filter((sigma) => sigma > 0)
+    if (one.scheduler.startsWith('KDPM2') || sigmas.length !== one.steps) return
+    const levels = found?.levels ?? times.map((time) => schedule.level(time))
+    for (const [i, { logSnr }] of levels.entries()) expect(Math.exp(-logSnr / 2) / sigmas[i]).toBeCloseTo(1, 5)
+  })
+
+  test.each(named(gold.cases.filter(({ scheduler }) => REFUSED.includes(scheduler))))('%s is refused', (_, one) => {
+    expect(() => read(one)).toThrow(/LCMScheduler is for consistency models/)
+  })
+})
+
 /** To 1e-5 of what the network sees: x/signal, where a class keeps that, is float32 numbers up to 400. */
 function expectStates(states: readonly Float64Array[], scales: readonly number[], one: Case): void {
   expect(states.length).toBe(one.states!.length)
+  // In the noise, what is added and taken away is ten times the image: the class loses a digit in float32.
+  const tolerance = one.name === 'unipc-noise-end' ? 2e-5 : 1e-5
   for (const [k, state] of one.states!.entries()) {
     for (const [j, value] of state.entries()) {
       const size = Math.max(scales[k], Math.abs(value!))
-      expect(Math.abs(states[k][j] - value!) / size, `state ${k}, element ${j}`).toBeLessThan(1e-5)
+      expect(Math.abs(states[k][j] - value!) / size, `state ${k}, element ${j}`).toBeLessThan(tolerance)
     }
   }
 }
