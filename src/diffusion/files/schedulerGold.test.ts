@@ -155,12 +155,10 @@ describe('levels and times of classes that take other steps', () => {
 /** To 1e-5 of what the network sees: x/signal, where a class keeps that, is float32 numbers up to 400. */
 function expectStates(states: readonly Float64Array[], scales: readonly number[], one: Case): void {
   expect(states.length).toBe(one.states!.length)
-  // In the noise, what is added and taken away is ten times the image: the class loses a digit in float32.
-  const tolerance = one.name === 'unipc-noise-end' ? 4e-5 : 1e-5
   for (const [k, state] of one.states!.entries()) {
     for (const [j, value] of state.entries()) {
       const size = Math.max(scales[k], Math.abs(value!))
-      expect(Math.abs(states[k][j] - value!) / size, `state ${k}, element ${j}`).toBeLessThan(tolerance)
+      expect(Math.abs(states[k][j] - value!) / size, `state ${k}, element ${j}`).toBeLessThan(1e-5)
     }
   }
 }

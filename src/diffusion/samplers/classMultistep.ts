@@ -15,7 +15,9 @@ interface LinearStep {
   readonly sigma: number
 }
 
-const ell = ({ logSnr }: Level): number => logSnr / 2
+/** As the classes have it, in float32: in the noise, what is added and taken away is ten times the image, and a digit of h is seen. */
+const ell = ({ signal, noise }: Level): number =>
+  Math.fround(Math.fround(Math.log(signal)) - Math.fround(Math.log(noise)))
 
 function advance({ carry, gains, sigma }: LinearStep, x: ImageData, m: readonly ImageData[], z: ImageData | null) {
   return x.map((value, j) => {
