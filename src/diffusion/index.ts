@@ -56,7 +56,7 @@ export {
 export type { SamplingSchedule, ToldTimes } from './schedules/samplingSchedule.ts'
 export { samplingSchedule, samplingScheduleAt, samplingScheduleFrom } from './schedules/samplingSchedule.ts'
 export type { StepListName } from './schedules/stepList.ts'
-export { STEP_LISTS, stepList } from './schedules/stepList.ts'
+export { roundHalfEven, STEP_LISTS, stepList } from './schedules/stepList.ts'
 export { pullBackToLogSnr } from './training/forward.ts'
 export type { Minibatch, TrainedState, TrainerOptions, TrainingState } from './training/training.ts'
 export { SETTLING_BATCHES, Trainer, train } from './training/training.ts'

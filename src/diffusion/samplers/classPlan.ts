@@ -92,3 +92,7 @@ function thresholded(data: ImageData, count: number, { ratio, max }: NonNullable
   }
   return result
 }
+
+/** Network evaluations of a plan. */
+export const classEvaluations = ({ solver, levels }: ClassPlan): number =>
+  solver.kind === 'heun' || solver.kind === 'flow-heun' ? 2 * levels.length - 1 : levels.length

@@ -12,10 +12,6 @@ import type { ClassChain, ClassPlan, ClassSolver } from './classPlan.ts'
 import { cleanAt } from './classPlan.ts'
 import { ddpmScalars } from './ddpm.ts'
 
-/** Network evaluations of a plan. */
-export const classEvaluations = ({ solver, levels }: ClassPlan): number =>
-  solver.kind === 'heun' || solver.kind === 'flow-heun' ? 2 * levels.length - 1 : levels.length
-
 /** Draws the images. The chain's schedule must be the plan's: levels, and told times. */
 export async function runClass(plan: ClassPlan, chain: ClassChain): Promise<ImageData> {
   const { solver, startScale, scaled, to } = plan
