@@ -49,7 +49,7 @@ export interface ClassLevels {
 /** @throws `steps.count` on numbers of steps at which the real class fails, `scheduler.own` where its solver is none of those here */
 export function classPlanOf(read: ReadConfig, request: ClassRequest): ClassPlan {
   const { name, rule, prediction, spacing } = read
-  const { levels, told, final } = classLevels(read, request)
+  const { levels, told, final } = firstOnce(read, classLevels(read, request))
   if (rule.steps === null) {
     throw inputError('scheduler.own', `${name} takes ${rule.ownSteps}, which are not here; take one of the samplers`)
   }
@@ -163,8 +163,8 @@ function levelOfSigma({ scaled }: Pick<SchedulerClass, 'scaled'>, sigma: number)
 export function classLevels(read: ReadConfig, request: ClassRequest): ClassLevels {
   const { name, rule, config } = read
   if (rule.fields.includes('use_flow_sigmas') && config.use_flow_sigmas) return flowLevels(read, request)
-  const times = request.timesteps ?? (request.sigmas ? [] : spacedTimes(read, request.steps ?? 0))
   const respacing = respacingOf(read)
+  const times = timesOf(read, request, respacing !== null)
   const level = trainingLevels(read)
   const sigmas = trainingSigmas(read)
   const whole = times.every(Number.isInteger)
@@ -172,7 +172,7 @@ export function classLevels(read: ReadConfig, request: ClassRequest): ClassLevel
   const end = config.final_sigmas_type === 'sigma_min' && rule.fields.includes('final_sigmas_type')
   const final = end ? level(0) : null
   if (!respacing && !request.sigmas && config.interpolation_type === 'linear') {
-    return firstOnce(read, { levels: times.map(at), told: times, final })
+    return { levels: times.map(at), told: times, final }
   }
   const [least, most] = [sigmas[0], sigmas[sigmas.length - 1]]
   let chosen: number[]
@@ -182,7 +182,7 @@ export function classLevels(read: ReadConfig, request: ClassRequest): ClassLevel
     const ends = request.sigmas[request.sigmas.length - 1]
     last = ends > 0 ? levelOfSigma(rule, ends) : null
   } else {
-    const steps = times.length
+    const steps = request.steps ?? times.length
     // N + 1 sigmas for N times: the last one is where the last step ends.
     const logLinear = config.interpolation_type === 'log_linear' && rule.fields.includes('interpolation_type')
     const inner = logLinear ? respaced('exponential', most, least, steps + 1) : times.map((t) => sigmaOfTime(t, sigmas))
@@ -197,7 +197,7 @@ export function classLevels(read: ReadConfig, request: ClassRequest): ClassLevel
   if (chosen.some((sigma, i) => !(sigma > 0) || (i > 0 && !(sigma < chosen[i - 1])))) {
     throw inputError('steps.count', `${name} has no ${chosen.length} falling sigmas: it got [${chosen}]`)
   }
-  return firstOnce(read, { levels: chosen.map((sigma) => levelOfSigma(rule, sigma)), told, final: last })
+  return { levels: chosen.map((sigma) => levelOfSigma(rule, sigma)), told, final: last }
 }
 
 /** sigma_max and sigma_min where it has them and they are given. */
@@ -226,25 +226,45 @@ function firstOnce({ name, rule }: ReadConfig, found: ClassLevels): ClassLevels 
   )
 }
 
-/** @throws `steps.count` where the real class has other than N times, or times that it does not have */
-function spacedTimes({ name, rule, config, schedule, spacing, skipped }: ReadConfig, steps: number): number[] {
+/** The times that were asked for, or those of N steps; of sigmas that are spread anew, only the ends of their range matter, if anything. */
+function timesOf(
+  read: ReadConfig,
+  { steps = 0, timesteps, sigmas }: ClassRequest,
+  respaced: boolean,
+): readonly number[] {
+  if (timesteps || sigmas) return timesteps ?? []
+  const T = read.schedule.timesteps
+  if (!respaced) return checkedTimes(read, steps)
+  if (Number.isInteger(steps) && steps >= 1 && steps <= T)
+    return read.rule.respacesTimes ? spacedTimes(read, steps) : []
+  throw inputError('steps.count', `${read.name} takes 1 to ${T} steps, got ${steps}`)
+}
+
+/** The times of N steps as the class's arithmetic gives them. */
+function spacedTimes({ rule, config, schedule, spacing, skipped }: ReadConfig, steps: number): number[] {
   const T = schedule.timesteps
   const last = T - skipped
+  if (spacing === 'trailing') return trailingTimes(last, T, steps)
+  if (spacing === 'leading') {
+    const offset = rule.fields.includes('steps_offset') ? config.steps_offset : 0
+    const count = rule.inner ? steps + 1 : steps
+    const all = Array.from({ length: count }, (_, i) => i * Math.floor(last / count) + offset).reverse()
+    return rule.inner ? all.slice(0, -1) : all
+  }
+  const points = linspace(0, last - 1, rule.inner ? steps + 1 : steps)
+  const all = points.map((time) => (rule.realTimes ? Math.fround(time) : roundHalfEven(time))).reverse()
+  return rule.inner ? all.slice(0, -1) : all
+}
+
+/** @throws `steps.count` where the real class has other than N times, or times that it does not have */
+function checkedTimes(read: ReadConfig, steps: number): number[] {
+  const { name, rule, schedule, spacing } = read
+  const T = schedule.timesteps
+  const last = T - read.skipped
   const fail = (why: string) =>
     inputError('steps.count', `${name} cannot take ${steps} ${spacing} steps of ${T}: ${why}; take another number`)
   if (!Number.isInteger(steps) || steps < 1 || steps > last) throw fail(`there are ${last} training times`)
-  const offset = rule.fields.includes('steps_offset') ? config.steps_offset : 0
-  const times = (() => {
-    if (spacing === 'trailing') return trailingTimes(last, T, steps)
-    if (spacing === 'leading') {
-      const count = rule.inner ? steps + 1 : steps
-      const all = Array.from({ length: count }, (_, i) => i * Math.floor(last / count) + offset).reverse()
-      return rule.inner ? all.slice(0, -1) : all
-    }
-    const points = linspace(0, last - 1, rule.inner ? steps + 1 : steps)
-    const all = points.map((time) => (rule.realTimes ? Math.fround(time) : roundHalfEven(time))).reverse()
-    return rule.inner ? all.slice(0, -1) : all
-  })()
+  const times = spacedTimes(read, steps)
   if (times.length !== steps) {
     throw fail(`by the rounding of ${T}/${steps} it takes ${times.length}, the last one ${times[times.length - 1]}`)
   }
@@ -264,11 +284,11 @@ function flowLevels(read: ReadConfig, { steps = 0, mu, tokens }: ClassRequest): 
   const unipc = rule.steps === 'unipc'
   const sigmas = unipc ? unipcSigmas(read, steps, mu, tokens) : dpmSigmas(config.flow_shift, T, steps)
   const least = unipc ? sigmas[steps - 1] : trainingSigmas(read)[0]
-  return firstOnce(read, {
+  return {
     levels: sigmas.map(flowLevelOf),
     told: sigmas.map((sigma) => Math.trunc(sigma * T)),
     final: config.final_sigmas_type === 'sigma_min' ? flowLevelOf(least) : null,
-  })
+  }
 }
 
 const dpmSigmas = (shift: number, T: number, steps: number): number[] =>

@@ -75,6 +75,8 @@ export function readScheduler(text: string, name: string): ForeignScheduler {
   return {
     schedule: flow ? flowSchedule(classed.config.num_train_timesteps) : schedule,
     prediction,
+    learnedVariance:
+      classed.rule.fields.includes('variance_type') && classed.config.variance_type?.startsWith('learned') === true,
     ...sampler,
     timesOf: flow ? (steps) => classLevels(read, { steps }).told : timesOf,
     levelsOf: hasOwnLevels(read) ? (request) => within(() => classLevels(read, request)) : null,
@@ -112,11 +114,11 @@ function plainSchedule(json: Record<string, unknown>, name: string): ForeignSche
   if (key === undefined || '_class_name' in json) return null
   const { [key]: alphaBar } = parsed(z.looseObject({ [key]: numbers }), json, name)
   const values = alphaBar as readonly number[]
-  const wrong = values.findIndex((value, t) => !(value > 0 && value < (values[t - 1] ?? 1 + Number.EPSILON)))
+  const wrong = values.findIndex((value, t) => !(value > 0 && value <= (values[t - 1] ?? 1)))
   if (wrong !== -1) {
-    const rule = `${key} must fall strictly, in (0, 1]`
+    const rule = `${key} must fall, in (0, 1]`
     const came = `${values[wrong]} at index ${wrong}${wrong > 0 ? ` after ${values[wrong - 1]}` : ''}`
-    throw inputError('scheduler.invalid', `${name}: ${rule}, got ${came}; write it with more digits`)
+    throw inputError('scheduler.invalid', `${name}: ${rule}, got ${came}; write alphaBar, noisiest last`)
   }
   const schedule = named(name, () => noiseScheduleFromBetas(values.map((value, t) => 1 - value / (values[t - 1] ?? 1))))
   return plainScheduler(schedule, name, roundingNotes(key, values))
@@ -129,8 +131,10 @@ function roundingNotes(key: string, values: readonly number[]): string[] {
   // Of half a unit in the last digit, in log(alphaBar / (1 - alphaBar)).
   const error = 0.5 * 10 ** -digits * Math.max(1 / least, 1 / (1 - values[0] || 1))
   if (!(error > 1e-3)) return []
+  const same = values.filter((value, t) => value === values[t - 1]).length
+  const equal = same > 0 ? `, ${same} of them are as the one before` : ''
   return [
-    `${key} is rounded to ${digits} digits: log-SNRs at the ends are uncertain by ${error.toPrecision(2)}, write more digits if you can`,
+    `${key} is rounded to ${digits} digits: log-SNRs at the ends are uncertain by ${error.toPrecision(2)}${equal}; write more digits if you can`,
   ]
 }
 
@@ -138,6 +142,7 @@ function plainScheduler(schedule: NoiseSchedule, name: string, notes: readonly s
   return {
     schedule,
     prediction: 'noise',
+    learnedVariance: false,
     settings: samplerSettings(),
     stepList: 'trailing',
     timesOf: (steps) => stepList('trailing', schedule, steps),

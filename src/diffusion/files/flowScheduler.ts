@@ -56,6 +56,7 @@ export function readFlow(
   return {
     schedule: flowSchedule(config.num_train_timesteps),
     prediction: 'velocity',
+    learnedVariance: false,
     // Euler's step on a flow is DDIM's, with the noise of x0Hat.
     settings: samplerSettings({ sampler: 'ddim', clip: null, clippedNoise: 'recompute' }),
     stepList: 'linspace',

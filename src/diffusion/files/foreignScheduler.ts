@@ -14,6 +14,8 @@ export interface ForeignScheduler {
   readonly schedule: NoiseSchedule
   readonly prediction: Prediction
   readonly settings: SamplerSettings
+  /** Its network gives a variance beside its prediction. */
+  readonly learnedVariance: boolean
   /** The step list nearest to the times that it takes by itself. */
   readonly stepList: StepListName
   /** Those times themselves in N steps, noisiest first. @throws `steps.count` */

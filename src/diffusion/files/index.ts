@@ -1,5 +1,6 @@
 /** What diffusion reads from disk and writes there: model folders, schedules, schedulers in and out, guidance. */
 
+export type { ClassLevels, ClassRequest } from './classPlanOf.ts'
 export type { ExportedScheduler } from './export.ts'
 export { exportScheduler } from './export.ts'
 export { SCHEDULE_FILES, scheduleFiles } from './exportedFiles.ts'
