@@ -18,6 +18,8 @@ export type {
 } from './data/index.ts'
 export { dataFromArrays, digits, digitsKeptOut, loadData, possibleSizes } from './data/index.ts'
 export type {
+  ClassLevels,
+  ClassRequest,
   ExportedScheduler,
   ExportedSteps,
   ForeignScheduler,
@@ -39,6 +41,9 @@ export {
   writeSamplingSchedule,
 } from './diffusion/files/index.ts'
 export type {
+  ClassPlan,
+  ClassSolver,
+  CleanRule,
   CompiledDenoiser,
   Denoiser,
   ForeignDenoiser,

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { encodeIdx } from '../src/data/index.ts'
 import { openRun } from '../src/runs/runFolder.ts'
 import type { Finished } from './cli.fixture.ts'
-import { bilevel, classifierFile, newFolder, start } from './cli.fixture.ts'
+import { bilevel, bilevelHere, classifierFile, newFolder, start } from './cli.fixture.ts'
 
 let folder = ''
 beforeAll(async () => {
@@ -17,28 +17,52 @@ afterAll(() => rm(folder, { recursive: true, force: true }))
 const png = (size: number, value: number) =>
   encode({ width: size, height: size, channels: 1, data: new Uint8Array(size * size).fill(value) })
 
+// The rest of this file asks the command in this process.
+describe('as a process of its own the command says the same, to the byte, and ends with the same code', () => {
+  test.each([
+    [['--help'], 0],
+    [[], 2],
+    [['shedule'], 2],
+    [['schedule', '--preset', 'tiny', '--seed', '7', '--dry-run', '--json'], 0],
+    [['sample', 'digits-16', '--steps', ''], 2],
+    [['sample', 'digits-17'], 2],
+  ])('%j', async (words, code) => {
+    const environment = { BILEVEL_COUNT: '3' }
+    const finished = await bilevel(words, folder, environment)
+    expect(finished.code, finished.stderr).toBe(code)
+    expect(await bilevelHere(words, folder, environment)).toEqual(finished)
+    expect(await readdir(folder)).toEqual([])
+  })
+
+  test('of an environment that is wrong', async () => {
+    const finished = await bilevel(['schedule'], folder, { BILEVEL_SEEED: '1' })
+    expect(finished).toMatchObject({ code: 2, stdout: '', stderr: expect.stringContaining("did you mean 'seed'?") })
+    expect(await bilevelHere(['schedule'], folder, { BILEVEL_SEEED: '1' })).toEqual(finished)
+  })
+})
+
 describe('help', () => {
   test.each([[], ['schedule'], ['entropy'], ['sample'], ['evaluate'], ['runs']])(
     'bilevel %s --help',
     async (...command) => {
-      const { code, stdout, stderr } = await bilevel([...command, '--help'], folder)
+      const { code, stdout, stderr } = await bilevelHere([...command, '--help'], folder)
       expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
       expect(stdout).toMatchSnapshot()
     },
   )
 
   test('without a command it is shown, as a mistake', async () => {
-    const { code, stdout, stderr } = await bilevel([], folder)
+    const { code, stdout, stderr } = await bilevelHere([], folder)
     expect([code, stdout, stderr.startsWith('Usage: bilevel')]).toEqual([2, '', true])
   })
 
   test('runs alone lists what there is, and is no mistake where there is nothing yet', async () => {
-    const { code, stdout, stderr } = await bilevel(['runs'], folder)
+    const { code, stdout, stderr } = await bilevelHere(['runs'], folder)
     expect([code, stdout, stderr]).toEqual([0, 'no runs in runs\n', ''])
   })
 
   test.each(['schedule', 'entropy'])('%s alone shows its help and starts nothing', async (command) => {
-    const { code, stdout, stderr } = await bilevel([command], folder)
+    const { code, stdout, stderr } = await bilevelHere([command], folder)
     expect([code, stdout, stderr.startsWith(`Usage: bilevel ${command}`)]).toEqual([2, '', true])
     expect(await readdir(folder)).toEqual([])
   })
@@ -46,7 +70,11 @@ describe('help', () => {
 
 describe('settings', () => {
   const resolved = async (args: readonly string[], environment = {}) => {
-    const { code, stdout, stderr } = await bilevel(['schedule', '--dry-run', '--json', ...args], folder, environment)
+    const { code, stdout, stderr } = await bilevelHere(
+      ['schedule', '--dry-run', '--json', ...args],
+      folder,
+      environment,
+    )
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
     expect(stdout.split('\n').length, 'one line').toBe(2)
     return JSON.parse(stdout)
@@ -83,7 +111,7 @@ describe('settings', () => {
   })
 
   test('without --json they are YAML that --config reads back', async () => {
-    const { stdout } = await bilevel(['schedule', '--dry-run', '--preset', 'mnist', '--seed', '8'], folder)
+    const { stdout } = await bilevelHere(['schedule', '--dry-run', '--preset', 'mnist', '--seed', '8'], folder)
     await writeFile(join(folder, 'printed.yaml'), stdout)
     expect(await resolved(['--config', 'printed.yaml'])).toEqual(await resolved(['--preset', 'mnist', '--seed', '8']))
   })
@@ -113,9 +141,9 @@ test('a run of a program of one’s own is gone on with there', async () => {
     manifest: { command: 'problem' },
   })
   await run.close('interrupted')
-  const { code, stderr } = await bilevel(['schedule', '--resume', 'own'], folder)
+  const { code, stderr } = await bilevelHere(['schedule', '--resume', 'own'], folder)
   expect([code, stderr]).toEqual([2, expect.stringMatching(/own was made by a program of yours; go on with it there/)])
-  const { stdout } = await bilevel(['runs', '.'], folder)
+  const { stdout } = await bilevelHere(['runs', '.'], folder)
   expect(stdout).toMatch(/^own +problem +interrupted/m)
   await rm(join(folder, 'own'), { recursive: true })
 })
@@ -132,9 +160,9 @@ describe('--dry-run', () => {
   ])('%s: settings and cost, and nothing else happens', async (command, args, settings, cost) => {
     const all = [command, 'digits-16', '--schedule', 'default', ...args, '--dry-run']
     const before = await readdir(folder)
-    const person = await bilevel(all, folder)
+    const person = await bilevelHere(all, folder)
     expect([person.code, person.stderr]).toEqual([0, expect.stringContaining(cost)])
-    const program = await bilevel([...all, '--json'], folder)
+    const program = await bilevelHere([...all, '--json'], folder)
     expect([program.code, program.stderr]).toEqual([0, ''])
     expect(JSON.parse(program.stdout)).toMatchObject(settings)
     expect(await readdir(folder)).toEqual(before)
@@ -144,7 +172,7 @@ describe('--dry-run', () => {
 /** One error line, the exit code, and nothing written. */
 async function refused(args: readonly string[], environment = {}): Promise<Finished> {
   const before = await readdir(folder, { recursive: true })
-  const finished = await bilevel(args, folder, environment)
+  const finished = await bilevelHere(args, folder, environment)
   expect(finished.stdout).toBe('')
   expect(await readdir(folder, { recursive: true })).toEqual(before)
   const errors = finished.stderr.split('\n').filter((line) => line.startsWith('error: '))

@@ -5,7 +5,7 @@ import { readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
-import { bilevel, newFolder, untrainedModel } from './cli.fixture.ts'
+import { bilevel, bilevelHere, newFolder, untrainedModel } from './cli.fixture.ts'
 
 /** Whole processes on a machine that may be busy. */
 vi.setConfig({ testTimeout: 240_000, hookTimeout: 120_000 })
@@ -41,7 +41,7 @@ afterAll(() => rm(folder, { recursive: true, force: true }))
 /** Refused before anything of the module ran. */
 async function refused(args: readonly string[], message: string | RegExp): Promise<void> {
   await rm(at('ran'), { force: true })
-  const { code, stdout, stderr } = await bilevel(args, folder)
+  const { code, stdout, stderr } = await bilevelHere(args, folder)
   expect([code, stdout, stderr]).toEqual([2, '', expect.stringMatching(message)])
   expect(existsSync(at('ran'))).toBe(false)
   expect(await readdir(folder)).not.toContain('no')

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { decodeSafetensors } from '../src/nn/index.ts'
 import {
   bilevel,
+  bilevelHere,
   CALLED,
   newFolder,
   numbersOf,
@@ -141,10 +142,11 @@ describe('a run', () => {
       expect(stopped.stderr).toContain(`go on with: ${CALLED} entropy --resume stopped --allow-code`)
       expect(JSON.parse(await readFile(at('stopped', 'manifest.json'), 'utf8')).status).toBe('interrupted')
     }
+    // This one names the command by how it was called.
     const other = await bilevel(['schedule', '--resume', 'stopped'], folder)
     const rest = `stopped is a run of bilevel entropy; go on with: ${CALLED} entropy --resume stopped --allow-code`
     expect([other.code, other.stderr]).toEqual([2, expect.stringContaining(rest)])
-    const changed = await bilevel(
+    const changed = await bilevelHere(
       ['entropy', '--resume', 'stopped', '--allow-code', '--seed', '9', '--tolerance', '3'],
       folder,
     )
@@ -194,7 +196,7 @@ describe('guided samples', () => {
       '--count',
       '4',
     ]
-    expect((await bilevel([...unguided, '--out', 'unguided'], folder)).code).toBe(0)
+    expect((await bilevelHere([...unguided, '--out', 'unguided'], folder)).code).toBe(0)
     expect(apart(await samplesOf('unguided/samples.safetensors'), grid, 4 * 256)).toBeGreaterThan(0.1)
   })
 
@@ -220,7 +222,7 @@ describe('guided samples', () => {
       sampler: { sampler: 'ddpm' },
     })
     const drawn = async (out: string, ...more: string[]) => {
-      const { code, stdout, stderr } = await bilevel(
+      const { code, stdout, stderr } = await bilevelHere(
         ['sample', 'classes', '--guidance', 'of-class/guidance.json', '--count', '4', '--out', out, '--json', ...more],
         folder,
       )
@@ -237,11 +239,11 @@ describe('guided samples', () => {
 
   test('of another model or with other steps than the guidance was tuned for', async () => {
     const guidance = ['--guidance', 'runs/entropy-tiny-0/guidance.json', '--count', '2']
-    const other = await bilevel(['sample', 'classes', ...guidance, '--out', 'other-model'], folder)
+    const other = await bilevelHere(['sample', 'classes', ...guidance, '--out', 'other-model'], folder)
     expect([other.code, other.stderr]).toEqual([0, expect.stringContaining('was tuned for another model')])
-    const steps = await bilevel(['sample', 'plain', ...guidance, '--steps', '5', '--out', 'no'], folder)
+    const steps = await bilevelHere(['sample', 'plain', ...guidance, '--steps', '5', '--out', 'no'], folder)
     expect([steps.code, steps.stderr]).toEqual([2, expect.stringContaining('steps 5 is given; leave it out')])
-    const missing = await bilevel(['sample', 'plain', '--guidance', 'missing.json', '--out', 'no'], folder)
+    const missing = await bilevelHere(['sample', 'plain', '--guidance', 'missing.json', '--out', 'no'], folder)
     expect([missing.code, missing.stderr]).toEqual([2, expect.stringContaining("'missing.json' cannot be read")])
   })
 })
@@ -270,7 +272,7 @@ describe('what goes wrong', () => {
   /** One error line, the exit code, and nothing written. */
   const refused = async (...args: string[]): Promise<string> => {
     const before = await readdir(folder)
-    const { code, stdout, stderr } = await bilevel([...TINY, '--out', 'no', ...args], folder)
+    const { code, stdout, stderr } = await bilevelHere([...TINY, '--out', 'no', ...args], folder)
     expect([code, stdout], stderr).toEqual([2, ''])
     expect(await readdir(folder)).toEqual(before)
     expect(stderr.split('\n').filter((line) => line.startsWith('error: ')).length, stderr).toBe(1)
@@ -300,7 +302,7 @@ describe('what goes wrong', () => {
     await writeFile(at('short.mjs'), 'export default () => [1]\n')
     await writeFile(at('nan.mjs'), 'export default ({ shape: [n] }) => Array(n).fill(NaN)\n')
     const failed = async (reward: string) => {
-      const { code, stdout, stderr } = await bilevel(
+      const { code, stdout, stderr } = await bilevelHere(
         [...TINY, '--reward', reward, '--judge', 'ink', '--out', 'no'],
         folder,
       )

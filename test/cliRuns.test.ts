@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { decodeSafetensors } from '../src/nn/index.ts'
 import {
   bilevel,
+  bilevelHere,
   CALLED,
   classifierFile,
   newFolder,
@@ -149,12 +150,12 @@ describe('damage', () => {
     await copyOfRun('damaged')
     const weights = 'damaged/model/schedules/ddim-2/sampling_schedule.json'
     await flip(weights, '"levels"')
-    const through = await bilevel(['sample', 'damaged', '--count', '2', '--out', 'no'], folder)
+    const through = await bilevelHere(['sample', 'damaged', '--count', '2', '--out', 'no'], folder)
     expect([through.code, through.stderr]).toEqual([2, expect.stringMatching(`error: ${weights} must be the file`)])
     const itself = await bilevel(['sample', 'damaged/model', '--count', '2', '--out', 'itself'], folder)
     expect([itself.code, itself.stderr]).toEqual([0, expect.stringContaining(`${weights} is not the file`)])
     await flip('damaged/config.yaml', 'seed:')
-    const settings = await bilevel(['evaluate', 'damaged', '--samples', '72', '--seeds', '1'], folder)
+    const settings = await bilevelHere(['evaluate', 'damaged', '--samples', '72', '--seeds', '1'], folder)
     expect([settings.code, settings.stderr]).toEqual([
       2,
       expect.stringMatching(/error: damaged\/config\.yaml must hold/),
@@ -176,7 +177,17 @@ describe('both levels learned', () => {
     '--twin-steps',
     '2',
   ]
-  const more = ['--train-steps', '4', '--sampling-seeds', '11', '--class-conditional']
+  const more = [
+    '--train-steps',
+    '4',
+    '--sampling-seeds',
+    '11',
+    '--class-conditional',
+    '--size',
+    '8',
+    '--features',
+    'pixels',
+  ]
 
   test('Ctrl-C leaves a checkpoint; meanwhile the folder is locked; resumed, the twins go on to the byte', async () => {
     const whole = bilevel([...args, ...more, '--out', 'whole'], folder)
@@ -193,7 +204,7 @@ describe('both levels learned', () => {
     expect(stopped.stderr).toContain(`go on with: ${CALLED} schedule --resume stopped`)
     expect(JSON.parse(await readFile(at('stopped', 'manifest.json'), 'utf8')).status).toBe('interrupted')
 
-    const changed = await bilevel(['schedule', '--resume', 'stopped', '--seed', '9', '--batch', '9'], folder)
+    const changed = await bilevelHere(['schedule', '--resume', 'stopped', '--seed', '9', '--batch', '9'], folder)
     expect([changed.code, changed.stderr]).toEqual([
       2,
       expect.stringContaining('batch (was 8, now 9), seed (was 0, now 9)'),
@@ -310,7 +321,7 @@ describe('models that exist', () => {
         out,
         '--json',
       ]
-      const { code, stdout, stderr } = await bilevel([...args, '--sampler', 'ddpm', '--steps', '3'], folder)
+      const { code, stdout, stderr } = await bilevelHere([...args, '--sampler', 'ddpm', '--steps', '3'], folder)
       expect(code, stderr).toBe(0)
       const { tensors } = decodeSafetensors(await readFile(at(out, 'samples.safetensors')))
       return { report: JSON.parse(stdout), samples: tensors.samples }
@@ -329,8 +340,9 @@ describe('models that exist', () => {
   })
 
   test('sampling refuses what does not fit', async () => {
-    const refused = async (...args: string[]) => {
-      const { code, stdout, stderr } = await bilevel(['sample', 'runs/schedule-tiny-0', '--out', 'no', ...args], folder)
+    const refused = async (...more: string[]) => {
+      const args = ['sample', 'runs/schedule-tiny-0', '--out', 'no', ...more]
+      const { code, stdout, stderr } = await bilevelHere(args, folder)
       expect([code, stdout]).toEqual([2, ''])
       expect(await readdir(folder)).not.toContain('no')
       return stderr
@@ -344,7 +356,7 @@ describe('models that exist', () => {
   })
 
   const evaluated = async (...args: string[]) => {
-    const { code, stdout, stderr } = await bilevel(['evaluate', 'runs/schedule-tiny-0', '--json', ...args], folder)
+    const { code, stdout, stderr } = await bilevelHere(['evaluate', 'runs/schedule-tiny-0', '--json', ...args], folder)
     expect(code, stderr).toBe(0)
     return { found: JSON.parse(stdout), stderr }
   }
@@ -367,11 +379,11 @@ describe('models that exist', () => {
   test('Karras’ list is one of those to sample from; a network that is not there is none to ask for', async () => {
     const args = ['sample', 'runs/schedule-tiny-0/model', '--count', '1', '--json']
     const list = ['--sampler', 'dpm-solver++', '--step-list', 'karras-model', '--steps', '4', '--out', 'karras']
-    const { code, stdout, stderr } = await bilevel([...args, ...list], folder)
+    const { code, stdout, stderr } = await bilevelHere([...args, ...list], folder)
     expect(code, stderr).toBe(0)
     const { schedule, side } = JSON.parse(stdout)
     expect([side, schedule.times[3], schedule.levels[0]]).toEqual([null, 0, -2 * Math.log(80)])
-    const refused = await bilevel([...args, '--side', 'default', '--out', 'no'], folder)
+    const refused = await bilevelHere([...args, '--side', 'default', '--out', 'no'], folder)
     expect([refused.code, refused.stderr]).toEqual([2, expect.stringContaining('there is none; leave side out')])
   })
 

@@ -7,7 +7,7 @@ import { join, resolve } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { add, div, reshape, sub, trace } from '../src/graph/index.ts'
 import { encodeModel } from '../src/onnx/index.ts'
-import { bilevel, clean, newFolder, untrainedModel } from './cli.fixture.ts'
+import { bilevel, bilevelHere, clean, newFolder, untrainedModel } from './cli.fixture.ts'
 
 /** Whole processes on a machine that may be busy. */
 vi.setConfig({ testTimeout: 120_000 })
@@ -56,7 +56,10 @@ describe('environment variables', () => {
   })
 
   test('none of them is a reason to start a job of minutes', async () => {
-    const { code, stderr } = await bilevel(['entropy'], folder, { BILEVEL_CACHE: 'off', BILEVEL_SAMPLING_STEPS: '3' })
+    const { code, stderr } = await bilevelHere(['entropy'], folder, {
+      BILEVEL_CACHE: 'off',
+      BILEVEL_SAMPLING_STEPS: '3',
+    })
     expect([code, stderr.startsWith('Usage: bilevel entropy')]).toEqual([2, true])
   })
 
@@ -65,7 +68,7 @@ describe('environment variables', () => {
     [['evaluate', 'plain'], { BILEVEL_SAMPLES: 'x' }, 'samples: Invalid input'],
     [['schedule', '--dry-run'], { BILEVEL_CACHE: '/tmp' }, "BILEVEL_CACHE must be on or off, got '/tmp'"],
   ])('what is none of them, or not theirs, is named: %j %j', async (args, variables, message) => {
-    const { code, stderr } = await bilevel(args, folder, variables)
+    const { code, stderr } = await bilevelHere(args, folder, variables)
     expect([code, stderr]).toEqual([2, expect.stringContaining(message)])
   })
 
@@ -91,7 +94,7 @@ describe('images that are no numbers', () => {
     await writeFile(at('betas.json'), JSON.stringify({ betas: Array(20).fill(0.2) }))
     const few = command === 'sample' ? ['--count', '4', '--out', 'no'] : ['--samples', '80', '--features', 'pixels']
     const args = [command, 'nan.onnx', '--scheduler', 'betas.json', '--steps', '3', '--chunk', '4', ...few, '--json']
-    const { code, stdout, stderr } = await bilevel(args, folder)
+    const { code, stdout, stderr } = await bilevelHere(args, folder)
     expect([code, stdout, stderr]).toEqual([
       1,
       '',

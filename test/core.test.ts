@@ -35,7 +35,7 @@ let script = ''
 let modules: Readonly<Record<string, { readonly code: string | null }>> = {}
 let imports: readonly string[] = []
 beforeAll(async () => {
-  home = installedPackage(['onnxruntime-web'])
+  ;({ home } = installedPackage(['onnxruntime-web']))
   // A file of the stranger's: from this folder the package would be this folder.
   copyFileSync('test/corePage.fixture.ts', join(home, 'page.ts'))
   const bundle = await rolldown({ cwd: home, input: join(home, 'page.ts'), platform: 'browser', logLevel: 'silent' })

@@ -3,7 +3,7 @@ import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { decodeSafetensors, encodeSafetensors } from '../src/nn/index.ts'
-import { bilevel, newFolder, untrainedModel } from './cli.fixture.ts'
+import { bilevel, bilevelHere, newFolder, untrainedModel } from './cli.fixture.ts'
 
 /** Whole processes on a machine that may be busy. */
 vi.setConfig({ testTimeout: 240_000, hookTimeout: 120_000 })
@@ -29,11 +29,9 @@ afterAll(() => rm(folder, { recursive: true, force: true }))
 
 test('sample draws all its classes, the fourth as the null class of the same weights', async () => {
   const drawn = ['--count', '1', '--steps', '2', '--json']
-  const [theirs, own, bare] = await Promise.all([
-    bilevel(['sample', 'theirs', ...GIVEN, ...drawn, '--class', '3', '--out', 'a'], folder),
-    bilevel(['sample', 'own', ...drawn, '--class', 'unconditional', '--out', 'b'], folder),
-    bilevel(['sample', 'theirs', GIVEN[0], GIVEN[1], ...drawn, '--out', 'c'], folder),
-  ])
+  const theirs = await bilevel(['sample', 'theirs', ...GIVEN, ...drawn, '--class', '3', '--out', 'a'], folder)
+  const own = await bilevelHere(['sample', 'own', ...drawn, '--class', 'unconditional', '--out', 'b'], folder)
+  const bare = await bilevelHere(['sample', 'theirs', GIVEN[0], GIVEN[1], ...drawn, '--out', 'c'], folder)
   expect([theirs.code, own.code], theirs.stderr).toEqual([0, 0])
   const [a, b] = await Promise.all(['a', 'b'].map((out) => readFile(join(folder, out, 'samples.safetensors'))))
   expect(a.equals(b)).toBe(true)
@@ -44,12 +42,10 @@ test('sample draws all its classes, the fourth as the null class of the same wei
 
 test('schedule and entropy plan with it; without a null class, what is unconditional is refused', async () => {
   const dry = ['--model', 'theirs', ...GIVEN, '--dry-run']
-  const [schedule, entropy, evaluate, strength] = await Promise.all([
-    bilevel(['schedule', ...dry], folder),
-    bilevel(['entropy', ...dry, '--steps', '4'], folder),
-    bilevel(['evaluate', 'theirs', ...GIVEN, '--class', 'unconditional', '--json'], folder),
-    bilevel(['entropy', '--model', 'theirs', ...GIVEN, '--steps', '4'], folder),
-  ])
+  const schedule = await bilevelHere(['schedule', ...dry], folder)
+  const entropy = await bilevelHere(['entropy', ...dry, '--steps', '4'], folder)
+  const evaluate = await bilevelHere(['evaluate', 'theirs', ...GIVEN, '--class', 'unconditional', '--json'], folder)
+  const strength = await bilevelHere(['entropy', '--model', 'theirs', ...GIVEN, '--steps', '4'], folder)
   for (const { code, stdout, stderr } of [schedule, entropy]) {
     expect(code, stderr).toBe(0)
     expect(stdout + stderr).toMatch(/plan: .*network evaluations/)

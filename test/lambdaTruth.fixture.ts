@@ -18,8 +18,8 @@ export interface HeldAgainstTruth extends Attempt {
 
 const gold = readGold()
 
-/** Problems that are quick and unlike each other: an optimum far out, two, one across modes, none, and one that rare samples decide. */
-export const QUICK_PROBLEMS = ['bump', 'two-optima', 'two-modes', 'flat', 'rare-mode-tilt'] as const
+/** Problems that are quick and unlike each other: an optimum inside, the better of two, one across modes, none, one at an end. */
+export const QUICK_PROBLEMS = ['exponential-chased', 'two-optima-rivals', 'two-modes', 'flat', 'low-end'] as const
 
 /** @param name of a problem of `scripts/truth/problems.ts` */
 export const truthNamed = (name: string): GoldTruth => goldOf(gold, problemNamed(name))

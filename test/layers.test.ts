@@ -28,7 +28,9 @@ const RANKS: Record<string, number> = {
 }
 
 /** Rooms with a facade of their own, as what they hold runs in one place only. */
-const EDGES = ['runtime/node', 'runtime/web', 'diffusion/files', 'metrics/files'].map((room) => join('src', room))
+const EDGES = ['runtime/node', 'runtime/web', 'diffusion/files', 'metrics/files', 'report/charts'].map((room) =>
+  join('src', room),
+)
 
 /** The package's two entries. */
 const CORE = join('src', 'core.ts')
@@ -153,13 +155,27 @@ function nodeIn(file: string): string | undefined {
   return packages.find((target) => /^node:|^onnxruntime/.test(target)) ?? codeOf(file).match(NODE_GLOBALS)?.[0]
 }
 
+/** What is loaded with the file, before anything of it runs. */
+const loadedAtOnce = (file: string) =>
+  [...withoutComments(file).matchAll(/(?:^|\n)(?:import|export)(?! type\b) (?:[^;'"`()=]*? from )?'([^']+)'/g)].map(
+    ([, target]) => target,
+  )
+
 /** A file and all that it loads, directly or not. */
-function closureOf(file: string, known = new Set<string>()): Set<string> {
+function closureOf(file: string, next = targetsOf, known = new Set<string>()): Set<string> {
   if (known.has(file)) return known
   known.add(file)
-  for (const target of targetsOf(file)) closureOf(target, known)
+  for (const target of next(file)) closureOf(target, next, known)
   return known
 }
+
+test.each(['index.ts', 'cli/main.ts', 'jobs/thread/worker.ts'])('what draws charts is not loaded with %s', (entry) => {
+  const loaded = [...closureOf(join('src', entry), (file) => filesAmong(file, loadedAtOnce(file)))]
+  expect(loaded.length).toBeGreaterThan(100)
+  const packages = new Set(loaded.flatMap(loadedAtOnce))
+  expect([...packages]).toContain('onnxruntime-node')
+  expect(['@observablehq/plot', 'linkedom', '@resvg/resvg-js'].filter((name) => packages.has(name))).toEqual([])
+})
 
 describe('the core', () => {
   test.each(files.filter((file) => isPure(file) && !isSupport(file)))('%s runs outside of Node', (file) => {

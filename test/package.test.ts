@@ -7,7 +7,8 @@ import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, utim
 import { builtinModules } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import type { Installed } from './installed.fixture.ts'
 import { installedPackage } from './installed.fixture.ts'
 
 interface Locked {
@@ -22,6 +23,12 @@ const manifest = JSON.parse(readFileSync('package.json', 'utf8')) as {
   dependencies: Readonly<Record<string, string>>
   bin: { readonly bilevel: string }
 }
+
+let installed: Installed
+beforeAll(() => {
+  installed = installedPackage()
+})
+afterAll(() => rmSync(installed.home, { recursive: true, force: true }))
 
 test('the lockfile names every optional dependency, also those of other platforms', () => {
   const paths = Object.keys(lock.packages)
@@ -59,11 +66,7 @@ test('what is shipped imports no test support, and of packages only those that a
 })
 
 test('the package holds what its README points to, and the command', () => {
-  const listed = execFileSync('npm', ['pack', '--dry-run', '--json', '--ignore-scripts', '--silent'], {
-    encoding: 'utf8',
-  })
-  const [{ files }] = JSON.parse(listed) as [{ files: readonly { readonly path: string }[] }]
-  const packed = files.map(({ path }) => path)
+  const { packed } = installed
   const targets = [...readFileSync('README.md', 'utf8').matchAll(/\]\(([^)]+)\)/g)]
     .map(([, target]) => target)
     .filter((target) => !target.startsWith('https:'))
@@ -128,7 +131,6 @@ test('no declaration gives typed arrays a parameter, which TypeScript before 5.7
 })
 
 test('both entries of the installed package load in Node: the library with its engine, the core with none', () => {
-  const home = installedPackage()
   const double = `
     const double = graph.trace({ x: { dtype: 'float32', shape: [2] } }, ({ x }) => ({ y: graph.mul(x, 2) }))
     const result = await compile(double).then((program) => program.run({ x: float32([1, 2]) }), ({ code }) => ({ y: { data: [code] } }))
@@ -137,12 +139,8 @@ test('both entries of the installed package load in Node: the library with its e
     execFileSync(
       process.execPath,
       ['--input-type=module', '-e', `import { compile, float32, graph } from '${entry}'${double}`],
-      { cwd: home, encoding: 'utf8' },
+      { cwd: installed.home, encoding: 'utf8' },
     ).trim()
-  try {
-    expect(run('bilevel-diffusion')).toBe('2 4')
-    expect(run('bilevel-diffusion/core')).toBe('runtime.engine')
-  } finally {
-    rmSync(home, { recursive: true, force: true })
-  }
+  expect(run('bilevel-diffusion')).toBe('2 4')
+  expect(run('bilevel-diffusion/core')).toBe('runtime.engine')
 })

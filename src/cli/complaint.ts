@@ -6,30 +6,32 @@ import { BilevelError, exitCodeOf, nearestOf } from '../base/index.ts'
 
 const USAGE = 2
 
-/** Says what is wrong on stderr, once. @returns the exit code */
-export function complain(error: unknown, program: Command): number {
+/** Says what is wrong, once. @param words what the command was called with. @returns the exit code */
+export function complain(
+  error: unknown,
+  program: Command,
+  words: readonly string[],
+  write: (text: string) => void,
+): number {
+  const say = (message: string) => write(`${pc.red('error:')} ${message}\n`)
   if (error instanceof CommanderError) {
     if (error.exitCode === 0) return 0
-    if (error.code !== 'commander.help') say(usageText(error, program))
+    if (error.code !== 'commander.help') say(usageText(error, program, words))
     return USAGE
   }
   const { message, stack } = error instanceof Error ? error : new Error(String(error))
   const internal = !(error instanceof BilevelError) || error.kind === 'internal'
   say(message)
-  if (program.opts().verbose) process.stderr.write(`${stack}\n`)
-  else if (internal) process.stderr.write('this is a bug; bilevel --verbose shows where it comes from\n')
+  if (program.opts().verbose) write(`${stack}\n`)
+  else if (internal) write('this is a bug; bilevel --verbose shows where it comes from\n')
   return exitCodeOf(error)
 }
 
-function say(message: string): void {
-  process.stderr.write(`${pc.red('error:')} ${message}\n`)
-}
-
 /** Commander's message, with the nearest flag or command that there is. */
-function usageText({ code, message }: CommanderError, program: Command): string {
+function usageText({ code, message }: CommanderError, program: Command, words: readonly string[]): string {
   const text = message.replace(/^error: /, '')
   const [, word] = /'([^']*)'/.exec(text) ?? []
-  const used = program.commands.find((candidate) => process.argv.includes(candidate.name()))
+  const used = program.commands.find((candidate) => words.includes(candidate.name()))
   const known = {
     'commander.unknownOption': (used ?? program).options.flatMap(({ long }) => long ?? []),
     'commander.unknownCommand': program.commands.map((candidate) => candidate.name()),

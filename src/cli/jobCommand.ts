@@ -81,7 +81,7 @@ async function execute(job: Job, argument: string, flags: Flags, terminal: Termi
   const folder = await folderFor(job, config, flags, resumed)
   if (leaves === 'run') terminal.display.log(`run folder: ${folder}`)
   const request = { config, argument, folder, resume: resumed !== null, allowCode: flags.allowCode === true }
-  const { json, text } = await runOnTerminal(job, { ...request, caller: callerOf(process) }, terminal.display)
+  const { json, text } = await runOnTerminal(job, { ...request, caller: callerOf(process) }, terminal)
   if (leaves !== 'answer')
     terminal.display.log(leaves === 'run' ? `${text}\nreport: ${join(folder, 'report.html')}` : text)
   if (flags.json) terminal.out(`${JSON.stringify(json)}\n`)

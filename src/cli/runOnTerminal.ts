@@ -1,14 +1,14 @@
 /** A job at a terminal: its progress and log lines are shown, and Ctrl-C stops it. */
 import type { Job, JobRequest, JobResult, JobTelling } from '../jobs/index.ts'
-import { runInThread } from '../jobs/index.ts'
 import type { Settings } from '../runs/index.ts'
 import type { ProgressDisplay } from './progressDisplay.ts'
+import type { Terminal } from './terminal.ts'
 
 /** @throws the job's error */
 export async function runOnTerminal(
   job: Job,
   request: JobRequest<Settings>,
-  display: ProgressDisplay,
+  { display, work, onInterrupt }: Terminal,
 ): Promise<JobResult> {
   const stop = new AbortController()
   const telling: JobTelling = {
@@ -19,18 +19,14 @@ export async function runOnTerminal(
   }
   // What evaluates no network blocks nothing.
   if (!job.plan) return job.run(request, telling)
-  const onInterrupt = interruptHandler(stop, display)
-  for (const name of SIGNALS) process.on(name, onInterrupt)
+  // To the end of the process: without a handler a signal that comes late would end it without its exit code.
+  onInterrupt(interruptHandler(stop, display))
   try {
-    return await runInThread({ job: job.name, request }, telling)
+    return await work({ job: job.name, request }, telling)
   } finally {
-    // The signals stay with us to the end: without a handler one that comes now would end the process without its exit code.
     display.end()
   }
 }
-
-/** Ctrl-C, a job scheduler's or shutdown's request, and a terminal that was closed. */
-const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
 
 /** The first one stops the job with a checkpoint, the second one the process. */
 function interruptHandler(stop: AbortController, display: ProgressDisplay): () => void {

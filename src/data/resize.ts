@@ -49,11 +49,21 @@ export function resizing(height: number, width: number, size: number): Resizing 
 /** One planar image [channels, side, side] resized to [channels, size, size]; sums in float64. */
 export function resized(pixels: Pixels, channels: number, { side, padding, factor, size }: Resizing): Float64Array {
   const sums = new Float64Array(channels * size * size)
+  let from = 0
   for (let c = 0; c < channels; c++) {
     for (let y = 0; y < side; y++) {
-      const row = (c * size + Math.floor((y + padding) / factor)) * size
-      for (let x = 0; x < side; x++) sums[row + Math.floor((x + padding) / factor)] += pixels[(c * side + y) * side + x]
+      let to = (c * size + Math.floor((y + padding) / factor)) * size + Math.floor(padding / factor)
+      // Pixels of the block that is being filled.
+      let filled = padding % factor
+      for (let x = 0; x < side; x++) {
+        sums[to] += pixels[from++]
+        if (++filled < factor) continue
+        filled = 0
+        to++
+      }
     }
   }
-  return sums.map((sum) => sum / (factor * factor))
+  const area = factor * factor
+  for (let i = 0; i < sums.length; i++) sums[i] /= area
+  return sums
 }

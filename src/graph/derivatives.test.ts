@@ -28,10 +28,11 @@ function floatInputs(operatorCase: OperatorCase): string[] {
 }
 
 describe('the table of cases', () => {
+  // Without what another test of this worker defines.
+  const own = allOperators().filter(({ name }) => name !== 'OfATest')
+
   test('holds every registered operator and nothing else', () => {
-    const registered = allOperators()
-      .filter(({ name }) => name !== 'OfATest')
-      .map(keyOf)
+    const registered = own.map(keyOf)
     const covered = new Set(operatorCases.map(({ operator }) => operator))
     expect(registered.filter((key) => !covered.has(key))).toEqual([])
     expect([...covered].filter((key) => !registered.includes(key))).toEqual([])
@@ -47,7 +48,7 @@ describe('the table of cases', () => {
   })
 
   test('an operator has a derivative or is listed as having none', () => {
-    const missing = allOperators().filter((operator) => !operator.differentiate)
+    const missing = own.filter((operator) => !operator.differentiate)
     expect(new Set(missing.map(keyOf))).toEqual(WITHOUT_DERIVATIVE)
   })
 })

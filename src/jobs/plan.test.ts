@@ -132,4 +132,8 @@ test('in words', async () => {
     'plan: not known, as a model must be there',
   )
   await expect(planLine(Promise.reject(new Error('a bug')))).rejects.toThrow('a bug')
+  // A scheduler file is read, and one that is refused is so without a plan.
+  for (const code of ['scheduler.class', 'scheduler.unsupported', 'schedule.flow']) {
+    await expect(planLine(Promise.reject(inputError(code, 'refused')))).rejects.toThrow('refused')
+  }
 })

@@ -43,18 +43,24 @@ function shareInside(points: Rows, manifold: Rows, k: number): number {
 
 /** Squared distance of each row to its k-th nearest other row. */
 function squaredRadii(rows: Rows, k: number): Float64Array {
-  return Float64Array.from({ length: rows.count }, (_, i) => {
-    const nearest = new Float64Array(k).fill(Number.POSITIVE_INFINITY)
-    for (let j = 0; j < rows.count; j++) {
-      if (j === i) continue
+  // The k smallest of each row so far, ascending.
+  const nearest = new Float64Array(rows.count * k).fill(Number.POSITIVE_INFINITY)
+  for (let i = 0; i < rows.count; i++) {
+    for (let j = i + 1; j < rows.count; j++) {
       const distance = squaredDistance(rows, i, rows, j)
-      if (distance >= nearest[k - 1]) continue
-      let at = k - 1
-      for (; at > 0 && nearest[at - 1] > distance; at--) nearest[at] = nearest[at - 1]
-      nearest[at] = distance
+      insert(nearest, i * k, k, distance)
+      insert(nearest, j * k, k, distance)
     }
-    return nearest[k - 1]
-  })
+  }
+  return Float64Array.from({ length: rows.count }, (_, i) => nearest[i * k + k - 1])
+}
+
+/** Into `k` ascending values from `first` on, of which the largest falls out. */
+function insert(values: Float64Array, first: number, k: number, value: number): void {
+  let at = first + k - 1
+  if (value >= values[at]) return
+  for (; at > first && values[at - 1] > value; at--) values[at] = values[at - 1]
+  values[at] = value
 }
 
 function squaredDistance(a: Rows, i: number, b: Rows, j: number): number {

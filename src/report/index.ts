@@ -1,6 +1,5 @@
-/** What reports are made of: pages, charts as drawings and files, image grids, numbers as text. */
+/** What reports are made of: pages, image grids, numbers as text. Charts have a facade of their own, as what draws them is loaded with a report. */
 
-export { drawChart, logarithmicAxis, Plot } from './draw.ts'
 export { count, decimalsFor, fixed, percent, significant, toItsError, withError } from './format.ts'
 export { dataUri, gridImage } from './gridImage.ts'
 export type { Html } from './html.ts'

@@ -66,6 +66,8 @@ function singleResults(graph: Graph): Graph {
 function dependingOn(roots: readonly SymbolicTensor[]): (value: SymbolicTensor) => boolean {
   const known = new Map<SymbolicTensor, boolean>(roots.map((root) => [root, true]))
   return (asked) => {
+    const answer = known.get(asked)
+    if (answer !== undefined) return answer
     for (const { inputs, outputs } of nodesOf([asked])) {
       if (known.has(outputs[0])) continue
       const late = inputs.some((value) => value !== null && known.get(value) === true)

@@ -327,6 +327,15 @@ describe('what it cannot use, it names', () => {
     const twice = file(types, ({ x }) => ({ out: concat([x, x], 1) }))
     await expect(open(twice)).rejects.toThrow(/got float32\[1,2,2,2\].*variances too/)
     const two = file(types, ({ x }) => ({ a: mul(x, 2), b: mul(x, 3) }))
+    // Of what the schedule says to be a learned variance the first half is the prediction, image by image.
+    const pair: TensorType = { dtype: 'float32', shape: [2, 1, 2, 2] }
+    const variance = file({ x: pair, t: int(1) }, ({ x }) => ({ out: concat([mul(x, 3), mul(x, 7)], 1) }))
+    const denoiser = await open(variance, { learnedVariance: true })
+    const { data } = images(2, [1, 2, 2])
+    const predicted = await denoiser.predict(float32(data, [2, 1, 2, 2]), 5)
+    expect(Array.from(predicted.data)).toEqual(Array.from(data, (value) => Math.fround(value * 3)))
+    expect(predicted.shape).toEqual([2, 1, 2, 2])
+    await denoiser.dispose()
     await expect(open(two)).rejects.toThrow(/its outputs are 'a' float32\[1,1,2,2\], 'b'/)
   })
 

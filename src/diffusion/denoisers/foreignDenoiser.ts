@@ -36,6 +36,8 @@ export interface ForeignDenoiserOptions extends DeviceOptions {
   readonly imageShape?: WantedShape
   /** What the network predicts. Default `noise`. */
   readonly prediction?: Prediction
+  /** Where its output has twice the channels of an image, the second half is a learned variance, which is left out. Default false: refused. */
+  readonly learnedVariance?: boolean
   /** The file is told `timeScale` x time: 1/T for one that takes a fraction. Default 1; files with float times only. */
   readonly timeScale?: number
 }
@@ -112,6 +114,14 @@ interface FileParts {
   readonly batch: number | undefined
   readonly imageShape: Shape
   readonly options: ForeignDenoiserOptions
+}
+
+/** Of each image the first half of its channels. */
+function firstHalf({ data }: Tensor<'float32'>, shape: Shape): Tensor<'float32'> {
+  const size = sizeOf(shape) / shape[0]
+  const half = new Float32Array(sizeOf(shape))
+  for (let i = 0; i < shape[0]; i++) half.set(data.subarray(2 * i * size, (2 * i + 1) * size), i * size)
+  return tensor('float32', shape, half)
 }
 
 class FileDenoiser implements ForeignDenoiser {
@@ -219,8 +229,12 @@ class FileDenoiser implements ForeignDenoiser {
     })
     const out = result[output]
     if (out.dtype === 'float32' && sameShape(out.shape, x.shape)) return out as Images
-    const twice =
-      out.shape[1] === 2 * x.shape[1] ? ' (it seems to predict variances too: export the first half alone)' : ''
+    const [count, channels, ...size] = x.shape
+    const isTwice = out.dtype === 'float32' && sameShape(out.shape, [count, 2 * channels, ...size])
+    if (isTwice && this.#parts.options.learnedVariance) return firstHalf(out as Tensor<'float32'>, x.shape)
+    const fix =
+      'name its variance_type, learned or learned_range, in the scheduler file, or export the first half alone'
+    const twice = out.shape[1] === 2 * channels ? ` (it seems to predict variances too: ${fix})` : ''
     const came = `${out.dtype}[${out.shape}] for [${x.shape}]${twice}`
     const rule = `the output '${output}' of ${this.#parts.file} must be as its images are`
     throw inputError('model.outputs', `${rule}, got ${came}`)

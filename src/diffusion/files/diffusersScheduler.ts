@@ -1,49 +1,39 @@
 /**
- * Reads other people's schedules: diffusers' `scheduler_config.json` and plain {"betas": [...]}. Gives the noise schedule, what
+ * Reads other people's schedules: diffusers' `scheduler_config.json`, plain {"betas": [...]}, and {"alphas_cumprod" | "acp" | "abars": [...]} as
+ * demos in browsers ship them. Gives the noise schedule, what
  * the network predicts, and the sampler that the config describes, as far as the samplers here have it; what they do otherwise is
- * said in `notes`. A class or field that makes something else of it than T betas (a flow, sigmas, tokens) is refused by name.
+ * said in `notes`; `planOf` is what its class does by itself. A class or field that makes something else of it than T betas or a flow (sigmas,
+ * tokens) is refused by name.
  */
 import { z } from 'zod'
-import { BilevelError, inputError, MOST, parseJson } from '../../base/index.ts'
+import { inputError, MOST } from '../../base/index.ts'
 import type { Prediction } from '../denoiser.ts'
 import { samplerNamed } from '../samplers/samplers.ts'
-import type { SamplerSettings } from '../samplers/settings.ts'
 import { samplerSettings } from '../samplers/settings.ts'
 import { BETA_SCHEDULES } from '../schedules/betaSchedules.ts'
+import { flowSchedule } from '../schedules/flowSchedule.ts'
 import type { NoiseSchedule } from '../schedules/noiseSchedule.ts'
 import { noiseScheduleFromBetas, withZeroTerminalSnr } from '../schedules/noiseSchedule.ts'
-import type { StepListName } from '../schedules/stepList.ts'
 import { stepList } from '../schedules/stepList.ts'
+import type { ReadConfig } from './classPlanOf.ts'
+import { classLevels, classPlanOf } from './classPlanOf.ts'
+import { readFlow } from './flowScheduler.ts'
+import type { ForeignScheduler } from './foreignScheduler.ts'
 import type { FileSpacing, SchedulerClass, SchedulerField } from './schedulerClasses.ts'
-import { otherClassWords, SCHEDULER_CLASSES } from './schedulerClasses.ts'
+import { isFlowClass, otherClassWords, SCHEDULER_CLASSES } from './schedulerClasses.ts'
 import type { ClassedConfig, SchedulerConfigFields } from './schedulerConfig.ts'
-import { configSchema } from './schedulerConfig.ts'
+import { configSchema, respacingOf } from './schedulerConfig.ts'
+import { schedulerFault } from './schedulerFaults.ts'
+import { jsonOf, named, parsed } from './schedulerJson.ts'
 import { classNotes, configNotes } from './schedulerNotes.ts'
 import { classTimes } from './schedulerTimes.ts'
-
-/** A schedule made elsewhere. */
-export interface ForeignScheduler {
-  readonly schedule: NoiseSchedule
-  readonly prediction: Prediction
-  readonly settings: SamplerSettings
-  /** The step list nearest to the times that it takes by itself. */
-  readonly stepList: StepListName
-  /** Those times themselves in N steps, noisiest first. @throws `steps.count` */
-  timesOf(steps: number): readonly number[]
-  /** The class that it is read as; null: plain betas. */
-  readonly className: string | null
-  /** Fields that the samplers here treat otherwise, and what was assumed, each a sentence. */
-  readonly notes: readonly string[]
-}
-
-/** How it samples by itself. */
-export type OwnSampling = Pick<ForeignScheduler, 'settings' | 'stepList' | 'timesOf' | 'className' | 'notes'>
 
 const PREDICTIONS: Readonly<Record<string, Prediction>> = {
   epsilon: 'noise',
   sample: 'sample',
   original_sample: 'sample',
   v_prediction: 'velocity',
+  flow_prediction: 'velocity',
 }
 
 /** What a config without `_class_name` is read as. */
@@ -57,37 +47,112 @@ const ASSUMED_CLASS = 'DDIMScheduler'
  */
 export function readScheduler(text: string, name: string): ForeignScheduler {
   const json = jsonOf(text, name)
-  if (typeof json === 'object' && json !== null && 'betas' in json) return fromBetas(json, name)
+  const isObject = typeof json === 'object' && json !== null
+  const plain = isObject ? plainSchedule(json as Record<string, unknown>, name) : null
+  if (plain) return plain
   const known = ['_class_name', 'beta_schedule', 'trained_betas', 'num_train_timesteps']
-  if (typeof json !== 'object' || json === null || !known.some((key) => key in json)) {
-    const wanted = 'a diffusers scheduler_config.json or {"betas": [...]}'
-    throw inputError('scheduler.invalid', `${name} must be ${wanted}; it has none of ${known.join(', ')}, betas`)
+  if (!isObject || !known.some((key) => key in json)) {
+    const wanted = 'a diffusers scheduler_config.json, {"betas": [...]} or {"alphas_cumprod": [...]}'
+    const others = ['betas', ...ALPHA_BARS].join(', ')
+    throw inputError('scheduler.invalid', `${name} must be ${wanted}; it has none of ${known.join(', ')}, ${others}`)
+  }
+  if ('_class_name' in json && typeof json._class_name === 'string' && isFlowClass(json._class_name)) {
+    return readFlow(json as Record<string, unknown>, json._class_name, name)
   }
   const { fields, nulls } = withoutNulls(json)
   const classed = classOf(fields, name)
   checkFamily(classed, name)
+  const fault = schedulerFault(classed)
+  if (fault !== null) throw inputError('scheduler.unsupported', `${name}: ${fault}`)
   const prediction = predictionOf(classed, name)
   const schedule = scheduleOf(classed, prediction, name)
+  const spacing = spacingOf(classed)
+  const skipped = skippedOf(classed, schedule)
+  const read = { ...classed, schedule, prediction, spacing, skipped }
+  const within = <T>(make: () => T): T => named(name, make)
+  const flow = isFlow(classed)
+  const { timesOf, ...sampler } = samplerOf(classed, schedule, skipped)
   return {
-    schedule,
+    schedule: flow ? flowSchedule(classed.config.num_train_timesteps) : schedule,
     prediction,
-    ...samplerOf(classed, schedule),
+    learnedVariance:
+      classed.rule.fields.includes('variance_type') && classed.config.variance_type?.startsWith('learned') === true,
+    ...sampler,
+    timesOf: flow ? (steps) => classLevels(read, { steps }).told : timesOf,
+    levelsOf: hasOwnLevels(read) ? (request) => within(() => classLevels(read, request)) : null,
+    planOf: (request) => within(() => classPlanOf(read, request)),
     className: classed.name,
-    notes: [...configNotes(classed, nulls), ...classNotes(classed, spacingOf(classed))],
+    notes: [...configNotes(classed, nulls), ...classNotes(classed, spacing)],
   }
 }
 
-function fromBetas(json: object, name: string): ForeignScheduler {
-  const { betas } = parsed(z.looseObject({ betas: z.array(z.number()).min(1).max(MOST.timesteps) }), json, name)
-  const schedule = named(name, () => noiseScheduleFromBetas(betas))
+/** Whether its levels are other than those of whole training times. */
+function hasOwnLevels({ rule, config, spacing, ...rest }: ReadConfig): boolean {
+  const logLinear = rule.fields.includes('interpolation_type') && config.interpolation_type === 'log_linear'
+  const between = rule.realTimes && spacing === 'linspace'
+  return isFlow({ rule, config }) || respacingOf({ ...rest, rule, config }) !== null || logLinear || between
+}
+
+const isFlow = ({ rule, config }: Pick<ClassedConfig, 'rule' | 'config'>): boolean =>
+  rule.fields.includes('use_flow_sigmas') && config.use_flow_sigmas
+
+/** alphaBar under the names that demos in browsers give it. */
+const ALPHA_BARS = ['alphas_cumprod', 'alphasCumprod', 'alpha_bars', 'abars', 'acp'] as const
+
+/** {"betas": [...]}, or the same by its products; null: it is neither. */
+function plainSchedule(json: Record<string, unknown>, name: string): ForeignScheduler | null {
+  const numbers = z.array(z.number()).min(1).max(MOST.timesteps)
+  if ('betas' in json) {
+    const { betas } = parsed(z.looseObject({ betas: numbers }), json, name)
+    return plainScheduler(
+      named(name, () => noiseScheduleFromBetas(betas)),
+      name,
+      [],
+    )
+  }
+  const key = ALPHA_BARS.find((one) => one in json)
+  if (key === undefined || '_class_name' in json) return null
+  const { [key]: alphaBar } = parsed(z.looseObject({ [key]: numbers }), json, name)
+  const values = alphaBar as readonly number[]
+  const wrong = values.findIndex((value, t) => !(value > 0 && value <= (values[t - 1] ?? 1)))
+  if (wrong !== -1) {
+    const rule = `${key} must fall, in (0, 1]`
+    const came = `${values[wrong]} at index ${wrong}${wrong > 0 ? ` after ${values[wrong - 1]}` : ''}`
+    throw inputError('scheduler.invalid', `${name}: ${rule}, got ${came}; write alphaBar, noisiest last`)
+  }
+  const schedule = named(name, () => noiseScheduleFromBetas(values.map((value, t) => 1 - value / (values[t - 1] ?? 1))))
+  return plainScheduler(schedule, name, roundingNotes(key, values))
+}
+
+/** Said where alphaBar was rounded so far that a level is uncertain. */
+function roundingNotes(key: string, values: readonly number[]): string[] {
+  const digits = Math.max(...values.map((value) => (String(value).split('.')[1] ?? '').length))
+  const least = values[values.length - 1]
+  // Of half a unit in the last digit, in log(alphaBar / (1 - alphaBar)).
+  const error = 0.5 * 10 ** -digits * Math.max(1 / least, 1 / (1 - values[0] || 1))
+  if (!(error > 1e-3)) return []
+  const same = values.filter((value, t) => value === values[t - 1]).length
+  const equal = same > 0 ? `, ${same} of them are as the one before` : ''
+  return [
+    `${key} is rounded to ${digits} digits: log-SNRs at the ends are uncertain by ${error.toPrecision(2)}${equal}; write more digits if you can`,
+  ]
+}
+
+function plainScheduler(schedule: NoiseSchedule, name: string, notes: readonly string[]): ForeignScheduler {
   return {
     schedule,
     prediction: 'noise',
+    learnedVariance: false,
     settings: samplerSettings(),
     stepList: 'trailing',
     timesOf: (steps) => stepList('trailing', schedule, steps),
+    levelsOf: null,
+    planOf() {
+      const rule = 'a scheduler samples by itself only where its file names a class'
+      throw inputError('scheduler.own', `${name}: ${rule}, this one has levels alone; take one of the samplers`)
+    },
     className: null,
-    notes: [],
+    notes,
   }
 }
 
@@ -103,7 +168,10 @@ function withoutNulls(json: object): { fields: Record<string, unknown>; nulls: s
 }
 
 /** Null says nothing. */
-const MAY_BE_NULL = ['_class_name', 'trained_betas', 'variance_type', 'predict_epsilon', 'lambda_min_clipped']
+const MAY_BE_NULL = [
+  ...['_class_name', 'trained_betas', 'variance_type', 'predict_epsilon', 'lambda_min_clipped'],
+  ...['sigma_min', 'sigma_max', 'shift_terminal'],
+]
 
 const FLAGS = Object.entries(configSchema.shape).flatMap(([key, schema]) =>
   schema.safeParse(false).success && !MAY_BE_NULL.includes(key) ? [key] : [],
@@ -122,14 +190,26 @@ function classOf(fields: Record<string, unknown>, name: string): ClassedConfig {
 }
 
 /** @throws `scheduler.unsupported` on a field by which the network of a class with betas is trained on something else */
-function checkFamily({ config }: ClassedConfig, name: string): void {
+function checkFamily({ config, rule, name: className }: ClassedConfig, name: string): void {
+  const readsFlow = isFlow({ rule, config }) && rule.steps !== null
   const { prediction_type, timestep_type, snr_shift_scale } = config
   const flow = 'the network was trained as a flow'
   const sigmas = ['shift', 'base_shift', 'sigma_data', 'sigma_min', 'sigma_max'].find((key) => key in config)
   const changes: [boolean, string][] = [
-    [config.use_flow_sigmas, `use_flow_sigmas is true: ${flow}`],
-    [config.use_dynamic_shifting, `use_dynamic_shifting is true: ${flow}`],
-    [prediction_type === 'flow_prediction', `prediction_type is flow_prediction: ${flow}`],
+    [config.use_flow_sigmas && !readsFlow, `use_flow_sigmas is true: ${flow}, with steps of ${className}`],
+    [config.use_dynamic_shifting && !readsFlow, `use_dynamic_shifting is true: ${flow}`],
+    [
+      prediction_type === 'flow_prediction' && !readsFlow,
+      `prediction_type is flow_prediction${rule.fields.includes('use_flow_sigmas') ? ' without use_flow_sigmas' : ''}: ${flow}`,
+    ],
+    [
+      readsFlow && config.rescale_betas_zero_snr,
+      'rescale_betas_zero_snr is true beside use_flow_sigmas: a flow has no betas',
+    ],
+    [
+      readsFlow && prediction_type === 'v_prediction',
+      'prediction_type is v_prediction beside use_flow_sigmas: the class mixes both; it should be flow_prediction',
+    ],
     [
       timestep_type !== 'discrete',
       `timestep_type is ${timestep_type}: the network is told log(sigma)/4 in place of a timestep`,
@@ -145,8 +225,8 @@ function checkFamily({ config }: ClassedConfig, name: string): void {
   ]
   const changed = changes.find(([is]) => is)
   if (!changed) return
-  const rule = `a scheduler must give the betas that its network was trained on, but ${changed[1]}`
-  throw inputError('scheduler.unsupported', `${name}: ${rule}, which is not read; take a model trained on betas`)
+  const holds = `a scheduler must give the betas that its network was trained on, but ${changed[1]}`
+  throw inputError('scheduler.unsupported', `${name}: ${holds}, which is not read; take a model trained on betas`)
 }
 
 /** What the network predicts; `predict_epsilon` is how files of diffusers before 0.9 say it. @throws `scheduler.unsupported` */
@@ -198,10 +278,17 @@ export function spacingOf({ rule, config }: Pick<ClassedConfig, 'rule' | 'config
   return (rule.fields.includes('timestep_spacing') && config.timestep_spacing) || rule.spacing
 }
 
+/** Noisiest training times that a class leaves out. */
+function skippedOf({ rule, config }: ClassedConfig, { logSnr }: NoiseSchedule): number {
+  if (!rule.fields.includes('lambda_min_clipped')) return 0
+  return logSnr.filter((value) => value / 2 < config.lambda_min_clipped).length
+}
+
 /** The sampler and the times of a config. */
 function samplerOf(
   { rule, config }: ClassedConfig,
   schedule: NoiseSchedule,
+  skipped: number,
 ): Pick<ForeignScheduler, 'settings' | 'stepList' | 'timesOf'> {
   const { sampler } = rule
   const { takes } = samplerNamed(sampler)
@@ -217,9 +304,6 @@ function samplerOf(
     variance: takes.includes('variance') && config.variance_type?.startsWith('fixed_large') ? 'large' : 'small',
   })
   const spacing = spacingOf({ rule, config })
-  const skipped = has('lambda_min_clipped')
-    ? schedule.logSnr.filter((value) => value / 2 < config.lambda_min_clipped).length
-    : 0
   const times = {
     spacing,
     inner: rule.inner,
@@ -231,33 +315,5 @@ function samplerOf(
     settings,
     stepList: skipped > 0 ? `${spacing}-clipped` : spacing,
     timesOf: (steps) => classTimes(times, steps),
-  }
-}
-
-function parsed<S extends z.ZodType>(schema: S, json: unknown, name: string): z.output<S> {
-  const result = schema.safeParse(json)
-  if (result.success) return result.data
-  const { path, message } = result.error.issues[0]
-  throw inputError('scheduler.invalid', `${name}: ${path.join('.')}: ${message}`)
-}
-
-/** What is thrown inside names the file. */
-function named<T>(name: string, make: () => T): T {
-  try {
-    return make()
-  } catch (error) {
-    if (!(error instanceof BilevelError)) throw error
-    throw inputError(error.code, `${name}: ${error.message}`, { cause: error })
-  }
-}
-
-/** JSON as Python writes it: -Infinity stands for "no bound"; NaN, which is no number, becomes a word. */
-export function jsonOf(text: string, name: string): unknown {
-  const infinite: Readonly<Record<string, string>> = { Infinity: '1e999', '-Infinity': '-1e999', NaN: '"NaN"' }
-  const plain = text.replace(/"(?:[^"\\]|\\.)*"|-?\bInfinity\b|\bNaN\b/g, (token) => infinite[token] ?? token)
-  try {
-    return parseJson(plain, { infinities: true })
-  } catch (error) {
-    throw inputError('scheduler.json', `${name} must hold JSON: ${(error as Error).message}`, { cause: error })
   }
 }

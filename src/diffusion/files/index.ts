@@ -1,10 +1,13 @@
 /** What diffusion reads from disk and writes there: model folders, schedules, schedulers in and out, guidance. */
-export type { ForeignScheduler, OwnSampling } from './diffusersScheduler.ts'
+
+export type { ClassLevels, ClassRequest } from './classPlanOf.ts'
 export type { ExportedScheduler } from './export.ts'
 export { exportScheduler } from './export.ts'
 export { SCHEDULE_FILES, scheduleFiles } from './exportedFiles.ts'
 export type { ExportedForms, ExportedSteps } from './exportSteps.ts'
 export { exportForms, exportSteps } from './exportSteps.ts'
+export type { ForeignScheduler, OwnSampling } from './foreignScheduler.ts'
+export { OWN_SAMPLER } from './foreignScheduler.ts'
 export type { EntropyTarget, SavedEntropyStrength, SavedGuidance, SavedSteps } from './guidanceFile.ts'
 export { readGuidance, writeGuidance } from './guidanceFile.ts'
 export type { LoadedModel } from './loadModel.ts'

@@ -1,8 +1,8 @@
 /** Schedules of other people's models, from disk: a diffusers `scheduler_config.json`, or {"betas": [...]}. */
 import { readFile } from 'node:fs/promises'
 import { inputError, standInError } from '../../base/index.ts'
-import type { ForeignScheduler } from './diffusersScheduler.ts'
 import { readScheduler } from './diffusersScheduler.ts'
+import type { ForeignScheduler } from './foreignScheduler.ts'
 
 /**
  * Reads a schedule: the noise schedule, what the network predicts, and the sampler the file describes.

@@ -10,10 +10,11 @@ import type { NoiseFamilyName } from '../schedules/noiseFamilies.ts'
 import { NOISE_FAMILIES } from '../schedules/noiseFamilies.ts'
 import type { FamilySchedule, NoiseSchedule } from '../schedules/noiseSchedule.ts'
 import { familySchedule } from '../schedules/noiseSchedule.ts'
-import type { ForeignScheduler } from './diffusersScheduler.ts'
-import { jsonOf, readScheduler } from './diffusersScheduler.ts'
+import { readScheduler } from './diffusersScheduler.ts'
 import type { SchedulerConfig } from './export.ts'
 import { exportTrainingSchedule, readersOf } from './export.ts'
+import type { ForeignScheduler } from './foreignScheduler.ts'
+import { jsonOf } from './schedulerJson.ts'
 
 /** Largest error of alphaBar between a family's levels and the betas written for it. */
 const ALPHA_BAR_TOLERANCE = 1e-5

@@ -7,7 +7,7 @@ import type { Level } from '../schedules/level.ts'
 import { samplingScheduleAt } from '../schedules/samplingSchedule.ts'
 import { roundHalfEven } from '../schedules/stepList.ts'
 import { readScheduler } from './diffusersScheduler.ts'
-import { isSchedulerField, OTHER_CLASSES, SCHEDULER_CLASSES, SOME_FIELDS } from './schedulerClasses.ts'
+import { FLOW_CLASSES, isSchedulerField, OTHER_CLASSES, SCHEDULER_CLASSES, SOME_FIELDS } from './schedulerClasses.ts'
 
 interface Row {
   readonly config: { readonly _class_name: string; readonly [field: string]: unknown }
@@ -24,7 +24,7 @@ const read = (config: object) => readScheduler(JSON.stringify(config), 'config.j
 const nameOf = ({ config }: Row) => JSON.stringify(config)
 
 test('every class of diffusers is known: read, or refused by name', () => {
-  const known = [...Object.keys(SCHEDULER_CLASSES), ...Object.keys(OTHER_CLASSES)].toSorted()
+  const known = [SCHEDULER_CLASSES, FLOW_CLASSES, OTHER_CLASSES].flatMap(Object.keys).toSorted()
   expect(known).toEqual(Object.keys(gold.defaults).toSorted())
   for (const _class_name of Object.keys(OTHER_CLASSES)) {
     const refused = expect.objectContaining({

@@ -20,6 +20,9 @@ export const SOME_FIELDS = [
   'interpolation_type',
   'lambda_min_clipped',
   'variance_type',
+  'use_flow_sigmas',
+  'sigma_min',
+  'sigma_max',
 ] as const
 export type SchedulerField = (typeof SOME_FIELDS)[number]
 
@@ -31,6 +34,18 @@ export interface SchedulerClass {
   readonly eta: 0 | 1
   /** Its own steps in words where the sampler here takes others; null: the same ones. */
   readonly ownSteps: string | null
+  /** Its own steps as `samplers/classSteps.ts` has them; null: they are not here. */
+  readonly steps: 'ddim' | 'ddpm' | 'euler' | 'euler-ancestral' | 'heun' | 'dpm' | 'unipc' | null
+  /** It keeps x/signal in the place of x. */
+  readonly scaled: boolean
+  /** It steps in sigma = noise/signal; else in alphaBar. */
+  readonly bySigma: boolean
+  /** Karras', exponential and beta sigmas are spread over the range of its N times; else over that of all training times. */
+  readonly respacesTimes: boolean
+  /** It finds its place in the list by the first time of the loop. */
+  readonly byIndex: boolean
+  /** It takes a network that predicts the sample. */
+  readonly takesSample: boolean
   readonly betaStart: number
   readonly betaEnd: number
   /** Beta schedules it has beside linear, scaled_linear and squaredcos_cap_v2. */
@@ -60,6 +75,12 @@ const DDIM: SchedulerClass = {
   sampler: 'ddim',
   eta: 0,
   ownSteps: null,
+  steps: 'ddim',
+  scaled: false,
+  bySigma: false,
+  respacesTimes: false,
+  byIndex: false,
+  takesSample: true,
   betaStart: 1e-4,
   betaEnd: 0.02,
   betaSchedules: [],
@@ -76,6 +97,7 @@ const DDIM: SchedulerClass = {
 const DDPM: SchedulerClass = {
   ...DDIM,
   sampler: 'ddpm',
+  steps: 'ddpm',
   betaSchedules: ['sigmoid', 'laplace'],
   alphaToOne: null,
   fields: [...DDIM.fields, 'variance_type'],
@@ -87,6 +109,11 @@ const NEARLY_ZERO = 2 ** -24
 /** Steps in sigma, with real-valued told times. */
 const EULER: SchedulerClass = {
   ...DDIM,
+  steps: 'euler',
+  scaled: true,
+  bySigma: true,
+  respacesTimes: true,
+  byIndex: true,
   clipSample: null,
   alphaToOne: null,
   zeroSnr: NEARLY_ZERO,
@@ -96,16 +123,19 @@ const EULER: SchedulerClass = {
 }
 
 /** Of the same kind, from k-diffusion, where the betas of Stable Diffusion are the default. */
-const KARRAS: SchedulerClass = { ...EULER, betaStart: 0.00085, betaEnd: 0.012, zeroSnr: null }
+const KARRAS: SchedulerClass = { ...EULER, steps: null, betaStart: 0.00085, betaEnd: 0.012, zeroSnr: null }
 
 const SOLVER: SchedulerClass = {
   ...DDIM,
+  steps: null,
+  bySigma: true,
+  byIndex: true,
   clipSample: null,
   alphaToOne: null,
   zeroSnr: null,
   spacing: 'linspace',
   inner: true,
-  fields: [...SPACED, ...RESPACED, 'thresholding'],
+  fields: [...SPACED, ...RESPACED, 'thresholding', 'use_flow_sigmas'],
 }
 
 /** Classes with betas. */
@@ -117,6 +147,7 @@ export const SCHEDULER_CLASSES: Readonly<Record<string, SchedulerClass>> = {
   DPMSolverMultistepScheduler: {
     ...SOLVER,
     sampler: 'dpm-solver++',
+    steps: 'dpm',
     solver: true,
     zeroSnr: NEARLY_ZERO,
     fields: [...SOLVER.fields, 'use_lu_lambdas', 'final_sigmas_type', 'lambda_min_clipped', 'variance_type'],
@@ -124,14 +155,22 @@ export const SCHEDULER_CLASSES: Readonly<Record<string, SchedulerClass>> = {
   DPMSolverSinglestepScheduler: {
     ...SOLVER,
     ownSteps: 'single steps of DPM-Solver',
-    fields: [...RESPACED, 'thresholding', 'final_sigmas_type', 'lambda_min_clipped', 'variance_type'],
+    fields: [
+      ...RESPACED,
+      'thresholding',
+      'use_flow_sigmas',
+      'final_sigmas_type',
+      'lambda_min_clipped',
+      'variance_type',
+    ],
   },
   DPMSolverSDEScheduler: { ...KARRAS, ownSteps: 'stochastic steps of DPM-Solver' },
   UniPCMultistepScheduler: {
     ...SOLVER,
     ownSteps: "UniPC's predictor and corrector",
+    steps: 'unipc',
     zeroSnr: NEARLY_ZERO,
-    fields: [...SOLVER.fields, 'final_sigmas_type'],
+    fields: [...SOLVER.fields, 'final_sigmas_type', 'sigma_min', 'sigma_max'],
   },
   DEISMultistepScheduler: { ...SOLVER, ownSteps: "DEIS's multistep rule" },
   SASolverScheduler: {
@@ -139,14 +178,23 @@ export const SCHEDULER_CLASSES: Readonly<Record<string, SchedulerClass>> = {
     ownSteps: "SA-Solver's stochastic steps",
     fields: [...SOLVER.fields, 'lambda_min_clipped', 'variance_type'],
   },
-  EulerDiscreteScheduler: { ...EULER, fields: [...EULER.fields, 'final_sigmas_type', 'interpolation_type'] },
-  EulerAncestralDiscreteScheduler: { ...EULER, eta: 1, fields: SPACED },
-  HeunDiscreteScheduler: { ...KARRAS, sampler: 'heun', betaSchedules: ['exp'], clipSample: false },
-  LMSDiscreteScheduler: { ...EULER, ownSteps: 'linear multistep steps', zeroSnr: null },
-  KDPM2DiscreteScheduler: { ...KARRAS, ownSteps: 'midpoint steps of order 2' },
-  KDPM2AncestralDiscreteScheduler: { ...KARRAS, ownSteps: 'ancestral midpoint steps of order 2' },
+  EulerDiscreteScheduler: {
+    ...EULER,
+    fields: [...EULER.fields, 'final_sigmas_type', 'interpolation_type', 'sigma_min', 'sigma_max'],
+  },
+  EulerAncestralDiscreteScheduler: { ...EULER, steps: 'euler-ancestral', eta: 1, takesSample: false, fields: SPACED },
+  HeunDiscreteScheduler: { ...KARRAS, steps: 'heun', sampler: 'heun', betaSchedules: ['exp'], clipSample: false },
+  LMSDiscreteScheduler: { ...EULER, steps: null, ownSteps: 'linear multistep steps', zeroSnr: null },
+  KDPM2DiscreteScheduler: { ...KARRAS, takesSample: false, ownSteps: 'midpoint steps of order 2' },
+  KDPM2AncestralDiscreteScheduler: {
+    ...KARRAS,
+    takesSample: false,
+    ownSteps: 'ancestral midpoint steps of order 2',
+  },
   PNDMScheduler: {
     ...DDIM,
+    steps: null,
+    takesSample: false,
     ownSteps: 'pseudo Runge-Kutta and linear multistep steps',
     clipSample: null,
     alphaToOne: false,
@@ -154,6 +202,14 @@ export const SCHEDULER_CLASSES: Readonly<Record<string, SchedulerClass>> = {
     fields: SPACED,
   },
 }
+
+/** Flow classes that are read (`flowScheduler.ts`). */
+export const FLOW_CLASSES = {
+  FlowMatchEulerDiscreteScheduler: 'flow-euler',
+  FlowMatchHeunDiscreteScheduler: 'flow-heun',
+} as const
+
+export const isFlowClass = (name: string): name is keyof typeof FLOW_CLASSES => Object.hasOwn(FLOW_CLASSES, name)
 
 const FLOW =
   'is a flow: its network predicts the way from image to noise, not the noise at the level of a beta schedule'
@@ -165,8 +221,6 @@ const SHIFTED = 'shifts the levels of its betas (snr_shift_scale)'
 
 /** Classes that are not read, and what they are. */
 export const OTHER_CLASSES: Readonly<Record<string, string>> = {
-  FlowMatchEulerDiscreteScheduler: FLOW,
-  FlowMatchHeunDiscreteScheduler: FLOW,
   FlowMatchLCMScheduler: FLOW,
   FlowMapEulerDiscreteScheduler: FLOW,
   LTXEulerAncestralRFScheduler: FLOW,
@@ -203,7 +257,7 @@ export const OTHER_CLASSES: Readonly<Record<string, string>> = {
 
 /** What a class is that is not read, and what to do, as the end of a sentence. */
 export function otherClassWords(name: string): string {
-  const known = Object.keys(SCHEDULER_CLASSES)
+  const known = [...Object.keys(SCHEDULER_CLASSES), ...Object.keys(FLOW_CLASSES)]
   const what = Object.hasOwn(OTHER_CLASSES, name) ? OTHER_CLASSES[name] : null
   if (what === null) {
     const suggestion = didYouMean(name, [...known, ...Object.keys(OTHER_CLASSES)])

@@ -1,5 +1,6 @@
 /** What a scheduler config says that is assumed, or that the samplers here do otherwise: a sentence each. */
 import { DEFAULT_SAMPLER, samplerNamed } from '../samplers/samplers.ts'
+import { OWN_SAMPLER } from './foreignScheduler.ts'
 import type { FileSpacing, SchedulerField } from './schedulerClasses.ts'
 import { isSchedulerField } from './schedulerClasses.ts'
 import type { ClassedConfig } from './schedulerConfig.ts'
@@ -10,8 +11,7 @@ const saidOf = (all: readonly Said[]): string[] => all.flatMap(([holds, sentence
 
 /** What was assumed in reading it. @param nulls fields that are null */
 export function configNotes({ name, rule, config }: ClassedConfig, nulls: readonly string[]): string[] {
-  const { _class_name, trained_betas, beta_schedule, prediction_type, predict_epsilon } = config
-  const schedules = ['linear', 'scaled_linear', 'squaredcos_cap_v2', ...rule.betaSchedules]
+  const { _class_name, prediction_type, predict_epsilon } = config
   const unknown = Object.keys(config).filter((key) => !key.startsWith('_') && !isSchedulerField(key))
   return saidOf([
     [_class_name === undefined, `the scheduler has no _class_name: it is read as a ${name}`],
@@ -20,10 +20,6 @@ export function configNotes({ name, rule, config }: ClassedConfig, nulls: readon
     [
       prediction_type === undefined && predict_epsilon === false,
       'predict_epsilon false is taken as prediction_type sample',
-    ],
-    [
-      !trained_betas && !schedules.includes(beta_schedule),
-      `beta_schedule ${beta_schedule} is read, though ${name} itself has none of that name`,
     ],
     [
       config.rescale_betas_zero_snr && rule.zeroSnr === null,
@@ -36,29 +32,32 @@ export function configNotes({ name, rule, config }: ClassedConfig, nulls: readon
 export function classNotes({ name, rule, config }: ClassedConfig, spacing: FileSpacing): string[] {
   const has = (field: SchedulerField) => rule.fields.includes(field)
   const itself = rule.ownSteps === null
+  const flow = has('use_flow_sigmas') && config.use_flow_sigmas
   const ddim = rule.eta === 1 ? 'DDIM at eta 1' : 'DDIM'
   const byDefault = rule.sampler === DEFAULT_SAMPLER
-  const leftOut = (
-    ['use_karras_sigmas', 'use_exponential_sigmas', 'use_beta_sigmas', 'use_lu_lambdas'] as const
-  ).filter((field) => has(field) && config[field])
   const { alphaToOne } = rule
   const keepsLast = alphaToOne !== null && !(config.set_alpha_to_one ?? alphaToOne)
   return [
     ...saidOf([
-      [!itself, `${name} takes ${rule.ownSteps}, which no sampler here does: the default is ${ddim}`],
+      [
+        !itself && rule.steps !== null,
+        `${name} takes ${rule.ownSteps}, as --sampler ${OWN_SAMPLER} does: the default is ${ddim}`,
+      ],
+      [
+        !itself && rule.steps === null,
+        `${name} takes ${rule.ownSteps}, which no sampler here does: the default is ${ddim}`,
+      ],
+      [
+        flow,
+        `use_flow_sigmas: x = (1 - sigma) x0 + sigma eps, told ${config.num_train_timesteps} sigma, cut to an integer`,
+      ],
       [itself && rule.realTimes && byDefault, `${name} takes the steps of ${ddim}, which is the default here`],
-      [rule.realTimes && spacing === 'linspace', 'its real-valued times are rounded'],
       [
         name.startsWith('DDIM') && spacing === 'linspace',
         `${name} steps from t to t - T // N; here a step goes to the next time of the list`,
       ],
-      ...leftOut.map((field) => [true, `${field} is left out: the times are ${spacing}`] as const),
       [has('thresholding') && config.thresholding && config.sample_max_value !== 1, 'dynamic thresholding is left out'],
       [keepsLast, 'set_alpha_to_one is taken as true: the last step returns x0Hat'],
-      [
-        has('interpolation_type') && config.interpolation_type !== 'linear',
-        `interpolation_type ${config.interpolation_type} is left out`,
-      ],
       [
         has('final_sigmas_type') && config.final_sigmas_type !== 'zero',
         `final_sigmas_type ${config.final_sigmas_type} is taken as zero: the last step returns x0Hat`,
@@ -81,7 +80,6 @@ const FIXED = ['fixed_small', 'fixed_small_log', 'fixed_large', undefined]
 
 function varianceNotes({ sampler }: ClassedConfig['rule'], { variance_type }: ClassedConfig['config']): string[] {
   if (FIXED.includes(variance_type)) return []
-  if (variance_type === 'fixed_large_log') return ['variance_type fixed_large_log is taken as fixed_large']
   const taken = samplerNamed(sampler).takes.includes('variance') ? 'taken as fixed_small' : 'left out'
   const half = ': of a network with twice the channels of an image the first half is the prediction'
   return [`variance_type ${variance_type} is ${taken}${variance_type?.startsWith('learned') ? half : ''}`]

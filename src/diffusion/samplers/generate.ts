@@ -30,7 +30,7 @@ export interface GenerateOptions extends Sampling {
  * @throws `sampler.count`, `sampler.condition`, and what `sample` throws
  */
 export async function generate(options: GenerateOptions): Promise<{ images: Images; evaluations: number }> {
-  const { denoiser, schedule, settings, count, seed, firstItem = 0, condition, signal, onProgress } = options
+  const { denoiser, schedule, settings, own, count, seed, firstItem = 0, condition, signal, onProgress } = options
   checkRequest(options)
   const { imageShape, dtype = 'float32' } = denoiser
   const size = sizeOf(imageShape)
@@ -54,6 +54,7 @@ export async function generate(options: GenerateOptions): Promise<{ images: Imag
       denoiser,
       schedule,
       settings,
+      ...(own && { own }),
       start,
       seed,
       firstItem: item,

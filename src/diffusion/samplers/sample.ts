@@ -7,10 +7,12 @@ import type { Denoiser, ImageData, Images, Pullback } from '../denoiser.ts'
 import type { SamplingSchedule } from '../schedules/samplingSchedule.ts'
 import { anyBatch, imagesOf, sum } from './anyBatch.ts'
 import type { Chain, Evaluation, ReverseChain } from './chain.ts'
+import { runClass } from './classSteps.ts'
 import { like } from './denoised.ts'
 import { afterSteps, requireFiniteImages } from './finite.ts'
 import { samplerNamed } from './samplers.ts'
 import type { Sampling } from './settings.ts'
+import { evaluationsOf } from './settings.ts'
 
 /** What decides a batch of samples. */
 export interface SampleOptions extends Sampling {
@@ -99,19 +101,22 @@ function fillNoise(data: ImageData, count: number, nameOf: NameOfItem): void {
 
 /**
  * Draws images from start noise. Start and classes are read when it is called, not later.
- * @throws `times.integerOnly` if a told time is not an integer and the network needs one; `sampler.start`, `sampler.through`;
+ * @throws `times.integerOnly` if a told time is not an integer and the network needs one; `sampler.start`, `sampler.through`, `sampler.derivative`;
  * `sampler.finite` naming step and image; `interrupted`
  */
 export async function sample(given: SampleOptions): Promise<Sampled> {
   const options = withOwnArrays(given)
-  const { denoiser, schedule, settings, start } = options
+  const { denoiser, schedule, settings, start, own } = options
   checkTimes(denoiser, schedule)
   checkStart(denoiser, start)
   const count = start.shape[0]
   const steps = schedule.levels.length
   const sampler = samplerNamed(settings.sampler)
-  const evaluations = count * sampler.evaluations(steps)
+  const evaluations = count * evaluationsOf(options)
   const first = steps - throughOf(options, steps)
+  if (own && first < steps) {
+    throw inputError('sampler.derivative', `the steps of ${own.className} have no derivative; take one of the samplers`)
+  }
   const kept: Evaluation[] = []
   let keptBefore: ImageData | null = null
   const call = anyBatch(denoiser)
@@ -149,7 +154,7 @@ export async function sample(given: SampleOptions): Promise<Sampled> {
       if (i === first) keptBefore = before
     },
   }
-  const data = await sampler.run(chain)
+  const data = await (own ? runClass(own, { ...chain, count }) : sampler.run(chain))
   requireFiniteImages(data, count, options.firstItem ?? 0, afterSteps(schedule, steps))
   const release = () => {
     for (const pullback of pullbacks.values()) pullback.release()

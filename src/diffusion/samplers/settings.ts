@@ -1,6 +1,8 @@
 /** Everything beside the schedule that decides what a sampler does, and which settings go with which sampler. */
 import { inputError } from '../../base/index.ts'
 import type { SamplingSchedule } from '../schedules/samplingSchedule.ts'
+import type { ClassPlan } from './classPlan.ts'
+import { classEvaluations } from './classPlan.ts'
 import type { OwnSetting } from './sampler.ts'
 import type { SamplerName } from './samplers.ts'
 import { DEFAULT_SAMPLER, SAMPLERS, samplerNamed } from './samplers.ts'
@@ -15,6 +17,8 @@ export interface SamplerSettings extends StepSettings {
 export interface Sampling {
   readonly schedule: SamplingSchedule
   readonly settings: SamplerSettings
+  /** The steps of a scheduler file's own class, at these levels and times, in the place of the sampler's; they have no derivative. */
+  readonly own?: ClassPlan
 }
 
 /** What a sampler does with the noise of a clipped image where nobody says: as the scheduler of that name does in diffusers. */
@@ -26,8 +30,8 @@ export const networkEvaluations = ({ sampler }: Pick<SamplerSettings, 'sampler'>
   samplerNamed(sampler).evaluations(steps)
 
 /** Network evaluations of one image. */
-export const evaluationsOf = ({ schedule, settings }: Sampling): number =>
-  networkEvaluations(settings, schedule.levels.length)
+export const evaluationsOf = ({ schedule, settings, own }: Sampling): number =>
+  own ? classEvaluations(own) : networkEvaluations(settings, schedule.levels.length)
 
 /** The most steps that take no more than so many network evaluations; at least 1. */
 export function stepsWithin({ sampler }: Pick<SamplerSettings, 'sampler'>, evaluations: number): number {

@@ -33,6 +33,11 @@ export function flowLevel(t: number): Level {
   return { logSnr: 2 * (Math.log1p(-t) - Math.log(t)), signal: 1 - t, noise: t, path: 'flow' }
 }
 
+/** The flow level of a log signal-to-noise ratio: noise = logistic(-logSnr/2). */
+export function flowLevelOfLogSnr(logSnr: number): Level {
+  return { logSnr, signal: 1 / (1 + Math.exp(-logSnr / 2)), noise: 1 / (1 + Math.exp(logSnr / 2)), path: 'flow' }
+}
+
 /** d signal / d logSnr = signal noise^2 / 2 (flow: signal noise / 2). */
 export const dSignalDLogSnr = ({ signal, noise, path }: Level): number =>
   path === 'flow' ? (signal * noise) / 2 : (signal * noise * noise) / 2

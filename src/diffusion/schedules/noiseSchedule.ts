@@ -25,7 +25,9 @@ export interface NoiseSchedule {
   /** prod (1 - beta); 0 where it leaves float64: `logSnr` does not. */
   readonly alphaBar: Float64Array
   readonly logSnr: Float64Array
-  /** The level at time t in [0, T-1]; between integers, straight lines in log-SNR. @throws `schedule.time` */
+  /** `flow`: levels on the straight path, signal + noise = 1 (`flowSchedule.ts`). Absent: variance preserving. */
+  readonly path?: 'flow'
+  /** The level at time t in [0, T-1]; between integers, straight lines in log-SNR (flow: in sigma). @throws `schedule.time` */
   level(t: number): Level
 }
 

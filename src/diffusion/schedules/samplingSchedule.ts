@@ -5,7 +5,7 @@
 import { inputError } from '../../base/index.ts'
 import { isKarras, karrasLevels, timeOfLogSnr } from './karras.ts'
 import type { Level } from './level.ts'
-import { LOG_SNR_LIMIT, levelOfLogSnr } from './level.ts'
+import { flowLevelOfLogSnr, LOG_SNR_LIMIT, levelOfLogSnr } from './level.ts'
 import type { NoiseSchedule } from './noiseSchedule.ts'
 import type { StepListName } from './stepList.ts'
 import { stepList } from './stepList.ts'
@@ -19,7 +19,7 @@ export interface SamplingSchedule {
 }
 
 /**
- * A sampling schedule of variance-preserving levels.
+ * A sampling schedule, of variance-preserving levels, or of a flow's.
  * @param options logSnr: log(signal^2/noise^2) per step, strictly rising (noisiest first); times: what the network is told, in [0, T-1], not rising
  * @throws `samplingSchedule.length`, `.levels`, `.times`, naming the step
  */
@@ -27,8 +27,9 @@ export function samplingSchedule(options: {
   readonly timesteps: number
   readonly logSnr: ArrayLike<number>
   readonly times: ArrayLike<number>
+  readonly path?: 'flow' | undefined
 }): SamplingSchedule {
-  const { timesteps, logSnr, times } = options
+  const { timesteps, logSnr, times, path } = options
   if (logSnr.length === 0 || logSnr.length !== times.length) {
     const came = `${logSnr.length} levels and ${times.length} times`
     throw inputError(
@@ -53,13 +54,17 @@ export function samplingSchedule(options: {
       )
     }
   }
-  return { timesteps, levels: Array.from(logSnr, levelOfLogSnr), times: Array.from(times) }
+  return {
+    timesteps,
+    levels: Array.from(logSnr, path === 'flow' ? flowLevelOfLogSnr : levelOfLogSnr),
+    times: Array.from(times),
+  }
 }
 
 /** The levels of a noise schedule at given times (noisiest first), each told as it is: the ordinary, tied, case. */
 export function samplingScheduleAt(schedule: NoiseSchedule, times: readonly number[]): SamplingSchedule {
   const logSnr = times.map((time) => schedule.level(time).logSnr)
-  return samplingSchedule({ timesteps: schedule.timesteps, logSnr, times })
+  return samplingSchedule({ timesteps: schedule.timesteps, logSnr, times, path: schedule.path })
 }
 
 /** What times a network can be told: integers of a learned table, or any number between. */
@@ -85,6 +90,7 @@ export function samplingScheduleFrom(
   return samplingSchedule({
     timesteps,
     logSnr,
+    path: schedule.path,
     times: told === 'integer' ? times : logSnr.map((level) => timeOfLogSnr(schedule, level)),
   })
 }

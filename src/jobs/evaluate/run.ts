@@ -164,6 +164,7 @@ async function measure(work: Measurement): Promise<{ evaluations: ImageEvaluatio
       denoiser,
       schedule: choice.schedule,
       settings: choice.settings,
+      ...(choice.own && { own: choice.own }),
       count,
       seed,
       ...(classOf && { condition: Int32Array.from({ length: count }, (_, item) => classOf(item)) }),

@@ -32,6 +32,7 @@ export async function openModelFile(path: string, options: OpenModelOptions): Pr
     prediction,
     device,
     timeScale,
+    learnedVariance: sampling.learnedVariance,
     ...(size !== null && { imageShape: [null, size, size] }),
   })
   const hash = await modelFileHash(path)

@@ -2,12 +2,13 @@
 import { readFile } from 'node:fs/promises'
 import { inputError } from '../../base/index.ts'
 import type { SavedSchedule } from '../../diffusion/files/index.ts'
-import { readSamplingSchedule } from '../../diffusion/files/index.ts'
-import type { NoiseFamilyName, NoiseSchedule, Sampling } from '../../diffusion/index.ts'
+import { OWN_SAMPLER, readSamplingSchedule } from '../../diffusion/files/index.ts'
+import type { NoiseFamilyName, NoiseSchedule, SamplerName, Sampling } from '../../diffusion/index.ts'
 import {
   DEFAULT_SAMPLER,
   NOISE_FAMILIES,
   noiseSchedule,
+  roundHalfEven,
   samplerSettings,
   samplingScheduleAt,
   samplingScheduleFrom,
@@ -28,8 +29,13 @@ export interface SamplingChoice extends Sampling {
 
 const DEFAULT_STEPS = 50
 
+/** What is asked for where the steps are not the scheduler's own. */
+type StepsConfig = Omit<SamplingConfig, 'sampler'> & { readonly sampler: SamplerName | null }
+
 /** @throws `sample.schedule` on an unknown name, or steps or a step list that are not the schedule's, `scheduleFile.*`, `steps.count`, `sampler.*` */
-export async function chooseSampling(opened: OpenedModel, config: SamplingConfig): Promise<SamplingChoice> {
+export async function chooseSampling(opened: OpenedModel, given: SamplingConfig): Promise<SamplingChoice> {
+  if (given.sampler === OWN_SAMPLER) return ownChoice(opened, given)
+  const config: StepsConfig = { ...given, sampler: given.sampler }
   const { schedule: name, sampler, steps, stepList: list } = config
   const { schedules } = opened
   // A step list is of the default schedule: who names one means that.
@@ -46,13 +52,17 @@ export async function chooseSampling(opened: OpenedModel, config: SamplingConfig
   const learned = schedules.find((candidate) => candidate.name === name)
   if (learned) return savedChoice(`learned ${name}`, learned, config)
   const family = familyNamed(name, opened.schedule.timesteps)
-  if (family) return levelsOf(family, name, opened, config)
+  if (family) {
+    requireNoFlow(opened, name)
+    return levelsOf(family, name, opened, config)
+  }
   const text = await readFile(name, 'utf8').catch((cause: Error) => {
     const names = ['default', ...schedules.map((candidate) => candidate.name), ...Object.keys(NOISE_FAMILIES)].join(
       ', ',
     )
     throw inputError('sample.schedule', `a schedule is one of ${names}, or a readable file; got '${name}'`, { cause })
   })
+  requireNoFlow(opened, name)
   const saved = readSamplingSchedule(text, name)
   const { timesteps } = opened.schedule
   if (saved.schedule.timesteps !== timesteps) {
@@ -62,8 +72,47 @@ export async function chooseSampling(opened: OpenedModel, config: SamplingConfig
   return savedChoice(name, saved, config)
 }
 
+/** What the model's scheduler file does by itself. @throws `sample.schedule`, `scheduler.own`, `steps.count` */
+function ownChoice(opened: OpenedModel, config: SamplingConfig): SamplingChoice {
+  const { schedule: name, steps, stepList, eta } = config
+  const given = Object.entries({ schedule: name === 'default' ? null : name, stepList, eta }).find(
+    ([, value]) => value !== null,
+  )
+  if (given) {
+    const rule = `sampler ${OWN_SAMPLER} takes levels, times and steps from the model's scheduler`
+    throw inputError('sample.schedule', `${rule}, got ${given[0]} ${given[1]}; leave it out, or take another sampler`)
+  }
+  const { sampling, schedule } = opened
+  const count = steps ?? Math.min(DEFAULT_STEPS, schedule.timesteps)
+  const own = sampling.planOf({ steps: count, tokens: tokensOf(opened) })
+  return {
+    name: `default ${OWN_SAMPLER}, ${count} steps of ${own.className}`,
+    schedule: { timesteps: schedule.timesteps, levels: own.levels, times: own.told },
+    settings: sampling.settings,
+    own,
+    notes: repeatedNotes(own.told),
+    byDefault: true,
+  }
+}
+
+/** Patches of 2 x 2 pixels, by which flows shift their levels. */
+const tokensOf = ({ imageShape: [, height, width] }: OpenedModel): number =>
+  Math.floor(height / 2) * Math.floor(width / 2)
+
+const repeatedNotes = (told: readonly number[]): string[] => {
+  const repeated = told.find((time, i) => i > 0 && time === told[i - 1])
+  return repeated === undefined ? [] : [`the network is told time ${repeated} at more than one level`]
+}
+
+/** A schedule that is not the model's own is of variance-preserving levels. @throws `sample.schedule` */
+function requireNoFlow({ schedule }: OpenedModel, name: string): void {
+  if (schedule.path !== 'flow') return
+  const rule = `the model is a flow, which is sampled at its own levels, by default or with --sampler ${OWN_SAMPLER}`
+  throw inputError('sample.schedule', `${rule}, got schedule ${name}; leave it out`)
+}
+
 /** A saved schedule, perhaps under another sampler. */
-function savedChoice(name: string, saved: SavedSchedule, config: SamplingConfig): SamplingChoice {
+function savedChoice(name: string, saved: SavedSchedule, config: StepsConfig): SamplingChoice {
   const { sampler, steps, stepList: list, eta } = config
   const { schedule, settings } = saved
   if (list !== null) {
@@ -85,7 +134,7 @@ function savedChoice(name: string, saved: SavedSchedule, config: SamplingConfig)
   return { name, schedule, settings: samplerSettings({ ...base, ...(eta !== null && { eta }) }), notes: [] }
 }
 
-const defaultChoice = (opened: OpenedModel, config: SamplingConfig): SamplingChoice => ({
+const defaultChoice = (opened: OpenedModel, config: StepsConfig): SamplingChoice => ({
   ...levelsOf(opened.schedule, 'default', opened, config),
   byDefault: true,
 })
@@ -110,7 +159,7 @@ function familyNamed(text: string, timesteps: number): NoiseSchedule | null {
  * A noise schedule's levels, each told as the time it stands at: on the step list that is asked for, else at the times that the model's
  * scheduler file has. Of that file's settings the clipping holds for every sampler, the rest for its own.
  */
-function levelsOf(levels: NoiseSchedule, name: string, opened: OpenedModel, config: SamplingConfig): SamplingChoice {
+function levelsOf(levels: NoiseSchedule, name: string, opened: OpenedModel, config: StepsConfig): SamplingChoice {
   const { clippedNoise, sampling, schedule: trained } = opened
   const { sampler: asked, steps, stepList: list, eta } = config
   const own = sampling.settings
@@ -122,12 +171,15 @@ function levelsOf(levels: NoiseSchedule, name: string, opened: OpenedModel, conf
     ...(eta !== null && { eta }),
   })
   const count = steps ?? Math.min(DEFAULT_STEPS, levels.timesteps)
-  const times = list === null && levels.timesteps === trained.timesteps ? sampling.timesOf(count) : null
-  const schedule = times
-    ? samplingScheduleAt(levels, times)
-    : samplingScheduleFrom(levels, list ?? sampling.stepList, count, opened.times)
+  const found = list === null && levels === trained ? levelsBetween(opened, count) : null
+  const times = !found && list === null && levels.timesteps === trained.timesteps ? sampling.timesOf(count) : null
+  const schedule = found
+    ? { timesteps: levels.timesteps, levels: found.levels, times: toldTo(opened, found.told) }
+    : times
+      ? samplingScheduleAt(levels, times)
+      : samplingScheduleFrom(levels, list ?? sampling.stepList, count, opened.times)
   return {
-    name: `${name} ${sampler}, ${count} steps, ${list ?? ownListName(opened, times)}`,
+    name: `${name} ${sampler}, ${count} steps, ${list ?? (found ? `levels of ${sampling.className}` : ownListName(opened, times))}`,
     schedule,
     settings,
     notes: [
@@ -135,8 +187,29 @@ function levelsOf(levels: NoiseSchedule, name: string, opened: OpenedModel, conf
         ? [`sampled with ${DEFAULT_SAMPLER}, the default; ${sampling.className} is --sampler ${own.sampler}`]
         : []),
       ...(times && sampler === own.sampler ? neighbourNotes(opened, times) : []),
+      ...(found ? [...roundedNotes(opened, found.told), ...repeatedNotes(schedule.times)] : []),
     ],
   }
+}
+
+/** Levels of the model's scheduler that are none of training times; null: they are levels of its times. */
+function levelsBetween(opened: OpenedModel, steps: number) {
+  const { sampling, schedule } = opened
+  const found = sampling.levelsOf?.({ steps, tokens: tokensOf(opened) }) ?? null
+  if (found === null || schedule.path === 'flow') return found
+  const off = found.told.some((time, i) => {
+    return !Number.isInteger(time) || Math.abs(schedule.level(time).logSnr - found.levels[i].logSnr) > 1e-3
+  })
+  return off ? found : null
+}
+
+/** A network of integer times is told the nearest. */
+const toldTo = ({ times }: OpenedModel, told: readonly number[]): readonly number[] =>
+  times === 'integer' ? told.map(roundHalfEven) : told
+
+function roundedNotes(opened: OpenedModel, told: readonly number[]): string[] {
+  const rounded = toldTo(opened, told).some((time, i) => time !== told[i])
+  return rounded ? [`the real-valued times of ${opened.sampling.className} are rounded for this network`] : []
 }
 
 /** The times of a model's scheduler: the step list that they are, or that of the class. */

@@ -13,8 +13,9 @@ export interface ScheduleNumbers {
   readonly times: readonly number[]
 }
 
-export function scheduleNumbers({ name, schedule, settings }: SamplingChoice): ScheduleNumbers {
-  const { sampler, eta, clip } = settings
+export function scheduleNumbers({ name, schedule, settings, own }: SamplingChoice): ScheduleNumbers {
+  const { eta } = settings
+  const [sampler, clip] = own ? [`own steps of ${own.className}`, own.clean.clip] : [settings.sampler, settings.clip]
   const levels = schedule.levels.map(({ logSnr }) => logSnr)
   return { name, sampler, steps: levels.length, eta, clip, levels, times: schedule.times }
 }

@@ -1,6 +1,8 @@
 /** Settings that several jobs share: how a model is opened and sampled, what its images are measured in, where it runs. */
+
 import { z } from 'zod'
 import { MOST } from '../../base/index.ts'
+import { OWN_SAMPLER } from '../../diffusion/files/index.ts'
 import { DEFAULT_SAMPLER, SAMPLER_NAMES, STEP_LISTS } from '../../diffusion/index.ts'
 import { MODULE_TIMEOUT } from '../../rewards/index.ts'
 import { drawingShape, setting } from '../../tuners/index.ts'
@@ -94,9 +96,9 @@ export const samplingShape = {
       "'default', a learned schedule of the model by name (dpm-solver++-10), a family with parameters (cosine:tau=1.4), or a sampling_schedule.json; none: the learned one that fits, else the default",
     default: null,
   }),
-  sampler: setting(z.enum(SAMPLER_NAMES).nullable(), {
+  sampler: setting(z.enum([...SAMPLER_NAMES, OWN_SAMPLER]).nullable(), {
     group: 'Sampling',
-    description: `sampler; none: the schedule's, by default ${DEFAULT_SAMPLER}`,
+    description: `sampler; ${OWN_SAMPLER}: levels, times and steps of the scheduler file's own class, as that takes them; none: the schedule's, by default ${DEFAULT_SAMPLER}`,
     default: null,
   }),
   steps: setting(z.int().min(1).max(MOST.timesteps).nullable(), {

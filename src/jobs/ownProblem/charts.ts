@@ -1,5 +1,6 @@
 /** Curves over the iterations of a user's own problem, as SVG. */
-import { drawChart, logarithmicAxis, Plot, significant } from '../../report/index.ts'
+import { drawChart, logarithmicAxis, Plot } from '../../report/charts/index.ts'
+import { significant } from '../../report/index.ts'
 
 export interface Point {
   readonly x: number

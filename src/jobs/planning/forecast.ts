@@ -55,7 +55,11 @@ export async function forecast(
 /** Of networks that are known as a file only. */
 export const UNKNOWN = { seconds: null, memoryMiB: null } as const
 
-/** A plan in a line; where it cannot be made, why. */
+/** What is wrong with a scheduler file that is there: no plan is made of it, and nothing would be. */
+const refusesSchedule = ({ code }: BilevelError): boolean =>
+  (code.startsWith('scheduler.') && code !== 'scheduler.open') || code === 'schedule.flow' || code === 'schedule.betas'
+
+/** A plan in a line; where it cannot be made, why. @throws what refuses a scheduler file */
 export async function planLine(plan: Promise<JobPlan>): Promise<string> {
   try {
     const { networkEvaluations, seconds, memoryMiB } = await plan
@@ -63,7 +67,7 @@ export async function planLine(plan: Promise<JobPlan>): Promise<string> {
     if (seconds === null || memoryMiB === null) return `${count}; seconds and memory of an ONNX file are not known`
     return `${count}, which take about ${durationText(seconds)} on this machine if it is idle, and about ${Math.round(memoryMiB)} MiB`
   } catch (error) {
-    if (!(error instanceof BilevelError)) throw error
+    if (!(error instanceof BilevelError) || refusesSchedule(error)) throw error
     return `plan: not known, as ${error.message}`
   }
 }

@@ -1,8 +1,9 @@
 /** What a model's scheduler file says of its sampling (clipping, times, notes) reaches every command, from folders and ONNX files alike. */
-import { cp, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { readScheduler } from '../../diffusion/files/diffusersScheduler.ts'
 import { saveModel, shippedModelFolder } from '../../diffusion/files/index.ts'
 import { noiseSchedule } from '../../diffusion/index.ts'
 import { initialState, unet } from '../../nn/index.ts'
@@ -12,6 +13,7 @@ import { evaluateModel } from '../evaluate/run.ts'
 import { openModelAt } from '../opening/openModel.ts'
 import { chooseSampling } from '../opening/samplingChoice.ts'
 import { openScheduleInputs } from '../schedule/open.ts'
+import { planSchedule } from '../schedule/plan.ts'
 import { resolveScheduleConfig } from '../schedule/settings.ts'
 import { sampleModel } from './run.ts'
 import { resolveSampleConfig } from './settings.ts'
@@ -33,6 +35,8 @@ beforeAll(async () => {
 afterAll(() => rm(root, { recursive: true, force: true }))
 
 let count = 0
+
+const readOf = (config: object) => readScheduler(JSON.stringify(config), 'config.json')
 
 /** The saved model as somebody else's: a folder and a file, with the given scheduler. */
 async function theirs(scheduler: object): Promise<{ folder: string; file: string; config: string }> {
@@ -92,6 +96,62 @@ test('a sampler that is not the default is named, and has its own settings where
   expect(asked.notes).toEqual([])
   const solver = await chosen({ _class_name: 'DPMSolverMultistepScheduler' }, { sampler: 'dpm-solver++' })
   expect(solver).toMatchObject({ times: [999, 749, 500, 250], settings: { sampler: 'dpm-solver++', clip: null } })
+})
+
+test('levels between training times are those of the file, and so are the steps of its own class', async () => {
+  const karras = { _class_name: 'EulerDiscreteScheduler', use_karras_sigmas: true }
+  const { planOf } = readOf(karras)
+  const byDefault = await chosen(karras)
+  expect(byDefault.name).toBe('default ddim, 4 steps, levels of EulerDiscreteScheduler')
+  expect(byDefault.times).toEqual(planOf({ steps: 4 }).told)
+  expect(byDefault.times[1] % 1).not.toBe(0)
+  const unipc = await chosen({ _class_name: 'UniPCMultistepScheduler' }, { sampler: 'own' })
+  expect(unipc).toMatchObject({ name: 'default own, 4 steps of UniPCMultistepScheduler', times: [999, 749, 500, 250] })
+  for (const given of [{ schedule: 'cosine' }, { stepList: 'trailing' }, { eta: 0.5 }]) {
+    await expect(chosen(karras, { sampler: 'own', ...given })).rejects.toThrow(
+      /sampler own takes .* from .*, got .*leave/,
+    )
+  }
+  await expect(chosen(PNDM, { sampler: 'own' })).rejects.toThrow(/scheduler_config.json: PNDMScheduler takes pseudo/)
+})
+
+test('a flow is sampled at its own levels, and nothing is learned for it', async () => {
+  const flow = { _class_name: 'FlowMatchEulerDiscreteScheduler', use_dynamic_shifting: true }
+  // 8 x 8 patches: mu is straight through (256, .5) and (4096, 1.15).
+  const mu = 0.5 + ((64 - 256) * (1.15 - 0.5)) / (4096 - 256)
+  const { told } = readOf(flow).planOf({ steps: 4, mu })
+  const { file, config: scheduler } = await theirs(flow)
+  const given = { steps: 4, scheduler }
+  const choose = async (values: object) => {
+    const config = resolveSampleConfig([flags({ ...given, ...values })])
+    const opened = await openModelAt(file, config)
+    return chooseSampling(opened, config).finally(opened.close)
+  }
+  const byDefault = await choose({})
+  for (const [i, time] of byDefault.schedule.times.entries()) expect(time).toBeCloseTo(told[i], 6)
+  expect(byDefault.name).toBe('default ddim, 4 steps, levels of FlowMatchEulerDiscreteScheduler')
+  expect(byDefault.schedule.levels.map(({ path }) => path)).toEqual(['flow', 'flow', 'flow', 'flow'])
+  const trailing = await choose({ stepList: 'trailing' })
+  expect(trailing.schedule.times).toEqual([1000, 750, 499, 249])
+  for (const [i, { signal, noise, path }] of trailing.schedule.levels.entries()) {
+    expect([noise, signal, path]).toEqual([
+      expect.closeTo(trailing.schedule.times[i] / 1000, 12),
+      expect.closeTo(1 - trailing.schedule.times[i] / 1000, 12),
+      'flow',
+    ])
+  }
+  await expect(choose({ schedule: 'cosine' })).rejects.toThrow(/the model is a flow, .* got schedule cosine/)
+  const images = (sampler: string | null, out: string) =>
+    sampleModel(file, resolveSampleConfig([flags({ ...given, count: 2, sampler })]), { folder: at(out) })
+  const [own, plain] = [await images('own', 'own'), await images(null, 'plain')]
+  expect(own.schedule).toMatchObject({ sampler: 'own steps of FlowMatchEulerDiscreteScheduler', steps: 4, clip: null })
+  expect(own.networkEvaluations).toBe(plain.networkEvaluations)
+  // Euler's steps on a flow are those of DDIM.
+  expect(await readFile(at('own', 'grid.png'))).toEqual(await readFile(at('plain', 'grid.png')))
+  const refused = { code: 'schedule.flow', kind: 'input' }
+  const learning = resolveScheduleConfig([flags({ model: file, scheduler, data: 'digits' })])
+  await expect(openScheduleInputs(learning)).rejects.toMatchObject(refused)
+  await expect(planSchedule(learning)).rejects.toMatchObject(refused)
 })
 
 test('DDIM steps to other times than those of the list where N does not divide T', async () => {

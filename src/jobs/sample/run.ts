@@ -115,12 +115,12 @@ export async function sampleModel(
 function drawPlain(
   opened: OpenedModel,
   { class: wanted }: SampleConfig,
-  { schedule, settings }: SamplingChoice,
+  { schedule, settings, own }: SamplingChoice,
   request: Pick<GenerateOptions, 'denoiser' | 'count' | 'seed' | 'signal' | 'onProgress'>,
 ) {
   const classOf = classOfImage(opened, wanted)
   const condition = classOf && Int32Array.from({ length: request.count }, (_, item) => classOf(item))
-  return generate({ ...request, schedule, settings, ...(condition && { condition }) })
+  return generate({ ...request, schedule, settings, ...(own && { own }), ...(condition && { condition }) })
 }
 
 async function writeImages(folder: string, [count, ...shape]: readonly number[], images: Float32Array): Promise<void> {

@@ -7,6 +7,7 @@ import { shuffleUnet, unet } from '../../nn/index.ts'
 import type { Json } from '../../runs/index.ts'
 import type { LearnSettings, Subject } from '../../tuners/index.ts'
 import { checkLearnSettings, trainedHere } from '../../tuners/index.ts'
+import { requireNoFlow } from '../opening/flow.ts'
 import type { MeasuringNetworks } from '../opening/measuringNetworks.ts'
 import { openMeasuring } from '../opening/measuringNetworks.ts'
 import { openData } from '../opening/openData.ts'
@@ -37,6 +38,7 @@ export interface ScheduleInputs extends MeasuringNetworks {
 export async function openScheduleInputs(config: ScheduleConfig): Promise<ScheduleInputs> {
   const given = config.model === null ? null : await openGivenModel(config.model, config)
   try {
+    if (given) requireNoFlow(given.schedule, String(config.model), 'learning a schedule')
     const whole = await openData(config, given?.imageShape)
     const seen = config.model === null ? null : await seenBy(config.model, whole.shape[1])
     const { data, heldOut } = unseen(whole, seen ?? NOTHING_SEEN)

@@ -4,8 +4,9 @@
  */
 
 import type { MeanAndStandardError } from '../../../metrics/index.ts'
+import { drawChart, Plot } from '../../../report/charts/index.ts'
 import type { SeriesStyle } from '../../../report/index.ts'
-import { drawChart, Plot, significant } from '../../../report/index.ts'
+import { significant } from '../../../report/index.ts'
 import type { CurvePoint, EntropyIteration, EntropyResult } from '../../../tuners/index.ts'
 import { studentReach } from '../../../tuners/index.ts'
 import { believedAt, ownCurve } from './entropyVerdict.ts'

@@ -4,7 +4,8 @@
  */
 
 import { networkEvaluations } from '../../../diffusion/index.ts'
-import { drawChart, logarithmicAxis, Plot, significant } from '../../../report/index.ts'
+import { drawChart, logarithmicAxis, Plot } from '../../../report/charts/index.ts'
+import { significant } from '../../../report/index.ts'
 import type { ScheduleResult, StepsCurve, TuningRecord } from '../../../tuners/index.ts'
 import type { Role } from './roles.ts'
 import { ROLE_STYLES, roleOfLabel, rowOf } from './roles.ts'

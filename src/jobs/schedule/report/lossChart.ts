@@ -1,7 +1,8 @@
 /** The loss of training against the training step: means of neighbouring steps, since a single step's says little. */
 
+import { drawChart, logarithmicAxis, Plot } from '../../../report/charts/index.ts'
 import type { Html } from '../../../report/index.ts'
-import { drawChart, figure, html, logarithmicAxis, Plot, swatch } from '../../../report/index.ts'
+import { figure, html, swatch } from '../../../report/index.ts'
 import type { StepLoss } from '../../reporting/stepLoss.ts'
 import { ROLE_STYLES } from './roles.ts'
 

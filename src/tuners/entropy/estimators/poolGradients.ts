@@ -48,7 +48,7 @@ export function penaltyGradient(pool: PathPool, s: number, gamma: number): PoolG
     throw inputError('gradient.gamma', `the penalty constant gamma is a number above 0, got ${gamma}`)
   }
   const { upper, lower } = pool.paths
-  const penalised = upper.map((value, i) => value / gamma + lower[i])
+  const penalised = penalisedBy(gamma, upper, lower)
   const y = pool.tiltWeights(s)
   const z = pool.tiltWeights(s, penalised)
   const statistic = difference(klOfTilt(s, z, penalised), klOfTilt(s, y, lower), gamma / s)
@@ -85,12 +85,13 @@ export function tiltObjective(pool: PathPool, s: number): PoolGradient {
 export function penaltyObjective(pool: PathPool, s: number, gamma: number): PoolGradient {
   const { upper, lower } = pool.paths
   const y = pool.tiltWeights(s)
-  const z = pool.tiltWeights(
-    s,
-    upper.map((value, i) => value / gamma + lower[i]),
-  )
+  const z = pool.tiltWeights(s, penalisedBy(gamma, upper, lower))
   return gradientOf(pool, worse(y, z), difference(logMeanOf(y), logMeanOf(z), gamma / s))
 }
+
+/** r1/gamma + r2. */
+const penalisedBy = (gamma: number, upper: Float64Array, lower: Float64Array) =>
+  upper.map((value, i) => value / gamma + lower[i])
 
 function worse(y: Weights, z: Weights): Pick<Weights, 'effectiveSampleSize' | 'paretoK'> {
   const tails = [y.paretoK, z.paretoK].filter((k) => k !== null)

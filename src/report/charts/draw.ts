@@ -1,11 +1,10 @@
 /**
  * Charts as SVG text, drawn without a browser: Observable Plot on linkedom's document. Colours are custom properties of the page's
- * style sheet, so one drawing serves light and dark. The one place that imports the two; it takes a fifth of a second to load, so
- * it is loaded when a report is made.
+ * style sheet, so one drawing serves light and dark. The one place that imports Plot.
  */
 import * as Plot from '@observablehq/plot'
 import { parseHTML } from 'linkedom'
-import { internalError } from '../base/index.ts'
+import { internalError } from '../../base/index.ts'
 
 export { Plot }
 

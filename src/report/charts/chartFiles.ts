@@ -6,7 +6,7 @@
  */
 import { createRequire } from 'node:module'
 import { parseHTML } from 'linkedom'
-import { STYLE } from './style.ts'
+import { STYLE } from '../style.ts'
 
 /** One chart. */
 export interface ChartFile {

@@ -2,10 +2,10 @@
 import { decode } from 'fast-png'
 import { parseHTML } from 'linkedom'
 import { expect, test } from 'vitest'
-import { renderEntropyReport } from '../jobs/entropy/report/entropyReport.ts'
-import { ENTROPY_CONTEXT, RESOLVED } from '../jobs/entropy/report/entropyResult.fixture.ts'
-import { renderScheduleReport } from '../jobs/schedule/report/scheduleReport.ts'
-import { CONTEXT, WON } from '../jobs/schedule/report/scheduleResult.fixture.ts'
+import { renderEntropyReport } from '../../jobs/entropy/report/entropyReport.ts'
+import { ENTROPY_CONTEXT, RESOLVED } from '../../jobs/entropy/report/entropyResult.fixture.ts'
+import { renderScheduleReport } from '../../jobs/schedule/report/scheduleReport.ts'
+import { CONTEXT, WON } from '../../jobs/schedule/report/scheduleResult.fixture.ts'
 import { chartFiles } from './chartFiles.ts'
 
 test('one file for each figure of a page, named after its title', async () => {
