@@ -206,6 +206,8 @@ test.each<[string, Partial<ParticleOptions>, RegExp]>([
   ['smc.scale', { scale: -1 }, /at least 0, got -1/],
   ['smc.scale', { scale: Number.NaN }, /got NaN/],
   ['smc.resampleBelow', { resampleBelow: 1.5 }, /in \[0, 1\], got 1.5/],
+  ['smc.temper', { temper: -1 }, /finite number of at least 0, got -1/],
+  ['smc.temper', { temper: Number.POSITIVE_INFINITY }, /got Infinity/],
   ['smc.minimumAlphaBar', { minimumAlphaBar: 1 }, /in \[0, 1\), got 1/],
   ['smc.reward', { reward: nan, firstItem: 10 }, /got NaN for particle 13 at step \d of 8/],
   ['smc.reward', { reward: async () => new Float64Array(1) }, /one value per image: 40 at step \d of 8, got 1/],
