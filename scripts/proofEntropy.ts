@@ -161,7 +161,7 @@ async function costOfTuning(problem: Problem, truth: number) {
       const job = { ...gaussianJob({ ...problem, settings: { tolerance, seed, ...few } }), features: null }
       const run = new EntropyRun(job)
       const method = methodOf('paired-differences', job, run.draws)
-      const found = await refine(run, method, await explore(run, method))
+      const found = await refine(run, method, (await explore(run, method)).basins[0])
       near.search += Number(isNear(Math.exp(found.centre), truth))
       spent.search += run.draws.evaluations
       const { entropyStrength, networkEvaluations } = await tuneEntropyStrength(job)

@@ -83,11 +83,11 @@ export function defineReward(definition: RewardDefinition): Reward {
   const checked = { name, imageShape, valueRange, classes: classCount }
   const seen = { low: -1, high: 1 }
   let tried = false
+  let scaled = false
   /** The first values of all: those of rewards that somebody else wrote are compared with a second rating. */
   const tryFirst = async (images: Images, classes: Int32Array | undefined, values: Float64Array): Promise<void> => {
     if (tried) return
     tried = true
-    requireScale(name, values)
     if (!definition.triedTwice) return
     const order = halfBackwards(images.shape[0])
     const [some, labels] = [imagesAt(images, order), classes && Int32Array.from(order, (image) => classes[image])]
@@ -115,6 +115,8 @@ export function defineReward(definition: RewardDefinition): Reward {
       widen(seen, images)
       const result = await definition.gradient(toRange(images, imageRange), classes)
       const values = checkedValues(checked, count, result.values)
+      if (!scaled) requireScale(name, values)
+      scaled = true
       await tryFirst(images, classes, values)
       return { values, gradient: fromRange(name, images, imageRange, result.gradient) }
     },

@@ -57,7 +57,8 @@ describe.each(['linear', 'quadratic'] as const)('%s reward, N(0, 1) base: 200 ru
   const truth = problem.truth(scale, 1)
   const choices: [string, Partial<ParticleOptions>][] = [
     ['tempered', { resampleBelow: 0.8 }],
-    ['at once', { resampleBelow: 0.8, temper: false, minimumAlphaBar: 0 }],
+    ['at once', { resampleBelow: 0.8, temper: 0, minimumAlphaBar: 0 }],
+    ['tempered late', { resampleBelow: 0.8, temper: 2 }],
     ['resampled at every step', { resampleBelow: 1 }],
     ['never resampled', { resampleBelow: 0 }],
     ['few steps twisted', { minimumAlphaBar: 0.3 }],
@@ -205,6 +206,8 @@ test.each<[string, Partial<ParticleOptions>, RegExp]>([
   ['smc.scale', { scale: -1 }, /at least 0, got -1/],
   ['smc.scale', { scale: Number.NaN }, /got NaN/],
   ['smc.resampleBelow', { resampleBelow: 1.5 }, /in \[0, 1\], got 1.5/],
+  ['smc.temper', { temper: -1 }, /finite number of at least 0, got -1/],
+  ['smc.temper', { temper: Number.POSITIVE_INFINITY }, /got Infinity/],
   ['smc.minimumAlphaBar', { minimumAlphaBar: 1 }, /in \[0, 1\), got 1/],
   ['smc.reward', { reward: nan, firstItem: 10 }, /got NaN for particle 13 at step \d of 8/],
   ['smc.reward', { reward: async () => new Float64Array(1) }, /one value per image: 40 at step \d of 8, got 1/],

@@ -2,6 +2,8 @@
  * What an entropy strength job takes at most, in network evaluations, from its settings alone: a prediction 1, its derivative 2. The search and its
  * confirmation take no more than `maxEvaluations`, unless the first look alone does; the trade-off curve and the grids come on top.
  */
+import { searchPlaces } from './run.ts'
+import { MOST_BASINS } from './search/basins.ts'
 import { REPETITIONS } from './search/curve.ts'
 import { GRIDS, PARTICLES_PER_IMAGE } from './search/grids.ts'
 import type { MethodName } from './search/methods.ts'
@@ -52,8 +54,9 @@ function possibleMethods({ target, estimator }: EntropySettings): readonly Metho
 
 /** The look over the range and the first stretch, which are drawn whatever they take. */
 function firstLook(method: MethodName, settings: EntropySettings, evaluations: number, perPath: number): number {
-  const { curvePoints, explorePaths, particles, target } = settings
-  const places = curvePoints + MOST_NODES
+  const { explorePaths, particles, target } = settings
+  // Where valleys are compared, each of them once more.
+  const places = searchPlaces(settings) + MOST_NODES + MOST_BASINS
   if (method === 'importance') return BASE_ITEMS * explorePaths * evaluations
   if (method !== 'smc') return places * explorePaths * perPath
   return places * FIRST_REPETITIONS * particles * (target === 'penalty' ? 2 : 1) * evaluations

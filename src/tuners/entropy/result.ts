@@ -21,6 +21,18 @@ export interface EntropyStrength {
   readonly slope: MeanAndStandardError | null
 }
 
+/** What the images behind lambda say nothing of, and how large it would have to be to move lambda out of its interval. */
+export interface Unseen {
+  /** Rarest share of images that is told of at 95 %: 3/n of n images. */
+  readonly share: number
+  /** Largest r2 among them. */
+  readonly highest: number
+  /** r2 from which on images that rare would move lambda: the tilt gives them a weight of e^(r2/lambda). Null for `guided`. */
+  readonly reward: number | null
+  /** How far r1 of images that rare would have to lie from its mean. Null for `tilt` and `penalty`. */
+  readonly judge: number | null
+}
+
 /** A quantity at the base model, at the chosen lambda and at the smallest lambda of the range, the strongest guidance. */
 export interface AtThree {
   readonly base: MeanAndStandardError
@@ -93,6 +105,10 @@ export interface EntropyResult {
   /** Of the diversity; null without features. */
   readonly featureNetwork: string | null
   readonly entropyStrength: EntropyStrength
+  /** Lambdas in other valleys of the range that are as good within errors. */
+  readonly rivals: readonly number[]
+  /** What was never drawn; null where nothing was confirmed. */
+  readonly unseen: Unseen | null
   /** The end of the range beyond which to look for the optimum, as all gradients point there; null where they do not, or it was found inside. */
   readonly extend: 'low' | 'high' | null
   /** r1, of the target's own samples (`penalty`: of p*). */

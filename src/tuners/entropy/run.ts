@@ -6,6 +6,22 @@ import type { EntropyOptions } from './job.ts'
 import type { EntropyIteration } from './result.ts'
 import { Draws } from './search/draws.ts'
 import type { GradientMethod } from './search/methods.ts'
+import type { EntropySettings } from './settings.ts'
+
+/** Widest step of the first look, in log lambda. */
+const WIDEST_STEP = 0.45
+
+/** Steps of the first look for one of the curve's. */
+function partsOf({
+  lambdaRange: [low, high],
+  curvePoints,
+}: Pick<EntropySettings, 'lambdaRange' | 'curvePoints'>): number {
+  return Math.ceil(Math.log(high / low) / (curvePoints - 1) / WIDEST_STEP)
+}
+
+/** Places of the first look. */
+export const searchPlaces = (settings: Pick<EntropySettings, 'lambdaRange' | 'curvePoints'>) =>
+  partsOf(settings) * (settings.curvePoints - 1) + 1
 
 export class EntropyRun {
   readonly job: EntropyOptions
@@ -29,6 +45,17 @@ export class EntropyRun {
     const { low, high } = this.range
     const last = this.job.settings.curvePoints - 1
     return Array.from({ length: last + 1 }, (_, i) => (i === last ? high : low + ((high - low) * i) / last))
+  }
+
+  /** Log lambdas of the first look over the whole range: the curve's, and as many between them as leave no step wider than a valley. */
+  get searchGrid(): number[] {
+    const { grid } = this
+    const parts = partsOf(this.job.settings)
+    return grid.flatMap((x, i) => {
+      if (i === 0) return [x]
+      const between = (k: number) => grid[i - 1] + ((x - grid[i - 1]) * k) / parts
+      return Array.from({ length: parts }, (_, k) => (k === parts - 1 ? x : between(k + 1)))
+    })
   }
 
   /** Widest interval of log lambda that counts as resolved. */

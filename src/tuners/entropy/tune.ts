@@ -7,24 +7,25 @@
  * trained.
  */
 
+import type { GradientCurve } from './estimators/gradientCurve.ts'
 import { meanOf } from './estimators/gradientCurve.ts'
-import { scoreValues } from './estimators/scoreFunction.ts'
 import type { EntropyOptions } from './job.ts'
 import { openEntropy } from './open.ts'
 import type { EntropyIteration, EntropyResult, EntropyStrength } from './result.ts'
 import { EntropyRun } from './run.ts'
 import { confirm } from './search/confirm.ts'
+import type { Contender } from './search/contest.ts'
+import { contest } from './search/contest.ts'
 import type { TradeOff } from './search/curve.ts'
 import { atThree, diversityAtThree, tradeOff } from './search/curve.ts'
 import { directionOf } from './search/direction.ts'
 import { totalOf } from './search/draws.ts'
-import type { FirstLook } from './search/explore.ts'
 import { explore } from './search/explore.ts'
 import { sampleGrids } from './search/grids.ts'
 import type { GradientMethod, MethodName } from './search/methods.ts'
 import { MOST_NODES, methodOf } from './search/methods.ts'
-import type { Found } from './search/refine.ts'
-import { refine } from './search/refine.ts'
+import { reachOf, refine, within } from './search/refine.ts'
+import { unseenAt } from './search/unseen.ts'
 
 /** Share of effective samples below which a tilt is looked for by particles instead of weights. */
 const PARTICLES_BELOW = 0.5
@@ -38,63 +39,115 @@ const PARTICLES_BELOW = 0.5
 export async function tuneEntropyStrength(options: EntropyOptions): Promise<EntropyResult> {
   const first = openEntropy(options)
   const run = new EntropyRun(options)
-  const { method, found, look } = await search(run, first)
-  const strength = await confirm(run, method, found, look.shape)
+  const searched = await search(run, first)
+  const method = searched?.method ?? methodOf(first, run.job, run.draws)
+  const { strength, steepness, rivals } = searched
+    ? await confirmed(run, searched)
+    : { strength: noResponse(run), steepness: 0, rivals: [] }
   const measured = await tradeOff(run, method.name, strength.value)
-  return assemble(run, method.name, strength, measured)
+  const unseen = searched ? await unseenAt(run, method.name, measured.tuned, steepness) : null
+  const doubt = strength.resolved ? (unseen?.reason ?? (await outdone(run, method, strength.value))) : null
+  const said = doubt === null ? strength : { ...strength, resolved: false, reason: doubt }
+  return assemble(run, method.name, { strength: said, measured, rivals, unseen: unseen?.unseen ?? null })
 }
 
 /** What the search comes to, and by what. */
-interface Searched {
+interface Searched extends Contender {
   readonly method: GradientMethod
-  readonly found: Found
-  readonly look: FirstLook
 }
 
-/** Explores and refines; where the estimator is left open, takes the one that proves sharper. */
-async function search(run: EntropyRun, name: MethodName): Promise<Searched> {
-  const { job, draws } = run
-  const method = methodOf(name, job, draws)
-  const look = await explore(run, method)
-  const found = await refine(run, method, look)
-  const searched = { method, found, look }
-  if (job.settings.estimator !== 'auto') return searched
-  if (name === 'paired-differences') return sharper(run, searched)
-  if (name === 'paths' && found.stretch.share(found.centre) < PARTICLES_BELOW) return byParticles(run, searched)
+/** Explores, refines in every valley that may hold the optimum, and compares; null where the judge does not respond at all. */
+async function search(run: EntropyRun, name: MethodName) {
+  const method = methodOf(name, run.job, run.draws)
+  const { basins } = await explore(run, method)
+  if (basins.length === 0) return null
+  const contenders: Searched[] = []
+  for (const basin of basins) {
+    contenders.push({ method, shape: basin.shape, found: await refine(run, method, basin) })
+  }
+  const { best, equals } = await contest(run, method, contenders)
+  return { ...(await bestMethod(run, best)), equals }
+}
+
+/** Where the estimator is left open, the one that proves sharper. */
+async function bestMethod(run: EntropyRun, searched: Searched): Promise<Searched> {
+  const { method, found } = searched
+  if (run.job.settings.estimator !== 'auto') return searched
+  if (method.name === 'paired-differences') return sharper(run, searched)
+  if (method.name === 'paths' && found.stretch.share(found.centre) < PARTICLES_BELOW) return byParticles(run, searched)
   return searched
+}
+
+/** The interval; not resolved where another valley is as good, within errors. */
+async function confirmed(
+  run: EntropyRun,
+  { equals, ...searched }: Searched & { readonly equals: readonly Searched[] },
+) {
+  const found = await confirm(run, searched.method, searched.found, searched.shape)
+  const rivals = equals.map(({ found: { centre } }) => Math.exp(centre))
+  if (rivals.length === 0) return { ...found, rivals }
+  const others = rivals.map((lambda) => lambda.toPrecision(3)).join(' and ')
+  const reason = `near lambda = ${others} there is an optimum that is as good within errors; raise maxEvaluations, or give a lambdaRange with one of them`
+  return { ...found, rivals, strength: { ...found.strength, resolved: false, reason } }
+}
+
+/** Standard errors by which a drawn place of the curve is better than the chosen lambda. */
+const OUTDONE = 2
+
+/** Items that decide of it, in units of the curve's, and where they start. */
+const RECOUNT = 8
+const RECOUNT_ITEMS = 2 ** 28
+
+/** Why the chosen lambda is not the best: a place of the curve that is better, on the curve's own paths and on fresh ones; null: none is. */
+async function outdone(run: EntropyRun, method: GradientMethod, value: number): Promise<string | null> {
+  if (run.job.settings.target !== 'guided') return null
+  const { curvePaths } = run.job.settings
+  const places = [Math.log(value), ...run.grid]
+  const better = async (among: readonly number[], first: number, count: number) => {
+    const [own, ...others] = await method.values([places[0], ...among], { first, count }, 'curve')
+    return others.map((row) => meanOf(row.map((worse, i) => own[i] - worse)))
+  }
+  const seen = await better(run.grid, 0, curvePaths)
+  const suspects = run.grid.filter((_, i) => seen[i].mean > OUTDONE * seen[i].standardError)
+  if (suspects.length === 0 || run.affordable(method, 1 + suspects.length) < RECOUNT * curvePaths) return null
+  const again = await better(suspects, RECOUNT_ITEMS, RECOUNT * curvePaths)
+  const i = again.findIndex(({ mean, standardError }) => mean > OUTDONE * standardError)
+  if (i < 0) return null
+  const { mean, standardError } = again[i]
+  const gain = `${mean.toPrecision(2)} ± ${standardError.toPrecision(1)}`
+  return `lambda = ${Math.exp(suspects[i]).toPrecision(3)} is better by ${gain} than what was found; raise curvePoints or maxEvaluations, or narrow lambdaRange to it`
+}
+
+function noResponse(run: EntropyRun): EntropyStrength {
+  const [low, high] = run.job.settings.lambdaRange
+  const reason = `the judge '${run.job.judge.name}' does not respond to lambda here: r1 of an image is the same at all scales but for rounding; choose another judge, or another lambdaRange`
+  return { value: high, low, high, resolved: false, reason, boundary: null, slope: null }
 }
 
 /** Score function or paired differences, whichever takes fewer evaluations for the same error at what was found. */
 async function sharper(run: EntropyRun, searched: Searched): Promise<Searched> {
-  const { method: paired, found, look } = searched
+  const { found, shape } = searched
   const score = methodOf('score-function', run.job, run.draws)
   const { curve } = found.stretch
-  const middle = curve.nodes.reduce((a, b) => (Math.abs(b - found.centre) < Math.abs(a - found.centre) ? b : a))
-  const batch = await run.draws.paths(Math.exp(-middle), { first: 0, count: curve.count }, 'refine')
-  const errors = {
-    score: meanOf(scoreValues(batch)).standardError ** 2 * score.cost(score.nodes(0, 1).length),
-    paired: curve.at(found.centre).standardError ** 2 * paired.cost(curve.nodes.length),
+  const nodes = [...curve.nodes]
+  // Drawn already: at the same scales, the same items.
+  const stretch = await score.stretch(nodes, { first: 0, count: curve.count }, 'refine', shape)
+  const widthOf = (of: GradientCurve) => {
+    const higher = of.higher() ?? of
+    return higher.at(found.centre).standardError / Math.max(higher.slope(found.centre), Number.MIN_VALUE)
   }
-  if (errors.paired <= errors.score) return searched
-  // Drawn at its own scales: where there is not enough left for that, what is there has to do.
-  if (run.affordable(score, score.nodes(0, 1).length) < curve.count) return searched
-  const nodes = [...score.nodes(found.centre, (curve.nodes[curve.nodes.length - 1] - curve.nodes[0]) / 2)]
-  const stretch = await score.stretch(nodes, { first: 0, count: curve.count }, 'refine', look.shape)
-  return { method: score, found: { ...found, stretch }, look }
+  if (widthOf(curve) <= widthOf(stretch.curve)) return searched
+  return { ...searched, method: score, found: { ...found, stretch } }
 }
 
 /** The search over again by sequential Monte Carlo: weights are too uneven there even to steer. */
 async function byParticles(run: EntropyRun, searched: Searched): Promise<Searched> {
-  const { found, look } = searched
   const method = methodOf('smc', run.job, run.draws)
   if (run.affordable(method, MOST_NODES) < method.first) return searched
-  const { grid } = run
-  const nearest = grid.reduce(
-    (best, x, i) => (Math.abs(x - found.centre) < Math.abs(grid[best] - found.centre) ? i : best),
-    0,
-  )
-  const moved = { ...look, least: nearest }
-  return { method, found: await refine(run, method, moved), look: moved }
+  const { found, shape } = searched
+  const reach = reachOf(run, method.wide * run.width)
+  const nodes = method.nodes(within(run, found.centre, reach), reach)
+  return { method, shape, found: await refine(run, method, { at: found.centre, nodes, below: 0, shape }) }
 }
 
 /** Where an optimum inside is resolved, there is nothing to look for elsewhere. */
@@ -103,11 +156,15 @@ function extendOf({ boundary, resolved }: EntropyStrength, iterations: readonly 
   return resolved ? null : directionOf(iterations)
 }
 
+interface Answer extends Pick<EntropyResult, 'rivals' | 'unseen'> {
+  readonly strength: EntropyStrength
+  readonly measured: TradeOff
+}
+
 async function assemble(
   run: EntropyRun,
   name: MethodName,
-  entropyStrength: EntropyStrength,
-  measured: TradeOff,
+  { strength: entropyStrength, measured, rivals, unseen }: Answer,
 ): Promise<EntropyResult> {
   const { job, draws } = run
   const { settings, reward, judge, features, sampler, schedule } = job
@@ -130,6 +187,8 @@ async function assemble(
     judgeName: judge.name,
     featureNetwork: features?.name ?? null,
     entropyStrength,
+    rivals,
+    unseen,
     extend: extendOf(entropyStrength, run.iterations),
     upper: atThree(measured, 'upper'),
     lower: atThree(measured, 'lower'),

@@ -9,7 +9,8 @@ const FIELDS = [
   ...['upper', 'lower', 'diversity'].flatMap((name) => THREE.map((inner) => `${name}.${inner}`)),
   ...['target', 'kl.value', 'kl.standardError', 'kl.kind', 'effectiveSampleSize', 'paretoK', 'networkEvaluations'],
   ...['seconds', 'run', 'preset', 'seed', 'reward', 'judge', 'estimator', 'sampler.eta', 'samplingSteps', 'curve'],
-  ...['networkEvaluationsOf.curve', 'peakMemoryMiB', 'lambdaRange', 'iterations'],
+  ...['networkEvaluationsOf.curve', 'peakMemoryMiB', 'lambdaRange', 'iterations', 'rivals'],
+  ...['share', 'highest', 'reward', 'judge'].map((name) => `unseen.${name}`),
 ]
 
 const at = (value: unknown, path: string): unknown =>
@@ -63,4 +64,14 @@ test('tells programs the direction, and which error bars are of collapsed weight
   expect(iterations.every(({ collapsed }) => collapsed === false)).toBe(true)
   expect(entropyJson(BOUNDARY, ENTROPY_CONTEXT).extend).toEqual({ end: 'high', lambdaRange: [0.01, 100] })
   expect(entropyJson(BARE_TILT, ENTROPY_CONTEXT).restsOn.lambdaMin).toEqual({ trusted: false, collapsed: true })
+})
+
+test('tells programs of other optima and of what was never drawn', () => {
+  const { rivals, unseen } = entropyJson(UNRESOLVED, ENTROPY_CONTEXT)
+  expect({ rivals, unseen }).toEqual({
+    rivals: [0.0831],
+    unseen: { share: 3 / 384, highest: -0.00071, reward: null, judge: 3.24 },
+  })
+  expect(entropyJson(BARE_TILT, ENTROPY_CONTEXT)).toMatchObject({ rivals: [], unseen: { reward: 1.672, judge: null } })
+  expect(entropyJson({ ...RESOLVED, unseen: null }, ENTROPY_CONTEXT).unseen).toBeNull()
 })

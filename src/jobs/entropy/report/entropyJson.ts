@@ -47,6 +47,10 @@ export interface EntropyJson {
     readonly boundary: 'low' | 'high' | null
     readonly slope: Estimate | null
   }
+  /** Lambdas of other optima that are as good within errors. */
+  readonly rivals: readonly number[]
+  /** What the images behind lambda say nothing of; null where nothing was confirmed. */
+  readonly unseen: EntropyResult['unseen']
   /** The end of the range beyond which to look, and a range that does; null where the gradients do not all point there. */
   readonly extend: { readonly end: 'low' | 'high'; readonly lambdaRange: readonly [number, number] } | null
   /** Whether what is said of the tuned lambda and of the smallest can be believed, and whether its weights have collapsed, error bars with them. */
@@ -89,6 +93,8 @@ export function entropyJson(result: EntropyResult, context: ReportContext): Entr
     lambdaRange: result.lambdaRange,
     tolerance: result.tolerance,
     entropyStrength: { ...entropyStrength, slope: entropyStrength.slope && estimate(entropyStrength.slope) },
+    rivals: result.rivals,
+    unseen: result.unseen,
     extend: result.extend && { end: result.extend, lambdaRange: extendedRange(result.lambdaRange, result.extend) },
     restsOn: {
       tuned: restsOn(result, result.entropyStrength.value),

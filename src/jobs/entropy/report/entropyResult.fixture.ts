@@ -134,6 +134,8 @@ export const RESOLVED: EntropyResult = {
     boundary: null,
     slope: null,
   },
+  rivals: [],
+  unseen: { share: 3 / 384, highest: -0.00071, reward: null, judge: 3.24 },
   extend: null,
   upper: { base: estimate(-17.512, 0.31), tuned: estimate(-5.803, 0.071), lambdaMin: estimate(-31.47, 0.44) },
   lower: { base: estimate(-11.48, 0.29), tuned: estimate(-0.0871, 0.0113), lambdaMin: estimate(-0.0092, 0.0021) },
@@ -156,6 +158,7 @@ export const RESOLVED: EntropyResult = {
 /** The confidence interval stayed wider than asked for. */
 export const UNRESOLVED: EntropyResult = {
   ...RESOLVED,
+  rivals: [0.0831],
   entropyStrength: {
     ...RESOLVED.entropyStrength,
     low: 0.31,
@@ -203,6 +206,7 @@ export const BARE_TILT: EntropyResult = {
   ...RESOLVED,
   target: 'tilt',
   estimator: 'smc',
+  unseen: { share: 3 / 2048, highest: -0.0123, reward: 1.672, judge: null },
   sampler: { ...RESOLVED.sampler, sampler: 'ddpm', eta: 0, clip: null },
   featureNetwork: null,
   diversity: null,

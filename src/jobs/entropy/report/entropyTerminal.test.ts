@@ -13,6 +13,7 @@ test('a resolved strength', () => {
     diversity    5.021 ± 0.038   4.113 ± 0.042     2.937 ± 0.051
 
     Best for the guided sampler as it runs (guidance scale 1.07): within the interval the gradient in log λ cannot be told from 0; high/low is 1.75, the tolerance 2.
+    Images rarer than 0.7813 % may never have been drawn: they would move λ if their r1 lay 3.24 or more from its mean.
     The judge (r1) is better by 11.71 ± 0.32: −5.803 ± 0.071 tuned, −17.51 ± 0.31 for the base sampler.
     At the strongest guidance, λ = 0.01, compared with the chosen one, the chased reward (r2) is higher by 0.078 ± 0.011, and the judge worse by 25.67 ± 0.45. That is over-optimisation.
     KL from the base sampler at the chosen λ: 11.42 ± 0.33 nats (of paths, an upper bound on that of images). Diversity: 5.021 ± 0.038 base, 4.113 ± 0.042 tuned, 2.937 ± 0.051 at the strongest guidance.
@@ -62,4 +63,16 @@ test('marks error bars of collapsed weights, and of few effective images', () =>
   expect(few).toContain('−31.47 ± 0.44 (few effective)')
   expect(few).toContain('−5.803 ± 0.071  ')
   expect(few).toContain('few effective images and cannot be believed, nor can their error bars')
+})
+
+test('tells how far images that were never drawn would have to lie', () => {
+  expect(entropySummary(RESOLVED, ENTROPY_CONTEXT)).toContain(
+    'Images rarer than 0.7813 % may never have been drawn: they would move λ if their r1 lay 3.24 or more from its mean.',
+  )
+  expect(entropySummary(BARE_TILT, ENTROPY_CONTEXT)).toContain(
+    'Images rarer than 0.1465 % may never have been drawn: they would move λ from a reward of 1.672 on; the highest drawn is −0.0123.',
+  )
+  for (const unseen of [null, { share: 0.01, highest: 1, reward: null, judge: null }]) {
+    expect(entropySummary({ ...RESOLVED, unseen }, ENTROPY_CONTEXT)).not.toContain('never have been drawn')
+  }
 })

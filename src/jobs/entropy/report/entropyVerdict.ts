@@ -35,6 +35,7 @@ export function entropyVerdict(result: EntropyResult): EntropyVerdict {
     sentences: [
       intervalSentence(result),
       ...directionSentences(result),
+      ...unseenSentences(result),
       judgeSentence(result),
       ...harmSentences(result),
       distanceSentence(result),
@@ -72,6 +73,17 @@ function intervalSentence(result: EntropyResult): string {
   if (resolved)
     return `Best for ${subject} (${scale}): within the interval the gradient in log λ cannot be told from 0; ${width}.`
   return `For ${subject} (${scale}), ${width}. ${reason === null ? '' : asSentence(reason)}`.trim()
+}
+
+/** What was never drawn, and how far from the rest it would have to be to move lambda. */
+function unseenSentences({ unseen }: EntropyResult): string[] {
+  if (unseen === null || (unseen.reward === null && unseen.judge === null)) return []
+  const rare = `Images rarer than ${significant(100 * unseen.share)} % may never have been drawn`
+  return unseen.reward === null
+    ? [`${rare}: they would move λ if their r1 lay ${significant(unseen.judge ?? 0)} or more from its mean.`]
+    : [
+        `${rare}: they would move λ from a reward of ${significant(unseen.reward)} on; the highest drawn is ${significant(unseen.highest)}.`,
+      ]
 }
 
 /** Which way to look further, and the flag that does. */

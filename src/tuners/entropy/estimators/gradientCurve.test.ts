@@ -123,3 +123,112 @@ test('numbers of known mean 0 take their part of the spread out, and are left al
   expect([plain.controls, helped.controls, left.controls]).toEqual([0, 1, 0])
   expect(left.at(0)).toEqual(plain.at(0))
 })
+
+describe('degrees', () => {
+  const nodes = [-1, -0.6, 0, 0.5, 1.1]
+  const noise = (item: number, count = 200) =>
+    randomStream({ seed: 6, purpose: 'test', item }).normal(new Float64Array(count))
+  /** Items of a quartic with a slope and a cubic of their own. */
+  const [slopes, cubics] = [noise(0), noise(1)]
+  const value = (x: number) => 1 + 2 * x - x ** 2 + 0.5 * x ** 3 + x ** 4
+  const slope = (x: number) => 2 - 2 * x + 1.5 * x ** 2 + 4 * x ** 3
+  const quartic = nodes.map((x) => slopes.map((z, i) => value(x) + z * x + 0.3 * cubics[i] * x ** 3))
+
+  test.each(['log', 'scale'] as const)('rise by one as long as there are places to fit them to: %s', (shape) => {
+    const curve = new GradientCurve('values', nodes, quartic, { shape })
+    const cubic = curve.higher()
+    const whole = cubic?.higher()
+    expect(whole).toBeInstanceOf(GradientCurve)
+    expect(whole?.higher()).toBeNull()
+    expect([cubic?.count, whole?.nodes]).toEqual([200, nodes])
+    // Three gradients: a line, then the parabola through all.
+    const three = new GradientCurve('gradients', nodes.slice(0, 3), quartic.slice(0, 3), { shape })
+    expect(three.higher()).not.toBeNull()
+    expect(three.higher()?.higher()).toBeNull()
+    // A line in the gradient is right where F is a parabola in this t, and not else.
+    for (const [k, x] of nodes.slice(0, 3).entries()) {
+      expect(three.higher()?.at(x).mean).toBeCloseTo(quartic[k].reduce((a, b) => a + b) / 200, 8)
+    }
+  })
+
+  test('that of the polynomial itself gives its derivative, item by item', () => {
+    const whole = new GradientCurve('values', nodes, quartic).higher()?.higher()
+    for (const x of [-0.9, 0.2, 1]) {
+      const items = whole?.valuesAt(x) ?? new Float64Array()
+      for (const i of [0, 17, 199]) expect(items[i]).toBeCloseTo(slope(x) + slopes[i] + 0.9 * cubics[i] * x * x, 8)
+    }
+  })
+
+  test('a difference is of the items’ own numbers: what both degrees have in common has no error', () => {
+    const curve = new GradientCurve('values', nodes, quartic)
+    const [cubic] = [curve.higher() ?? curve]
+    const whole = cubic.higher() ?? cubic
+    const x = 0.3
+    const between = curve.difference(cubic, x)
+    expect(between.mean).toBeCloseTo(cubic.at(x).mean - curve.at(x).mean, 10)
+    expect(between.count).toBe(200)
+    expect(between.standardError).toBeGreaterThan(0)
+    // The slopes cancel: far below the error of either.
+    expect(between.standardError).toBeLessThan(0.5 * curve.at(x).standardError)
+    const back = cubic.difference(curve, x)
+    expect([back.mean, back.standardError]).toEqual([
+      expect.closeTo(-between.mean, 12),
+      expect.closeTo(between.standardError, 12),
+    ])
+    // Cubic and quartic items differ by the same for all.
+    expect(cubic.difference(whole, x).mean).toBeCloseTo(
+      slope(x) - (cubic.at(x).mean - mean(slopes) - 0.9 * mean(cubics) * x * x),
+      8,
+    )
+    expect(cubic.difference(whole, x).standardError).toBeCloseTo(0, 8)
+    expect(curve.difference(curve, x)).toMatchObject({ mean: 0, standardError: 0 })
+  })
+
+  test('controls are kept by higher ones', () => {
+    const rows = nodes.map((x) => slopes.map((z) => value(x) + 2 * x * z))
+    const helped = new GradientCurve('values', nodes, rows, { controls: [slopes] })
+    expect(helped.higher()?.controls).toBe(1)
+    expect(helped.higher()?.at(0).standardError).toBeCloseTo(0, 8)
+  })
+
+  const mean = (values: Float64Array) => values.reduce((a, b) => a + b) / values.length
+})
+
+describe('rounding', () => {
+  const nodes = [-0.2, 0.2]
+  const rows = nodes.map((x) => Float64Array.from({ length: 50 }, (_, i) => 5 + 1e-6 * x + 0 * i))
+
+  test('of numbers is an error of their difference, which more items do not lower', () => {
+    const known = new GradientCurve('values', nodes, rows)
+    expect(known.at(0).mean).toBeCloseTo(1e-6, 12)
+    expect(known.at(0).standardError).toBeLessThan(1e-12)
+    const rounding = 1e-6
+    const doubted = new GradientCurve('values', nodes, rows, { rounding })
+    // Each of two numbers over a step of .4.
+    expect(doubted.at(0).standardError).toBeCloseTo((2 * rounding) / 0.4, 12)
+    expect(doubted.at(0).mean).toBe(known.at(0).mean)
+    const few = new GradientCurve(
+      'values',
+      nodes,
+      rows.map((row) => row.slice(0, 5)),
+      { rounding },
+    )
+    expect(few.at(0).standardError).toBeCloseTo(doubted.at(0).standardError, 12)
+  })
+
+  test('adds to chance in squares, goes into differences, and is kept by higher degrees', () => {
+    const wide = [-1, -0.5, 0, 0.5, 1]
+    const noise = randomStream({ seed: 8, purpose: 'test' }).normal(new Float64Array(100))
+    const noisy = wide.map((x) => noise.map((z) => x * x + z * x))
+    const plain = new GradientCurve('values', wide, noisy)
+    const doubted = new GradientCurve('values', wide, noisy, { rounding: 0.1 })
+    // Weights of the slope at 0 of a parabola through five even places: (-2, -1, 0, 1, 2)/5.
+    const floor = 0.1 * (6 / 5)
+    expect(doubted.at(0).standardError).toBeCloseTo(Math.hypot(plain.at(0).standardError, floor), 10)
+    const [other, plainOther] = [doubted.higher(), plain.higher()]
+    if (other === null || plainOther === null) throw new Error('no higher degree')
+    expect(other.at(0).standardError).toBeGreaterThan(plainOther.at(0).standardError + 0.1)
+    expect(plain.difference(plainOther, 0).standardError).toBeLessThan(1e-10)
+    expect(doubted.difference(other, 0).standardError).toBeGreaterThan(floor)
+  })
+})

@@ -28,6 +28,16 @@ const SEARCH_POINTS = 64
 /** Controls are used where they take this share off the standard error: in small samples a regression costs something too. */
 const WORTHWHILE = 0.1
 
+interface CurveOptions {
+  readonly shape?: Shape
+  readonly controls?: readonly Float64Array[]
+  readonly rounding?: number
+  readonly terms?: number
+}
+
+/** Coefficients of a fit: of F a parabola, of its gradient one too. */
+const TERMS = 3
+
 export class GradientCurve {
   /** Log lambdas, ascending. */
   readonly nodes: readonly number[]
@@ -35,20 +45,26 @@ export class GradientCurve {
   readonly rows: readonly Float64Array[]
   readonly #kind: 'values' | 'gradients'
   readonly #fit: Fit
+  readonly #rounding: number
   readonly #controls: readonly Float64Array[]
   /** Means over items of the fit's coefficients, and their covariance. */
   readonly #means: readonly number[]
   readonly #covariance: readonly (readonly number[])[]
 
-  /** @param controls numbers of the items [n] whose expectation is known to be 0: what of the spread goes with them is taken out */
+  /**
+   * @param controls numbers of the items [n] whose expectation is known to be 0: what of the spread goes with them is taken out
+   * @param rounding by how much a number of `rows` may be off by rounding alone: a gradient that this explains is none. Default 0
+   * @param terms coefficients of the polynomial that is fitted to the numbers. Default 3; fewer where there are few nodes
+   */
   constructor(
     kind: 'values' | 'gradients',
     nodes: readonly number[],
     rows: readonly Float64Array[],
-    { shape = 'log', controls = [] }: { readonly shape?: Shape; readonly controls?: readonly Float64Array[] } = {},
+    { shape = 'log', controls = [], rounding = 0, terms }: CurveOptions = {},
   ) {
     this.#kind = kind
-    this.#fit = fitOf(kind, shape, nodes)
+    this.#rounding = rounding
+    this.#fit = fitOf(kind, shape, nodes, terms)
     this.nodes = nodes
     this.rows = rows
     this.#controls = worthwhile(this.valuesAt((nodes[0] + nodes[nodes.length - 1]) / 2), controls)
@@ -67,11 +83,25 @@ export class GradientCurve {
     return this.#controls.length
   }
 
-  /** The same items without the scales at one end. */
-  without(end: 'first' | 'last'): GradientCurve {
-    const kept = end === 'first' ? [1, this.nodes.length] : [0, -1]
-    const rest = { shape: this.#fit.shape, controls: this.#controls }
-    return new GradientCurve(this.#kind, this.nodes.slice(...kept), this.rows.slice(...kept), rest)
+  /** The same items and scales with a polynomial of one degree more; null where there are no nodes left to fit it to. */
+  higher(): GradientCurve | null {
+    const terms = this.#fit.weights.length + 1
+    if (terms > this.nodes.length) return null
+    const rest = { shape: this.#fit.shape, controls: this.#controls, rounding: this.#rounding, terms }
+    return new GradientCurve(this.#kind, this.nodes, this.rows, rest)
+  }
+
+  /** By how much another curve of the same items has another gradient at x: that one's less this one's. */
+  difference(other: GradientCurve, x: number): ItemMean {
+    const own = this.valuesAt(x)
+    const values = other.valuesAt(x).map((value, i) => value - own[i])
+    const { mean, standardError } = controlled(values, this.#controls)
+    return { mean, standardError: Math.hypot(standardError, this.#floor(x), other.#floor(x)), count: this.count }
+  }
+
+  /** What rounding alone can make of a gradient. */
+  #floor(x: number): number {
+    return this.#rounding * slopeWeights(this.#fit, x).reduce((sum, weight) => sum + Math.abs(weight), 0)
   }
 
   /** Where it is asked: between the outermost nodes. */
@@ -87,7 +117,8 @@ export class GradientCurve {
       basis,
       this.#covariance.map((row) => inner(row, basis)),
     )
-    return { mean, standardError: Math.sqrt(Math.max(0, variance)), count: this.count }
+    const standardError = Math.hypot(Math.sqrt(Math.max(0, variance)), this.#rounding === 0 ? 0 : this.#floor(x))
+    return { mean, standardError, count: this.count }
   }
 
   /** Each item's number whose mean is the gradient at x, [n]. */
@@ -190,13 +221,15 @@ export interface Fit {
  * What is nearest to the numbers: a parabola in t to values, a cubic's derivative to derivatives, which hold what a difference of values has
  * to find. t = x, or e^-(x - middle) (a scale at its own size). Less where there are few nodes: a line to two values.
  */
-export function fitOf(kind: 'values' | 'gradients', shape: Shape, nodes: readonly number[]): Fit {
+export function fitOf(kind: 'values' | 'gradients', shape: Shape, nodes: readonly number[], wanted?: number): Fit {
   const middle = (nodes[0] + nodes[nodes.length - 1]) / 2
   const t = (y: number) => (shape === 'log' ? y - middle : Math.exp(middle - y))
   const rate = (y: number) => (shape === 'log' ? 1 : -Math.exp(middle - y))
   const centre = nodes.reduce((sum, y) => sum + t(y), 0) / nodes.length
-  const powers = (y: number, factor: number) => [0, 1, 2].map((power) => factor * (t(y) - centre) ** power)
-  const terms = Math.min(3, kind === 'values' ? nodes.length : nodes.length - 1)
+  // Three gradients have the line nearest to them.
+  const terms = wanted ?? Math.min(TERMS, kind === 'values' ? nodes.length : Math.max(1, nodes.length - 1))
+  const powers = (y: number, factor: number) =>
+    Array.from({ length: terms }, (_, power) => factor * (t(y) - centre) ** power)
   const columns = nodes.map((y) => powers(y, kind === 'values' ? 1 : rate(y)).slice(0, terms))
   const gram = Array.from({ length: terms }, (_, k) =>
     Array.from({ length: terms }, (_, l) => columns.reduce((sum, row) => sum + row[k] * row[l], 0)),
@@ -206,7 +239,9 @@ export function fitOf(kind: 'values' | 'gradients', shape: Shape, nodes: readonl
     shape,
     weights: gram.map((_, k) => byNode.map((own) => own[k])),
     basisAt: (x) =>
-      (kind === 'values' ? [0, rate(x), 2 * rate(x) * (t(x) - centre)] : powers(x, rate(x))).slice(0, terms),
+      kind === 'values'
+        ? powers(x, rate(x)).map((_, power, lower) => (power === 0 ? 0 : power * lower[power - 1]))
+        : powers(x, rate(x)),
   }
 }
 

@@ -11,7 +11,7 @@
 import { inputError } from '../../../base/index.ts'
 import type { Estimated } from '../statistics/estimated.ts'
 import type { Statistic } from '../statistics/statistics.ts'
-import { difference, klOfTilt, weightedCovariance } from '../statistics/statistics.ts'
+import { difference, klOfTilt, logMeanOf, weightedCovariance, weightedMean } from '../statistics/statistics.ts'
 import type { Weights } from '../statistics/weights.ts'
 import type { PathPool } from './pool.ts'
 
@@ -48,12 +48,50 @@ export function penaltyGradient(pool: PathPool, s: number, gamma: number): PoolG
     throw inputError('gradient.gamma', `the penalty constant gamma is a number above 0, got ${gamma}`)
   }
   const { upper, lower } = pool.paths
-  const penalised = upper.map((value, i) => value / gamma + lower[i])
+  const penalised = penalisedBy(gamma, upper, lower)
   const y = pool.tiltWeights(s)
   const z = pool.tiltWeights(s, penalised)
   const statistic = difference(klOfTilt(s, z, penalised), klOfTilt(s, y, lower), gamma / s)
   return gradientOf(pool, worse(y, z), statistic)
 }
+
+/** F itself at scale s: -E r1 of the guided chain. */
+export function guidedObjective(pool: PathPool, s: number): PoolGradient {
+  const weights = pool.guidedWeights(s)
+  return gradientOf(
+    pool,
+    weights,
+    weightedMean(
+      weights.weights,
+      pool.paths.upper.map((value) => -value),
+    ),
+  )
+}
+
+/** F itself at scale s: -E r1 of p*. */
+export function tiltObjective(pool: PathPool, s: number): PoolGradient {
+  const weights = pool.tiltWeights(s)
+  return gradientOf(
+    pool,
+    weights,
+    weightedMean(
+      weights.weights,
+      pool.paths.upper.map((value) => -value),
+    ),
+  )
+}
+
+/** F_gamma itself at scale s: gamma lambda (log Z_r2 - log Z_(r1/gamma + r2)). */
+export function penaltyObjective(pool: PathPool, s: number, gamma: number): PoolGradient {
+  const { upper, lower } = pool.paths
+  const y = pool.tiltWeights(s)
+  const z = pool.tiltWeights(s, penalisedBy(gamma, upper, lower))
+  return gradientOf(pool, worse(y, z), difference(logMeanOf(y), logMeanOf(z), gamma / s))
+}
+
+/** r1/gamma + r2. */
+const penalisedBy = (gamma: number, upper: Float64Array, lower: Float64Array) =>
+  upper.map((value, i) => value / gamma + lower[i])
 
 function worse(y: Weights, z: Weights): Pick<Weights, 'effectiveSampleSize' | 'paretoK'> {
   const tails = [y.paretoK, z.paretoK].filter((k) => k !== null)

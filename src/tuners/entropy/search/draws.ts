@@ -33,6 +33,12 @@ type Request = Pick<Draw, 'kind' | 'phase' | 'scale' | 'firstItem' | 'count' | '
 /** Images per call where the network takes any number. */
 const MOST_PER_CALL = 256
 
+/** Units in the last place that the sum over an image's pixels and a network's layers may be off by. */
+const ROUNDING_UNITS = 16
+
+/** Powers of alphaBar that populations are tempered by, one after the other: what they say must not hang on it. */
+export const TEMPERS = [1, 2]
+
 const NONE = new Float64Array()
 const NO_ROWS = new Float32Array()
 const NOBODY = new Int32Array()
@@ -132,6 +138,17 @@ export class Draws {
     return this.#log.filter((draw) => draw.kind === kind && draw.scale === scale)
   }
 
+  /** What was drawn of a kind at the scale nearest to one, of the scales with most items of the confirmation; of base samples all. */
+  nearest(kind: Draw['kind'], scale: number): readonly Draw[] {
+    const drawn = this.#log.filter((draw) => draw.kind === kind)
+    if (kind === 'base') return drawn
+    const confirmed = drawn.filter(({ phase, tilt }) => phase === 'confirm' && tilt === 'lower')
+    const among = confirmed.length > 0 ? confirmed : drawn
+    const away = (draw: Draw) => Math.abs(Math.log(draw.scale / scale))
+    const least = among.reduce((best, draw) => Math.min(best, away(draw)), Number.POSITIVE_INFINITY)
+    return among.filter((draw) => away(draw) <= least + 1e-9)
+  }
+
   /** Draws of which the feature rows were kept, one by one. */
   featured(kind: 'paths' | 'base'): Featured[] {
     return this.#log
@@ -148,6 +165,12 @@ export class Draws {
   /** r1 or r2 of every image so far. */
   values(which: 'upper' | 'lower'): number[] {
     return this.#log.flatMap((draw) => Array.from(draw[which]))
+  }
+
+  /** Error that rounding may leave in a value of r1, in its own units: some units in the last place of the images' element type. */
+  get rounding(): number {
+    const largest = this.#log.reduce((most, { upper }) => upper.reduce((a, b) => Math.max(a, Math.abs(b)), most), 0)
+    return ROUNDING_UNITS * largest * (this.#job.denoiser.dtype === 'float64' ? 2 ** -52 : 2 ** -23)
   }
 
   /** Whether paths were drawn and guidance moved none of them. */
@@ -247,7 +270,8 @@ export class Draws {
       const upper = await judge.values(x0Hat, own)
       return lower.map((value, i) => value + upper[i] / gamma)
     }
-    const drawn = await sequentialMonteCarlo({ ...common, reward: chased, scale, minimumAlphaBar })
+    const temper = TEMPERS[Math.floor(firstItem / count) % TEMPERS.length]
+    const drawn = await sequentialMonteCarlo({ ...common, reward: chased, scale, minimumAlphaBar, temper })
     const { images, logWeights, logZ, evaluations, ancestors } = drawn
     const inherited = classes && Int32Array.from(ancestors, (ancestor) => classes[ancestor])
     return { images, logWeights, logZ, ancestors, evaluations, a: NONE, b: NONE, classes: inherited }

@@ -1,18 +1,21 @@
-/** A first look over the whole range of lambda with few paths, the same items everywhere: about where is the objective least? */
+/**
+ * A first look over the whole range of lambda with few paths, the same items everywhere: does the judge respond at all, and in which valleys
+ * may the objective be least?
+ */
 import { inputError } from '../../../base/index.ts'
 import type { Shape } from '../estimators/gradientCurve.ts'
 import type { EntropyRun } from '../run.ts'
+import type { Basin } from './basins.ts'
+import { basinsOf } from './basins.ts'
 import type { GradientMethod, ProfilePoint } from './methods.ts'
 
 /** Difference of two sums of squares, in units of the errors', that is no chance. */
 const CLEARLY = 4
 
-/** Where to search: the log lambda in the grid where F is least, and whether that is an end of what was seen. */
+/** What the whole range looks like. */
 export interface FirstLook {
-  /** Index in the grid. */
-  readonly least: number
-  /** What F is nearer to a parabola in about there. */
-  readonly shape: Shape
+  /** Where to search, the lowest first; none where r1 is the same at all scales but for rounding. */
+  readonly basins: readonly Basin[]
 }
 
 /**
@@ -20,18 +23,30 @@ export interface FirstLook {
  *   for a judge that is the reward on another scale
  */
 export async function explore(run: EntropyRun, method: GradientMethod): Promise<FirstLook> {
-  const { grid, draws } = run
+  const { draws, searchGrid: grid } = run
   run.progress('explore', 'a first look over the range', method.cost(grid.length) * method.first)
-  const points = await method.profile(grid, { first: 0, count: method.first })
+  const items = { first: 0, count: method.first }
+  const points = await method.profile(grid, items)
+  const rows = await method.values(grid, items, 'explore')
   checkRewards(run)
   for (const { at, mean, standardError, collapsed, paths } of points) {
     await run.iteration('explore', at, { mean, standardError, collapsed }, paths)
   }
-  const profile = cumulated(grid, points)
-  const known = profile.flatMap((value, i) => (value === null ? [] : [{ value, i }]))
-  const best = known.reduce((least, point) => (point.value < least.value ? point : least))
-  run.progress('explore', `least near lambda = ${Math.exp(grid[best.i]).toPrecision(2)}`, draws.evaluations)
-  return { least: best.i, shape: shapeAbout(points, grid[best.i]) }
+  if (rows.every((row) => row.every((value, i) => Math.abs(value - rows[0][i]) <= 2 * draws.rounding)))
+    return { basins: [] }
+  const basins = basinsOf(grid, rows, knownFrom(points, grid)).map((basin) => ({
+    ...basin,
+    shape: shapeAbout(points, basin.at),
+  }))
+  run.progress('explore', `least near lambda = ${Math.exp(basins[0].at).toPrecision(2)}`, draws.evaluations)
+  return { basins }
+}
+
+/** The first place of the grid from which on, towards the weakest guidance, all gradients steer. */
+function knownFrom(points: readonly ProfilePoint[], grid: readonly number[]): number {
+  const last = points.findLastIndex(({ steers }) => !steers)
+  // Between two places, a gradient is of both.
+  return Math.min(last + 1, grid.length - 1)
 }
 
 /** Gradients of the first look that tell of the shape, the nearest to the least. */
@@ -60,21 +75,6 @@ export function shapeAbout(points: readonly Omit<ProfilePoint, 'steers' | 'colla
   const mean = (k: number, over: number) => (over === 0 ? 1 : Math.sinh((k * over) / 2) / ((k * over) / 2))
   const scale = misfit((y, over) => [Math.exp(-y) * mean(1, over), Math.exp(-2 * y) * mean(2, over)])
   return scale + CLEARLY < log ? 'scale' : 'log'
-}
-
-/** F over the grid from its gradients, at the grid's points or midway between them; from the weakest guidance on as far as they steer. */
-function cumulated(grid: readonly number[], points: readonly ProfilePoint[]): (number | null)[] {
-  const midway = points.length < grid.length
-  const profile: (number | null)[] = grid.map(() => null)
-  profile[grid.length - 1] = 0
-  for (let i = grid.length - 2; i >= 0; i--) {
-    const after = profile[i + 1]
-    const ends = midway ? [points[i]] : [points[i], points[i + 1]]
-    if (after === null || !ends.every(({ steers }) => steers)) break
-    const slope = ends.reduce((sum, { mean }) => sum + mean, 0) / ends.length
-    profile[i] = after - slope * (grid[i + 1] - grid[i])
-  }
-  return profile
 }
 
 function checkRewards({ draws, job }: EntropyRun): void {

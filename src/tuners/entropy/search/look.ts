@@ -4,12 +4,13 @@
  * Scales are drawn on both sides, and inside of what was drawn F falls towards the interval from below and rises beyond it.
  */
 
-import type { GradientCurve } from '../estimators/gradientCurve.ts'
 import type { EntropyStrength } from '../result.ts'
 import type { EntropyRun } from '../run.ts'
 import type { GradientEvidence, Verdict } from '../statistics/belief.ts'
-import { DECIDING_SHARE, mayDecide, resolves, resolvesBoundary } from '../statistics/belief.ts'
+import { DECIDING_SHARE, resolves, resolvesBoundary } from '../statistics/belief.ts'
 import type { Stretch } from './methods.ts'
+import type { Ends } from './nested.ts'
+import { nestedOf } from './nested.ts'
 import { middleOf, touches } from './refine.ts'
 
 /** Steps outwards in which an end is moved, as a share of the tolerance in log lambda. */
@@ -18,12 +19,6 @@ const OUTWARD = 1 / 40
 /** Least half-width of an interval, as a share of the tolerance in log lambda: no scales are drawn so close that more could be told. */
 const FLOOR = 1 / 40
 
-/** Ends of an interval; null: not inside what was drawn. */
-interface Ends {
-  readonly low: number | null
-  readonly high: number | null
-}
-
 /** An interval in log lambda as one look sees it. */
 export interface Look extends Ends {
   readonly value: number
@@ -31,6 +26,8 @@ export interface Look extends Ends {
   readonly boundary: 'low' | 'high' | null
   readonly alpha: number
   readonly stretch: Stretch
+  /** Whether the inner half of what was drawn says the same; at an end of the range, true. */
+  readonly agrees: boolean
 }
 
 /** @param alpha error of the look's intervals */
@@ -38,13 +35,14 @@ export function lookAt(run: EntropyRun, stretch: Stretch, alpha: number): Look {
   const { curve } = stretch
   const { range } = run
   const { low, high } = touches(run, curve)
-  const look = { boundary: null, alpha, stretch }
-  const root = curve.root()
-  if (root !== null) {
-    const ends = agreedEnds(run, stretch, alpha, widened(run, curve, root, alpha))
+  const look = { boundary: null, alpha, stretch, agrees: true }
+  const nested = nestedOf(curve, run.width)
+  if (nested !== null) {
+    const { root, agrees } = nested
+    const ends = agreedEnds(run, stretch, alpha, atLeast(run, root, nested.ends(alpha)))
     return {
       ...look,
-      value: root,
+      ...{ value: root, agrees },
       low: ends.low ?? (low ? range.low : null),
       high: ends.high ?? (high ? range.high : null),
     }
@@ -59,40 +57,39 @@ export function lookAt(run: EntropyRun, stretch: Stretch, alpha: number): Look {
     : { ...look, value: range.high, low: ends.low, high: range.high, boundary: 'high' }
 }
 
-/** The interval with the parabola's own error, as the root moves when a scale is left out, in quadrature. */
-function widened({ width }: EntropyRun, curve: GradientCurve, root: number, alpha: number): Ends {
-  const region = curve.stretch
-  const { low, high } = curve.interval(root, alpha)
-  const moves = (['first', 'last'] as const).map((end) => {
-    const other = curve.without(end).root(region)
-    return other === null ? 0 : Math.abs(other - root)
-  })
-  const away = (end: number | null) => (end === null ? null : Math.hypot(end - root, FLOOR * width, ...moves))
-  const [below, above] = [away(low), away(high)]
-  return {
-    low: below === null || root - below < region.low ? null : root - below,
-    high: above === null || root + above > region.high ? null : root + above,
-  }
-}
+/** Ends no closer to the root than can be told. */
+const atLeast = ({ width }: EntropyRun, root: number, { low, high }: Ends): Ends => ({
+  low: low === null ? null : Math.min(low, root - FLOOR * width),
+  high: high === null ? null : Math.max(high, root + FLOOR * width),
+})
 
 /** Ends moved outwards until the evidence there, by bootstrap for weighted paths, excludes 0 too; null where it nowhere does. */
 function agreedEnds(run: EntropyRun, stretch: Stretch, alpha: number, { low, high }: Ends): Ends {
   const region = stretch.curve.stretch
+  const clear = (x: number, sign: 1 | -1) => {
+    const { interval } = stretch.evidence(x, alpha)
+    return sign > 0 ? interval.low > 0 : interval.high < 0
+  }
   const moved = (from: number | null, sign: 1 | -1) => {
-    const limit = sign > 0 ? region.high : region.low
-    for (let x = from; x !== null && sign * (limit - x) >= 0; x += sign * OUTWARD * run.width) {
-      const { interval } = stretch.evidence(x, alpha)
-      if (sign > 0 ? interval.low > 0 : interval.high < 0) return x
+    if (from === null || clear(from, sign)) return from
+    const step = sign * OUTWARD * run.width
+    const steps = Math.floor(((sign > 0 ? region.high : region.low) - from) / step)
+    if (steps < 1 || !clear(from + steps * step, sign)) return null
+    let [open, closed] = [0, steps]
+    while (closed - open > 1) {
+      const half = Math.floor((open + closed) / 2)
+      if (clear(from + half * step, sign)) closed = half
+      else open = half
     }
-    return null
+    return from + closed * step
   }
   return { low: moved(low, -1), high: moved(high, 1) }
 }
 
-/** Whether more of the same would not decide either: populations, and weights that are too uneven. */
+/** Whether more of the same would not decide either: weights that are too uneven. */
 export function steersOnly({ stretch, value, alpha }: Look): boolean {
   const { source, estimate } = stretch.evidence(value, alpha)
-  return source === 'smc' || (source === 'pool' && estimate.effectiveSampleSize < DECIDING_SHARE * estimate.count)
+  return source === 'pool' && estimate.effectiveSampleSize < DECIDING_SHARE * estimate.count
 }
 
 export function strengthOf(run: EntropyRun, look: Look): EntropyStrength {
@@ -115,12 +112,28 @@ export function strengthOf(run: EntropyRun, look: Look): EntropyStrength {
   }
 }
 
+/** Size of the gradient at the nearer end of the interval: what would have to be undone. */
+export function steepnessOf({ low, high, value, boundary, alpha, stretch }: Look): number {
+  const at = (x: number | null) => (x === null ? 0 : Math.abs(stretch.evidence(x, alpha).estimate.mean))
+  if (boundary !== null) return at(value)
+  return Math.min(at(low), at(high))
+}
+
 const slopeOf = ({ estimate: { mean, standardError, count } }: GradientEvidence) => ({ mean, standardError, count })
 
 function verdictOf(run: EntropyRun, look: Look): Verdict {
   const { value, low, high, boundary, alpha, stretch } = look
   const { tolerance } = run.job.settings
   const at = (x: number) => stretch.evidence(x, alpha)
+  if (stretch.against !== null) return { believed: false, reason: stretch.against }
+  if (!look.agrees) {
+    const { low: from, high: to } = stretch.curve.stretch
+    const drawn = `[${Math.exp(from).toPrecision(3)}, ${Math.exp(to).toPrecision(3)}]`
+    return {
+      believed: false,
+      reason: `F is no parabola over lambda in ${drawn}: its inner half says otherwise than the whole; raise maxEvaluations`,
+    }
+  }
   if (boundary && low !== null && high !== null && Math.exp(high - low) <= tolerance) {
     return resolvesBoundary(boundary, at(boundary === 'low' ? high : low))
   }
@@ -134,15 +147,10 @@ function verdictOf(run: EntropyRun, look: Look): Verdict {
   const evidence = { low: at(low), value: at(value), high: at(high) }
   const { low: least, high: most } = run.range
   if (low > least && high < most) return resolves(evidence, tolerance)
-  // An end of the range needs no evidence: nothing is looked for beyond it.
-  const weak = Object.values(evidence)
-    .map(mayDecide)
-    .find(({ believed }) => !believed)
-  if (weak) return weak
-  if (Math.exp(high - low) <= tolerance) return { believed: true, reason: null }
-  const wide = `[${Math.exp(low).toPrecision(3)}, ${Math.exp(high).toPrecision(3)}]`
+  const end = low <= least ? 'low' : 'high'
+  const where = `[${Math.exp(low).toPrecision(3)}, ${Math.exp(high).toPrecision(3)}]`
   return {
     believed: false,
-    reason: `lambda is in ${wide}, wider than the tolerance of ${tolerance}; raise maxEvaluations`,
+    reason: `lambda is in ${where}: it may be the ${end} end of the range itself; give a wider lambdaRange, or raise maxEvaluations`,
   }
 }

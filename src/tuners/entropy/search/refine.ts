@@ -1,22 +1,27 @@
 /**
- * The search: projected steps in log lambda, each to where the gradient over a drawn stretch is 0, with the same items throughout and more of
- * them where they are too few. It steers only: what it finds is confirmed by fresh paths.
+ * The search in one valley: projected steps in log lambda, each to where the gradient over a drawn stretch is 0, with the same items
+ * throughout and more of them where they are too few. It steers only: what it finds is confirmed by fresh paths.
  *
- * A stretch is narrowed until it is about as wide as the tolerance, and items are added until the root's error is a third of that. Before
- * anything is drawn the pool of all paths is asked: where their weights bridge, a new lambda costs nothing.
+ * A stretch is narrowed until it is about as wide as the tolerance and until its inner half says the same as the whole (nested.ts), and
+ * items are added until the root's error is a third of the tolerance. Before anything is drawn the pool of all paths is asked: where their
+ * weights bridge, a new lambda costs nothing.
  */
 
 import type { GradientCurve } from '../estimators/gradientCurve.ts'
 import type { PathPool } from '../estimators/pool.ts'
 import { guidedGradient } from '../estimators/poolGradients.ts'
 import type { EntropyRun } from '../run.ts'
-import type { FirstLook } from './explore.ts'
+import type { Basin } from './basins.ts'
 import type { GradientMethod, Stretch } from './methods.ts'
+import type { Nested } from './nested.ts'
+import { nestedOf } from './nested.ts'
 
 /** What the search found. */
 export interface Found {
   /** Log lambda; as near as a stretch can be to the end of the range where the optimum is there or beyond. */
   readonly centre: number
+  /** Half-width of the stretch: as wide as its inner half bears out. */
+  readonly reach: number
   /** The last stretch, from which the confirmation is planned. */
   readonly stretch: Stretch
 }
@@ -32,9 +37,6 @@ const GROWTH = 4
 /** The root's error that is precise enough, as a share of the tolerance in log lambda. */
 const PRECISE = 0.35
 
-/** Half-width of the narrowest stretch, as a multiple of the tolerance in log lambda. */
-export const WIDE = 1.2
-
 /** Most that a stretch is narrowed in one step. */
 const NARROWING = 4
 
@@ -47,43 +49,66 @@ const SEARCH_SHARE = 0.5
 /** Effective samples from which the pool may say where to go. */
 const BRIDGING_SAMPLES = 50
 
-export async function refine(run: EntropyRun, method: GradientMethod, first: FirstLook): Promise<Found> {
+export async function refine(
+  run: EntropyRun,
+  method: GradientMethod,
+  { nodes: start, at, shape }: Basin,
+): Promise<Found> {
   const { width } = run
-  let nodes = startNodes(run, method, first)
+  let nodes = startNodes(run, method, start, at)
   let count = method.first
   for (let step = 1; ; step++) {
     const [centre, reach] = [middleOf(nodes), (nodes[nodes.length - 1] - nodes[0]) / 2]
     run.progress('refine', `step ${step}, lambda near ${Math.exp(centre).toPrecision(3)}`, aheadOf(run, method, count))
-    const stretch = await method.stretch(nodes, { first: 0, count }, 'refine', first.shape)
+    const stretch = await method.stretch(nodes, { first: 0, count }, 'refine', shape)
     const { curve } = stretch
-    const root = curve.root()
     await run.iteration('refine', centre, gradientAt(stretch, centre), count * nodes.length * method.paths)
-    const last = step >= MOST_STEPS || run.left < (1 - SEARCH_SHARE) * run.job.settings.maxEvaluations
-    if (root === null) {
+    const kept = Math.max(
+      (1 - SEARCH_SHARE) * run.job.settings.maxEvaluations,
+      method.least * method.cost(nodes.length),
+    )
+    const last = step >= MOST_STEPS || run.left < kept
+    const nested = nestedOf(curve, width)
+    if (nested === null) {
       // F rises or falls over the whole stretch: go down it.
       const rises = curve.at(centre).mean > 0
       const next = within(run, rises ? centre - reach : centre + reach, reach)
       const stuck = Math.abs(next - centre) < ROUNDING
-      if (stuck || last || run.affordable(method, nodes.length) < count) return { centre, stretch }
+      if (stuck || last || run.affordable(method, nodes.length) < count) return { centre, reach, stretch }
       nodes = [...method.nodes(next, reach)]
       continue
     }
-    const best = bestRoot(run, method, curve, root, reach)
-    const narrow = best.pooled || reach <= reachOf(run, WIDE * width) * (1 + ROUNDING)
-    if (last || (narrow && best.error <= PRECISE * width)) return { centre: best.centre, stretch }
-    const wanted = grown(run, method, count, best.error / (PRECISE * width))
-    const next = reachOf(run, Math.max(WIDE * width, reach / NARROWING, Math.min(reach / 2, 3 * best.error)))
+    const best = nested.agrees
+      ? bestRoot(run, method, curve, nested, reach)
+      : { centre: nested.root, error: nested.error, pooled: false }
+    const found = { centre: best.centre, reach, stretch }
+    const narrow = best.pooled || reach <= reachOf(run, method.wide * width) * (1 + ROUNDING)
+    if (last || (nested.agrees && narrow && best.error <= PRECISE * width)) return found
+    const wanted = nested.agrees ? grown(run, method, count, best.error / (PRECISE * width)) : count
+    const next = nextReach(reachOf(run, method.wide * width), reach, nested.agrees ? best.error : null)
     nodes = [...method.nodes(within(run, best.centre, next), next)]
-    const affordable = run.affordable(method, nodes.length)
+    const affordable = run.affordable(method, nodes.length) - method.least
     // Fewer items than before would find less.
-    if (affordable < count) return { centre: best.centre, stretch }
+    if (affordable < count) return found
     count = Math.min(wanted, affordable)
   }
 }
 
+/** Half-width of the next stretch, at least `wide` unless it was narrower; `error`: of the root, null where curvature is in the way. */
+function nextReach(wide: number, reach: number, error: number | null): number {
+  if (error === null) return reach / 2
+  return reach <= wide ? reach : Math.max(wide, reach / NARROWING, Math.min(reach / 2, 3 * error))
+}
+
 /** A root and its error: the stretch's, or the pool's where its weights bridge and it is sharper. */
-function bestRoot(run: EntropyRun, method: GradientMethod, curve: GradientCurve, root: number, reach: number) {
-  const own = { centre: root, error: curve.rootError(root) * doubt(curve.count), pooled: false }
+function bestRoot(
+  run: EntropyRun,
+  method: GradientMethod,
+  curve: GradientCurve,
+  { root, error }: Nested,
+  reach: number,
+) {
+  const own = { centre: root, error: error * doubt(curve.count), pooled: false }
   if (method.name !== 'paired-differences') return own
   const other = bridged(run.draws.pool(), root, reach)
   return other && other.error < own.error ? { ...other, pooled: true } : own
@@ -122,15 +147,11 @@ export function touches(
   }
 }
 
-/** Three nodes of the grid about its least, where nothing is drawn anew; closer ones where the grid is finer than what is wanted. */
-function startNodes(run: EntropyRun, method: GradientMethod, { least }: FirstLook): number[] {
-  const { grid, width } = run
-  if (grid[2] - grid[0] < 2 * WIDE * width) {
-    const reach = reachOf(run, WIDE * width)
-    return [...method.nodes(within(run, grid[least], reach), reach)]
-  }
-  const first = Math.min(Math.max(least - 1, 0), grid.length - 3)
-  return grid.slice(first, first + 3)
+/** Places of the grid, where nothing is drawn anew; closer ones where the grid is finer than what is wanted. */
+function startNodes(run: EntropyRun, method: GradientMethod, grid: readonly number[], at: number): number[] {
+  const reach = reachOf(run, method.wide * run.width)
+  const drawn = (grid[grid.length - 1] - grid[0]) / 2
+  return drawn < reach ? [...method.nodes(within(run, at, reach), reach)] : [...grid]
 }
 
 /** Where the gradient from all paths at hand is 0 near x, and its error, if their weights reach that far. */

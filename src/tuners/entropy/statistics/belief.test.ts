@@ -71,7 +71,13 @@ describe('may decide', () => {
     ['a pool that is nearly fresh', pooled(1, -1, 1000, 800), true],
     ['a pool of 999 paths', pooled(1, -1, 999, 999), false],
     ['a pool of .79', pooled(1, -1, 2000, 1580), false],
-    ['particles', freshEvidence(1, 'smc', estimate(-1, 0.1, 400), 0.05), false],
+    ['16 populations of particles', freshEvidence(1, 'smc', estimate(-1, 0.1, 16), 0.05), true],
+    ['15 populations', freshEvidence(1, 'smc', estimate(-1, 0.1, 15), 0.05), false],
+    [
+      'populations of which few count',
+      freshEvidence(1, 'smc', { ...estimate(-1, 0.1, 16), effectiveSampleSize: 7.9 }, 0.05),
+      false,
+    ],
     ['a standard error of NaN', fresh(1, -1, Number.NaN), false],
     ['an effective sample size of NaN', pooled(1, -1, 2000, Number.NaN), false],
   ])('%s', (_, evidence, believed) => {

@@ -2,7 +2,8 @@
  * When to believe an estimate. Weighted estimates steer; they do not decide: with few effective samples they are biased towards the base,
  * and their nominal 95 % intervals cover .72 to .85. So an interval of lambda is called resolved only where the gradients at its low end,
  * its value and its high end come from paths drawn there and for that (by score function or paired differences), or from a pool that is
- * nearly a fresh sample there: effective share at least .8 of at least 1,000 paths, its interval by bootstrap-t. On the trade-off curve an
+ * nearly a fresh sample there: effective share at least .8 of at least 1,000 paths, its interval by bootstrap-t; or from at least 16 independent
+ * populations of particles, half of which count, tempered at two lengths that agree. On the trade-off curve an
  * effective share of .5 is enough to be shown as trusted.
  */
 import { inputError } from '../../../base/index.ts'
@@ -13,6 +14,10 @@ import { studentReach } from './quantile.ts'
 /** What a pool must have at a lambda to decide there. */
 export const DECIDING_SHARE = 0.8
 export const DECIDING_PATHS = 1000
+
+/** Independent populations of particles that decide: how many, and what share of them must count, by their estimates of Z. */
+export const DECIDING_POPULATIONS = 16
+const DECIDING_POPULATION_SHARE = 0.5
 
 /** What an estimate on the trade-off curve must have to be trusted. */
 export const TRUSTED_SHARE = 0.5
@@ -66,9 +71,16 @@ export function mayDecide({ lambda, source, estimate, interval }: GradientEviden
     return doubted(`the gradient ${at} has no finite interval; raise the number of paths`)
   }
   if (source === 'smc') {
-    return doubted(
-      `particles ${at} only steer: their means are biased at finite numbers; draw guided paths, or a pool, to decide`,
-    )
+    if (count < DECIDING_POPULATIONS) {
+      return doubted(
+        `particles decide from ${DECIDING_POPULATIONS} populations, and ${at} there are ${count}; raise maxEvaluations`,
+      )
+    }
+    if (!(effectiveSampleSize >= DECIDING_POPULATION_SHARE * count)) {
+      const share = `${shortly(effectiveSampleSize)} effective of ${count} populations`
+      return doubted(`few populations of particles say it all ${at}, ${share}; raise particles`)
+    }
+    return BELIEVED
   }
   if (source === 'pool') {
     if (count < DECIDING_PATHS) {

@@ -1,10 +1,11 @@
 /** Bootstrap-t intervals: seeded, sensible on a mean, and of the coverage that belief.ts relies on. */
 import { describe, expect, test } from 'vitest'
+import { randomStream } from '../../../base/index.ts'
 import type { GaussianProblem } from '../estimators/gaussianPaths.fixture.ts'
 import { gaussianPaths, guidedTruth, slopeOf, tiltTruth } from '../estimators/gaussianPaths.fixture.ts'
 import { PathPool } from '../estimators/pool.ts'
 import { guidedGradient, tiltGradient } from '../estimators/poolGradients.ts'
-import { bootstrapInterval } from './bootstrap.ts'
+import { bootstrapInterval, skewedInterval } from './bootstrap.ts'
 import { clustersOf } from './estimated.ts'
 import { weightedMean } from './statistics.ts'
 
@@ -68,4 +69,24 @@ test.each([
     if (low < exact && exact < high) covered++
   }
   expect(covered / seeds).toBeGreaterThan(0.86)
+})
+
+test('the expansion of bootstrap-t covers skewed means as promised, and lies as it does', () => {
+  const [n, alpha] = [400, 0.05]
+  let covered = 0
+  const repetitions = 600
+  for (let seed = 0; seed < repetitions; seed++) {
+    // Exponential: mean 1, skewness 2.
+    const stream = randomStream({ seed, purpose: 'test' })
+    const values = Float64Array.from({ length: n }, () => -Math.log1p(-stream.uniform()))
+    const { low, high } = skewedInterval(values, alpha)
+    const mean = values.reduce((sum, value) => sum + value, 0) / n
+    // The long tail is above: what was seen is too low more often than too high.
+    expect(high - mean).toBeGreaterThan(mean - low)
+    if (low < 1 && high > 1) covered++
+  }
+  expect(Math.abs(covered / repetitions - (1 - alpha))).toBeLessThan(
+    3.5 * Math.sqrt((alpha * (1 - alpha)) / repetitions),
+  )
+  expect(skewedInterval(new Float64Array(5).fill(3), alpha)).toEqual({ low: 3, high: 3 })
 })

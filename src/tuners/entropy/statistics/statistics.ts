@@ -30,8 +30,21 @@ export function weightedCovariance(weights: Float64Array, x: Float64Array, y: Fl
   }
 }
 
+/** log Z, Z the mean of the weights before they were normalised. */
+export function logMeanOf({ weights, logMean }: Pick<Weights, 'weights' | 'logMean'>): Statistic {
+  const share = 1 / weights.length
+  return (copies) => {
+    const total = inner(weights, copies)
+    return { mean: logMean + Math.log(total), influence: weights.map((weight) => weight / total - share) }
+  }
+}
+
 /** KL(p_h || p0) = s E[h] - log Z of the tilt by h, Z the mean of the weights before they were normalised. */
-export function klOfTilt(s: number, { weights, logMean }: Weights, h: Float64Array): Statistic {
+export function klOfTilt(
+  s: number,
+  { weights, logMean }: Pick<Weights, 'weights' | 'logMean'>,
+  h: Float64Array,
+): Statistic {
   const share = 1 / weights.length
   return (copies) => {
     const total = inner(weights, copies)
