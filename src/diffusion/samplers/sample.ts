@@ -5,11 +5,13 @@
 import { inputError, randomStream, sizeOf, throwIfInterrupted } from '../../base/index.ts'
 import type { Denoiser, ImageData, Images, Pullback } from '../denoiser.ts'
 import type { SamplingSchedule } from '../schedules/samplingSchedule.ts'
+import type { SolverCotangent } from '../schedules/solverNumbers.ts'
+import { namesOfSolver, solverCotangent } from '../schedules/solverNumbers.ts'
 import { anyBatch, imagesOf, sum } from './anyBatch.ts'
 import type { Chain, Evaluation, ReverseChain } from './chain.ts'
 import { like } from './denoised.ts'
 import { afterSteps, requireFiniteImages } from './finite.ts'
-import { samplerNamed } from './samplers.ts'
+import { SAMPLERS, samplerNamed } from './samplers.ts'
 import type { Sampling } from './settings.ts'
 
 /** What decides a batch of samples. */
@@ -44,7 +46,7 @@ export interface Tape {
   readonly first: number
   /** Of the network, in the steps that carry gradient. */
   readonly evaluations: readonly Evaluation[]
-  readonly before: ImageData | null
+  readonly before: ReadonlyMap<number, ImageData>
   /** Of the evaluations whose activations are kept until `release`. */
   readonly pullbacks: ReadonlyMap<Evaluation, Pullback>
   /** Frees the activations: a derivative taken later runs forwards again. */
@@ -65,6 +67,8 @@ export interface SampleGradient {
   readonly dLogSnr: Float64Array
   /** Derivative in each told time; null where the network has none. */
   readonly dTimes: Float64Array | null
+  /** Derivative in the numbers of the exponential step, absent ones at their neutral values; 0 with other samplers. */
+  readonly dSolver: SolverCotangent
   /** Cotangent of the start noise; null where `through` cut the chain before it. */
   readonly dStart: Images | null
   /** Cotangent of the flat weights, where asked for. */
@@ -99,7 +103,7 @@ function fillNoise(data: ImageData, count: number, nameOf: NameOfItem): void {
 
 /**
  * Draws images from start noise. Start and classes are read when it is called, not later.
- * @throws `times.integerOnly` if a told time is not an integer and the network needs one; `sampler.start`, `sampler.through`;
+ * @throws `times.integerOnly` if a told time is not an integer and the network needs one; `sampler.start`, `sampler.through`, `sampler.solver`;
  * `sampler.finite` naming step and image; `interrupted`
  */
 export async function sample(given: SampleOptions): Promise<Sampled> {
@@ -107,13 +111,14 @@ export async function sample(given: SampleOptions): Promise<Sampled> {
   const { denoiser, schedule, settings, start } = options
   checkTimes(denoiser, schedule)
   checkStart(denoiser, start)
+  checkSolver(options)
   const count = start.shape[0]
   const steps = schedule.levels.length
   const sampler = samplerNamed(settings.sampler)
   const evaluations = count * sampler.evaluations(steps)
   const first = steps - throughOf(options, steps)
   const kept: Evaluation[] = []
-  let keptBefore: ImageData | null = null
+  let keptBefore: ReadonlyMap<number, ImageData> = new Map()
   const call = anyBatch(denoiser)
   const pullbacks = new Map<Evaluation, Pullback>()
   let bytesLeft = options.keepBytes ?? KEPT_BYTES
@@ -146,7 +151,7 @@ export async function sample(given: SampleOptions): Promise<Sampled> {
     },
     noise: noiseOf(options),
     remember(i, before) {
-      if (i === first) keptBefore = before
+      if (i === first) keptBefore = new Map(before)
     },
   }
   const data = await sampler.run(chain)
@@ -191,6 +196,7 @@ export async function sampleVjp(
   const steps = schedule.levels.length
   const call = anyBatch(denoiser)
   const dLogSnr = new Float64Array(steps)
+  const dSolver = solverCotangent(steps)
   let dTimes = hasTimeDerivative(denoiser) ? new Float64Array(steps) : null
   const each = count * (request.weights ? 3 : 2)
   const evaluations = each * tape.evaluations.length
@@ -203,6 +209,7 @@ export async function sampleVjp(
     first: tape.first,
     before: tape.before,
     dLogSnr,
+    dSolver,
     step: (i) => tape.evaluations.filter(({ step }) => step === i),
     noise: noiseOf(tape.options),
     async vjp(evaluation, cotangent) {
@@ -223,7 +230,7 @@ export async function sampleVjp(
   }
   const toStart = await samplerNamed(settings.sampler).pullBack(chain, dImages.data)
   const dStart = tape.first === 0 ? imagesOf(toStart, count, denoiser.imageShape) : null
-  return { dLogSnr, dTimes, dStart, ...(dWeights && { dWeights }), evaluations }
+  return { dLogSnr, dTimes, dSolver, dStart, ...(dWeights && { dWeights }), evaluations }
 }
 
 /** Noise of step i, the same forwards and backwards. */
@@ -266,6 +273,16 @@ export function checkTimes(denoiser: Denoiser, { times }: SamplingSchedule): voi
   throw inputError(
     'times.integerOnly',
     `${what}, got time ${odd}; learn levels alone, or use a network with real times`,
+  )
+}
+
+/** @throws `sampler.solver` where the schedule has numbers that the sampler does not take */
+function checkSolver({ schedule: { solver }, settings: { sampler } }: SampleOptions): void {
+  if (!solver || samplerNamed(sampler).solverNumbers) return
+  const owners = SAMPLERS.flatMap(({ name, solverNumbers }) => (solverNumbers ? [name] : [])).join(' or ')
+  throw inputError(
+    'sampler.solver',
+    `a schedule with ${namesOfSolver(solver).join(', ')} is for sampler ${owners}, got ${sampler}; leave sampler out, or use the levels and times alone`,
   )
 }
 
