@@ -1,4 +1,5 @@
 /** A way of sampling as reports hold it. */
+import type { SolverNumbers } from '../../diffusion/index.ts'
 import type { SamplingChoice } from './samplingChoice.ts'
 
 /** A way of sampling in numbers. */
@@ -11,10 +12,21 @@ export interface ScheduleNumbers {
   /** log(signal^2/noise^2), noisiest first. */
   readonly levels: readonly number[]
   readonly times: readonly number[]
+  /** Numbers of the exponential step; absent: none. */
+  readonly solver?: SolverNumbers
 }
 
 export function scheduleNumbers({ name, schedule, settings }: SamplingChoice): ScheduleNumbers {
   const { sampler, eta, clip } = settings
   const levels = schedule.levels.map(({ logSnr }) => logSnr)
-  return { name, sampler, steps: levels.length, eta, clip, levels, times: schedule.times }
+  return {
+    name,
+    sampler,
+    steps: levels.length,
+    eta,
+    clip,
+    levels,
+    times: schedule.times,
+    ...(schedule.solver && { solver: schedule.solver }),
+  }
 }
