@@ -63,7 +63,7 @@ describe('settings', () => {
     })
     expect(learnSettings({ free: ['levels', 'tau'] })).toMatchObject({ samplingFamily: 'free', sampler: 'exponential' })
     expect(() => learnSettings({ free: ['tau'], sampler: 'ddim' })).toThrow(
-      'sampler must be exponential where tau are free, got "ddim"',
+      'sampler must be exponential with tau free, got "ddim"',
     )
     const few = () => learnSettings({ free: ['levels', 'weights'], samplingSteps: 2 })
     expect(few).toThrow(expect.objectContaining({ code: 'learn.free' }))

@@ -366,7 +366,7 @@ function checkFreedom({ samplingFamily, free, sampler, clip, samplingSteps }: Le
   if (!free) return
   checkFree(free, samplingSteps)
   if (needsSolver(free) && !samplerNamed(sampler).solverNumbers) {
-    const rule = `${samplerFor(free)} where ${free.filter((name) => needsSolver([name])).join(', ')} are free`
+    const rule = `${samplerFor(free)} with ${free.filter((name) => needsSolver([name])).join(', ')} free`
     throw refused('learn.settings', 'sampler', rule, sampler)
   }
   if (free.includes('clip') && (clip === null || clip[0] !== -clip[1])) {

@@ -183,13 +183,23 @@ describe('what is free', () => {
       expect(freeFamily(samplingScheduleFrom(cosine, 'trailing', leastSteps), [name]).names.length).toBeGreaterThan(0)
       if (leastSteps === 1) continue
       const few = () => freeFamily(samplingScheduleFrom(cosine, 'trailing', leastSteps - 1), [name])
-      expect(few).toThrow(`free ${name} need at least ${leastSteps} sampling steps, there are ${leastSteps - 1}`)
+      expect(few).toThrow(
+        `free ${name} is of ${leastSteps} sampling steps or more, got ${leastSteps - 1}; leave ${name} out`,
+      )
     }
   })
 
+  test('beside weights, history is of 4 steps or more', () => {
+    const three = samplingScheduleFrom(cosine, 'trailing', 3)
+    expect(() => freeFamily(three, ['weights', 'history'])).toThrow(
+      'free history beside weights is of 4 sampling steps or more, got 3; leave history out',
+    )
+    expect(freeFamily(three, ['history']).names).toEqual(['history 2 1'])
+  })
+
   test.each<[string[], RegExp]>([
-    [[], /one or more of levels, times, tau, weights, scale, output, clip, history, each once, got none/],
-    [['levels', 'levels'], /each once, got levels,levels/],
+    [[], /one or more of levels, times, tau, weights, scale, output, clip, history, each once; got none/],
+    [['levels', 'levels'], /each once; got levels,levels/],
     [['sigma'], /got sigma/],
   ])('%j is refused', (names, message) => {
     const make = () => freeFamily(from, names as FreeName[])

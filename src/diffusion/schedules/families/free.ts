@@ -1,6 +1,6 @@
 /**
- * Schedules of which any kinds of number are free (`freeParts.ts`), the rest as in the schedule they start from. Whatever only the exponential
- * step takes starts where METHOD's measurements found it best: tau .3, weight 1, scale 1, output 0, clip at its bound, no history.
+ * Schedules of which any kinds of number are free (`freeParts.ts`), the rest as in the schedule they start from. What only the exponential
+ * step takes starts at tau .3, weight 1, scale 1, output 0, the clip as it is, and no history.
  */
 import { inputError } from '../../../base/index.ts'
 import type { SamplingSchedule } from '../samplingSchedule.ts'
@@ -78,19 +78,18 @@ function together({ timesteps, levels, times, solver: kept }: SamplingSchedule, 
   return samplingSchedule({ timesteps, logSnr, times: told, ...(solver && { solver }) })
 }
 
-/** @throws `learn.free` */
+/** @throws `learn.free` on no name, one that is none or stands twice, or of which so few steps have no number */
 export function checkFree(names: readonly string[], steps: number): asserts names is readonly FreeName[] {
-  const refuse = (rule: string) => {
-    throw inputError('learn.free', `${rule}, got ${names.length > 0 ? names.join(',') : 'none'}`)
-  }
   const unknown = names.find((name) => !FREE_PARTS.some((part) => part.name === name))
   if (names.length === 0 || unknown !== undefined || new Set(names).size < names.length) {
-    refuse(`what is free is one or more of ${FREE_NAMES.join(', ')}, each once`)
+    const rule = `what is free is one or more of ${FREE_NAMES.join(', ')}, each once`
+    throw inputError('learn.free', `${rule}; got ${names.length > 0 ? names.join(',') : 'none'}`)
   }
-  const few = FREE_PARTS.find(({ name, leastSteps }) => names.includes(name) && steps < leastSteps)
-  if (few)
-    refuse(`free ${few.name} need at least ${few.leastSteps} sampling steps, there are ${steps}; leave ${few.name} out`)
-  if (names.includes('history') && names.includes('weights') && steps < 4) {
-    refuse(`beside weights, free history needs at least 4 sampling steps, there are ${steps}; leave history out`)
+  const requireSteps = (name: string, least: number, beside = '') => {
+    if (steps >= least) return
+    const rule = `free ${name}${beside} is of ${least} sampling steps or more`
+    throw inputError('learn.free', `${rule}, got ${steps}; leave ${name} out`)
   }
+  for (const { name, leastSteps } of FREE_PARTS) if (names.includes(name)) requireSteps(name, leastSteps)
+  if (names.includes('history') && names.includes('weights')) requireSteps('history', 4, ' beside weights')
 }
