@@ -9,7 +9,8 @@ import type { ClassifierFeatures } from './classifierFeatures.ts'
 import type { EvaluationReference } from './evaluateImages.ts'
 import { evaluateImages, evaluationReference } from './evaluateImages.ts'
 import { digitClassifierRecord, digitFeatures, digitJudge } from './files/digitClassifiers.ts'
-import { frechetGradient, referenceFromStatistics, referenceMoments } from './frechet.ts'
+import { frechetGradient } from './frechet.ts'
+import { referenceFromStatistics, referenceMoments } from './frechetReference.ts'
 import { pixelFeatures } from './pixelFeatures.ts'
 
 const tensorOf = ({ count, shape, images }: Split): Tensor<'float32'> => tensor('float32', [count, ...shape], images)

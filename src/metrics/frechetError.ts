@@ -4,8 +4,8 @@
  * all sets of one size share.
  */
 import { tensor } from '../base/index.ts'
-import type { FrechetReference } from './frechet.ts'
 import { frechetDistance } from './frechet.ts'
+import type { FrechetReference } from './frechetReference.ts'
 import type { Features } from './rows.ts'
 
 /** Groups left out in turn. */

@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import { BilevelError, randomStream, tensor } from '../base/index.ts'
 import { evaluateImages, evaluationReference } from './evaluateImages.ts'
-import { frechetDistance, frechetGradient, referenceMoments } from './frechet.ts'
+import { frechetDistance, frechetGradient } from './frechet.ts'
+import { referenceMoments } from './frechetReference.ts'
 import type { FunctionFeaturesOptions } from './functionFeatures.ts'
 import { functionFeatures } from './functionFeatures.ts'
 

@@ -1,4 +1,4 @@
-/** Test helper: the gold file of metrics, and seeded random features. */
+/** Test helper: the gold files of metrics, and seeded random features. */
 import { readFileSync } from 'node:fs'
 import type { Tensor } from '../base/index.ts'
 import { randomStream, tensor } from '../base/index.ts'
@@ -16,6 +16,23 @@ interface GoldSet {
 export const gold = JSON.parse(readFileSync('test/gold/metrics.json', 'utf8')) as {
   readonly sets: GoldSet[]
   readonly inception: { readonly probs: number[][]; readonly score: number }
+}
+
+/** Of 60 digits, where float64 has hardly any. */
+interface EdgeCase {
+  readonly name: string
+  readonly fake: number[][]
+  readonly real: number[][]
+  readonly value: number
+}
+
+export const edges = JSON.parse(readFileSync('test/gold/metricEdges.json', 'utf8')) as {
+  readonly frechet: readonly (EdgeCase & {
+    readonly axes: number[][]
+    readonly derivative: number[][]
+    readonly lost: number
+  })[]
+  readonly kernel: readonly (EdgeCase & { readonly direction: number[][]; readonly along: number })[]
 }
 
 /** Rows as float64 features. */

@@ -25,8 +25,10 @@ export function meanRow({ count, dimensions, data }: Rows): Float64Array {
 }
 
 /** Rows minus their mean, [n,d]. */
-export function centred({ dimensions, data }: Rows, mean: Float64Array): Float64Array {
-  return data.map((value, i) => value - mean[i % dimensions])
+export function centred({ dimensions: d, data }: Rows, mean: Float64Array): Float64Array {
+  const out = new Float64Array(data.length)
+  for (let at = 0; at < data.length; at += d) for (let j = 0; j < d; j++) out[at + j] = data[at + j] - mean[j]
+  return out
 }
 
 /** Moments of feature rows [n,d], n >= 1. Two passes, so that a large mean costs no digits. */

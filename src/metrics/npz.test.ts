@@ -5,7 +5,7 @@ import fc from 'fast-check'
 import { zipSync } from 'fflate'
 import { describe, expect, test } from 'vitest'
 import { readStatistics, writeStatistics } from './files/index.ts'
-import { referenceFromStatistics, referenceMoments } from './frechet.ts'
+import { referenceFromStatistics, referenceMoments } from './frechetReference.ts'
 import { randomFeatures } from './gold.fixture.ts'
 import { encodeStatistics, parseStatistics } from './npz.ts'
 

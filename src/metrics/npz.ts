@@ -4,8 +4,8 @@
  */
 import { unzipSync, zipSync } from 'fflate'
 import { inputError } from '../base/index.ts'
-import type { FrechetReference } from './frechet.ts'
-import { referenceFromStatistics } from './frechet.ts'
+import type { FrechetReference } from './frechetReference.ts'
+import { referenceFromStatistics } from './frechetReference.ts'
 
 /** The bytes of a `.npz` with `mu` and `sigma`, uncompressed. */
 export function encodeStatistics({ dimensions, mean, covariance }: FrechetReference): Uint8Array {

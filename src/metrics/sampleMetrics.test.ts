@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest'
 import { tensor } from '../base/index.ts'
 import { meanPairwiseDistance, vendiScore } from './diversity.ts'
-import { gold, randomFeatures, rowsTensor } from './gold.fixture.ts'
+import { edges, gold, randomFeatures, rowsTensor } from './gold.fixture.ts'
 import { inceptionScore } from './inceptionScore.ts'
 import { kernelDistance } from './kernelDistance.ts'
 import { precisionRecall } from './precisionRecall.ts'
@@ -10,6 +10,24 @@ import { meanAndStandardError, pairedDifference } from './standardError.ts'
 
 test.each(gold.sets)('gold kernel distance $kid', ({ real, fake, kid }) => {
   expect(Math.abs(kernelDistance(rowsTensor(fake), rowsTensor(real)) / kid - 1)).toBeLessThan(1e-6)
+})
+
+describe.each(edges.kernel)('kernel distance, $name', ({ fake, real, direction, value, along }) => {
+  const at = (step: number) => {
+    const moved = fake.map((row, i) => row.map((v, j) => v + step * direction[i][j]))
+    return kernelDistance(rowsTensor(moved), rowsTensor(real))
+  }
+
+  test('to 60 digits', () => {
+    expect(Math.abs(at(0) / value - 1)).toBeLessThan(1e-13)
+  })
+
+  test('differences of it are its derivative', () => {
+    // A polynomial of degree 6 in the step: three central differences are exact. Features are rounded as they move, so steps are not small.
+    const step = 0.25 * Math.abs(real[1][0] - real[0][0])
+    const [once, twice, thrice] = [1, 2, 3].map((k) => (at(k * step) - at(-k * step)) / (2 * k * step))
+    expect(Math.abs((1.5 * once - 0.6 * twice + 0.1 * thrice) / along - 1)).toBeLessThan(1e-7)
+  })
 })
 
 test('the kernel distance is unbiased: pairs of small sets of one distribution average to 0 within its error', () => {

@@ -46,7 +46,7 @@ export function reduceWith(
   axes: readonly number[],
   type: TensorType,
   f: (values: Float64Array) => number,
-) {
+): Float64Array {
   const y = new Float64Array(sizeOf(type.shape))
   let values: Float64Array | undefined
   forEachGroup(x.shape, axes, (offsets, at) => {

@@ -11,6 +11,7 @@ import type { RunReport, WorkHooks } from '../makesRun.ts'
 import type { PythonNetwork, ReportContext } from '../reporting/context.ts'
 import { boardImages } from '../reporting/sampleGrids.ts'
 import { lossesOf } from '../reporting/stepLoss.ts'
+import { kinkNotes } from './kinkNotes.ts'
 import type { ScheduleInputs } from './open.ts'
 import { saveScheduleOutputs } from './outputs.ts'
 import { ownInputs } from './report/python.ts'
@@ -41,6 +42,8 @@ export async function finish(
   { folder, caller, onNote }: JobHooks<LearnEvent, JobProgress>,
 ): Promise<RunReport<ScheduleJson>> {
   const { result } = learned
+  const later = kinkNotes(result.history)
+  for (const note of later) onNote?.(note)
   const batch = inputs.model?.batch ?? undefined
   const context: ReportContext = {
     run: folder,
@@ -52,7 +55,7 @@ export async function finish(
     ...(inputs.judge && { judgeKnowledge: inputs.judgeKnowledge }),
     heldOut: inputs.heldOut,
     ...(batch !== undefined && { batch }),
-    notes: inputs.notes,
+    notes: [...inputs.notes, ...later],
     versions: await versions(),
     ...(caller && { caller }),
     network: pythonNetwork(learned, inputs, config),

@@ -1,7 +1,7 @@
 /** FID statistics on disk, as `.npz`. */
 import { readFile } from 'node:fs/promises'
 import { writeAtomically } from '../../files/index.ts'
-import type { FrechetReference } from '../frechet.ts'
+import type { FrechetReference } from '../frechetReference.ts'
 import { encodeStatistics, parseStatistics, statisticsError } from '../npz.ts'
 
 /** Reads reference statistics. @throws `metrics.statistics` if the file is missing, not a .npz, or lacks `mu` [d] and `sigma` [d,d] */

@@ -72,6 +72,13 @@ test.each(TINY_MODES)('$learn: the rows say what was compared, on the same seeds
   expect(result.fidBySteps[1].points.map(({ steps }) => steps)).toEqual(learn === 'sampling' ? [4] : [2, 4, 8])
 })
 
+test('iterations say what their gradient left out: images that clipping makes all alike', async () => {
+  const { result } = await learnSchedule(optionsOf({ clip: [2000, 2001] }))
+  expect(result.history.map(({ droppedDirections }) => droppedDirections)).toEqual([5, 5])
+  const ordinary = await learnSchedule(optionsOf({ iterations: 1 }))
+  expect(ordinary.result.history[0]).not.toHaveProperty('droppedDirections')
+})
+
 test.each(['tied', 'both', 'sampling'] as const)(
   '%s: learning starts at the parameters that are given',
   async (learn) => {

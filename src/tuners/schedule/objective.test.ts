@@ -165,3 +165,16 @@ test('refuses too few samples, features without derivative and aborted work', as
   const stopped = objectiveOf('ddim', { signal: AbortSignal.abort() })
   expect(await errorOf(stopped.value(schedule(), 0))).toMatchObject({ code: 'interrupted', kind: 'interrupted' })
 })
+
+test('images that clipping makes all alike have a gradient without the kink, and that is counted', async () => {
+  const settings = samplerSettings({ sampler: 'ddim', clip: [2000, 2001] })
+  const alike = objectiveOf('ddim', { settings })
+  const { value, dLogSnr } = await alike.gradient(schedule(), 3)
+  expect(alike.lastDropped).toBe(reference.factor.rank)
+  expect(Number.isFinite(value) && dLogSnr.every((slope) => slope === 0)).toBe(true)
+  await alike.value(schedule(), 3)
+  expect(alike.lastDropped).toBe(0)
+  const varied = objectiveOf('ddim')
+  await varied.gradient(schedule(), 3)
+  expect(varied.lastDropped).toBe(0)
+})

@@ -41,6 +41,8 @@ export class FrechetObjective {
   readonly options: FrechetObjectiveOptions
   /** Jackknife standard error of the last value or gradient's value over its images; null before any. */
   lastStandardError: number | null = null
+  /** Directions in which the distance had a kink that the last gradient leaves out; 0 of a value. */
+  lastDropped = 0
 
   /** @throws `objective.samples` if there are not more samples than feature dimensions */
   constructor(options: FrechetObjectiveOptions) {
@@ -83,7 +85,8 @@ export class FrechetObjective {
       through: last,
       ...(weights && { keepBytes: 0 }),
     })
-    const { value, dFeatures } = this.#measured(await features.features(images), frechetGradient)
+    const { value, dFeatures, dropped } = this.#measured(await features.features(images), frechetGradient)
+    this.lastDropped = dropped
     const dImages = await features.vjp(images, dFeatures)
     if (!tape) throw internalError('a gradient through no step was asked for')
     const back = await sampleVjp(tape, dImages, { weights, ...(signal && { signal }) })
@@ -100,6 +103,7 @@ export class FrechetObjective {
   #measured<R>(rows: Features, distance: (rows: Features, reference: FrechetReference) => R): R {
     const { reference } = this.options
     this.lastStandardError = frechetStandardError(rows, reference)
+    this.lastDropped = 0
     return distance(rows, reference)
   }
 

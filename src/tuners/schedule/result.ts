@@ -44,6 +44,11 @@ export interface TuningRecord {
   readonly parameters: Readonly<Record<string, number>>
   /** Gradient of the penalty function over gamma (frozen network: of the upper objective). */
   readonly gradient: Readonly<Record<string, number>>
+  /**
+   * Directions that the gradient leaves out: the tuning images' features vary along them and the generated ones' do not, so the distance has a
+   * kink there. Absent: none.
+   */
+  readonly droppedDirections?: number
   /** Score-matching loss of y; null where the network is frozen. */
   readonly loss: number | null
   /** How far z's offset has converged, 1 being all the way; null without z. */

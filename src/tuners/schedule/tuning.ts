@@ -189,6 +189,7 @@ function recordOf({ problem: { blocks }, objective }: Opened, report: PenaltyRep
     standardError: report.value === null ? null : objective.lastStandardError,
     parameters: byParameter(blocks, report.upper),
     gradient: byParameter(blocks, report.gradient),
+    ...(objective.lastDropped > 0 && { droppedDirections: objective.lastDropped }),
     loss: report.loss,
     offsetConverged: report.offset?.converged ?? null,
   }
