@@ -127,6 +127,12 @@ describe('settings', () => {
     expect(await resolved(['--training-family', 'sigmoid', '--learn', 'tied'])).toMatchObject({
       samplingFamily: 'sigmoid',
     })
+    expect(await resolved(['--free', 'levels,times'])).toMatchObject({
+      samplingFamily: 'free',
+      free: ['levels', 'times'],
+      sampler: 'dpm-solver++',
+    })
+    expect(await resolved(['--free', 'levels,tau'])).toMatchObject({ samplingFamily: 'free', sampler: 'exponential' })
     expect(await resolved(['--features', 'f.onnx', '--estimator', 'two-point'])).toMatchObject({
       estimator: 'two-point',
     })
@@ -277,6 +283,8 @@ describe('bad input', () => {
     [['--tuning-samples', '64'], 'tuningSamples must be more than the 64 features'],
     [['--size', '8', '--features', 'digits'], 'digit classifiers are for 16 and 28 pixels'],
     [['--size', '17'], 'can be brought to'],
+    [['--free', 'levels,tau', '--sampler', 'ddim'], 'sampler must be exponential with tau free, got "ddim"'],
+    [['--free', 'history', '--sampling-steps', '2'], 'free history is of 3 sampling steps or more, got 2'],
     [
       [
         '--network-kind',

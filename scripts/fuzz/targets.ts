@@ -86,6 +86,21 @@ function checkLevels({ schedule }: { readonly schedule: { readonly logSnr: Float
 
 const asset = (path: string): string => readFileSync(join('assets', 'models', 'digits-16', path), 'utf8')
 
+/** A schedule as it is, and with numbers of the exponential step. */
+function withSolver(file: Readonly<Record<string, readonly number[]>>): object[] {
+  const between = file.levels.slice(1)
+  const numbers = {
+    sampler: 'exponential',
+    tau: between.map(() => 0.3),
+    weight: between.map((_, i) => 1 + 0.1 * i),
+    scale: file.levels.map(() => 0.98),
+    clipBounds: file.levels.map(() => 1.1),
+    output: -0.16,
+    history: between.map((_, i) => between.slice(0, i).map(() => 0.05)),
+  }
+  return [file, { ...file, ...numbers }]
+}
+
 const schedules: readonly FuzzTarget[] = [
   ofJson('scheduler', SCHEDULERS, (text) => checkLevels(readScheduler(text, 'the file'))),
   ofJson('training schedule', [JSON.parse(asset('scheduler/scheduler_config.json'))], (text) =>
@@ -93,7 +108,7 @@ const schedules: readonly FuzzTarget[] = [
   ),
   ofJson(
     'sampling schedule',
-    [5, 10].map((n) => JSON.parse(asset(`schedules/dpm-solver++-${n}/sampling_schedule.json`))),
+    [5, 10].map((n) => JSON.parse(asset(`schedules/dpm-solver++-${n}/sampling_schedule.json`))).flatMap(withSolver),
     (text) => {
       const { schedule } = readSamplingSchedule(text, 'the file')
       demand(

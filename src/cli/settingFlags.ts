@@ -62,13 +62,14 @@ function optionsOf(flag: SettingFlag, value: unknown): Option[] {
     hidden.hideHelp()
     return [on.helpGroup(heading), off.helpGroup(heading)]
   }
-  const choices = inside instanceof z.ZodEnum ? ` (${inside.options.join(', ')})` : ''
+  const named = inside instanceof z.ZodArray ? insideOf(inside.element) : inside
+  const choices = named instanceof z.ZodEnum ? ` (${named.options.join(', ')})` : ''
   const option = new Option(`--${name} <${placeholder(inside)}>`, `${description}${choices} [${textOf(value)}]`)
   return [option.helpGroup(heading)]
 }
 
 function placeholder(schema: Schema): string {
-  if (schema instanceof z.ZodArray) return 'n,n,...'
+  if (schema instanceof z.ZodArray) return insideOf(schema.element) instanceof z.ZodEnum ? 'name,name,...' : 'n,n,...'
   if (schema instanceof z.ZodTuple) return 'low,high'
   if (schema instanceof z.ZodNumber) return 'n'
   if (schema instanceof z.ZodUnion) return schema.options.map(alternative).join('|')

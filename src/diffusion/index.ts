@@ -35,8 +35,11 @@ export {
   stepsWithin,
   usualClippedNoise,
 } from './samplers/settings.ts'
-export type { ParameterBox, ScheduleFamily } from './schedules/families/family.ts'
+export type { FamilyPlace, ParameterBox, ScheduleFamily } from './schedules/families/family.ts'
 export { checkFamily } from './schedules/families/family.ts'
+export { checkFree, freeFamily } from './schedules/families/free.ts'
+export type { FreeName } from './schedules/families/freeParts.ts'
+export { FREE_NAMES, needsSolver } from './schedules/families/freeParts.ts'
 export type { SamplingFamilyName } from './schedules/families/learnedFamilies.ts'
 export { LEARNED_FAMILIES, learnedFamily, SAMPLING_FAMILY_NAMES } from './schedules/families/learnedFamilies.ts'
 export { levelPowerFamily } from './schedules/families/levelPower.ts'
@@ -56,6 +59,8 @@ export {
 } from './schedules/noiseSchedule.ts'
 export type { SamplingSchedule, ToldTimes } from './schedules/samplingSchedule.ts'
 export { samplingSchedule, samplingScheduleAt, samplingScheduleFrom } from './schedules/samplingSchedule.ts'
+export type { SolverCotangent, SolverNumbers } from './schedules/solverNumbers.ts'
+export { namesOfSolver, solverCotangent } from './schedules/solverNumbers.ts'
 export type { StepListName } from './schedules/stepList.ts'
 export { roundHalfEven, STEP_LISTS, stepList } from './schedules/stepList.ts'
 export { pullBackToLogSnr } from './training/forward.ts'

@@ -66,6 +66,7 @@ export {
   learnSettingsAmong,
   ownTrainingShape,
   rowsShape,
+  samplerFor,
   tuningShape,
 } from './schedule/settings.ts'
 export type { Subject } from './schedule/subject.ts'

@@ -53,7 +53,10 @@ export function exportScheduler({ schedule, settings, prediction }: ExportOption
     ...trainingFields(schedule.timesteps, trainedBetas(schedule), prediction),
     // Not a field of diffusers: how many steps the levels were made for.
     _sampling_steps: schedule.levels.length,
-    ...plain({ settings, prediction }, schedule.times[schedule.times.length - 1] > 0),
+    ...plain(
+      { settings, prediction, ...(schedule.solver && { solver: schedule.solver }) },
+      schedule.times[schedule.times.length - 1] > 0,
+    ),
   }
   return { config, timesteps, scaled }
 }

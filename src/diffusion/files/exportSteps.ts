@@ -33,7 +33,11 @@ export interface ExportedSteps {
 export function exportSteps({ schedule, settings, prediction }: ExportOptions): ExportedSteps {
   const steps = schedule.levels.length
   const { inLoop, scaled, calls } = samplerNamed(settings.sampler).toDiffusers
-  const { stepArguments, fields, aboveZero } = inLoop({ settings, prediction })
+  const { stepArguments, fields, aboveZero } = inLoop({
+    settings,
+    prediction,
+    ...(schedule.solver && { solver: schedule.solver }),
+  })
   const { grain, betas } = grained(schedule, aboveZero)
   const { eta } = stepArguments
   const passed = typeof eta === 'number' ? { ...stepArguments, eta: etaWithRoots(betas, grain, eta) } : stepArguments

@@ -18,6 +18,30 @@ test('a file reads back as what was written, digit by digit', () => {
   expect(readSamplingSchedule(writeSamplingSchedule(plain), 'x')).toEqual(plain)
 })
 
+test('numbers of the exponential step are in the file where there are some, and nowhere else', () => {
+  const solver = {
+    tau: [0.1 + 0.2, 0],
+    weight: [1, 1 / 3],
+    scale: [0.98, 1, 1.01],
+    clipBounds: [0.5, 1, 1.25],
+    output: -0.16,
+    history: [[], [0.07]],
+  }
+  const numbers = {
+    ...saved,
+    schedule: { ...saved.schedule, solver },
+    settings: samplerSettings({ sampler: 'exponential' }),
+  }
+  expect(readSamplingSchedule(writeSamplingSchedule(numbers), 'x')).toEqual(numbers)
+  const some = { ...numbers, schedule: { ...saved.schedule, solver: { tau: [0.3, 0.2] } } }
+  expect(readSamplingSchedule(writeSamplingSchedule(some), 'x')).toEqual(some)
+  expect(Object.keys(JSON.parse(writeSamplingSchedule(saved)))).not.toContain('tau')
+  const other = JSON.stringify({ ...JSON.parse(writeSamplingSchedule(some)), sampler: 'ddim' })
+  expect(() => readSamplingSchedule(other, 'a.json')).toThrow(
+    'a.json is not a sampling schedule at tau: only sampler exponential takes tau, got ddim; name that sampler, or leave them out',
+  )
+})
+
 test.each([
   [{ levels: [-1, -2, 3] }, /levels log\(signal\^2\/noise\^2\) must rise strictly.*step 2 of 3 has -2 after -1/],
   [{ times: [999, 999.5, 0] }, /told times must lie in \[0, 999\] and not rise; step 2 of 3 has 999.5/],
@@ -27,6 +51,9 @@ test.each([
   [{ eta: 3 }, /eta must lie in \[0, 1\], got 3/],
   [{ clip: [-1] }, /at clip/],
   [{ colour: 'red' }, /colour/],
+  [{ sampler: 'exponential', eta: 0, tau: [0.3] }, /tau must have 2 numbers for 3 steps \(all but the last\), got 1/],
+  [{ sampler: 'exponential', eta: 0, tau: [0.3, -1] }, /tau must be in \[0, 10\], got -1 at step 2/],
+  [{ sampler: 'exponential', eta: 0, history: [[], ['a']] }, /at history.1.0/],
   [{ T: undefined }, /at T/],
 ])('%o', (change, message) => {
   const text = JSON.stringify({ ...JSON.parse(writeSamplingSchedule(saved)), ...change })

@@ -1,13 +1,17 @@
 /**
  * `sampling_schedule.json`: a sampling schedule with the settings it was learned for. Keys: T, sampler, levels
- * (log(signal^2/noise^2), noisiest first), times, clip, clippedNoise, eta, variance, noisyLastStep, learnedFor.
+ * (log(signal^2/noise^2), noisiest first), times, clip, clippedNoise, eta, variance, noisyLastStep, learnedFor; and of a schedule for the
+ * exponential sampler those of tau, weight, scale, clipBounds, output and history that it has.
  */
 import { z } from 'zod'
 import { BilevelError, inputError, MOST, parseJson } from '../../base/index.ts'
-import { SAMPLER_NAMES } from '../samplers/samplers.ts'
+import type { SamplerName } from '../samplers/samplers.ts'
+import { SAMPLER_NAMES, samplerNamed } from '../samplers/samplers.ts'
 import type { Sampling } from '../samplers/settings.ts'
 import { samplerSettings } from '../samplers/settings.ts'
 import { samplingSchedule } from '../schedules/samplingSchedule.ts'
+import type { SolverNumbers } from '../schedules/solverNumbers.ts'
+import { namesOfSolver } from '../schedules/solverNumbers.ts'
 
 /** The feature network whose Fréchet distance a schedule was learned for. */
 export interface LearnedFor {
@@ -31,11 +35,17 @@ const fileSchema = z.strictObject({
   variance: z.enum(['small', 'large']),
   noisyLastStep: z.boolean(),
   learnedFor: z.strictObject({ features: z.string(), hash: z.string() }).nullable(),
+  tau: z.array(z.number()).exactOptional(),
+  weight: z.array(z.number()).exactOptional(),
+  scale: z.array(z.number()).exactOptional(),
+  clipBounds: z.array(z.number()).exactOptional(),
+  output: z.number().exactOptional(),
+  history: z.array(z.array(z.number())).exactOptional(),
 })
 
 /** The file's text. Flow levels have no place in it. @throws `scheduleFile.path` */
 export function writeSamplingSchedule({ schedule, settings, learnedFor }: SavedSchedule): string {
-  const { timesteps, levels, times } = schedule
+  const { timesteps, levels, times, solver } = schedule
   if (levels.some(({ path }) => path === 'flow')) {
     throw inputError('scheduleFile.path', 'a schedule file holds variance-preserving levels, got flow levels')
   }
@@ -50,6 +60,7 @@ export function writeSamplingSchedule({ schedule, settings, learnedFor }: SavedS
     variance: settings.variance,
     noisyLastStep: settings.noisyLastStep,
     learnedFor: learnedFor && { ...learnedFor },
+    ...(solver && (structuredClone(solver) as Pick<z.input<typeof fileSchema>, keyof SolverNumbers>)),
   }
   return `${JSON.stringify(file, null, 2)}\n`
 }
@@ -66,10 +77,19 @@ export function readSamplingSchedule(text: string, name: string): SavedSchedule 
     const where = path.length > 0 ? ` at ${path.join('.')}` : ''
     throw inputError('scheduleFile.invalid', `${name} is not a sampling schedule${where}: ${message}`)
   }
-  const { T, levels, times, learnedFor, ...settings } = parsed.data
+  const { T, levels, times, learnedFor, tau, weight, scale, clipBounds, output, history, ...settings } = parsed.data
+  const solver: SolverNumbers = {
+    ...(tau && { tau }),
+    ...(weight && { weight }),
+    ...(scale && { scale }),
+    ...(clipBounds && { clipBounds }),
+    ...(output !== undefined && { output }),
+    ...(history && { history }),
+  }
+  requireTaken(solver, settings.sampler, name)
   try {
     return {
-      schedule: samplingSchedule({ timesteps: T, logSnr: levels, times }),
+      schedule: samplingSchedule({ timesteps: T, logSnr: levels, times, solver }),
       settings: samplerSettings(settings),
       learnedFor,
     }
@@ -77,6 +97,16 @@ export function readSamplingSchedule(text: string, name: string): SavedSchedule 
     if (!(error instanceof BilevelError)) throw error
     throw new BilevelError(error.kind, error.code, `${name}: ${error.message}`, { cause: error })
   }
+}
+
+/** @throws `scheduleFile.invalid` where the sampler takes no such numbers */
+function requireTaken(solver: SolverNumbers, sampler: SamplerName, name: string): void {
+  const numbers = namesOfSolver(solver)
+  if (numbers.length === 0 || samplerNamed(sampler).solverNumbers) return
+  throw inputError(
+    'scheduleFile.invalid',
+    `${name} is not a sampling schedule at ${numbers[0]}: only sampler exponential takes ${numbers.join(', ')}, got ${sampler}; name that sampler, or leave them out`,
+  )
 }
 
 function jsonOf(text: string, name: string): unknown {

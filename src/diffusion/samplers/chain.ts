@@ -4,6 +4,7 @@
  */
 import type { ImageData, Prediction } from '../denoiser.ts'
 import type { SamplingSchedule } from '../schedules/samplingSchedule.ts'
+import type { SolverCotangent } from '../schedules/solverNumbers.ts'
 import type { DenoisingRule } from './denoised.ts'
 import type { StepSettings } from './stepSettings.ts'
 
@@ -27,8 +28,8 @@ export interface Chain {
   predict(i: number, x: ImageData, at?: number): Promise<ImageData>
   /** Standard normal numbers of step i, one stream per image. */
   noise(i: number): ImageData
-  /** Says what step i takes from the step before it: x0Hat there, for multistep methods. */
-  remember(i: number, before: ImageData | null): void
+  /** Says what step i takes from the steps before it: x0Hat there, by step, for multistep methods. */
+  remember(i: number, before: ReadonlyMap<number, ImageData>): void
 }
 
 /** A sampler backwards, from its last step to step `first`. */
@@ -38,8 +39,8 @@ export interface ReverseChain {
   readonly settings: StepSettings
   /** First step that carries gradient; the state before it is a constant. */
   readonly first: number
-  /** x0Hat of step `first` - 1, a constant, for multistep methods. */
-  readonly before: ImageData | null
+  /** x0Hat of steps before `first`, by step: constants, for multistep methods. */
+  readonly before: ReadonlyMap<number, ImageData>
   /** The network's evaluations in step i, in their order. */
   step(i: number): readonly Evaluation[]
   noise(i: number): ImageData
@@ -47,6 +48,8 @@ export interface ReverseChain {
   vjp(evaluation: Evaluation, cotangent: ImageData): Promise<ImageData>
   /** Cotangents of log(signal^2/noise^2) per step, added to in place. */
   readonly dLogSnr: Float64Array
+  /** Cotangents of the schedule's numbers for the exponential step, added to in place. */
+  readonly dSolver: SolverCotangent
 }
 
 /** The denoising rule at the level of step i. */

@@ -5,7 +5,7 @@
  *     x0Hat = clip(x0Raw)
  *     epsHat' = epsRaw (`keep`) or (x - s x0Hat)/n (`recompute`)
  *
- * and the derivative of both in x, p and the level's log-SNR.
+ * and the derivative of both in x, p and the level's log-SNR. With a scale e the noise prediction is e epsRaw, and x0Raw = (x - n e epsRaw)/s.
  */
 import { inputError } from '../../base/index.ts'
 import type { ImageData, Prediction } from '../denoiser.ts'
@@ -73,13 +73,27 @@ export interface DenoisingRule {
   readonly level: Level
   readonly clip: StepSettings['clip']
   readonly clippedNoise: StepSettings['clippedNoise']
+  /** What the noise prediction is multiplied by; default 1. */
+  readonly scale?: number
 }
 
 /** What a rule comes to in the loop over the elements. */
-function ruleScalars({ prediction, level, clip, clippedNoise }: DenoisingRule) {
-  const { overNoise, signalRatio } = inverses(level)
+function ruleScalars({ prediction, level, clip, clippedNoise, scale }: DenoisingRule) {
+  const { overNoise, noiseRatio, signalRatio } = inverses(level)
   const [low, high] = clip ?? [Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY]
-  return { ...predictionScalars(prediction, level), overNoise, signalRatio, low, high, keep: clippedNoise === 'keep' }
+  const own = predictionScalars(prediction, level)
+  const scalars = scale === undefined ? own : scaled(own, noiseRatio, scale)
+  return { ...scalars, own, noiseRatio, overNoise, signalRatio, low, high, keep: clippedNoise === 'keep' }
+}
+
+/** x0Raw at scale e is x0Raw at 1 and (1 - e) (n/s) epsRaw. */
+function scaled({ A, B, C, D }: PredictionScalars, noiseRatio: AtLevel, e: number): PredictionScalars {
+  const plus = (a: AtLevel, c: AtLevel): AtLevel => ({
+    value: a.value + (1 - e) * noiseRatio.value * c.value,
+    slope: a.slope + (1 - e) * (noiseRatio.slope * c.value + noiseRatio.value * c.slope),
+  })
+  const times = ({ value, slope }: AtLevel): AtLevel => ({ value: e * value, slope: e * slope })
+  return { A: plus(A, C), B: plus(B, D), C: times(C), D: times(D) }
 }
 
 /** A zeroed array of the same kind and length. */
@@ -105,9 +119,13 @@ export interface DenoisedGradient {
   readonly dx: ImageData
   readonly dp: ImageData
   readonly dLogSnr: number
+  /** In the scale of the noise prediction. */
+  readonly dScale: number
+  /** In r, where x0Hat is clipped to [-r, r]. */
+  readonly dBound: number
 }
 
-/** Pulls cotangents of x0Hat and epsHat' (null: not used) back. Through a clipped element of x0Hat nothing passes. */
+/** Pulls cotangents of x0Hat and epsHat' (null: not used) back. Through a clipped element of x0Hat nothing passes but to the bound. */
 export function denoisedVjp(
   rule: DenoisingRule,
   x: ImageData,
@@ -115,10 +133,12 @@ export function denoisedVjp(
   dX0Hat: ImageData,
   dEpsHat: ImageData | null,
 ): DenoisedGradient {
-  const { A, B, C, D, overNoise, signalRatio, low, high, keep } = ruleScalars(rule)
+  const { A, B, C, D, own, noiseRatio, overNoise, signalRatio, low, high, keep } = ruleScalars(rule)
   const dx = like(x)
   const dp = like(x)
   let dLogSnr = 0
+  let dScale = 0
+  let dBound = 0
   for (let i = 0; i < x.length; i++) {
     const raw = A.value * x[i] + B.value * p[i]
     const dEps = dEpsHat ? dEpsHat[i] : 0
@@ -133,12 +153,14 @@ export function denoisedVjp(
       dx[i] += C.value * dEps
       dp[i] += D.value * dEps
       dLogSnr += dEps * (C.slope * x[i] + D.slope * p[i])
+      dScale += dEps * (own.C.value * x[i] + own.D.value * p[i])
     }
     if (raw > low && raw < high) {
       dx[i] += A.value * dClean
       dp[i] += B.value * dClean
       dLogSnr += dClean * (A.slope * x[i] + B.slope * p[i])
-    }
+      dScale -= dClean * noiseRatio.value * (own.C.value * x[i] + own.D.value * p[i])
+    } else dBound += raw >= high ? dClean : -dClean
   }
-  return { dx, dp, dLogSnr }
+  return { dx, dp, dLogSnr, dScale, dBound }
 }

@@ -81,7 +81,7 @@ async function solve(chain: Chain): Promise<ImageData> {
     const { carry, gain, slope } = solverScalars(levels[i - 1], levels[i], levels[i + 1])
     const prediction = await chain.predict(i, x)
     const { x0Hat } = denoised(ruleAt(chain, i), x, prediction)
-    chain.remember(i, before)
+    chain.remember(i, new Map(before && [[i - 1, before]]))
     const earlier: ImageData = before ?? x0Hat
     const next = like(x)
     for (let j = 0; j < next.length; j++) {
@@ -108,7 +108,7 @@ async function solveVjp(chain: ReverseChain, dImages: ImageData): Promise<ImageD
     const { carry, gain, slope } = solverScalars(levels[i - 1], levels[i], levels[i + 1])
     const [evaluation] = chain.step(i)
     const { x, prediction } = evaluation
-    const earlier: ImageData = i > chain.first ? cleanAt(i - 1) : (chain.before ?? x0Hat)
+    const earlier: ImageData = i > chain.first ? cleanAt(i - 1) : (chain.before.get(i - 1) ?? x0Hat)
     const inCarry = dot(g, x)
     const change = x0Hat.map((v, j) => v - earlier[j])
     const inSlope = gain.value * dot(g, change)
@@ -132,7 +132,8 @@ async function solveVjp(chain: ReverseChain, dImages: ImageData): Promise<ImageD
 /** Stands for "no bound": JSON has no -Infinity. */
 const NO_LAMBDA_CLIP = -1e9
 
-function solverFields({ clip }: StepSettings) {
+/** Fields of the class without numbers of its own at each step. @throws `export.clip` */
+export function solverFields({ clip }: StepSettings) {
   if (clip && !(clip[0] === -1 && clip[1] === 1)) {
     throw inputError('export.clip', `DPMSolverMultistepScheduler clips x0Hat to [-1, 1] only, got [${clip}]`)
   }

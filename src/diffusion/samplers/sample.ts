@@ -5,12 +5,14 @@
 import { inputError, randomStream, sizeOf, throwIfInterrupted } from '../../base/index.ts'
 import type { Denoiser, ImageData, Images, Pullback } from '../denoiser.ts'
 import type { SamplingSchedule } from '../schedules/samplingSchedule.ts'
+import type { SolverCotangent } from '../schedules/solverNumbers.ts'
+import { namesOfSolver, solverCotangent } from '../schedules/solverNumbers.ts'
 import { anyBatch, imagesOf, sum } from './anyBatch.ts'
 import type { Chain, Evaluation, ReverseChain } from './chain.ts'
 import { runClass } from './classSteps.ts'
 import { like } from './denoised.ts'
 import { afterSteps, requireFiniteImages } from './finite.ts'
-import { samplerNamed } from './samplers.ts'
+import { SAMPLERS, samplerNamed } from './samplers.ts'
 import type { Sampling } from './settings.ts'
 import { evaluationsOf } from './settings.ts'
 
@@ -46,7 +48,7 @@ export interface Tape {
   readonly first: number
   /** Of the network, in the steps that carry gradient. */
   readonly evaluations: readonly Evaluation[]
-  readonly before: ImageData | null
+  readonly before: ReadonlyMap<number, ImageData>
   /** Of the evaluations whose activations are kept until `release`. */
   readonly pullbacks: ReadonlyMap<Evaluation, Pullback>
   /** Frees the activations: a derivative taken later runs forwards again. */
@@ -67,6 +69,8 @@ export interface SampleGradient {
   readonly dLogSnr: Float64Array
   /** Derivative in each told time; null where the network has none. */
   readonly dTimes: Float64Array | null
+  /** Derivative in the numbers of the exponential step, absent ones at their neutral values; 0 with other samplers. */
+  readonly dSolver: SolverCotangent
   /** Cotangent of the start noise; null where `through` cut the chain before it. */
   readonly dStart: Images | null
   /** Cotangent of the flat weights, where asked for. */
@@ -101,7 +105,7 @@ function fillNoise(data: ImageData, count: number, nameOf: NameOfItem): void {
 
 /**
  * Draws images from start noise. Start and classes are read when it is called, not later.
- * @throws `times.integerOnly` if a told time is not an integer and the network needs one; `sampler.start`, `sampler.through`, `sampler.derivative`;
+ * @throws `times.integerOnly` if a told time is not an integer and the network needs one; `sampler.start`, `sampler.through`, `sampler.derivative`, `sampler.solver`;
  * `sampler.finite` naming step and image; `interrupted`
  */
 export async function sample(given: SampleOptions): Promise<Sampled> {
@@ -109,6 +113,7 @@ export async function sample(given: SampleOptions): Promise<Sampled> {
   const { denoiser, schedule, settings, start, own } = options
   checkTimes(denoiser, schedule)
   checkStart(denoiser, start)
+  checkSolver(options)
   const count = start.shape[0]
   const steps = schedule.levels.length
   const sampler = samplerNamed(settings.sampler)
@@ -118,7 +123,7 @@ export async function sample(given: SampleOptions): Promise<Sampled> {
     throw inputError('sampler.derivative', `the steps of ${own.className} have no derivative; take one of the samplers`)
   }
   const kept: Evaluation[] = []
-  let keptBefore: ImageData | null = null
+  let keptBefore: ReadonlyMap<number, ImageData> = new Map()
   const call = anyBatch(denoiser)
   const pullbacks = new Map<Evaluation, Pullback>()
   let bytesLeft = options.keepBytes ?? KEPT_BYTES
@@ -151,7 +156,7 @@ export async function sample(given: SampleOptions): Promise<Sampled> {
     },
     noise: noiseOf(options),
     remember(i, before) {
-      if (i === first) keptBefore = before
+      if (i === first) keptBefore = new Map(before)
     },
   }
   const data = await (own ? runClass(own, { ...chain, count }) : sampler.run(chain))
@@ -196,6 +201,7 @@ export async function sampleVjp(
   const steps = schedule.levels.length
   const call = anyBatch(denoiser)
   const dLogSnr = new Float64Array(steps)
+  const dSolver = solverCotangent(steps)
   let dTimes = hasTimeDerivative(denoiser) ? new Float64Array(steps) : null
   const each = count * (request.weights ? 3 : 2)
   const evaluations = each * tape.evaluations.length
@@ -208,6 +214,7 @@ export async function sampleVjp(
     first: tape.first,
     before: tape.before,
     dLogSnr,
+    dSolver,
     step: (i) => tape.evaluations.filter(({ step }) => step === i),
     noise: noiseOf(tape.options),
     async vjp(evaluation, cotangent) {
@@ -228,7 +235,7 @@ export async function sampleVjp(
   }
   const toStart = await samplerNamed(settings.sampler).pullBack(chain, dImages.data)
   const dStart = tape.first === 0 ? imagesOf(toStart, count, denoiser.imageShape) : null
-  return { dLogSnr, dTimes, dStart, ...(dWeights && { dWeights }), evaluations }
+  return { dLogSnr, dTimes, dSolver, dStart, ...(dWeights && { dWeights }), evaluations }
 }
 
 /** Noise of step i, the same forwards and backwards. */
@@ -271,6 +278,16 @@ export function checkTimes(denoiser: Denoiser, { times }: SamplingSchedule): voi
   throw inputError(
     'times.integerOnly',
     `${what}, got time ${odd}; learn levels alone, or use a network with real times`,
+  )
+}
+
+/** @throws `sampler.solver` where the schedule has numbers that the sampler does not take */
+function checkSolver({ schedule: { solver }, settings: { sampler } }: SampleOptions): void {
+  if (!solver || samplerNamed(sampler).solverNumbers) return
+  const owners = SAMPLERS.flatMap(({ name, solverNumbers }) => (solverNumbers ? [name] : [])).join(' or ')
+  throw inputError(
+    'sampler.solver',
+    `a schedule with ${namesOfSolver(solver).join(', ')} is for sampler ${owners}, got ${sampler}; leave sampler out, or use the levels and times alone`,
   )
 }
 

@@ -3,6 +3,7 @@
  * and to put it on that list.
  */
 import type { ImageData, Prediction } from '../denoiser.ts'
+import type { SolverNumbers } from '../schedules/solverNumbers.ts'
 import type { StepRule } from './ancestral.ts'
 import type { Chain, ReverseChain } from './chain.ts'
 import type { StepSettings } from './stepSettings.ts'
@@ -22,6 +23,8 @@ export interface Sampler<Name extends string = string> {
   readonly usualClippedNoise: StepSettings['clippedNoise']
   /** Which settings it has that not all have; the others are at their defaults. */
   readonly takes: readonly OwnSetting[]
+  /** Whether it takes the schedule's own numbers for each step (`solverNumbers.ts`); default: it does not. */
+  readonly solverNumbers?: true
   /** Refuses settings that contradict each other, beyond what `takes` says. @throws `sampler.*` */
   check?(settings: StepSettings): void
   /** Network evaluations that the last `steps` steps of an image take; all of them, where it has no more. */
@@ -70,6 +73,8 @@ export interface DiffusersForms {
 export interface ToldSampler {
   readonly settings: StepSettings
   readonly prediction: Prediction
+  /** The schedule's own numbers for each step. */
+  readonly solver?: SolverNumbers
 }
 
 /** Fields of a scheduler config, the class's name among them. */

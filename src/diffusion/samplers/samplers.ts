@@ -3,10 +3,11 @@ import { inputError } from '../../base/index.ts'
 import { ddim } from './ddim.ts'
 import { ddpm } from './ddpm.ts'
 import { dpmSolver } from './dpmSolver.ts'
+import { exponential } from './exponential.ts'
 import { heun } from './heun.ts'
 import type { Sampler } from './sampler.ts'
 
-const LIST = [ddim, ddpm, dpmSolver, heun] as const
+const LIST = [ddim, ddpm, dpmSolver, heun, exponential] as const
 
 export type SamplerName = (typeof LIST)[number]['name']
 

@@ -7,6 +7,8 @@ import { isKarras, karrasLevels, timeOfLogSnr } from './karras.ts'
 import type { Level } from './level.ts'
 import { flowLevelOfLogSnr, LOG_SNR_LIMIT, levelOfLogSnr } from './level.ts'
 import type { NoiseSchedule } from './noiseSchedule.ts'
+import type { SolverNumbers } from './solverNumbers.ts'
+import { solverNumbers } from './solverNumbers.ts'
 import type { StepListName } from './stepList.ts'
 import { stepList } from './stepList.ts'
 
@@ -16,18 +18,21 @@ export interface SamplingSchedule {
   readonly timesteps: number
   readonly levels: readonly Level[]
   readonly times: readonly number[]
+  /** Numbers of the exponential step; absent: none, and any sampler takes the schedule. */
+  readonly solver?: SolverNumbers
 }
 
 /**
  * A sampling schedule, of variance-preserving levels, or of a flow's.
- * @param options logSnr: log(signal^2/noise^2) per step, strictly rising (noisiest first); times: what the network is told, in [0, T-1], not rising
- * @throws `samplingSchedule.length`, `.levels`, `.times`, naming the step
+ * @param options logSnr: log(signal^2/noise^2) per step, strictly rising (noisiest first); times: what the network is told, in [0, T-1], not rising; solver: numbers of the exponential step
+ * @throws `samplingSchedule.length`, `.levels`, `.times`, `.solver`, naming the step
  */
 export function samplingSchedule(options: {
   readonly timesteps: number
   readonly logSnr: ArrayLike<number>
   readonly times: ArrayLike<number>
   readonly path?: 'flow' | undefined
+  readonly solver?: SolverNumbers
 }): SamplingSchedule {
   const { timesteps, logSnr, times, path } = options
   if (logSnr.length === 0 || logSnr.length !== times.length) {
@@ -54,10 +59,12 @@ export function samplingSchedule(options: {
       )
     }
   }
+  const solver = solverNumbers(options.solver ?? {}, logSnr.length)
   return {
     timesteps,
     levels: Array.from(logSnr, path === 'flow' ? flowLevelOfLogSnr : levelOfLogSnr),
     times: Array.from(times),
+    ...(solver && { solver }),
   }
 }
 

@@ -1,7 +1,10 @@
-/** Which class an image is asked to be. */
+/** Which class an image is asked to be, and what becomes of a learned schedule's numbers under another sampler. */
 import { expect, test } from 'vitest'
+import type { SavedSchedule } from '../../diffusion/files/index.ts'
+import { samplerSettings, samplingSchedule } from '../../diffusion/index.ts'
 import type { OpenedModel } from './openedModel.ts'
-import { classOfImage } from './samplingChoice.ts'
+import { chooseSampling, classOfImage } from './samplingChoice.ts'
+import type { SamplingConfig } from './settings.ts'
 
 type Opened = Pick<OpenedModel, 'conditional' | 'classes' | 'nullClass'>
 const folder = (classes: number | undefined, nullClass = classes): Opened => ({
@@ -50,4 +53,25 @@ test.each([
   ['the null class of a file', file(true), 'unconditional', 10, /give one with --class.*got unconditional/],
 ] as const)('refused: %s', (_, opened, wanted, ofTheData, message) => {
   expect(() => classOfImage(opened, wanted, ofTheData)).toThrow(message)
+})
+
+test('numbers of the exponential step go with its sampler; another leaves them out and says so', async () => {
+  const solver = { tau: [0.3, 0.2], output: 0.1 }
+  const schedule = samplingSchedule({ timesteps: 10, logSnr: [-3, 0, 3], times: [9, 5, 1], solver })
+  const saved: SavedSchedule & { name: string } = {
+    name: 'exponential-3',
+    schedule,
+    settings: samplerSettings({ sampler: 'exponential' }),
+    learnedFor: null,
+  }
+  const opened = { schedules: [saved] } as unknown as OpenedModel
+  const config = { schedule: 'exponential-3', sampler: null, steps: null, stepList: null, eta: null }
+  const choose = (sampler: 'ddim' | null) => chooseSampling(opened, { ...config, sampler } as SamplingConfig)
+  expect(await choose(null)).toMatchObject({ schedule, settings: saved.settings, notes: [] })
+  const { solver: _, ...plain } = schedule
+  const other = await choose('ddim')
+  expect(other.schedule).toEqual(plain)
+  expect(other.notes).toEqual([
+    'learned exponential-3 has tau, output for exponential, which ddim does not take: left out',
+  ])
 })

@@ -7,8 +7,10 @@ import type { NoiseFamilyName, NoiseSchedule, SamplerName, Sampling } from '../.
 import {
   DEFAULT_SAMPLER,
   NOISE_FAMILIES,
+  namesOfSolver,
   noiseSchedule,
   roundHalfEven,
+  samplerNamed,
   samplerSettings,
   samplingScheduleAt,
   samplingScheduleFrom,
@@ -114,14 +116,14 @@ function requireNoFlow({ schedule }: OpenedModel, name: string): void {
 /** A saved schedule, perhaps under another sampler. */
 function savedChoice(name: string, saved: SavedSchedule, config: StepsConfig): SamplingChoice {
   const { sampler, steps, stepList: list, eta } = config
-  const { schedule, settings } = saved
+  const { schedule: own, settings } = saved
   if (list !== null) {
     throw inputError(
       'sample.schedule',
       `${name} has its own levels and times, got stepList ${list}; leave stepList out, or use --schedule default`,
     )
   }
-  const { length } = schedule.levels
+  const { length } = own.levels
   if (steps !== null && steps !== length) {
     throw inputError(
       'sample.schedule',
@@ -131,7 +133,18 @@ function savedChoice(name: string, saved: SavedSchedule, config: StepsConfig): S
   const other = sampler !== null && sampler !== settings.sampler
   // Another sampler does with the noise of clipped images what is its own way.
   const base = other ? { clip: settings.clip, sampler } : settings
-  return { name, schedule, settings: samplerSettings({ ...base, ...(eta !== null && { eta }) }), notes: [] }
+  const { solver, ...plain } = own
+  const taken = !solver || samplerNamed(base.sampler).solverNumbers
+  return {
+    name,
+    schedule: taken ? own : plain,
+    settings: samplerSettings({ ...base, ...(eta !== null && { eta }) }),
+    notes: taken
+      ? []
+      : [
+          `${name} has ${namesOfSolver(solver).join(', ')} for ${settings.sampler}, which ${base.sampler} does not take: left out`,
+        ],
+  }
 }
 
 const defaultChoice = (opened: OpenedModel, config: StepsConfig): SamplingChoice => ({

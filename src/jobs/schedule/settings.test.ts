@@ -64,8 +64,18 @@ describe('schedule settings', () => {
     [{ preset: 'tiny', trainingFamily: 'linear' }, 'linear'],
     [{ preset: 'tiny', model: 'a.onnx' }, 'level-power'],
     [{ learn: 'both' }, 'levels'],
+    [{ free: ['levels', 'times'] }, 'free'],
+    [{ free: ['levels', 'tau'], model: 'a.onnx' }, 'free'],
   ])('let the sampling family follow: %j', (values, samplingFamily) => {
     expect(flags(values).samplingFamily).toBe(samplingFamily)
+  })
+
+  it('let the sampler follow what is free', () => {
+    const words = (values: object) =>
+      resolveScheduleConfig([{ source: 'the flags', values: { ...values }, words: true }])
+    expect(words({ free: '[levels,times]', preset: 'tiny' }).sampler).toBe('ddim')
+    expect(words({ free: '[levels,clip]', preset: 'tiny' }).sampler).toBe('exponential')
+    expect(flags({ free: ['levels', 'clip'], sampler: 'exponential' })).toMatchObject({ free: ['levels', 'clip'] })
   })
 
   it.each([
@@ -77,6 +87,9 @@ describe('schedule settings', () => {
     ],
     [{ network: { groups: null } }, 'config.network', 'needs network.layersPerBlock and network.groups'],
     [{ learn: 'tied', samplingFamily: 'levels' }, 'learn.settings', 'samplingFamily must be the training family'],
+    [{ free: ['levels'], samplingFamily: 'levels' }, 'learn.settings', 'samplingFamily must be free'],
+    [{ free: ['levels', 'tau'], sampler: 'ddim' }, 'learn.settings', 'sampler must be exponential'],
+    [{ free: ['levels', 'sigma'] }, 'config.invalid', 'free.1'],
     [{ training: { end: 0.3, start: 0.4 } }, 'schedule.box', 'start must be below end'],
     [{ training: { tua: 1 } }, 'config.unknownKey', "did you mean 'training.tau'?"],
     [{ sampler: 'dpm-solver++', eta: 0.5 }, 'sampler.eta', 'eta belongs to ddim'],

@@ -6,7 +6,8 @@
 import { z } from 'zod'
 import { didYouMean, inputError, MOST } from '../../base/index.ts'
 import { SHIPPED_MODELS } from '../../diffusion/files/index.ts'
-import { SAMPLER_NAMES } from '../../diffusion/index.ts'
+import type { FreeName } from '../../diffusion/index.ts'
+import { FREE_NAMES, SAMPLER_NAMES } from '../../diffusion/index.ts'
 import type { Settings, SettingsLayer } from '../../runs/index.ts'
 import { resolveSettings } from '../../runs/index.ts'
 import type { LearnSettings } from '../../tuners/index.ts'
@@ -18,6 +19,7 @@ import {
   learnSettingsAmong,
   ownTrainingShape,
   rowsShape,
+  samplerFor,
   setting,
   tuningShape,
 } from '../../tuners/index.ts'
@@ -157,15 +159,24 @@ function consequences(preset: Settings, given: (key: string) => unknown): Settin
   // Not yet checked: what is no mode or family at all is refused with the rest.
   const learn = (given('learn') ?? DEFAULTS.learn) as LearnSettings['learn']
   const trainingFamily = (given('trainingFamily') ?? DEFAULTS.trainingFamily) as LearnSettings['trainingFamily']
-  const asked = given('sampler') ?? preset.sampler
+  const free = namesAmong(given('free'))
+  const asked = given('sampler') ?? samplerFor(free) ?? preset.sampler
   const sampler = SAMPLER_NAMES.find((name) => name === asked) ?? DEFAULTS.sampler
   return {
     ...(typeof model === 'string' && { size: null }),
     ...((isModelFile(model) || isModelFile(given('features'))) && { estimator: 'coordinate' }),
     ...(preset.samplingFamily === undefined && { samplingFamily: trainingFamily }),
     ...(isModelFile(model) && FOREIGN_DEFAULTS),
-    ...followingSettings({ learn, trainingFamily, sampler }),
+    ...followingSettings({ learn, trainingFamily, sampler, free }),
+    ...(samplerFor(free) && { sampler }),
   }
+}
+
+/** What is free, of a list or the words of one; what is none is refused with the rest. */
+function namesAmong(given: unknown): readonly FreeName[] | null {
+  const words = Array.isArray(given) ? given : typeof given === 'string' ? given.split(/[^a-z]+/) : []
+  const names = FREE_NAMES.filter((name) => words.includes(name))
+  return names.length > 0 ? names : null
 }
 
 function checkNetwork({ network, classConditional, learn, model }: ScheduleConfig): void {

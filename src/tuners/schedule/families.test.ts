@@ -110,7 +110,7 @@ test('at other numbers of steps the times are those of the list on the scheduleâ
 
 test('a name that is none is refused with the names there are', () => {
   expect(() => samplingFamily('cosin' as SamplingFamilyName, cosine, STEPS)).toThrow(
-    /cosine, .*level-power; got 'cosin'/,
+    /cosine, .*level-power, free; got 'cosin'/,
   )
 })
 
@@ -125,4 +125,5 @@ test('at other numbers of steps: the same parameters on other times, where they 
   expect(atOtherSteps('level-power', linear, 5)?.toSchedule([1]).times).toEqual([999, 799, 599, 399, 199])
   expect(atOtherSteps('levels', cosine, 4)).toBeNull()
   expect(atOtherSteps('levels+times', cosine, 4)).toBeNull()
+  expect(atOtherSteps('free', cosine, 4)).toBeNull()
 })

@@ -5,6 +5,7 @@
  */
 import { inputError } from '../../base/index.ts'
 import type {
+  FamilyPlace,
   NoiseSchedule,
   SamplingFamilyName,
   ScheduleFamily,
@@ -19,7 +20,8 @@ import { LEARNED_FAMILIES, learnedFamily, NOISE_FAMILIES } from '../../diffusion
  * @param list     default the trailing times
  * @param power    free levels start at alphaBar^power of the model's own; default 1
  * @param told     what times the network can be told: Karras' lists lie between the training times
- * @throws `learn.samplingFamily` on an unknown name, or a noise family that does not hold the model's levels, naming those that do
+ * @param freed    for the family `free`: what is free, and the range that x0Hat is clipped to
+ * @throws `learn.free`; `learn.samplingFamily` on an unknown name, or a noise family that does not hold the model's levels, naming those that do
  */
 export function samplingFamily(
   name: SamplingFamilyName,
@@ -28,8 +30,9 @@ export function samplingFamily(
   list: StepListName = 'trailing',
   power = 1,
   told: ToldTimes = 'real',
+  freed: Pick<FamilyPlace, 'free' | 'clip'> = {},
 ): ScheduleFamily {
-  const place = { schedule, steps, stepList: list, told }
+  const place = { schedule, steps, stepList: list, told, ...freed }
   const family = learnedFamily(name).startingAt(place, power)
   if (family) return family
   const noise = LEARNED_FAMILIES.filter((other) => Object.hasOwn(NOISE_FAMILIES, other.name))

@@ -4,6 +4,7 @@ import type { Denoiser, NoiseSchedule } from '../../diffusion/index.ts'
 import {
   compileDenoiser,
   continuousCosine,
+  FREE_NAMES,
   gaussianDenoiser,
   generate,
   noiseSchedule,
@@ -222,6 +223,25 @@ describe('models trained before', () => {
       expect(learned.trainingSchedule).toBe(schedule)
     }
     await denoiser.dispose()
+  })
+
+  test('everything free: it starts at numbers known to be good, and the learned schedule holds what was learned', async () => {
+    const schedule = noiseSchedule({ family: 'linear', timesteps: 40 })
+    const free = [...FREE_NAMES]
+    const given = { sampler: 'exponential', samplingFamily: 'free', free, startPowers: [1, 1.3], seed: 2 } as const
+    const settings: LearnSettings = { ...tinySettings, ...given, iterations: 3 }
+    const { result, sampling } = await learnSchedule({ ...optionsOf(), subject: pretrained(schedule), settings })
+    expect(result.schedule.family).toBe(FREE_NAMES.join('+'))
+    const { solver } = sampling
+    for (const [k, value] of (solver?.tau ?? []).entries()) {
+      expect(value).not.toBe(0.3)
+      expect(value).toBe(result.schedule.parameters[`tau ${k + 1}`])
+    }
+    expect(solver?.weight?.[0]).toBe(1)
+    expect(solver?.history?.flat().filter((value) => value !== 0).length).toBe(1)
+    const [first] = result.history
+    expect(first.parameters).toMatchObject({ 'tau 1': 0.3, 'weight 2': 1, 'scale 4': 1, output: 0, 'clip 1': 1 })
+    expect(Object.values(first.gradient).every((value) => value !== 0)).toBe(true)
   })
 
   test('a noise family that does not hold the model’s levels is refused', async () => {

@@ -5,7 +5,7 @@
  */
 import { inputError, internalError } from '../../base/index.ts'
 import type { UpperCost } from '../../bilevel/index.ts'
-import type { Denoiser, SamplerSettings, SamplingSchedule } from '../../diffusion/index.ts'
+import type { Denoiser, SamplerSettings, SamplingSchedule, SolverCotangent } from '../../diffusion/index.ts'
 import { sample, sampleVjp, startNoise } from '../../diffusion/index.ts'
 import type { FeatureNetwork, Features, FrechetReference } from '../../metrics/index.ts'
 import { frechetDistance, frechetGradient, frechetStandardError } from '../../metrics/index.ts'
@@ -32,6 +32,7 @@ export interface FrechetObjectiveGradient {
   readonly value: number
   readonly dLogSnr: Float64Array
   readonly dTimes: Float64Array | null
+  readonly dSolver: SolverCotangent
   readonly dWeights?: Float32Array
 }
 
@@ -94,6 +95,7 @@ export class FrechetObjective {
       value,
       dLogSnr: back.dLogSnr,
       dTimes: back.dTimes,
+      dSolver: back.dSolver,
       ...(back.dWeights && { dWeights: Float32Array.from(back.dWeights) }),
     }
   }

@@ -9,6 +9,8 @@ import type { Component } from '../../diffusion/denoisers/mixture.fixture.ts'
 import { mixtureOptions, POINTS } from '../../diffusion/denoisers/mixture.fixture.ts'
 import type { Denoiser, SamplerSettings } from '../../diffusion/index.ts'
 import {
+  FREE_NAMES,
+  freeFamily,
   functionDenoiser,
   imagesOf,
   levelsAndTimesFamily,
@@ -141,6 +143,7 @@ const SETTINGS = [
   ['dpm-solver++', { clip: [-3, 4] }, 'noise'],
   ['dpm-solver++', { clip: null }, 'velocity'],
   ['heun', { clip: null }, 'sample'],
+  ['exponential', { clip: [-3, 4] }, 'velocity'],
 ] as const satisfies readonly (readonly [string, Partial<SamplerSettings>, Denoiser['prediction']])[]
 
 test('every sampler is among those differentiated', () => {
@@ -178,12 +181,17 @@ test.each([
       initial: { start: 0.05, end: 0.93, tau: 1.2, epsilon: 0.02 },
     }),
   ],
+  [
+    'everything that may be free',
+    freeFamily(samplingScheduleFrom(noise, 'linspace', 5), FREE_NAMES, { clip: [-3, 3] }),
+  ],
 ] as const)('in the parameters of %s', async (_, family) => {
-  const objective = await objectiveOf('the plane', samplerSettings({ sampler: 'dpm-solver++', clip: null }))
+  const sampler = family.kind.includes('tau') ? 'exponential' : 'dpm-solver++'
+  const objective = await objectiveOf('the plane', samplerSettings({ sampler, clip: null }))
   const { objective: upper, blocks } = samplingProblem(objective, family)
   const at = blocks.samplingSchedule.initial.map((value, i) => {
-    // Told times at an end of their range have one side only.
-    const step = 0.3 * family.scale[i]
+    // Told times at an end of their range have one side only, and so have clip bounds that are equal.
+    const step = (0.3 + 0.01 * i) * family.scale[i]
     return value + step <= family.high[i] ? value + step : value - step
   })
   const wanted = { blocks: ['samplingSchedule'], weights: false } as const

@@ -19,6 +19,7 @@ import {
   noiseParameterFamily,
   samplerSettings,
   samplingScheduleFrom,
+  solverCotangent,
   Trainer,
 } from '../../diffusion/index.ts'
 import type { FeatureNetwork, FrechetReference } from '../../metrics/index.ts'
@@ -79,7 +80,13 @@ const objectiveOptions = () => ({
 class Indifferent extends FrechetObjective {
   override async gradient(): Promise<FrechetObjectiveGradient> {
     const zeros = new Float64Array(STEPS)
-    return { value: 0, dLogSnr: zeros, dTimes: zeros, dWeights: new Float32Array(weights.length) }
+    return {
+      value: 0,
+      dLogSnr: zeros,
+      dTimes: zeros,
+      dSolver: solverCotangent(STEPS),
+      dWeights: new Float32Array(weights.length),
+    }
   }
 }
 

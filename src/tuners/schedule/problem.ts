@@ -57,8 +57,8 @@ export function samplingProblem(
     value: ({ samplingSchedule }, _, key) => objective.value(family.toSchedule(samplingSchedule), key),
     ...(differentiable && {
       async gradient({ samplingSchedule }, _, key) {
-        const { value, dLogSnr, dTimes } = await objective.gradient(family.toSchedule(samplingSchedule), key)
-        return { value, upper: { samplingSchedule: family.pullBack(samplingSchedule, { dLogSnr, dTimes }) } }
+        const found = await objective.gradient(family.toSchedule(samplingSchedule), key)
+        return { value: found.value, upper: { samplingSchedule: family.pullBack(samplingSchedule, found) } }
       },
     }),
   }

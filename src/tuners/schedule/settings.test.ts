@@ -36,6 +36,13 @@ describe('settings', () => {
     ['samplingSeeds', { samplingSeeds: [1, -2] }],
     ['samplingFamily', { learn: 'tied', samplingFamily: 'levels' }],
     ['z', { learn: 'both', z: false }],
+    ['free', { samplingFamily: 'free', free: ['levels', 'sigma'] }],
+    ['free', { samplingFamily: 'free', free: [] }],
+    ['samplingFamily', { free: ['levels'] }],
+    ['samplingFamily', { samplingFamily: 'free' }],
+    ['sampler', { samplingFamily: 'free', free: ['levels', 'tau'] }],
+    ['clip', { samplingFamily: 'free', free: ['clip'], sampler: 'exponential', clip: null }],
+    ['clip', { samplingFamily: 'free', free: ['clip'], sampler: 'exponential', clip: [-1, 2] }],
     ['twinSteps', { learn: 'tied', z: true, twinSteps: 0 }],
   ]
 
@@ -46,6 +53,22 @@ describe('settings', () => {
         kind: 'input',
         message: expect.stringMatching(`^${name} must be`),
       }),
+    )
+  })
+
+  test('what is free is learned by its own family, and by the sampler that has it', () => {
+    expect(learnSettings({ free: ['levels', 'times'] })).toMatchObject({
+      samplingFamily: 'free',
+      sampler: 'dpm-solver++',
+    })
+    expect(learnSettings({ free: ['levels', 'tau'] })).toMatchObject({ samplingFamily: 'free', sampler: 'exponential' })
+    expect(() => learnSettings({ free: ['tau'], sampler: 'ddim' })).toThrow(
+      'sampler must be exponential with tau free, got "ddim"',
+    )
+    const few = () => learnSettings({ free: ['levels', 'weights'], samplingSteps: 2 })
+    expect(few).toThrow(expect.objectContaining({ code: 'learn.free' }))
+    expect(() => learnSettings({ free: ['levels'], learn: 'tied' })).toThrow(
+      /samplingFamily must be the training family/,
     )
   })
 

@@ -2,14 +2,18 @@
 import { z } from 'zod'
 import { MOST } from '../../base/index.ts'
 import { ESTIMATOR_NAMES } from '../../bilevel/index.ts'
-import type { FamilySchedule, NoiseFamilyName, SamplerSettings } from '../../diffusion/index.ts'
+import type { FamilySchedule, NoiseFamilyName, SamplerName, SamplerSettings } from '../../diffusion/index.ts'
 import {
+  checkFree,
+  FREE_NAMES,
   learnedFamily,
   NOISE_FAMILIES,
+  needsSolver,
   noiseSchedule,
   SAMPLER_NAMES,
   SAMPLING_FAMILY_NAMES,
   STEP_LISTS,
+  samplerNamed,
   samplerSettings,
   usualClippedNoise,
 } from '../../diffusion/index.ts'
@@ -62,8 +66,19 @@ export const learnedShape = {
   samplingFamily: setting(z.enum(SAMPLING_FAMILY_NAMES), {
     group: LEARNED,
     description:
-      "what is learned of the sampling schedule: a family's parameters, free levels, levels and told times, or one exponent of the model's own levels",
+      "what is learned of the sampling schedule: a family's parameters, free levels, levels and told times, one exponent of the model's own levels, or what free says",
     default: 'levels',
+  }),
+  /**
+   * What of the sampling schedule is free, for `samplingFamily` free; null for the other families. All but levels and times are numbers of the
+   * exponential sampler.
+   */
+  free: setting(z.array(z.enum(FREE_NAMES)).min(1).max(FREE_NAMES.length).readonly().nullable(), {
+    group: LEARNED,
+    description:
+      "what is free in the sampling schedule, by name, in the place of a family's parameters; all but levels and times are of sampler exponential; none: what the family says",
+    default: null,
+    rule: `one or more of ${FREE_NAMES.join(', ')}, or null`,
   }),
   /** Step list whose times, and levels there, the sampling schedule starts from; every reader of exported files finds the trailing ones. */
   stepList: setting(z.enum(STEP_LISTS), {
@@ -257,13 +272,20 @@ export function followingSettings({
   learn,
   trainingFamily,
   sampler,
-}: Pick<LearnSettings, 'learn' | 'trainingFamily' | 'sampler'>): Partial<LearnSettings> {
+  free = null,
+}: Pick<LearnSettings, 'learn' | 'trainingFamily' | 'sampler'> &
+  Partial<Pick<LearnSettings, 'free'>>): Partial<LearnSettings> {
   return {
     clippedNoise: usualClippedNoise(sampler),
     ...(learn === 'tied' && { samplingFamily: trainingFamily }),
+    ...(free && { samplingFamily: 'free' as const }),
     ...(learn === 'both' && { z: true }),
   }
 }
+
+/** The sampler of what is free, where nobody says another; null: any. */
+export const samplerFor = (free: readonly string[] | null): SamplerName | null =>
+  needsSolver(free ?? []) ? 'exponential' : null
 
 /**
  * Settings with the rest at the defaults, and at what follows from those given: `tied` learns the training family.
@@ -272,10 +294,12 @@ export function followingSettings({
  */
 export function learnSettings(given: GivenSettings = {}): LearnSettings {
   const { learn = LEARN_DEFAULTS.learn, trainingFamily = LEARN_DEFAULTS.trainingFamily } = given
-  const { sampler = LEARN_DEFAULTS.sampler } = given
+  const { free = null } = given
+  const { sampler = samplerFor(free) ?? LEARN_DEFAULTS.sampler } = given
   const settings: LearnSettings = {
     ...LEARN_DEFAULTS,
-    ...followingSettings({ learn, trainingFamily, sampler }),
+    sampler,
+    ...followingSettings({ learn, trainingFamily, sampler, free }),
     ...given,
     training: { ...LEARN_DEFAULTS.training, ...given.training },
   }
@@ -311,7 +335,7 @@ export function learnedSampler({ sampler, clip, clippedNoise, eta }: LearnSettin
   return samplerSettings({ sampler, clip, clippedNoise, eta })
 }
 
-/** @throws `learn.settings` naming the first setting that is not what it may be; `schedule.*` and `sampler.*` by their own rules */
+/** @throws `learn.settings` naming the first setting that is not what it may be; `learn.free`; `schedule.*` and `sampler.*` by their own rules */
 export function checkLearnSettings(settings: LearnSettings): void {
   const refuse = (name: keyof LearnSettings, rule: string) => {
     throw refused('learn.settings', name, rule, settings[name])
@@ -326,6 +350,26 @@ export function checkLearnSettings(settings: LearnSettings): void {
   if (learn === 'tied' && settings.samplingFamily !== settings.trainingFamily) {
     refuse('samplingFamily', `the training family (${settings.trainingFamily}) where one schedule is learned for both`)
   }
+  checkFreedom(settings)
   learnedSampler(settings)
   startingSchedule(settings)
+}
+
+/** @throws `learn.settings`, `learn.free` on what is free and does not go with family, sampler, clip or steps */
+function checkFreedom({ samplingFamily, free, sampler, clip, samplingSteps }: LearnSettings): void {
+  if ((samplingFamily === 'free') !== (free !== null)) {
+    const rule = free
+      ? 'free, where what is free is given by name (free)'
+      : 'one whose parameters say what is free, or free must name what is (levels,times)'
+    throw refused('learn.settings', 'samplingFamily', rule, samplingFamily)
+  }
+  if (!free) return
+  checkFree(free, samplingSteps)
+  if (needsSolver(free) && !samplerNamed(sampler).solverNumbers) {
+    const rule = `${samplerFor(free)} with ${free.filter((name) => needsSolver([name])).join(', ')} free`
+    throw refused('learn.settings', 'sampler', rule, sampler)
+  }
+  if (free.includes('clip') && (clip === null || clip[0] !== -clip[1])) {
+    throw refused('learn.settings', 'clip', 'a range [-r, r] where clip is free: its bounds start there', clip)
+  }
 }

@@ -47,8 +47,8 @@ export function familyFrom(
   power: number,
   told: ToldTimes = 'real',
 ): ScheduleFamily {
-  const { samplingFamily: name, samplingSteps, stepList } = settings
-  return samplingFamily(name, schedule, samplingSteps, stepList, power, told)
+  const { samplingFamily: name, samplingSteps, stepList, free, clip } = settings
+  return samplingFamily(name, schedule, samplingSteps, stepList, power, told, { free: free ?? [], clip })
 }
 
 /** Fréchet distance on the tuning images from each starting power, same start noise; none where there is no choice. */

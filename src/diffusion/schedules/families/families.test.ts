@@ -1,10 +1,15 @@
 /** One contract for every family of sampling schedules, and what is particular to each. */
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { dot } from '../../samplers/chain.ts'
 import { noiseSchedule, noiseScheduleFromBetas } from '../noiseSchedule.ts'
 import { samplingSchedule, samplingScheduleFrom } from '../samplingSchedule.ts'
+import { solverCotangent } from '../solverNumbers.ts'
 import type { ScheduleFamily } from './family.ts'
 import { checkFamily } from './family.ts'
+import { freeFamily } from './free.ts'
+import type { FreeName } from './freeParts.ts'
+import { FREE_NAMES, FREE_PARTS } from './freeParts.ts'
 import { levelPowerFamily } from './levelPower.ts'
 import { levelsAndTimesFamily, levelsFamily } from './levels.ts'
 import { noiseFamily, noiseParameterFamily } from './noiseParameters.ts'
@@ -24,6 +29,11 @@ const FAMILIES: [string, ScheduleFamily][] = [
   ['linear', noiseParameterFamily({ family: 'linear', steps: 6, stepList: 'karras-model', told: 'integer' })],
   ['level-power', levelPowerFamily({ schedule: cosine, steps: 7, stepList: 'karras-model' })],
   ['levels+times', levelsAndTimesFamily(samplingScheduleFrom(cosine, 'karras', 5))],
+  [FREE_NAMES.join('+'), freeFamily(samplingScheduleFrom(cosine, 'trailing', 5), [...FREE_NAMES].reverse())],
+  ['times+history', freeFamily(samplingScheduleFrom(cosine, 'trailing', 4), ['history', 'times'])],
+  ['tau+clip', freeFamily(samplingScheduleFrom(cosine, 'karras', 2), ['tau', 'clip'], { clip: [-3, 3] })],
+  ['scale+output', freeFamily(samplingScheduleFrom(cosine, 'trailing', 3), ['scale', 'output'])],
+  ['levels+weights', freeFamily(samplingScheduleFrom(cosine, 'trailing', 3), ['levels', 'weights'])],
 ]
 
 describe.each(FAMILIES)('%s', (kind, family) => {
@@ -53,13 +63,26 @@ describe.each(FAMILIES)('%s', (kind, family) => {
     const steps = family.steps
     const dLogSnr = Float64Array.from({ length: steps }, (_, i) => Math.cos(3 * i + 1))
     const dTimes = Float64Array.from({ length: steps }, (_, i) => Math.sin(2 * i) / 50)
+    const dSolver = solverCotangent(steps)
+    const { tau, weight, scale: scales, clipBounds, output, history } = dSolver
+    const cotangents = [tau, weight, scales, clipBounds, output, ...history]
+    for (const [k, list] of cotangents.entries()) for (const i of list.keys()) list[i] = Math.cos(k + 1.7 * i)
     const value = (vector: Float64Array) => {
-      const { levels, times } = family.toSchedule(vector)
-      return levels.reduce((sum, { logSnr }, i) => sum + dLogSnr[i] * logSnr + dTimes[i] * times[i], 0)
+      const { levels, times, solver = {} } = family.toSchedule(vector)
+      const of = [
+        solver.tau,
+        solver.weight,
+        solver.scale,
+        solver.clipBounds,
+        [solver.output ?? 0],
+        ...(solver.history ?? []),
+      ]
+      const inSolver = of.reduce((sum, list, k) => sum + (list ? dot(Float64Array.from(list), cotangents[k]) : 0), 0)
+      return inSolver + levels.reduce((sum, { logSnr }, i) => sum + dLogSnr[i] * logSnr + dTimes[i] * times[i], 0)
     }
     // A little inside the box, away from its corners.
     const at = family.initial.map((v, i) => Math.min(family.high[i] - family.scale[i] / 9, v + family.scale[i] / 7))
-    const gradient = family.pullBack(at, { dLogSnr, dTimes })
+    const gradient = family.pullBack(at, { dLogSnr, dTimes, dSolver })
     for (const [i, scale] of family.scale.entries()) {
       const h = 1e-4 * scale
       const difference = (value(at.with(i, at[i] + h)) - value(at.with(i, at[i] - h))) / (2 * h)
@@ -127,4 +150,67 @@ test('replacements of the box name known parameters and keep the start inside', 
   expect(make({ initial: { end: 0.95 }, low: { end: 0.9 } })().low[1]).toBe(0.9)
   expect(make({ initial: { theta: 1 } })).toThrow(/parameters are start, end, tau, epsilon, got theta/)
   expect(make({ high: { tau: 0.5 } })).toThrow(/tau must start inside its box \[0.2, 0.5\], got 1/)
+})
+
+describe('what is free', () => {
+  const from = samplingScheduleFrom(cosine, 'trailing', 4)
+
+  test('starts as the schedule it is made from, at numbers that are known to be good, and the rest stays', () => {
+    const family = freeFamily(from, FREE_NAMES, { clip: [-2, 2] })
+    const { solver, times } = family.toSchedule(family.initial)
+    expect(times).toEqual(from.times)
+    expect(solver).toEqual({
+      tau: [0.3, 0.3, 0.3],
+      weight: [1, 1, 1],
+      scale: [1, 1, 1, 1],
+      output: 0,
+      clipBounds: [2, 2, 2, 2],
+      history: [[], [0], [0, 0]],
+    })
+    const some = freeFamily({ ...from, solver: { output: 0.25 } }, ['tau'])
+    expect(some.names).toEqual(['tau 1', 'tau 2', 'tau 3'])
+    expect(some.toSchedule([0.1, 0.2, 0.3])).toEqual({ ...from, solver: { output: 0.25, tau: [0.1, 0.2, 0.3] } })
+  })
+
+  test('beside the weights, history leaves them the step before', () => {
+    const names = (free: FreeName[]) => freeFamily(from, free).names
+    expect(names(['history'])).toEqual(['history 2 1', 'history 3 1', 'history 3 2'])
+    expect(names(['history', 'weights'])).toEqual(['weight 2', 'weight 3', 'history 3 1'])
+  })
+
+  test('each has a number at its fewest steps, and is refused below', () => {
+    for (const { name, leastSteps } of FREE_PARTS) {
+      expect(freeFamily(samplingScheduleFrom(cosine, 'trailing', leastSteps), [name]).names.length).toBeGreaterThan(0)
+      if (leastSteps === 1) continue
+      const few = () => freeFamily(samplingScheduleFrom(cosine, 'trailing', leastSteps - 1), [name])
+      expect(few).toThrow(
+        `free ${name} is of ${leastSteps} sampling steps or more, got ${leastSteps - 1}; leave ${name} out`,
+      )
+    }
+  })
+
+  test('beside weights, history is of 4 steps or more', () => {
+    const three = samplingScheduleFrom(cosine, 'trailing', 3)
+    expect(() => freeFamily(three, ['weights', 'history'])).toThrow(
+      'free history beside weights is of 4 sampling steps or more, got 3; leave history out',
+    )
+    expect(freeFamily(three, ['history']).names).toEqual(['history 2 1'])
+  })
+
+  test.each<[string[], RegExp]>([
+    [[], /one or more of levels, times, tau, weights, scale, output, clip, history, each once; got none/],
+    [['levels', 'levels'], /each once; got levels,levels/],
+    [['sigma'], /got sigma/],
+  ])('%j is refused', (names, message) => {
+    const make = () => freeFamily(from, names as FreeName[])
+    expect(make).toThrow(expect.objectContaining({ code: 'learn.free', message: expect.stringMatching(message) }))
+  })
+
+  test('bounds start at a range about 0; the derivative of numbers of the step is asked for', () => {
+    const lopsided = () => freeFamily(from, ['clip'], { clip: [-1, 2] })
+    expect(lopsided).toThrow('free clip bounds start at a range [-r, r], got [-1, 2]; give one, or leave clip out')
+    const family = freeFamily(from, ['tau'])
+    const pull = () => family.pullBack(family.initial, { dLogSnr: [0, 0, 0, 0], dTimes: null })
+    expect(pull).toThrow(expect.objectContaining({ code: 'family.solver' }))
+  })
 })

@@ -6,6 +6,7 @@ import { inputError } from '../../../base/index.ts'
 import type { Denoiser } from '../../denoiser.ts'
 import type { NoiseSchedule } from '../noiseSchedule.ts'
 import type { SamplingSchedule, ToldTimes } from '../samplingSchedule.ts'
+import type { SolverCotangent } from '../solverNumbers.ts'
 import type { StepListName } from '../stepList.ts'
 
 /** Parameters as a vector. All arrays have one entry per parameter. */
@@ -23,11 +24,13 @@ export interface ScheduleCotangent {
   readonly dLogSnr: ArrayLike<number>
   /** Null where the network has no derivative in time. */
   readonly dTimes: ArrayLike<number> | null
+  /** Of the numbers of the exponential step; only families in which those are free ask for it. */
+  readonly dSolver?: SolverCotangent
 }
 
 /** A family of sampling schedules. */
 export interface ScheduleFamily extends ParameterBox {
-  /** `cosine`, `sigmoid`, …; `levels`; `levels+times`; `level-power`. */
+  /** `cosine`, `sigmoid`, …; `levels`; `levels+times`, and so on; `level-power`. */
   readonly kind: string
   readonly timesteps: number
   readonly steps: number
@@ -97,6 +100,10 @@ export interface FamilyPlace {
   readonly steps: number
   readonly stepList: StepListName
   readonly told: ToldTimes
+  /** What is free, for the family `free`: names of `freeParts.ts`. */
+  readonly free?: readonly string[]
+  /** The range that the sampler clips x0Hat to. */
+  readonly clip?: readonly [number, number] | null
 }
 
 /** A kind of family that a sampling schedule may be learned in; `learnedFamilies.ts` lists them. */

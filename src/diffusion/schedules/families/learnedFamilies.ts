@@ -3,11 +3,12 @@ import { inputError } from '../../../base/index.ts'
 import type { NoiseFamilyName } from '../noiseFamilies.ts'
 import { NOISE_FAMILIES } from '../noiseFamilies.ts'
 import type { LearnedFamily } from './family.ts'
+import { free } from './free.ts'
 import { levelPower } from './levelPower.ts'
 import { levels, levelsAndTimes } from './levels.ts'
 import { noiseEntry } from './noiseParameters.ts'
 
-const LIST = [levels, levelsAndTimes, levelPower] as const
+const LIST = [levels, levelsAndTimes, levelPower, free] as const
 
 export type SamplingFamilyName = NoiseFamilyName | (typeof LIST)[number]['name']
 

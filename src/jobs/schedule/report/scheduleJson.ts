@@ -1,4 +1,5 @@
 /** The result as one plain object: what `--json` prints, and what the report carries inside for other programs. */
+import type { SolverNumbers } from '../../../diffusion/index.ts'
 import type { MeanAndStandardError } from '../../../metrics/index.ts'
 import type { ScheduleResult, ScheduleRow } from '../../../tuners/index.ts'
 import type { HeldOutContext, ReportContext } from '../../reporting/context.ts'
@@ -45,6 +46,8 @@ export interface ScheduleJson {
       /** log(signal^2/noise^2), noisiest first. */
       readonly levels: readonly number[]
       readonly times: readonly number[]
+      /** Numbers of the exponential step; absent: none. */
+      readonly solver?: SolverNumbers
     }
   }
   readonly judgeFid: {
@@ -103,6 +106,7 @@ export function scheduleJson(result: ScheduleResult, context: ReportContext): Sc
         timesteps: schedule.sampling.timesteps,
         levels: schedule.sampling.levels.map(({ logSnr }) => logSnr),
         times: schedule.sampling.times,
+        ...(schedule.sampling.solver && { solver: schedule.sampling.solver }),
       },
     },
     judgeFid: {

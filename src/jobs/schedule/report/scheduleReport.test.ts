@@ -2,6 +2,7 @@
 import { decode } from 'fast-png'
 import { parseHTML } from 'linkedom'
 import { describe, expect, test } from 'vitest'
+import { samplerSettings } from '../../../diffusion/index.ts'
 import { decimalsFor, fixed, percent, significant, withError } from '../../../report/format.ts'
 import type { ScheduleResult } from '../../../tuners/index.ts'
 import type { StepLoss } from '../../reporting/stepLoss.ts'
@@ -154,6 +155,28 @@ test('free levels are explained where their parameters are shown', async () => {
   const named = (family: string) => ({ ...WON, schedule: { ...WON.schedule, family } })
   expect((await pageOf(named('levels+times'))).words).toContain('natural logarithm of the difference in log-SNR')
   expect((await pageOf(named('cosine'))).words).not.toContain('natural logarithm')
+})
+
+test('numbers of the exponential step stand in the table, and why diffusers is not told them', async () => {
+  const { levels } = WON.schedule.sampling
+  const solver = {
+    tau: levels.slice(1).map((_, i) => 0.25 + 0.01 * i),
+    clipBounds: levels.map(() => 1.125),
+    output: 0.5,
+  }
+  const schedule = { ...WON.schedule, sampling: { ...WON.schedule.sampling, solver } }
+  const result: ScheduleResult = { ...WON, schedule, settings: samplerSettings({ sampler: 'exponential' }) }
+  const { document, words } = await pageOf(result)
+  const cells = cellsOf(document, 'clip bound')
+  expect(cells.map((row) => row.slice(-2))).toEqual(
+    levels.map((_, i) => [i < levels.length - 1 ? significant(solver.tau[i], 5) : '–', '1.125']),
+  )
+  expect(words).toContain('1: the reverse diffusion')
+  expect(words).toContain(
+    'not written: no scheduler of diffusers takes tau, clipBounds, output of its own at each step',
+  )
+  expect(scheduleJson(result, CONTEXT).learned.schedule.solver).toEqual(solver)
+  expect((await pageOf(WON)).words).not.toContain('reverse diffusion')
 })
 
 test('the title tells who won', async () => {

@@ -107,6 +107,11 @@ function tuningSection(result: ScheduleResult, { parameters }: Charts): Html | n
     'levels' === result.schedule.family.slice(0, 6) &&
     html` <code>logSnr ${result.samplingSteps}</code> is the log-SNR of the cleanest step, <code>log gap k</code> the natural logarithm of the
 difference in log-SNR between steps k and k + 1 (1 is the noisiest): so steps cannot change places.`
+  }${
+    result.schedule.sampling.solver !== undefined &&
+    html` Of step k, where they are free: <code>tau k</code> its noise (0: none, 1: the reverse diffusion), <code>weight k</code> that of the step before
+(0: first order, 1: second), <code>scale k</code> what the noise prediction is multiplied by, <code>clip k</code> the bound of the predicted image,
+<code>history k j</code> the weight of step j in it; <code>output</code> is what of the last change of the predicted image is added to the image.`
   }</p>
 ${historyTable(result)}</section>\n`
 }

@@ -1,5 +1,6 @@
 /** The page's tables: rows and gains, every default that was tried, the learned schedule in numbers, the tuning iterations. */
 
+import type { SamplingSchedule } from '../../../diffusion/index.ts'
 import type { MeanAndStandardError } from '../../../metrics/index.ts'
 import type { Html } from '../../../report/index.ts'
 import { decimalsFor, fixed, html, percent, significant, withError } from '../../../report/index.ts'
@@ -98,7 +99,7 @@ export function scheduleTable({ schedule, curves, default: byDefault }: Schedule
     html`: ${parameters.map(([name, value], i) => html`${i > 0 && ', '}<code>${name}</code> ${significant(value, 5)}`)}`
   }. Told times of T = ${sampling.timesteps}.</p>
 <div class="table"><table class="narrow"><thead><tr><th scope="col" class="number">step</th><th scope="col" class="number">told time</th><th scope="col" class="number">log-SNR</th>
-<th scope="col" class="number">signal</th><th scope="col" class="number">noise</th><th scope="col" class="number">default's told time</th><th scope="col" class="number">default's log-SNR</th></tr></thead><tbody>
+<th scope="col" class="number">signal</th><th scope="col" class="number">noise</th><th scope="col" class="number">default's told time</th><th scope="col" class="number">default's log-SNR</th>${solverHeads(sampling)}</tr></thead><tbody>
 ${sampling.levels.map(
   ({ logSnr, signal, noise }, i) =>
     html`<tr><th scope="row" class="number">${i + 1}</th><td class="number">${significant(sampling.times[i], 6)}</td><td class="number">${fixed(
@@ -106,9 +107,29 @@ ${sampling.levels.map(
       4,
     )}</td><td class="number">${significant(signal, 5)}</td><td class="number">${significant(noise, 5)}</td><td class="number">${
       before ? significant(before.times[i], 6) : '–'
-    }</td><td class="number">${before ? fixed(before.logSnr[i], 4) : '–'}</td></tr>\n`,
+    }</td><td class="number">${before ? fixed(before.logSnr[i], 4) : '–'}</td>${solverCells(sampling, i)}</tr>\n`,
 )}</tbody></table></div>`
 }
+
+/** Lists of the exponential step that the schedule has, with what heads them. */
+const solverLists = ({ solver = {} }: SamplingSchedule) =>
+  (
+    [
+      ['tau', solver.tau],
+      ['weight', solver.weight],
+      ['scale of the prediction', solver.scale],
+      ['clip bound', solver.clipBounds],
+    ] as const
+  ).flatMap(([head, list]) => (list ? [{ head, list }] : []))
+
+const solverHeads = (sampling: SamplingSchedule) =>
+  solverLists(sampling).map(({ head }) => html`<th scope="col" class="number">${head}</th>`)
+
+/** The last step has neither tau nor weight. */
+const solverCells = (sampling: SamplingSchedule, i: number) =>
+  solverLists(sampling).map(
+    ({ list }) => html`<td class="number">${list[i] === undefined ? '–' : significant(list[i], 5)}</td>`,
+  )
 
 export function historyTable({ history, featureNetwork }: ScheduleResult): Html | null {
   if (history.length === 0) return null

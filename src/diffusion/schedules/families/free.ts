@@ -1,0 +1,95 @@
+/**
+ * Schedules of which any kinds of number are free (`freeParts.ts`), the rest as in the schedule they start from. What only the exponential
+ * step takes starts at tau .3, weight 1, scale 1, output 0, the clip as it is, and no history.
+ */
+import { inputError } from '../../../base/index.ts'
+import type { SamplingSchedule } from '../samplingSchedule.ts'
+import { samplingSchedule } from '../samplingSchedule.ts'
+import type { SolverNumbers } from '../solverNumbers.ts'
+import type { BoxOptions, LearnedFamily, ScheduleFamily } from './family.ts'
+import { parameterBox } from './family.ts'
+import type { FreeName, PartNumbers, PartPlace } from './freeParts.ts'
+import { FREE_NAMES, FREE_PARTS } from './freeParts.ts'
+import { raisedLevels } from './levelPower.ts'
+
+export const free: LearnedFamily<'free'> = {
+  name: 'free',
+  startsAtPowers: true,
+  startingAt(place, power) {
+    const { free: names = [], clip = null } = place
+    checkFree(names, place.steps)
+    return freeFamily(raisedLevels(place, power), names, { clip })
+  },
+  atOtherSteps: () => null,
+}
+
+/**
+ * A family of what is free, from a given schedule on.
+ * @param names at least one, in any order; `times` are for networks with real times (`checkFamily`), all but `levels` and `times` for the
+ * exponential sampler
+ * @param options clip: the range that x0Hat is clipped to, [-r, r] where `clip` is free; default [-1, 1]
+ * @throws `learn.free` on no name, one that is none or stands twice, or of which the steps have no number; `family.*`
+ */
+export function freeFamily(
+  from: SamplingSchedule,
+  names: readonly FreeName[],
+  options: BoxOptions & { readonly clip?: PartPlace['clip'] } = {},
+): ScheduleFamily {
+  const { timesteps, levels } = from
+  checkFree(names, levels.length)
+  const { clip = [-1, 1] } = options
+  const parts = FREE_PARTS.filter(({ name }) => names.includes(name))
+  const place: PartPlace = { from, clip, free: names }
+  const entries = parts.map((part) => part.entries(place))
+  const box = parameterBox(entries.flat(), options)
+  /** Each part with its own of the vector. */
+  const split = (vector: ArrayLike<number>) => {
+    let end = 0
+    return parts.map((part, i) => {
+      const begin = end
+      end += entries[i].length
+      return [part, Float64Array.from({ length: end - begin }, (_, k) => vector[begin + k])] as const
+    })
+  }
+  return {
+    kind: parts.map(({ name }) => name).join('+'),
+    timesteps,
+    steps: levels.length,
+    freeTimes: names.includes('times'),
+    ...box,
+    toSchedule: (vector) =>
+      together(
+        from,
+        split(vector).map(([part, values]) => part.numbers(values, place)),
+      ),
+    pullBack: (vector, cotangent) =>
+      Float64Array.from(split(vector).flatMap(([part, values]) => [...part.pullBack(values, cotangent, place)])),
+  }
+}
+
+function together({ timesteps, levels, times, solver: kept }: SamplingSchedule, parts: readonly PartNumbers[]) {
+  let solver: SolverNumbers | undefined = kept
+  let [logSnr, told]: [ArrayLike<number>, readonly number[]] = [levels.map((level) => level.logSnr), times]
+  for (const part of parts) {
+    logSnr = part.logSnr ?? logSnr
+    told = part.times ?? told
+    if (part.solver) solver = { ...solver, ...part.solver }
+  }
+  return samplingSchedule({ timesteps, logSnr, times: told, ...(solver && { solver }) })
+}
+
+/** @throws `learn.free` on no name, one that is none or stands twice, or of which so few steps have no number */
+export function checkFree(names: readonly string[], steps: number): asserts names is readonly FreeName[] {
+  const unknown = names.find((name) => !FREE_PARTS.some((part) => part.name === name))
+  if (names.length === 0 || unknown !== undefined || new Set(names).size < names.length) {
+    const rule = `what is free is one or more of ${FREE_NAMES.join(', ')}, each once`
+    throw inputError('learn.free', `${rule}; got ${names.length > 0 ? names.join(',') : 'none'}`)
+  }
+  const requireSteps = (name: string, least: number, beside = '') => {
+    if (steps >= least) return
+    const rule = `free ${name}${beside} is of ${least} sampling steps or more`
+    throw inputError('learn.free', `${rule}, got ${steps}; leave ${name} out`)
+  }
+  for (const { name, leastSteps } of FREE_PARTS) if (names.includes(name)) requireSteps(name, leastSteps)
+  if (names.includes('history') && names.includes('weights')) requireSteps('history', 4, ' beside weights')
+}
