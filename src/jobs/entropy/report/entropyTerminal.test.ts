@@ -13,10 +13,10 @@ test('a resolved strength', () => {
     diversity    5.021 ± 0.038   4.113 ± 0.042     2.937 ± 0.051
 
     Best for the guided sampler as it runs (guidance scale 1.07): within the interval the gradient in log λ cannot be told from 0; high/low is 1.75, the tolerance 2.
-    Images rarer than 0.7813 % may never have been drawn: they would move λ if their r1 lay 3.24 or more from its mean.
     The judge (r1) is better by 11.71 ± 0.32: −5.803 ± 0.071 tuned, −17.51 ± 0.31 for the base sampler.
     At the strongest guidance, λ = 0.01, compared with the chosen one, the chased reward (r2) is higher by 0.078 ± 0.011, and the judge worse by 25.67 ± 0.45. That is over-optimisation.
     KL from the base sampler at the chosen λ: 11.42 ± 0.33 nats (of paths, an upper bound on that of images). Diversity: 5.021 ± 0.038 base, 4.113 ± 0.042 tuned, 2.937 ± 0.051 at the strongest guidance.
+    Images rarer than 0.7813 % may never have been drawn: they would move λ if their r1 lay 3.24 or more from its mean.
 
     judge: log-probability:3[resnet-digits16-judge-9f8e7d6c] + 5*typicality[lenet-digits16-features-1a2b3c4d]
     reward: log-probability:3[lenet-digits16-features-1a2b3c4d]

@@ -35,10 +35,10 @@ export function entropyVerdict(result: EntropyResult): EntropyVerdict {
     sentences: [
       intervalSentence(result),
       ...directionSentences(result),
-      ...unseenSentences(result),
       judgeSentence(result),
       ...harmSentences(result),
       distanceSentence(result),
+      ...unseenSentences(result),
       ...doubtSentences(result),
     ],
   }
