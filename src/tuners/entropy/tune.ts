@@ -7,7 +7,7 @@
  * trained.
  */
 
-import type { GradientCurve } from './estimators/gradientCurve.ts'
+import type { GradientCurve, ItemMean } from './estimators/gradientCurve.ts'
 import { meanOf } from './estimators/gradientCurve.ts'
 import type { EntropyOptions } from './job.ts'
 import { openEntropy } from './open.ts'
@@ -19,6 +19,7 @@ import { contest } from './search/contest.ts'
 import type { TradeOff } from './search/curve.ts'
 import { atThree, diversityAtThree, tradeOff } from './search/curve.ts'
 import { directionOf } from './search/direction.ts'
+import type { Items } from './search/draws.ts'
 import { totalOf } from './search/draws.ts'
 import { explore } from './search/explore.ts'
 import { sampleGrids } from './search/grids.ts'
@@ -44,10 +45,14 @@ export async function tuneEntropyStrength(options: EntropyOptions): Promise<Entr
   const { strength, steepness, rivals } = searched
     ? await confirmed(run, searched)
     : { strength: noResponse(run), steepness: 0, rivals: [] }
-  const measured = await tradeOff(run, method.name, strength.value)
+  const better = strength.resolved ? await outdone(run, method, strength.value) : null
+  // A better place within the interval is what the interval is for; one beyond it speaks against it.
+  const within = better !== null && better.lambda >= strength.low && better.lambda <= strength.high
+  const chosen = within ? { ...strength, value: better.lambda } : strength
+  const measured = await tradeOff(run, method.name, chosen.value)
   const unseen = searched ? await unseenAt(run, method.name, measured.tuned, steepness) : null
-  const doubt = strength.resolved ? (unseen?.reason ?? (await outdone(run, method, strength.value))) : null
-  const said = doubt === null ? strength : { ...strength, resolved: false, reason: doubt }
+  const doubt = chosen.resolved ? ((within ? null : better?.reason) ?? unseen?.reason ?? null) : null
+  const said = doubt === null ? chosen : { ...chosen, resolved: false, reason: doubt }
   return assemble(run, method.name, { strength: said, measured, rivals, unseen: unseen?.unseen ?? null })
 }
 
@@ -98,24 +103,36 @@ const OUTDONE = 2
 const RECOUNT = 8
 const RECOUNT_ITEMS = 2 ** 28
 
-/** Why the chosen lambda is not the best: a place of the curve that is better, on the curve's own paths and on fresh ones; null: none is. */
-async function outdone(run: EntropyRun, method: GradientMethod, value: number): Promise<string | null> {
+/** A place of the curve that is better than the chosen lambda, on the curve's own paths and on fresh ones; null: none is. */
+async function outdone(run: EntropyRun, method: GradientMethod, value: number) {
   if (run.job.settings.target !== 'guided') return null
   const { curvePaths } = run.job.settings
-  const places = [Math.log(value), ...run.grid]
-  const better = async (among: readonly number[], first: number, count: number) => {
-    const [own, ...others] = await method.values([places[0], ...among], { first, count }, 'curve')
-    return others.map((row) => meanOf(row.map((worse, i) => own[i] - worse)))
+  const items = { first: 0, count: curvePaths }
+  const onGrid = run.grid.find((x) => Math.abs(x - Math.log(value)) < 1e-9)
+  const own = onGrid === undefined ? 1 / value : Math.exp(-onGrid)
+  // As the curve itself will ask for them, with their features.
+  const drawn = async (scale: number, from: Items) =>
+    (await run.draws.paths(scale, from, 'curve', from === items)).upper
+  const better = async (among: readonly number[], from: Items) => {
+    const ours = await drawn(own, from)
+    const gains: ItemMean[] = []
+    for (const x of among) {
+      const others = await drawn(Math.exp(-x), from)
+      gains.push(meanOf(others.map((upper, i) => upper - ours[i])))
+    }
+    return gains
   }
-  const seen = await better(run.grid, 0, curvePaths)
+  const seen = await better(run.grid, items)
   const suspects = run.grid.filter((_, i) => seen[i].mean > OUTDONE * seen[i].standardError)
   if (suspects.length === 0 || run.affordable(method, 1 + suspects.length) < RECOUNT * curvePaths) return null
-  const again = await better(suspects, RECOUNT_ITEMS, RECOUNT * curvePaths)
-  const i = again.findIndex(({ mean, standardError }) => mean > OUTDONE * standardError)
-  if (i < 0) return null
-  const { mean, standardError } = again[i]
+  const again = await better(suspects, { first: RECOUNT_ITEMS, count: RECOUNT * curvePaths })
+  const most = again.reduce((best, { mean }, i) => (mean > again[best].mean ? i : best), 0)
+  const { mean, standardError } = again[most]
+  if (mean <= OUTDONE * standardError) return null
   const gain = `${mean.toPrecision(2)} ± ${standardError.toPrecision(1)}`
-  return `lambda = ${Math.exp(suspects[i]).toPrecision(3)} is better by ${gain} than what was found; raise curvePoints or maxEvaluations, or narrow lambdaRange to it`
+  const lambda = Math.exp(suspects[most])
+  const reason = `lambda = ${lambda.toPrecision(3)} is better by ${gain} than what was found; raise curvePoints or maxEvaluations, or narrow lambdaRange to it`
+  return { lambda, reason }
 }
 
 function noResponse(run: EntropyRun): EntropyStrength {

@@ -18,6 +18,9 @@ const RULE_OF_THREE = 3
 const PROBE_PATHS = 128
 const PROBE_ITEMS = 2 ** 27
 
+/** Standard errors from which on what they tell is believed. */
+const TOLD = 1.65
+
 /** What is known of the images behind lambda. */
 interface Known {
   readonly count: number
@@ -115,15 +118,19 @@ async function byProbe(run: EntropyRun, tuned: CurvePoint, known: Known, steepne
   const probe = await run.draws.paths(2 * s, { first: PROBE_ITEMS, count: PROBE_PATHS }, 'confirm')
   const logZ = s * tuned.lower.mean - tuned.kl.mean
   let moved = 0
+  let squares = 0
   let most = known.highest
   for (const [i, r2] of probe.lower.entries()) {
     if (!(r2 > known.highest)) continue
     most = Math.max(most, r2)
     const logRatio = probe.scale * probe.a[i] - (probe.scale ** 2 * probe.b[i]) / 2
     const weight = Math.exp(s * r2 - logZ - logRatio) / PROBE_PATHS
-    moved += weight * s * (probe.upper[i] - tuned.upper.mean) * (r2 - tuned.lower.mean)
+    const part = weight * s * (probe.upper[i] - tuned.upper.mean) * (r2 - tuned.lower.mean)
+    moved += part
+    squares += part * part
   }
-  if (Math.abs(moved) < steepness) return null
+  // One path with a heavy weight is no kind of image.
+  if (Math.abs(moved) < Math.max(steepness, TOLD * Math.sqrt(squares))) return null
   return (
     `guided paths reach a reward of ${most.toPrecision(3)} where none of ${known.count} images is above ${known.highest.toPrecision(3)}, and weigh enough ` +
     'there to move lambda: a kind of image was not drawn; choose target guided, or estimator paths'
