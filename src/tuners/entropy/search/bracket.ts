@@ -23,8 +23,9 @@ const BRACKET_ITEMS = 2 ** 25
 /** Fewest items. */
 const LEAST = 64
 
-/** Error of all looks together, and most of them. */
+/** Error of all looks together, on top of that of the fit before; it is shared among so many numbers of items: a moved window asks the same items. */
 const ALPHA = 0.05
+const COUNTS = 8
 const MOST_LOOKS = 24
 
 /** Moves of the window are free of a reason to add items up to this many in a row. */
@@ -106,7 +107,7 @@ export async function bracket(run: EntropyRun, method: GradientMethod, centre: n
   const least = Math.ceil((range.low - centre) / step - 1e-9)
   const most = Math.floor((range.high - centre) / step + 1e-9) - (PLACES - 1)
   let first = Math.min(Math.max(-(PLACES - 1) / 2, least), most)
-  const reach = -normalQuantile(ALPHA / (2 * (PLACES - 2) * 8))
+  const reach = -normalQuantile(ALPHA / (2 * (PLACES - 2) * COUNTS))
   let count = LEAST
   let moves = 0
   for (let look = 0; look < MOST_LOOKS; look++) {
