@@ -26,7 +26,7 @@ import { digitFeatures } from '../src/metrics/files/index.ts'
 import { referenceMoments } from '../src/metrics/index.ts'
 import { unet } from '../src/nn/index.ts'
 import { samplingFamily } from '../src/tuners/schedule/families.ts'
-import { FrechetObjective } from '../src/tuners/schedule/objective.ts'
+import { FrechetObjective } from '../src/tuners/schedule/objectives/fid.ts'
 import { samplingProblem } from '../src/tuners/schedule/problem.ts'
 
 const RESULT = 'docs/results/estimators-digits16.json'

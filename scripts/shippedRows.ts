@@ -21,7 +21,7 @@ import {
 } from '../src/metrics/index.ts'
 import type { LearnSettings } from '../src/tuners/index.ts'
 import { defaultPlans, rankPlans } from '../src/tuners/schedule/candidates.ts'
-import { FrechetObjective } from '../src/tuners/schedule/objective.ts'
+import { FrechetObjective } from '../src/tuners/schedule/objectives/fid.ts'
 import { learnedSampler } from '../src/tuners/schedule/settings.ts'
 import { startOf, tryStarts } from '../src/tuners/schedule/start.ts'
 import { tuningSeed } from '../src/tuners/schedule/tuning.ts'

@@ -14,7 +14,7 @@ import { PENALTY_DEFAULTS, penaltyInit, penaltyStep } from '../../src/bilevel/in
 import { compileDenoiser, generate, levelsFamily, samplerSettings } from '../../src/diffusion/index.ts'
 import { classifierFeatures, classifierParameters, referenceMoments } from '../../src/metrics/index.ts'
 import { initialState, initialVector, unet, unflatten } from '../../src/nn/index.ts'
-import { FrechetObjective } from '../../src/tuners/schedule/objective.ts'
+import { FrechetObjective } from '../../src/tuners/schedule/objectives/fid.ts'
 import { samplingProblem } from '../../src/tuners/schedule/problem.ts'
 import { machine } from '../report.ts'
 import { steppedSchedule, syntheticImages } from '../subjects.ts'

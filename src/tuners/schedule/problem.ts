@@ -20,7 +20,7 @@ import type {
 } from '../../diffusion/index.ts'
 import { pullBackToLogSnr } from '../../diffusion/index.ts'
 import { lowerGradientCost, settlingCost, trainingStepCost } from './cost.ts'
-import type { FrechetObjective } from './objective.ts'
+import type { Objective } from './objectives/objective.ts'
 
 /** Upper variables: one schedule for both levels, or one for each. */
 export type TiedBlock = 'schedule'
@@ -47,10 +47,10 @@ function orderOf({ names, initial, low, high, scale }: ParameterBox): Order | nu
 
 /** The network frozen: q is a sampling schedule, and the upper objective is all there is. */
 export function samplingProblem(
-  objective: FrechetObjective,
+  objective: Objective,
   family: ScheduleFamily,
 ): BilevelProblem<'samplingSchedule', null, never> {
-  const differentiable = objective.options.denoiser.differentiable && objective.options.features.vjp !== undefined
+  const { differentiable } = objective
   const upper: UpperObjective<'samplingSchedule', null> = {
     blocks: ['samplingSchedule'],
     cost: objective.cost(family.steps),
@@ -68,7 +68,7 @@ export function samplingProblem(
 /** What the trained problems are made of. The objective's denoiser must be `fed`: its weights change. */
 export interface TrainedProblemParts {
   readonly trainer: Trainer
-  readonly objective: FrechetObjective
+  readonly objective: Objective
   readonly denoiser: CompiledDenoiser
   /** The family of the training schedule. */
   readonly training: NoiseFamily

@@ -5,7 +5,7 @@ import { compileDenoiser, noiseSchedule, sample, samplerSettings, startNoise } f
 import type { FeatureNetwork } from '../../metrics/index.ts'
 import { frechetDistance, referenceMoments } from '../../metrics/index.ts'
 import { learnSchedule } from './learn.ts'
-import { FrechetObjective } from './objective.ts'
+import { FrechetObjective } from './objectives/fid.ts'
 import type { LearnSettings } from './settings.ts'
 import { learnSettings } from './settings.ts'
 import { bestPower, familyFrom, tryStarts } from './start.ts'

@@ -7,7 +7,7 @@ import { throwIfInterrupted } from '../../base/index.ts'
 import type { NoiseSchedule, SamplingSchedule, ScheduleFamily, ToldTimes } from '../../diffusion/index.ts'
 import type { NetworkState } from '../../nn/index.ts'
 import { samplingFamily } from './families.ts'
-import type { FrechetObjective } from './objective.ts'
+import type { Objective } from './objectives/objective.ts'
 import type { StartTrial } from './result.ts'
 import type { LearnSettings } from './settings.ts'
 import { startingPowers } from './settings.ts'
@@ -53,7 +53,7 @@ export function familyFrom(
 
 /** Fréchet distance on the tuning images from each starting power, same start noise; none where there is no choice. */
 export async function tryStarts(
-  objective: FrechetObjective,
+  objective: Objective,
   settings: LearnSettings,
   schedule: NoiseSchedule,
   onTrial: (trial: StartTrial) => void | Promise<void>,

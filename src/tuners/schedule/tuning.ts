@@ -18,7 +18,8 @@ import type { TuningState } from './checkpoint.ts'
 import { startCost } from './cost.ts'
 import { atOtherSteps } from './families.ts'
 import type { Job } from './job.ts'
-import { FrechetObjective } from './objective.ts'
+import { FrechetObjective } from './objectives/fid.ts'
+import type { Objective } from './objectives/objective.ts'
 import { penaltySettings } from './penalty.ts'
 import { samplingProblem, splitProblem, tiedProblem } from './problem.ts'
 import type { StartTrial, TuningRecord } from './result.ts'
@@ -32,7 +33,7 @@ type AnyProblem = BilevelProblem<string, TrainingState | null, Minibatch>
 /** The problem of a mode, and what measures its upper objective. */
 interface Opened {
   readonly problem: AnyProblem
-  readonly objective: FrechetObjective
+  readonly objective: Objective
 }
 
 /** What was learned, as schedules and weights. */
@@ -75,7 +76,7 @@ export async function openTuning(
 /** Tuning draws start noise of its own: in the final rows' noise a learned schedule would be measured where it was fitted. */
 export const tuningSeed = (seed: number): number => (seed + 2 ** 32) % 2 ** 53
 
-function objectiveOf(job: Job, denoiser: OpenDenoiser['denoiser']): FrechetObjective {
+function objectiveOf(job: Job, denoiser: OpenDenoiser['denoiser']): Objective {
   const { features, tuningReference, settings, condition, signal } = job
   return new FrechetObjective({
     denoiser,

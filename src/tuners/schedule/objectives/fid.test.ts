@@ -1,14 +1,14 @@
 /** The Fréchet objective through a real compiled network and feature network: its gradient against central differences. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { float32, randomStream } from '../../base/index.ts'
-import type { CompiledDenoiser, Denoiser, SamplerName, SamplingSchedule } from '../../diffusion/index.ts'
-import { anyBatch, compileDenoiser, samplerSettings, samplingSchedule } from '../../diffusion/index.ts'
-import type { FeatureNetwork, FrechetReference } from '../../metrics/index.ts'
-import { referenceMoments } from '../../metrics/index.ts'
-import { mlp } from '../../nn/index.ts'
-import type { FrechetObjectiveOptions } from './objective.ts'
-import { FrechetObjective } from './objective.ts'
-import { errorOf, SHAPE, tinyData, tinyFeatures, tinyNetwork, tinyState } from './tiny.fixture.ts'
+import { float32, randomStream } from '../../../base/index.ts'
+import type { CompiledDenoiser, Denoiser, SamplerName, SamplingSchedule } from '../../../diffusion/index.ts'
+import { anyBatch, compileDenoiser, samplerSettings, samplingSchedule } from '../../../diffusion/index.ts'
+import type { FeatureNetwork, FrechetReference } from '../../../metrics/index.ts'
+import { referenceMoments } from '../../../metrics/index.ts'
+import { mlp } from '../../../nn/index.ts'
+import { errorOf, SHAPE, tinyData, tinyFeatures, tinyNetwork, tinyState } from '../tiny.fixture.ts'
+import type { FrechetObjectiveOptions } from './fid.ts'
+import { FrechetObjective } from './fid.ts'
 
 const SAMPLES = 14
 const LOG_SNR = [-3.1, -0.7, 1.2, 4]
