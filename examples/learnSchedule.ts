@@ -36,7 +36,7 @@ const { result, model, trainingSchedule, sampling, settings } = await learnSched
 })
 
 const { learned, bestDefault, featureNetwork } = result
-console.log(`${learned.label}: ${learned.fid.mean}, best default: ${bestDefault.fid.mean}, in ${featureNetwork}`)
+console.log(`${learned.label}: ${learned.fid?.mean}, best default: ${bestDefault.fid?.mean}, in ${featureNetwork}`)
 
 if (model) {
   const saved = { schedule: sampling, settings, learnedFor: { features: features.name, hash: features.hash } }

@@ -70,7 +70,7 @@ const { result } = await learnSchedule({
   settings: learnSettings({ samplingSteps: 4, iterations: 15, tuningSamples: 512, clip: null }),
 })
 for (const { label, fid } of [result.default, result.start, result.learned]) {
-  console.log(`${label}: FID ${fid.mean.toFixed(2)}`)
+  console.log(`${label}: FID ${fid?.mean.toFixed(2)}`)
 }
 
 const { entropyStrength, upper } = await tuneEntropyStrength({

@@ -115,7 +115,7 @@ for (const variant of values.variants.split(',')) {
     }
     writeFileSync(join(RESULTS, `${variant}-seed${seed}.json`), `${JSON.stringify(record, null, 1)}\n`)
     const { default: plain, bestDefault, manySteps, start, learned } = result
-    const rows = [plain, bestDefault, manySteps, start, learned].map(({ fid }) => fid.mean.toFixed(2))
+    const rows = [plain, bestDefault, manySteps, start, learned].map(({ fid }) => fid?.mean.toFixed(2))
     console.error(`${variant} seed ${seed}: default, best default, many steps, start, learned: ${rows.join(', ')}`)
   }
 }

@@ -73,9 +73,9 @@ function drawing({ featureNetwork, real }: ScheduleJson, panels: readonly Panel[
   const width = 2 * MARGIN + panels.length * PANEL + (panels.length - 1) * GAP
   const grid = Math.max(...panels.map(({ image }) => (PANEL * image.height) / image.width))
   const height = Math.round(TOP + grid + BOTTOM)
-  const longest = Math.max(...panels.map(({ row }) => row.fid.mean + (row.fid.standardError ?? 0)))
+  const longest = Math.max(...panels.map(({ row: { fid } }) => (fid?.mean ?? 0) + (fid?.standardError ?? 0)))
   const parts = panels.map((panel, i) => panelOf(panel, MARGIN + i * (PANEL + GAP), grid, longest))
-  const note = `FID in the features of ${featureNetwork}, held-out images, lower is better, ± one standard error. Real images: ${real.fid.toFixed(2)}. Same seeds in every panel.`
+  const note = `FID in the features of ${featureNetwork}, held-out images, lower is better, ± one standard error. Real images: ${real?.fid.toFixed(2)}. Same seeds in every panel.`
   return `<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" width="${width}" height="${height}" font-family="Inter">
 <rect width="${width}" height="${height}" rx="14" fill="#ffffff"/>
 ${parts.join('\n')}
@@ -85,6 +85,7 @@ ${text(MARGIN, height - 22, 16, SOFT, note)}
 
 function panelOf({ role, title, row, image }: Panel, left: number, grid: number, longest: number): string {
   const colour = COLOURS[role]
+  if (!row.fid) throw new Error(`'${title}' must have a FID; learn with data`)
   const { mean, standardError } = row.fid
   const at = (value: number) => left + (PANEL * Math.max(0, value)) / longest
   const error = standardError ?? 0

@@ -143,11 +143,20 @@ async function waysAt(denoiser: Denoiser, steps: number, { model, data, networks
   const { features } = networks
   const moments = referenceMoments(await features.features(imagesOf(data.splits.tuning)))
   const plans = defaultPlans(schedule, steps, settings, denoiser.times)
-  const protocol = { features, reference: moments, samples, seed: CANDIDATE_SEED, condition }
-  const ranked = await rankPlans(denoiser, plans, protocol)
+  const sampler = learnedSampler(settings)
+  const chosenBy = {
+    denoiser,
+    features,
+    reference: moments,
+    settings: sampler,
+    samples,
+    seed: CANDIDATE_SEED,
+    condition,
+  }
+  const ranked = await rankPlans(denoiser, plans, { objective: new FrechetObjective(chosenBy), condition })
   const best = ranked[0].plan
   say(
-    `${steps} steps: best default ${best.label} of ${ranked.length}, FID ${ranked[0].candidate.fid.toFixed(2)} on the tuning split`,
+    `${steps} steps: best default ${best.label} of ${ranked.length}, FID ${ranked[0].candidate.value.toFixed(2)} on the tuning split`,
   )
   const objective = new FrechetObjective({
     denoiser,
@@ -193,7 +202,7 @@ async function waysAt(denoiser: Denoiser, steps: number, { model, data, networks
       settings: saved.settings,
     },
   ].map((way) => ({ ...way, conditional: true }) as Way)
-  return { ways, tried: ranked.length, first: ranked.slice(0, 3).map(({ candidate }) => candidate) }
+  return { ways, tried: ranked.length, first: ranked.slice(0, 3).map(({ candidate: { value: fid, ...way } }) => ({ ...way, fid })) }
 }
 
 /** One row, on the held-out split. */

@@ -74,13 +74,23 @@ export function iterationCost(problem: ProblemCost, settings: PenaltySettings): 
   const solved = lower.kind === 'solved' ? (z ? 2 : 1) * lower.solve : 0
   // dg/dq at y and z
   const indirect = lower.kind !== 'frozen' && z ? 2 * lower.gradientInUpper : 0
-  const estimates = sum([...direct, ...pulls].map(({ total }) => total))
+  const keys = settings.freshSamples ? (direct.length + pulls.length) * keyCost(problem) : 0
+  const estimates = keys + sum([...direct, ...pulls].map(({ total }) => total))
   return {
     total: estimates + watched + settle + trained + solved + indirect,
     lowerSteps: trained,
     derivative: sum([...direct, ...pulls].map(({ derivative }) => derivative)),
   }
 }
+
+/** What a sample key takes when it is first used. */
+export const keyCost = ({ upper }: Pick<ProblemCost, 'upper'>): number => upper.perKey ?? 0
+
+/** Whether an estimate is the first to use its sample key: where they are not fresh, the one they share may have been used by what was tried. */
+export const isNewKey = (
+  { freshSamples }: Pick<PenaltySettings, 'freshSamples'>,
+  { iteration, samples }: Pick<PenaltyState<string, unknown>, 'iteration' | 'samples'>,
+): boolean => freshSamples || (iteration === 0 && samples === 0)
 
 /**
  * A whole run: what was tried before it, warm-up, iterations.
@@ -89,27 +99,31 @@ export function iterationCost(problem: ProblemCost, settings: PenaltySettings): 
 export function tuningCost(problem: ProblemCost, settings: PenaltySettings, iterations: number, tried = 0): TuningCost {
   const each = iterationCost(problem, settings)
   const warmUp = problem.lower.kind === 'trained' ? settings.warmUpSteps * problem.lower.step : 0
+  const shared = !settings.freshSamples && tried === 0 && iterations > 0 ? keyCost(problem) : 0
   return {
-    total: triedCost(problem, tried) + warmUp + iterations * each.total,
+    total: triedCost(problem, tried) + warmUp + shared + iterations * each.total,
     lowerSteps: warmUp + iterations * each.lowerSteps,
     derivative: iterations * each.derivative,
   }
 }
 
-/** Values of the upper objective with which a start was chosen. */
-export const triedCost = ({ upper }: Pick<ProblemCost, 'upper'>, tried: number): number => tried * upper.value
+/** Values of the upper objective with which a start was chosen, all of one sample key. */
+export const triedCost = ({ upper }: Pick<ProblemCost, 'upper'>, tried: number): number =>
+  tried > 0 ? tried * upper.value + keyCost({ upper }) : 0
 
 /** A run that stands at `state`: what it spent, and what is still to come. */
 export function expectedCost<B extends string, S>(
   problem: ProblemCost,
   settings: PenaltySettings,
   iterations: number,
-  { iteration, trained, evaluations }: Pick<PenaltyState<B, S>, 'iteration' | 'trained' | 'evaluations'>,
+  state: Pick<PenaltyState<B, S>, 'iteration' | 'trained' | 'evaluations' | 'samples'>,
 ): number {
+  const { iteration, trained, evaluations } = state
   const warmUps = iteration === 0 && trained ? Math.max(0, settings.warmUpSteps - trained.steps) : 0
   const step = problem.lower.kind === 'trained' ? problem.lower.step : 0
   const left = Math.max(0, iterations - iteration)
-  return evaluations + warmUps * step + left * iterationCost(problem, settings).total
+  const shared = left > 0 && !settings.freshSamples && isNewKey(settings, state) ? keyCost(problem) : 0
+  return evaluations + warmUps * step + shared + left * iterationCost(problem, settings).total
 }
 
 const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0)

@@ -1,5 +1,6 @@
 /** Steps 1 and 2 of the algorithm for each kind of lower problem: y, z and what is deployed. */
 import { internalError } from '../base/index.ts'
+import { keyCost } from './cost.ts'
 import type { OffsetReport } from './offset.ts'
 import type { BilevelProblem, TrainedLower, Vector } from './problem.ts'
 import type { PenaltySettings } from './settings.ts'
@@ -111,7 +112,7 @@ async function solveByTraining<B extends string, S, Batch>(
       state: weightsState,
     })
     weightsState = estimate.state
-    evaluations += estimate.evaluations
+    evaluations += estimate.evaluations + (settings.freshSamples ? keyCost({ upper: problem.objective.cost }) : 0)
     return estimate.ready && estimate.weights ? estimate.weights.map((g) => g / gamma) : null
   }
   const batches = await Promise.all(Array.from({ length: settings.twinSteps }, () => lower.draw(draws++)))

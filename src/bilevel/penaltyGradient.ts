@@ -7,6 +7,7 @@
  * theta_z - theta_y is of order 1/gamma, and on separate draws the noise of g would be gamma times larger than what is sought.
  */
 import { failure } from '../base/index.ts'
+import { isNewKey, keyCost } from './cost.ts'
 import type { EstimatorState } from './estimators/estimator.ts'
 import type { LowerSolutions } from './lowerSolutions.ts'
 import type { BilevelProblem, Upper, UpperGradient } from './problem.ts'
@@ -78,6 +79,8 @@ async function directPart<B extends string, S, Batch>(
   let ready = true
   for (const { key, wanted, at, settling } of places) {
     if (wanted.length === 0) continue
+    if (isNewKey(settings, { iteration: state.iteration, samples }))
+      evaluations += keyCost({ upper: problem.objective.cost })
     const estimate = await settings.estimator.estimate({
       objective: problem.objective,
       blocks: problem.blocks,

@@ -37,6 +37,8 @@ export interface UpperCost {
   readonly gradient: number
   /** Of one `gradient` in the weights, with or without the upper variables. */
   readonly weightsGradient: number
+  /** Of what is made for a sample key when it is first used, and kept for it. Default 0. */
+  readonly perKey?: number
 }
 
 /** Which derivatives of the upper objective are wanted. */

@@ -1,6 +1,6 @@
 /** Diffusion: noise and sampling schedules, families of them, training, samplers with derivatives. Its files: files/index.ts. */
 
-export type { Denoiser, Images } from './denoiser.ts'
+export type { Denoiser, ImageData, Images } from './denoiser.ts'
 export type { CompiledDenoiser } from './denoisers/compiledDenoiser.ts'
 export { compileDenoiser } from './denoisers/compiledDenoiser.ts'
 export type { ForeignDenoiser, ForeignDenoiserOptions } from './denoisers/foreignDenoiser.ts'
@@ -22,6 +22,7 @@ export { anyBatch, imagesOf } from './samplers/anyBatch.ts'
 export type { ClassPlan, ClassSolver, CleanRule } from './samplers/classPlan.ts'
 export type { GenerateOptions } from './samplers/generate.ts'
 export { generate } from './samplers/generate.ts'
+export type { SampleOptions } from './samplers/sample.ts'
 export { hasTimeDerivative, KEPT_BYTES, sample, sampleVjp, startNoise, stepNoise } from './samplers/sample.ts'
 export type { Sampler } from './samplers/sampler.ts'
 export type { SamplerName } from './samplers/samplers.ts'

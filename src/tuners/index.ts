@@ -36,6 +36,10 @@ export type { LearnEvent, LearnProgress } from './schedule/events.ts'
 export type { LearnOptions } from './schedule/job.ts'
 export type { LearnedModel } from './schedule/learn.ts'
 export { learnSchedule } from './schedule/learn.ts'
+export type { ObjectiveName, TeacherSpace } from './schedule/objectives/names.ts'
+export { OBJECTIVE_NAMES, OBJECTIVE_WORDS, toldText, toldValue } from './schedule/objectives/names.ts'
+export { objectiveNeeds } from './schedule/objectives/open.ts'
+export { objectiveShape } from './schedule/objectives/settings.ts'
 export type { PlannedSubject } from './schedule/plan.ts'
 export { asideCost, schedulePlan } from './schedule/plan.ts'
 export type {
@@ -70,4 +74,4 @@ export {
   tuningShape,
 } from './schedule/settings.ts'
 export type { Subject } from './schedule/subject.ts'
-export { trainedHere } from './schedule/subject.ts'
+export { denoises, trainedHere } from './schedule/subject.ts'

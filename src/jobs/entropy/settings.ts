@@ -26,7 +26,8 @@ import {
 import {
   measuringShape,
   modelShape,
-  pixelRange,
+  REWARD_WORDS,
+  rewardRangeSetting,
   rewardTimeoutSetting,
   runningShape,
   samplingShape,
@@ -36,10 +37,6 @@ import { ENTROPY_PRESETS } from './presets.ts'
 
 /** Where a setting stands in the help, in this order. */
 export const ENTROPY_GROUPS = ['What is tuned', 'Sampling', 'Data and model', 'Estimating', 'Running'] as const
-
-/** What a reward may be, in the help of both. */
-const REWARD_WORDS =
-  "terms joined by '+', each [number*]NAME[:argument][@features|@judge], or FILE.onnx[:output], or FILE.js"
 
 /** Every setting. */
 export const entropySchema = z.strictObject({
@@ -99,11 +96,7 @@ export const entropySchema = z.strictObject({
     description: 'the network called @judge; auto: digits where the data are digits, else none',
     default: 'auto',
   }),
-  rewardRange: setting(pixelRange(), {
-    group: 'Data and model',
-    description: 'pixel range that rewards of ONNX and JS files take; none: not stated',
-    default: null,
-  }),
+  rewardRange: rewardRangeSetting,
 
   ...estimatingShape,
 

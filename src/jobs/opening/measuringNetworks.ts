@@ -14,10 +14,8 @@ import type { Device } from '../../runtime/index.ts'
 import type { ScheduleConfig } from '../schedule/settings.ts'
 
 /** The settings that choose the networks. */
-export type MeasuringSettings = Pick<
-  ScheduleConfig,
-  'data' | 'features' | 'featuresOutput' | 'featuresRange' | 'judge'
-> & {
+export type MeasuringSettings = Pick<ScheduleConfig, 'features' | 'featuresOutput' | 'featuresRange' | 'judge'> & {
+  readonly data: string
   readonly device: Device
 }
 
@@ -102,6 +100,31 @@ async function openFeatures(
   return network
 }
 
+/**
+ * Features that are named, for images of a shape, where there are no data to ask them about.
+ * @throws `schedule.features`, `schedule.featuresRange` on an ONNX file whose pixel range is not given; `metrics.*`, `onnx.open`
+ */
+export async function openNamedFeatures(
+  settings: Pick<MeasuringSettings, 'features' | 'featuresOutput' | 'featuresRange' | 'device'>,
+  imageShape: readonly number[],
+): Promise<FeatureNetwork> {
+  const { features, featuresOutput: output, featuresRange: range, device } = settings
+  if (features === 'pixels') return pixelFeatures(imageShape)
+  if (features === 'digits')
+    return digitFeatures({ size: squareSide({ shape: imageShape, name: 'the model' }), device })
+  if (!(await stat(features).catch(() => null))?.isFile()) {
+    throw inputError(
+      'schedule.features',
+      `features must be 'digits', 'pixels' or an ONNX file where there are no data, '${features}' is none of these`,
+    )
+  }
+  if (range) return onnxFeatures(features, { range, imageShape, device, ...(output !== null && { output }) })
+  throw inputError(
+    'schedule.featuresRange',
+    `the pixel range that ${features} takes cannot be found out without data; give it, such as --features-range 0,1`,
+  )
+}
+
 async function openJudge(
   settings: MeasuringSettings,
   data: Dataset,
@@ -120,7 +143,7 @@ async function openJudge(
   )
 }
 
-function squareSide({ shape: [channels, height, width], name }: Dataset): number {
+function squareSide({ shape: [channels, height, width], name }: Pick<Dataset, 'shape' | 'name'>): number {
   if (channels === 1 && height === width) return height
   throw inputError(
     'schedule.features',

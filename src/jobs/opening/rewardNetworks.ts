@@ -126,8 +126,10 @@ function withoutData({ features, judgeNetwork }: RewardSettings): Networks {
   return { features: null, judge: null, guessingFeatures: null, notes: [], close: async () => undefined }
 }
 
-const labelsOf = ({ splits: { tuning }, classes }: Dataset): RewardContext['labels'] =>
+/** What of data tells the classes of real images. */
+export const labelsOf = ({ splits: { tuning }, classes }: Dataset): RewardContext['labels'] =>
   tuning.labels && classes.length > 1 ? { labels: tuning.labels, classes: classes.length } : null
 
-const tuningOf = ({ splits: { tuning }, shape }: Dataset): Images =>
+/** The tuning split as one batch. */
+export const tuningOf = ({ splits: { tuning }, shape }: Dataset): Images =>
   tensor('float32', [tuning.count, ...shape], tuning.images)

@@ -82,6 +82,16 @@ export const runningShape = {
 
 export const seedSetting = drawingShape.seed
 
+/** What a reward may be, in the help of all commands that take one. */
+export const REWARD_WORDS =
+  "terms joined by '+', each [number*]NAME[:argument][@features|@judge], or FILE.onnx[:output], or FILE.js"
+
+export const rewardRangeSetting = setting(pixelRange(), {
+  group: 'Data and model',
+  description: 'pixel range that rewards of ONNX and JS files take; none: not stated',
+  default: null,
+})
+
 export const rewardTimeoutSetting = setting(z.number().positive().nullable(), {
   group: 'Running',
   description: 'seconds that a reward in JavaScript may take for loading and for each call; none: no limit',

@@ -10,7 +10,7 @@ import type { ScheduleInputs } from './open.ts'
 import { openScheduleInputs } from './open.ts'
 import { planSchedule } from './plan.ts'
 import type { ScheduleJson } from './report/scheduleJson.ts'
-import { finish, isDue, learn, record, stepOf } from './run.ts'
+import { finish, isDue, learn, record, requireSameCode, stepOf } from './run.ts'
 import type { ScheduleConfig } from './settings.ts'
 import { MAY_CHANGE, resolveScheduleConfig, SETTING_GROUPS, scheduleSchema } from './settings.ts'
 
@@ -22,7 +22,14 @@ const maker: RunMaker<ScheduleConfig, ScheduleInputs, LearnEvent, LearnCheckpoin
     'on held-out images. Everything is saved in a run folder: model, schedule, samples, report.html.\n\n' +
     'Settings come from the preset, then --config, then the environment (BILEVEL_SAMPLING_STEPS=10), then flags. ' +
     'In brackets: the value in preset quick.',
-  settings: { schema: scheduleSchema, groups: SETTING_GROUPS, resolve: resolveScheduleConfig, mayChange: MAY_CHANGE },
+  settings: {
+    schema: scheduleSchema,
+    groups: SETTING_GROUPS,
+    resolve: resolveScheduleConfig,
+    mayChange: MAY_CHANGE,
+    code: ['reward'],
+  },
+  requireSame: requireSameCode,
   plan: (config) => planSchedule(config),
   open: openScheduleInputs,
   work: learn,

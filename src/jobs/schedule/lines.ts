@@ -1,22 +1,32 @@
 /** What happened while learning, in a line for a person; null for what is not worth one. */
 import type { TimedEvent } from '../../runs/index.ts'
-import type { LearnEvent } from '../../tuners/index.ts'
+import type { LearnEvent, ObjectiveName } from '../../tuners/index.ts'
+import { OBJECTIVE_WORDS, toldText } from '../../tuners/index.ts'
 import type { Best } from '../job.ts'
+
+const told = (objective: ObjectiveName, value: number): string =>
+  `${OBJECTIVE_WORDS[objective].label} ${toldText(objective, value)}`
+
+const where = (objective: ObjectiveName): string => (objective === 'fid' ? ' on the tuning split' : '')
 
 export function learnLine(event: LearnEvent): string | null {
   switch (event.kind) {
     case 'iteration': {
       const parameters = Object.entries(event.parameters).map(([name, value]) => `${name} ${value.toPrecision(4)}`)
-      const fid = event.fid === null ? 'priming' : `FID ${event.fid.toFixed(2)}`
-      return `iteration ${event.iteration}: ${fid} at ${parameters.join(', ')}`
+      const value = event.value === null ? 'priming' : told(event.objective, event.value)
+      return `iteration ${event.iteration}: ${value} at ${parameters.join(', ')}`
     }
     case 'trial':
-      return `start at the model's alphaBar ^ ${event.power}: FID ${event.fid.toFixed(2)} on the tuning split`
+      return `start at the model's alphaBar ^ ${event.power}: ${told(event.objective, event.value)}${where(event.objective)}`
     case 'candidate':
-      return `default ${event.sampler}, ${event.stepList}: FID ${event.fid.toFixed(2)} on the tuning split`
+      return `default ${event.sampler}, ${event.stepList}: ${told(event.objective, event.value)}${where(event.objective)}`
     case 'row': {
       const recognised = event.recognised === null ? '' : `, recognised ${event.recognised.toFixed(3)}`
-      return `${event.label}: FID ${event.fid.toFixed(2)}${recognised}`
+      const values = [
+        ...(event.fid === null ? [] : [told('fid', event.fid)]),
+        ...(event.value === undefined ? [] : [told(event.objective, event.value)]),
+      ]
+      return `${event.label}: ${values.join(', ')}${recognised}`
     }
     case 'step':
       return null
@@ -28,5 +38,18 @@ export function bestFid(events: readonly TimedEvent[]): Best | null {
   const done = events.find(({ type }) => type === 'done')
   const fids = (done ? [done] : events.filter(({ type }) => type === 'tune')).map(({ fid }) => fid)
   const numbers = fids.filter((fid) => typeof fid === 'number')
-  return numbers.length > 0 ? { what: 'FID', value: Math.min(...numbers) } : null
+  return numbers.length > 0 ? { what: 'FID', value: Math.min(...numbers) } : bestObjective(events)
+}
+
+/** The same of a run without FID: the lowest distance to the teacher, the highest reward. */
+function bestObjective(events: readonly TimedEvent[]): Best | null {
+  const done = events.find(({ type }) => type === 'done')
+  const among = done ? [done] : events.filter(({ type }) => type === 'tune')
+  for (const objective of ['teacher', 'reward'] as const) {
+    const numbers = among.map((event) => event[objective]).filter((value) => typeof value === 'number')
+    if (numbers.length === 0) continue
+    const value = objective === 'reward' ? Math.max(...numbers) : Math.min(...numbers)
+    return { what: OBJECTIVE_WORDS[objective].label, value }
+  }
+  return null
 }

@@ -1,28 +1,38 @@
 /** What a schedule learning job works on: the data, the model, the networks that measure it, opened from the settings and checked against each other. */
 
-import { inputError, requireRoom, sizeOf } from '../../base/index.ts'
+import { inputError, internalError, requireRoom, sizeOf } from '../../base/index.ts'
 import type { Dataset } from '../../data/index.ts'
+import type { FeatureNetwork } from '../../metrics/index.ts'
 import type { DenoisingNetwork } from '../../nn/index.ts'
 import { shuffleUnet, unet } from '../../nn/index.ts'
+import type { Reward } from '../../rewards/index.ts'
+import { openReward } from '../../rewards/index.ts'
 import type { Json } from '../../runs/index.ts'
 import type { LearnSettings, Subject } from '../../tuners/index.ts'
-import { checkLearnSettings, trainedHere } from '../../tuners/index.ts'
+import { checkLearnSettings, denoises, trainedHere } from '../../tuners/index.ts'
 import { requireNoFlow } from '../opening/flow.ts'
 import type { MeasuringNetworks } from '../opening/measuringNetworks.ts'
-import { openMeasuring } from '../opening/measuringNetworks.ts'
+import { openMeasuring, openNamedFeatures } from '../opening/measuringNetworks.ts'
+import { codeHashes } from '../opening/namedCode.ts'
 import { openData } from '../opening/openData.ts'
 import type { OpenedModel } from '../opening/openedModel.ts'
 import { openGivenModel } from '../opening/openModel.ts'
+import { labelsOf, tuningOf } from '../opening/rewardNetworks.ts'
 import type { HeldOutKnowledge, KnownImages } from '../opening/seenImages.ts'
 import { heldOutNotes, leftOutText, NOTHING_SEEN, seenBy, unseen } from '../opening/seenImages.ts'
 import type { ScheduleConfig } from './settings.ts'
 import { learnSettingsOf } from './settings.ts'
 
-export interface ScheduleInputs extends MeasuringNetworks {
+export interface ScheduleInputs extends Omit<MeasuringNetworks, 'features'> {
+  /** Null: none. */
+  readonly features: FeatureNetwork | null
+  /** What objective reward maximises. */
+  readonly reward: Reward | null
   /** The model that was given; null: one is trained here. */
   readonly model: OpenedModel | null
   readonly subject: Subject
-  readonly data: Dataset
+  /** Null: none. */
+  readonly data: Dataset | null
   readonly settings: LearnSettings
   /** What the given model has seen; null: the model is trained here. */
   readonly seen: KnownImages | null
@@ -37,21 +47,25 @@ export interface ScheduleInputs extends MeasuringNetworks {
  */
 export async function openScheduleInputs(config: ScheduleConfig): Promise<ScheduleInputs> {
   const given = config.model === null ? null : await openGivenModel(config.model, config)
+  const closers: (() => Promise<void>)[] = given ? [given.close] : []
   try {
     if (given) requireNoFlow(given.schedule, String(config.model), 'learning a schedule')
-    const whole = await openData(config, given?.imageShape)
-    const seen = config.model === null ? null : await seenBy(config.model, whole.shape[1])
-    const { data, heldOut } = unseen(whole, seen ?? NOTHING_SEEN)
+    const { data, seen, heldOut } = await dataOf(config, given)
     const settings = { ...learnSettingsOf(config), ...(given && { timesteps: given.schedule.timesteps }) }
     checkLearnSettings(settings)
-    const subject: Subject = given
-      ? await subjectOf(given, config)
-      : { kind: 'train', network: networkFor(config, data) }
-    const measuring = await openMeasuring(config, data)
-    checkCounts(data, measuring, heldOut)
+    const subject = await subjectFor(given, data, config)
+    const measuring = data
+      ? await openMeasuring({ ...config, data: config.data ?? data.name }, data)
+      : await withoutData(config, denoises(subject).imageShape)
+    closers.unshift(measuring.close)
+    if (data) checkCounts(data, measuring, heldOut)
     const { features, judge } = measuring
+    const code = config.reward === null ? {} : await codeHashes([config.reward])
+    const reward = await openRewardOf(config, { data, ...measuring }, denoises(subject).imageShape)
+    if (reward) closers.unshift(() => reward.dispose())
     return {
       ...measuring,
+      reward,
       model: given,
       subject,
       data,
@@ -61,24 +75,90 @@ export async function openScheduleInputs(config: ScheduleConfig): Promise<Schedu
       notes: [
         ...(given ? [...given.notes, ...ownSamplingNotes(given, settings)] : []),
         ...dropoutNotes(subject),
-        ...heldOutNotes(heldOut, config.model),
+        ...(data ? heldOutNotes(heldOut, config.model) : []),
         ...measuring.notes,
+        ...(reward?.notes?.() ?? []),
       ],
       sources: {
-        data: { name: data.name, source: data.provenance.source, sha256: data.provenance.sha256 },
-        features: { name: features.name, sha256: features.hash },
+        data: data && { name: data.name, source: data.provenance.source, sha256: data.provenance.sha256 },
+        features: features && { name: features.name, sha256: features.hash },
         judge: judge && { name: judge.name, sha256: judge.hash },
         model: given && { path: config.model, sha256: given.hash },
+        ...(reward && { reward: { name: reward.name, sha256: reward.hash } }),
+        ...(Object.keys(code).length > 0 && { code }),
       },
-      close: async () => {
-        await measuring.close()
-        await given?.close()
-      },
+      close: () => closeAll(closers),
     }
   } catch (error) {
-    await given?.close()
+    await closeAll(closers)
     throw error
   }
+}
+
+async function closeAll(closers: readonly (() => Promise<void>)[]): Promise<void> {
+  for (const close of closers) await close()
+}
+
+interface OpenedData {
+  readonly data: Dataset | null
+  readonly seen: KnownImages | null
+  readonly heldOut: HeldOutKnowledge
+}
+
+async function dataOf({ data: source, size, model }: ScheduleConfig, given: OpenedModel | null): Promise<OpenedData> {
+  if (source === null) {
+    const seen = model === null ? null : await seenBy(model, given?.imageShape[1])
+    return { data: null, seen, heldOut: { known: true, leftOut: { tuning: 0, heldOut: 0 } } }
+  }
+  const whole = await openData({ data: source, size }, given?.imageShape)
+  const seen = model === null ? null : await seenBy(model, whole.shape[1])
+  return { seen, ...unseen(whole, seen ?? NOTHING_SEEN) }
+}
+
+async function subjectFor(given: OpenedModel | null, data: Dataset | null, config: ScheduleConfig): Promise<Subject> {
+  if (given) return subjectOf(given, config)
+  if (!data) throw internalError('a network was to be trained without data')
+  return { kind: 'train', network: networkFor(config, data) }
+}
+
+/** Without data there is nobody to ask about networks: features that are named are taken as they are, and there is no judge. */
+async function withoutData(
+  config: ScheduleConfig,
+  imageShape: readonly number[],
+): Promise<Omit<MeasuringNetworks, 'features'> & Pick<ScheduleInputs, 'features'>> {
+  const features = config.features === 'auto' ? null : await openNamedFeatures(config, imageShape)
+  return {
+    features,
+    judge: null,
+    judgeKnowledge: null,
+    guessingFeatures: null,
+    notes: [],
+    judgeNotes: [],
+    close: async () => {
+      await features?.dispose()
+    },
+  }
+}
+
+/** @throws `reward.*` */
+async function openRewardOf(
+  { reward, rewardRange, rewardTimeout, chunk, device }: ScheduleConfig,
+  { data, features, judge, guessingFeatures }: Pick<ScheduleInputs, 'data' | 'features' | 'judge' | 'guessingFeatures'>,
+  imageShape: readonly number[],
+): Promise<Reward | null> {
+  if (reward === null) return null
+  return openReward(reward, {
+    features,
+    judge,
+    guessing: guessingFeatures,
+    tuning: data && tuningOf(data),
+    labels: data && labelsOf(data),
+    imageShape,
+    imageRange: rewardRange,
+    batch: chunk,
+    device,
+    timeout: rewardTimeout,
+  })
 }
 
 /** A fresh network for the data. @throws `schedule.classes`, `config.network` if memory could not hold its weights; as the networks do */
@@ -157,9 +237,10 @@ function dropoutNotes(subject: Subject): string[] {
 /** A covariance of d features needs more than d images. @throws `schedule.tooFewImages` naming the split */
 function checkCounts(
   { name: source, splits }: Dataset,
-  { features }: MeasuringNetworks,
+  { features }: Pick<ScheduleInputs, 'features'>,
   { leftOut }: HeldOutKnowledge,
 ): void {
+  if (!features) return
   const counts = { tuning: splits.tuning.count, 'held-out': splits.heldOut.count }
   const few = Object.entries(counts).filter(([, count]) => count <= features.dimensions)
   if (few.length === 0) return

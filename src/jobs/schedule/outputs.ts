@@ -8,7 +8,7 @@ import type { LearnedModel } from '../../tuners/index.ts'
 import { trainedHere } from '../../tuners/index.ts'
 import { DEFAULT_SIDE } from '../opening/runSide.ts'
 import type { KnownImages } from '../opening/seenImages.ts'
-import { SEEN_IMAGES_FILE, seenAfter, writeSeenImages } from '../opening/seenImages.ts'
+import { SEEN_IMAGES_FILE, seenAfter, UNKNOWN_IMAGES, writeSeenImages } from '../opening/seenImages.ts'
 import type { ReportContext } from '../reporting/context.ts'
 import { saveReport } from '../reporting/reportOutputs.ts'
 import { saveSampleGrids } from '../reporting/sampleGrids.ts'
@@ -48,16 +48,17 @@ async function saveDefault(run: Run, { defaultModel, settings }: LearnedModel, s
 
 /** Of a model that is yet unknown no training images are added: nothing was trained. */
 function seenAfterLearning({ data, subject, seen }: ScheduleInputs): KnownImages {
+  if (!data) return seen ?? UNKNOWN_IMAGES
   return seenAfter(data, trainedHere(subject) !== null, seen)
 }
 
 async function saveLearned(run: Run, { learned, inputs }: ScheduleOutputs): Promise<readonly string[]> {
   const { model, trainingSchedule, sampling, settings } = learned
-  const { features } = inputs
+  const { features, settings: tuned } = inputs
   const saved: SavedSchedule = {
     schedule: sampling,
     settings,
-    learnedFor: { features: features.name, hash: features.hash },
+    learnedFor: tuned.objective === 'fid' && features ? { features: features.name, hash: features.hash } : null,
   }
   const name = scheduleName(saved)
   if (model) {

@@ -1,4 +1,6 @@
 /** What learning a schedule will cost at most. */
+import { internalError } from '../../base/index.ts'
+import type { Dataset } from '../../data/index.ts'
 import { loadScheduler } from '../../diffusion/files/index.ts'
 import { measureRate, networkEvaluations } from '../../diffusion/index.ts'
 import { asideCost, schedulePlan } from '../../tuners/index.ts'
@@ -12,6 +14,12 @@ import { networkFor } from './open.ts'
 import type { ScheduleConfig } from './settings.ts'
 import { learnSettingsOf } from './settings.ts'
 
+/** @throws as `openData` */
+async function trainingData({ data, size }: ScheduleConfig): Promise<Dataset> {
+  if (data === null) throw internalError('a network was to be trained without data')
+  return openData({ data, size })
+}
+
 /** @throws as opening the job does, where what it needs is not there */
 export async function planSchedule(config: ScheduleConfig, rateOf: RateOf = measureRate): Promise<JobPlan> {
   const settings = learnSettingsOf(config)
@@ -24,7 +32,7 @@ export async function planSchedule(config: ScheduleConfig, rateOf: RateOf = meas
   }
   const given = config.model === null ? null : await openGivenModel(config.model, config)
   if (given) requireNoFlow(given.schedule, String(config.model), 'learning a schedule')
-  const network = given?.trainable?.network ?? networkFor(config, await openData(config))
+  const network = given?.trainable?.network ?? networkFor(config, await trainingData(config))
   const subject = {
     trained: given === null || config.learn !== 'sampling',
     statistics: network.statistics.length > 0,

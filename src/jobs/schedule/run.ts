@@ -3,15 +3,18 @@
 import { join } from 'node:path'
 import { internalError } from '../../base/index.ts'
 import type { JobHooks, JobRun } from '../../runs/index.ts'
-import { peakMemoryMiB, readEvents, versions } from '../../runs/index.ts'
+import { peakMemoryMiB, readEvents, readManifest, versions } from '../../runs/index.ts'
 import type { LearnCheckpoint, LearnEvent, LearnedModel } from '../../tuners/index.ts'
 import { learnSchedule, PHASES } from '../../tuners/index.ts'
 import type { JobProgress } from '../job.ts'
 import type { RunReport, WorkHooks } from '../makesRun.ts'
+import type { CodeHashes } from '../opening/namedCode.ts'
+import { requireRecordedCode } from '../opening/namedCode.ts'
 import type { PythonNetwork, ReportContext } from '../reporting/context.ts'
 import { boardImages } from '../reporting/sampleGrids.ts'
 import { lossesOf } from '../reporting/stepLoss.ts'
 import { kinkNotes } from './kinkNotes.ts'
+import { namedValue } from './namedValue.ts'
 import type { ScheduleInputs } from './open.ts'
 import { saveScheduleOutputs } from './outputs.ts'
 import { ownInputs } from './report/python.ts'
@@ -20,15 +23,23 @@ import { scheduleJson } from './report/scheduleJson.ts'
 import { terminalSummary } from './report/terminal.ts'
 import type { ScheduleConfig } from './settings.ts'
 
+/** A run goes on with, before any of it is loaded, the code it began with. */
+export async function requireSameCode(folder: string, { reward }: ScheduleConfig): Promise<void> {
+  if (reward === null) return
+  const { sources } = await readManifest(folder)
+  const { code } = (sources ?? {}) as { readonly code?: CodeHashes }
+  await requireRecordedCode(join(folder, 'manifest.json'), [reward], code)
+}
+
 /** Learns. */
 export async function learn(
   at: ScheduleRun,
-  { subject, data, features, judge, settings }: ScheduleInputs,
+  { subject, data, features, judge, reward, settings }: ScheduleInputs,
   { preset, device }: ScheduleConfig,
   hooks: WorkHooks<LearnEvent, LearnCheckpoint>,
 ): Promise<LearnedModel> {
   if (!at.has('start')) at.emit('start', { preset, seed: settings.seed })
-  return learnSchedule({ subject, data, features, judge, settings, device, ...hooks })
+  return learnSchedule({ subject, data, features, judge, reward, settings, device, ...hooks })
 }
 
 type ScheduleRun = JobRun<LearnCheckpoint>
@@ -42,7 +53,10 @@ export async function finish(
   { folder, caller, onNote }: JobHooks<LearnEvent, JobProgress>,
 ): Promise<RunReport<ScheduleJson>> {
   const { result } = learned
-  const later = kinkNotes(result.history)
+  const later = [
+    ...kinkNotes(result.history),
+    ...(inputs.reward?.notes?.() ?? []).filter((note) => !inputs.notes.includes(note)),
+  ]
   for (const note of later) onNote?.(note)
   const batch = inputs.model?.batch ?? undefined
   const context: ReportContext = {
@@ -63,10 +77,11 @@ export async function finish(
   const json = scheduleJson(result, context)
   const notes = await saveScheduleOutputs(at.run, { learned, inputs, context, json })
   for (const note of notes) onNote?.(note)
-  at.run.summarise({ images: boardImages(result.grids), settings: context.config, metrics: METRICS })
+  at.run.summarise({ images: boardImages(result.grids), settings: context.config, metrics: metricsOf(result) })
   const { overDefault, overBestDefault } = result.gain
   at.emit('done', {
-    fid: result.learned.fid.mean,
+    ...(result.learned.fid && { fid: result.learned.fid.mean }),
+    ...(result.learned.objective && namedValue(result.objective, result.learned.objective.mean)),
     overDefault: overDefault.mean,
     overBestDefault: overBestDefault.mean,
   })
@@ -74,7 +89,12 @@ export async function finish(
 }
 
 /** Of the event `done`: what runs are compared by. */
-const METRICS = ['done/fid', 'done/overDefault', 'done/overBestDefault']
+const metricsOf = ({ objective, learned }: LearnedModel['result']): string[] => [
+  ...(learned.fid ? ['done/fid'] : []),
+  ...(learned.objective ? [`done/${objective}`] : []),
+  'done/overDefault',
+  'done/overBestDefault',
+]
 
 /** How Python calls the network that the schedule is for. */
 function pythonNetwork(
@@ -90,26 +110,29 @@ function pythonNetwork(
   }
   if (!given?.inputs) throw internalError('a run without a model must be for a file')
   const { inputs, timeScale } = given
-  const classes = inputs.classes ? data.classes.length : undefined
+  const classes = inputs.classes ? (data?.classes.length ?? given.classes) : undefined
   return { kind: 'onnx', path: String(file), inRun: false, inputs, timeScale, classes }
 }
 
 /** An event as it is kept. */
 export function record(at: ScheduleRun, event: LearnEvent): void {
-  const { kind, ...values } = event
+  const { kind } = event
   if (event.kind === 'step') {
     at.run.emit({ type: event.phase, step: event.step, loss: event.loss })
   } else if (event.kind === 'iteration') {
-    const { kind: _, iteration, ...rest } = event
-    at.run.emit({ type: 'tune', step: iteration, ...rest })
+    const { kind: _, iteration, objective, value, evaluations, ...rest } = event
+    at.run.emit({ type: 'tune', step: iteration, evaluations, ...namedValue(objective, value), ...rest })
   } else if (event.kind === 'candidate') {
-    const { sampler, stepList, steps, fid } = event
-    at.run.emit({ type: kind, step: steps, label: `${sampler}, ${stepList}`, sampler, stepList, fid })
+    const { sampler, stepList, steps, objective, value } = event
+    const label = `${sampler}, ${stepList}`
+    at.run.emit({ type: kind, step: steps, label, sampler, stepList, ...namedValue(objective, value) })
   } else if (event.kind === 'row') {
-    const { steps, label, fid, recognised } = event
-    at.run.emit({ type: kind, step: steps, label, fid, recognised })
+    const { steps, label, objective, fid, value, recognised } = event
+    const named = value === undefined ? {} : namedValue(objective, value)
+    at.run.emit({ type: kind, step: steps, label, fid, ...named, recognised })
   } else {
-    at.emit(kind, values)
+    const { kind: _, objective, value, ...rest } = event
+    at.emit(kind, { ...rest, ...namedValue(objective, value) })
   }
 }
 

@@ -8,6 +8,7 @@ import { didYouMean, inputError, MOST } from '../../base/index.ts'
 import { SHIPPED_MODELS } from '../../diffusion/files/index.ts'
 import type { FreeName } from '../../diffusion/index.ts'
 import { FREE_NAMES, SAMPLER_NAMES } from '../../diffusion/index.ts'
+import { REWARD_NAMES } from '../../rewards/index.ts'
 import type { Settings, SettingsLayer } from '../../runs/index.ts'
 import { resolveSettings } from '../../runs/index.ts'
 import type { LearnSettings } from '../../tuners/index.ts'
@@ -17,6 +18,7 @@ import {
   followingSettings,
   learnedShape,
   learnSettingsAmong,
+  objectiveShape,
   ownTrainingShape,
   rowsShape,
   samplerFor,
@@ -24,7 +26,15 @@ import {
   tuningShape,
 } from '../../tuners/index.ts'
 import { isModelFile } from '../opening/modelFile.ts'
-import { dataSetting, measuringShape, modelShape, runningShape, seedSetting } from '../opening/settings.ts'
+import {
+  measuringShape,
+  modelShape,
+  REWARD_WORDS,
+  rewardRangeSetting,
+  rewardTimeoutSetting,
+  runningShape,
+  seedSetting,
+} from '../opening/settings.ts'
 import { PRESETS } from './presets.ts'
 
 /** Where a setting stands in the help, in this order. */
@@ -77,8 +87,19 @@ export const scheduleSchema = z.strictObject({
     default: 'quick',
   }),
   ...learnedShape,
+  ...objectiveShape,
+  reward: setting(z.string().min(1, "must not be empty; 'none', or leave it out, for none").nullable(), {
+    group: 'What is learned',
+    description: `objective reward: the reward whose mean is maximised: ${REWARD_WORDS}`,
+    default: null,
+  }),
 
-  data: dataSetting,
+  data: setting(z.string().min(1).nullable(), {
+    group: 'Data and model',
+    description:
+      "'digits' (embedded), or a path: IDX file, folder of MNIST's files, folder of PNG or JPEG images; none: no data, for objectives that need none (a given model learned by objective teacher in pixels has none unless they are given)",
+    default: 'digits',
+  }),
   size: setting(count(MOST.side).nullable(), {
     group: 'Data and model',
     description: "side of the images in pixels; none: the model's, or as the images are",
@@ -97,12 +118,14 @@ export const scheduleSchema = z.strictObject({
   ...modelShape,
   network: networkSchema,
   ...measuringShape,
+  rewardRange: rewardRangeSetting,
 
   ...ownTrainingShape,
   ...tuningShape,
   ...rowsShape,
 
   ...runningShape,
+  rewardTimeout: rewardTimeoutSetting,
   seed: seedSetting,
   checkpointSeconds: setting(z.number().min(0), {
     group: 'Running',
@@ -117,7 +140,7 @@ export type ScheduleConfig = z.output<typeof scheduleSchema>
 const DEFAULTS = defaultsOf(scheduleSchema.shape)
 
 /** Settings that do not change the result, so that a resumed run may have others. */
-export const MAY_CHANGE = ['checkpointSeconds'] as const
+export const MAY_CHANGE = ['checkpointSeconds', 'rewardTimeout'] as const
 
 /**
  * Settings from layers (config file, environment, flags; later ones win) over the preset they name.
@@ -134,7 +157,44 @@ export function resolveScheduleConfig(layers: readonly SettingsLayer[]): Schedul
   ])
   checkLearnSettings(learnSettingsOf(config))
   checkNetwork(config)
+  checkReward(config)
+  checkData(config)
   return config
+}
+
+/** @throws `config.objective` where reward and objective do not go together */
+function checkReward({ objective, reward }: ScheduleConfig): void {
+  if (objective === 'reward' && reward === null) {
+    throw inputError(
+      'config.objective',
+      `objective reward needs a reward to maximise, got none; give one: --reward ${REWARD_NAMES[1]}, or a file (built in: ${REWARD_NAMES.join(', ')})`,
+    )
+  }
+  if (objective !== 'reward' && reward !== null) {
+    throw inputError(
+      'config.objective',
+      `reward ${reward} is for objective reward, got objective ${objective}; leave it out, or say --objective reward`,
+    )
+  }
+}
+
+/** @throws `config.objective` where there are no data and something needs them */
+function checkData({ data, objective, model, teacherSpace, features, judge }: ScheduleConfig): void {
+  if (data !== null) return
+  const refuse = (what: string, remedy: string) => {
+    throw inputError('config.objective', `${what}, got data none; ${remedy}`)
+  }
+  if (objective === 'fid') {
+    refuse('objective fid compares the images with data', 'give data, or use --objective teacher, which needs none')
+  }
+  if (model === null) refuse('a model is trained on data', 'give data, or a model that is trained (--model)')
+  if (objective === 'teacher' && teacherSpace === 'features' && features === 'auto') {
+    refuse(
+      'which features tell images apart is found out by data',
+      'name them (--features FILE.onnx), or compare in pixels',
+    )
+  }
+  if (judge !== 'auto' && judge !== 'none') refuse(`judge ${judge} is asked about data`, 'give data, or no judge')
 }
 
 function presetNamed(name: string): Settings {
@@ -168,9 +228,20 @@ function consequences(preset: Settings, given: (key: string) => unknown): Settin
     ...(preset.samplingFamily === undefined && { samplingFamily: trainingFamily }),
     ...(isModelFile(model) && FOREIGN_DEFAULTS),
     ...followingSettings({ learn, trainingFamily, sampler, free }),
+    ...(isBare(given) && BARE_DEFAULTS),
     ...(samplerFor(free) && { sampler }),
   }
 }
+
+/** Without data nothing is compared with many real images: the objective's own error is small with fewer. */
+const BARE_DEFAULTS = { data: null, evaluationSamples: 256 } as const
+
+/** Whether there are no data unless they are given: a model that is there is taught by itself. */
+const isBare = (given: (key: string) => unknown): boolean =>
+  given('objective') === 'teacher' &&
+  (given('data') === undefined || given('data') === null) &&
+  typeof given('model') === 'string' &&
+  given('teacherSpace') !== 'features'
 
 /** What is free, of a list or the words of one; what is none is refused with the rest. */
 function namesAmong(given: unknown): readonly FreeName[] | null {

@@ -12,6 +12,7 @@ import {
 import type { FeatureNetwork } from '../../metrics/index.ts'
 import { frechetDistance, referenceMoments } from '../../metrics/index.ts'
 import { defaultPlans, rankPlans } from './candidates.ts'
+import { FrechetObjective } from './objectives/fid.ts'
 import type { LearnSettings } from './settings.ts'
 import { SHAPE, tinyData, tinyFeatures, tinyNetwork, tinySettings, tinyState } from './tiny.fixture.ts'
 
@@ -96,10 +97,14 @@ describe('the best default', () => {
     const plans = defaultPlans(schedule, 3, common)
     let evaluations = 0
     const ranked = await rankPlans(denoiser, plans, {
-      features,
-      reference,
-      samples: 16,
-      seed: 21,
+      objective: new FrechetObjective({
+        denoiser,
+        features,
+        reference,
+        settings: samplerSettings(),
+        samples: 16,
+        seed: 21,
+      }),
       onEvaluations: (more) => {
         evaluations += more
       },
@@ -121,9 +126,11 @@ describe('the best default', () => {
     expect(ranked[0].candidate).toEqual({
       sampler: best.plan.settings.sampler,
       stepList: best.plan.stepList,
-      fid: best.fid,
+      value: best.fid,
     })
-    expect(ranked.map(({ candidate }) => candidate.fid)).toEqual(byHand.map(({ fid }) => fid).toSorted((a, b) => a - b))
+    expect(ranked.map(({ candidate }) => candidate.value)).toEqual(
+      byHand.map(({ fid }) => fid).toSorted((a, b) => a - b),
+    )
     await denoiser.dispose()
   })
 })

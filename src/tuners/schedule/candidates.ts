@@ -21,8 +21,7 @@ import {
   stepsWithin,
   usualClippedNoise,
 } from '../../diffusion/index.ts'
-import type { FeatureNetwork, FrechetReference } from '../../metrics/index.ts'
-import { frechetDistance } from '../../metrics/index.ts'
+import type { Objective } from './objectives/objective.ts'
 import type { DefaultCandidate } from './result.ts'
 import type { SamplingPlan } from './rows.ts'
 import { imagesOfPlan } from './rows.ts'
@@ -84,27 +83,26 @@ function listsOf(schedule: NoiseSchedule, steps: number, told: ToldTimes) {
 
 /** How candidates are compared. */
 export interface CandidateProtocol {
-  readonly features: FeatureNetwork
-  /** Moments of the tuning split. */
-  readonly reference: FrechetReference
-  readonly samples: number
-  readonly seed: number
+  /** At the denoiser; its samples and seed say on what noise. */
+  readonly objective: Objective
   readonly condition?: (item: number) => number
   readonly signal?: AbortSignal
   readonly onEvaluations?: (count: number) => void
 }
 
-/** Fréchet distance of each plan on the tuning split; the best first. */
+/** The objective of each plan, on the same noise; the best first. */
 export async function rankPlans(
   denoiser: Denoiser,
   plans: readonly SamplingPlan[],
   protocol: CandidateProtocol,
 ): Promise<{ readonly plan: SamplingPlan; readonly candidate: DefaultCandidate }[]> {
+  const { objective } = protocol
+  const { samples: count, seed } = objective.options
   const ranked: { plan: SamplingPlan; candidate: DefaultCandidate }[] = []
   for (const plan of plans) {
-    const images = await imagesOfPlan(denoiser, plan, { ...protocol, count: protocol.samples })
-    const fid = frechetDistance(await protocol.features.features(images), protocol.reference).value
-    ranked.push({ plan, candidate: { sampler: plan.settings.sampler, stepList: plan.stepList, fid } })
+    const images = await imagesOfPlan(denoiser, plan, { ...protocol, count, seed })
+    const { value } = await objective.ofImages(images, 0)
+    ranked.push({ plan, candidate: { sampler: plan.settings.sampler, stepList: plan.stepList, value } })
   }
-  return ranked.toSorted((a, b) => a.candidate.fid - b.candidate.fid)
+  return ranked.toSorted((a, b) => a.candidate.value - b.candidate.value)
 }

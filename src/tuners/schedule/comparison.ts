@@ -14,14 +14,18 @@ import {
 } from '../../diffusion/index.ts'
 import type { NetworkState } from '../../nn/index.ts'
 import { defaultPlans, defaultSettings, rankPlans } from './candidates.ts'
+import { comparedValue } from './compared.ts'
 import { atOtherSteps } from './families.ts'
 import type { Job } from './job.ts'
+import { teachingCost } from './objectives/cost.ts'
+import { openObjective } from './objectives/open.ts'
+import { rowMeasures } from './objectives/rowMeasures.ts'
 import type { DefaultCandidate, SampleGrid, StepsCurve } from './result.ts'
 import type { MeasuredRow, RowProtocol, SamplingPlan } from './rows.ts'
 import { imagesOfPlan, measureRow } from './rows.ts'
 import { learnedSampler } from './settings.ts'
 import type { Start } from './start.ts'
-import { denoises, openDenoiser } from './subject.ts'
+import { denoises, openDenoiser, trainedHere } from './subject.ts'
 import type { LearnedSchedules } from './tuning.ts'
 
 /** Times the learned schedule's evaluations that the row with many default steps takes. */
@@ -51,7 +55,7 @@ export interface Comparison {
   readonly rows: Readonly<Record<RowName, MeasuredRow>>
   readonly plans: Readonly<Record<RowName, SamplingPlan>>
   readonly grids: readonly SampleGrid[]
-  readonly fidBySteps: readonly StepsCurve[]
+  readonly bySteps: readonly StepsCurve[]
 }
 
 /** What is there already of a comparison that was cut off, and where to put what is new. */
@@ -64,8 +68,15 @@ export interface ComparisonProgress {
   onEvaluations(count: number): void
 }
 
-/** Network evaluations of the comparison, all of it. */
-export function comparisonCost(job: Pick<Job, 'settings' | 'schedule'>): number {
+/** Network evaluations of the teacher's images in the rows of one network. */
+const taughtPerNetwork = (settings: Job['settings']): number =>
+  settings.objective === 'fid' ? 0 : teachingCost(settings, settings.evaluationSamples * settings.samplingSeeds.length)
+
+/**
+ * Network evaluations of the comparison, all of it.
+ * @param networks how many networks there are in its rows: the default side's, the learned side's, and the one before tuning, where they differ
+ */
+export function comparisonCost(job: Pick<Job, 'settings' | 'schedule'>, networks: number): number {
   const { settings, schedule } = job
   const { samplingSteps: n, evaluationSamples, samplingSeeds, candidateSamples } = settings
   const candidates = defaultPlans(schedule, n, settings).reduce((sum, plan) => sum + evaluationsOf(plan), 0)
@@ -76,8 +87,20 @@ export function comparisonCost(job: Pick<Job, 'settings' | 'schedule'>): number 
   const curve = otherSteps(job)
     .map((steps) => defaultSteps(job, steps) + (learned ? networkEvaluations(settings, steps) : 0))
     .reduce((sum, evaluations) => sum + evaluations * evaluationSamples, 0)
-  return candidates * candidateSamples + rows + curve + eachSeed * GRID_IMAGES
+  const taught = settings.objective === 'teacher' ? teachingCost(settings, candidateSamples) : 0
+  return (
+    candidates * candidateSamples +
+    taught +
+    rows +
+    networks * taughtPerNetwork(settings) +
+    curve +
+    eachSeed * GRID_IMAGES
+  )
 }
+
+/** Networks in the rows: one that is not trained here; else the default side's, which trained on, and the learned side's, perhaps before tuning too. */
+export const networksOf = ({ subject, settings: { learn } }: Pick<Job, 'subject' | 'settings'>): number =>
+  trainedHere(subject) === null ? 1 : learn === 'sampling' ? 2 : 3
 
 /** Steps of default DDIM, an evaluation each, at the evaluations of so many learned steps, as far as the schedule has them. */
 const defaultSteps = ({ settings, schedule }: Pick<Job, 'settings' | 'schedule'>, steps: number): number =>
@@ -101,6 +124,7 @@ export async function compare(job: Job, sides: Sides, progress: ComparisonProgre
     features,
     judge,
     reference,
+    measures: rowMeasures(job, settings.evaluationSamples),
     samplesPerSeed: settings.evaluationSamples,
     samplingSeeds: settings.samplingSeeds,
     ...(condition && { condition }),
@@ -109,12 +133,16 @@ export async function compare(job: Job, sides: Sides, progress: ComparisonProgre
   }
   const opened = { chunk: settings.chunk, ...(device && { device }) }
   const other = await openDenoiser(subject, defaultState, opened)
-  const own = await openDenoiser(subject, learned.state, opened)
+  const own = learned.state === defaultState ? other : await openDenoiser(subject, learned.state, opened)
   // Where the network was trained while tuning, it began as another one.
   const first = start.state === learned.state ? own : await openDenoiser(subject, start.state, opened)
   const denoiserOf = (name: string) => (name === 'start' ? first : name.startsWith('learned') ? own : other).denoiser
+  const taught = new Set<Denoiser>()
   const measured = async (name: string, plan: SamplingPlan, how: RowProtocol): Promise<MeasuredRow> => {
     const known = progress.rows[name]
+    // The teacher's images are made with the first row of each network, and again where a job goes on.
+    if (!taught.has(denoiserOf(name))) progress.onEvaluations(taughtPerNetwork(settings))
+    taught.add(denoiserOf(name))
     if (known) {
       progress.onEvaluations(evaluationsOf(plan) * how.samplesPerSeed * how.samplingSeeds.length)
       return known
@@ -134,35 +162,33 @@ export async function compare(job: Job, sides: Sides, progress: ComparisonProgre
     }
     const all = rows as Record<RowName, MeasuredRow>
     const once = { ...protocol, samplingSeeds: settings.samplingSeeds.slice(0, 1) }
-    const fidBySteps = await curvesOf(job, learned, all, (name, plan) => measured(name, plan, once))
-    return { candidates, rows: all, plans, grids, fidBySteps }
+    const bySteps = await curvesOf(job, learned, all, (name, plan) => measured(name, plan, once))
+    return { candidates, rows: all, plans, grids, bySteps }
   } finally {
     await other.close()
-    await own.close()
+    if (own !== other) await own.close()
     if (first !== own) await first.close()
   }
 }
 
 /** Every default on the tuning split, the best first: found now, or before the job was cut off. */
 async function candidatesOf(job: Job, denoiser: Denoiser, progress: ComparisonProgress) {
-  const { subject, settings, schedule, features, tuningReference, condition, signal, onEvent } = job
+  const { subject, settings, schedule, condition, signal, onEvent } = job
+  if (settings.objective === 'teacher') progress.onEvaluations(teachingCost(settings, settings.candidateSamples))
   const plans = defaultPlans(schedule, settings.samplingSteps, settings, denoises(subject).times)
   if (progress.candidates) {
     progress.onEvaluations(plans.reduce((sum, plan) => sum + evaluationsOf(plan), 0) * settings.candidateSamples)
     return progress.candidates
   }
   const ranked = await rankPlans(denoiser, plans, {
-    features,
-    reference: tuningReference,
-    samples: settings.candidateSamples,
-    seed: CANDIDATE_SEED,
+    objective: openObjective(job, denoiser, { samples: settings.candidateSamples, seed: CANDIDATE_SEED }),
     ...(condition && { condition }),
     ...(signal && { signal }),
     onEvaluations: progress.onEvaluations,
   })
   const candidates = ranked.map(({ candidate }) => candidate)
   for (const candidate of candidates)
-    await onEvent?.({ kind: 'candidate', steps: settings.samplingSteps, ...candidate })
+    await onEvent?.({ kind: 'candidate', steps: settings.samplingSteps, objective: settings.objective, ...candidate })
   await progress.onCandidates(candidates)
   return candidates
 }
@@ -209,9 +235,9 @@ async function curvesOf(
   rows: Readonly<Record<RowName, MeasuredRow>>,
   measured: (name: string, plan: SamplingPlan) => Promise<MeasuredRow>,
 ): Promise<StepsCurve[]> {
-  const point = ({ row: { sampler, steps, fid } }: MeasuredRow) => ({
-    steps: networkEvaluations({ sampler }, steps),
-    fid,
+  const point = ({ row }: MeasuredRow) => ({
+    steps: networkEvaluations(row, row.steps),
+    value: comparedValue(job, row),
   })
   const defaults = [point(rows.default), point(rows.manySteps)]
   const learnt = [point(rows.learned)]

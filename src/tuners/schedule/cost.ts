@@ -4,10 +4,10 @@
  * anything runs, so that a plan, a progress bar and what is charged in the end agree. What the programs take stands here; how often tuning
  * runs them is the driver's account.
  */
-import type { ProblemCost, TuningCost, UpperCost } from '../../bilevel/index.ts'
+import type { ProblemCost, TuningCost } from '../../bilevel/index.ts'
 import { triedCost, tuningCost } from '../../bilevel/index.ts'
-import type { SamplerSettings } from '../../diffusion/index.ts'
-import { networkEvaluations, SETTLING_BATCHES } from '../../diffusion/index.ts'
+import { SETTLING_BATCHES } from '../../diffusion/index.ts'
+import { upperCost } from './objectives/cost.ts'
 import { penaltySettings } from './penalty.ts'
 import type { LearnSettings } from './settings.ts'
 import { startingPowers } from './settings.ts'
@@ -21,18 +21,6 @@ export const lowerGradientCost = ({ batch }: Pick<LearnSettings, 'batch'>): numb
 /** Running statistics made again for averaged weights: forward passes. */
 export const settlingCost = ({ batch }: Pick<LearnSettings, 'batch'>): number => SETTLING_BATCHES * batch
 
-/** One value of the Fréchet objective and one gradient, with the last steps differentiated. */
-export function objectiveCost(
-  samples: number,
-  sampler: Pick<SamplerSettings, 'sampler'>,
-  steps: number,
-  through: number | 'all',
-): UpperCost {
-  const forward = samples * networkEvaluations(sampler, steps)
-  const carried = samples * networkEvaluations(sampler, through === 'all' ? steps : Math.min(through, steps))
-  return { value: forward, gradient: forward + 2 * carried, weightsGradient: forward + 3 * carried }
-}
-
 /** What of a problem decides its cost besides the settings. */
 export interface ProblemSize {
   /** Number of parameters of the sampling schedule. */
@@ -43,10 +31,10 @@ export interface ProblemSize {
 
 /** The problem of the mode, as it will be opened. */
 export function scheduleProblemCost(settings: LearnSettings, { parameters, statistics }: ProblemSize): ProblemCost {
-  const { learn, tuningSamples, samplingSteps, through } = settings
+  const { learn } = settings
   const tied = learn === 'tied'
   return {
-    upper: objectiveCost(tuningSamples, settings, samplingSteps, through),
+    upper: upperCost(settings),
     shared: tied ? parameters : 0,
     upperOnly: tied ? 0 : parameters,
     lower:
@@ -69,8 +57,7 @@ const startsOf = (settings: LearnSettings): number => {
 
 /** The starts of tuning that are tried, where there is a choice. */
 export function startCost(settings: LearnSettings): number {
-  const { tuningSamples, samplingSteps, through } = settings
-  return triedCost({ upper: objectiveCost(tuningSamples, settings, samplingSteps, through) }, startsOf(settings))
+  return triedCost({ upper: upperCost(settings) }, startsOf(settings))
 }
 
 /** The tuning phase: the starts that are tried, and the iterations. */

@@ -1,5 +1,5 @@
 /** What all phases of a schedule learning job share: the subject, the settings, the networks that measure, and the way to report. */
-import { inputError, tensor } from '../../base/index.ts'
+import { inputError, internalError, tensor } from '../../base/index.ts'
 import type { Hooks } from '../../bilevel/index.ts'
 import type { Dataset, Split } from '../../data/index.ts'
 import type { NoiseSchedule, ScheduleFamily } from '../../diffusion/index.ts'
@@ -8,9 +8,11 @@ import type { EvaluationReference, FeatureNetwork, FrechetReference } from '../.
 import { evaluationReference, referenceMoments } from '../../metrics/index.ts'
 import type { LearningRate } from '../../nn/index.ts'
 import { adamw, learningRate } from '../../nn/index.ts'
+import type { Reward } from '../../rewards/index.ts'
 import type { Device } from '../../runtime/index.ts'
 import type { LearnCheckpoint } from './checkpoint.ts'
 import type { LearnEvent, LearnProgress } from './events.ts'
+import { checkObjectiveParts, withoutDerivative } from './objectives/open.ts'
 import type { LearnSettings } from './settings.ts'
 import { checkLearnSettings, givenParameters } from './settings.ts'
 import { familyFrom } from './start.ts'
@@ -29,26 +31,30 @@ import {
  */
 export interface LearnOptions extends Hooks<LearnCheckpoint, LearnEvent, LearnProgress> {
   readonly subject: Subject
-  readonly data: Dataset
-  /** Measures the distance that is minimised. */
-  readonly features: FeatureNetwork
+  /** Null: none, with an objective that needs none; then rows have no Fréchet distance. */
+  readonly data: Dataset | null
+  /** Measures the distance to the data, and with `teacherSpace` features that to the teacher; null: none. */
+  readonly features: FeatureNetwork | null
   /** A different network that judges the result; null: none. */
   readonly judge: FeatureNetwork | null
+  /** What objective reward maximises. It stays open. */
+  readonly reward?: Reward | null
   readonly settings: LearnSettings
   readonly device?: Device
 }
 
 /** An opened job. */
 export interface Job extends LearnOptions {
+  readonly reward: Reward | null
   /** The schedule before anything is learned. */
   readonly schedule: NoiseSchedule
   /** What is learned of the sampling schedule, from the model's own levels; tied: of both. */
   readonly family: ScheduleFamily
   readonly rate: LearningRate
-  /** Moments of the tuning split in the feature network. */
-  readonly tuningReference: FrechetReference
-  /** The held-out split in both networks. */
-  readonly heldOut: EvaluationReference
+  /** Moments of the tuning split in the feature network; null without data. */
+  readonly tuningReference: FrechetReference | null
+  /** The held-out split in both networks; null without data. */
+  readonly heldOut: EvaluationReference | null
   /** Class of generated image `item`: the classes in turn; undefined: unconditional. */
   readonly condition?: (item: number) => number
   /** Null for models that are not trained here. */
@@ -60,35 +66,41 @@ export interface Job extends LearnOptions {
  * @throws `learn.*`, `training.*`, `times.integerOnly`, `times.derivative`, `steps.count` and `metrics.*` on parts that do not fit together
  */
 export async function openJob(options: LearnOptions): Promise<Job> {
-  const { subject, data, features, judge, settings, device } = options
+  const { subject, data, features, judge, settings, device, reward = null } = options
   checkLearnSettings(settings)
   checkParts(options)
   const schedule = trainingScheduleOf(subject, settings)
   const family = familyFrom(settings, schedule, 1, denoises(subject).times)
   checkFamily(family, denoises(subject))
   checkTimeDerivative(options, family)
-  const classes = await classesOf(subject, data)
+  const classes = await classesOf(subject, data ?? { name: 'no data', classes: [] })
   const trained = trainedHere(subject)
-  const heldOut = await evaluationReference(imagesOfSplit(data.splits.heldOut), { features, judge })
+  const heldOut =
+    data && features && (await evaluationReference(imagesOfSplit(data.splits.heldOut), { features, judge }))
+  const trainSplit = data?.splits.train
+  if (trained && !trainSplit) throw internalError('a network was to be trained without data')
   return {
     ...options,
+    reward,
     schedule,
     family,
     rate: learningRate({ kind: 'constant', rate: settings.learningRate, warmUpSteps: settings.warmUpSteps }),
-    tuningReference: referenceMoments(await features.features(imagesOfSplit(data.splits.tuning))),
-    heldOut: { ...heldOut, rows: null },
+    tuningReference:
+      data && features ? referenceMoments(await features.features(imagesOfSplit(data.splits.tuning))) : null,
+    heldOut: heldOut && { ...heldOut, rows: null },
     ...(classes !== undefined && { condition: (item: number) => item % classes }),
-    trainer: trained
-      ? await Trainer.create({
-          network: trained.network,
-          data: data.splits.train,
-          timesteps: settings.timesteps,
-          optimizer: adamw({ weightDecay: 0 }),
-          batch: settings.batch,
-          seed: settings.seed,
-          ...(device && { device }),
-        })
-      : null,
+    trainer:
+      trained && trainSplit
+        ? await Trainer.create({
+            network: trained.network,
+            data: trainSplit,
+            timesteps: settings.timesteps,
+            optimizer: adamw({ weightDecay: 0 }),
+            batch: settings.batch,
+            seed: settings.seed,
+            ...(device && { device }),
+          })
+        : null,
   }
 }
 
@@ -97,7 +109,7 @@ export function imagesOfSplit({ images, count, shape }: Split) {
   return tensor('float32', [count, ...shape], images)
 }
 
-function checkParts({ subject, data, features, judge, settings }: LearnOptions): void {
+function checkParts({ subject, data, features, judge, settings, reward = null }: LearnOptions): void {
   const trained = trainedHere(subject) !== null
   if (!trained && settings.learn !== 'sampling') {
     throw inputError(
@@ -112,24 +124,44 @@ function checkParts({ subject, data, features, judge, settings }: LearnOptions):
       `a model trained before has its training schedule, got training.${given} ${givenParameters(settings)[given]}; leave it out`,
     )
   }
+  if (trained && !data) {
+    throw inputError('learn.data', 'a network is trained on data, got none; give data, or a model that is trained')
+  }
+  if (data && !features) {
+    throw inputError(
+      'learn.data',
+      `with data (${data.name}) there must be features to compare images in, got none; give both or neither`,
+    )
+  }
+  checkObjectiveParts({ settings, features, reward }, data !== null)
   const model = { name: 'the model', imageShape: denoises(subject).imageShape }
-  const derivative = isDifferentiable(subject) && features.vjp !== undefined
-  if (settings.estimator === 'backpropagation' && !derivative) {
-    const what = isDifferentiable(subject) ? `feature network ${features.name}` : 'this model'
+  const missing = isDifferentiable(subject) ? withoutDerivative({ settings, features, reward }) : 'this model'
+  if (settings.teacherSoft !== null && settings.objective === 'teacher' && missing !== null) {
+    throw inputError(
+      'learn.objective',
+      `teacherSoft moves the start noise by a derivative, which ${missing} does not have; leave it out`,
+    )
+  }
+  if (settings.estimator === 'backpropagation' && missing !== null) {
+    const what = missing
     throw inputError(
       'learn.estimator',
       `backpropagation needs a derivative, which ${what} does not have; use two-point, one-point or coordinate`,
     )
   }
-  for (const { name, imageShape } of [model, features, ...(judge ? [judge] : [])]) {
-    if (imageShape.join() === data.shape.join()) continue
+  const shape = data?.shape ?? model.imageShape
+  const rated = reward?.imageShape ? [{ name: `reward ${reward.name}`, imageShape: reward.imageShape }] : []
+  for (const { name, imageShape } of [model, ...(features ? [features] : []), ...(judge ? [judge] : []), ...rated]) {
+    if (imageShape.join() === shape.join()) continue
     throw inputError(
       'learn.imageShape',
-      `images are [${data.shape}], but ${name} takes [${imageShape}]; choose another size or other features`,
+      `images are [${shape}], but ${name} takes [${imageShape}]; choose another size or other features`,
     )
   }
+  if (!data || !features) return
   for (const name of ['tuningSamples', 'candidateSamples', 'evaluationSamples'] as const) {
     if (settings[name] > features.dimensions) continue
+    if (settings.objective !== 'fid' && name !== 'evaluationSamples') continue
     throw inputError(
       'learn.samples',
       `${name} must be more than the ${features.dimensions} features of ${features.name}, got ${settings[name]}; generate more images`,

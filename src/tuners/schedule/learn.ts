@@ -8,11 +8,13 @@ import { frechetDistance, pairedDifference, RECOGNISED_ABOVE, verdictsOf } from 
 import type { DenoisingNetwork, NetworkState } from '../../nn/index.ts'
 import type { LearnCheckpoint, Phase } from './checkpoint.ts'
 import { LEARN_START, PHASES } from './checkpoint.ts'
+import { comparedBy, gainOver } from './compared.ts'
 import type { Comparison, Sides } from './comparison.ts'
-import { compare, comparisonCost } from './comparison.ts'
+import { compare, comparisonCost, networksOf } from './comparison.ts'
 import { scheduleProblemCost, scheduleTuningCost, trainingStepCost } from './cost.ts'
 import type { Job, LearnOptions } from './job.ts'
 import { imagesOfSplit, openJob } from './job.ts'
+import { OBJECTIVE_WORDS, toldText } from './objectives/names.ts'
 import { penaltySettings } from './penalty.ts'
 import type { Protocol, ScheduleCurve, ScheduleResult, TuningRecord } from './result.ts'
 import { learnedSampler } from './settings.ts'
@@ -66,9 +68,28 @@ export async function learnSchedule(options: LearnOptions): Promise<LearnedModel
   }
 }
 
-/** Iterations from 1; runs of earlier versions counted from 0. */
-const numbered = (history: readonly TuningRecord[]): TuningRecord[] =>
-  history.map((record, i) => ({ ...record, iteration: i + 1 }))
+/** As runs of earlier versions kept them: values under the name `fid`, iterations counted from 0. */
+type Kept<T> = T & { readonly fid?: number | null }
+
+const valued = <T extends { readonly value: number | null }>(list: readonly Kept<T>[]): T[] =>
+  list.map(({ fid, ...rest }) => ({ ...(fid !== undefined && { value: fid }), ...rest }) as unknown as T)
+
+const asNow = (from: LearnCheckpoint): LearnCheckpoint => ({
+  ...from,
+  starts: from.starts && valued(from.starts),
+  candidates: from.candidates && valued(from.candidates),
+  history: valued<TuningRecord>(from.history).map((record, i) => ({ ...record, iteration: i + 1 })),
+})
+
+/** What the objective compares with or asks. */
+function objectiveWords({ settings, features, reward }: Job): string | null {
+  const { objective, teacherSampler, teacherSteps, teacherList, teacherSpace, teacherSoft } = settings
+  if (objective === 'fid') return null
+  if (objective === 'reward') return reward?.name ?? null
+  const space = teacherSpace === 'features' ? `features of ${features?.name}` : 'pixels'
+  const soft = teacherSoft === null ? '' : `, start noise within ${teacherSoft} (root mean square) while tuning`
+  return `${teacherSampler}, ${teacherSteps} steps on ${teacherList}, in ${space}${soft}`
+}
 
 /** The phases, around one growing checkpoint. What is done and what is spent is read off it, so a resumed job goes on where it was. */
 class LearnRun {
@@ -81,8 +102,8 @@ class LearnRun {
 
   constructor(job: Job) {
     this.#job = job
-    this.#comparisonCost = comparisonCost(job)
-    this.#at = job.from ? { ...job.from, history: numbered(job.from.history) } : LEARN_START
+    this.#comparisonCost = comparisonCost(job, networksOf(job))
+    this.#at = job.from ? asNow(job.from) : LEARN_START
   }
 
   /** The run that both sides share; null for a pretrained model. */
@@ -114,12 +135,18 @@ class LearnRun {
         if (event.kind !== 'iteration') return
         const record = tuning.record(event.report)
         records.push(record)
-        await onEvent?.({ kind: 'iteration', evaluations: event.state.evaluations, ...record })
+        const { objective } = settings
+        await onEvent?.({ kind: 'iteration', evaluations: event.state.evaluations, objective, ...record })
       },
       onCheckpoint: (tuning) => this.#save({ tuning, history: [...records] }),
       onProgress: () => {
-        const { iteration, fid } = records[records.length - 1]
-        this.#progress('tune', `iteration ${iteration} of ${settings.iterations}, FID ${fid?.toFixed(2) ?? 'priming'}`)
+        const { iteration, value } = records[records.length - 1]
+        const { objective } = settings
+        const told = value === null ? 'priming' : toldText(objective, value)
+        this.#progress(
+          'tune',
+          `iteration ${iteration} of ${settings.iterations}, ${OBJECTIVE_WORDS[objective].label} ${told}`,
+        )
       },
     })
     if (!this.#at.tuning) await this.#save({ tuning: state })
@@ -155,8 +182,18 @@ class LearnRun {
       rows: this.#at.rows,
       onCandidates: (candidates) => this.#save({ candidates }),
       onRow: async (name, measured) => {
-        const { label, steps, fid, recognised } = measured.row
-        await this.#job.onEvent?.({ kind: 'row', label, steps, fid: fid.mean, recognised })
+        const { label, steps, fid, objective: found, recognised } = measured.row
+        const { objective } = this.#job.settings
+        const value = found && { value: found.mean }
+        await this.#job.onEvent?.({
+          kind: 'row',
+          label,
+          steps,
+          objective,
+          fid: fid?.mean ?? null,
+          ...value,
+          recognised,
+        })
         await this.#save({ rows: { ...this.#at.rows, [name]: measured } })
       },
       onEvaluations: (count) => {
@@ -169,7 +206,7 @@ class LearnRun {
   async assemble({ learned, defaultState }: Sides, comparison: Comparison): Promise<LearnedModel> {
     const job = this.#job
     const { subject, settings, schedule, features, judge } = job
-    const { rows, candidates, grids, fidBySteps } = comparison
+    const { rows, candidates, grids, bySteps } = comparison
     this.#tick(this.#at.phase)
     const { seconds } = this.#at
     const tuningEvaluations = this.#at.tuning?.evaluations ?? 0
@@ -178,7 +215,10 @@ class LearnRun {
       learn: settings.learn,
       sampler: settings.sampler,
       samplingSteps: settings.samplingSteps,
-      featureNetwork: features.name,
+      objective: settings.objective,
+      objectiveWords: objectiveWords(job),
+      comparedBy: comparedBy(job),
+      featureNetwork: features?.name ?? null,
       judgeNetwork: judge?.name ?? null,
       protocol: this.#protocol(),
       default: rows.default.row,
@@ -187,10 +227,10 @@ class LearnRun {
       manySteps: rows.manySteps.row,
       learned: rows.learned.row,
       gain: {
-        overDefault: pairedDifference(rows.default.fidBySeed, rows.learned.fidBySeed),
-        overBestDefault: pairedDifference(rows.bestDefault.fidBySeed, rows.learned.fidBySeed),
-        overStart: pairedDifference(rows.start.fidBySeed, rows.learned.fidBySeed),
-        overManySteps: pairedDifference(rows.manySteps.fidBySeed, rows.learned.fidBySeed),
+        overDefault: gainOver(job, rows.default, rows.learned),
+        overBestDefault: gainOver(job, rows.bestDefault, rows.learned),
+        overStart: gainOver(job, rows.start, rows.learned),
+        overManySteps: gainOver(job, rows.manySteps, rows.learned),
         judgeOverDefault:
           rows.default.judgeFidBySeed && rows.learned.judgeFidBySeed
             ? pairedDifference(rows.default.judgeFidBySeed, rows.learned.judgeFidBySeed)
@@ -203,7 +243,7 @@ class LearnRun {
       starts: this.#at.starts ?? [],
       history: this.#at.history,
       curves: curvesOf(comparison),
-      fidBySteps,
+      bySteps,
       grids,
       networkEvaluations: {
         learned: this.#trainedSteps * this.#stepCost + tuningEvaluations,
@@ -253,8 +293,8 @@ class LearnRun {
     const { settings, data, trainer } = this.#job
     const { iterations, tuningSamples: samples, estimator } = settings
     return {
-      data: `${data.name} (${data.provenance.source}): ${data.provenance.rule}`,
-      heldOutImages: data.splits.heldOut.count,
+      data: data && `${data.name} (${data.provenance.source}): ${data.provenance.rule}`,
+      heldOutImages: data?.splits.heldOut.count ?? 0,
       samplesPerSeed: settings.evaluationSamples,
       samplingSeeds: settings.samplingSeeds,
       trainingSteps: trainer
@@ -262,7 +302,7 @@ class LearnRun {
         : { learned: 0, default: 0 },
       batch: settings.batch,
       tuning: { iterations, samples, estimator },
-      bestDefaultChosenOn: `${settings.candidateSamples} generated images against the tuning split`,
+      bestDefaultChosenOn: `${settings.candidateSamples} generated images${settings.objective === 'fid' ? ' against the tuning split' : ''}`,
       clip: settings.clip,
       clippedNoise: settings.clippedNoise,
       budget:
@@ -321,6 +361,7 @@ const isBefore = (a: Phase, b: Phase): boolean => PHASES.indexOf(a) < PHASES.ind
 
 /** Real tuning images against held-out images: what a perfect model would score. */
 async function realRow({ data, features, judge, heldOut }: Job): Promise<ScheduleResult['real']> {
+  if (!data || !features || !heldOut) return null
   const tuning = imagesOfSplit(data.splits.tuning)
   const fid = frechetDistance(await features.features(tuning), heldOut.features).value
   if (!judge?.probabilities) return { fid, recognised: null }

@@ -270,7 +270,7 @@ describe('learning', () => {
     const { result, sampling } = await lineOf(functionDenoiser({ ...withoutTime, timeVjp }), {
       samplingFamily: 'levels+times',
     })
-    expect(result.learned.fid.mean).toBeLessThan(0.6 * result.start.fid.mean)
+    expect(result.learned.fid!.mean).toBeLessThan(0.6 * result.start.fid!.mean)
     expect(result.history.every(({ gradient }) => Object.values(gradient).every(Number.isFinite))).toBe(true)
     const { gradient } = result.history[0]
     expect(Math.abs(gradient['time 2'])).toBeGreaterThan(0)
@@ -299,7 +299,7 @@ describe('learning', () => {
       judge: null,
       settings: settingsOf({ iterations: 3, sampler: 'ddim', eta: 0.4 }),
     })
-    expect(result.learned.fid.mean).toBeLessThan(result.default.fid.mean)
+    expect(result.learned.fid!.mean).toBeLessThan(result.default.fid!.mean)
     for (const label of [0, 1, 2]) {
       const share = told.filter((one) => one === label).length / told.length
       expect(Math.abs(share - 1 / 3)).toBeLessThan(0.02)

@@ -24,7 +24,11 @@ export function schedulePlan(
 ): PlannedCost {
   const schedule = given ?? startingSchedule(settings)
   const parameters = familyFrom(settings, schedule, 1).names.length
-  return plannedCost(settings, { parameters, statistics, trained }, comparisonCost({ settings, schedule }))
+  return plannedCost(
+    settings,
+    { parameters, statistics, trained },
+    comparisonCost({ settings, schedule }, trained ? (settings.learn === 'sampling' ? 2 : 3) : 1),
+  )
 }
 
 /** Times that running statistics are made again for averaged weights outside of tuning: of the start, the learned and the default side. */

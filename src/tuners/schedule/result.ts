@@ -1,6 +1,7 @@
 /** What learning a schedule gives back: every row that was compared, by what protocol, and the schedule itself. */
 import type { SamplerName, SamplerSettings, SamplingSchedule } from '../../diffusion/index.ts'
 import type { MeanAndStandardError } from '../../metrics/index.ts'
+import type { ObjectiveName } from './objectives/names.ts'
 
 /** One way of sampling, measured on the held-out split. */
 export interface ScheduleRow {
@@ -9,36 +10,42 @@ export interface ScheduleRow {
   readonly steps: number
   /** Name of the step list, `learned`, or with a power of its levels `trailing, alphaBar^1.6`. */
   readonly stepList: string
-  /** Fréchet distance in the feature network's features. */
-  readonly fid: MeanAndStandardError
+  /** Fréchet distance in the feature network's features; null without data. */
+  readonly fid: MeanAndStandardError | null
+  /** The objective on start noise that steered nothing, as it is minimised (minus the reward); absent with objective fid. */
+  readonly objective?: MeanAndStandardError
+  /** Distance to the teacher's images; absent but with objective reward. */
+  readonly teacherDistance?: MeanAndStandardError
   /** The same in the judge's features; null without a judge. */
   readonly judgeFid: MeanAndStandardError | null
   /** Share of images that the judge recognises with more than 0.9 confidence, in [0, 1]; null without a classifier. */
   readonly recognised: number | null
   readonly inceptionScore: number | null
-  /** Mean pairwise distance in feature space, of the first sampling seed's images; null where it was not measured. */
+  /** Mean pairwise distance in feature space (without a feature network: of pixels), of the first sampling seed's images; null where it was not measured. */
   readonly diversity: number | null
 }
 
-/** A default tried on the tuning split in the search for the best one. */
+/** A default tried in the search for the best one. */
 export interface DefaultCandidate {
   readonly sampler: SamplerName
   readonly stepList: string
-  readonly fid: number
+  /** Of the objective; smaller is better. */
+  readonly value: number
 }
 
-/** A start of free levels tried on the tuning split: alphaBar^power of the model's own levels. */
+/** A start of free levels that was tried: alphaBar^power of the model's own levels. */
 export interface StartTrial {
   readonly power: number
-  readonly fid: number
+  /** Of the objective; smaller is better. */
+  readonly value: number
 }
 
 /** One tuning iteration. */
 export interface TuningRecord {
   /** From 1. */
   readonly iteration: number
-  /** Upper objective on the tuning split, at the parameters before the step; null if the step only primed its estimator. */
-  readonly fid: number | null
+  /** Upper objective at the parameters before the step, smaller being better; null if the step only primed its estimator. */
+  readonly value: number | null
   /** Its standard error over the images of one evaluation, by the jackknife; null where there is no value. */
   readonly standardError: number | null
   readonly parameters: Readonly<Record<string, number>>
@@ -62,10 +69,10 @@ export interface ScheduleCurve {
   readonly times: readonly number[]
 }
 
-/** Fréchet distance at several numbers of steps: of network evaluations, where the sampler takes more than one a step. */
+/** What rows are compared by at several numbers of steps: of network evaluations, where the sampler takes more than one a step. */
 export interface StepsCurve {
   readonly label: string
-  readonly points: readonly { readonly steps: number; readonly fid: MeanAndStandardError }[]
+  readonly points: readonly { readonly steps: number; readonly value: MeanAndStandardError }[]
 }
 
 /** Images of one row of the sample grid, the same seeds in each row: values in [-1, 1], row-major [count, c, h, w]. */
@@ -78,7 +85,8 @@ export interface SampleGrid {
 
 /** How every number was made. */
 export interface Protocol {
-  readonly data: string
+  /** Null: none. */
+  readonly data: string | null
   readonly heldOutImages: number
   readonly samplesPerSeed: number
   readonly samplingSeeds: readonly number[]
@@ -98,8 +106,13 @@ export interface ScheduleResult {
   readonly learn: 'tied' | 'sampling' | 'both'
   readonly sampler: SamplerName
   readonly samplingSteps: number
-  /** Name with hash of the feature network; goes with every Fréchet distance. */
-  readonly featureNetwork: string
+  readonly objective: ObjectiveName
+  /** What the objective compares with or asks: the teacher or the reward, in words; null with objective fid. */
+  readonly objectiveWords: string | null
+  /** What rows and gains are compared by: the Fréchet distance where there are data, the objective without, the reward in any case. */
+  readonly comparedBy: ObjectiveName
+  /** Name with hash of the feature network; goes with every Fréchet distance. Null: none. */
+  readonly featureNetwork: string | null
   readonly judgeNetwork: string | null
   readonly protocol: Protocol
   readonly default: ScheduleRow
@@ -108,7 +121,7 @@ export interface ScheduleResult {
   readonly start: ScheduleRow
   readonly manySteps: ScheduleRow
   readonly learned: ScheduleRow
-  /** Paired differences of the Fréchet distance over sampling seeds: default minus learned (positive: learned is better). */
+  /** Paired differences of `comparedBy` over sampling seeds, smaller being better: default minus learned (positive: learned is better). */
   readonly gain: {
     readonly overDefault: MeanAndStandardError
     readonly overBestDefault: MeanAndStandardError
@@ -118,8 +131,8 @@ export interface ScheduleResult {
     /** In the judge's features; null without a judge. */
     readonly judgeOverDefault: MeanAndStandardError | null
   }
-  /** Real tuning images against held-out images. */
-  readonly real: { readonly fid: number; readonly recognised: number | null }
+  /** Real tuning images against held-out images; null without data. */
+  readonly real: { readonly fid: number; readonly recognised: number | null } | null
   readonly candidates: readonly DefaultCandidate[]
   readonly schedule: {
     readonly family: string
@@ -131,7 +144,8 @@ export interface ScheduleResult {
   readonly starts: readonly StartTrial[]
   readonly history: readonly TuningRecord[]
   readonly curves: readonly ScheduleCurve[]
-  readonly fidBySteps: readonly StepsCurve[]
+  /** As they are minimised (minus the reward). */
+  readonly bySteps: readonly StepsCurve[]
   readonly grids: readonly SampleGrid[]
   /** Network evaluations spent on training and tuning, by side (they are equal up to one training step). */
   readonly networkEvaluations: { readonly default: number; readonly learned: number }

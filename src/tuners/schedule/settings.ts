@@ -18,6 +18,7 @@ import {
   usualClippedNoise,
 } from '../../diffusion/index.ts'
 import { checkDeclared, defaultsOf, refused, setting, valuesOf } from '../declared.ts'
+import { checkObjective, objectiveShape } from './objectives/settings.ts'
 
 /** What is learned: one schedule for training and sampling, the sampling schedule alone, or one for each. */
 export type LearnMode = 'tied' | 'sampling' | 'both'
@@ -245,7 +246,14 @@ export const drawingShape = {
   seed: setting(seed(), { group: RUNNING, description: 'seed of everything random', default: 0 }),
 }
 
-const learnShape = { ...learnedShape, ...ownTrainingShape, ...tuningShape, ...rowsShape, ...drawingShape }
+const learnShape = {
+  ...learnedShape,
+  ...objectiveShape,
+  ...ownTrainingShape,
+  ...tuningShape,
+  ...rowsShape,
+  ...drawingShape,
+}
 
 export type LearnSettings = Readonly<z.output<z.ZodObject<typeof learnShape>>>
 
@@ -351,6 +359,7 @@ export function checkLearnSettings(settings: LearnSettings): void {
     refuse('samplingFamily', `the training family (${settings.trainingFamily}) where one schedule is learned for both`)
   }
   checkFreedom(settings)
+  checkObjective(settings)
   learnedSampler(settings)
   startingSchedule(settings)
 }

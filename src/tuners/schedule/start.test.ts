@@ -58,7 +58,7 @@ test('each trial is the distance of the same start noise at its levels, and the 
   const trials = await tryStarts(objective, settings, schedule, () => undefined)
   expect(trials.map(({ power }) => power)).toEqual([0.5, 1, 2.5])
   const { denoiser, reference } = objective.options
-  for (const { power, fid } of trials) {
+  for (const { power, value: fid } of trials) {
     const family = familyFrom(settings, schedule, power)
     const { images } = await sample({
       denoiser,
@@ -69,8 +69,8 @@ test('each trial is the distance of the same start noise at its levels, and the 
     })
     expect(fid).toBe(frechetDistance(await features.features(images), reference).value)
   }
-  const best = Math.min(...trials.map(({ fid }) => fid))
-  expect(trials.find(({ power }) => power === bestPower(settings, trials))?.fid).toBe(best)
+  const best = Math.min(...trials.map(({ value }) => value))
+  expect(trials.find(({ power }) => power === bestPower(settings, trials))?.value).toBe(best)
 })
 
 test('the first iteration is at the best start, on samples of its own', async () => {
@@ -84,7 +84,7 @@ test('the first iteration is at the best start, on samples of its own', async ()
   const [first] = result.history
   const family = familyFrom(settings, schedule, bestPower(settings, result.starts))
   expect(Object.values(first.parameters)).toEqual([...family.initial])
-  expect(result.starts.map(({ fid }) => fid)).not.toContain(first.fid)
+  expect(result.starts.map(({ value }) => value)).not.toContain(first.value)
 })
 
 test('powers must be positive', () => {

@@ -51,7 +51,7 @@ export function familyFrom(
   return samplingFamily(name, schedule, samplingSteps, stepList, power, told, { free: free ?? [], clip })
 }
 
-/** Fréchet distance on the tuning images from each starting power, same start noise; none where there is no choice. */
+/** The objective from each starting power, same start noise; none where there is no choice. */
 export async function tryStarts(
   objective: Objective,
   settings: LearnSettings,
@@ -64,15 +64,15 @@ export async function tryStarts(
   for (const power of powers) {
     throwIfInterrupted(objective.options.signal)
     const family = familyFrom(settings, schedule, power, objective.options.denoiser.times)
-    const trial = { power, fid: await objective.value(family.toSchedule(family.initial), TRIAL_KEY) }
+    const trial = { power, value: await objective.value(family.toSchedule(family.initial), TRIAL_KEY) }
     trials.push(trial)
     await onTrial(trial)
   }
   return trials
 }
 
-/** The power with the smallest distance; where nothing was tried, the only one there is. */
+/** The power with the smallest value; where nothing was tried, the only one there is. */
 export function bestPower(settings: LearnSettings, trials: readonly StartTrial[]): number {
-  const [best] = trials.toSorted((a, b) => a.fid - b.fid)
+  const [best] = trials.toSorted((a, b) => a.value - b.value)
   return best ? best.power : startingPowers(settings)[0]
 }

@@ -18,12 +18,12 @@ import type { TuningState } from './checkpoint.ts'
 import { startCost } from './cost.ts'
 import { atOtherSteps } from './families.ts'
 import type { Job } from './job.ts'
-import { FrechetObjective } from './objectives/fid.ts'
 import type { Objective } from './objectives/objective.ts'
+import { openObjective } from './objectives/open.ts'
 import { penaltySettings } from './penalty.ts'
 import { samplingProblem, splitProblem, tiedProblem } from './problem.ts'
 import type { StartTrial, TuningRecord } from './result.ts'
-import { givenParameters, learnedSampler } from './settings.ts'
+import { givenParameters } from './settings.ts'
 import { bestPower, familyFrom, tryStarts } from './start.ts'
 import type { OpenDenoiser } from './subject.ts'
 import { denoises, openDenoiser, trainedHere, weightsOf } from './subject.ts'
@@ -77,18 +77,8 @@ export async function openTuning(
 export const tuningSeed = (seed: number): number => (seed + 2 ** 32) % 2 ** 53
 
 function objectiveOf(job: Job, denoiser: OpenDenoiser['denoiser']): Objective {
-  const { features, tuningReference, settings, condition, signal } = job
-  return new FrechetObjective({
-    denoiser,
-    features,
-    reference: tuningReference,
-    settings: learnedSampler(settings),
-    samples: settings.tuningSamples,
-    seed: tuningSeed(settings.seed),
-    through: settings.through,
-    ...(condition && { condition }),
-    ...(signal && { signal }),
-  })
+  const { tuningSamples: samples, seed } = job.settings
+  return openObjective(job, denoiser, { samples, seed: tuningSeed(seed) })
 }
 
 async function openSampling(
@@ -101,7 +91,10 @@ async function openSampling(
   const open = await openDenoiser(subject, settled, { chunk: settings.chunk, ...(device && { device }) })
   const objective = objectiveOf(job, open.denoiser)
   const starts =
-    tried ?? (await tryStarts(objective, settings, schedule, (trial) => onEvent?.({ kind: 'trial', ...trial })))
+    tried ??
+    (await tryStarts(objective, settings, schedule, (trial) =>
+      onEvent?.({ kind: 'trial', objective: settings.objective, ...trial }),
+    ))
   const family = familyFrom(settings, schedule, bestPower(settings, starts), open.denoiser.times)
   const problem = samplingProblem(objective, family) as unknown as AnyProblem
   const initial = penaltyInit(problem, penaltySettings(settings))
@@ -186,7 +179,7 @@ const driven = ({ settings }: Job, opened: Opened, initial: TuningState): Pick<T
 function recordOf({ problem: { blocks }, objective }: Opened, report: PenaltyReport<string>): TuningRecord {
   return {
     iteration: report.iteration,
-    fid: report.value,
+    value: report.value,
     standardError: report.value === null ? null : objective.lastStandardError,
     parameters: byParameter(blocks, report.upper),
     gradient: byParameter(blocks, report.gradient),

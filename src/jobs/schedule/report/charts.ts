@@ -6,7 +6,9 @@
 import { networkEvaluations } from '../../../diffusion/index.ts'
 import { drawChart, logarithmicAxis, Plot } from '../../../report/charts/index.ts'
 import { significant } from '../../../report/index.ts'
-import type { ScheduleResult, StepsCurve, TuningRecord } from '../../../tuners/index.ts'
+import type { ObjectiveName, ScheduleResult, StepsCurve, TuningRecord } from '../../../tuners/index.ts'
+import { OBJECTIVE_WORDS, toldValue } from '../../../tuners/index.ts'
+import { measureOf, measureTitle, toldMean } from './measure.ts'
 import type { Role } from './roles.ts'
 import { ROLE_STYLES, roleOfLabel, rowOf } from './roles.ts'
 
@@ -14,8 +16,8 @@ import { ROLE_STYLES, roleOfLabel, rowOf } from './roles.ts'
 export interface Charts {
   readonly logSnrByStep: string
   readonly logSnrByTime: string
-  readonly fidBySteps: string
-  readonly fidByIteration: string | null
+  readonly bySteps: string
+  readonly byIteration: string | null
   readonly parameters: readonly { readonly name: string; readonly svg: string }[]
 }
 
@@ -31,8 +33,8 @@ export function drawCharts(result: ScheduleResult): Charts {
   return {
     logSnrByStep: drawLogSnr(result, 'step'),
     logSnrByTime: drawLogSnr(result, 'time'),
-    fidBySteps: drawFidBySteps(result),
-    fidByIteration: drawFidByIteration(result),
+    bySteps: drawBySteps(result),
+    byIteration: drawByIteration(result),
     parameters: first ? Object.keys(first.parameters).map((name) => ({ name, svg: drawParameter(result, name) })) : [],
   }
 }
@@ -96,34 +98,41 @@ interface Measured extends Point {
 /** One standard error of a distance up and down from each point that has one. */
 function errorBars(points: readonly Measured[], role: Role): Plot.Markish {
   const bars = points.flatMap(({ x, y, standardError }) =>
-    standardError === null ? [] : [{ x, low: Math.max(y - standardError, 0), high: y + standardError }],
+    standardError === null
+      ? []
+      : [{ x, low: y < 0 ? y - standardError : Math.max(y - standardError, 0), high: y + standardError }],
   )
   return Plot.ruleX(bars, { x: 'x', y1: 'low', y2: 'high', stroke: ROLE_STYLES[role].colour, strokeWidth: 1.5 })
 }
 
 const measured = ({ points }: Pick<StepsCurve, 'points'>): Measured[] =>
-  points.map(({ steps, fid: { mean, standardError } }) => ({ x: steps, y: mean, standardError }))
+  points.map(({ steps, value: { mean, standardError } }) => ({ x: steps, y: mean, standardError }))
 
-function drawFidBySteps(result: ScheduleResult): string {
-  const { fidBySteps, real } = result
-  const curves = fidBySteps.map((curve) => ({ curve, role: roleOfLabel(result, curve.label) }))
+function drawBySteps(result: ScheduleResult): string {
+  const { comparedBy } = result
+  const told = result.bySteps.map((curve) => ({
+    ...curve,
+    points: curve.points.map(({ steps, value }) => ({ steps, value: toldMean(comparedBy, value) })),
+  }))
+  const curves = told.map((curve) => ({ curve, role: roleOfLabel(result, curve.label) }))
   const single = (['best', 'start'] as const).map((role) => {
-    const { label, sampler, steps, fid } = rowOf(result, role)
-    return { curve: { label, points: [{ steps: networkEvaluations({ sampler }, steps), fid }] }, role }
+    const row = rowOf(result, role)
+    const { label, sampler, steps } = row
+    const value = measureOf(result, row)
+    return { curve: { label, points: [{ steps: networkEvaluations({ sampler }, steps), value }] }, role }
   })
   const all = [...inOrder(curves), ...single]
-  const values = all.flatMap(({ curve }) => curve.points.map(({ fid }) => fid.mean))
+  const values = all.flatMap(({ curve }) => curve.points.map(({ value }) => value.mean))
   const logarithmic = isLogarithmic(values)
   const steps = [...new Set(all.flatMap(({ curve }) => curve.points.map((point) => point.steps)))].sort((a, b) => a - b)
   return drawChart({
-    description:
-      'Fréchet distance against the number of sampling steps for default DDIM, the best default, the start and the learned schedule',
+    description: `${comparedBy === 'fid' ? 'Fréchet distance' : measureTitle(result)} against the number of sampling steps for default DDIM, the best default, the start and the learned schedule`,
     ...FRAME,
     marginRight: 24,
     x: { ...ACROSS, type: 'log', label: acrossOf(result), ticks: apart(steps) },
-    y: distanceAxis(values, logarithmic),
+    y: valueAxis(comparedBy, values, logarithmic),
     marks: [
-      Plot.ruleY(real.fid > 0 && (!logarithmic || real.fid > Math.min(...values) / 4) ? [real.fid] : [], {
+      Plot.ruleY(realLine(result, values, logarithmic), {
         stroke: 'var(--axis)',
         strokeWidth: 1.25,
         strokeDasharray: '1 3',
@@ -131,6 +140,12 @@ function drawFidBySteps(result: ScheduleResult): string {
       ...all.flatMap(({ curve, role }) => [errorBars(measured(curve), role), ...series(measured(curve), role)]),
     ],
   })
+}
+
+/** FID of real images, where the axis reaches it. */
+function realLine({ real, comparedBy }: ScheduleResult, values: readonly number[], logarithmic: boolean): number[] {
+  if (!real || comparedBy !== 'fid' || !(real.fid > 0)) return []
+  return !logarithmic || real.fid > Math.min(...values) / 4 ? [real.fid] : []
 }
 
 /** What the numbers of steps are, where a step may take more than one evaluation. */
@@ -152,24 +167,31 @@ const isLogarithmic = (values: readonly number[]): boolean =>
   Math.min(...values) > 0 && Math.max(...values) / Math.min(...values) > LOGARITHMIC_FROM
 
 /** From 0, or logarithmic with labels at 1, 2 and 5 times the powers of ten. */
-function distanceAxis(values: readonly number[], logarithmic: boolean): Plot.ScaleOptions {
-  const common = { label: `↑ FID${logarithmic ? ', logarithmic' : ''}`, labelArrow: 'none' as const, grid: true }
-  const high = Math.max(...values)
-  if (!logarithmic) return { ...common, ticks: 6, nice: true, domain: [0, 1.05 * high] }
+function valueAxis(objective: ObjectiveName, values: readonly number[], logarithmic: boolean): Plot.ScaleOptions {
+  const common = {
+    label: `↑ ${OBJECTIVE_WORDS[objective].label}${logarithmic ? ', logarithmic' : ''}`,
+    labelArrow: 'none' as const,
+    grid: true,
+  }
+  const [low, high] = [Math.min(...values, 0), Math.max(...values, 0)]
+  if (!logarithmic) return { ...common, ticks: 6, nice: true, domain: [1.05 * low, 1.05 * high] }
   return { ...common, ...logarithmicAxis(Math.min(...values), high) }
 }
 
-function drawFidByIteration({ history }: ScheduleResult): string | null {
-  const points = history.flatMap(({ iteration: x, fid: y, standardError }) =>
-    y === null ? [] : [{ x, y, standardError }],
+function drawByIteration({ history, objective }: ScheduleResult): string | null {
+  const points = history.flatMap(({ iteration: x, value, standardError }) =>
+    value === null ? [] : [{ x, y: toldValue(objective, value), standardError }],
   )
   if (points.length === 0) return null
   const values = points.map(({ y }) => y)
   return drawChart({
-    description: 'Fréchet distance on the tuning split over the tuning iterations',
+    description:
+      objective === 'fid'
+        ? 'Fréchet distance on the tuning split over the tuning iterations'
+        : `${OBJECTIVE_WORDS[objective].label} over the tuning iterations`,
     ...FRAME,
     x: iterationAxis(history, 'tuning iteration →'),
-    y: distanceAxis(values, isLogarithmic(values)),
+    y: valueAxis(objective, values, isLogarithmic(values)),
     marks: [errorBars(points, 'learned'), ...series(points, 'learned')],
   })
 }

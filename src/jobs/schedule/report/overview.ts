@@ -5,6 +5,7 @@ import { count, dataUri, fixed, gridImage, html, percent } from '../../../report
 import type { SampleGrid, ScheduleResult } from '../../../tuners/index.ts'
 import type { ReportContext } from '../../reporting/context.ts'
 import { judgeKnowledgeText } from './judgeKnowledge.ts'
+import { measureLabel, measureOf, measureSentence } from './measure.ts'
 import type { Role } from './roles.ts'
 import { ROLES, rowOf } from './roles.ts'
 import { decimalsOf, verdictOf } from './verdict.ts'
@@ -22,18 +23,19 @@ const LEARNED: Readonly<Record<ScheduleResult['learn'], string>> = {
 export function headline(result: ScheduleResult, context: ReportContext): Html {
   const { run, preset } = context
   const { outcome, title, sentences } = verdictOf(result)
-  const { seed, learn, sampler, samplingSteps, featureNetwork, judgeNetwork } = result
+  const { seed, learn, sampler, samplingSteps, judgeNetwork, objective, objectiveWords } = result
   const job = [
     run,
     preset === null ? 'no preset' : `preset ${preset}`,
     `seed ${seed}`,
     `learned: ${LEARNED[learn]}, for ${sampler} at ${samplingSteps} steps`,
+    ...(objective === 'fid' ? [] : [`objective ${objective}: ${objectiveWords}`]),
   ]
   return html`<header>
 <p class="kicker">${job.join(' · ')}</p>
 <h1 class="${outcome}">${title}</h1>
 ${sentences.map((sentence) => html`<p>${sentence}</p>\n`)}
-<p class="soft">FID is the Fréchet distance in the features of <code>${featureNetwork}</code> to the held-out images; lower is better.
+<p class="soft">${measureSentence(result)}
 ${errorText(result)}${
   judgeNetwork !== null &&
   html` Recognised: share of images with more than 0.9 confidence of <code>${judgeNetwork}</code>${judgeKnowledgeText(context)}.`
@@ -65,10 +67,10 @@ function card(result: ScheduleResult, role: Role): Html {
   const row = rowOf(result, role)
   const grid = result.grids.find(({ label }) => label === row.label)
   const decimals = decimalsOf(result)
-  const { mean, standardError } = row.fid
+  const { mean, standardError } = measureOf(result, row)
   return html`<article class="card ${role}">
 <h3>${TITLES[role](row.steps)}</h3>
-<div class="value">${fixed(mean, decimals)} <small>${standardError !== null && `± ${fixed(standardError, decimals)}`} FID</small></div>
+<div class="value">${fixed(mean, decimals)} <small>${standardError !== null && `± ${fixed(standardError, decimals)}`} ${measureLabel(result)}</small></div>
 <div class="soft">${row.sampler}, ${row.stepList}${row.recognised !== null && `; ${percent(row.recognised)} recognised`}</div>
 ${grid ? picture(grid, role) : html`<p class="soft">no sample images</p>`}
 </article>`

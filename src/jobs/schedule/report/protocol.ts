@@ -7,6 +7,7 @@ import type { Html } from '../../../report/index.ts'
 import { count, html } from '../../../report/index.ts'
 import { durationText } from '../../../runs/index.ts'
 import type { ScheduleResult } from '../../../tuners/index.ts'
+import { toldText } from '../../../tuners/index.ts'
 import type { ReportContext } from '../../reporting/context.ts'
 import { commands, sampleCommand } from '../../reporting/usage.ts'
 import { judgeKnowledgeText } from './judgeKnowledge.ts'
@@ -19,8 +20,16 @@ export function protocolList(result: ScheduleResult, context: ReportContext): Ht
   const seeds = protocol.samplingSeeds
   const trained = learned + byDefault > 0
   const items: [string, string][] = [
-    ['Data', protocol.data],
-    ['Held-out images', `${count(protocol.heldOutImages)}, ${heldOutText(context)}; every row is measured on them`],
+    ...(protocol.data === null
+      ? ([['Data', 'none: rows have no distance to real images']] as [string, string][])
+      : ([
+          ['Data', protocol.data],
+          [
+            'Held-out images',
+            `${count(protocol.heldOutImages)}, ${heldOutText(context)}; every row is measured on them`,
+          ],
+        ] as [string, string][])),
+    ...(result.objective === 'fid' ? [] : [['Objective', objectiveText(result)] as [string, string]]),
     [
       'Generated images',
       `${count(protocol.samplesPerSeed)} for each sampling seed (${seeds.join(', ')}), the same seeds in every row`,
@@ -31,7 +40,7 @@ export function protocolList(result: ScheduleResult, context: ReportContext): Ht
     ],
     [
       'Features',
-      `${result.featureNetwork}${result.judgeNetwork === null ? '; no judge' : `; judge ${result.judgeNetwork}${judgeKnowledgeText(context)}`}`,
+      `${result.featureNetwork ?? 'none'}${result.judgeNetwork === null ? '; no judge' : `; judge ${result.judgeNetwork}${judgeKnowledgeText(context)}`}`,
     ],
     [
       'Training',
@@ -41,7 +50,7 @@ export function protocolList(result: ScheduleResult, context: ReportContext): Ht
     ],
     [
       'Tuning',
-      `${startText(result)}${protocol.tuning.iterations} iterations of ${count(protocol.tuning.samples)} images against the tuning split, gradient by ${protocol.tuning.estimator}`,
+      `${startText(result)}${protocol.tuning.iterations} iterations of ${count(protocol.tuning.samples)} images${result.objective === 'fid' ? ' against the tuning split' : ''}, gradient by ${protocol.tuning.estimator}`,
     ],
     ['Best default', `chosen on ${protocol.bestDefaultChosenOn}, among all samplers and step lists`],
     [
@@ -77,10 +86,18 @@ export function heldOutText({ heldOut }: Pick<ReportContext, 'heldOut'>): string
   return `${claim} (left out, as the model has seen them: ${count(leftOut.heldOut)} held-out and ${count(leftOut.tuning)} tuning images)`
 }
 
-function startText({ starts }: ScheduleResult): string {
+/** What was learned by, and where it is measured. */
+function objectiveText({ objective, objectiveWords }: ScheduleResult): string {
+  const where = 'rows are measured on start noise that steered nothing'
+  if (objective === 'teacher') return `distance to a teacher, mean squared: ${objectiveWords}; ${where}`
+  return `mean of reward ${objectiveWords}; ${where}`
+}
+
+function startText({ starts, objective }: ScheduleResult): string {
   if (starts.length === 0) return ''
-  const [best] = starts.toSorted((a, b) => a.fid - b.fid)
-  const tried = starts.map(({ power, fid }) => `${power} (FID ${fid.toFixed(1)})`).join(', ')
+  const [best] = starts.toSorted((a, b) => a.value - b.value)
+  const words = (value: number) => (objective === 'fid' ? `FID ${value.toFixed(1)}` : toldText(objective, value))
+  const tried = starts.map(({ power, value }) => `${power} (${words(value)})`).join(', ')
   return `from the model's own levels as alphaBar^${best.power}, the best of ${tried}; then `
 }
 

@@ -43,7 +43,7 @@ test('holds the numbers of the result and survives a round trip in one line', ()
 
 test('what was not measured is null, never absent', () => {
   const object = scheduleJson(BARE, { ...CONTEXT, preset: null, peakMemoryMiB: null })
-  expect(object.default.fid.standardError).toBeNull()
+  expect(object.default.fid?.standardError).toBeNull()
   expect(object.judgeFid).toEqual({ default: null, bestDefault: null, start: null, learned: null, manySteps: null })
   expect([
     object.preset,

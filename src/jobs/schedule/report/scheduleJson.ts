@@ -1,15 +1,25 @@
 /** The result as one plain object: what `--json` prints, and what the report carries inside for other programs. */
 import type { SolverNumbers } from '../../../diffusion/index.ts'
 import type { MeanAndStandardError } from '../../../metrics/index.ts'
-import type { ScheduleResult, ScheduleRow } from '../../../tuners/index.ts'
+import type { ObjectiveName, ScheduleResult, ScheduleRow } from '../../../tuners/index.ts'
 import type { HeldOutContext, ReportContext } from '../../reporting/context.ts'
+import { namedValue } from '../namedValue.ts'
+import { toldMean } from './measure.ts'
+
+/** A value of the objective under its name. */
+type NamedValue = { readonly [name in ObjectiveName]?: number }
 
 type Estimate = { readonly mean: number; readonly standardError: number | null }
 
 /** What is said of every row. */
 interface RowJson {
   readonly label: string
-  readonly fid: Estimate
+  /** Null without data. */
+  readonly fid: Estimate | null
+  /** The objective as it is told (a reward is the more the better); absent with objective fid. */
+  readonly objective?: Estimate
+  /** Absent but with objective reward. */
+  readonly teacherDistance?: Estimate
   readonly judgeFid: Estimate | null
   readonly recognised: number | null
   readonly inceptionScore: number | null
@@ -26,7 +36,9 @@ export interface ScheduleJson {
   readonly learn: ScheduleResult['learn']
   readonly sampler: string
   readonly samplingSteps: number
-  readonly featureNetwork: string
+  /** Absent: fid. */
+  readonly objective?: { readonly name: string; readonly words: string | null; readonly comparedBy: string }
+  readonly featureNetwork: string | null
   readonly judgeNetwork: string | null
   /** Share of labelled real images that the judge names rightly, and how many it was asked; null where it was not. */
   readonly judgeAccuracy: { readonly accuracy: number; readonly images: number } | null
@@ -65,7 +77,9 @@ export interface ScheduleJson {
     readonly judgeOverDefault: Estimate | null
   }
   readonly real: ScheduleResult['real']
-  readonly candidates: ScheduleResult['candidates']
+  /** Under the name of the objective, as it is told: `fid`, `teacher`, `reward`. */
+  readonly candidates: readonly ({ readonly sampler: string; readonly stepList: string } & NamedValue)[]
+  /** Of what rows are compared by, as it is told. */
   readonly fidBySteps: readonly {
     readonly label: string
     readonly points: readonly (Estimate & { readonly steps: number })[]
@@ -82,6 +96,7 @@ export interface ScheduleJson {
 export function scheduleJson(result: ScheduleResult, context: ReportContext): ScheduleJson {
   const { default: byDefault, bestDefault, start, manySteps, learned, gain, schedule, seconds } = result
   const { total, ...secondsOf } = seconds
+  const rowOf = (row: ScheduleRow) => rowJson(result.objective, row)
   const judgeFid = (row: ScheduleRow) => row.judgeFid && estimate(row.judgeFid)
   return {
     preset: context.preset,
@@ -89,17 +104,20 @@ export function scheduleJson(result: ScheduleResult, context: ReportContext): Sc
     learn: result.learn,
     sampler: result.sampler,
     samplingSteps: result.samplingSteps,
+    ...(result.objective !== 'fid' && {
+      objective: { name: result.objective, words: result.objectiveWords, comparedBy: result.comparedBy },
+    }),
     featureNetwork: result.featureNetwork,
     judgeNetwork: result.judgeNetwork,
     judgeAccuracy: judgeAccuracy(context),
     protocol: result.protocol,
     heldOut: context.heldOut ?? { known: true, leftOut: { tuning: 0, heldOut: 0 } },
-    default: rowJson(byDefault),
-    bestDefault: rowJson(bestDefault),
-    start: rowJson(start),
-    manySteps: rowJson(manySteps),
+    default: rowOf(byDefault),
+    bestDefault: rowOf(bestDefault),
+    start: rowOf(start),
+    manySteps: rowOf(manySteps),
     learned: {
-      ...rowJson(learned),
+      ...rowOf(learned),
       schedule: {
         family: schedule.family,
         parameters: schedule.parameters,
@@ -124,10 +142,17 @@ export function scheduleJson(result: ScheduleResult, context: ReportContext): Sc
       judgeOverDefault: gain.judgeOverDefault && estimate(gain.judgeOverDefault),
     },
     real: result.real,
-    candidates: result.candidates,
-    fidBySteps: result.fidBySteps.map(({ label, points }) => ({
+    candidates: result.candidates.map(({ sampler, stepList, value }) => ({
+      sampler,
+      stepList,
+      ...namedValue(result.objective, value),
+    })),
+    fidBySteps: result.bySteps.map(({ label, points }) => ({
       label,
-      points: points.map(({ steps, fid }) => ({ steps, ...estimate(fid) })),
+      points: points.map(({ steps, value }) => ({
+        steps,
+        ...estimate(toldMean(result.comparedBy, value)),
+      })),
     })),
     networkEvaluations: result.networkEvaluations,
     seconds: total,
@@ -142,6 +167,12 @@ const judgeAccuracy = ({ judgeKnowledge }: ReportContext) =>
 
 const estimate = ({ mean, standardError }: MeanAndStandardError): Estimate => ({ mean, standardError })
 
-function rowJson({ fid, judgeFid, ...row }: ScheduleRow): RowJson {
-  return { ...row, fid: estimate(fid), judgeFid: judgeFid && estimate(judgeFid) }
+function rowJson(name: ObjectiveName, { fid, judgeFid, objective, teacherDistance, ...row }: ScheduleRow): RowJson {
+  return {
+    ...row,
+    fid: fid && estimate(fid),
+    ...(objective && { objective: estimate(toldMean(name, objective)) }),
+    ...(teacherDistance && { teacherDistance: estimate(teacherDistance) }),
+    judgeFid: judgeFid && estimate(judgeFid),
+  }
 }

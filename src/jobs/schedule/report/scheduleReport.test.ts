@@ -50,13 +50,13 @@ describe.each(RESULTS)('the page of a result: %s', (_, result) => {
         row.sampler,
         String(row.steps),
         row.stepList,
-        withError(row.fid, 2),
+        withError(row.fid!, 2),
         row.judgeFid ? withError(row.judgeFid, judgeDecimals) : '–',
         percent(row.recognised),
         fixed(row.inceptionScore, 2),
         fixed(row.diversity, 3),
       ]),
-      ['real images', '–', '–', '–', '0.412', '–', percent(result.real.recognised), '–', '–'],
+      ['real images', '–', '–', '–', '0.412', '–', percent(result.real!.recognised), '–', '–'],
     ])
     const { overDefault, overBestDefault, overStart, overManySteps, judgeOverDefault } = result.gain
     const gains = [
@@ -79,7 +79,7 @@ describe.each(RESULTS)('the page of a result: %s', (_, result) => {
         significant(noise, 5),
       ]),
     )
-    for (const { iteration, fid, parameters } of result.history) {
+    for (const { iteration, value: fid, parameters } of result.history) {
       const line = cellsOf(document, 'iteration').find(([first]) => first === String(iteration))
       expect(line).toContain(fixed(fid, 2))
       for (const value of Object.values(parameters)) expect(line).toContain(significant(value, 5))
@@ -218,7 +218,7 @@ test('the best default stands out in the table of all defaults', async () => {
   expect(cells).toBeGreaterThan(0)
   expect([...document.querySelectorAll('td.chosen')].map((cell) => cell.textContent)).toEqual(['14.10'])
   const printed = [...document.querySelectorAll('td.number')].map((cell) => cell.textContent)
-  for (const { fid } of WON.candidates) expect(printed).toContain(fixed(fid, 2))
+  for (const { value: fid } of WON.candidates) expect(printed).toContain(fixed(fid, 2))
 })
 
 test('grids hold the images: pixel bytes in place, a clear line between', async () => {

@@ -10,6 +10,7 @@ import type { ScheduleResult } from '../../../tuners/index.ts'
 import type { ReportContext } from '../../reporting/context.ts'
 import { settingsList } from '../../reporting/usage.ts'
 import type { Charts } from './charts.ts'
+import { measuredIn, measureTitle } from './measure.ts'
 import { cards, headline } from './overview.ts'
 import { protocolList, usage } from './protocol.ts'
 import type { Role } from './roles.ts'
@@ -36,7 +37,10 @@ export async function renderScheduleReport(
     headline(result, context),
     cards(result),
     section('All numbers', rowsTable(result), gainsTable(result)),
-    section('Fréchet distance and steps', fidCharts(result, charts)),
+    section(
+      result.comparedBy === 'fid' ? 'Fréchet distance and steps' : `${measureTitle(result)} and steps`,
+      valueCharts(result, charts),
+    ),
     section('Schedules', scheduleCharts(charts), scheduleTable(result)),
     training && section('Training', training),
     tuningSection(result, charts),
@@ -73,15 +77,17 @@ network is told another time than the level's own.`,
   )}</div>`
 }
 
-function fidCharts(result: ScheduleResult, charts: Charts): Html {
-  const { featureNetwork, real, protocol } = result
-  const single = result.fidBySteps.some(({ points }) => points.some(({ fid }) => fid.standardError === null))
+function valueCharts(result: ScheduleResult, charts: Charts): Html {
+  const { real, protocol, objective, comparedBy } = result
+  const single = result.bySteps.some(({ points }) => points.some(({ value }) => value.standardError === null))
+  const title = measureTitle(result)
+  const objectiveTitle = measureTitle({ comparedBy: objective })
   return html`<div class="charts">${figure(
-    charts.fidBySteps,
-    'FID against number of steps',
-    html`FID in <code>${featureNetwork}</code>, held-out split. Bars: ± one standard error, often smaller than the marker.${
+    charts.bySteps,
+    `${title} against number of steps`,
+    html`${title} in <code>${measuredIn(result)}</code>${comparedBy === 'fid' ? ', held-out split' : ', on noise that was not tuned on'}. Bars: ± one standard error, often smaller than the marker.${
       single && ' Points without a bar have one sampling seed.'
-    } ${real.fid > 0 && 'Dotted: real images, where the axis reaches them.'}`,
+    } ${comparedBy === 'fid' && real !== null && real.fid > 0 && 'Dotted: real images, where the axis reaches them.'}`,
     legendOf([
       ['default', 'default DDIM'],
       ['best', 'best default'],
@@ -89,12 +95,15 @@ function fidCharts(result: ScheduleResult, charts: Charts): Html {
       ['learned', 'learned'],
     ]),
   )}${
-    charts.fidByIteration !== null &&
+    charts.byIteration !== null &&
     figure(
-      charts.fidByIteration,
-      'FID over the tuning iterations',
-      html`FID in <code>${featureNetwork}</code> of ${protocol.tuning.samples} generated images against the tuning split, before each step.
-Bars: ± one standard error over these images (jackknife). Fewer images give a higher FID than the rows above.`,
+      charts.byIteration,
+      `${objectiveTitle} over the tuning iterations`,
+      objective === 'fid'
+        ? html`FID in <code>${result.featureNetwork}</code> of ${protocol.tuning.samples} generated images against the tuning split, before each step.
+Bars: ± one standard error over these images (jackknife). Fewer images give a higher FID than the rows above.`
+        : html`${objectiveTitle} in <code>${result.objectiveWords}</code> of ${protocol.tuning.samples} generated images, before each step.
+Bars: ± one standard error over these images.`,
     )
   }</div>`
 }

@@ -46,13 +46,16 @@ const START = [-31.8939, -5.7411, -3.2814, -1.8236, -0.9471, 0.0904, 0.9344, 2.1
 
 const sampling = samplingSchedule({ timesteps: 1000, logSnr: LEARNED, times: TIMES })
 
-const rows: Record<keyof typeof LABELS, ScheduleRow> = {
+const rows: Record<keyof typeof LABELS, FidRow> = {
   default: row('default', 'ddim', 'trailing', 19.512, 0.214, 22.431, 0.709),
   best: row('best', 'dpm-solver++', 'trailing-clipped', 12.934, 0.127, 13.402, 0.7637),
   start: row('start', 'dpm-solver++', 'trailing, alphaBar^1.6', 9.1021, 0.1105, 9.2013, 0.7902),
   learned: row('learned', 'dpm-solver++', 'learned', 7.6218, 0.0931, 7.4174, 0.8113),
   many: { ...row('many', 'ddim', 'trailing', 11.614, 0.149, 12.006, 0.7723), steps: 50 },
 }
+
+/** With data there is a distance to them. */
+type FidRow = ScheduleRow & { readonly fid: MeanAndStandardError }
 
 function row(
   name: keyof typeof LABELS,
@@ -62,7 +65,7 @@ function row(
   error: number,
   judge: number,
   recognised: number,
-): ScheduleRow {
+): FidRow {
   return {
     label: LABELS[name],
     sampler,
@@ -101,7 +104,7 @@ const history: TuningRecord[] = Array.from({ length: 10 }, (_, before) => {
   const part = 1 - Math.exp(-before / 3)
   return {
     iteration: before + 1,
-    fid: 18.41 - 9.3 * part + 0.2 * Math.sin(5 * before),
+    value: 18.41 - 9.3 * part + 0.2 * Math.sin(5 * before),
     standardError: 1.31 - 0.4 * part,
     parameters: { start: 0.004 * part, end: 1 - 0.006 * part, tau: 1 + 0.43 * part, epsilon: 0.008 * (1 - part) },
     gradient: { start: 1.1 - part, end: -0.4, tau: -9.7 * (1 - part), epsilon: 31.5 * (1 - part) },
@@ -128,6 +131,9 @@ export const WON: ScheduleResult = {
   learn: 'sampling',
   sampler: 'dpm-solver++',
   samplingSteps: 10,
+  objective: 'fid',
+  objectiveWords: null,
+  comparedBy: 'fid',
   featureNetwork: 'lenet-digits16-features-1a2b3c4d',
   judgeNetwork: 'resnet-digits16-judge-9f8e7d6c',
   protocol: {
@@ -161,10 +167,10 @@ export const WON: ScheduleResult = {
       lists.map((stepList, l) => ({
         sampler,
         stepList,
-        fid: [21.3, 34.6, 14.9][s] + [0, 1.9, 6.1, 9.7, 4.4, -0.8, 0.9, 3.3][l],
+        value: [21.3, 34.6, 14.9][s] + [0, 1.9, 6.1, 9.7, 4.4, -0.8, 0.9, 3.3][l],
       })),
     )
-    .toSorted((a, b) => a.fid - b.fid),
+    .toSorted((a, b) => a.value - b.value),
   schedule: {
     family: 'cosine',
     parameters: { start: 0.00391, end: 0.99412, tau: 1.43127, epsilon: 0.000398 },
@@ -185,28 +191,28 @@ export const WON: ScheduleResult = {
     { label: LABELS.start, logSnr: START, times: TIMES },
     { label: LABELS.learned, logSnr: LEARNED, times: TIMES },
   ],
-  fidBySteps: [
+  bySteps: [
     {
       label: 'default DDIM',
       points: [
-        { steps: 5, fid: estimate(38.113, null, 1) },
-        { steps: 10, fid: rows.default.fid },
-        { steps: 20, fid: estimate(14.272, null, 1) },
-        { steps: 50, fid: rows.many.fid },
+        { steps: 5, value: estimate(38.113, null, 1) },
+        { steps: 10, value: rows.default.fid },
+        { steps: 20, value: estimate(14.272, null, 1) },
+        { steps: 50, value: rows.many.fid },
       ],
     },
     {
       label: 'learned',
       points: [
-        { steps: 5, fid: estimate(15.481, null, 1) },
-        { steps: 10, fid: rows.learned.fid },
-        { steps: 20, fid: estimate(7.114, null, 1) },
+        { steps: 5, value: estimate(15.481, null, 1) },
+        { steps: 10, value: rows.learned.fid },
+        { steps: 20, value: estimate(7.114, null, 1) },
       ],
     },
   ],
   starts: [
-    { power: 1, fid: 31.4 },
-    { power: 1.6, fid: 17.2 },
+    { power: 1, value: 31.4 },
+    { power: 1.6, value: 17.2 },
   ],
   grids: [
     grid(LABELS.default, 0.35),
@@ -269,19 +275,19 @@ export const BARE: ScheduleResult = {
   starts: [],
   history: history.map((record) => ({
     ...record,
-    fid: record.iteration === 1 ? null : record.fid,
+    value: record.iteration === 1 ? null : record.value,
     standardError: record.iteration === 1 ? null : record.standardError,
     parameters: { 'training.tau': 1.2, 'training.start': 0, 'sampling.logSnr 1': -6.9 - record.iteration },
     gradient: { 'training.tau': 0.3, 'training.start': 1e-9, 'sampling.logSnr 1': -0.00012 },
     loss: 0.0431,
     offsetConverged: 0.874,
   })),
-  fidBySteps: [
+  bySteps: [
     {
       label: 'default DDIM',
       points: [
-        { steps: 5, fid: estimate(188.2, null, 1) },
-        { steps: 10, fid: estimate(19.512, null, 1) },
+        { steps: 5, value: estimate(188.2, null, 1) },
+        { steps: 10, value: estimate(19.512, null, 1) },
       ],
     },
   ],
@@ -289,7 +295,7 @@ export const BARE: ScheduleResult = {
 }
 
 function bareRows() {
-  const bare = (full: ScheduleRow): ScheduleRow => ({
+  const bare = (full: FidRow): FidRow => ({
     ...full,
     fid: estimate(full.fid.mean, null, 1),
     judgeFid: null,

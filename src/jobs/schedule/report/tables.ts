@@ -5,19 +5,26 @@ import type { MeanAndStandardError } from '../../../metrics/index.ts'
 import type { Html } from '../../../report/index.ts'
 import { decimalsFor, fixed, html, percent, significant, withError } from '../../../report/index.ts'
 import type { ScheduleResult, ScheduleRow } from '../../../tuners/index.ts'
+import { OBJECTIVE_WORDS, toldValue } from '../../../tuners/index.ts'
+import type { GuardColumn } from './guards.ts'
+import { guardsOf } from './guards.ts'
+import { decimalsOfSmall, lessIsBetter, measuredIn, measureLabel, measureOf, measureTitle } from './measure.ts'
 import { ROLES, rowOf } from './roles.ts'
 import { decimalsOf, standingOf } from './verdict.ts'
 
 export function rowsTable(result: ScheduleResult): Html {
-  const { featureNetwork, judgeNetwork, real, protocol } = result
+  const { judgeNetwork, real, protocol } = result
   const decimals = decimalsOf(result)
+  const guards = guardsOf(result).filter(({ label }) => label !== 'diversity')
   const judged = ROLES.flatMap((role) => rowOf(result, role).judgeFid?.mean ?? [])
   const judgeDecimals = decimalsFor(judged)
   const judgeFid = (fid: MeanAndStandardError | null) => (fid === null ? '–' : withError(fid, judgeDecimals))
   const line = (row: ScheduleRow, role: string) =>
     html`<tr class="${role}"><th scope="row">${row.label}</th><td>${
       row.sampler
-    }</td><td class="number">${row.steps}</td><td>${row.stepList}</td><td class="number">${withError(row.fid, decimals)}</td><td class="number">${judgeFid(
+    }</td><td class="number">${row.steps}</td><td>${row.stepList}</td><td class="number">${withError(measureOf(result, row), decimals)}</td>${guards.map(
+      ({ of }) => html`<td class="number">${of(row)}</td>`,
+    )}<td class="number">${judgeFid(
       row.judgeFid,
     )}</td><td class="number">${percent(row.recognised)}</td><td class="number">${fixed(row.inceptionScore, 2)}</td><td class="number">${fixed(
       row.diversity,
@@ -25,21 +32,32 @@ export function rowsTable(result: ScheduleResult): Html {
     )}</td></tr>\n`
   return html`<div class="table"><table>
 <thead><tr><th scope="col">way of sampling</th><th scope="col">sampler</th><th scope="col" class="number">steps</th><th scope="col">step list</th>
-<th scope="col" class="number">FID <small>in ${featureNetwork}</small></th>
+<th scope="col" class="number">${measureLabel(result)} <small>in ${measuredIn(result)}</small></th>${guards.map(
+    ({ label }) => html`<th scope="col" class="number">${label}</th>`,
+  )}
 <th scope="col" class="number">judge's FID <small>${judgeNetwork === null ? 'no judge' : `in ${judgeNetwork}`}</small></th>
 <th scope="col" class="number">recognised</th><th scope="col" class="number">inception score</th><th scope="col" class="number">diversity</th></tr></thead>
 <tbody>${ROLES.map((role) => line(rowOf(result, role), role))}
-<tr><th scope="row">real images</th><td>–</td><td class="number">–</td><td>–</td><td class="number">${fixed(
-    real.fid,
-    decimalsFor([real.fid]),
-  )}</td><td class="number">–</td><td class="number">${percent(real.recognised)}</td><td class="number">–</td><td class="number">–</td></tr>
-</tbody></table></div>
-<p class="soft">Real images: FID of the tuning split against the held-out split, what a perfect model would score with that many images;
-recognised: of the held-out images. Diversity: mean pairwise distance of two samples in feature space.
+${real && realRow(real, guards, result.comparedBy === 'fid')}</tbody></table></div>
+<p class="soft">${
+    real &&
+    html`Real images: FID of the tuning split against the held-out split, what a perfect model would score with that many images;
+recognised: of the held-out images. `
+  }Diversity: mean pairwise distance of two samples${result.featureNetwork === null ? ', pixel by pixel' : ' in feature space'}.
 Start, not tuned: the schedule that tuning began with, at the network that it began with.${
     protocol.trainingSteps.default > 0 &&
     html` Default rows are the default side's network, which trained on by what tuning cost: <code>model-default/</code> in the run folder.`
   }</p>`
+}
+
+/** @param fidFirst whether FID is what the rows are compared by */
+function realRow(real: NonNullable<ScheduleResult['real']>, guards: readonly GuardColumn[], fidFirst: boolean): Html {
+  const fid = fixed(real.fid, decimalsFor([real.fid]))
+  return html`
+<tr><th scope="row">real images</th><td>–</td><td class="number">–</td><td>–</td><td class="number">${fidFirst ? fid : '–'}</td>${guards.map(
+    ({ label }) => html`<td class="number">${label === 'FID' ? fid : '–'}</td>`,
+  )}<td class="number">–</td><td class="number">${percent(real.recognised)}</td><td class="number">–</td><td class="number">–</td></tr>
+`
 }
 
 const STANDING_WORDS = {
@@ -50,17 +68,22 @@ const STANDING_WORDS = {
 } as const
 
 export function gainsTable(result: ScheduleResult): Html {
-  const { gain, featureNetwork, judgeNetwork } = result
+  const { gain, judgeNetwork } = result
+  const measured = measuredIn(result)
   const decimals = decimalsOf(result)
   const gains: [string, string, MeanAndStandardError | null][] = [
-    [result.default.label, featureNetwork, gain.overDefault],
-    [result.bestDefault.label, featureNetwork, gain.overBestDefault],
-    [result.start.label, featureNetwork, gain.overStart],
-    [result.manySteps.label, featureNetwork, gain.overManySteps],
+    [result.default.label, measured, gain.overDefault],
+    [result.bestDefault.label, measured, gain.overBestDefault],
+    [result.start.label, measured, gain.overStart],
+    [result.manySteps.label, measured, gain.overManySteps],
     [result.default.label, judgeNetwork ?? '', gain.judgeOverDefault],
   ]
-  return html`<div class="table"><table class="narrow"><thead><tr><th scope="col">FID of … minus learned</th><th scope="col" class="number">paired difference</th>
-<th scope="col" class="number">in standard errors</th><th scope="col">reading</th><th scope="col">features</th></tr></thead><tbody>
+  return html`<div class="table"><table class="narrow"><thead><tr><th scope="col">${
+    lessIsBetter(result)
+      ? `${measureTitle(result)} of … minus learned`
+      : `${measureTitle(result)} of learned minus that of …`
+  }</th><th scope="col" class="number">paired difference</th>
+<th scope="col" class="number">in standard errors</th><th scope="col">reading</th><th scope="col">${result.comparedBy === 'fid' ? 'features' : 'measured by'}</th></tr></thead><tbody>
 ${gains.map(
   ([label, network, value]) =>
     value &&
@@ -71,24 +94,31 @@ ${gains.map(
 }
 
 /** Step lists down, samplers across. */
-export function candidatesTable({ candidates, featureNetwork, protocol, bestDefault }: ScheduleResult): Html {
+export function candidatesTable(result: ScheduleResult): Html {
+  const { protocol, bestDefault, objective } = result
+  const candidates = result.candidates.map(({ value, ...rest }) => ({ ...rest, value: toldValue(objective, value) }))
   if (candidates.length === 0) return html`<p class="soft">No search among defaults was made.</p>`
   const samplers = [...new Set(candidates.map(({ sampler }) => sampler))]
   const lists = [...new Set(candidates.map(({ stepList }) => stepList))]
-  const decimals = decimalsFor(candidates.map(({ fid }) => fid))
-  const best = Math.min(...candidates.map(({ fid }) => fid))
+  const values = candidates.map(({ value }) => value)
+  const decimals = objective === 'fid' ? decimalsFor(values) : decimalsOfSmall(values)
+  const best = objective === 'reward' ? Math.max(...values) : Math.min(...values)
   const cell = (list: string, sampler: string) => {
     const found = candidates.find((one) => one.stepList === list && one.sampler === sampler)
     if (!found) return html`<td class="number">–</td>`
-    return html`<td class="number ${found.fid === best && 'chosen'}">${fixed(found.fid, decimals)}</td>`
+    return html`<td class="number ${found.value === best && 'chosen'}">${fixed(found.value, decimals)}</td>`
   }
-  return html`<p class="soft">${candidates.length} defaults at ${bestDefault.steps} steps, compared on ${protocol.bestDefaultChosenOn}: FID in <code>${featureNetwork}</code>.
-The best one, in bold, is measured again above on the held-out split. Lists that visit the same times are given once.</p>
+  return html`<p class="soft">${candidates.length} defaults at ${bestDefault.steps} steps, compared on ${protocol.bestDefaultChosenOn}: ${objectiveIn(result)}.
+The best one, in bold, is measured again above on ${result.real === null ? 'other noise' : 'the held-out split'}. Lists that visit the same times are given once.</p>
 <div class="table"><table class="narrow"><thead><tr><th scope="col">step list</th>${samplers.map(
     (sampler) => html`<th scope="col" class="number">${sampler}</th>`,
   )}</tr></thead><tbody>
 ${lists.map((list) => html`<tr><th scope="row">${list}</th>${samplers.map((sampler) => cell(list, sampler))}</tr>\n`)}</tbody></table></div>`
 }
+
+/** What values of the objective are: `FID in ...`. */
+export const objectiveIn = ({ objective, featureNetwork, objectiveWords }: ScheduleResult): Html =>
+  html`${OBJECTIVE_WORDS[objective].label} in <code>${objective === 'fid' ? featureNetwork : objectiveWords}</code>`
 
 export function scheduleTable({ schedule, curves, default: byDefault }: ScheduleResult): Html {
   const { sampling } = schedule
@@ -131,21 +161,23 @@ const solverCells = (sampling: SamplingSchedule, i: number) =>
     ({ list }) => html`<td class="number">${list[i] === undefined ? '–' : significant(list[i], 5)}</td>`,
   )
 
-export function historyTable({ history, featureNetwork }: ScheduleResult): Html | null {
+export function historyTable(result: ScheduleResult): Html | null {
+  const { history, objective } = result
   if (history.length === 0) return null
   const names = Object.keys(history[0].parameters)
-  const decimals = decimalsFor(history.flatMap(({ fid }) => fid ?? []))
+  const values = history.flatMap(({ value }) => (value === null ? [] : [toldValue(objective, value)]))
+  const decimals = objective === 'fid' ? decimalsFor(values) : decimalsOfSmall(values)
   const withLoss = history.some(({ loss }) => loss !== null)
   const withOffset = history.some(({ offsetConverged }) => offsetConverged !== null)
   const heading = (text: string) => html`<th scope="col" class="number">${text}</th>`
   const number = (text: string) => html`<td class="number">${text}</td>`
-  return html`<details><summary>All ${history.length} iterations in numbers: FID in <code>${featureNetwork}</code>, parameters before the step, gradients</summary>
-<div class="table"><table><thead><tr>${['iteration', 'FID', '± se', ...names, ...names.map((name) => `gradient in ${name}`)].map(heading)}${
+  return html`<details><summary>All ${history.length} iterations in numbers: ${objectiveIn(result)}, parameters before the step, gradients</summary>
+<div class="table"><table><thead><tr>${['iteration', OBJECTIVE_WORDS[objective].label, '± se', ...names, ...names.map((name) => `gradient in ${name}`)].map(heading)}${
     withLoss && heading('loss of y')
   }${withOffset && heading('offset of z converged')}</tr></thead><tbody>
 ${history.map(
-  ({ iteration, fid, standardError, parameters, gradient, loss, offsetConverged }) =>
-    html`<tr><th scope="row" class="number">${iteration}</th>${number(fixed(fid, decimals))}${number(fixed(standardError, decimals))}${names.map(
+  ({ iteration, value, standardError, parameters, gradient, loss, offsetConverged }) =>
+    html`<tr><th scope="row" class="number">${iteration}</th>${number(fixed(value === null ? null : toldValue(objective, value), decimals))}${number(fixed(standardError, decimals))}${names.map(
       (name) => number(significant(parameters[name], 5)),
     )}${names.map((name) => number(name in gradient ? significant(gradient[name], 3) : '–'))}${
       withLoss && number(loss === null ? '–' : significant(loss, 4))

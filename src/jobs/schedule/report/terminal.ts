@@ -4,7 +4,9 @@ import { decimalsFor, fixed, percent, significant, textTable, withError } from '
 import { durationText } from '../../../runs/index.ts'
 import type { ScheduleResult, ScheduleRow } from '../../../tuners/index.ts'
 import type { ReportContext } from '../../reporting/context.ts'
+import { guardsOf } from './guards.ts'
 import { judgeKnowledgeText } from './judgeKnowledge.ts'
+import { measuredIn, measureLabel, measureOf, measureTitle } from './measure.ts'
 import { ROLES, rowOf } from './roles.ts'
 import { decimalsOf, verdictOf } from './verdict.ts'
 
@@ -17,7 +19,7 @@ import { decimalsOf, verdictOf } from './verdict.ts'
  *     default DDIM, 10 steps    ddim          trailing          19.51 ± 0.21    22.43 ± 0.28      70.9 %
  */
 export function terminalSummary(result: ScheduleResult, context: ReportContext): string {
-  const { schedule, featureNetwork, judgeNetwork, seconds } = result
+  const { schedule, judgeNetwork, seconds } = result
   const { title, sentences } = verdictOf(result)
   const parameters = Object.entries(schedule.parameters)
   const shown = parameters.slice(0, 6).map(([name, value]) => `${name} ${significant(value)}`)
@@ -30,7 +32,7 @@ export function terminalSummary(result: ScheduleResult, context: ReportContext):
     '',
     ...sentences,
     '',
-    `FID in ${featureNetwork}${judgeNetwork === null ? '' : `; judge ${judgeNetwork}${judgeKnowledgeText(context)}`}`,
+    `${measureTitle(result)} in ${measuredIn(result)}${judgeNetwork === null ? '' : `; judge ${judgeNetwork}${judgeKnowledgeText(context)}`}`,
     `learned (${schedule.family}): ${shown.join(', ')}${more}`,
     ...(parameters.some(([name]) => name.startsWith('log gap')) ? [LOG_GAP] : []),
     `${durationText(seconds.total)}${memory}, run ${context.run}`,
@@ -45,24 +47,51 @@ const LOG_GAP = 'log gap k: natural logarithm of the difference in log-SNR betwe
 /** No-break spaces have no use in a terminal. */
 const plain = (text: string): string => text.replaceAll('\u00a0', ' ')
 
+const realFid = (fid: number): string => fixed(fid, decimalsFor([fid]))
+
 function table(result: ScheduleResult): string[] {
   const decimals = decimalsOf(result)
   const rows = ROLES.map((role) => rowOf(result, role))
   const judgeDecimals = decimalsFor(rows.flatMap(({ judgeFid }) => judgeFid?.mean ?? []))
-  const lineOf = ({ label, sampler, stepList, fid, judgeFid, recognised }: ScheduleRow) => [
-    label,
-    sampler,
-    stepList,
-    withError(fid, decimals),
-    judgeFid ? withError(judgeFid, judgeDecimals) : '–',
-    percent(recognised),
-  ]
+  const guards = guardsOf(result)
+  const lineOf = (row: ScheduleRow) => {
+    const { label, sampler, stepList, judgeFid, recognised } = row
+    return [
+      label,
+      sampler,
+      stepList,
+      withError(measureOf(result, row), decimals),
+      ...guards.map(({ of }) => of(row)),
+      judgeFid ? withError(judgeFid, judgeDecimals) : '–',
+      percent(recognised),
+    ]
+  }
   const { real } = result
   return textTable(
     [
-      ['', 'sampler', 'step list', 'FID', "judge's FID", 'recognised'],
+      [
+        '',
+        'sampler',
+        'step list',
+        measureLabel(result),
+        ...guards.map(({ label }) => label),
+        "judge's FID",
+        'recognised',
+      ],
       ...rows.map(lineOf),
-      ['real images', '–', '–', fixed(real.fid, decimalsFor([real.fid])), '–', percent(real.recognised)],
+      ...(real === null
+        ? []
+        : [
+            [
+              'real images',
+              '–',
+              '–',
+              ...(result.comparedBy === 'fid' ? [realFid(real.fid)] : ['–']),
+              ...guards.map(({ label }) => (label === 'FID' ? realFid(real.fid) : '–')),
+              '–',
+              percent(real.recognised),
+            ],
+          ]),
     ],
     3,
   )

@@ -6,6 +6,8 @@
 import type { MeanAndStandardError } from '../../../metrics/index.ts'
 import { decimalsFor, fixed, withError } from '../../../report/index.ts'
 import type { ScheduleResult } from '../../../tuners/index.ts'
+import { decimalsOfSmall, lessIsBetter, measureLabel, measureOf } from './measure.ts'
+import { ROLES, rowOf } from './roles.ts'
 
 /** A difference beyond two standard errors; `unknown`: one sampling seed, so there is no standard error. */
 export type Standing = 'better' | 'unclear' | 'worse' | 'unknown'
@@ -30,9 +32,10 @@ export function standingOf({ mean, standardError }: MeanAndStandardError): Stand
   return 'unclear'
 }
 
-/** Decimals of the rows' Fréchet distances, and of their differences. */
-export function decimalsOf({ default: first, bestDefault, start, learned, manySteps }: ScheduleResult): number {
-  return decimalsFor([first, bestDefault, start, learned, manySteps].map(({ fid }) => fid.mean))
+/** Decimals of what the rows are compared by, and of their differences. */
+export function decimalsOf(result: ScheduleResult): number {
+  const values = ROLES.map((role) => measureOf(result, rowOf(result, role)).mean)
+  return result.comparedBy === 'fid' ? decimalsFor(values) : decimalsOfSmall(values)
 }
 
 export function verdictOf(result: ScheduleResult): Verdict {
@@ -43,15 +46,25 @@ export function verdictOf(result: ScheduleResult): Verdict {
     outcome,
     title: titleOf(result, outcome),
     sentences: [
-      sentenceOf(result, `default DDIM at ${result.default.steps} steps`, result.default.fid.mean, gain.overDefault),
+      sentenceOf(
+        result,
+        `default DDIM at ${result.default.steps} steps`,
+        measureOf(result, result.default).mean,
+        gain.overDefault,
+      ),
       sentenceOf(
         result,
         `the best default at ${result.bestDefault.steps} steps`,
-        result.bestDefault.fid.mean,
+        measureOf(result, result.bestDefault).mean,
         gain.overBestDefault,
       ),
-      sentenceOf(result, `its start, not tuned, at ${n} steps`, result.start.fid.mean, gain.overStart),
-      sentenceOf(result, `default DDIM at ${manySteps.steps} steps`, manySteps.fid.mean, gain.overManySteps),
+      sentenceOf(result, `its start, not tuned, at ${n} steps`, measureOf(result, result.start).mean, gain.overStart),
+      sentenceOf(
+        result,
+        `default DDIM at ${manySteps.steps} steps`,
+        measureOf(result, manySteps).mean,
+        gain.overManySteps,
+      ),
     ],
   }
 }
@@ -59,28 +72,30 @@ export function verdictOf(result: ScheduleResult): Verdict {
 function titleOf(result: ScheduleResult, outcome: Outcome): string {
   const { gain, samplingSteps: n } = result
   const decimals = decimalsOf(result)
-  const [fid, byDefault, best, start] = [result.learned, result.default, result.bestDefault, result.start].map((row) =>
-    withError(row.fid, decimals),
+  const label = measureLabel(result)
+  const [value, byDefault, best, start] = [result.learned, result.default, result.bestDefault, result.start].map(
+    (row) => withError(measureOf(result, row), decimals),
   )
-  if (outcome === 'won') return `${n} learned steps: FID ${fid}, against ${byDefault} by default and ${best} at best`
+  if (outcome === 'won')
+    return `${n} learned steps: ${label} ${value}, against ${byDefault} by default and ${best} at best`
   if (outcome === 'lost') {
     const rivals = [
       ['the default', byDefault, gain.overDefault],
       ['the best default', best, gain.overBestDefault],
       ['its start, not tuned', start, gain.overStart],
     ] as const
-    const [winner, value] = rivals.find((rival) => standingOf(rival[2]) === 'worse') ?? rivals[0]
-    return `Learning did not win: FID ${fid} at ${n} learned steps, ${value} for ${winner}`
+    const [winner, theirs] = rivals.find((rival) => standingOf(rival[2]) === 'worse') ?? rivals[0]
+    return `Learning did not win: ${label} ${value} at ${n} learned steps, ${theirs} for ${winner}`
   }
   const beaten = [gain.overDefault, gain.overBestDefault].every((one) => standingOf(one) === 'better')
   if (beaten) {
-    return `${n} learned steps: FID ${fid}, not distinguishable from their start, not tuned, at ${start}; ${byDefault} by default, ${best} at best`
+    return `${n} learned steps: ${label} ${value}, not distinguishable from their start, not tuned, at ${start}; ${byDefault} by default, ${best} at best`
   }
   const why =
     standingOf(gain.overBestDefault) === 'unknown'
       ? 'one sampling seed says nothing about chance'
       : 'within two standard errors'
-  return `No clear winner: FID ${fid} at ${n} learned steps, ${byDefault} by default, ${best} at best (${why})`
+  return `No clear winner: ${label} ${value} at ${n} learned steps, ${byDefault} by default, ${best} at best (${why})`
 }
 
 const WORDS: Readonly<Record<Exclude<Standing, 'unknown'>, string>> = {
@@ -89,13 +104,13 @@ const WORDS: Readonly<Record<Exclude<Standing, 'unknown'>, string>> = {
   unclear: 'not distinguishable from',
 }
 
-function sentenceOf(result: ScheduleResult, other: string, fid: number, gain: MeanAndStandardError): string {
+function sentenceOf(result: ScheduleResult, other: string, theirs: number, gain: MeanAndStandardError): string {
   const decimals = decimalsOf(result)
   const standing = standingOf(gain)
-  const sign = gain.mean < 0 ? 'higher' : 'lower'
+  const sign = gain.mean < 0 === lessIsBetter(result) ? 'higher' : 'lower'
   const size = withError({ ...gain, mean: Math.abs(gain.mean) }, decimals)
-  const ratio = `a factor of ${fixed(result.learned.fid.mean / fid, 2)}`
-  const difference = `FID ${sign} by ${size}, ${ratio}`
+  const ratio = lessIsBetter(result) ? `, a factor of ${fixed(measureOf(result, result.learned).mean / theirs, 2)}` : ''
+  const difference = `${measureLabel(result)} ${sign} by ${size}${ratio}`
   if (standing === 'unknown') return `Against ${other}, with one sampling seed: ${difference}.`
   return `Learned is ${WORDS[standing]} ${other}: ${difference}.`
 }

@@ -7,9 +7,9 @@ import { inputError } from '../../../base/index.ts'
 import type { Images } from '../../../diffusion/index.ts'
 import type { FeatureNetwork, Features, FrechetReference } from '../../../metrics/index.ts'
 import { frechetDistance, frechetGradient, frechetStandardError } from '../../../metrics/index.ts'
-import type { Measured, MeasuredGradient } from './imageObjective.ts'
+import type { MeasuredGradient } from './imageObjective.ts'
 import { ImageObjective } from './imageObjective.ts'
-import type { ObjectiveGradient, ObjectiveSampling } from './objective.ts'
+import type { Measured, ObjectiveGradient, ObjectiveSampling } from './objective.ts'
 
 /** `samples`: more than feature dimensions. */
 export interface FrechetObjectiveOptions extends ObjectiveSampling {
@@ -22,6 +22,7 @@ export type FrechetObjectiveGradient = ObjectiveGradient
 
 /** Fréchet distance of samples as a function of the sampling schedule. The standard error is that of the jackknife. */
 export class FrechetObjective extends ImageObjective<FrechetObjectiveOptions> {
+  readonly name = 'fid'
   readonly differentiable: boolean
 
   /** @throws `objective.samples` if there are not more samples than feature dimensions */
@@ -46,12 +47,12 @@ export class FrechetObjective extends ImageObjective<FrechetObjectiveOptions> {
     )
   }
 
-  protected override async measure(images: Images): Promise<Measured> {
+  override async ofImages(images: Images): Promise<Measured> {
     const rows = await this.options.features.features(images)
     return { value: frechetDistance(rows, this.options.reference).value, standardError: this.#standardError(rows) }
   }
 
-  protected override async measureGradient(images: Images): Promise<MeasuredGradient> {
+  protected override async gradientOfImages(images: Images): Promise<MeasuredGradient> {
     const { features, reference } = this.options
     const rows = await features.features(images)
     const { value, dFeatures, dropped } = frechetGradient(rows, reference)

@@ -1,20 +1,13 @@
 /** What objectives of images share: images of a key, sampled, and a cotangent of them pulled back to the schedule. */
 import { internalError } from '../../../base/index.ts'
 import type { UpperCost } from '../../../bilevel/index.ts'
-import type { Images, SamplerSettings, SamplingSchedule } from '../../../diffusion/index.ts'
+import type { Images, SampleOptions, SamplerSettings, SamplingSchedule } from '../../../diffusion/index.ts'
 import { sample, sampleVjp, startNoise } from '../../../diffusion/index.ts'
-import { objectiveCost } from '../cost.ts'
-import type { Objective, ObjectiveGradient, ObjectiveSampling } from './objective.ts'
+import { objectiveCost } from './cost.ts'
+import type { ObjectiveName } from './names.ts'
+import type { Measured, Objective, ObjectiveGradient, ObjectiveSampling } from './objective.ts'
 
-/** What images are worth. */
-export interface Measured {
-  /** Smaller is better. */
-  readonly value: number
-  /** Of the value, over the images; null where it has none. */
-  readonly standardError: number | null
-}
-
-/** The same with its derivative in the images. */
+/** What images are worth, with its derivative in them. */
 export interface MeasuredGradient extends Measured {
   readonly dImages: Images
   /** Directions in which it has a kink that the derivative leaves out. */
@@ -23,6 +16,8 @@ export interface MeasuredGradient extends Measured {
 
 /** An objective that is a function of the images of a schedule. */
 export abstract class ImageObjective<O extends ObjectiveSampling> implements Objective {
+  abstract readonly name: ObjectiveName
+  abstract readonly differentiable: boolean
   readonly options: O
   lastStandardError: number | null = null
   lastDropped = 0
@@ -31,12 +26,9 @@ export abstract class ImageObjective<O extends ObjectiveSampling> implements Obj
     this.options = options
   }
 
-  abstract readonly differentiable: boolean
+  abstract ofImages(images: Images, key: number): Promise<Measured>
 
-  /** @param key what the images were drawn with */
-  protected abstract measure(images: Images, key: number): Promise<Measured>
-
-  protected abstract measureGradient(images: Images, key: number): Promise<MeasuredGradient>
+  protected abstract gradientOfImages(images: Images, key: number): Promise<MeasuredGradient>
 
   /** Before anything is sampled for a gradient. @throws `objective.derivative` where there is none */
   protected abstract requireDerivative(): void
@@ -47,8 +39,8 @@ export abstract class ImageObjective<O extends ObjectiveSampling> implements Obj
   }
 
   async value(schedule: SamplingSchedule, key: number, settings?: SamplerSettings): Promise<number> {
-    const { images } = await sample(this.#sampleOptions(schedule, key, settings))
-    const { value, standardError } = await this.measure(images, key)
+    const { images } = await sample(await this.startOf(this.sampleOptions(schedule, key, settings), key))
+    const { value, standardError } = await this.ofImages(images, key)
     this.lastStandardError = standardError
     this.lastDropped = 0
     return value
@@ -60,11 +52,11 @@ export abstract class ImageObjective<O extends ObjectiveSampling> implements Obj
     const { length } = schedule.levels
     const last = through === 'all' ? through : Math.min(through, length)
     const { images, tape } = await sample({
-      ...this.#sampleOptions(schedule, key),
+      ...(await this.startOf(this.sampleOptions(schedule, key), key)),
       through: last,
       ...(weights && { keepBytes: 0 }),
     })
-    const { value, standardError, dImages, dropped } = await this.measureGradient(images, key)
+    const { value, standardError, dImages, dropped } = await this.gradientOfImages(images, key)
     this.lastStandardError = standardError
     this.lastDropped = dropped
     if (!tape) throw internalError('a gradient through no step was asked for')
@@ -79,10 +71,21 @@ export abstract class ImageObjective<O extends ObjectiveSampling> implements Obj
     }
   }
 
-  #sampleOptions(schedule: SamplingSchedule, key: number, settings: SamplerSettings = this.options.settings) {
-    const { denoiser, samples: count, seed, condition, signal } = this.options
+  /** What is sampled in the end: the start noise may be moved first. */
+  protected async startOf(options: SampleOptions, _key: number): Promise<SampleOptions> {
+    return options
+  }
+
+  /** The images of a key by any schedule. */
+  protected sampleOptions(
+    schedule: SamplingSchedule,
+    key: number,
+    settings: SamplerSettings = this.options.settings,
+  ): SampleOptions {
+    const { denoiser, samples: count, seed, signal } = this.options
     const firstItem = key * count
     const { imageShape, dtype } = denoiser
+    const condition = this.conditionOf(key)
     return {
       denoiser,
       schedule,
@@ -90,8 +93,22 @@ export abstract class ImageObjective<O extends ObjectiveSampling> implements Obj
       start: startNoise({ imageShape, count, seed, firstItem, ...(dtype && { dtype }) }),
       seed,
       firstItem,
-      ...(condition && { condition: Int32Array.from({ length: count }, (_, i) => condition(firstItem + i)) }),
+      ...(condition && { condition }),
       ...(signal && { signal }),
     }
   }
+
+  /** Class of each image of a key; undefined: none. */
+  protected conditionOf(key: number): Int32Array | undefined {
+    const { condition, samples: count } = this.options
+    return condition && Int32Array.from({ length: count }, (_, i) => condition(key * count + i))
+  }
+}
+
+/** Mean and its standard error over images, of a number for each. */
+export function meanOver(values: Float64Array): Measured {
+  const n = values.length
+  const mean = values.reduce((sum, value) => sum + value, 0) / n
+  const squares = values.reduce((sum, value) => sum + (value - mean) ** 2, 0)
+  return { value: mean, standardError: n > 1 ? Math.sqrt(squares / (n - 1) / n) : null }
 }

@@ -3,7 +3,9 @@
  * the images back to everything the schedule is made of. What it looks at is its own affair: real images, a teacher's images, a reward.
  */
 import type { UpperCost } from '../../../bilevel/index.ts'
-import type { Denoiser, SamplerSettings, SamplingSchedule, SolverCotangent } from '../../../diffusion/index.ts'
+import type { Denoiser, Images, SamplerSettings, SamplingSchedule, SolverCotangent } from '../../../diffusion/index.ts'
+
+import type { ObjectiveName } from './names.ts'
 
 /** How the images that an objective looks at are made. */
 export interface ObjectiveSampling {
@@ -19,6 +21,14 @@ export interface ObjectiveSampling {
   readonly signal?: AbortSignal
 }
 
+/** What images are worth. */
+export interface Measured {
+  /** Smaller is better. */
+  readonly value: number
+  /** Of the value, over the images; null where it has none. */
+  readonly standardError: number | null
+}
+
 /** Derivative of an objective in everything a schedule is made of. */
 export interface ObjectiveGradient {
   readonly value: number
@@ -30,6 +40,7 @@ export interface ObjectiveGradient {
 
 /** A function of the sampling schedule that is minimised. Equal keys: equal start noise and sampler noise. */
 export interface Objective {
+  readonly name: ObjectiveName
   readonly options: ObjectiveSampling
   /** Whether there is a `gradient`. */
   readonly differentiable: boolean
@@ -37,10 +48,15 @@ export interface Objective {
   readonly lastStandardError: number | null
   /** Directions in which the objective had a kink that the last gradient leaves out; 0 of a value. */
   readonly lastDropped: number
-  /** Network evaluations of one `value`, and of one `gradient` (forward, recomputed forward, derivative in the input). */
+  /**
+   * Network evaluations of one `value`, of one `gradient` (forward, recomputed forward, derivative in the input), and of what a key takes when
+   * it is first used.
+   */
   cost(steps: number): UpperCost
   /** @param settings the sampler's, in the place of the objective's own: another sampler on the same noise */
   value(schedule: SamplingSchedule, key: number, settings?: SamplerSettings): Promise<number>
+  /** What images are worth that were drawn from the key's noise, by whatever schedule. */
+  ofImages(images: Images, key: number): Promise<Measured>
   /** @throws `objective.derivative`, `sampler.derivative` where there is none */
   gradient(schedule: SamplingSchedule, key: number, weights?: boolean): Promise<ObjectiveGradient>
 }
