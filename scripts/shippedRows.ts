@@ -202,7 +202,11 @@ async function waysAt(denoiser: Denoiser, steps: number, { model, data, networks
       settings: saved.settings,
     },
   ].map((way) => ({ ...way, conditional: true }) as Way)
-  return { ways, tried: ranked.length, first: ranked.slice(0, 3).map(({ candidate: { value: fid, ...way } }) => ({ ...way, fid })) }
+  return {
+    ways,
+    tried: ranked.length,
+    first: ranked.slice(0, 3).map(({ candidate: { value: fid, ...way } }) => ({ ...way, fid })),
+  }
 }
 
 /** One row, on the held-out split. */
