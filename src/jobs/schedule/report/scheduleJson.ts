@@ -2,12 +2,15 @@
 import type { SolverNumbers } from '../../../diffusion/index.ts'
 import type { MeanAndStandardError } from '../../../metrics/index.ts'
 import type { ObjectiveName, ScheduleResult, ScheduleRow } from '../../../tuners/index.ts'
+import { toldValue } from '../../../tuners/index.ts'
 import type { HeldOutContext, ReportContext } from '../../reporting/context.ts'
 import { namedValue } from '../namedValue.ts'
 import { toldMean } from './measure.ts'
 
 /** A value of the objective under its name. */
 type NamedValue = { readonly [name in ObjectiveName]?: number }
+
+type NamedValueOrNull = { readonly [name in ObjectiveName]?: number | null }
 
 type Estimate = { readonly mean: number; readonly standardError: number | null }
 
@@ -78,7 +81,28 @@ export interface ScheduleJson {
   }
   readonly real: ScheduleResult['real']
   /** Under the name of the objective, as it is told: `fid`, `teacher`, `reward`. */
-  readonly candidates: readonly ({ readonly sampler: string; readonly stepList: string } & NamedValue)[]
+  readonly candidates: readonly ({
+    readonly sampler: string
+    readonly stepList: string
+    /** Images it was found on; those of different numbers do not compare. */
+    readonly samples: number
+  } & NamedValue)[]
+  /** Starts that were tried, the best first; the objective before tuning, null where there was no choice. */
+  readonly starts: readonly ({ readonly name: string; readonly samples: number } & NamedValueOrNull)[]
+  /** Those of them that were tuned, with the objective of every iteration. */
+  readonly tuned: readonly {
+    readonly name: string
+    readonly won: boolean
+    readonly values: readonly (number | null)[]
+  }[]
+  /** What was kept, and the difference that decided, best default minus learned, as it is minimised; null: nothing was decided. */
+  readonly decision: {
+    readonly kept: 'learned' | 'start'
+    readonly images: number
+    readonly difference: Estimate
+  } | null
+  /** Whether the objective was still falling at the last iteration. */
+  readonly stillMoving: boolean
   /** Of what rows are compared by, as it is told. */
   readonly fidBySteps: readonly {
     readonly label: string
@@ -142,11 +166,28 @@ export function scheduleJson(result: ScheduleResult, context: ReportContext): Sc
       judgeOverDefault: gain.judgeOverDefault && estimate(gain.judgeOverDefault),
     },
     real: result.real,
-    candidates: result.candidates.map(({ sampler, stepList, value }) => ({
+    candidates: result.candidates.map(({ sampler, stepList, value, samples }) => ({
       sampler,
       stepList,
+      samples,
       ...namedValue(result.objective, value),
     })),
+    starts: result.starts.map(({ name, value, samples }) => ({
+      name,
+      samples,
+      ...namedValue(result.objective, value),
+    })),
+    tuned: result.tuned.map(({ name, won, values }) => ({
+      name,
+      won,
+      values: values.map((value) => value && toldValue(result.objective, value)),
+    })),
+    decision: result.decision && {
+      kept: result.decision.kept,
+      images: result.decision.images,
+      difference: estimate(result.decision.difference),
+    },
+    stillMoving: result.stillMoving,
     fidBySteps: result.bySteps.map(({ label, points }) => ({
       label,
       points: points.map(({ steps, value }) => ({

@@ -100,16 +100,20 @@ export function candidatesTable(result: ScheduleResult): Html {
   if (candidates.length === 0) return html`<p class="soft">No search among defaults was made.</p>`
   const samplers = [...new Set(candidates.map(({ sampler }) => sampler))]
   const lists = [...new Set(candidates.map(({ stepList }) => stepList))]
+  const most = Math.max(...candidates.map(({ samples }) => samples))
   const values = candidates.map(({ value }) => value)
   const decimals = objective === 'fid' ? decimalsFor(values) : decimalsOfSmall(values)
-  const best = objective === 'reward' ? Math.max(...values) : Math.min(...values)
+  const [best] = candidates
   const cell = (list: string, sampler: string) => {
     const found = candidates.find((one) => one.stepList === list && one.sampler === sampler)
     if (!found) return html`<td class="number">–</td>`
-    return html`<td class="number ${found.value === best && 'chosen'}">${fixed(found.value, decimals)}</td>`
+    const text = fixed(found.value, decimals)
+    if (found.samples < most) return html`<td class="number soft">(${text})</td>`
+    return html`<td class="number ${found === best && 'chosen'}">${text}</td>`
   }
   return html`<p class="soft">${candidates.length} defaults at ${bestDefault.steps} steps, compared on ${protocol.bestDefaultChosenOn}: ${objectiveIn(result)}.
-The best one, in bold, is measured again above on ${result.real === null ? 'other noise' : 'the held-out split'}. Lists that visit the same times are given once.</p>
+The best one, in bold, is measured again above on ${result.real === null ? 'other noise' : 'the held-out split'}. Lists that visit the same times are given once.
+In brackets: out after fewer images, of which the distance is higher and does not compare.</p>
 <div class="table"><table class="narrow"><thead><tr><th scope="col">step list</th>${samplers.map(
     (sampler) => html`<th scope="col" class="number">${sampler}</th>`,
   )}</tr></thead><tbody>
