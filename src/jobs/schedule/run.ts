@@ -74,7 +74,8 @@ export async function finish(
     ...(caller && { caller }),
     network: pythonNetwork(learned, inputs, config),
   }
-  const json = scheduleJson(result, context)
+  const all = learned.steps.map((one) => one.result)
+  const json = scheduleJson(result, context, all)
   const notes = await saveScheduleOutputs(at.run, { learned, inputs, context, json })
   for (const note of notes) onNote?.(note)
   at.run.summarise({ images: boardImages(result.grids), settings: context.config, metrics: metricsOf(result) })
@@ -85,7 +86,7 @@ export async function finish(
     overDefault: overDefault.mean,
     overBestDefault: overBestDefault.mean,
   })
-  return { json, summary: terminalSummary(result, context) }
+  return { json, summary: terminalSummary(result, context, all) }
 }
 
 /** Of the event `done`: what runs are compared by. */

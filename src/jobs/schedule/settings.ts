@@ -222,9 +222,14 @@ function presetNamed(name: string): Settings {
 
 /**
  * A model without derivatives: one exponent of its own levels, found by differences on the same images throughout (new ones each time drown
- * them), in steps that reach twice the exponent in half the iterations. Measured: docs/results/foreign-mnist-ddpm.
+ * them), in steps that reach twice the exponent in half the iterations; no row of 250 steps, which would take longer than all the rest. Measured: docs/results/foreign-mnist-ddpm.
  */
-const FOREIGN_DEFAULTS = { samplingFamily: 'level-power', freshSamples: false, upperRate: 2 } as const
+const FOREIGN_DEFAULTS = {
+  samplingFamily: 'level-power',
+  freshSamples: false,
+  upperRate: 2,
+  ceilingSteps: null,
+} as const
 
 /**
  * Defaults that follow from what was given. A model brings its own size; an ONNX file has no derivative, so it is tuned by the estimator

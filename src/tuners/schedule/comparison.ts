@@ -58,6 +58,8 @@ export interface Comparison {
   readonly candidates: readonly DefaultCandidate[]
   readonly rows: Readonly<Record<RowName, MeasuredRow>>
   readonly plans: Readonly<Record<RowName, SamplingPlan>>
+  /** Of the first sampling seed; null: not asked for. */
+  readonly ceiling: MeasuredRow | null
   readonly grids: readonly SampleGrid[]
   readonly bySteps: readonly StepsCurve[]
 }
@@ -92,7 +94,15 @@ export function comparisonCost(job: Pick<Job, 'settings' | 'schedule'>, networks
     .reduce((sum, evaluations) => sum + evaluations * evaluationSamples, 0)
   // Before tuning, where there is a search; and at the default side's network, where that is another one.
   const rankings = settings.learn === 'sampling' ? Math.min(2, networks) : 1
-  return rankings * rankingCost(job) + rows + networks * taughtPerNetwork(settings) + curve + eachSeed * GRID_IMAGES
+  const ceiling = (ceilingPlan(job)?.schedule.levels.length ?? 0) * evaluationSamples
+  return (
+    ceiling +
+    rankings * rankingCost(job) +
+    rows +
+    networks * taughtPerNetwork(settings) +
+    curve +
+    eachSeed * GRID_IMAGES
+  )
 }
 
 /** Networks in the rows: one that is not trained here; else the default side's, which trained on, and the learned side's, perhaps before tuning too. */
@@ -160,11 +170,31 @@ export async function compare(job: Job, sides: Sides, progress: ComparisonProgre
     const all = rows as Record<RowName, MeasuredRow>
     const once = { ...protocol, samplingSeeds: settings.samplingSeeds.slice(0, 1) }
     const bySteps = await curvesOf(job, learned, all, (name, plan) => measured(name, plan, once))
-    return { candidates, rows: all, plans, grids, bySteps }
+    const ceiling = ceilingPlan(job)
+    return {
+      candidates,
+      rows: all,
+      plans,
+      ceiling: ceiling && (await measured('ceiling', ceiling, once)),
+      grids,
+      bySteps,
+    }
   } finally {
     await other.close()
     if (own !== other) await own.close()
     if (first !== own) await first.close()
+  }
+}
+
+/** DDPM on the trailing list, at as many of the asked steps as there are. */
+function ceilingPlan({ settings, schedule }: Pick<Job, 'settings' | 'schedule'>): SamplingPlan | null {
+  if (settings.ceilingSteps === null) return null
+  const steps = Math.min(settings.ceilingSteps, schedule.timesteps)
+  return {
+    label: `ceiling: DDPM, ${steps} steps`,
+    stepList: 'trailing',
+    schedule: samplingScheduleFrom(schedule, 'trailing', steps),
+    settings: defaultSettings('ddpm', settings),
   }
 }
 

@@ -96,7 +96,7 @@ export async function openJob(options: LearnOptions): Promise<Job> {
     ...(data && features
       ? await tuningReferences(data, features, settings.learn === 'sampling')
       : { tuningReference: null, heldBackReference: null }),
-    heldOut: heldOut && { ...heldOut, rows: null },
+    heldOut,
     ...(classes !== undefined && { condition: (item: number) => item % classes }),
     trainer:
       trained && trainSplit

@@ -351,6 +351,7 @@ class LearnRun {
       start: rows.start.row,
       manySteps: rows.manySteps.row,
       learned: rows.learned.row,
+      ceiling: comparison.ceiling?.row ?? null,
       gain: {
         overDefault: gainOver(job, rows.default, rows.learned),
         overBestDefault: gainOver(job, rows.bestDefault, rows.learned),

@@ -21,6 +21,11 @@ export interface ScheduleRow {
   /** Share of images that the judge recognises with more than 0.9 confidence, in [0, 1]; null without a classifier. */
   readonly recognised: number | null
   readonly inceptionScore: number | null
+  /** Unbiased kernel distance in the feature network's features, of the first sampling seed's images; null without data. */
+  readonly kid: number | null
+  /** Improved precision and recall there, k = 3, in [0, 1]; null without data. */
+  readonly precision: number | null
+  readonly recall: number | null
   /** Mean pairwise distance in feature space (without a feature network: of pixels), of the first sampling seed's images; null where it was not measured. */
   readonly diversity: number | null
 }
@@ -147,6 +152,8 @@ export interface ScheduleResult {
   readonly start: ScheduleRow
   readonly manySteps: ScheduleRow
   readonly learned: ScheduleRow
+  /** What the model can do with many steps: DDPM, on the first sampling seed; null where it was not asked for. */
+  readonly ceiling: ScheduleRow | null
   /** Paired differences of `comparedBy` over sampling seeds, smaller being better: default minus learned (positive: learned is better). */
   readonly gain: {
     readonly overDefault: MeanAndStandardError

@@ -243,6 +243,12 @@ export const rowsShape = {
     description: 'images a sampling seed in the final rows',
     default: 1000,
   }),
+  /** Most that the model can do: the row is of the first sampling seed alone. */
+  ceilingSteps: setting(count(MOST.timesteps).nullable(), {
+    group: MEASURING,
+    description: 'steps of DDPM in the row of what the model can do at most, one sampling seed; none: no such row',
+    default: null,
+  }),
   samplingSeeds: setting(z.array(seed()).min(1).max(MOST.seeds).readonly(), {
     group: MEASURING,
     description: 'sampling seeds of the final rows',

@@ -26,10 +26,26 @@ interface RowJson {
   readonly judgeFid: Estimate | null
   readonly recognised: number | null
   readonly inceptionScore: number | null
+  readonly kid: number | null
+  readonly precision: number | null
+  readonly recall: number | null
   readonly diversity: number | null
   readonly sampler: string
   readonly steps: number
   readonly stepList: string
+}
+
+/** What came out at one number of steps. */
+interface StepsJson {
+  readonly samplingSteps: number
+  readonly default: RowJson
+  readonly bestDefault: RowJson
+  readonly learned: RowJson
+  readonly ceiling: RowJson | null
+  readonly overBestDefault: Estimate
+  /** Null: nothing was decided. */
+  readonly kept: 'learned' | 'start' | null
+  readonly stillMoving: boolean
 }
 
 /** Fréchet distances are in the features of `featureNetwork`, `judgeFid` in those of `judgeNetwork`; gains are other minus learned. */
@@ -65,6 +81,8 @@ export interface ScheduleJson {
       readonly solver?: SolverNumbers
     }
   }
+  /** DDPM with many steps, one sampling seed; null: not measured. */
+  readonly ceiling: RowJson | null
   readonly judgeFid: {
     readonly default: Estimate | null
     readonly bestDefault: Estimate | null
@@ -108,6 +126,8 @@ export interface ScheduleJson {
     readonly label: string
     readonly points: readonly (Estimate & { readonly steps: number })[]
   }[]
+  /** Every number of steps that a schedule was learned for; what stands above is of the first. */
+  readonly steps: readonly StepsJson[]
   readonly networkEvaluations: ScheduleResult['networkEvaluations']
   /** Seconds of the whole job; `secondsOf` by phase. */
   readonly seconds: number
@@ -116,8 +136,15 @@ export interface ScheduleJson {
   readonly run: string
 }
 
-/** @param context which run, which preset, the peak memory */
-export function scheduleJson(result: ScheduleResult, context: ReportContext): ScheduleJson {
+/**
+ * @param context which run, which preset, the peak memory
+ * @param all     the result at every number of steps, this one among them
+ */
+export function scheduleJson(
+  result: ScheduleResult,
+  context: ReportContext,
+  all: readonly ScheduleResult[] = [result],
+): ScheduleJson {
   const { default: byDefault, bestDefault, start, manySteps, learned, gain, schedule, seconds } = result
   const { total, ...secondsOf } = seconds
   const rowOf = (row: ScheduleRow) => rowJson(result.objective, row)
@@ -151,6 +178,7 @@ export function scheduleJson(result: ScheduleResult, context: ReportContext): Sc
         ...(schedule.sampling.solver && { solver: schedule.sampling.solver }),
       },
     },
+    ceiling: result.ceiling && rowOf(result.ceiling),
     judgeFid: {
       default: judgeFid(byDefault),
       bestDefault: judgeFid(bestDefault),
@@ -195,11 +223,26 @@ export function scheduleJson(result: ScheduleResult, context: ReportContext): Sc
         ...estimate(toldMean(result.comparedBy, value)),
       })),
     })),
+    steps: all.map(stepsJson),
     networkEvaluations: result.networkEvaluations,
     seconds: total,
     secondsOf,
     peakMemoryMiB: context.peakMemoryMiB,
     run: context.run,
+  }
+}
+
+function stepsJson(result: ScheduleResult): StepsJson {
+  const { objective, samplingSteps, decision, stillMoving, gain, ceiling } = result
+  return {
+    samplingSteps,
+    default: rowJson(objective, result.default),
+    bestDefault: rowJson(objective, result.bestDefault),
+    learned: rowJson(objective, result.learned),
+    ceiling: ceiling && rowJson(objective, ceiling),
+    overBestDefault: estimate(gain.overBestDefault),
+    kept: decision?.kept ?? null,
+    stillMoving,
   }
 }
 
