@@ -27,6 +27,7 @@ export interface ScheduleInputs extends MeasuringNetworks {
   /** What the given model has seen; null: the model is trained here. */
   readonly seen: KnownImages | null
   readonly heldOut: HeldOutKnowledge
+  readonly secondsPerEvaluation: number | null
   /** Names and hashes of what was read, for the manifest. */
   readonly sources: Readonly<Record<string, Json>>
 }
@@ -64,6 +65,7 @@ export async function openScheduleInputs(config: ScheduleConfig): Promise<Schedu
         ...heldOutNotes(heldOut, config.model),
         ...measuring.notes,
       ],
+      secondsPerEvaluation: given?.secondsPerEvaluation ?? null,
       sources: {
         data: { name: data.name, source: data.provenance.source, sha256: data.provenance.sha256 },
         features: { name: features.name, sha256: features.hash },

@@ -98,6 +98,7 @@ class LearnRun {
 
   async openTuning(shared: TrainedState | null): Promise<Tuning> {
     await this.#enter('tune')
+    this.#progress('tune', 'before the first iteration')
     const tuning = await openTuning(this.#job, shared, this.#at.starts)
     if (!this.#at.starts) await this.#save({ starts: tuning.starts })
     return tuning
