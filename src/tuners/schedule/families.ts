@@ -19,7 +19,7 @@ import { LEARNED_FAMILIES, learnedFamily, NOISE_FAMILIES } from '../../diffusion
  * @param schedule the schedule that the network was trained with
  * @param list     default the trailing times
  * @param power    free levels start at alphaBar^power of the model's own; default 1
- * @param told     what times the network can be told: Karras' lists lie between the training times
+ * @param told     what times the network can be told: the levels of lists of sigmas lie between the training times
  * @param freed    for the family `free`: what is free, and the range that x0Hat is clipped to
  * @throws `learn.free`; `learn.samplingFamily` on an unknown name, or a noise family that does not hold the model's levels, naming those that do
  */
