@@ -1,8 +1,11 @@
 /** UniPC: the paper's linear system, the real class, its derivative, its order. */
 import { describe, expect, test } from 'vitest'
+import { readScheduler } from '../files/diffusersScheduler.ts'
+import { exportScheduler } from '../files/export.ts'
 import type { Level } from '../schedules/level.ts'
 import { flowLevel, levelOfLogSnr } from '../schedules/level.ts'
-import { samplingSchedule } from '../schedules/samplingSchedule.ts'
+import { noiseSchedule } from '../schedules/noiseSchedule.ts'
+import { samplingSchedule, samplingScheduleFrom } from '../schedules/samplingSchedule.ts'
 import { uniPC as classStep, runUniPC } from './classMultistep.ts'
 import type { ClassPlan } from './classPlan.ts'
 import {
@@ -140,6 +143,26 @@ describe('the derivative is the central difference', () => {
 })
 
 test('has order 3: the correction adds one to that of the prediction', () => expectOrder('unipc', 3))
+
+test.each([
+  ['unipc', 'UniPCMultistepScheduler', false],
+  ['sde-dpm-solver++', 'DPMSolverMultistepScheduler', true],
+] as const)(
+  '%s: the exported file, run as its class runs it, gives the images',
+  async (sampler, className, pixelPipeline) => {
+    const denoiser = network('noise')
+    const schedule = samplingScheduleFrom(noiseSchedule({ family: 'cosine', tau: 1.3 }), 'trailing', 5)
+    const written = exportScheduler({ schedule, settings: samplerSettings({ sampler }), prediction: 'noise' })
+    expect(written).toMatchObject({ timesteps: null, pixelPipeline, config: { _class_name: className } })
+    const own = readScheduler(JSON.stringify(written.config), 'the file').planOf({ steps: 5 })
+    expect(own.told).toEqual(schedule.times)
+    const shared = { denoiser, settings: samplerSettings({ sampler }), start: START, seed: 3 }
+    const ours = await sample({ ...shared, schedule })
+    const theirs = await sample({ ...shared, schedule: { timesteps: 1000, levels: own.levels, times: own.told }, own })
+    for (const [j, value] of ours.images.data.entries())
+      expect(Math.abs(theirs.images.data[j] - value)).toBeLessThan(1e-3)
+  },
+)
 
 test('one step is x0Hat', async () => {
   const shared = { denoiser: network('noise'), start: START, seed: 0 }

@@ -37,6 +37,7 @@ export const uniPC: Sampler<'unipc'> = {
   words: () => 'unipc, second order predictor and corrector',
   toDiffusers: {
     ...PLAIN_CALLS,
+    takesGenerator: false,
     ownTimesOnly: null,
     plain: ({ settings }) => classFields(settings),
     inLoop: ({ settings }) => ({ fields: classFields(settings), stepArguments: {}, aboveZero: null }),
