@@ -67,7 +67,7 @@ const TRIAL_BATCH = 2
 
 /**
  * Opens a file, recognises its inputs and runs it once, at time T-1. A batch is run in lanes and in runs of fewer images, as many as are measured
- * to be fastest (2 seconds, and a batch, at most), where that gives the bytes of one run.
+ * to be fastest (in 2 seconds, and the time of two batches, at most), where that gives the bytes of one run.
  * @throws `onnx.open`; `model.inputs`, `model.outputs` listing what the file has; `model.batch`, `model.imageShape`,
  * `model.timeScale` where the options do not fit it; `model.run` if it does not run so
  * @example

@@ -53,12 +53,14 @@ test('what gives other bytes, in whichever round, is not taken, however fast', a
   expect(await measured(fast, (images) => (images === 32 ? -0 : 0))).toMatchObject({ images: null })
 })
 
-test('it takes 2 seconds and no more once the first is done', async () => {
+test('it takes 2 seconds, and the first size twice where that takes no longer', async () => {
   expect((await measured({ 32: [0.6, 0.6], 16: [0.5, 0.5], 8: [0.7, 0.7] })).asked).toEqual([
     [32, 0],
     [16, 0],
     [8, 0],
+    [32, 1],
   ])
+  expect(await measured({ 32: [1.9, 1.2], 16: [1, 1] })).toMatchObject({ images: 32, seconds: expect.closeTo(1.2, 9) })
   expect(await measured({ 32: [5, 5], 16: [1, 1], 8: [1, 1] })).toMatchObject({
     images: 32,
     seconds: 5,

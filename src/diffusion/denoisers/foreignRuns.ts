@@ -15,7 +15,7 @@ export interface Runs {
 
 /** Times each candidate is run. Every time all of them are at another told time, so that what depends on a batch has as many chances to show. */
 const ROUNDS = 2
-/** No candidate is begun that would end later than this. */
+/** No candidate is begun that would end later than this, but the first one's second round where one takes no longer: its first was cold. */
 const MOST_SECONDS = 2
 /** Smaller runs are tried at these sizes: below, the engine's own overhead counts; above, results of layers leave the caches. */
 const TRIED = [32, 16, 8] as const
@@ -67,9 +67,9 @@ export async function measureRuns(measuring: Measuring): Promise<MeasuredRuns> {
     let truth = round === 0 ? whole : null
     for (const images of sizes.filter((size) => !out.has(size))) {
       const first = images === sizes[0]
-      const passed = clock() - began
       const expected = best.get(images) ?? best.get(sizes[0]) ?? 0
-      if (predictions > 0 && passed + expected > MOST_SECONDS) return chosen(sizes, best, predictions)
+      const ends = first ? expected : clock() - began + expected
+      if (predictions > 0 && ends > MOST_SECONDS) continue
       const at = clock()
       const predicted = await predict(images, round).catch(() => null)
       const seconds = clock() - at
