@@ -98,6 +98,21 @@ export const CASES: readonly Case[] = [
     flags: ['--sampler', 'dpm-solver++', ...LEVELS_AND_TIMES, '--sampling-steps', '6', ...CLASSES],
   }),
   reportCase({
+    name: 'unipc',
+    about: 'order 2, bh2; DDPMPipeline passes its step a generator, which it does not take',
+    flags: ['--sampler', 'unipc', '--sampling-steps', '5'],
+  }),
+  reportCase({
+    name: 'unipc, free times',
+    about: 'real-valued told times, a number of steps that does not divide T',
+    flags: ['--sampler', 'unipc', ...LEVELS_AND_TIMES, '--sampling-steps', '7'],
+  }),
+  reportCase({
+    name: 'sde-dpm-solver++',
+    about: 'noise at each step',
+    flags: ['--sampler', 'sde-dpm-solver++', '--sampling-steps', '5'],
+  }),
+  reportCase({
     name: "the paper's network",
     about: 'a network without a class in diffusers, from its ONNX file',
     flags: SHUFFLE,

@@ -33,7 +33,7 @@ export function progressDisplay(screen: Screen, clock: () => number = () => perf
     show(now) {
       progress = progress
         ? advanceProgress({ ...progress, total: now.total }, now.done, clock())
-        : startProgress(now.total, clock(), now.done)
+        : startProgress(now.total, clock(), now.done, now.forecastRate)
       if (screen.isTTY) {
         redraw(fitted(`${bar(now)} ${statusText(now, progress)}`, screen.columns ?? 80))
       } else if (clock() - shownAt >= LINE_EVERY) {

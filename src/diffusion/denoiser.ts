@@ -45,6 +45,8 @@ export interface Denoiser {
   readonly dtype?: 'float32' | 'float64'
   /** Images per call; callers cut and pad to it. Undefined: any number. */
   readonly batch?: number
+  /** A call may also be of fewer images than `batch`, as many times this. Default: of `batch` alone. */
+  readonly batchStep?: number
   /** Whether `vjp` exists. False for other people's ONNX files. */
   readonly differentiable: boolean
   /** Whether `vjp` gives the derivative in the told time. Default: where times are real. */

@@ -43,6 +43,8 @@ export interface JobProgress {
   readonly done: number
   readonly total: number
   readonly detail: string
+  /** Evaluations a second that were forecast, where they were. */
+  readonly forecastRate?: number
 }
 
 /** How a job is stopped and what it tells while it goes on. */

@@ -1,7 +1,7 @@
 /** A job that makes a run: opened, worked on, recorded, reported, in a folder that it can be gone on with from. What it works on is its own affair. */
 import type { JobHooks, JobRun, Json, SettingsLayer } from '../runs/index.ts'
-import { ProgressFile, readRunConfig, requireSameSettings, runJob } from '../runs/index.ts'
-import type { Job, JobProgress, RunSettings } from './job.ts'
+import { durationText, ProgressFile, readRunConfig, requireSameSettings, runJob } from '../runs/index.ts'
+import type { Job, JobProgress, JobTelling, RunSettings } from './job.ts'
 
 /** What a run is made on. */
 export interface RunInputs {
@@ -9,6 +9,8 @@ export interface RunInputs {
   readonly sources: Readonly<Record<string, Json>>
   /** What the user must know, a sentence each. */
   readonly notes: readonly string[]
+  /** Seconds that a network evaluation was measured to take; absent or null: not known. */
+  readonly secondsPerEvaluation?: number | null
   close(): Promise<void>
 }
 
@@ -73,7 +75,7 @@ export async function makeRun<C extends RunSettings, I extends RunInputs, E, K, 
     await maker.requireSame?.(folder, config)
   }
   const inputs = await maker.open(config)
-  const { sources, notes } = inputs
+  const { sources, notes, secondsPerEvaluation } = inputs
   const shared = { folder, resume, ...(caller && { caller }), ...(signal && { signal }), ...(onNote && { onNote }) }
   const job = { ...shared, command, config, mayChange, sources, notes, stepOf, ...(isDue && { isDue }) }
   try {
@@ -83,7 +85,8 @@ export async function makeRun<C extends RunSettings, I extends RunInputs, E, K, 
         const result = await maker.work(at, inputs, config, {
           ...(at.from !== undefined && { from: at.from }),
           ...(signal && { signal }),
-          onProgress: (progress) => {
+          onProgress: (reached) => {
+            const progress = secondsPerEvaluation ? { ...reached, forecastRate: 1 / secondsPerEvaluation } : reached
             shown.show(progress)
             onProgress?.(progress)
           },
@@ -103,6 +106,23 @@ export async function makeRun<C extends RunSettings, I extends RunInputs, E, K, 
   }
 }
 
+/** Tells how long it will take, once, where that is forecast. */
+function forecastFirst({ onProgress, onLine }: JobTelling): (progress: JobProgress) => void {
+  let told = false
+  return (progress) => {
+    const { done, total, forecastRate } = progress
+    if (!told && forecastRate) {
+      const left = total - done
+      const pace = `${(1000 / forecastRate).toPrecision(2)} ms each, as measured just now`
+      onLine(
+        `forecast: about ${durationText(left / forecastRate)} for ${left.toLocaleString('en')} network evaluations of ${pace}`,
+      )
+    }
+    told = true
+    onProgress(progress)
+  }
+}
+
 /** The command of a run-making job. */
 export function runJobOf<C extends RunSettings, I extends RunInputs, E, K, R, J>(
   maker: RunMaker<C, I, E, K, R, J>,
@@ -117,11 +137,13 @@ export function runJobOf<C extends RunSettings, I extends RunInputs, E, K, R, J>
     leaves: 'run',
     ...(plan && { plan }),
     ...(best && { best }),
-    async run({ config, folder, resume, caller }, { signal, onProgress, onLine, onNote }) {
+    async run({ config, folder, resume, caller }, telling) {
+      const { signal, onLine, onNote } = telling
       const onEvent = (event: E) => {
         const line = maker.line(event)
         if (line !== null) onLine(line)
       }
+      const onProgress = forecastFirst(telling)
       const made = await makeRun(maker, config, { folder, resume, caller, signal, onProgress, onEvent, onNote })
       return { json: made.json, text: made.summary }
     },

@@ -4,17 +4,22 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { inputError } from '../base/index.ts'
+import type { SymbolicTensor } from '../graph/index.ts'
+import { mul, trace } from '../graph/index.ts'
+import { encodeOpenBatch } from '../onnx/index.ts'
+import { UNKNOWN_CALLER } from '../runs/index.ts'
 import { runEntropyJob } from './entropy/job.ts'
 import { planEntropy } from './entropy/plan.ts'
 import { resolveEntropyConfig } from './entropy/settings.ts'
 import { planEvaluate } from './evaluate/plan.ts'
 import { evaluateConfigOf, evaluateModel } from './evaluate/run.ts'
+import { anyJob } from './job.ts'
 import { planLine } from './planning/forecast.ts'
 import { sampleLayers } from './sample/guidedSampling.ts'
 import { planSample } from './sample/plan.ts'
 import { sampleModel } from './sample/run.ts'
 import { resolveSampleConfig } from './sample/settings.ts'
-import { runScheduleJob } from './schedule/job.ts'
+import { runScheduleJob, scheduleJob } from './schedule/job.ts'
 import { planSchedule } from './schedule/plan.ts'
 import { resolveScheduleConfig } from './schedule/settings.ts'
 
@@ -119,14 +124,64 @@ test('plain images and their evaluation spend what is planned', async () => {
   expect(plan.networkEvaluations).toBe(json.networkEvaluations)
 })
 
+test('a file is planned by what it was measured to take, and a run of it says so first', async () => {
+  const [model, scheduler] = ['half.onnx', 'betas.json'].map((name) => join(folder, name))
+  const types = (batch: number) =>
+    ({ x: { dtype: 'float32', shape: [batch, 1, 16, 16] }, t: { dtype: 'int64', shape: [batch] } }) as const
+  const half = encodeOpenBatch((batch) =>
+    trace(types(batch), ({ x }: Record<'x' | 't', SymbolicTensor>) => ({ y: mul(x, 0.5) })),
+  )
+  await writeFile(model, half)
+  await writeFile(scheduler, JSON.stringify({ betas: [0.1, 0.2, 0.3, 0.4, 0.5, 0.6] }))
+  const file = { preset: 'tiny', model, scheduler, iterations: 1, samplingSeeds: [11], ...SMALL }
+  const config = resolveScheduleConfig(given(file))
+  const { networkEvaluations, seconds, memoryMiB } = await planSchedule(config)
+  expect(memoryMiB).toBeNull()
+  expect(seconds).toBeGreaterThan(0)
+  expect(seconds / networkEvaluations).toBeLessThan(0.01)
+  const sample = resolveSampleConfig(given({ count: 1000, steps: 3, schedule: 'default', scheduler }))
+  const drawn = await planSample(model, sample)
+  expect(drawn.networkEvaluations).toBeGreaterThan(3000)
+  expect(drawn.seconds / drawn.networkEvaluations).toBeLessThan(0.01)
+
+  const lines: string[] = []
+  const rates = new Set<number | undefined>()
+  let done = 0
+  const request = {
+    config,
+    argument: '',
+    folder: join(folder, 'file'),
+    resume: false,
+    allowCode: false,
+    caller: UNKNOWN_CALLER,
+  }
+  await anyJob(scheduleJob).run(request, {
+    signal: new AbortController().signal,
+    onNote: () => {},
+    onLine: (line) => lines.push(line),
+    onProgress: (progress) => {
+      rates.add(progress.forecastRate)
+      done = progress.done
+    },
+  })
+  expect(lines[0]).toMatch(
+    /^forecast: about \d+ s for [\d,]+ network evaluations of [\d.e-]+ ms each, as measured just now$/,
+  )
+  expect(lines.filter((line) => line.startsWith('forecast'))).toHaveLength(1)
+  const [rate, ...others] = rates
+  expect(others).toEqual([])
+  expect(rate).toBeGreaterThan(100)
+  expect(done).toBeLessThanOrEqual(networkEvaluations)
+})
+
 test('in words', async () => {
   const plan = { networkEvaluations: 1_234_567, seconds: 125, memoryMiB: 812.4 }
   expect(await planLine(Promise.resolve(plan))).toBe(
     'plan: at most 1,234,567 network evaluations, which take about 2 min 05 s on this machine if it is idle, and about 812 MiB',
   )
-  const file = { networkEvaluations: 40, seconds: null, memoryMiB: null }
+  const file = { networkEvaluations: 40, seconds: 10.4, memoryMiB: null }
   expect(await planLine(Promise.resolve(file))).toBe(
-    'plan: at most 40 network evaluations; seconds and memory of an ONNX file are not known',
+    'plan: at most 40 network evaluations, which take about 10 s at the pace measured just now; the memory of an ONNX file is not known',
   )
   expect(await planLine(Promise.reject(inputError('schedule.model', 'a model must be there')))).toBe(
     'plan: not known, as a model must be there',

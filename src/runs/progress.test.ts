@@ -36,6 +36,12 @@ describe('progress', () => {
     expect(rateOf(advanceProgress(start, 3, 4))).toBeNull()
   })
 
+  it('says what was forecast before it knows, and no longer', () => {
+    const start = startProgress(1000, 0, 200, 40)
+    expect([rateOf(start), secondsLeft(start)]).toEqual([40, 20])
+    expect(rateOf(advanceProgress(start, 300, 10))).toBe(10)
+  })
+
   it('writes durations', () => {
     const texts = [0.4, 59.4, 59.6, 185, 3599.7, 7620, 86_399, 97_200].map(durationText)
     expect(texts).toEqual([

@@ -12,14 +12,16 @@ export interface Progress {
   readonly started: number
   readonly items: number
   readonly seconds: number
+  /** Items a second that were forecast, which count until there is a rate. */
+  readonly forecast?: number
 }
 
 /** Seconds after which a pace counts 1/e. */
 const MEMORY_SECONDS = 20
 
 /** A job of `total` items at time `now` (seconds); `done` are there already (a resumed run) and count for no rate. */
-export function startProgress(total: number, now: number, done = 0): Progress {
-  return { total, done, now, started: now, items: 0, seconds: 0 }
+export function startProgress(total: number, now: number, done = 0, forecast?: number): Progress {
+  return { total, done, now, started: now, items: 0, seconds: 0, ...(forecast !== undefined && { forecast }) }
 }
 
 /** The progress when `done` items are there at time `now` (seconds). A clock that goes back counts as standing still. */
@@ -35,9 +37,9 @@ export function advanceProgress(progress: Progress, done: number, now: number): 
   }
 }
 
-/** Items a second; null before anything was measured. */
-export function rateOf({ items, seconds }: Progress): number | null {
-  return seconds > 0 && items > 0 ? items / seconds : null
+/** Items a second; as forecast before anything was measured, null without a forecast. */
+export function rateOf({ items, seconds, forecast }: Progress): number | null {
+  return seconds > 0 && items > 0 ? items / seconds : (forecast ?? null)
 }
 
 /** Seconds to go at the present rate; null while there is no rate, 0 at the end. */

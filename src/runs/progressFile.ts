@@ -26,6 +26,9 @@ export interface SavedProgress {
 /** Milliseconds between writings. */
 const EVERY = 2000
 
+/** What is shown; `forecastRate`: items a second, which count until there is a rate. */
+type ShownProgress = Pick<SavedProgress, 'phase' | 'detail' | 'done' | 'total'> & { readonly forecastRate?: number }
+
 /** What writes it. A disk that does not take it costs the run nothing. */
 export class ProgressFile {
   readonly #path: string
@@ -40,11 +43,11 @@ export class ProgressFile {
     this.#clock = clock
   }
 
-  show({ phase, detail, done, total }: Pick<SavedProgress, 'phase' | 'detail' | 'done' | 'total'>): void {
+  show({ phase, detail, done, total, forecastRate }: ShownProgress): void {
     const now = this.#clock()
     this.#progress = this.#progress
       ? advanceProgress({ ...this.#progress, total }, done, now / 1000)
-      : startProgress(total, now / 1000, done)
+      : startProgress(total, now / 1000, done, forecastRate)
     if (now - this.#writtenAt < EVERY) return
     this.#writtenAt = now
     const left = secondsLeft(this.#progress)

@@ -33,11 +33,15 @@ const LEAST_OF_A_LANE = 16
  * rounding.
  */
 export function lanesFor(batch: number, options: DeviceOptions = {}): number {
-  const { device, threads, engine } = resolveDevice(options)
-  if (device !== 'cpu' || !engine.loadInLane) return 1
-  let lanes = Math.max(1, Math.min(threads, Math.floor(batch / LEAST_OF_A_LANE)))
+  let lanes = Math.max(1, Math.min(mostLanes(options), Math.floor(batch / LEAST_OF_A_LANE)))
   while (batch % lanes !== 0) lanes--
   return lanes
+}
+
+/** Lanes that a device has use for: one a thread of the CPU, where the engine has any. */
+export function mostLanes(options: DeviceOptions = {}): number {
+  const { device, threads, engine } = resolveDevice(options)
+  return device === 'cpu' && engine.loadInLane ? threads : 1
 }
 
 /**

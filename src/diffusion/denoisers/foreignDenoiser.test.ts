@@ -7,7 +7,9 @@ import { filled, float32, tensor } from '../../base/index.ts'
 import type { Named, SymbolicTensor, TensorType } from '../../graph/index.ts'
 import { add, cast, concat, constant, conv, gather, mul, reduceMean, reshape, sub, trace } from '../../graph/index.ts'
 import { encodeModel, encodeOpenBatch } from '../../onnx/index.ts'
+import type { Denoiser, Images } from '../denoiser.ts'
 import { loadScheduler } from '../files/loadScheduler.ts'
+import { anyBatch } from '../samplers/anyBatch.ts'
 import { generate } from '../samplers/generate.ts'
 import { samplerSettings } from '../samplers/settings.ts'
 import { noiseSchedule } from '../schedules/noiseSchedule.ts'
@@ -178,9 +180,10 @@ describe('batch and image size', () => {
     expect((await denoiser.predict(images(1), 10)).data[0]).toBeCloseTo(0.1, 6)
   })
 
-  test('a batch of the file is not changed, an open one is chosen', async () => {
+  test('a file made for a batch is called with a multiple of it, an open one with what is asked for', async () => {
     const fixed = encodeModel(graphOf(3, { time: int(3) }))
-    await expect(open(fixed, { batch: 4 })).rejects.toThrow(/made for 3 images a run, got 4/)
+    const asked = [1, 4, 64].map(async (batch) => (await open(fixed, { batch })).batch)
+    expect(await Promise.all(asked)).toEqual([3, 3, 63])
     const free = openFile((batch) => ({ time: int(batch) }))
     expect((await open(free, { batch: 4 })).batch).toBe(4)
     await expect(open(free, { batch: 0 })).rejects.toMatchObject({ code: 'model.batch' })
@@ -265,8 +268,21 @@ describe('lanes', () => {
         ),
       ),
     )
-    // The whole batch, and a part of it in a lane.
-    expect([one.evaluations, two.evaluations]).toEqual([32, 48])
+    // One run of the whole batch, then in both rounds the share of a lane, and as time allows 16 and 8 images a run.
+    for (const [{ evaluations }, sizes] of [
+      [one, 3],
+      [two, 2],
+    ] as const) {
+      expect(evaluations % 32).toBe(0)
+      expect(evaluations).toBeGreaterThanOrEqual(32 * 3)
+      expect(evaluations).toBeLessThanOrEqual(32 * (1 + 2 * sizes))
+    }
+    expect([8, 16, 32]).toContain(one.batchStep)
+    expect([8, 16]).toContain(two.batchStep)
+    for (const { secondsPerEvaluation } of [one, two]) {
+      expect(secondsPerEvaluation).toBeGreaterThan(0)
+      expect(secondsPerEvaluation).toBeLessThan(0.1)
+    }
     const asked = [3, 40].map(async (time) => [
       await one.predict(images(32), time, classes),
       await two.predict(images(32), time, classes),
@@ -278,9 +294,51 @@ describe('lanes', () => {
   test('images that depend on each other stay together', async () => {
     const centred = file((x) => sub(x, reduceMean(x, [0], true)))
     const [one, two] = await Promise.all([1, 2].map((threads) => openWith(centred, threads)))
-    expect(two.evaluations).toBe(48)
+    expect([one.batchStep, two.batchStep, two.evaluations]).toEqual([32, undefined, 64])
     expect(await two.predict(images(32), 9, classes)).toEqual(await one.predict(images(32), 9, classes))
+    await expect(two.predict(images(16), 9, classes.subarray(16))).rejects.toThrow(/images \[32,2,3,4\], got \[16,/)
     await Promise.all([one.dispose(), two.dispose()])
+  })
+
+  test('a part of a batch is a call too, and what it is padded to is no more than a run', async () => {
+    const two = await openWith(
+      file((x) => x),
+      2,
+    )
+    const all = await two.predict(images(32), 9, classes)
+    const half = await two.predict(images(16), 9, classes.subarray(0, 16))
+    expect(half.data).toEqual(all.data.subarray(0, half.data.length))
+    await expect(two.predict(images(12), 9, classes.subarray(20))).rejects.toMatchObject({ code: 'model.imageShape' })
+    const seen: number[] = []
+    const counted = {
+      ...(two as Denoiser),
+      batch: 32,
+      batchStep: 8,
+      predict: (x: Images, time: number, condition?: Int32Array) => {
+        seen.push(x.shape[0])
+        return two
+          .predict(images(32), time, condition && classes)
+          .then(({ data }) => float32(data.slice(0, x.data.length) as Float32Array, x.shape))
+      },
+    }
+    const { shape } = await anyBatch({ ...counted, imageShape: [2, 3, 4] }).predict(images(50), 9, new Int32Array(50))
+    expect([seen, shape]).toEqual([
+      [32, 24],
+      [50, 2, 3, 4],
+    ])
+    await two.dispose()
+  })
+
+  test('a file made for one image runs a batch in all of them, with the images of an open one', async () => {
+    const single = encodeModel(graphOf(1, { time: int(1), classes: int(1) }))
+    const one = await openWith(single, 2)
+    expect(one).toMatchObject({ batch: 32, batchStep: 1, evaluations: 32 * 3 })
+    const free = await openWith(
+      file((x) => x),
+      1,
+    )
+    expect(await one.predict(images(32), 9, classes)).toEqual(await free.predict(images(32), 9, classes))
+    await Promise.all([one.dispose(), free.dispose()])
   })
 
   test('arrays may be filled anew at once there too', async () => {

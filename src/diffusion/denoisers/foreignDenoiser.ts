@@ -14,20 +14,25 @@ import {
   tensor,
 } from '../../base/index.ts'
 import type { DeviceOptions, ForeignModel, ForeignValue, LoadedForeignModel } from '../../runtime/index.ts'
-import { lanesFor, openModel } from '../../runtime/index.ts'
+import { lanesFor, mostLanes, openModel } from '../../runtime/index.ts'
 import type { Denoiser, Images, Prediction } from '../denoiser.ts'
 import type { NoiseSchedule } from '../schedules/noiseSchedule.ts'
 import type { ClassType, DenoiserInputs, TimeType } from './foreignDenoiserInputs.ts'
 import { describeValues, recogniseInputs } from './foreignDenoiserInputs.ts'
 import type { WantedShape } from './foreignDenoiserShape.ts'
 import { ambiguousChannels, batchOf, imageShapesOf } from './foreignDenoiserShape.ts'
+import type { Runs } from './foreignRuns.ts'
+import { measureRuns, runSizes } from './foreignRuns.ts'
 
 export interface ForeignDenoiserOptions extends DeviceOptions {
   /** Path of an `.onnx` file, or its bytes. */
   readonly model: string | Uint8Array
   /** The schedule it was trained with: how many times there are. */
   readonly noiseSchedule: Pick<NoiseSchedule, 'timesteps'>
-  /** Images per run where the file leaves the batch open. Default: any number. */
+  /**
+   * Images per call. Default: any number, or the file's own where it is made for one; such a file is called with the largest multiple
+   * of its own in `batch`. How many of them are one run is measured.
+   */
   readonly batch?: number
   /**
    * [channels, height, width], needed where the file leaves its sides open; null: as the file has it. Channels that it leaves open are those
@@ -51,6 +56,8 @@ export interface ForeignDenoiser extends Denoiser {
   readonly inputs: DenoiserInputs
   /** Network evaluations that opening it took. */
   readonly evaluations: number
+  /** Seconds that an evaluation of one image takes in a whole batch, measured when it was opened. */
+  readonly secondsPerEvaluation: number
   /** Frees the model. */
   dispose(): Promise<void>
 }
@@ -59,8 +66,8 @@ export interface ForeignDenoiser extends Denoiser {
 const TRIAL_BATCH = 2
 
 /**
- * Opens a file, recognises its inputs and runs it once, at time T-1. A batch of enough images runs in lanes, each a part of it, where
- * parts give the bytes of the whole.
+ * Opens a file, recognises its inputs and runs it once, at time T-1. A batch is run in lanes and in runs of fewer images, as many as are measured
+ * to be fastest (in 2 seconds, and the time of two batches, at most), where that gives the bytes of one run.
  * @throws `onnx.open`; `model.inputs`, `model.outputs` listing what the file has; `model.batch`, `model.imageShape`,
  * `model.timeScale` where the options do not fit it; `model.run` if it does not run so
  * @example
@@ -74,14 +81,17 @@ export async function openForeignDenoiser(options: ForeignDenoiserOptions): Prom
   const file = typeof source === 'string' ? fileName(source) : 'the model'
   try {
     const inputs = recogniseInputs(file, model)
-    const { batch, fixed } = batchOf(file, inputs, options.batch)
+    const { batch, fixed } = batchOf(inputs, options.batch)
     const output = model.outputs.find(({ name }) => name === inputs.output)
     const shapes = imageShapesOf(file, inputs.image, output, options.imageShape)
+    const runs: Runs = { models: [model], images: fixed }
     const open = (imageShape: Shape) =>
-      new FileDenoiser({ file, declared: model.inputs, inputs, batch, imageShape, options }, [model])
-    const { denoiser, prediction } = await theOneThatRuns(shapes.map(open), () => ambiguousChannels(file, inputs.image))
-    const lanes = batch === undefined || fixed ? 1 : lanesFor(batch, engine)
-    return (lanes > 1 && (await denoiser.inLanes(model, lanes, prediction))) || denoiser
+      new FileDenoiser({ file, declared: model.inputs, inputs, batch, imageShape, options }, runs)
+    const { denoiser, trial } = await theOneThatRuns(shapes.map(open), () => ambiguousChannels(file, inputs.image))
+    if (batch === undefined) return denoiser
+    const lanes = fixed === undefined ? lanesFor(batch, engine) : Math.min(mostLanes(engine), batch / fixed)
+    const sizes = fixed === undefined ? runSizes(batch / lanes) : [fixed]
+    return (await denoiser.inRuns(model, { lanes, sizes }, trial)) ?? denoiser
   } catch (error) {
     await model.dispose()
     throw error
@@ -91,7 +101,7 @@ export async function openForeignDenoiser(options: ForeignDenoiserOptions): Prom
 /** @throws as the trial of the first where none runs, `ambiguous` where several do */
 async function theOneThatRuns(denoisers: readonly FileDenoiser[], ambiguous: () => Error): Promise<Tried> {
   const trials = await Promise.allSettled(
-    denoisers.map(async (denoiser) => ({ denoiser, prediction: await denoiser.trial() })),
+    denoisers.map(async (denoiser) => ({ denoiser, trial: await denoiser.trial() })),
   )
   const running = trials.filter((trial) => trial.status === 'fulfilled')
   if (running.length > 1) throw ambiguous()
@@ -102,7 +112,7 @@ async function theOneThatRuns(denoisers: readonly FileDenoiser[], ambiguous: () 
 /** A denoiser, and what it predicted when it was tried. */
 interface Tried {
   readonly denoiser: FileDenoiser
-  readonly prediction: Images
+  readonly trial: Images
 }
 
 /** What a file is run on. */
@@ -132,18 +142,19 @@ class FileDenoiser implements ForeignDenoiser {
   readonly conditional: boolean
   readonly inputs: DenoiserInputs
   readonly batch?: number
+  readonly batchStep?: number
   evaluations = 0
+  secondsPerEvaluation = 0
   readonly #parts: FileParts
-  /** The file in each lane. */
-  readonly #models: readonly LoadedForeignModel[]
+  readonly #runs: Runs
   readonly #timesteps: number
   readonly #timeScale: number
 
-  constructor(parts: FileParts, models: readonly LoadedForeignModel[]) {
+  constructor(parts: FileParts, runs: Runs) {
     const { file, inputs, batch, imageShape, options } = parts
     const { prediction = 'noise', timeScale = 1, noiseSchedule } = options
     this.#parts = parts
-    this.#models = models
+    this.#runs = runs
     this.inputs = inputs
     this.#timesteps = noiseSchedule.timesteps
     this.#timeScale = timeScale
@@ -152,6 +163,7 @@ class FileDenoiser implements ForeignDenoiser {
     this.conditional = inputs.classes !== null
     this.imageShape = imageShape
     if (batch !== undefined) this.batch = batch
+    if (batch !== undefined && runs.images !== undefined) this.batchStep = runs.images
     if (this.times === 'integer' && timeScale !== 1) {
       const fix = 'leave timeScale out'
       throw inputError('model.timeScale', `${file} takes integer times, which have no scale, got ${timeScale}; ${fix}`)
@@ -160,10 +172,12 @@ class FileDenoiser implements ForeignDenoiser {
 
   /** Runs once on noise, so that what does not fit is said at once: the sizes, and a table of times shorter than the schedule. */
   async trial(): Promise<Images> {
-    const { x, time, classes } = this.#asked()
+    const { x, time, classes } = this.#asked(0)
     const [count] = x.shape
     try {
+      const began = performance.now()
       const prediction = await this.predict(x, time, classes)
+      this.secondsPerEvaluation = (performance.now() - began) / 1000 / count
       this.evaluations += count
       return prediction
     } catch (cause) {
@@ -176,45 +190,54 @@ class FileDenoiser implements ForeignDenoiser {
     }
   }
 
-  /** Of the trial: the images, the last time of the schedule, the first class. */
-  #asked() {
+  /** Of the trial: the images; the last time of the schedule, in later rounds half of the one before; the first class. */
+  #asked(round: number) {
     const shape = [this.batch ?? TRIAL_BATCH, ...this.imageShape]
     const noise = randomStream({ seed: 0, purpose: 'trial' }).normal(new Float32Array(sizeOf(shape)))
     const classes = this.conditional ? new Int32Array(shape[0]) : undefined
-    return { x: tensor('float32', shape, noise), time: this.#timesteps - 1, classes }
+    return { x: tensor('float32', shape, noise), time: Math.floor((this.#timesteps - 1) / 2 ** round), classes }
   }
 
   /**
-   * The same in lanes, with this one's model freed; null where a part of the trial's images comes out otherwise than among all of them (a file
-   * whose images depend on each other, one made for one batch that does not say so).
+   * The same in lanes and runs of the fastest of some sizes, with this one's model freed where there is more than one lane; null where no size gives the
+   * trial's bytes (a file whose images depend on each other, one made for one batch that does not say so).
    */
-  async inLanes(model: ForeignModel, lanes: number, tried: Images): Promise<FileDenoiser | null> {
-    const models = await model.inLanes(lanes)
-    const cut = new FileDenoiser(this.#parts, models)
-    const { x, time, classes } = this.#asked()
-    const count = x.shape[0] / lanes
-    const part = await cut.#run(models[0], itemsOf(x, 0, count), time, classes?.subarray(0, count)).catch(() => null)
-    const evaluations = this.evaluations + count
-    if (part?.data.every((value, i) => Object.is(value, tried.data[i]))) {
-      await this.dispose()
-      cut.evaluations = evaluations
-      return cut
+  async inRuns(
+    model: ForeignModel,
+    { lanes, sizes }: { readonly lanes: number; readonly sizes: readonly number[] },
+    trial: Images,
+  ): Promise<FileDenoiser | null> {
+    const models = lanes > 1 ? await model.inLanes(lanes) : this.#runs.models
+    const inRunsOf = (images: number) => new FileDenoiser(this.#parts, { models, images })
+    const { images, seconds, predictions } = await measureRuns({
+      sizes,
+      whole: trial,
+      predict: (size, round) => {
+        const { x, time, classes } = this.#asked(round)
+        return inRunsOf(size).predict(x, time, classes)
+      },
+    })
+    const [count] = trial.shape
+    const evaluations = this.evaluations + predictions * count
+    if (images === null) {
+      this.evaluations = evaluations
+      if (models !== this.#runs.models) await Promise.all(models.map((lane) => lane.dispose()))
+      return null
     }
-    this.evaluations = evaluations
-    await cut.dispose()
-    return null
+    if (models !== this.#runs.models) await this.dispose()
+    return Object.assign(inRunsOf(images), { evaluations, secondsPerEvaluation: seconds / count })
   }
 
   async predict(x: Images, time: number, condition?: Int32Array): Promise<Images> {
     this.#check(x, time, condition)
-    const models = this.#models
-    if (models.length === 1) return this.#run(models[0], x, time, condition)
-    const count = x.shape[0] / models.length
-    const parts = models.map((model, lane) =>
-      this.#run(model, itemsOf(x, lane, count), time, condition?.subarray(lane * count, (lane + 1) * count)),
-    )
+    const { models, images = x.shape[0] } = this.#runs
+    if (images === x.shape[0]) return this.#run(models[0], x, time, condition)
+    const parts = Array.from({ length: x.shape[0] / images }, (_, i) => {
+      const classes = condition?.subarray(i * images, (i + 1) * images)
+      return this.#run(models[i % models.length], itemsOf(x, i, images), time, classes)
+    })
     const all = new Float32Array(x.data.length)
-    for (const [lane, { data }] of (await Promise.all(parts)).entries()) all.set(data, lane * data.length)
+    for (const [i, { data }] of (await Promise.all(parts)).entries()) all.set(data, i * data.length)
     return tensor('float32', x.shape, all)
   }
 
@@ -246,13 +269,16 @@ class FileDenoiser implements ForeignDenoiser {
   }
 
   async dispose(): Promise<void> {
-    await Promise.all(this.#models.map((model) => model.dispose()))
+    await Promise.all(this.#runs.models.map((model) => model.dispose()))
   }
 
   #check(x: Images, time: number, condition: Int32Array | undefined): void {
     const [count, ...image] = x.shape
-    if (!sameShape(image, this.imageShape) || (this.batch !== undefined && count !== this.batch)) {
-      const wanted = `[${this.batch ?? 'any number'},${this.imageShape}]`
+    const { batch, batchStep = batch } = this
+    const fits = batch === undefined || batchStep === undefined || (count <= batch && count % batchStep === 0)
+    if (!sameShape(image, this.imageShape) || !fits) {
+      const some = batch === batchStep ? batch : `${batchStep} to ${batch} by ${batchStep}`
+      const wanted = `[${some ?? 'any number'},${this.imageShape}]`
       throw inputError('model.imageShape', `${this.#parts.file} takes images ${wanted}, got [${x.shape}]`)
     }
     if (!(time >= 0 && time <= this.#timesteps - 1)) {
@@ -270,10 +296,10 @@ class FileDenoiser implements ForeignDenoiser {
   }
 }
 
-/** Items from lane * count on, in the same memory. */
-const itemsOf = ({ dtype, shape: [, ...item], data }: Images, lane: number, count: number): Images => {
+/** Items from i * count on, in the same memory. */
+const itemsOf = ({ dtype, shape: [, ...item], data }: Images, i: number, count: number): Images => {
   const size = count * sizeOf(item)
-  return { dtype, shape: [count, ...item], data: data.subarray(lane * size, (lane + 1) * size) } as Images
+  return { dtype, shape: [count, ...item], data: data.subarray(i * size, (i + 1) * size) } as Images
 }
 
 /** The shape of the time for `count` images: an open axis is the batch, [b,1]'s second one is 1. */

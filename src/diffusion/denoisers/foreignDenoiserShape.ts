@@ -11,23 +11,22 @@ export type WantedShape = readonly (number | null)[]
 const CHANNELS = [1, 3] as const
 
 /**
- * The batch that a file is made for, or the one wanted where it is made for any.
+ * Images a call, and the batch that a file is made for where it is made for one: then a call is of the largest multiple of it that is wanted, of one
+ * at least.
  * @throws `model.batch`
  */
 export function batchOf(
-  file: string,
   { image, time, classes }: DenoiserInputs,
   wanted: number | undefined,
-): { readonly batch: number | undefined; readonly fixed: boolean } {
+): { readonly batch: number | undefined; readonly fixed: number | undefined } {
   const declared = [image, time, ...(classes ? [classes] : [])].map(({ shape }) => shape[0])
   // A time [1] may be one time for all; an image or class [1] is one image.
   const fixed = declared.find((extent, i) => typeof extent === 'number' && (i !== 1 || extent > 1))
   if (wanted !== undefined && !(Number.isInteger(wanted) && wanted >= 1)) {
     throw inputError('model.batch', `the batch must be an integer of at least 1, got ${wanted}`)
   }
-  if (typeof fixed !== 'number') return { batch: wanted, fixed: false }
-  if (wanted === undefined || wanted === fixed) return { batch: fixed, fixed: true }
-  throw inputError('model.batch', `${file} is made for ${fixed} images a run, got ${wanted}; leave the batch out`)
+  if (typeof fixed !== 'number') return { batch: wanted, fixed: undefined }
+  return { batch: fixed * Math.max(1, Math.floor((wanted ?? fixed) / fixed)), fixed }
 }
 
 /**

@@ -41,6 +41,14 @@ describe('beta schedules', () => {
     expect(stepList).toBe('trailing-clipped')
   })
 
+  test('the sampler that takes the steps of its solver', () => {
+    const samplerOf = (fields: object) => read(fields).settings.sampler
+    const dpm = { _class_name: 'DPMSolverMultistepScheduler' }
+    expect(samplerOf(dpm)).toBe('dpm-solver++')
+    expect(samplerOf({ ...dpm, algorithm_type: 'sde-dpmsolver++' })).toBe('sde-dpm-solver++')
+    expect(samplerOf({ _class_name: 'UniPCMultistepScheduler' })).toBe('unipc')
+  })
+
   test('sigmoid; trained_betas; plain betas', () => {
     const sigmoid = read({ _class_name: 'DDPMScheduler', beta_schedule: 'sigmoid', num_train_timesteps: 13 })
     expect(sigmoid.schedule.betas[6]).toBeCloseTo((1e-4 + 0.02) / 2, 12)
@@ -97,10 +105,32 @@ describe('what the samplers here do otherwise is said', () => {
       'DPMSolverMultistep',
       { algorithm_type: 'sde-dpmsolver++', solver_order: 3, use_lu_lambdas: true, variance_type: 'learned' },
       [
-        'algorithm_type sde-dpmsolver++ is sampled as dpmsolver++',
         'the solver is of order 2, midpoint',
         'variance_type learned is left out: of a network with twice the channels of an image the first half is the prediction',
       ],
+    ],
+    ['DPMSolverMultistep', { algorithm_type: 'sde-dpmsolver++' }, []],
+    [
+      'DPMSolverMultistep',
+      { algorithm_type: 'sde-dpmsolver', final_sigmas_type: 'sigma_min' },
+      [
+        'final_sigmas_type sigma_min is taken as zero: the last step returns x0Hat',
+        'algorithm_type sde-dpmsolver is sampled as sde-dpmsolver++',
+      ],
+    ],
+    [
+      'DPMSolverMultistep',
+      { algorithm_type: 'dpmsolver', final_sigmas_type: 'sigma_min' },
+      [
+        'final_sigmas_type sigma_min is taken as zero: the last step returns x0Hat',
+        'algorithm_type dpmsolver is sampled as dpmsolver++',
+      ],
+    ],
+    ['UniPCMultistep', {}, []],
+    [
+      'UniPCMultistep',
+      { solver_order: 3, disable_corrector: [0] },
+      ['the solver is of order 2, bh2, in the image, with a correction after every step'],
     ],
     [
       'PNDM',

@@ -25,7 +25,7 @@ import type { ClassedConfig, SchedulerConfigFields } from './schedulerConfig.ts'
 import { configSchema, respacingOf } from './schedulerConfig.ts'
 import { schedulerFault } from './schedulerFaults.ts'
 import { jsonOf, named, parsed } from './schedulerJson.ts'
-import { classNotes, configNotes } from './schedulerNotes.ts'
+import { classNotes, configNotes, samplerOfSolver } from './schedulerNotes.ts'
 import { classTimes } from './schedulerTimes.ts'
 
 const PREDICTIONS: Readonly<Record<string, Prediction>> = {
@@ -290,7 +290,7 @@ function samplerOf(
   schedule: NoiseSchedule,
   skipped: number,
 ): Pick<ForeignScheduler, 'settings' | 'stepList' | 'timesOf'> {
-  const { sampler } = rule
+  const sampler = samplerOfSolver(rule, config)
   const { takes } = samplerNamed(sampler)
   const has = (field: SchedulerField) => rule.fields.includes(field)
   // A threshold that is 1 for every image is plain clipping, whatever clip_sample says.

@@ -26,6 +26,8 @@ export interface ExportedScheduler {
   readonly timesteps: readonly number[] | null
   /** Whether the class keeps x/signal in the place of x, as a pipeline that calls `scale_model_input` expects. */
   readonly scaled: boolean
+  /** Whether `DDPMPipeline` runs it: it takes x as it is, and passes a generator. */
+  readonly pixelPipeline: boolean
 }
 
 export interface ExportOptions extends Sampling {
@@ -47,7 +49,7 @@ const LOG_SNR_TOLERANCE = 1e-2
  * cannot be told
  */
 export function exportScheduler({ schedule, settings, prediction }: ExportOptions): ExportedScheduler {
-  const { ownTimesOnly, scaled, plain } = samplerNamed(settings.sampler).toDiffusers
+  const { ownTimesOnly, scaled, takesGenerator, plain } = samplerNamed(settings.sampler).toDiffusers
   const timesteps = exportedTimes(schedule, ownTimesOnly)
   const config = {
     ...trainingFields(schedule.timesteps, trainedBetas(schedule), prediction),
@@ -58,7 +60,7 @@ export function exportScheduler({ schedule, settings, prediction }: ExportOption
       schedule.times[schedule.times.length - 1] > 0,
     ),
   }
-  return { config, timesteps, scaled }
+  return { config, timesteps, scaled, pixelPipeline: !scaled && takesGenerator }
 }
 
 /** The config of a training schedule, all T levels: a `DDIMScheduler` whose x0Hat is clipped to `clip` (default [-1, 1]). */

@@ -40,7 +40,7 @@ export function scheduleFiles(saved: SavedSchedule, prediction: Prediction, name
     if (plain) {
       const said = [
         ...(plain.timesteps ? [`pass timesteps=[${plain.timesteps}] to diffusers, for its learned times`] : []),
-        ...(plain.scaled ? [scaledNote(String(plain.config._class_name))] : []),
+        ...(plain.pixelPipeline ? [] : [pipelineNote(String(plain.config._class_name), plain.scaled)]),
       ]
       return said.length > 0 ? `schedule ${name}: ${said.join('; ')}` : null
     }
@@ -49,8 +49,10 @@ export function scheduleFiles(saved: SavedSchedule, prediction: Prediction, name
   }
 }
 
-/** DDPMPipeline, which runs any scheduler, neither scales its start nor what the network sees. */
-const scaledNote = (className: string): string =>
-  `${className} keeps x/signal, for pipelines that start from init_noise_sigma and call scale_model_input`
+/** DDPMPipeline, which runs any scheduler, neither scales its start nor what the network sees, and passes a generator to each step. */
+const pipelineNote = (className: string, scaled: boolean): string =>
+  scaled
+    ? `${className} keeps x/signal, for pipelines that start from init_noise_sigma and call scale_model_input`
+    : `${className} takes no generator in its step, which DDPMPipeline passes: run it in a loop, or in a pipeline that looks first`
 
 const json = (value: unknown): string => `${JSON.stringify(value, null, 2)}\n`

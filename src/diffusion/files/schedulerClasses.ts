@@ -167,8 +167,9 @@ export const SCHEDULER_CLASSES: Readonly<Record<string, SchedulerClass>> = {
   DPMSolverSDEScheduler: { ...KARRAS, ownSteps: 'stochastic steps of DPM-Solver' },
   UniPCMultistepScheduler: {
     ...SOLVER,
-    ownSteps: "UniPC's predictor and corrector",
+    sampler: 'unipc',
     steps: 'unipc',
+    solver: true,
     zeroSnr: NEARLY_ZERO,
     fields: [...SOLVER.fields, 'final_sigmas_type', 'sigma_min', 'sigma_max'],
   },

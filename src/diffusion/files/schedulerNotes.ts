@@ -1,4 +1,5 @@
 /** What a scheduler config says that is assumed, or that the samplers here do otherwise: a sentence each. */
+import type { SamplerName } from '../samplers/samplers.ts'
 import { DEFAULT_SAMPLER, samplerNamed } from '../samplers/samplers.ts'
 import { OWN_SAMPLER } from './foreignScheduler.ts'
 import type { FileSpacing, SchedulerField } from './schedulerClasses.ts'
@@ -63,17 +64,34 @@ export function classNotes({ name, rule, config }: ClassedConfig, spacing: FileS
         `final_sigmas_type ${config.final_sigmas_type} is taken as zero: the last step returns x0Hat`,
       ],
     ]),
-    ...(rule.solver ? solverNotes(config) : []),
+    ...(rule.solver ? SOLVER_NOTES[rule.sampler === 'unipc' ? 'unipc' : 'dpm'](config) : []),
     ...(has('variance_type') ? varianceNotes(rule, config) : []),
   ]
 }
 
-/** DPM-Solver's own fields. Deis, logrho, bh1 and bh2 are left by other classes, and the class replaces them by what is here. */
-function solverNotes({ algorithm_type, solver_order, solver_type }: ClassedConfig['config']): string[] {
-  return saidOf([
-    [!['dpmsolver++', 'deis'].includes(algorithm_type), `algorithm_type ${algorithm_type} is sampled as dpmsolver++`],
-    [solver_order !== 2 || solver_type === 'heun', 'the solver is of order 2, midpoint'],
-  ])
+/** The sampler of a class that has several solvers: which of them a config names, or the nearest one here. */
+export const samplerOfSolver = (
+  { sampler, solver }: ClassedConfig['rule'],
+  config: ClassedConfig['config'],
+): SamplerName =>
+  solver && sampler === 'dpm-solver++' && config.algorithm_type.startsWith('sde') ? 'sde-dpm-solver++' : sampler
+
+/** Solvers' own fields. Deis, logrho, bh1 and bh2 are left by other classes, and the class replaces them by what is here. */
+const SOLVER_NOTES: Readonly<Record<'dpm' | 'unipc', (config: ClassedConfig['config']) => string[]>> = {
+  dpm: ({ algorithm_type, solver_order, solver_type }) => {
+    const taken = algorithm_type.startsWith('sde') ? 'sde-dpmsolver++' : 'dpmsolver++'
+    return saidOf([
+      [![taken, 'deis'].includes(algorithm_type), `algorithm_type ${algorithm_type} is sampled as ${taken}`],
+      [solver_order !== 2 || solver_type === 'heun', 'the solver is of order 2, midpoint'],
+    ])
+  },
+  unipc: ({ solver_order, solver_type, predict_x0, disable_corrector }) =>
+    saidOf([
+      [
+        solver_order !== 2 || solver_type === 'bh1' || predict_x0 === false || disable_corrector.length > 0,
+        'the solver is of order 2, bh2, in the image, with a correction after every step',
+      ],
+    ]),
 }
 
 const FIXED = ['fixed_small', 'fixed_small_log', 'fixed_large', undefined]

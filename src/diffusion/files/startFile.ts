@@ -6,10 +6,10 @@
 import { readFile, stat } from 'node:fs/promises'
 import { basename } from 'node:path'
 import { inputError } from '../../base/index.ts'
-import { timeOfLogSnr } from '../schedules/karras.ts'
 import type { NoiseSchedule } from '../schedules/noiseSchedule.ts'
 import type { SamplingSchedule, ToldTimes } from '../schedules/samplingSchedule.ts'
 import { samplingSchedule, samplingScheduleAt } from '../schedules/samplingSchedule.ts'
+import { timeOfLogSnr } from '../schedules/sigmaSpacing.ts'
 import { loadScheduler } from './loadScheduler.ts'
 import { readSamplingSchedule } from './scheduleFile.ts'
 

@@ -12,30 +12,29 @@ export function imagesOf(data: ImageData, count: number, imageShape: Shape): Ima
 interface Chunk {
   readonly begin: number
   readonly count: number
+  /** What it is padded to. */
+  readonly padded: number
 }
 
-function chunksOf(total: number, batch: number): Chunk[] {
+function chunksOf(total: number, batch: number, step: number): Chunk[] {
   return Array.from({ length: Math.ceil(total / batch) }, (_, i) => {
     const begin = i * batch
-    return { begin, count: Math.min(batch, total - begin) }
+    const count = Math.min(batch, total - begin)
+    return { begin, count, padded: step * Math.ceil(count / step) }
   })
 }
 
-function padded(data: ImageData, { begin, count }: Chunk, batch: number, size: number): ImageData {
+function paddedData(data: ImageData, { begin, count, padded }: Chunk, size: number): ImageData {
   const piece = data.subarray(begin * size, (begin + count) * size)
-  if (count === batch) return piece
-  const whole = data instanceof Float32Array ? new Float32Array(batch * size) : new Float64Array(batch * size)
+  if (count === padded) return piece
+  const whole = data instanceof Float32Array ? new Float32Array(padded * size) : new Float64Array(padded * size)
   whole.set(piece)
   return whole
 }
 
-function paddedClasses(
-  condition: Int32Array | undefined,
-  { begin, count }: Chunk,
-  batch: number,
-): Int32Array | undefined {
+function paddedClasses(condition: Int32Array | undefined, { begin, count, padded }: Chunk): Int32Array | undefined {
   if (!condition) return undefined
-  const whole = new Int32Array(batch)
+  const whole = new Int32Array(padded)
   whole.set(condition.subarray(begin, begin + count))
   return whole
 }
@@ -46,9 +45,10 @@ function paddedClasses(
  * @throws `sampler.condition` if there is not one class per image
  */
 export function anyBatch(denoiser: Denoiser): Denoiser {
-  const { batch, imageShape, prediction, times, dtype = 'float32', differentiable } = denoiser
+  const { batch, batchStep = batch, imageShape, prediction, times, dtype = 'float32', differentiable } = denoiser
   if (batch === undefined) return denoiser
-  const cutFor = (x: Images, condition: Int32Array | undefined) => cut(x.shape[0], batch, imageShape, condition)
+  const cutFor = (x: Images, condition: Int32Array | undefined) =>
+    cut(x.shape[0], { batch, step: batchStep ?? batch }, imageShape, condition)
   const { pullback } = denoiser
   return {
     prediction,
@@ -86,20 +86,25 @@ export function anyBatch(denoiser: Denoiser): Denoiser {
 
 /** What one call of the network is given. */
 interface Call {
-  /** Its part of images, padded to a whole batch. */
+  /** Its part of images, padded to what the network takes. */
   piece(images: Images): Images
   readonly classes: Int32Array | undefined
 }
 
 /** The calls that `total` images take. */
-function cut(total: number, batch: number, imageShape: Shape, condition: Int32Array | undefined) {
+function cut(
+  total: number,
+  { batch, step }: { readonly batch: number; readonly step: number },
+  imageShape: Shape,
+  condition: Int32Array | undefined,
+) {
   checkCondition(condition, total)
   const size = sizeOf(imageShape)
-  const chunks = chunksOf(total, batch)
+  const chunks = chunksOf(total, batch, step)
   const calls = chunks.map(
     (chunk): Call => ({
-      piece: ({ data }) => imagesOf(padded(data, chunk, batch, size), batch, imageShape),
-      classes: paddedClasses(condition, chunk, batch),
+      piece: ({ data }) => imagesOf(paddedData(data, chunk, size), chunk.padded, imageShape),
+      classes: paddedClasses(condition, chunk),
     }),
   )
   return {

@@ -28,8 +28,11 @@ export interface Chain {
   predict(i: number, x: ImageData, at?: number): Promise<ImageData>
   /** Standard normal numbers of step i, one stream per image. */
   noise(i: number): ImageData
-  /** Says what step i takes from the steps before it: x0Hat there, by step, for multistep methods. */
-  remember(i: number, before: ReadonlyMap<number, ImageData>): void
+  /**
+   * Says what step i takes from the steps before it, for multistep methods: x0Hat there, by step, and where the method corrects a state after the
+   * network has seen it, what step i - 1 started from.
+   */
+  remember(i: number, before: ReadonlyMap<number, ImageData>, corrected?: ImageData): void
 }
 
 /** A sampler backwards, from its last step to step `first`. */
@@ -41,6 +44,8 @@ export interface ReverseChain {
   readonly first: number
   /** x0Hat of steps before `first`, by step: constants, for multistep methods. */
   readonly before: ReadonlyMap<number, ImageData>
+  /** The corrected state that step `first` - 1 started from, a constant, for methods that correct. */
+  readonly corrected?: ImageData
   /** The network's evaluations in step i, in their order. */
   step(i: number): readonly Evaluation[]
   noise(i: number): ImageData

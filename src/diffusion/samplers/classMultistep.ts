@@ -15,8 +15,11 @@ interface LinearStep {
   readonly sigma: number
 }
 
+/** log(signal/noise) of a level. */
+type Ell = (level: Level) => number
+
 /** As the classes have it, in float32: in the noise, what is added and taken away is ten times the image, and a digit of h is seen. */
-const ell = ({ signal, noise }: Level): number =>
+const ell: Ell = ({ signal, noise }: Level): number =>
   Math.fround(Math.fround(Math.log(signal)) - Math.fround(Math.log(noise)))
 
 function advance({ carry, gains, sigma }: LinearStep, x: ImageData, m: readonly ImageData[], z: ImageData | null) {
@@ -146,18 +149,23 @@ export async function runUniPC(plan: ClassPlan, chain: ClassChain): Promise<Imag
  *
  *     x' = carry x - f expm1(u) m_0 - f B sum_k rho_k (m_k - m_0)/r_k,     u = -h (image) or h (noise),  B = u (bh1) or expm1(u) (bh2)
  */
-function uniPC(solver: UniPCSolver, at: readonly Level[], next: Level | null, corrects: boolean): LinearStep {
+export function uniPC(
+  { predictsImage, type }: Pick<UniPCSolver, 'predictsImage' | 'type'>,
+  at: readonly Level[],
+  next: Level | null,
+  corrects: boolean,
+  ellOf: Ell = ell,
+): LinearStep {
   if (!next) return { carry: 0, gains: [1], sigma: 0 }
-  const { predictsImage, type } = solver
   const [here] = at
-  const h = ell(next) - ell(here)
+  const h = ellOf(next) - ellOf(here)
   const u = predictsImage ? -h : h
   const [carry, factor] = predictsImage
     ? [next.noise / here.noise, next.signal]
     : [next.signal / here.signal, next.noise]
   const base = -factor * Math.expm1(u)
   const B = type === 'bh1' ? u : Math.expm1(u)
-  const r = at.slice(1).map((level) => (ell(level) - ell(here)) / h)
+  const r = at.slice(1).map((level) => (ellOf(level) - ellOf(here)) / h)
   const rho = rhosOf(corrects ? [...r, 1] : r, u, B, corrects ? at.length === 1 : at.length === 2)
   const weights = r.map((rk, k) => (-factor * B * rho[k]) / rk)
   const newest = corrects ? -factor * B * rho[r.length] : 0

@@ -3,8 +3,12 @@ import { inputError } from '../../base/index.ts'
 import type { DiffusersForms } from './sampler.ts'
 import type { StepSettings } from './stepSettings.ts'
 
-/** Of classes that keep x as it is and call the network once a step. */
-export const PLAIN_CALLS: Pick<DiffusersForms, 'scaled' | 'calls'> = { scaled: false, calls: (times) => times }
+/** Of classes that keep x as it is, call the network once a step and take a generator. */
+export const PLAIN_CALLS: Pick<DiffusersForms, 'scaled' | 'takesGenerator' | 'calls'> = {
+  scaled: false,
+  takesGenerator: true,
+  calls: (times) => times,
+}
 
 export function ddimFields({ clip, clippedNoise, eta }: Pick<StepSettings, 'clip' | 'clippedNoise' | 'eta'>) {
   if (eta !== 0) {

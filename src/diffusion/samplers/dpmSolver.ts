@@ -37,7 +37,7 @@ export const dpmSolver: Sampler<'dpm-solver++'> = {
 }
 
 /** A scalar and its derivatives in the log-SNR of u, v and w. */
-interface SolverScalar {
+export interface SolverScalar {
   readonly value: number
   readonly before: number
   readonly here: number
@@ -45,16 +45,17 @@ interface SolverScalar {
 }
 
 /** x' = carry x + gain (x0Hat_v + slope (x0Hat_v - x0Hat_u)). */
-interface SolverScalars {
+export interface SolverScalars {
   readonly carry: SolverScalar
   readonly gain: SolverScalar
   readonly slope: SolverScalar
 }
 
-const constant = (value: number): SolverScalar => ({ value, before: 0, here: 0, next: 0 })
+export const constantScalar = (value: number): SolverScalar => ({ value, before: 0, here: 0, next: 0 })
 
-function solverScalars(before: Level | undefined, here: Level, next: Level | undefined): SolverScalars {
-  if (!next) return { carry: constant(0), gain: constant(1), slope: constant(0) }
+/** Of the step from `here` to `next`, undefined: to the clean image. */
+export function solverScalars(before: Level | undefined, here: Level, next: Level | undefined): SolverScalars {
+  if (!next) return { carry: constantScalar(0), gain: constantScalar(1), slope: constantScalar(0) }
   const h = (next.logSnr - here.logSnr) / 2
   const ratio = next.noise / here.noise
   const carry = {
@@ -66,7 +67,7 @@ function solverScalars(before: Level | undefined, here: Level, next: Level | und
   const share = -Math.expm1(-h)
   const dGain = (next.signal * Math.exp(-h)) / 2
   const gain = { value: next.signal * share, before: 0, here: -dGain, next: dSignalDLogSnr(next) * share + dGain }
-  if (!before) return { carry, gain, slope: constant(0) }
+  if (!before) return { carry, gain, slope: constantScalar(0) }
   const gap = here.logSnr - before.logSnr
   const r = h / gap
   return { carry, gain, slope: { value: r, before: r / gap, here: -0.5 / gap - r / gap, next: 0.5 / gap } }
@@ -133,9 +134,9 @@ async function solveVjp(chain: ReverseChain, dImages: ImageData): Promise<ImageD
 const NO_LAMBDA_CLIP = -1e9
 
 /** Fields of the class without numbers of its own at each step. @throws `export.clip` */
-export function solverFields({ clip }: StepSettings) {
+export function solverFields({ clip }: StepSettings, className = 'DPMSolverMultistepScheduler') {
   if (clip && !(clip[0] === -1 && clip[1] === 1)) {
-    throw inputError('export.clip', `DPMSolverMultistepScheduler clips x0Hat to [-1, 1] only, got [${clip}]`)
+    throw inputError('export.clip', `${className} clips x0Hat to [-1, 1] only, got [${clip}]`)
   }
   return {
     _class_name: 'DPMSolverMultistepScheduler',

@@ -132,6 +132,7 @@ describe('samplers that are its settings, to 1e-12', () => {
     ],
     ['dpm-solver++', {}, { sampler: 'dpm-solver++' }],
     ['dpm-solver++, said', { tau: all(0), weight: all(1), scale: all(1, 6), output: 0 }, { sampler: 'dpm-solver++' }],
+    ['sde-dpm-solver++', { tau: all(1), weight: all(1) }, { sampler: 'sde-dpm-solver++' }],
     ['ddpm, small', { tau: all(1), weight: all(0), clipBounds: all(1, 6) }, { sampler: 'ddpm' }],
   ])('%s', async (_, solver, other) => {
     for (const prediction of PREDICTIONS) {

@@ -36,6 +36,7 @@ export const heun: Sampler<'heun'> = {
   toDiffusers: {
     ownTimesOnly: null,
     scaled: true,
+    takesGenerator: false,
     // After the first, each level is seen twice: at the end of one step and at the beginning of the next.
     calls: ([first, ...rest]) => [first, ...rest.flatMap((time) => [time, time])],
     plain: classFields,

@@ -49,6 +49,7 @@ export interface Tape {
   /** Of the network, in the steps that carry gradient. */
   readonly evaluations: readonly Evaluation[]
   readonly before: ReadonlyMap<number, ImageData>
+  readonly corrected?: ImageData
   /** Of the evaluations whose activations are kept until `release`. */
   readonly pullbacks: ReadonlyMap<Evaluation, Pullback>
   /** Frees the activations: a derivative taken later runs forwards again. */
@@ -123,7 +124,7 @@ export async function sample(given: SampleOptions): Promise<Sampled> {
     throw inputError('sampler.derivative', `the steps of ${own.className} have no derivative; take one of the samplers`)
   }
   const kept: Evaluation[] = []
-  let keptBefore: ReadonlyMap<number, ImageData> = new Map()
+  let remembered: Pick<Tape, 'before' | 'corrected'> = { before: new Map() }
   const call = anyBatch(denoiser)
   const pullbacks = new Map<Evaluation, Pullback>()
   let bytesLeft = options.keepBytes ?? KEPT_BYTES
@@ -155,8 +156,8 @@ export async function sample(given: SampleOptions): Promise<Sampled> {
       return prediction
     },
     noise: noiseOf(options),
-    remember(i, before) {
-      if (i === first) keptBefore = new Map(before)
+    remember(i, before, corrected) {
+      if (i === first) remembered = { before: new Map(before), ...(corrected && { corrected }) }
     },
   }
   const data = await (own ? runClass(own, { ...chain, count }) : sampler.run(chain))
@@ -165,7 +166,7 @@ export async function sample(given: SampleOptions): Promise<Sampled> {
     for (const pullback of pullbacks.values()) pullback.release()
     pullbacks.clear()
   }
-  const tape = first < steps ? { options, first, evaluations: kept, before: keptBefore, pullbacks, release } : null
+  const tape = first < steps ? { options, first, evaluations: kept, ...remembered, pullbacks, release } : null
   return { images: imagesOf(data, count, denoiser.imageShape), tape, evaluations }
 }
 
@@ -213,6 +214,7 @@ export async function sampleVjp(
     settings,
     first: tape.first,
     before: tape.before,
+    ...(tape.corrected && { corrected: tape.corrected }),
     dLogSnr,
     dSolver,
     step: (i) => tape.evaluations.filter(({ step }) => step === i),

@@ -57,6 +57,8 @@ export interface DiffusersForms {
   readonly ownTimesOnly: string | null
   /** Whether its class keeps x/signal in the place of x: then the loop scales the start, and what the network sees. */
   readonly scaled: boolean
+  /** Whether the class's `step` takes a generator, which DDPMPipeline passes to whatever scheduler it has. */
+  readonly takesGenerator: boolean
   /** What the network is told, call by call, for a schedule's times. */
   calls(times: readonly number[]): readonly number[]
   /**

@@ -40,7 +40,7 @@ test.each(SAMPLERS)('$name: settings, words and noise go together', ({ name, tak
   const plain = samplerSettings({ sampler: name })
   expect(words(plain)).toMatch(new RegExp(`^${name.replaceAll('+', '\\+')}, `))
   const noisiest = samplerSettings({ sampler: name, ...(takes.includes('eta') && { eta: 1 }) })
-  expect(noisy(noisiest)).toBe(ancestral !== null)
+  expect(noisy(noisiest)).toBe(ancestral !== null || name === 'sde-dpm-solver++')
   if (ancestral) expect(guidedSteps(schedule, noisiest).length).toBe(LOG_SNR.length)
 })
 

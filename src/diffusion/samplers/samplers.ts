@@ -6,8 +6,10 @@ import { dpmSolver } from './dpmSolver.ts'
 import { exponential } from './exponential.ts'
 import { heun } from './heun.ts'
 import type { Sampler } from './sampler.ts'
+import { sdeDpmSolver } from './sdeDpmSolver.ts'
+import { uniPC } from './uniPC.ts'
 
-const LIST = [ddim, ddpm, dpmSolver, heun, exponential] as const
+const LIST = [ddim, ddpm, dpmSolver, sdeDpmSolver, uniPC, heun, exponential] as const
 
 export type SamplerName = (typeof LIST)[number]['name']
 

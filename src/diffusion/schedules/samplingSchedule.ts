@@ -3,10 +3,10 @@
  * schedules; noise schedules and step lists *make* sampling schedules, learned ones are just numbers.
  */
 import { inputError } from '../../base/index.ts'
-import { isKarras, karrasLevels, timeOfLogSnr } from './karras.ts'
 import type { Level } from './level.ts'
 import { flowLevelOfLogSnr, LOG_SNR_LIMIT, levelOfLogSnr } from './level.ts'
 import type { NoiseSchedule } from './noiseSchedule.ts'
+import { isSigmaList, sigmaLevels, timeOfLogSnr } from './sigmaSpacing.ts'
 import type { SolverNumbers } from './solverNumbers.ts'
 import { solverNumbers } from './solverNumbers.ts'
 import type { StepListName } from './stepList.ts'
@@ -78,7 +78,7 @@ export function samplingScheduleAt(schedule: NoiseSchedule, times: readonly numb
 export type ToldTimes = 'integer' | 'real'
 
 /**
- * The levels of a noise schedule on a step list. Karras' lists bring levels of their own, told as the time that has that level: a
+ * The levels of a noise schedule on a step list. Lists of sigmas bring levels of their own, told as the time that has that level: a
  * real one, or for a network of integer times the nearest ones that are distinct. Beyond the schedule's range several levels are told
  * the same end of it, which samplers take as they take any.
  * @throws `steps.count` if N > T
@@ -91,9 +91,9 @@ export function samplingScheduleFrom(
 ): SamplingSchedule {
   // Also checks the name and the number of steps.
   const times = stepList(list, schedule, steps)
-  if (!isKarras(list)) return samplingScheduleAt(schedule, times)
+  if (!isSigmaList(list)) return samplingScheduleAt(schedule, times)
   const { timesteps } = schedule
-  const logSnr = karrasLevels(list, schedule, steps)
+  const logSnr = sigmaLevels(list, schedule, steps)
   return samplingSchedule({
     timesteps,
     logSnr,

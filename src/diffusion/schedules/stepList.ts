@@ -4,16 +4,16 @@
  * `trailing`: round(T - iT/N) - 1 (Lin et al. 2023, arXiv 2305.08891). `linspace`: round(linspace(0, T-1, N)).
  * `leading`: i floor(T/N). `quadratic`: round((T-1)(i/(N-1))^2), dense at low noise. `log-snr`: the times nearest to N
  * log-SNRs evenly apart. Each also `-clipped`: on the times with log(signal/noise) >= -5.1 alone (the bound usual for cosine
- * schedules, whose last times hold no signal). `karras`, `karras-model`: the times nearest to Karras' levels, which lie between
- * training times: `samplingScheduleFrom` has the levels themselves. Rounding is half to even; times are distinct.
+ * schedules, whose last times hold no signal). `karras`, `exponential`, each also `-model`: the times nearest to levels spaced in sigma, which lie
+ * between training times: `samplingScheduleFrom` has the levels themselves. Rounding is half to even; times are distinct.
  */
 import { inputError } from '../../base/index.ts'
-import type { KarrasListName } from './karras.ts'
-import { isKarras, KARRAS_LISTS, karrasLevels } from './karras.ts'
 import type { NoiseSchedule } from './noiseSchedule.ts'
+import type { SigmaListName } from './sigmaSpacing.ts'
+import { isSigmaList, SIGMA_LISTS, sigmaLevels } from './sigmaSpacing.ts'
 
 export type Spacing = 'trailing' | 'linspace' | 'leading' | 'quadratic' | 'log-snr'
-export type StepListName = Spacing | `${Spacing}-clipped` | KarrasListName
+export type StepListName = Spacing | `${Spacing}-clipped` | SigmaListName
 
 const SPACINGS: readonly Spacing[] = ['trailing', 'linspace', 'leading', 'quadratic', 'log-snr']
 
@@ -21,7 +21,7 @@ const SPACINGS: readonly Spacing[] = ['trailing', 'linspace', 'leading', 'quadra
 export const STEP_LISTS: readonly StepListName[] = [
   ...SPACINGS,
   ...SPACINGS.map((name) => `${name}-clipped` as const),
-  ...KARRAS_LISTS,
+  ...SIGMA_LISTS,
 ]
 
 /** Lowest log(signal/noise) of a clipped list. */
@@ -58,8 +58,8 @@ function nearest(logSnr: Float64Array, count: number, target: number): number {
 }
 
 function ruleOf(name: StepListName, schedule: NoiseSchedule, steps: number): Rule {
-  if (!isKarras(name)) return RULES[name.replace('-clipped', '') as Spacing]
-  const levels = karrasLevels(name, schedule, steps)
+  if (!isSigmaList(name)) return RULES[name.replace('-clipped', '') as Spacing]
+  const levels = sigmaLevels(name, schedule, steps)
   return (i, _, count, logSnr) => nearest(logSnr, count, levels[steps - 1 - i])
 }
 

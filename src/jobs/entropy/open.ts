@@ -32,6 +32,7 @@ export interface EntropyInputs {
   readonly notes: readonly string[]
   /** Names and hashes of what was read, for the manifest. */
   readonly sources: Readonly<Record<string, Json>>
+  readonly secondsPerEvaluation: number | null
   close(): Promise<void>
 }
 
@@ -80,6 +81,7 @@ export async function openEntropyInputs(config: EntropyConfig): Promise<EntropyI
         ...sharedNotes(networks, config),
         ...rewardNotes([reward, judge]),
       ],
+      secondsPerEvaluation: opened.secondsPerEvaluation,
       sources: {
         model: { path: config.model, sha256: opened.hash },
         ...networks.sources,

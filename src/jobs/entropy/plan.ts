@@ -8,7 +8,7 @@ import type { OpenedModel } from '../opening/openedModel.ts'
 import { openModelAt } from '../opening/openModel.ts'
 import { chooseSampling } from '../opening/samplingChoice.ts'
 import type { JobPlan, RateOf, Work } from '../planning/forecast.ts'
-import { forecast, PER_IMAGE, UNKNOWN } from '../planning/forecast.ts'
+import { forecast, measuredPlan, PER_IMAGE } from '../planning/forecast.ts'
 import type { EntropyConfig } from './settings.ts'
 import { entropySettingsOf } from './settings.ts'
 
@@ -21,7 +21,7 @@ export async function planEntropy(config: EntropyConfig, rateOf: RateOf = measur
     const cost = costs.reduce((most, one) => (one.total > most.total ? one : most))
     const { chunk } = config
     const networkEvaluations = cost.total + opened.evaluations
-    if (!opened.trainable) return { networkEvaluations, ...UNKNOWN }
+    if (!opened.trainable) return measuredPlan(networkEvaluations, opened.secondsPerEvaluation)
     const work: Work = [
       { kind: 'derivative', evaluations: cost.derivative, batch: chunk },
       { kind: 'predict', evaluations: networkEvaluations - cost.derivative, batch: chunk },

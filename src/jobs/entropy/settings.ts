@@ -123,7 +123,7 @@ function samplingSettings() {
     schedule: withDefault(schedule, 'default'),
     sampler: setting(z.enum(namesOf(({ ancestral }) => ancestral !== null)), {
       group: 'Sampling',
-      description: `sampler; a path needs noise, so none of ${namesOf(({ ancestral }) => ancestral === null).join(', ')}`,
+      description: `sampler; a guided path is of steps with noise that take the step before alone, so none of ${namesOf(({ ancestral }) => ancestral === null).join(', ')}`,
       default: 'ddim',
     }),
     steps: withDefault(steps, 25),

@@ -36,7 +36,8 @@ export async function openModelFile(path: string, options: OpenModelOptions): Pr
     ...(size !== null && { imageShape: [null, size, size] }),
   })
   const hash = await modelFileHash(path)
-  const { imageShape, times, conditional, differentiable, inputs, evaluations, batch = chunk } = denoiser
+  const { imageShape, times, conditional, differentiable, inputs, batch = chunk } = denoiser
+  const { evaluations, secondsPerEvaluation } = denoiser
   return {
     imageShape,
     prediction,
@@ -56,6 +57,7 @@ export async function openModelFile(path: string, options: OpenModelOptions): Pr
     hash,
     notes: sampling.notes,
     evaluations,
+    secondsPerEvaluation,
     // One for all: it is the loaded file, freed with the model.
     openDenoiser: async () => ({ denoiser, close: async () => undefined }),
     close: () => denoiser.dispose(),

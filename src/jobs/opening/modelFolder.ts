@@ -67,6 +67,7 @@ export async function openModelFolder(
     hash: hashOf(state),
     notes: [...model.notes, ...sampler.notes, ...(ofRun ? [] : await changeNotes(folder))],
     evaluations: 0,
+    secondsPerEvaluation: null,
     async openDenoiser({ chunk, device }) {
       const denoiser = await compileDenoiser({ network, state, batch: chunk, binding: 'bound', device })
       return { denoiser, close: () => denoiser.dispose() }

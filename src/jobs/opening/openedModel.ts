@@ -54,6 +54,8 @@ export interface OpenedModel extends ModelCapabilities {
   readonly notes: readonly string[]
   /** Network evaluations that opening it took. */
   readonly evaluations: number
+  /** Seconds that an evaluation of one image takes on this machine, measured when it was opened; null: it follows from its network. */
+  readonly secondsPerEvaluation: number | null
   /** The model for sampling. To be closed before the model is. */
   openDenoiser(options: DenoiserOptions): Promise<OpenedDenoiser>
   /** Frees what opening it took. */

@@ -119,7 +119,7 @@ export const samplingShape = {
   stepList: setting(z.enum(STEP_LISTS).nullable(), {
     group: 'Sampling',
     description:
-      "times of the default schedule, or Karras' levels told as their times; none: those of the model's scheduler",
+      "times of the default schedule, or levels spaced in sigma (karras, exponential) told as their times; none: those of the model's scheduler",
     default: null,
   }),
   side: setting(z.enum(['learned', 'default']).nullable(), {

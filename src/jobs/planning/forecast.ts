@@ -1,15 +1,15 @@
 /** What a job will cost, for --dry-run: seconds and memory from the counts of its network, for the evaluations that its settings allow. */
-import { BilevelError } from '../../base/index.ts'
+import { BilevelError, internalError } from '../../base/index.ts'
 import type { ProgramKind } from '../../diffusion/index.ts'
 import { activationBytes, KEPT_BYTES, memoryOfPrograms, programSize, secondsOfRun } from '../../diffusion/index.ts'
 import type { DenoisingNetwork } from '../../nn/index.ts'
 import { durationText } from '../../runs/index.ts'
 
-/** A forecast. Seconds are about what that many evaluations take; they and memory are null for networks that are known as a file only. */
+/** A forecast. Seconds are about what that many evaluations take; memory is null for networks that are known as a file only. */
 export interface JobPlan {
   /** The most there can be. */
   readonly networkEvaluations: number
-  readonly seconds: number | null
+  readonly seconds: number
   readonly memoryMiB: number | null
 }
 
@@ -52,8 +52,11 @@ export async function forecast(
   return { seconds, memoryMiB: memoryOfPrograms(sized.map(({ size }) => size)) + keptMiB(network, kept.atOnce) }
 }
 
-/** Of networks that are known as a file only. */
-export const UNKNOWN = { seconds: null, memoryMiB: null } as const
+/** The plan of a network that is known as a file only: what one evaluation was measured to take, so many times. */
+export const measuredPlan = (networkEvaluations: number, secondsPerEvaluation: number | null): JobPlan => {
+  if (secondsPerEvaluation === null) throw internalError('a model without a network must have been measured')
+  return { networkEvaluations, seconds: networkEvaluations * secondsPerEvaluation, memoryMiB: null }
+}
 
 /** What is wrong with a scheduler file that is there: no plan is made of it, and nothing would be. */
 const refusesSchedule = ({ code }: BilevelError): boolean =>
@@ -64,7 +67,9 @@ export async function planLine(plan: Promise<JobPlan>): Promise<string> {
   try {
     const { networkEvaluations, seconds, memoryMiB } = await plan
     const count = `plan: at most ${networkEvaluations.toLocaleString('en')} network evaluations`
-    if (seconds === null || memoryMiB === null) return `${count}; seconds and memory of an ONNX file are not known`
+    if (memoryMiB === null) {
+      return `${count}, which take about ${durationText(seconds)} at the pace measured just now; the memory of an ONNX file is not known`
+    }
     return `${count}, which take about ${durationText(seconds)} on this machine if it is idle, and about ${Math.round(memoryMiB)} MiB`
   } catch (error) {
     if (!(error instanceof BilevelError) || refusesSchedule(error)) throw error

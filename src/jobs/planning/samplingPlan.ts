@@ -5,7 +5,7 @@ import { openModelAt } from '../opening/openModel.ts'
 import type { SamplingChoice } from '../opening/samplingChoice.ts'
 import type { SamplingConfig } from '../opening/settings.ts'
 import type { JobPlan, RateOf, Work } from './forecast.ts'
-import { forecast, PER_IMAGE, UNKNOWN } from './forecast.ts'
+import { forecast, measuredPlan, PER_IMAGE } from './forecast.ts'
 
 /** What is sampled. */
 interface SamplingWork {
@@ -30,7 +30,7 @@ export async function planOfSampling(
     const forward = images * evaluationsOf(choice)
     const derivatives = derivative ? PER_IMAGE.derivative * forward : 0
     const networkEvaluations = forward + derivatives + opened.evaluations
-    if (!opened.trainable) return { networkEvaluations, ...UNKNOWN }
+    if (!opened.trainable) return measuredPlan(networkEvaluations, opened.secondsPerEvaluation)
     const work: Work = [
       { kind: 'derivative', evaluations: derivatives, batch: chunk },
       { kind: 'predict', evaluations: forward, batch: chunk },

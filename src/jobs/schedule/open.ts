@@ -40,6 +40,7 @@ export interface ScheduleInputs extends Omit<MeasuringNetworks, 'features'> {
   /** What the given model has seen; null: the model is trained here. */
   readonly seen: KnownImages | null
   readonly heldOut: HeldOutKnowledge
+  readonly secondsPerEvaluation: number | null
   /** Names and hashes of what was read, for the manifest. */
   readonly sources: Readonly<Record<string, Json>>
 }
@@ -84,6 +85,7 @@ export async function openScheduleInputs(config: ScheduleConfig): Promise<Schedu
         ...measuring.notes,
         ...(reward?.notes?.() ?? []),
       ],
+      secondsPerEvaluation: given?.secondsPerEvaluation ?? null,
       sources: {
         data: data && { name: data.name, source: data.provenance.source, sha256: data.provenance.sha256 },
         features: features && { name: features.name, sha256: features.hash },

@@ -1,15 +1,14 @@
 /** What learning a schedule will cost at most. */
 import { internalError } from '../../base/index.ts'
 import type { Dataset } from '../../data/index.ts'
-import { loadScheduler } from '../../diffusion/files/index.ts'
 import { measureRate, networkEvaluations } from '../../diffusion/index.ts'
 import { asideCost, schedulePlan } from '../../tuners/index.ts'
 import { requireNoFlow } from '../opening/flow.ts'
-import { isModelFile } from '../opening/modelFile.ts'
 import { openData } from '../opening/openData.ts'
+import type { OpenedModel } from '../opening/openedModel.ts'
 import { openGivenModel } from '../opening/openModel.ts'
 import type { JobPlan, RateOf, Work } from '../planning/forecast.ts'
-import { forecast, PER_IMAGE, UNKNOWN } from '../planning/forecast.ts'
+import { forecast, measuredPlan, PER_IMAGE } from '../planning/forecast.ts'
 import { networkFor } from './open.ts'
 import type { ScheduleConfig } from './settings.ts'
 import { learnSettingsOf } from './settings.ts'
@@ -22,16 +21,22 @@ async function trainingData({ data, size }: ScheduleConfig): Promise<Dataset> {
 
 /** @throws as opening the job does, where what it needs is not there */
 export async function planSchedule(config: ScheduleConfig, rateOf: RateOf = measureRate): Promise<JobPlan> {
-  const settings = learnSettingsOf(config)
-  if (isModelFile(config.model)) {
-    const schedule = config.scheduler === null ? null : (await loadScheduler(config.scheduler)).schedule
-    if (schedule) requireNoFlow(schedule, config.model, 'learning a schedule')
-    const subject = { trained: false, statistics: false }
-    const plan = schedulePlan(settings, { ...subject, schedule })
-    return { networkEvaluations: plan.total + asideCost(settings, { ...subject, foreign: true }), ...UNKNOWN }
-  }
   const given = config.model === null ? null : await openGivenModel(config.model, config)
+  try {
+    return await planOf(config, given, rateOf)
+  } finally {
+    await given?.close()
+  }
+}
+
+async function planOf(config: ScheduleConfig, given: OpenedModel | null, rateOf: RateOf): Promise<JobPlan> {
+  const settings = learnSettingsOf(config)
   if (given) requireNoFlow(given.schedule, String(config.model), 'learning a schedule')
+  if (given && !given.trainable) {
+    const subject = { trained: false, statistics: false }
+    const { total } = schedulePlan(settings, { ...subject, schedule: given.schedule })
+    return measuredPlan(total + asideCost(settings, { ...subject, foreign: true }), given.secondsPerEvaluation)
+  }
   const network = given?.trainable?.network ?? networkFor(config, await trainingData(config))
   const subject = {
     trained: given === null || config.learn !== 'sampling',

@@ -222,7 +222,7 @@ function presetNamed(name: string): Settings {
 
 /**
  * A model without derivatives: one exponent of its own levels, found by differences on the same images throughout (new ones each time drown
- * them), in steps that reach twice the exponent in half the iterations; no row of 250 steps, which would take longer than all the rest. Measured: docs/results/foreign-mnist-ddpm.
+ * them), in steps that reach twice the exponent in half the iterations; no rows of many steps, which would take longer than all the rest. Measured: docs/results/foreign-mnist-ddpm.
  */
 const FOREIGN_DEFAULTS = {
   samplingFamily: 'level-power',

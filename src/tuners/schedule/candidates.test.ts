@@ -19,6 +19,8 @@ import { SHAPE, tinyData, tinyFeatures, tinyNetwork, tinySettings, tinyState } f
 const schedule = noiseSchedule({ family: 'cosine', timesteps: 40 })
 const common = { sampler: 'ddim', clip: [-1, 1], clippedNoise: 'recompute' } as const
 
+const CANDIDATES: readonly SamplerName[] = ['ddim', 'ddpm', 'dpm-solver++', 'sde-dpm-solver++', 'unipc']
+
 const keyOf = ({ times, levels }: SamplingSchedule) => [...times, ...levels.map(({ logSnr }) => logSnr)].join()
 
 describe('the defaults', () => {
@@ -34,8 +36,8 @@ describe('the defaults', () => {
           // More steps than times with signal.
         }
       }
-      expect(plans.length).toBe(3 * lists.size)
-      for (const sampler of ['ddim', 'ddpm', 'dpm-solver++'] satisfies SamplerName[]) {
+      expect(plans.length).toBe(CANDIDATES.length * lists.size)
+      for (const sampler of CANDIDATES) {
         const own = plans.filter(({ settings }) => settings.sampler === sampler)
         expect(new Set(own.map((plan) => keyOf(plan.schedule)))).toEqual(lists)
         expect(new Set(own.map(({ stepList }) => stepList)).size).toBe(own.length)
@@ -47,10 +49,10 @@ describe('the defaults', () => {
     },
   )
 
-  test('at all T times the lists that visit training times are one; those of Karras bring levels of their own', () => {
-    const lists = ['trailing', 'karras', 'karras-model']
+  test('at all T times the lists that visit training times are one; those of sigmas bring levels of their own', () => {
+    const lists = ['trailing', 'karras', 'karras-model', 'exponential', 'exponential-model']
     expect(defaultPlans(schedule, 40, common).map(({ label }) => label)).toEqual(
-      ['ddim', 'ddpm', 'dpm-solver++'].flatMap((sampler) => lists.map((list) => `${sampler}, ${list}`)),
+      CANDIDATES.flatMap((sampler) => lists.map((list) => `${sampler}, ${list}`)),
     )
   })
 

@@ -26,6 +26,8 @@ function bySeed(job: Compared, { fidBySeed, objectiveBySeed }: MeasuredRow): rea
   return values
 }
 
-/** Paired differences over sampling seeds: positive where the second row is better. */
-export const gainOver = (job: Compared, other: MeasuredRow, learned: MeasuredRow): MeanAndStandardError =>
-  pairedDifference(bySeed(job, other), bySeed(job, learned))
+/** Paired differences over the sampling seeds that both have: positive where the second row is better. */
+export function gainOver(job: Compared, other: MeasuredRow, learned: MeasuredRow): MeanAndStandardError {
+  const theirs = bySeed(job, other)
+  return pairedDifference(theirs, bySeed(job, learned).slice(0, theirs.length))
+}

@@ -3,6 +3,7 @@
  * spent the same number of network evaluations; the choice among defaults is charged to neither.
  */
 
+import { internalError } from '../../base/index.ts'
 import type { Denoiser, SamplingSchedule } from '../../diffusion/index.ts'
 import {
   DEFAULT_SAMPLER,
@@ -86,8 +87,9 @@ export function comparisonCost(job: Pick<Job, 'settings' | 'schedule'>, networks
   const { settings, schedule } = job
   const { samplingSteps: n, evaluationSamples, samplingSeeds } = settings
   const many = Math.min(MANY * networkEvaluations(settings, n), schedule.timesteps)
-  const eachSeed = DEFAULT_ROWS * defaultSteps(job, n) + LEARNED_ROWS * networkEvaluations(settings, n) + many
-  const rows = eachSeed * evaluationSamples * samplingSeeds.length
+  const equal = DEFAULT_ROWS * defaultSteps(job, n) + LEARNED_ROWS * networkEvaluations(settings, n)
+  const seeds = samplingSeeds.length
+  const rows = (equal * seeds + many * (settings.otherSteps ? seeds : 1)) * evaluationSamples
   const learned = atOtherSteps(settings.samplingFamily, schedule, n) !== null
   const curve = otherSteps(job)
     .map((steps) => defaultSteps(job, steps) + (learned ? networkEvaluations(settings, steps) : 0))
@@ -101,7 +103,7 @@ export function comparisonCost(job: Pick<Job, 'settings' | 'schedule'>, networks
     rows +
     networks * taughtPerNetwork(settings) +
     curve +
-    eachSeed * GRID_IMAGES
+    (equal + many) * GRID_IMAGES
   )
 }
 
@@ -114,8 +116,12 @@ const defaultSteps = ({ settings, schedule }: Pick<Job, 'settings' | 'schedule'>
   Math.min(stepsWithin({ sampler: DEFAULT_SAMPLER }, networkEvaluations(settings, steps)), schedule.timesteps)
 
 /** Half and twice the learned number of steps, where the schedule has them. */
-const otherSteps = ({ settings: { samplingSteps }, schedule }: Pick<Job, 'settings' | 'schedule'>): number[] =>
-  [Math.floor(samplingSteps / 2), 2 * samplingSteps].filter((steps) => steps >= 2 && steps <= schedule.timesteps)
+const otherSteps = ({ settings, schedule }: Pick<Job, 'settings' | 'schedule'>): number[] =>
+  settings.otherSteps
+    ? [Math.floor(settings.samplingSteps / 2), 2 * settings.samplingSteps].filter(
+        (steps) => steps >= 2 && steps <= schedule.timesteps,
+      )
+    : []
 
 /** Default DDIM on the trailing list. */
 function defaultPlan({ schedule, settings }: Job, steps: number, label: string): SamplingPlan {
@@ -161,14 +167,29 @@ export async function compare(job: Job, sides: Sides, progress: ComparisonProgre
   try {
     const candidates = await candidatesOf(job, sides, other.denoiser, progress)
     const plans = plansOf(job, sides, candidates[0])
+    const once = { ...protocol, samplingSeeds: settings.samplingSeeds.slice(0, 1) }
+    // The best default may be where tuning starts, and what it returns: one plan at one network is measured once.
+    const sameAsBest = (name: RowName) => {
+      const [own, best] = [plans[name], plans.bestDefault]
+      const isSame = isEqualPlan(own, best)
+      return (name === 'start' || name === 'learned') && denoiserOf(name) === other.denoiser && isSame
+    }
+    const relabelled = (row: MeasuredRow | undefined, plan: SamplingPlan, how: RowProtocol): MeasuredRow => {
+      if (!row) throw internalError('the best default was to be measured first')
+      progress.onEvaluations(evaluationsOf(plan) * how.samplesPerSeed * how.samplingSeeds.length)
+      const { label, stepList } = plan
+      return { ...row, row: { ...row.row, label, stepList } }
+    }
     const rows: Partial<Record<RowName, MeasuredRow>> = {}
     const grids: SampleGrid[] = []
     for (const name of ['default', 'bestDefault', 'start', 'learned', 'manySteps'] as const) {
-      rows[name] = await measured(name, plans[name], protocol)
+      const how = name === 'manySteps' && !settings.otherSteps ? once : protocol
+      rows[name] = sameAsBest(name)
+        ? relabelled(rows.bestDefault, plans[name], how)
+        : await measured(name, plans[name], how)
       grids.push(await gridOf(denoiserOf(name), plans[name], protocol))
     }
     const all = rows as Record<RowName, MeasuredRow>
-    const once = { ...protocol, samplingSeeds: settings.samplingSeeds.slice(0, 1) }
     const bySteps = await curvesOf(job, learned, all, (name, plan) => measured(name, plan, once))
     const ceiling = ceilingPlan(job)
     return {
@@ -185,6 +206,10 @@ export async function compare(job: Job, sides: Sides, progress: ComparisonProgre
     if (first !== own) await first.close()
   }
 }
+
+/** Whether two plans sample the same images from the same noise. */
+const isEqualPlan = (a: SamplingPlan, b: SamplingPlan): boolean =>
+  JSON.stringify([a.schedule, a.settings]) === JSON.stringify([b.schedule, b.settings])
 
 /** DDPM on the trailing list, at as many of the asked steps as there are. */
 function ceilingPlan({ settings, schedule }: Pick<Job, 'settings' | 'schedule'>): SamplingPlan | null {

@@ -18,7 +18,7 @@ import { LEARNED_FAMILIES, learnedFamily, NOISE_FAMILIES } from '../../diffusion
  * A family of sampling schedules that starts at the model's own levels on a step list, or anywhere where it may.
  * @param schedule the schedule that the network was trained with
  * @param list     default the trailing times
- * @param told     what times the network can be told: Karras' lists lie between the training times
+ * @param told     what times the network can be told: the levels of lists of sigmas lie between the training times
  * @param freed    for the family `free`: what is free, and the range that x0Hat is clipped to; `from`: where free numbers start
  * @throws `learn.free`; `learn.samplingFamily` on an unknown name, or a noise family that does not hold the model's levels, naming those that do
  */

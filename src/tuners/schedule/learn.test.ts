@@ -189,7 +189,9 @@ describe('a network from given weights', () => {
 test('eta belongs to the learned sampler: the defaults have none, and settings hold the sampler’s keys alone', async () => {
   const { result, settings } = await learnSchedule(optionsOf({ eta: 0.6, iterations: 1, trainSteps: 1 }))
   expect(settings).toEqual({ ...samplerSettings({ sampler: 'ddim', eta: 0.6 }) })
-  expect(new Set(result.candidates.map(({ sampler }) => sampler))).toEqual(new Set(['ddim', 'ddpm', 'dpm-solver++']))
+  expect(new Set(result.candidates.map(({ sampler }) => sampler))).toEqual(
+    new Set(['ddim', 'ddpm', 'dpm-solver++', 'sde-dpm-solver++', 'unipc']),
+  )
 })
 
 describe('models trained before', () => {

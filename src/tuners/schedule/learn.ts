@@ -130,6 +130,7 @@ class LearnRun {
   /** What is learned, at every number of steps. */
   async tune(shared: TrainedState | null): Promise<Learned[]> {
     await this.#enter('tune')
+    this.#progress('tune', 'before the first iteration')
     return this.#job.settings.learn === 'sampling' ? this.#search(shared) : [await this.#tuneTrained(shared)]
   }
 

@@ -142,6 +142,9 @@ const SETTINGS = [
   ['ddpm', { clip: [-3, 4], clippedNoise: 'keep' }, 'noise'],
   ['dpm-solver++', { clip: [-3, 4] }, 'noise'],
   ['dpm-solver++', { clip: null }, 'velocity'],
+  ['sde-dpm-solver++', { clip: [-3, 4] }, 'velocity'],
+  ['unipc', { clip: [-3, 4] }, 'noise'],
+  ['unipc', { clip: null }, 'sample'],
   ['heun', { clip: null }, 'sample'],
   ['exponential', { clip: [-3, 4] }, 'velocity'],
 ] as const satisfies readonly (readonly [string, Partial<SamplerSettings>, Denoiser['prediction']])[]

@@ -1,5 +1,6 @@
 /** What a schedule learning job will cost, from its settings and the size of its model, before anything is opened. */
 import type { NoiseSchedule } from '../../diffusion/index.ts'
+import { MOST_MEASURING_RUNS } from '../../diffusion/index.ts'
 import { comparisonCost } from './comparison.ts'
 import type { PlannedCost } from './cost.ts'
 import { plannedCost, scheduleTuningCost, settlingCost } from './cost.ts'
@@ -41,8 +42,8 @@ export function schedulePlan(
 /** Times that running statistics are made again for averaged weights outside of tuning: of the start, the learned and the default side. */
 const SETTLINGS = 3
 
-/** Calls, at most, with which somebody else's model is tried: at the last time, there in a part of a lane, and at the last class. */
-const TRIALS = 3
+/** Calls, at most, with which somebody else's model is tried: at the last time, in the runs that are measured, and at the last class. */
+const TRIALS = 2 + MOST_MEASURING_RUNS
 
 /** Network evaluations at most that no progress bar counts, beside those of `schedulePlan`. */
 export function asideCost(

@@ -249,6 +249,12 @@ export const rowsShape = {
     description: 'steps of DDPM in the row of what the model can do at most, one sampling seed; none: no such row',
     default: null,
   }),
+  /** At other numbers of steps too: half and twice as many on the first sampling seed, and five times as many on all seeds, not the first alone. */
+  otherSteps: setting(z.boolean(), {
+    group: MEASURING,
+    description: 'rows at half and twice the steps too, and at five times the steps on every sampling seed',
+    default: true,
+  }),
   samplingSeeds: setting(z.array(seed()).min(1).max(MOST.seeds).readonly(), {
     group: MEASURING,
     description: 'sampling seeds of the final rows',
@@ -373,6 +379,8 @@ export const settingsAt = (settings: LearnSettings, steps: number): LearnSetting
   ...settings,
   samplingSteps: steps,
   moreSteps: [],
+  // The model's own, whatever the number of steps: measured once.
+  ceilingSteps: steps === settings.samplingSteps ? settings.ceilingSteps : null,
 })
 
 /** Settings of the sampler that is learned for. */

@@ -157,7 +157,10 @@ function python(result: ScheduleResult, context: ReportContext, forms: ExportedF
       ? 'In Python, from the same folder; diffusers has no class for this network and would build another one from its config, so its ONNX file is run:'
       : 'In Python, from the same folder:'
   const pipeline =
-    forms.plain?.timesteps === null && network.kind === 'UNet2DModel' && network.classes === undefined
+    forms.plain?.timesteps === null &&
+    forms.plain.pixelPipeline &&
+    network.kind === 'UNet2DModel' &&
+    network.classes === undefined
       ? html`<p class="soft">In a pipeline: <code>DDPMPipeline.from_pretrained(f"{run}/model")</code> with this <code>scheduler</code> put in its place;
 <code>DDIMPipeline</code> would turn it into DDIM.</p>`
       : null

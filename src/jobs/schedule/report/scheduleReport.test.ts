@@ -258,6 +258,10 @@ test('says how to use the files, from where, and what diffusers is told', async 
     '        x = scheduler.step(output, t, x).prev_sample',
   ])
   expect(won.words).toContain('DDPMPipeline.from_pretrained(f"{run}/model")')
+  // A class whose step takes no generator ends DDPMPipeline with an error.
+  const unipc = await pageOf({ ...WON, sampler: 'unipc', settings: { ...WON.settings, sampler: 'unipc' } })
+  expect(pythonOf(unipc)).toContain('UniPCMultistepScheduler')
+  expect(unipc.words).not.toContain('DDPMPipeline')
 })
 
 test('commands are quoted for a shell and called as the user called them', async () => {

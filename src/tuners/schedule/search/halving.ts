@@ -10,7 +10,7 @@ export interface Round {
 }
 
 /** Shares of the samples of a round, and the share of entrants that goes on to the next. */
-const SHARES = [1 / 4, 1 / 2, 1] as const
+const SHARES = [1 / 8, 1 / 4, 1 / 2, 1] as const
 const GO_ON = 1 / 3
 /** The fewest that are compared on all samples, and the fewest samples that say anything. */
 const FINALISTS = 4

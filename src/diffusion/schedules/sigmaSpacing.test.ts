@@ -1,4 +1,4 @@
-/** Karras' levels and the times told there, against the formula in sigma and against diffusers' own. */
+/** Levels spaced in sigma and the times told there, against the formula in sigma and against diffusers' own. */
 import { readFileSync } from 'node:fs'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
@@ -7,6 +7,7 @@ import { exportScheduler, readersOf } from '../files/export.ts'
 import { samplerSettings } from '../samplers/settings.ts'
 import { noiseSchedule, noiseScheduleFromBetas } from './noiseSchedule.ts'
 import { samplingScheduleFrom } from './samplingSchedule.ts'
+import { SIGMA_LISTS } from './sigmaSpacing.ts'
 
 interface Case {
   readonly betas: { readonly schedule: string; readonly start: number; readonly end: number }
@@ -43,13 +44,16 @@ test('the paper’s range is 80 to .02; the model’s own is cut at 80, which a 
     Array.from({ length: 6 }, (_, i) => (max ** (1 / 7) + (i / 5) * (min ** (1 / 7) - max ** (1 / 7))) ** 7)
   expectNear(sigmasOf(samplingScheduleFrom(cosine, 'karras', 6).levels), rule(80, 0.02), 1e-12)
   expectNear(sigmasOf(samplingScheduleFrom(cosine, 'karras-model', 6).levels), rule(80, own[1]), 1e-12)
+  const even = (max: number, min: number) => Array.from({ length: 6 }, (_, i) => max * (min / max) ** (i / 5))
+  expectNear(sigmasOf(samplingScheduleFrom(cosine, 'exponential', 6).levels), even(80, 0.02), 1e-12)
+  expectNear(sigmasOf(samplingScheduleFrom(cosine, 'exponential-model', 6).levels), even(80, own[1]), 1e-12)
   const one = samplingScheduleFrom(cosine, 'karras', 1)
   expectNear(sigmasOf(one.levels), [80], 1e-12)
 })
 
 test('each level is told the time that has it; beyond the model’s levels, the last of its times', () => {
   const cosine = noiseSchedule({ family: 'cosine' })
-  for (const name of ['karras', 'karras-model'] as const) {
+  for (const name of SIGMA_LISTS) {
     const { levels, times } = samplingScheduleFrom(cosine, name, 9)
     for (const [i, time] of times.entries()) expect(cosine.level(time).logSnr).toBeCloseTo(levels[i].logSnr, 9)
     expect(times.some((time) => !Number.isInteger(time))).toBe(true)
@@ -93,7 +97,7 @@ test('a network of integer times is told the nearest, each once, at the same lev
 test('on any schedule, at any number of steps: levels rise, told times lie in range and do not rise', () => {
   fc.assert(
     fc.property(
-      fc.constantFrom('karras' as const, 'karras-model' as const),
+      fc.constantFrom(...SIGMA_LISTS),
       fc.constantFrom('real' as const, 'integer' as const),
       fc.constantFrom('cosine' as const, 'sigmoid' as const, 'linear' as const),
       fc.integer({ min: 2, max: 400 }),
