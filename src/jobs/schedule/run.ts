@@ -9,12 +9,12 @@ import { learnSchedule, PHASES } from '../../tuners/index.ts'
 import type { JobProgress } from '../job.ts'
 import type { RunReport, WorkHooks } from '../makesRun.ts'
 import type { PythonNetwork, ReportContext } from '../reporting/context.ts'
+import { ownInputs } from '../reporting/python.ts'
 import { boardImages } from '../reporting/sampleGrids.ts'
 import { lossesOf } from '../reporting/stepLoss.ts'
 import { kinkNotes } from './kinkNotes.ts'
 import type { ScheduleInputs } from './open.ts'
 import { saveScheduleOutputs } from './outputs.ts'
-import { ownInputs } from './report/python.ts'
 import type { ScheduleJson } from './report/scheduleJson.ts'
 import { scheduleJson } from './report/scheduleJson.ts'
 import { terminalSummary } from './report/terminal.ts'
@@ -83,10 +83,10 @@ function pythonNetwork(
   { model: file }: ScheduleConfig,
 ): PythonNetwork {
   if (model) {
-    const { kind, classes, times } = model.network
-    if (kind === 'UNet2DModel') return { kind, classes }
+    const { kind, classes, nullClass, times } = model.network
+    if (kind === 'UNet2DModel') return { kind, classes, nullClass }
     const inputs = ownInputs(times, classes !== undefined)
-    return { kind: 'onnx', path: 'model/unet/model.onnx', inRun: true, inputs, timeScale: 1, classes }
+    return { kind: 'onnx', path: 'model/unet/model.onnx', inRun: true, inputs, timeScale: 1, classes, nullClass }
   }
   if (!given?.inputs) throw internalError('a run without a model must be for a file')
   const { inputs, timeScale } = given
