@@ -30,5 +30,7 @@ export interface Case {
   readonly about: string
   /** Largest difference that passes. */
   readonly bound: number
+  /** Takes seconds: asked with --quick. Default: it takes whole runs of ours. */
+  readonly quick?: true
   run(at: Workplace): Promise<Outcome>
 }

@@ -39,6 +39,7 @@ export function eventsCase(): Case {
     about:
       "scalars that its EventAccumulator finds in a log, in one that went on, and in a run's folder; largest: wrong ones",
     bound: 0,
+    quick: true,
     async run(at) {
       await mkdir(join(at.folder, 'log'))
       const files = eventFiles()

@@ -8,6 +8,7 @@ export function goldCase(): Case {
     about:
       'told times and every state of all settings of test/gold/schedulers.json and schedulerRuns.json, which the tests hold our reading to (1e-5)',
     bound: 1e-5,
+    quick: true,
     async run(at) {
       const said = at.python('rerun_gold.py', [resolve('test/gold')]) as {
         readonly largest: number

@@ -3,10 +3,11 @@
  *
  *     npm run interop                             # makes a virtual environment in .cache/ first
  *     npm run interop -- --only 'eta'             # some cases, by a part of their name; writes nothing
- *     npm run interop -- --check                  # all cases; writes nothing
+ *     npm run interop -- --quick                  # those that take seconds, and the gold that they measure
+ *     npm run interop -- --check                  # writes nothing
  *     INTEROP_VENV=/path/to/venv npm run interop  # an environment that exists
  *
- * Exit code 1 if a case is farther apart than its bound. Writes docs/results/interop.json and interop.md, and what the real libraries gave into
+ * Exit code 1 if a case is farther apart than its bound, 3 if there is no such environment and none can be made. Writes docs/results/interop.json and interop.md, and what the real libraries gave into
  * test/gold/interop.json, to which the tests hold us where there is no Python; with --check nothing is written.
  */
 import { execFileSync, spawnSync } from 'node:child_process'
@@ -63,6 +64,11 @@ async function versionsOf(python: string): Promise<Record<string, string>> {
   }
   const own = execFileSync(python, ['-c', 'import platform; print(platform.python_version())'], { encoding: 'utf8' })
   return { node: process.version, python: own.trim(), ...Object.fromEntries(pins.map(([name], i) => [name, found[i]])) }
+}
+
+async function environment() {
+  const python = await pythonOf(INTEROP_VENV)
+  return { python, versions: await versionsOf(python) }
 }
 
 /** A folder of its own for a case. */
@@ -150,12 +156,16 @@ ${lines.join('\n')}
 `
 }
 
-const { values } = parseArgs({ options: { only: { type: 'string' }, check: { type: 'boolean' } } })
-const chosen = CASES.filter(({ name }) => name.includes(values.only ?? ''))
+const { values } = parseArgs({
+  options: { only: { type: 'string' }, check: { type: 'boolean' }, quick: { type: 'boolean' } },
+})
+const chosen = CASES.filter(({ name, quick }) => name.includes(values.only ?? '') && (quick || !values.quick))
 if (chosen.length === 0)
   throw new Error(`--only must be part of a case's name: ${CASES.map(({ name }) => name).join('; ')}`)
-const python = await pythonOf(INTEROP_VENV)
-const versions = await versionsOf(python)
+const { python, versions } = await environment().catch((error: Error) => {
+  process.stderr.write(`interop needs python3 with the packages of ${REQUIREMENTS}: ${error.message}\n`)
+  process.exit(3)
+})
 const rows: Row[] = []
 for (const one of chosen) {
   const row = await rowOf(one, python)
@@ -166,11 +176,12 @@ for (const one of chosen) {
   )
 }
 const passed = rows.every((row) => row.passed)
-if (values.only === undefined && !values.check) {
+const written = values.only === undefined && !values.check
+if (written && passed) await writeFile(GOLD, goldOf(rows, versions))
+if (written && !values.quick) {
   const commit = execFileSync('git', ['rev-parse', 'HEAD'], { encoding: 'utf8' }).trim()
   const machine = `${cpus()[0]?.model ?? 'unknown'}, ${cpus().length} cores`
   const result = { command: 'npm run interop', commit, machine, versions, cases: rows.map(withoutMeasured) }
-  if (passed) await writeFile(GOLD, goldOf(rows, versions))
   // Commands name the checkout that they were run from; results are read elsewhere.
   const elsewhere = (text: string) => text.replaceAll(process.execPath, 'node').replaceAll(`${process.cwd()}/`, '')
   await writeFile(`${RESULT}.json`, elsewhere(`${JSON.stringify(result, null, 1)}\n`))

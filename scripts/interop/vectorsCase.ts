@@ -34,6 +34,7 @@ export function vectorsCase(): Case {
     name: 'schedules in every form',
     about: 'levels, told times and images of every sampler, from files by from_pretrained, on a formula',
     bound: 1e-4,
+    quick: true,
     async run(at) {
       const asked = VECTORS.flatMap((request) => formsOf(request).map((form) => ({ request, form })))
       const { start, noise } = noiseOf(MOST_STEPS)
