@@ -147,8 +147,8 @@ function tableOf(rows: readonly Row[], versions: Readonly<Record<string, string>
 
 \`npm run interop\` at ${commit.slice(0, 7)}, with ${names.join(', ')}.
 
-The Python that a report prints, run as printed by diffusers from our noise, against the images of the \`bilevel sample\` command that the same report prints, in units of pixels in [-1, 1]. The runs are those of the preset \`tiny\`, whose
-images are noise. Every field of a scheduler's config is written (none is left to diffusers' defaults), and nothing warns.
+Of runs: the Python that a report (or \`bilevel sample --print python\`) prints, run as printed by diffusers from our noise, against the images of the \`bilevel sample\` command that goes with it, in units of pixels in [-1, 1]. The runs are
+those of the preset \`tiny\`, whose images are noise. Every field of a scheduler's config is written (none is left to diffusers' defaults), and nothing warns. Of the other cases the second column says what the difference is of.
 
 | case | what | scheduler | largest difference | RMS | bound | passed |
 | --- | --- | --- | --- | --- | --- | --- |
