@@ -6,6 +6,7 @@ import { foreignFile, ownFile } from './foreignFiles.ts'
 import { goldCase } from './goldCase.ts'
 import { printedCase } from './printedCase.ts'
 import { reportCase } from './reportCase.ts'
+import { sigmasCase } from './sigmasCase.ts'
 import { toldTimesCase } from './toldTimesCase.ts'
 import { vectorsCase } from './vectorsCase.ts'
 
@@ -42,6 +43,7 @@ const QUICKLY = ['--iterations', '1', '--sampling-seeds', '11', '--estimator', '
 export const CASES: readonly Case[] = [
   toldTimesCase(),
   vectorsCase(),
+  sigmasCase(),
   goldCase(),
   fidCase(),
   eventsCase(),
