@@ -163,9 +163,9 @@ export const CASES: readonly Case[] = [
   }),
   printedCase({
     name: 'printed, null class, not saved',
-    about: 'the default schedule of 7 steps in the code itself, the null class by its index',
-    args: ['digits-16', '--schedule', 'default', '--steps', '7', '--class', 'unconditional'],
-    steps: 7,
+    about: 'the default schedule of 6 steps in the code itself, the null class by its index',
+    args: ['digits-16', '--schedule', 'default', '--steps', '6', '--class', 'unconditional'],
+    steps: 6,
     imageShape: [1, 16, 16],
   }),
   printedCase({

@@ -44,6 +44,8 @@ export type PythonNetwork = {
   readonly classes?: number | undefined
   /** What stands for no class; undefined: nothing does, or not known. */
   readonly nullClass?: number | undefined
+  /** Whether it predicts its variance too, in a second half of its output. Default no. */
+  readonly learnsVariance?: boolean | undefined
 } & (
   | {
       readonly kind: 'UNet2DModel'

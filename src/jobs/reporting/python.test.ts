@@ -4,7 +4,7 @@ import { exportForms } from '../../diffusion/files/index.ts'
 import type { SamplerSettings } from '../../diffusion/index.ts'
 import { samplerSettings, samplingSchedule } from '../../diffusion/index.ts'
 import type { PythonNetwork } from './context.ts'
-import { ownInputs, pythonCode } from './python.ts'
+import { learnsVariance, ownInputs, pythonCode } from './python.ts'
 
 const TRAILING = samplingSchedule({ timesteps: 1000, logSnr: [-5, -2, 1, 4], times: [999, 749, 499, 249] })
 
@@ -20,6 +20,13 @@ test('a UNet2DModel with classes gets them in turn', () => {
   expect(code).toContain('unet(x, t, class_labels=classes).sample')
   expect(code).toContain('x = torch.randn(16, 1, 28, 20)')
   expect(code).toContain('run = "runs/a \\"b\\""')
+})
+
+test('of a network that predicts its variance too the first half is taken', () => {
+  expect(codeFor({ kind: 'UNet2DModel', learnsVariance: true })).toContain('output = unet(x, t).sample[:, :1]\n')
+  expect(learnsVariance({ in_channels: 3, out_channels: 6 })).toBe(true)
+  expect(learnsVariance({ in_channels: 3, out_channels: 3 })).toBe(false)
+  expect(learnsVariance({ image_shape: [1, 2, 2] })).toBe(false)
 })
 
 test('the null class is stated', () => {

@@ -41,7 +41,7 @@ export function pythonCode(asked: PythonSampling): string | null {
     `x = torch.randn(${[count, ...imageShape].join(', ')})${loop.scaled ? ' * (scheduler.sigmas[0] ** 2 + 1) ** 0.5' : ''}`,
     'with torch.no_grad():',
     `    ${loop.head}`,
-    `        output = ${calledAt(network, loop.scaled ? 'scheduler.scale_model_input(x, t)' : 'x', loop.time)}`,
+    `        output = ${calledAt(network, loop.scaled ? 'scheduler.scale_model_input(x, t)' : 'x', loop.time)}${network.learnsVariance ? `[:, :${imageShape[0]}]` : ''}`,
     `        x = scheduler.step(output, t, x${loop.stepArguments}).prev_sample`,
   ]
   return lines.join('\n')
@@ -206,3 +206,7 @@ export function ownInputs(times: 'integer' | 'real', conditional: boolean): Deno
     output: 'out_sample',
   }
 }
+
+/** Whether a network of diffusers predicts its variance too: it has twice the channels of its image. */
+export const learnsVariance = (config: Readonly<Record<string, unknown>>): boolean =>
+  config.out_channels === 2 * Number(config.in_channels)

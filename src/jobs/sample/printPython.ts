@@ -15,7 +15,7 @@ import { chooseSampling, classOfImage } from '../opening/samplingChoice.ts'
 import type { ScheduleNumbers } from '../opening/scheduleNumbers.ts'
 import { scheduleNumbers } from '../opening/scheduleNumbers.ts'
 import type { PythonNetwork } from '../reporting/context.ts'
-import { ownInputs, pythonCode } from '../reporting/python.ts'
+import { learnsVariance, ownInputs, pythonCode } from '../reporting/python.ts'
 import type { SampleConfig } from './settings.ts'
 
 export interface PrintedPython {
@@ -71,7 +71,7 @@ const refused = (why: string, came: string) =>
 
 /** Where Python finds the network, and the folders that may hold its schedules. */
 async function placeOf(path: string, opened: OpenedModel, side: Side | null) {
-  const { trainable, inputs, timeScale, nullClass, conditional } = opened
+  const { trainable, inputs, timeScale, nullClass, conditional, sampling } = opened
   const schedulesOfRun = join(path, 'model', 'schedules')
   if (!trainable) {
     if (!inputs) throw refused('nothing says how its file is called', path)
@@ -83,15 +83,18 @@ async function placeOf(path: string, opened: OpenedModel, side: Side | null) {
       inputs,
       timeScale,
       classes,
+      learnsVariance: sampling.learnedVariance,
     }
     return { network, run: path, folders: [schedulesOfRun] }
   }
   const run = side === 'default' ? join(path, DEFAULT_SIDE) : await modelFolderOf(await modelPathOf(path))
   const { networkFolder } = await layoutOf(run)
-  const { kind, classes, times } = trainable.network
+  const { kind, classes, times, config } = trainable.network
   const folders = [join(run, 'schedules'), schedulesOfRun]
   if (kind === 'UNet2DModel') {
-    return { network: { kind, classes, nullClass, path: relative(run, networkFolder) } as const, run, folders }
+    const variance = learnsVariance(config)
+    const network = { kind, classes, nullClass, learnsVariance: variance, path: relative(run, networkFolder) } as const
+    return { network, run, folders }
   }
   const file = join(networkFolder, 'model.onnx')
   if (!(await isFile(file))) throw refused(`it has no ${kind}, and there is no ONNX file of it`, `${file} missing`)

@@ -9,7 +9,7 @@ import { learnSchedule, PHASES } from '../../tuners/index.ts'
 import type { JobProgress } from '../job.ts'
 import type { RunReport, WorkHooks } from '../makesRun.ts'
 import type { PythonNetwork, ReportContext } from '../reporting/context.ts'
-import { ownInputs } from '../reporting/python.ts'
+import { learnsVariance, ownInputs } from '../reporting/python.ts'
 import { boardImages } from '../reporting/sampleGrids.ts'
 import { lossesOf } from '../reporting/stepLoss.ts'
 import { kinkNotes } from './kinkNotes.ts'
@@ -83,15 +83,23 @@ function pythonNetwork(
   { model: file }: ScheduleConfig,
 ): PythonNetwork {
   if (model) {
-    const { kind, classes, nullClass, times } = model.network
-    if (kind === 'UNet2DModel') return { kind, classes, nullClass }
+    const { kind, classes, nullClass, times, config } = model.network
+    if (kind === 'UNet2DModel') return { kind, classes, nullClass, learnsVariance: learnsVariance(config) }
     const inputs = ownInputs(times, classes !== undefined)
     return { kind: 'onnx', path: 'model/unet/model.onnx', inRun: true, inputs, timeScale: 1, classes, nullClass }
   }
   if (!given?.inputs) throw internalError('a run without a model must be for a file')
-  const { inputs, timeScale } = given
+  const { inputs, timeScale, sampling } = given
   const classes = inputs.classes ? data.classes.length : undefined
-  return { kind: 'onnx', path: String(file), inRun: false, inputs, timeScale, classes }
+  return {
+    kind: 'onnx',
+    path: String(file),
+    inRun: false,
+    inputs,
+    timeScale,
+    classes,
+    learnsVariance: sampling.learnedVariance,
+  }
 }
 
 /** An event as it is kept. */
