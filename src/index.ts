@@ -20,6 +20,7 @@ export { dataFromArrays, digits, digitsKeptOut, loadData, possibleSizes } from '
 export type {
   ClassLevels,
   ClassRequest,
+  ExportedOwnClass,
   ExportedScheduler,
   ExportedSteps,
   ForeignScheduler,
@@ -29,8 +30,11 @@ export type {
   SavedSchedule,
 } from './diffusion/files/index.ts'
 export {
+  exportOwnClass,
   exportScheduler,
   exportSteps,
+  flowMatchSigmas,
+  kDiffusionSigmas,
   loadModel,
   loadScheduler,
   readSamplingSchedule,

@@ -18,7 +18,11 @@ export interface Outcome {
   readonly rms?: number
   /** What must be known to read the numbers. */
   readonly facts: Readonly<Record<string, unknown>>
+  /** What the real library gave, to be held against in the tests that need none: `test/gold/interop.json`, under the case's name. */
+  readonly measured?: Measured
 }
+
+export type Measured = Readonly<Record<string, unknown>>
 
 export interface Case {
   readonly name: string
@@ -26,5 +30,7 @@ export interface Case {
   readonly about: string
   /** Largest difference that passes. */
   readonly bound: number
+  /** Takes seconds: asked with --quick. Default: it takes whole runs of ours. */
+  readonly quick?: true
   run(at: Workplace): Promise<Outcome>
 }

@@ -1,11 +1,20 @@
 /** The cases of `npm run interop`, one line each; more are added here. */
 import type { Case } from './case.ts'
+import { eventsCase } from './eventsCase.ts'
+import { fidCase } from './fidCase.ts'
 import { foreignFile, ownFile } from './foreignFiles.ts'
+import { goldCase } from './goldCase.ts'
+import { printedCase } from './printedCase.ts'
 import { reportCase } from './reportCase.ts'
+import { sigmasCase } from './sigmasCase.ts'
 import { toldTimesCase } from './toldTimesCase.ts'
+import { vectorsCase } from './vectorsCase.ts'
 
 const CLASSES = ['--class-conditional']
 const LEVELS_AND_TIMES = ['--sampling-family', 'levels+times']
+const FREE = 'levels,times,tau,weights,scale,output,clip'
+const WITHOUT_HISTORY = ['--sampler', 'exponential', '--free', FREE]
+const EVERYTHING = ['--sampler', 'exponential', '--free', `${FREE},history`]
 const SHUFFLE = [
   '--network-kind',
   'shuffle',
@@ -33,6 +42,11 @@ const QUICKLY = ['--iterations', '1', '--sampling-seeds', '11', '--estimator', '
 
 export const CASES: readonly Case[] = [
   toldTimesCase(),
+  vectorsCase(),
+  sigmasCase(),
+  goldCase(),
+  fidCase(),
+  eventsCase(),
   reportCase({ name: 'ddim', about: 'plain DDIM; also in a pipeline', flags: [], pipeline: true }),
   reportCase({ name: 'ddim, classes', about: 'the network takes class labels', flags: CLASSES }),
   reportCase({
@@ -113,6 +127,24 @@ export const CASES: readonly Case[] = [
     flags: ['--sampler', 'sde-dpm-solver++', '--sampling-steps', '5'],
   }),
   reportCase({
+    name: 'bilevel_scheduler.py, everything free',
+    about:
+      'told times, tau, weights, scale, output rule, clip bounds and history; also in DDPMPipeline and DDIMPipeline, and saved',
+    flags: [...EVERYTHING, '--sampling-steps', '4'],
+    pipeline: true,
+  }),
+  reportCase({
+    name: 'bilevel_scheduler.py, classes',
+    about: 'the same with class labels, without history',
+    flags: [...WITHOUT_HISTORY, '--sampling-steps', '3', ...CLASSES],
+  }),
+  reportCase({
+    name: 'bilevel_scheduler.py, ddim',
+    about: 'clipped noise recomputed, real-valued times and eta: no plain form; the loop, and a pipeline',
+    flags: [...LEVELS_AND_TIMES, '--eta', '.5', '--clipped-noise', 'recompute', '--sampling-steps', '5'],
+    pipeline: true,
+  }),
+  reportCase({
     name: "the paper's network",
     about: 'a network without a class in diffusers, from its ONNX file',
     flags: SHUFFLE,
@@ -136,6 +168,30 @@ export const CASES: readonly Case[] = [
     name: 'shipped model, ddim of 7',
     about: 'N does not divide T = 1000',
     flags: [...DIGITS, '--sampling-steps', '7'],
+  }),
+  printedCase({
+    name: 'printed, shipped model',
+    about: 'bilevel sample digits-16 --print python: a learned schedule from its folder, classes in turn',
+    args: ['digits-16', '--schedule', 'dpm-solver++-5'],
+    steps: 5,
+    imageShape: [1, 16, 16],
+  }),
+  printedCase({
+    name: 'printed, null class, not saved',
+    about: 'the learned levels under DDIM, in the code itself; the null class by its index',
+    args: ['digits-16', '--schedule', 'dpm-solver++-5', '--sampler', 'ddim', '--class', 'unconditional'],
+    steps: 5,
+    imageShape: [1, 16, 16],
+  }),
+  printedCase({
+    name: 'printed, everything free',
+    about: 'a run by bilevel_scheduler.py',
+    args: ['run'],
+    steps: 3,
+    imageShape: [1, 16, 16],
+    prepare: async (at) => {
+      at.bilevel(['schedule', '--preset', 'tiny', ...WITHOUT_HISTORY, '--sampling-steps', '3', '--out', 'run'])
+    },
   }),
   reportCase({
     name: 'ONNX file',

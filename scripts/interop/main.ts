@@ -3,9 +3,12 @@
  *
  *     npm run interop                             # makes a virtual environment in .cache/ first
  *     npm run interop -- --only 'eta'             # some cases, by a part of their name; writes nothing
+ *     npm run interop -- --quick                  # those that take seconds, and the gold that they measure
+ *     npm run interop -- --check                  # writes nothing
  *     INTEROP_VENV=/path/to/venv npm run interop  # an environment that exists
  *
- * Exit code 1 if a case is farther apart than its bound. Writes docs/results/interop.json and interop.md.
+ * Exit code 1 if a case is farther apart than its bound, 3 if there is no such environment and none can be made. Writes docs/results/interop.json and interop.md, and what the real libraries gave into
+ * test/gold/interop.json, to which the tests hold us where there is no Python; with --check nothing is written.
  */
 import { execFileSync, spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
@@ -18,7 +21,10 @@ import { CASES } from './cases.ts'
 
 const HERE = resolve('scripts/interop')
 const RESULT = 'docs/results/interop'
+const GOLD = 'test/gold/interop.json'
 const REQUIREMENTS = join(HERE, 'requirements.txt')
+/** Installed without what they ask for: pytorch-fid wants torchvision to read images, and only its arithmetic is asked. */
+const ALONE = join(HERE, 'requirements-alone.txt')
 const { INTEROP_VENV = '.cache/interop' } = process.env
 
 /** The Python of the environment, made with the pinned packages where there is none. */
@@ -31,6 +37,8 @@ async function pythonOf(venv: string): Promise<string> {
     execFileSync('python3', ['-m', 'venv', draft], { stdio: 'inherit' })
     const pip = [join(draft, 'bin', 'python'), '-m', 'pip', 'install', '--quiet', '--requirement', REQUIREMENTS]
     execFileSync(pip[0], pip.slice(1), { stdio: 'inherit' })
+    const alone = [...pip.slice(1, -1), ALONE, '--no-deps']
+    execFileSync(pip[0], alone, { stdio: 'inherit' })
     await mkdir(dirname(resolve(venv)), { recursive: true })
     await rename(draft, resolve(venv))
   }
@@ -39,7 +47,9 @@ async function pythonOf(venv: string): Promise<string> {
 
 /** Installed versions of the pinned packages. @throws where one is another */
 async function versionsOf(python: string): Promise<Record<string, string>> {
-  const pins = (await readFile(REQUIREMENTS, 'utf8'))
+  const files = await Promise.all([REQUIREMENTS, ALONE].map((file) => readFile(file, 'utf8')))
+  const pins = files
+    .join('')
     .trim()
     .split('\n')
     .map((line) => line.split('=='))
@@ -54,6 +64,11 @@ async function versionsOf(python: string): Promise<Record<string, string>> {
   }
   const own = execFileSync(python, ['-c', 'import platform; print(platform.python_version())'], { encoding: 'utf8' })
   return { node: process.version, python: own.trim(), ...Object.fromEntries(pins.map(([name], i) => [name, found[i]])) }
+}
+
+async function environment() {
+  const python = await pythonOf(INTEROP_VENV)
+  return { python, versions: await versionsOf(python) }
 }
 
 /** A folder of its own for a case. */
@@ -104,6 +119,22 @@ async function rowOf({ name, about, bound, run }: Case, python: string): Promise
   }
 }
 
+/** What it measured is gold of the tests; the report says how far apart it is. */
+function withoutMeasured({ outcome, ...row }: Row) {
+  if (!outcome) return { ...row, outcome }
+  const { measured: _, ...told } = outcome
+  return { ...row, outcome: told }
+}
+
+/** By case. A number a line would be most of the file. */
+function goldOf(rows: readonly Row[], versions: Readonly<Record<string, string>>): string {
+  const about = 'what the real libraries gave for files that this project wrote; written by npm run interop'
+  const measured = rows.flatMap(({ name, outcome }) => (outcome?.measured ? [[name, outcome.measured] as const] : []))
+  const gold = { about, versions, ...Object.fromEntries(measured) }
+  const text = JSON.stringify(gold, null, 1)
+  return `${text.replace(/\[[^[\]{}]*\]/g, (list) => list.replace(/\s+/g, ' '))}\n`
+}
+
 const short = (value: number | undefined) => (value === undefined ? '–' : String(Number(value.toPrecision(2))))
 
 function tableOf(rows: readonly Row[], versions: Readonly<Record<string, string>>, commit: string): string {
@@ -116,8 +147,8 @@ function tableOf(rows: readonly Row[], versions: Readonly<Record<string, string>
 
 \`npm run interop\` at ${commit.slice(0, 7)}, with ${names.join(', ')}.
 
-The Python that a report prints, run as printed by diffusers from our noise, against the images of the \`bilevel sample\` command that the same report prints, in units of pixels in [-1, 1]. The runs are those of the preset \`tiny\`, whose
-images are noise. Every field of a scheduler's config is written (none is left to diffusers' defaults), and nothing warns.
+Of runs: the Python that a report (or \`bilevel sample --print python\`) prints, run as printed by diffusers from our noise, against the images of the \`bilevel sample\` command that goes with it, in units of pixels in [-1, 1]. The runs are
+those of the preset \`tiny\`, whose images are noise. Every field of a scheduler's config is written (none is left to diffusers' defaults), and nothing warns. Of the other cases the second column says what the difference is of.
 
 | case | what | scheduler | largest difference | RMS | bound | passed |
 | --- | --- | --- | --- | --- | --- | --- |
@@ -125,12 +156,16 @@ ${lines.join('\n')}
 `
 }
 
-const { values } = parseArgs({ options: { only: { type: 'string' } } })
-const chosen = CASES.filter(({ name }) => name.includes(values.only ?? ''))
+const { values } = parseArgs({
+  options: { only: { type: 'string' }, check: { type: 'boolean' }, quick: { type: 'boolean' } },
+})
+const chosen = CASES.filter(({ name, quick }) => name.includes(values.only ?? '') && (quick || !values.quick))
 if (chosen.length === 0)
   throw new Error(`--only must be part of a case's name: ${CASES.map(({ name }) => name).join('; ')}`)
-const python = await pythonOf(INTEROP_VENV)
-const versions = await versionsOf(python)
+const { python, versions } = await environment().catch((error: Error) => {
+  process.stderr.write(`interop needs python3 with the packages of ${REQUIREMENTS}: ${error.message}\n`)
+  process.exit(3)
+})
 const rows: Row[] = []
 for (const one of chosen) {
   const row = await rowOf(one, python)
@@ -140,13 +175,16 @@ for (const one of chosen) {
     `${row.passed ? 'ok  ' : 'FAIL'} ${row.name}: ${outcome ? short(outcome.largest) : error} (bound ${row.bound})\n`,
   )
 }
-if (values.only === undefined) {
+const passed = rows.every((row) => row.passed)
+const written = values.only === undefined && !values.check
+if (written && passed) await writeFile(GOLD, goldOf(rows, versions))
+if (written && !values.quick) {
   const commit = execFileSync('git', ['rev-parse', 'HEAD'], { encoding: 'utf8' }).trim()
   const machine = `${cpus()[0]?.model ?? 'unknown'}, ${cpus().length} cores`
-  const result = { command: 'npm run interop', commit, machine, versions, cases: rows }
+  const result = { command: 'npm run interop', commit, machine, versions, cases: rows.map(withoutMeasured) }
   // Commands name the checkout that they were run from; results are read elsewhere.
   const elsewhere = (text: string) => text.replaceAll(process.execPath, 'node').replaceAll(`${process.cwd()}/`, '')
   await writeFile(`${RESULT}.json`, elsewhere(`${JSON.stringify(result, null, 1)}\n`))
   await writeFile(`${RESULT}.md`, elsewhere(tableOf(rows, versions, commit)))
 }
-process.exitCode = rows.every(({ passed }) => passed) ? 0 : 1
+process.exitCode = passed ? 0 : 1

@@ -1,20 +1,61 @@
-"""A run's model in diffusers' own pipeline with the learned schedule in place: run_pipeline.py RUN SCHEDULE STEPS NOISE OUT."""
+"""A run's model in diffusers' own pipelines with the learned schedule in place: run_pipeline.py RUN SCHEDULE STEPS NOISE OUT.
+
+By the class of `scheduler_config.json`, where there is one, and by `bilevel_scheduler.py`, where there is one. OUT gets images of each; prints what was made of what.
+"""
 import json
+import os
 import sys
 
 import diffusers
+from diffusers.pipelines.ddim import pipeline_ddim
 from diffusers.pipelines.ddpm import pipeline_ddpm
+from diffusers.utils import torch_utils
 from safetensors.torch import load_file, save_file
 
 run, schedule, steps, noise, out = sys.argv[1:]
-start = load_file(noise)["start"]
-pipeline_ddpm.randn_tensor = lambda *_, **__: start.clone()
-pipeline = diffusers.DiffusionPipeline.from_pretrained(f"{run}/model")
+given = load_file(noise)
+drawn = iter(())
+
+
+def next_noise(shape, **_):
+    z = next(drawn)
+    assert tuple(shape) == tuple(z.shape), (shape, z.shape)
+    return z.clone()
+
+
+for module in (torch_utils, pipeline_ddpm, pipeline_ddim):
+    module.randn_tensor = next_noise
 folder = f"{run}/model/schedules/{schedule}"
-with open(f"{folder}/scheduler_config.json") as file:
-    name = json.load(file)["_class_name"]
-pipeline.scheduler = getattr(diffusers, name).from_pretrained(folder)
-pipeline.set_progress_bar_config(disable=True)
-images = pipeline(batch_size=len(start), num_inference_steps=int(steps), output_type="pt").images
-save_file({"x": images.contiguous()}, out)
-print(json.dumps({"class": type(pipeline).__name__, "scheduler": type(pipeline.scheduler).__name__, "steps": len(pipeline.scheduler.timesteps)}))
+made, images = [], {}
+
+
+def draw(pipeline, scheduler):
+    global drawn
+    drawn = iter([given["start"], *given["steps"]])
+    pipeline.scheduler = scheduler
+    pipeline.set_progress_bar_config(disable=True)
+    name = f"{type(pipeline).__name__}, {type(scheduler).__name__}"
+    images[name] = pipeline(batch_size=len(given["start"]), num_inference_steps=int(steps), output_type="pt").images.contiguous()
+    made.append({"pipeline": type(pipeline).__name__, "scheduler": type(pipeline.scheduler).__name__, "steps": len(pipeline.scheduler.timesteps)})
+
+
+pipeline = diffusers.DiffusionPipeline.from_pretrained(f"{run}/model")
+if os.path.exists(f"{folder}/scheduler_config.json"):
+    with open(f"{folder}/scheduler_config.json") as file:
+        name = json.load(file)["_class_name"]
+    draw(pipeline, getattr(diffusers, name).from_pretrained(folder))
+if os.path.exists(f"{folder}/bilevel"):
+    sys.path.insert(0, f"{folder}/bilevel")
+    from bilevel_scheduler import BilevelScheduler
+
+    own = BilevelScheduler.from_pretrained(f"{folder}/bilevel")
+    draw(pipeline, own)
+    draw(diffusers.DDIMPipeline(unet=pipeline.unet, scheduler=diffusers.DDIMScheduler()), own)
+    # Saved with its scheduler, and read again with the file that lies beside the config.
+    pipeline.scheduler = own
+    pipeline.save_pretrained(f"{out}.saved")
+    draw(diffusers.DiffusionPipeline.from_pretrained(f"{out}.saved", trust_remote_code=True), BilevelScheduler.from_pretrained(f"{out}.saved/scheduler"))
+    again = diffusers.DiffusionPipeline.from_pretrained(f"{out}.saved", trust_remote_code=True)
+    assert type(again.scheduler).__name__ == "BilevelScheduler" and dict(again.scheduler.config)["levels"] == dict(own.config)["levels"]
+save_file(images, out)
+print(json.dumps({"class": type(pipeline).__name__, "made": made}))

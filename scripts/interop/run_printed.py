@@ -8,6 +8,7 @@ import sys
 
 import torch
 from diffusers.schedulers import scheduling_ddim, scheduling_ddpm, scheduling_dpmsolver_multistep
+from diffusers.utils import torch_utils
 from safetensors.torch import load_file, save_file
 
 code, noise, out = sys.argv[1:]
@@ -40,7 +41,8 @@ class Listener(logging.Handler):
 
 
 logging.getLogger("diffusers").addHandler(Listener(logging.WARNING))
-for module in (scheduling_ddim, scheduling_ddpm, scheduling_dpmsolver_multistep):
+# bilevel_scheduler.py takes it from there when the code imports it.
+for module in (torch_utils, scheduling_ddim, scheduling_ddpm, scheduling_dpmsolver_multistep):
     module.randn_tensor = next_noise
 torch.randn = start_noise
 names = {}

@@ -81,11 +81,11 @@ async function execute(job: Job, argument: string, flags: Flags, terminal: Termi
   const folder = await folderFor(job, config, flags, resumed)
   if (leaves === 'run') terminal.display.log(`run folder: ${folder}`)
   const request = { config, argument, folder, resume: resumed !== null, allowCode: flags.allowCode === true }
-  const { json, text } = await runOnTerminal(job, { ...request, caller: callerOf(process) }, terminal)
-  if (leaves !== 'answer')
-    terminal.display.log(leaves === 'run' ? `${text}\nreport: ${join(folder, 'report.html')}` : text)
+  const result = await runOnTerminal(job, { ...request, caller: callerOf(process) }, terminal)
+  const { json, text, answers = leaves === 'answer' } = result
+  if (!answers) terminal.display.log(leaves === 'run' ? `${text}\nreport: ${join(folder, 'report.html')}` : text)
   if (flags.json) terminal.out(`${JSON.stringify(json)}\n`)
-  else if (leaves === 'answer') terminal.out(`${text}\n`)
+  else if (answers) terminal.out(`${text}\n`)
 }
 
 /** Where the results go: the resumed run, the folder that was named, or one of our own naming that is not there yet. */

@@ -61,6 +61,8 @@ export interface JobTelling {
 export interface JobResult {
   readonly json: unknown
   readonly text: string
+  /** That the text is what was asked for, and goes to standard output; default: of jobs that leave nothing but their answer. */
+  readonly answers?: true
 }
 
 /** What a job leaves: a run folder, to go on with and to report; a new folder of files; or nothing but its answer. */

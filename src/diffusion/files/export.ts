@@ -11,44 +11,24 @@ import { inputError } from '../../base/index.ts'
 import type { Prediction } from '../denoiser.ts'
 import { ddimFields } from '../samplers/diffusersFields.ts'
 import { samplerNamed } from '../samplers/samplers.ts'
-import type { SamplerSettings, Sampling } from '../samplers/settings.ts'
+import type { SamplerSettings } from '../samplers/settings.ts'
 import { levelOfLogSnr } from '../schedules/level.ts'
 import type { NoiseSchedule } from '../schedules/noiseSchedule.ts'
 import type { SamplingSchedule } from '../schedules/samplingSchedule.ts'
-
-/** A scheduler config as diffusers reads it: every field written. */
-export type SchedulerConfig = Readonly<Record<string, unknown>>
-
-/** A schedule on all T times, for a plain pipeline: the network is told the scheduler's own timesteps. */
-export interface ExportedScheduler {
-  readonly config: SchedulerConfig
-  /** Told times that must be passed as `timesteps=`; null: `num_inference_steps` suffices. */
-  readonly timesteps: readonly number[] | null
-  /** Whether the class keeps x/signal in the place of x, as a pipeline that calls `scale_model_input` expects. */
-  readonly scaled: boolean
-  /** Whether `DDPMPipeline` runs it: it takes x as it is, and passes a generator. */
-  readonly pixelPipeline: boolean
-}
-
-export interface ExportOptions extends Sampling {
-  readonly prediction: Prediction
-}
-
-const PREDICTION_TYPES: Readonly<Record<Prediction, string>> = {
-  noise: 'epsilon',
-  sample: 'sample',
-  velocity: 'v_prediction',
-}
+import type { ExportedScheduler, ExportOptions, SchedulerConfig } from './exportedScheduler.ts'
+import { PREDICTION_TYPES } from './exportedScheduler.ts'
+import { exportFlow, isFlow } from './exportFlow.ts'
 
 /** Largest error of an exported level in log-SNR, through float32. */
 const LOG_SNR_TOLERANCE = 1e-2
 
 /**
  * The scheduler config of a sampling schedule, of the class that takes the sampler's steps, for a pipeline that passes nothing to `step`.
- * @throws `export.eta`, `export.clippedNoise`, `export.clip`, `export.lastStep`, `export.times`, `export.float32`: what a plain pipeline
- * cannot be told
+ * @throws `export.eta`, `export.clippedNoise`, `export.clip`, `export.lastStep`, `export.times`, `export.float32`, `export.flow`: what a plain
+ * pipeline cannot be told
  */
 export function exportScheduler({ schedule, settings, prediction }: ExportOptions): ExportedScheduler {
+  if (isFlow(schedule)) return exportFlow({ schedule, settings, prediction })
   const { ownTimesOnly, scaled, takesGenerator, plain } = samplerNamed(settings.sampler).toDiffusers
   const timesteps = exportedTimes(schedule, ownTimesOnly)
   const config = {
@@ -60,7 +40,7 @@ export function exportScheduler({ schedule, settings, prediction }: ExportOption
       schedule.times[schedule.times.length - 1] > 0,
     ),
   }
-  return { config, timesteps, scaled, pixelPipeline: !scaled && takesGenerator }
+  return { config, timesteps, sigmas: null, scaled, pixelPipeline: !scaled && takesGenerator }
 }
 
 /** The config of a training schedule, all T levels: a `DDIMScheduler` whose x0Hat is clipped to `clip` (default [-1, 1]). */

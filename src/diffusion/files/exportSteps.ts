@@ -6,8 +6,11 @@ import { BilevelError } from '../../base/index.ts'
 import type { DiffusersLoop } from '../samplers/sampler.ts'
 import { samplerNamed } from '../samplers/samplers.ts'
 import type { SamplingSchedule } from '../schedules/samplingSchedule.ts'
-import type { ExportedScheduler, ExportOptions, SchedulerConfig } from './export.ts'
 import { exportScheduler, readersOf, trainedBetas, trainingFields } from './export.ts'
+import type { ExportedScheduler, ExportOptions, SchedulerConfig } from './exportedScheduler.ts'
+import { flowRefusal, isFlow } from './exportFlow.ts'
+import type { ExportedOwnClass } from './exportOwnClass.ts'
+import { exportOwnClass } from './exportOwnClass.ts'
 
 /**
  * A schedule on its N levels alone, for a loop of one's own: the scheduler counts its own timesteps, the network is told its times beside them.
@@ -28,9 +31,10 @@ export interface ExportedSteps {
 /**
  * The same on its N levels alone: for any told times, eta, and clipped noise of both kinds. `num_train_timesteps` is N, or the least multiple of
  * it that float32 betas can reach the levels by: one beta alone takes alphaBar down by 1e-5 at most.
- * @throws `export.clippedNoise`, `export.clip`, `export.lastStep`, `export.float32`: what no scheduler can be told
+ * @throws `export.clippedNoise`, `export.clip`, `export.lastStep`, `export.float32`, `export.flow`: what no scheduler can be told
  */
 export function exportSteps({ schedule, settings, prediction }: ExportOptions): ExportedSteps {
+  if (isFlow(schedule)) throw flowRefusal('a loop over N betas takes variance-preserving levels')
   const steps = schedule.levels.length
   const { inLoop, scaled, calls } = samplerNamed(settings.sampler).toDiffusers
   const { stepArguments, fields, aboveZero } = inLoop({
@@ -105,22 +109,26 @@ function hasRoots(alphaBar: Float64Array, eta: number): boolean {
   })
 }
 
-/** A schedule in both forms; where a form cannot be, the reason. */
+/** A schedule in all forms; where diffusers' own classes cannot take it, the reason. */
 export interface ExportedForms {
   readonly plain: ExportedScheduler | null
   readonly steps: ExportedSteps | null
-  /** Why there is no plain form, or no form at all. */
+  /** For `bilevel_scheduler.py`. */
+  readonly ownClass: ExportedOwnClass | null
+  /** Why there is no plain form, or none of diffusers' own classes takes it. */
   readonly reason: string | null
 }
 
-/** Both forms of a schedule. */
+/** All forms of a schedule. */
 export function exportForms(options: ExportOptions): ExportedForms {
   const plain = attempted(() => exportScheduler(options))
   const steps = attempted(() => exportSteps(options))
-  const reason = typeof steps === 'string' && typeof plain === 'string' ? steps : plain
+  const neither = typeof steps === 'string' && typeof plain === 'string'
+  const reason = neither && !isFlow(options.schedule) ? steps : plain
   return {
     plain: typeof plain === 'string' ? null : plain,
     steps: typeof steps === 'string' ? null : steps,
+    ownClass: exportOwnClass(options),
     reason: typeof reason === 'string' ? reason : null,
   }
 }

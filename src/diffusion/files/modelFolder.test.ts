@@ -164,6 +164,9 @@ test('the ONNX reference checker accepts the files, where Python has it', async 
   expect(came?.status ?? 0).toBe(0)
 })
 
+/** Of every schedule, whatever else can be told. */
+const OWN_FILES = ['sampling_schedule.json', 'sigmas.json', 'sigmas.txt']
+
 describe('the files', () => {
   test('are those of diffusers for its own class', async () => {
     const folder = fresh()
@@ -172,9 +175,13 @@ describe('the files', () => {
     expect(Object.keys(await filesOf(folder))).toEqual([
       'model_index.json',
       'scheduler/scheduler_config.json',
+      'schedules/ddim-10/bilevel/bilevel_scheduler.py',
+      'schedules/ddim-10/bilevel/scheduler_config.json',
       'schedules/ddim-10/per_step/scheduler_config.json',
       'schedules/ddim-10/sampling_schedule.json',
       'schedules/ddim-10/scheduler_config.json',
+      'schedules/ddim-10/sigmas.json',
+      'schedules/ddim-10/sigmas.txt',
       'unet/config.json',
       'unet/diffusion_pytorch_model.safetensors',
     ])
@@ -217,9 +224,11 @@ describe('the files', () => {
       /ddim-10 has no scheduler_config.json for a plain pipeline: .*recompute.*ddim-10\/per_step/,
     )
     expect(notes[1]).toMatch(/dpm-solver\+\+-5: pass timesteps=\[59,40,22,9,1\]/)
-    expect(notes[2]).toMatch(/ddim-3 has no scheduler_config.json: .*\[-r, r\], got \[0,1\]/)
-    expect(await readdir(join(folder, 'schedules/ddim-10'))).toEqual(['per_step', 'sampling_schedule.json'])
-    expect(await readdir(join(folder, 'schedules/ddim-3'))).toEqual(['sampling_schedule.json'])
+    expect(notes[2]).toMatch(
+      /ddim-3 has no scheduler_config.json for a plain pipeline: .*\[-r, r\], got \[0,1\]; any pipeline takes ddim-3\/bilevel/,
+    )
+    expect(await readdir(join(folder, 'schedules/ddim-10'))).toEqual(['bilevel', 'per_step', ...OWN_FILES])
+    expect(await readdir(join(folder, 'schedules/ddim-3'))).toEqual(['bilevel', ...OWN_FILES])
     expect((await jsonAt(folder, 'schedules/ddpm-6/scheduler_config.json'))._class_name).toBe('DDPMScheduler')
     const loop = await jsonAt(folder, 'schedules/ddim-10/per_step/scheduler_config.json')
     expect(loop).toMatchObject({ _class_name: 'DDIMScheduler', _step_arguments: { use_clipped_model_output: true } })
@@ -253,10 +262,15 @@ describe('the files', () => {
     expect(Object.keys(await filesOf(folder)).filter((name) => /onnx|ddim|partial/.test(name))).toEqual([])
     const recomputed = { ...two[1], settings: samplerSettings({ clippedNoise: 'recompute' }) }
     await saveModel(folder, modelOf(tiny, { samplingSchedules: [recomputed] }))
-    expect(await readdir(join(folder, 'schedules/dpm-solver++-6'))).toEqual(['per_step', 'sampling_schedule.json'])
+    expect(await readdir(join(folder, 'schedules/dpm-solver++-6'))).toEqual(['bilevel', 'per_step', ...OWN_FILES])
     const untold = { ...two[1], settings: samplerSettings({ clip: [0, 1] }) }
     await saveModel(folder, modelOf(tiny, { samplingSchedules: [untold], clip: null }))
-    expect(await readdir(join(folder, 'schedules/dpm-solver++-6'))).toEqual(['sampling_schedule.json'])
+    expect(await readdir(join(folder, 'schedules/dpm-solver++-6'))).toEqual(['bilevel', ...OWN_FILES])
+    const { clip } = await jsonAt(folder, 'schedules/dpm-solver++-6/bilevel/scheduler_config.json')
+    expect(clip).toEqual([0, 1])
+    const heun = { ...two[1], settings: samplerSettings({ sampler: 'heun', clippedNoise: 'keep' }) }
+    await saveModel(folder, modelOf(tiny, { samplingSchedules: [heun], clip: null }))
+    expect(await readdir(join(folder, 'schedules/dpm-solver++-6'))).toEqual(OWN_FILES)
   })
 
   test('are not written among those of others, and nothing is then written', async () => {

@@ -8,6 +8,8 @@
  *     schedules/<sampler>-<N>/sampling_schedule.json     learned sampling schedules, and where diffusers can be told them:
  *     schedules/<sampler>-<N>/scheduler_config.json      for a pipeline
  *     schedules/<sampler>-<N>/per_step/scheduler_config.json   for a loop
+ *     schedules/<sampler>-<N>/bilevel/                   for any pipeline, by bilevel_scheduler.py
+ *     schedules/<sampler>-<N>/sigmas.txt, sigmas.json    for ComfyUI and k-diffusion
  *
  * A `UNet2DModel` loads in diffusers as it is. Other networks have no class there: their config says so, their ONNX file runs
  * anywhere. Each file is written whole or not at all, the index first, so that an unfinished folder is known as this project's.
@@ -184,7 +186,7 @@ async function removeStale(folder: string, kept: readonly NamedSchedule[]): Prom
   }
   // What is kept may have become one that diffusers cannot be told.
   for (const { name } of kept) {
-    for (const file of [SCHEDULE_FILES.plain, SCHEDULE_FILES.perStep]) {
+    for (const file of [SCHEDULE_FILES.plain, SCHEDULE_FILES.perStep, SCHEDULE_FILES.ownClass]) {
       await rm(join(schedules, name, file), { recursive: true, force: true })
     }
   }

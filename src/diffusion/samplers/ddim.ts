@@ -13,6 +13,7 @@ import type { StepRule } from './ancestral.ts'
 import { ancestral, ancestralVjp, LAST_STEP } from './ancestral.ts'
 import { ddimFields, ddimLoop, ddpmFields, keepsNoise, PLAIN_CALLS } from './diffusersFields.ts'
 import type { Sampler } from './sampler.ts'
+import type { StepSettings } from './stepSettings.ts'
 
 export const ddim: Sampler<'ddim'> = {
   name: 'ddim',
@@ -34,8 +35,27 @@ export const ddim: Sampler<'ddim'> = {
       if (settings.eta !== 1 || keepsNoise(settings)) return ddimLoop(settings, settings.eta)
       return { fields: ddpmFields({ ...settings, variance: 'small' }, false), stepArguments: {}, aboveZero: null }
     },
+    ownClass: ({ settings }, levels) => ancestralFields(settings, settings.eta, levels),
   },
 }
+
+/**
+ * DDIM(eta) as steps of the exponential rule, of weight 0 and tau^2 = -log(1 - eta^2 (1 - e^-h))/h, h the difference in log-SNR. Of the noise that
+ * is kept, x there is signal x0Hat + noise epsHat.
+ */
+export function ancestralFields({ clip, clippedNoise }: StepSettings, eta: number, levels: readonly Level[]) {
+  const between = levels.slice(1)
+  const tau = between.map((next, i) => tauOfEta(eta, next.logSnr - levels[i].logSnr))
+  return {
+    clippedNoise: clip === null ? ('recompute' as const) : clippedNoise,
+    weight: between.map(() => 0),
+    ...(eta > 0 && { tau }),
+  }
+}
+
+// At eta 1 exactly: far apart, 1 - e^-h is 1 in float64.
+const tauOfEta = (eta: number, h: number): number =>
+  eta === 1 ? 1 : Math.sqrt(-Math.log1p(eta * eta * Math.expm1(-h)) / h)
 
 /** sqrt(1 - e^-h) and its derivative in h, for h = logSnr_w - logSnr_v. */
 export function freshShare(here: Level, next: Level): { value: number; slope: number } {

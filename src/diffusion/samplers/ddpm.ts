@@ -8,7 +8,7 @@ import type { Level } from '../schedules/level.ts'
 import { dNoiseDLogSnr } from '../schedules/level.ts'
 import type { StepRule, StepScalar } from './ancestral.ts'
 import { ancestral, ancestralVjp, LAST_STEP } from './ancestral.ts'
-import { ddimScalars, freshShare } from './ddim.ts'
+import { ancestralFields, ddimScalars, freshShare } from './ddim.ts'
 import { ddimLoop, ddpmFields, keepsNoise, PLAIN_CALLS } from './diffusersFields.ts'
 import type { Sampler } from './sampler.ts'
 import type { StepSettings } from './stepSettings.ts'
@@ -40,6 +40,15 @@ export const ddpm: Sampler<'ddpm'> = {
       if (variance === 'small' && keepsNoise(settings)) return ddimLoop(settings, 1)
       const aboveZero = variance === 'large' ? noisyLastStep : null
       return { fields: ddpmFields(settings, noisyLastStep), stepArguments: {}, aboveZero }
+    },
+    ownClass({ settings }, levels) {
+      const rule = ddpmScalars(settings)
+      return {
+        ...ancestralFields(settings, 1, levels),
+        ...(settings.variance === 'large' && {
+          noise: levels.map((here, i) => rule(here, levels[i + 1]).sigma.value),
+        }),
+      }
     },
   },
 }

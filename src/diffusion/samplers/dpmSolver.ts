@@ -33,6 +33,7 @@ export const dpmSolver: Sampler<'dpm-solver++'> = {
     ownTimesOnly: null,
     plain: ({ settings }) => solverFields(settings),
     inLoop: ({ settings }) => ({ fields: solverFields(settings), stepArguments: {}, aboveZero: null }),
+    ownClass: () => ({ clippedNoise: 'recompute' }),
   },
 }
 

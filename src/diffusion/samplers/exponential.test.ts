@@ -431,6 +431,6 @@ test('diffusers takes it without numbers, as DPM-Solver++(2M), and is told why i
   const { plain, steps, reason } = exportForms(told({ tau: all(0.3), output: 0.1 }))
   expect([plain, steps]).toEqual([null, null])
   expect(reason).toMatch(
-    /^no scheduler of diffusers takes tau, output of its own at each step; sample with bilevel sample --schedule .* \(--free levels,times\)$/,
+    /^no scheduler of diffusers takes tau, output of its own at each step; bilevel_scheduler\.py does, .* \(--free levels,times\)$/,
   )
 })

@@ -44,6 +44,7 @@ export const exponential: Sampler<'exponential'> = {
     ownTimesOnly: null,
     plain: toldFields,
     inLoop: (told) => ({ fields: toldFields(told), stepArguments: {}, aboveZero: null }),
+    ownClass: ({ solver }) => ({ clippedNoise: 'recompute', ...solver }),
   },
 }
 
@@ -302,5 +303,5 @@ function toldFields({ settings, solver }: ToldSampler): SchedulerFields {
 }
 
 const lossOf = (solver: SolverNumbers): string =>
-  `no scheduler of diffusers takes ${namesOfSolver(solver).join(', ')} of its own at each step; sample with bilevel sample --schedule and the ` +
-  'sampling_schedule.json, or learn levels and times alone (--free levels,times)'
+  `no scheduler of diffusers takes ${namesOfSolver(solver).join(', ')} of its own at each step; bilevel_scheduler.py does, and bilevel sample --schedule ` +
+  'with the sampling_schedule.json; or learn levels and times alone (--free levels,times)'

@@ -41,6 +41,8 @@ export const heun: Sampler<'heun'> = {
     calls: ([first, ...rest]) => [first, ...rest.flatMap((time) => [time, time])],
     plain: classFields,
     inLoop: (told) => ({ fields: classFields(told), stepArguments: {}, aboveZero: null }),
+    // Two evaluations a step.
+    ownClass: () => null,
   },
 }
 

@@ -3,6 +3,7 @@
  * and to put it on that list.
  */
 import type { ImageData, Prediction } from '../denoiser.ts'
+import type { Level } from '../schedules/level.ts'
 import type { SolverNumbers } from '../schedules/solverNumbers.ts'
 import type { StepRule } from './ancestral.ts'
 import type { Chain, ReverseChain } from './chain.ts'
@@ -69,6 +70,11 @@ export interface DiffusersForms {
   plain(told: ToldSampler, aboveZero: boolean): SchedulerFields
   /** The class for a loop. @throws `export.*` where no loop can be told either */
   inLoop(told: ToldSampler): DiffusersLoop
+  /**
+   * What `bilevel_scheduler.py` takes, whose step is the exponential one; null: its steps are no such ones.
+   * @param levels of the schedule, noisiest first
+   */
+  ownClass(told: ToldSampler, levels: readonly Level[]): OwnClassFields | null
 }
 
 /** What is exported beside the levels. */
@@ -77,6 +83,13 @@ export interface ToldSampler {
   readonly prediction: Prediction
   /** The schedule's own numbers for each step. */
   readonly solver?: SolverNumbers
+}
+
+/** Fields of `BilevelScheduler` that say what its steps are; absent: what changes nothing. */
+export interface OwnClassFields extends SolverNumbers {
+  readonly clippedNoise: StepSettings['clippedNoise']
+  /** Standard deviation of the noise of each step, [N], in the place of what tau gives. */
+  readonly noise?: readonly number[]
 }
 
 /** Fields of a scheduler config, the class's name among them. */

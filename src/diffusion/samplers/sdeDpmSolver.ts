@@ -31,13 +31,20 @@ export const sdeDpmSolver: Sampler<'sde-dpm-solver++'> = {
     ownTimesOnly: null,
     plain: ({ settings }) => classFields(settings),
     inLoop: ({ settings }) => ({ fields: classFields(settings), stepArguments: {}, aboveZero: null }),
+    ownClass: (_, { length }) => ({ clippedNoise: 'recompute', ...numbersOf(length) }),
   },
 }
 
-function withItsNumbers(schedule: SamplingSchedule): SamplingSchedule {
-  const ones = Array.from({ length: schedule.levels.length - 1 }, () => 1)
-  return { ...schedule, solver: { tau: ones, weight: ones } }
+/** Tau and weight of so many steps. */
+function numbersOf(steps: number) {
+  const ones = Array.from({ length: steps - 1 }, () => 1)
+  return { tau: ones, weight: ones }
 }
+
+const withItsNumbers = (schedule: SamplingSchedule): SamplingSchedule => ({
+  ...schedule,
+  solver: numbersOf(schedule.levels.length),
+})
 
 /** @throws `export.clip` */
 const classFields = (settings: StepSettings) => ({ ...solverFields(settings), algorithm_type: 'sde-dpmsolver++' })

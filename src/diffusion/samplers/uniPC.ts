@@ -41,6 +41,7 @@ export const uniPC: Sampler<'unipc'> = {
     ownTimesOnly: null,
     plain: ({ settings }) => classFields(settings),
     inLoop: ({ settings }) => ({ fields: classFields(settings), stepArguments: {}, aboveZero: null }),
+    ownClass: () => null,
   },
 }
 

@@ -42,8 +42,16 @@ export interface HeldOutContext {
 export type PythonNetwork = {
   /** Number of classes that its images get in turn; undefined: it takes none. */
   readonly classes?: number | undefined
+  /** What stands for no class; undefined: nothing does, or not known. */
+  readonly nullClass?: number | undefined
+  /** Whether it predicts its variance too, in a second half of its output. Default no. */
+  readonly learnsVariance?: boolean | undefined
 } & (
-  | { readonly kind: 'UNet2DModel' }
+  | {
+      readonly kind: 'UNet2DModel'
+      /** Its folder in the run folder. Default `model/unet`. */
+      readonly path?: string
+    }
   | {
       readonly kind: 'onnx'
       /** Where the file lies: in the run folder, or from where the run was started. */

@@ -3,6 +3,7 @@ import type { Job } from '../job.ts'
 import { modelArgument } from '../opening/modelArgument.ts'
 import { sampleLayers } from './guidedSampling.ts'
 import { planSample } from './plan.ts'
+import { printPython } from './printPython.ts'
 import { sampleModel } from './run.ts'
 import type { SampleConfig } from './settings.ts'
 import { resolveSampleConfig, SAMPLE_GROUPS, sampleSchema } from './settings.ts'
@@ -25,6 +26,11 @@ export const sampleJob: Job<SampleConfig> = {
   },
   plan: (config, model) => planSample(model, config),
   async run({ config, argument, folder, allowCode }, telling) {
+    if (config.print === 'python') {
+      const json = await printPython(argument, config)
+      for (const note of json.notes) telling.onNote(note)
+      return { json, text: json.python, answers: true }
+    }
     const json = await sampleModel(argument, config, { folder, allowCode, ...telling })
     const { count, schedule, networkEvaluations, out } = json
     return { json, text: `${count} images by ${schedule.name} (${networkEvaluations} network evaluations): ${out}` }

@@ -20,6 +20,12 @@ export const sampleSchema = z.strictObject({
     description: 'seed of start noise and sampler noise',
     default: 0,
   }),
+  print: setting(z.enum(['python']).nullable(), {
+    group: 'Sampling',
+    description:
+      'draw nothing, and print code that samples so with diffusers: python; from start noise of its own, so the images are others',
+    default: null,
+  }),
   rewardTimeout: rewardTimeoutSetting,
 })
 export type SampleConfig = z.output<typeof sampleSchema>

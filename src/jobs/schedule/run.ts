@@ -11,13 +11,13 @@ import type { RunReport, WorkHooks } from '../makesRun.ts'
 import type { CodeHashes } from '../opening/namedCode.ts'
 import { requireRecordedCode } from '../opening/namedCode.ts'
 import type { PythonNetwork, ReportContext } from '../reporting/context.ts'
+import { learnsVariance, ownInputs } from '../reporting/python.ts'
 import { boardImages } from '../reporting/sampleGrids.ts'
 import { lossesOf } from '../reporting/stepLoss.ts'
 import { kinkNotes } from './kinkNotes.ts'
 import { namedValue } from './namedValue.ts'
 import type { ScheduleInputs } from './open.ts'
 import { saveScheduleOutputs } from './outputs.ts'
-import { ownInputs } from './report/python.ts'
 import type { ScheduleJson } from './report/scheduleJson.ts'
 import { scheduleJson } from './report/scheduleJson.ts'
 import { terminalSummary } from './report/terminal.ts'
@@ -123,15 +123,23 @@ function pythonNetwork(
   { model: file }: ScheduleConfig,
 ): PythonNetwork {
   if (model) {
-    const { kind, classes, times } = model.network
-    if (kind === 'UNet2DModel') return { kind, classes }
+    const { kind, classes, nullClass, times, config } = model.network
+    if (kind === 'UNet2DModel') return { kind, classes, nullClass, learnsVariance: learnsVariance(config) }
     const inputs = ownInputs(times, classes !== undefined)
-    return { kind: 'onnx', path: 'model/unet/model.onnx', inRun: true, inputs, timeScale: 1, classes }
+    return { kind: 'onnx', path: 'model/unet/model.onnx', inRun: true, inputs, timeScale: 1, classes, nullClass }
   }
   if (!given?.inputs) throw internalError('a run without a model must be for a file')
-  const { inputs, timeScale } = given
+  const { inputs, timeScale, sampling } = given
   const classes = inputs.classes ? (data?.classes.length ?? given.classes) : undefined
-  return { kind: 'onnx', path: String(file), inRun: false, inputs, timeScale, classes }
+  return {
+    kind: 'onnx',
+    path: String(file),
+    inRun: false,
+    inputs,
+    timeScale,
+    classes,
+    learnsVariance: sampling.learnedVariance,
+  }
 }
 
 /** An event as it is kept. */

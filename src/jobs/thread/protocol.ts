@@ -26,5 +26,5 @@ export type Report =
   | { readonly kind: 'line'; readonly line: string }
   | { readonly kind: 'note'; readonly note: string }
   /** `json` is what `--json` prints, `text` what a person reads. */
-  | { readonly kind: 'done'; readonly json: unknown; readonly text: string }
+  | { readonly kind: 'done'; readonly json: unknown; readonly text: string; readonly answers?: true }
   | { readonly kind: 'error'; readonly error: ErrorReport }

@@ -31,7 +31,7 @@ function outcomeOf(worker: Worker, { onProgress, onLine, onNote }: JobTelling): 
         case 'note':
           return onNote(report.note)
         case 'done':
-          return resolve({ json: report.json, text: report.text })
+          return resolve({ json: report.json, text: report.text, ...(report.answers && { answers: true }) })
         case 'error': {
           const { kind, code, message, stack } = report.error
           const error = new BilevelError(kind, code, message)

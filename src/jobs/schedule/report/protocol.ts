@@ -8,10 +8,10 @@ import { count, html } from '../../../report/index.ts'
 import { durationText } from '../../../runs/index.ts'
 import type { ScheduleResult } from '../../../tuners/index.ts'
 import { toldText } from '../../../tuners/index.ts'
-import type { ReportContext } from '../../reporting/context.ts'
+import type { PythonNetwork, ReportContext } from '../../reporting/context.ts'
+import { pythonCode } from '../../reporting/python.ts'
 import { commands, sampleCommand } from '../../reporting/usage.ts'
 import { judgeKnowledgeText } from './judgeKnowledge.ts'
-import { pythonCode } from './python.ts'
 
 export function protocolList(result: ScheduleResult, context: ReportContext): Html {
   const { peakMemoryMiB, versions } = context
@@ -138,7 +138,12 @@ ${
   forms.steps &&
   html`<dt><code>${folder}/per_step/scheduler_config.json</code></dt><dd>the levels alone, ${n} timesteps in all, for a loop that tells the network its times beside the scheduler's</dd>
 `
-}${savedModel && MODEL_PARTS}</dl>
+}${
+  forms.ownClass &&
+  html`<dt><code>${folder}/bilevel/</code></dt><dd><code>bilevel_scheduler.py</code>, a scheduler of diffusers that takes every number of this schedule in any pipeline, and its config</dd>
+`
+}<dt><code>${folder}/sigmas.txt</code>, <code>sigmas.json</code></dt><dd>the levels alone as ComfyUI and k-diffusion take them, 0 at the end; these tell the network their own time of each sigma</dd>
+${savedModel && MODEL_PARTS}</dl>
 ${python(result, context, forms, folder)}`
 }
 
@@ -156,16 +161,19 @@ function python(result: ScheduleResult, context: ReportContext, forms: ExportedF
     network.kind === 'onnx' && network.inRun
       ? 'In Python, from the same folder; diffusers has no class for this network and would build another one from its config, so its ONNX file is run:'
       : 'In Python, from the same folder:'
-  const pipeline =
-    forms.plain?.timesteps === null &&
-    forms.plain.pixelPipeline &&
-    network.kind === 'UNet2DModel' &&
-    network.classes === undefined
-      ? html`<p class="soft">In a pipeline: <code>DDPMPipeline.from_pretrained(f"{run}/model")</code> with this <code>scheduler</code> put in its place;
-<code>DDIMPipeline</code> would turn it into DDIM.</p>`
-      : null
   return html`<p>${why}</p>
-<pre><code class="python">${code}</code></pre>${pipeline}`
+<pre><code class="python">${code}</code></pre>${network.kind === 'UNet2DModel' && inPipeline(network, forms)}`
+}
+
+function inPipeline({ classes }: PythonNetwork, { plain, steps, ownClass }: ExportedForms): Html | null {
+  if (classes !== undefined) {
+    return html`<p class="soft">No pipeline of diffusers for pixels passes class labels: hence the loop.</p>`
+  }
+  const printed = plain ? plain.timesteps === null && plain.pixelPipeline : !steps
+  if (!printed && !ownClass) return null
+  const which = printed ? html`this <code>scheduler</code>` : html`the scheduler of <code>bilevel/</code>`
+  return html`<p class="soft">In a pipeline: <code>DDPMPipeline.from_pretrained(f"{run}/model")</code> with ${which} put in its place
+(<code>pipeline.scheduler = scheduler</code>); <code>DDIMPipeline</code>, given it when it is made, would turn it into DDIM.</p>`
 }
 
 function averageText({ tuned, decision }: ScheduleResult): string {

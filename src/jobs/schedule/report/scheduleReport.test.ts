@@ -282,11 +282,15 @@ test('where a pipeline cannot be told the schedule, a loop is', async () => {
   const { times } = BARE.schedule.sampling
   expect(pythonOf(bare)).toContain(`told = [${times.join(', ')}]`)
   expect(pythonOf(bare)).toContain('output = unet(x, torch.tensor(time)).sample')
-  expect(bare.words).not.toContain('DDPMPipeline')
+  expect(bare.words).toContain('with the scheduler of bilevel/ put in its place (pipeline.scheduler = scheduler)')
   const asymmetric = { ...WON, settings: { ...WON.settings, clip: [0, 1] as const } }
   const none = await pageOf(asymmetric)
   expect(none.words).toContain('not written: DPMSolverMultistepScheduler clips x0Hat to [-1, 1] only')
-  expect(pythonOf(none)).toBeNull()
+  expect(pythonOf(none)).toContain(
+    'scheduler = BilevelScheduler.from_pretrained(f"{run}/model/schedules/dpm-solver++-10/bilevel")',
+  )
+  const heun = await pageOf({ ...WON, settings: { ...WON.settings, sampler: 'heun', clippedNoise: 'keep' } })
+  expect(pythonOf(heun)).toBeNull()
 })
 
 test('equal results give equal bytes', async () => {

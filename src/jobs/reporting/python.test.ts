@@ -1,10 +1,10 @@
 /** The printed Python fits the network and the sampler; that it draws our images is for the real library to say (`npm run interop`). */
 import { expect, test } from 'vitest'
-import { exportForms } from '../../../diffusion/files/index.ts'
-import type { SamplerSettings } from '../../../diffusion/index.ts'
-import { samplerSettings, samplingSchedule } from '../../../diffusion/index.ts'
-import type { PythonNetwork } from '../../reporting/context.ts'
-import { ownInputs, pythonCode } from './python.ts'
+import { exportForms } from '../../diffusion/files/index.ts'
+import type { SamplerSettings } from '../../diffusion/index.ts'
+import { samplerSettings, samplingSchedule } from '../../diffusion/index.ts'
+import type { PythonNetwork } from './context.ts'
+import { learnsVariance, ownInputs, pythonCode } from './python.ts'
 
 const TRAILING = samplingSchedule({ timesteps: 1000, logSnr: [-5, -2, 1, 4], times: [999, 749, 499, 249] })
 
@@ -16,10 +16,63 @@ function codeFor(network: PythonNetwork, settings: Partial<SamplerSettings> = {}
 
 test('a UNet2DModel with classes gets them in turn', () => {
   const code = codeFor({ kind: 'UNet2DModel', classes: 7 })
-  expect(code).toContain('classes = torch.arange(16) % 7')
+  expect(code).toContain('classes = torch.arange(16) % 7  # 0 to 6\n')
   expect(code).toContain('unet(x, t, class_labels=classes).sample')
   expect(code).toContain('x = torch.randn(16, 1, 28, 20)')
   expect(code).toContain('run = "runs/a \\"b\\""')
+})
+
+test('of a network that predicts its variance too the first half is taken', () => {
+  expect(codeFor({ kind: 'UNet2DModel', learnsVariance: true })).toContain('output = unet(x, t).sample[:, :1]\n')
+  expect(learnsVariance({ in_channels: 3, out_channels: 6 })).toBe(true)
+  expect(learnsVariance({ in_channels: 3, out_channels: 3 })).toBe(false)
+  expect(learnsVariance({ image_shape: [1, 2, 2] })).toBe(false)
+})
+
+test('the null class is stated', () => {
+  const code = codeFor({ kind: 'UNet2DModel', classes: 7, nullClass: 7 })
+  expect(code).toContain('classes = torch.arange(16) % 7  # 0 to 6; 7 stands for no class\n')
+})
+
+test('what no class of diffusers takes, bilevel_scheduler.py does', () => {
+  const solver = { tau: [0.1, 0.2, 0.3] }
+  const { timesteps, times } = TRAILING
+  const schedule = samplingSchedule({ timesteps, times, logSnr: [-5, -2, 1, 4], solver })
+  const code = codeFor({ kind: 'UNet2DModel' }, { sampler: 'exponential' }, schedule)
+  expect(code.split('\n')).toEqual([
+    'import sys',
+    '',
+    'import torch',
+    'from diffusers import UNet2DModel',
+    '',
+    'run = "runs/a \\"b\\""',
+    'unet = UNet2DModel.from_pretrained(f"{run}/model/unet").eval()',
+    'sys.path.insert(0, f"{run}/model/schedules/s-4/bilevel")',
+    'from bilevel_scheduler import BilevelScheduler',
+    'scheduler = BilevelScheduler.from_pretrained(f"{run}/model/schedules/s-4/bilevel")',
+    'scheduler.set_timesteps(scheduler.steps)',
+    'x = torch.randn(16, 1, 28, 20)',
+    'with torch.no_grad():',
+    '    for t in scheduler.timesteps:',
+    '        output = unet(x, t).sample',
+    '        x = scheduler.step(output, t, x).prev_sample',
+  ])
+})
+
+test('a schedule that was not saved is in the code, by its N levels', () => {
+  const asked = { network: { kind: 'UNet2DModel', path: '' }, imageShape: [3, 8, 8], run: 'm', folder: null } as const
+  const formsOf = (settings: Partial<SamplerSettings>) =>
+    exportForms({ schedule: TRAILING, settings: samplerSettings(settings), prediction: 'noise' })
+  const code = pythonCode({ ...asked, forms: formsOf({}), count: 5 })
+  expect(code).toContain('unet = UNet2DModel.from_pretrained(run).eval()')
+  expect(code).toMatch(/scheduler = DDIMScheduler\(\n {4}num_train_timesteps=4,\n/)
+  expect(code).toMatch(/\n {4}trained_betas=\[[^,]+, [^,]+, [^,]+, [^,]+\],\n/)
+  expect(code).toContain('    rescale_betas_zero_snr=False,\n')
+  expect(code).toContain('told = [999, 749, 499, 249]\n')
+  expect(code).toContain('x = torch.randn(5, 3, 8, 8)')
+  const own = pythonCode({ ...asked, forms: formsOf({ clip: [0, 1] }) })
+  expect(own).toMatch(/sys.path.insert\(0, ".*assets\/python"\)\n/)
+  expect(own).toMatch(/scheduler = BilevelScheduler\([\s\S]*\n {4}clip=\[0, 1\],\n {4}clip_bounds=None,\n/)
 })
 
 test('what step takes is passed to it, by the class that takes it', () => {
@@ -61,7 +114,7 @@ test("somebody's file: its names, types, batch and time scale", () => {
   const code = codeFor({ kind: 'onnx', path: "their 'net'.onnx", inRun: false, inputs, timeScale: 0.001, classes: 10 })
   expect(code).toContain(`onnxruntime.InferenceSession("their 'net'.onnx", `)
   expect(code).toContain('x = torch.randn(8, 1, 28, 20)')
-  expect(code).toContain('classes = torch.zeros(8, dtype=torch.int64)')
+  expect(code).toContain('classes = torch.full((8,), 0)')
   expect(code).toContain(
     'feeds = {"x": x.numpy(), "t": np.full([8, 1], float(time) * 0.001, np.float64), "y": classes.numpy().astype(np.int32)}',
   )

@@ -1,0 +1,42 @@
+/** `bilevel sample --print python`, run as printed, against the same command's images from the same noise. */
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { readSafetensors } from '../../src/files/index.ts'
+import type { Case, Workplace } from './case.ts'
+import type { Said } from './reportCase.ts'
+import { compared, requireClean, SEED, writeNoiseOf } from './reportCase.ts'
+
+export interface PrintedOptions {
+  readonly name: string
+  readonly about: string
+  /** The model and flags of `bilevel sample`. */
+  readonly args: readonly string[]
+  readonly steps: number
+  readonly imageShape: readonly number[]
+  readonly prepare?: (at: Workplace) => Promise<void>
+}
+
+const COUNT = 12
+
+export function printedCase({ name, about, args, steps, imageShape, prepare }: PrintedOptions): Case {
+  return {
+    name,
+    about,
+    bound: 1e-3,
+    async run(at) {
+      await prepare?.(at)
+      const flags = [...args, '--count', String(COUNT)]
+      const python = at.bilevel(['sample', ...flags, '--print', 'python'])
+      at.bilevel(['sample', ...flags, '--seed', String(SEED), '--out', 'ours'])
+      await writeNoiseOf(at, { count: COUNT, imageShape, steps })
+      await writeFile(join(at.folder, 'printed.py'), python)
+      const said = at.python('run_printed.py', ['printed.py', 'noise.safetensors', 'theirs.safetensors']) as Said
+      requireClean(said)
+      const { samples } = (await readSafetensors(join(at.folder, 'ours', 'samples.safetensors'))).tensors
+      const { x } = (await readSafetensors(join(at.folder, 'theirs.safetensors'))).tensors
+      const apart = compared(samples.data as Float32Array, x.data as Float32Array)
+      const run = ['bilevel', 'sample', ...flags, '--print', 'python'].join(' ')
+      return { ...apart, facts: { run, class: said.class, steps: said.steps, noiseDrawn: said.drawn, images: COUNT } }
+    },
+  }
+}

@@ -1,0 +1,212 @@
+/** Python that samples with a learned schedule as we do: the network in diffusers or ONNX Runtime, the steps by diffusers' scheduler. */
+import { join } from 'node:path'
+import type { ExportedForms, SchedulerConfig } from '../../diffusion/files/index.ts'
+import { OWN_CLASS, ownClassFolder, SCHEDULE_FILES } from '../../diffusion/files/index.ts'
+import type { DenoiserInputs } from '../../diffusion/index.ts'
+import type { PythonNetwork } from './context.ts'
+
+export interface PythonSampling {
+  readonly forms: Pick<ExportedForms, 'plain' | 'steps' | 'ownClass'>
+  readonly network: PythonNetwork
+  /** [channels, height, width]. */
+  readonly imageShape: readonly number[]
+  /** The run folder, or the model's. */
+  readonly run: string
+  /** The schedule's folder within it; null: it was not saved, and the code itself holds the scheduler's config. */
+  readonly folder: string | null
+  /** Images drawn, where a file does not decide it. Default 16. */
+  readonly count?: number
+  /** Class of all images; default: the classes in turn. */
+  readonly class?: number
+}
+
+const COUNT = 16
+
+/** The code, or null where diffusers has no scheduler for it. */
+export function pythonCode(asked: PythonSampling): string | null {
+  const { network, imageShape, run, count: wanted = COUNT } = asked
+  const loop = loopOf(asked)
+  if (!loop) return null
+  const count = countOf(network, wanted)
+  const lines = [
+    ...importsOf(network, loop),
+    '',
+    `run = ${text(run)}`,
+    ...classLines(network, count, asked.class),
+    ...(network.kind === 'onnx'
+      ? onnxCall(network, count)
+      : [`unet = UNet2DModel.from_pretrained(${within(network.path ?? 'model/unet')}).eval()`]),
+    ...loop.make,
+    ...loop.set,
+    `x = torch.randn(${[count, ...imageShape].join(', ')})${loop.scaled ? ' * (scheduler.sigmas[0] ** 2 + 1) ** 0.5' : ''}`,
+    'with torch.no_grad():',
+    `    ${loop.head}`,
+    `        output = ${calledAt(network, loop.scaled ? 'scheduler.scale_model_input(x, t)' : 'x', loop.time)}${network.learnsVariance ? `[:, :${imageShape[0]}]` : ''}`,
+    `        x = scheduler.step(output, t, x${loop.stepArguments}).prev_sample`,
+  ]
+  return lines.join('\n')
+}
+
+interface Loop {
+  readonly scheduler: string
+  /** Lines that make it. */
+  readonly make: readonly string[]
+  /** Lines that give the scheduler its steps. */
+  readonly set: readonly string[]
+  readonly head: string
+  /** What the network is told, a tensor. */
+  readonly time: string
+  readonly stepArguments: string
+  /** Whether the class keeps x/signal. */
+  readonly scaled: boolean
+}
+
+/**
+ * By the plain form where there is one: the times that the scheduler names are those that the network is told. In code that holds the config the N
+ * betas of a loop come first, as a plain form has T of them.
+ */
+function loopOf({ forms: { plain, steps, ownClass }, folder }: PythonSampling): Loop | null {
+  const short = plain && (folder !== null || plain.sigmas !== null)
+  if (plain && short) {
+    const { config, timesteps, sigmas, scaled } = plain
+    const lists = [sigmas && `sigmas=${list(sigmas)}`, timesteps && `timesteps=${list(timesteps)}`]
+    const told = lists.flatMap((given) => given || []).join(', ')
+    return {
+      ...PLAIN_LOOP,
+      scheduler: String(config._class_name),
+      make: made(config, folder),
+      set: [`scheduler.set_timesteps(${told || config._sampling_steps})`],
+      scaled,
+    }
+  }
+  if (steps) {
+    const { told, scaled } = steps
+    const count = steps.config._sampling_steps
+    const words = Object.entries(steps.stepArguments).map(
+      ([name, value]) => `, ${name}=${value === true ? 'True' : value}`,
+    )
+    return {
+      scheduler: String(steps.config._class_name),
+      make: made(steps.config, folder && join(folder, SCHEDULE_FILES.perStep)),
+      set: [`told = ${list(told)}`, `scheduler.set_timesteps(${told.length === count ? 'len(told)' : count})`],
+      head: 'for t, time in zip(scheduler.timesteps, told):',
+      // A number would be cut to an integer.
+      time: 'torch.tensor(time)',
+      stepArguments: words.join(''),
+      scaled,
+    }
+  }
+  if (!ownClass) return null
+  const inside = folder && join(folder, SCHEDULE_FILES.ownClass)
+  return {
+    ...PLAIN_LOOP,
+    scheduler: OWN_CLASS.name,
+    make: [
+      `sys.path.insert(0, ${inside === null ? text(ownClassFolder()) : within(inside)})`,
+      `from ${OWN_CLASS.module} import ${OWN_CLASS.name}`,
+      ...made(ownClass.config, inside),
+    ],
+    set: ['scheduler.set_timesteps(scheduler.steps)'],
+    scaled: false,
+  }
+}
+
+const PLAIN_LOOP = { head: 'for t in scheduler.timesteps:', time: 't', stepArguments: '' } as const
+
+/** A scheduler from its folder within the run, or from its config. */
+function made(config: SchedulerConfig, folder: string | null): string[] {
+  const name = String(config._class_name)
+  if (folder !== null) return [`scheduler = ${name}.from_pretrained(${within(folder)})`]
+  const fields = Object.entries(config).filter(([field]) => !field.startsWith('_'))
+  return [`scheduler = ${name}(`, ...fields.map(([field, value]) => `    ${field}=${literal(value)},`), ')']
+}
+
+/** A value of JSON in Python. */
+function literal(value: unknown): string {
+  if (value === null) return 'None'
+  if (typeof value === 'boolean') return value ? 'True' : 'False'
+  if (Array.isArray(value)) return `[${value.map(literal).join(', ')}]`
+  return JSON.stringify(value)
+}
+
+/** A path within the run, in Python. */
+const within = (path: string): string => (path === '' ? 'run' : `f"{run}/${path}"`)
+
+const list = (numbers: readonly number[]): string => `[${numbers.join(', ')}]`
+
+/** A string in Python: JSON's escapes are Python's. */
+const text = (value: string): string => JSON.stringify(value)
+
+function importsOf({ kind }: PythonNetwork, { scheduler }: Loop): string[] {
+  const own = scheduler === OWN_CLASS.name
+  const ofDiffusers = [...(kind === 'onnx' ? [] : ['UNet2DModel']), ...(own ? [] : [scheduler])]
+  return [
+    ...(own ? ['import sys', ''] : []),
+    ...(kind === 'onnx' ? ['import numpy as np', 'import onnxruntime'] : []),
+    'import torch',
+    ...(ofDiffusers.length > 0 ? [`from diffusers import ${ofDiffusers.join(', ')}`] : []),
+  ]
+}
+
+function calledAt(network: PythonNetwork, x: string, time: string): string {
+  const { kind, classes } = network
+  if (kind === 'onnx') return `unet(${x}, ${time})`
+  return `unet(${x}, ${time}${classes === undefined ? '' : ', class_labels=classes'}).sample`
+}
+
+/** In turn, or all of one; of somebody's file the first one, as the page's command draws it: a file does not say how many it has. */
+function classLines(network: PythonNetwork, count: number, wanted: number | undefined): string[] {
+  const { classes, nullClass } = network
+  if (classes === undefined) return []
+  const unknown = network.kind === 'onnx' && !network.inRun
+  const one = wanted ?? (unknown ? 0 : undefined)
+  const given = one === undefined ? `torch.arange(${count}) % ${classes}` : `torch.full((${count},), ${one})`
+  const known = unknown ? '' : `  # 0 to ${classes - 1}`
+  const none = nullClass === undefined ? '' : `${known === '' ? '  # ' : '; '}${nullClass} stands for no class`
+  return [`classes = ${given}${known}${none}`]
+}
+
+/** A file made for some number of images takes no other. */
+function countOf(network: PythonNetwork, wanted: number): number {
+  if (network.kind !== 'onnx') return wanted
+  const { image, time, classes } = network.inputs
+  // A time of one entry may be one time for all.
+  const timeBatch = time.shape[0] === 1 ? undefined : time.shape[0]
+  const fixed = [image.shape[0], timeBatch, classes?.shape[0]].find((extent) => typeof extent === 'number')
+  return typeof fixed === 'number' ? fixed : wanted
+}
+
+function onnxCall({ path, inRun, inputs, timeScale }: PythonNetwork & { kind: 'onnx' }, count: number): string[] {
+  const { image, time, classes, output } = inputs
+  const shape = time.shape.map((extent, axis) => (typeof extent === 'number' ? extent : axis === 0 ? count : 1))
+  const scaled = timeScale === 1 ? '' : ` * ${timeScale}`
+  const toldTime = time.dtype.startsWith('int') ? 'int(time)' : `float(time)${scaled}`
+  const feeds = [
+    `${text(image.name)}: x.numpy()`,
+    `${text(time.name)}: np.full(${list(shape)}, ${toldTime}, np.${time.dtype})`,
+    ...(classes ? [`${text(classes.name)}: classes.numpy().astype(np.${classes.dtype})`] : []),
+  ]
+  const file = inRun ? within(path) : text(path)
+  return [
+    `network = onnxruntime.InferenceSession(${file}, providers=["CPUExecutionProvider"])`,
+    '',
+    'def unet(x, time):',
+    `    feeds = {${feeds.join(', ')}}`,
+    `    return torch.from_numpy(network.run([${text(output)}], feeds)[0])`,
+    '',
+  ]
+}
+
+/** Inputs of `unet/model.onnx`, as `exportOnnx` writes it. */
+export function ownInputs(times: 'integer' | 'real', conditional: boolean): DenoiserInputs {
+  return {
+    image: { name: 'sample', dtype: 'float32', shape: ['batch', 'c', 'h', 'w'] },
+    time: { name: 'timestep', dtype: times === 'integer' ? 'int64' : 'float32', shape: ['batch'] },
+    classes: conditional ? { name: 'class_labels', dtype: 'int64', shape: ['batch'] } : null,
+    output: 'out_sample',
+  }
+}
+
+/** Whether a network of diffusers predicts its variance too: it has twice the channels of its image. */
+export const learnsVariance = (config: Readonly<Record<string, unknown>>): boolean =>
+  config.out_channels === 2 * Number(config.in_channels)
