@@ -233,8 +233,11 @@ function consequences(preset: Settings, given: (key: string) => unknown): Settin
   }
 }
 
-/** Without data nothing is compared with many real images: the objective's own error is small with fewer. */
-const BARE_DEFAULTS = { data: null, evaluationSamples: 256 } as const
+/**
+ * Without data: a mean over images needs fewer of them than a distance between sets does. The teacher samples each start in many steps, so that
+ * fewer starts are most of the time that is saved.
+ */
+const BARE_DEFAULTS = { data: null, tuningSamples: 96, candidateSamples: 128, evaluationSamples: 128 } as const
 
 /** Whether there are no data unless they are given: a model that is there is taught by itself. */
 const isBare = (given: (key: string) => unknown): boolean =>
