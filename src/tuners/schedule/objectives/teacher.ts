@@ -134,7 +134,7 @@ export class TeacherObjective extends ImageObjective<TeacherObjectiveOptions> {
       const { dStart } = await sampleVjp(tape, await this.#pullBack(images, compared), signal ? { signal } : {})
       tape.release()
       if (!dStart) throw internalError('a derivative in the start noise was cut')
-      at = movedWithin(start, at, dStart.data, radius, radius / 2 ** (step + 1))
+      at = movedWithin(start, at, dStart.data, radius, radius / 2 ** step)
     }
     const { images } = await sample({ ...options, start: at })
     keepBetter((await this.#compared(images, key)).distances)
