@@ -139,6 +139,9 @@ export type ScheduleConfig = z.output<typeof scheduleSchema>
 /** What holds where nothing else says so. */
 const DEFAULTS = defaultsOf(scheduleSchema.shape)
 
+/** What objectives were before there was a choice. */
+export const EARLIER: Settings = defaultsOf(objectiveShape)
+
 /** Settings that do not change the result, so that a resumed run may have others. */
 export const MAY_CHANGE = ['checkpointSeconds', 'rewardTimeout'] as const
 

@@ -3,6 +3,7 @@ import type { NoiseSchedule } from '../../diffusion/index.ts'
 import { comparisonCost } from './comparison.ts'
 import type { PlannedCost } from './cost.ts'
 import { plannedCost, settlingCost } from './cost.ts'
+import { teacherOf } from './objectives/open.ts'
 import type { LearnSettings } from './settings.ts'
 import { startingSchedule } from './settings.ts'
 import { familyFrom } from './start.ts'
@@ -23,6 +24,7 @@ export function schedulePlan(
   { schedule: given, trained, statistics }: PlannedSubject,
 ): PlannedCost {
   const schedule = given ?? startingSchedule(settings)
+  if (settings.objective !== 'fid') teacherOf({ settings, schedule }, { times: 'real' })
   const parameters = familyFrom(settings, schedule, 1).names.length
   return plannedCost(
     settings,
