@@ -11,6 +11,11 @@ type NamedValue = { readonly [name in ObjectiveName]?: number }
 
 type Estimate = { readonly mean: number; readonly standardError: number | null }
 
+type StepsJson = readonly {
+  readonly label: string
+  readonly points: readonly (Estimate & { readonly steps: number })[]
+}[]
+
 /** What is said of every row. */
 interface RowJson {
   readonly label: string
@@ -79,11 +84,10 @@ export interface ScheduleJson {
   readonly real: ScheduleResult['real']
   /** Under the name of the objective, as it is told: `fid`, `teacher`, `reward`. */
   readonly candidates: readonly ({ readonly sampler: string; readonly stepList: string } & NamedValue)[]
-  /** Of what rows are compared by, as it is told. */
-  readonly fidBySteps: readonly {
-    readonly label: string
-    readonly points: readonly (Estimate & { readonly steps: number })[]
-  }[]
+  /** Where rows are compared by FID. */
+  readonly fidBySteps?: StepsJson
+  /** Of the objective as it is told, where rows are compared by that. */
+  readonly bySteps?: StepsJson
   readonly networkEvaluations: ScheduleResult['networkEvaluations']
   /** Seconds of the whole job; `secondsOf` by phase. */
   readonly seconds: number
@@ -147,7 +151,7 @@ export function scheduleJson(result: ScheduleResult, context: ReportContext): Sc
       stepList,
       ...namedValue(result.objective, value),
     })),
-    fidBySteps: result.bySteps.map(({ label, points }) => ({
+    [result.comparedBy === 'fid' ? 'fidBySteps' : 'bySteps']: result.bySteps.map(({ label, points }) => ({
       label,
       points: points.map(({ steps, value }) => ({
         steps,
