@@ -1,7 +1,6 @@
 /**
- * What a shipped model is worth on the held-out split: default DDIM, the best default, the start of tuning and the learned schedule at each
- * number of steps, from the same sampling seeds. The best default is chosen among all samplers and step lists on the tuning split; the
- * start is the best power of the model's levels, tried as learning tries it.
+ * What a shipped model is worth on the held-out split: default DDIM, the best default and the learned schedule at each number of steps, from the
+ * same sampling seeds. The best default is chosen among all samplers and step lists on the tuning split.
  */
 import { tensor } from '../src/base/index.ts'
 import type { Dataset, Split } from '../src/data/index.ts'
@@ -20,13 +19,7 @@ import {
   verdictsOf,
 } from '../src/metrics/index.ts'
 import type { LearnSettings } from '../src/tuners/index.ts'
-import { defaultPlans, rankPlans } from '../src/tuners/schedule/candidates.ts'
-import { FrechetObjective } from '../src/tuners/schedule/objectives/fid.ts'
-import { learnedSampler } from '../src/tuners/schedule/settings.ts'
-import { startOf, tryStarts } from '../src/tuners/schedule/start.ts'
-import { tuningSeed } from '../src/tuners/schedule/tuning.ts'
-
-const CANDIDATE_SEED = 5
+import { planOf, rankDefaults } from '../src/tuners/schedule/candidates.ts'
 
 export interface Networks {
   readonly features: ClassifierFeatures
@@ -50,6 +43,7 @@ export interface RowsRequest {
   readonly say: (text: string) => void
 }
 
+/** `start`: in records of earlier versions. */
 export type Role = 'default' | 'best' | 'start' | 'learned'
 
 /** A way of sampling, and whether its images are of the classes in turn or of the null class. */
@@ -138,37 +132,22 @@ export async function shippedNumbers(request: RowsRequest): Promise<ShippedNumbe
 async function waysAt(denoiser: Denoiser, steps: number, { model, data, networks, ...request }: RowsRequest) {
   const { noiseSchedule: schedule, samplingSchedules } = model
   const { classes, settingsAt, candidateImages: samples, say } = request
-  const settings = settingsAt(steps)
   const condition = (item: number) => item % classes
   const { features } = networks
-  const moments = referenceMoments(await features.features(imagesOf(data.splits.tuning)))
-  const plans = defaultPlans(schedule, steps, settings, denoiser.times)
-  const sampler = learnedSampler(settings)
-  const chosenBy = {
-    denoiser,
+  const job = {
+    subject: { kind: 'foreign', denoiser, schedule } as const,
+    settings: { ...settingsAt(steps), candidateSamples: samples },
+    schedule,
     features,
-    reference: moments,
-    settings: sampler,
-    samples,
-    seed: CANDIDATE_SEED,
+    tuningReference: referenceMoments(await features.features(imagesOf(data.splits.tuning))),
+    reward: null,
     condition,
   }
-  const ranked = await rankPlans(denoiser, plans, { objective: new FrechetObjective(chosenBy), condition })
-  const best = ranked[0].plan
+  const ranked = await rankDefaults(job, denoiser)
+  const best = planOf(job, ranked[0])
   say(
-    `${steps} steps: best default ${best.label} of ${ranked.length}, FID ${ranked[0].candidate.value.toFixed(2)} on the tuning split`,
+    `${steps} steps: best default ${best.label} of ${ranked.length}, FID ${ranked[0].value.toFixed(2)} on the tuning split`,
   )
-  const objective = new FrechetObjective({
-    denoiser,
-    features,
-    reference: moments,
-    settings: learnedSampler(settings),
-    samples: settings.tuningSamples,
-    seed: tuningSeed(settings.seed),
-    condition,
-  })
-  const trials = await tryStarts(objective, settings, schedule, () => undefined)
-  const start = startOf(settings, schedule, trials, denoiser.times)
   const saved = samplingSchedules.find(({ name }) => name === `dpm-solver++-${steps}`)
   if (!saved) throw new Error(`the model has no learned schedule of ${steps} steps`)
   const trailing = samplingScheduleFrom(schedule, 'trailing', steps)
@@ -188,13 +167,6 @@ async function waysAt(denoiser: Denoiser, steps: number, { model, data, networks
       settings: best.settings,
     },
     {
-      role: 'start',
-      label: `start-${steps}`,
-      stepList: start.name,
-      schedule: start.sampling,
-      settings: learnedSampler(settings),
-    },
-    {
       role: 'learned',
       label: `learned ${saved.name}`,
       stepList: 'learned',
@@ -205,7 +177,7 @@ async function waysAt(denoiser: Denoiser, steps: number, { model, data, networks
   return {
     ways,
     tried: ranked.length,
-    first: ranked.slice(0, 3).map(({ candidate: { value: fid, ...way } }) => ({ ...way, fid })),
+    first: ranked.slice(0, 3).map(({ sampler, stepList, value: fid }) => ({ sampler, stepList, fid })),
   }
 }
 

@@ -76,8 +76,9 @@ function placeholder(schema: Schema): string {
   return schema instanceof z.ZodEnum ? 'name' : 'value'
 }
 
-/** Of a union of a number and a word. */
-const alternative = (schema: Schema): string => (schema instanceof z.ZodLiteral ? String(schema.value) : 'n')
+/** Of a union of a number and a word, or a list. */
+const alternative = (schema: Schema): string =>
+  schema instanceof z.ZodLiteral ? String(schema.value) : schema instanceof z.ZodArray ? 'n,n,...' : 'n'
 
 const textOf = (value: unknown): string =>
   value === null ? 'none' : Array.isArray(value) ? value.join(',') : String(value)
@@ -104,7 +105,8 @@ function wordOf(word: string, schema: Schema): unknown {
   const inside = insideOf(schema)
   if (inside instanceof z.ZodArray)
     return `[${word.replace(/(\d+)-(\d+)/g, (_, a, b) => rangeOf(Number(a), Number(b)))}]`
-  return inside instanceof z.ZodTuple ? `[${word}]` : word
+  const isList = inside instanceof z.ZodUnion && inside.options.some((option) => option instanceof z.ZodArray)
+  return inside instanceof z.ZodTuple || (isList && word.includes(',')) ? `[${word}]` : word
 }
 
 /** @throws `config.range` on a range that is longer than a list of seeds may be */

@@ -43,16 +43,20 @@ export { objectiveShape } from './schedule/objectives/settings.ts'
 export type { PlannedSubject } from './schedule/plan.ts'
 export { asideCost, schedulePlan } from './schedule/plan.ts'
 export type {
+  Decision,
   DefaultCandidate,
   Protocol,
   SampleGrid,
   ScheduleCurve,
   ScheduleResult,
   ScheduleRow,
+  StartTrial,
   StepsCurve,
+  TunedStart,
   TuningRecord,
 } from './schedule/result.ts'
 export type { MeasuredRow } from './schedule/rows.ts'
+export type { StartPoint } from './schedule/search/startPool.ts'
 export type {
   GivenSettings,
   LearnMode,
@@ -70,8 +74,10 @@ export {
   learnSettingsAmong,
   ownTrainingShape,
   rowsShape,
+  START_NAMES,
   samplerFor,
+  stepNumbers,
   tuningShape,
 } from './schedule/settings.ts'
 export type { Subject } from './schedule/subject.ts'
-export { denoises, trainedHere } from './schedule/subject.ts'
+export { denoises, trainedHere, trainingScheduleOf } from './schedule/subject.ts'

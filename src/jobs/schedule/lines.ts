@@ -14,12 +14,23 @@ export function learnLine(event: LearnEvent): string | null {
     case 'iteration': {
       const parameters = Object.entries(event.parameters).map(([name, value]) => `${name} ${value.toPrecision(4)}`)
       const value = event.value === null ? 'priming' : told(event.objective, event.value)
-      return `iteration ${event.iteration}: ${value} at ${parameters.join(', ')}`
+      const start = event.start === null ? '' : `, from ${event.start}`
+      return `${event.steps} steps, iteration ${event.iteration}${start}: ${value} at ${parameters.join(', ')}`
     }
     case 'trial':
-      return `start at the model's alphaBar ^ ${event.power}: ${told(event.objective, event.value)}${where(event.objective)}`
+      return event.value === null
+        ? null
+        : `${event.steps} steps, start ${event.name}: ${told(event.objective, event.value)} of ${event.samples} images${where(event.objective)}`
     case 'candidate':
-      return `default ${event.sampler}, ${event.stepList}: ${told(event.objective, event.value)}${where(event.objective)}`
+      return `${event.steps} steps, default ${event.sampler}, ${event.stepList}: ${told(event.objective, event.value)} of ${event.samples} images${where(event.objective)}`
+    case 'decision': {
+      const { steps, kept, objective, difference, standardError, images } = event
+      const size = `${toldText('fid', Math.abs(difference))}${standardError === null ? '' : ` ± ${standardError.toFixed(2)}`}`
+      const by = objective === 'fid' ? size : Math.abs(difference).toPrecision(3)
+      const side = difference > 0 ? 'better' : 'worse'
+      const rest = `learned is ${side} than the best default by ${by}, on ${images} images that steered nothing`
+      return `${steps} steps: ${kept === 'learned' ? 'the learned schedule is kept' : 'the best default is kept'}: ${rest}`
+    }
     case 'row': {
       const recognised = event.recognised === null ? '' : `, recognised ${event.recognised.toFixed(3)}`
       const values = [

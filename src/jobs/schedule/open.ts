@@ -2,14 +2,15 @@
 
 import { inputError, internalError, requireRoom, sizeOf } from '../../base/index.ts'
 import type { Dataset } from '../../data/index.ts'
+import { readStart } from '../../diffusion/files/index.ts'
 import type { FeatureNetwork } from '../../metrics/index.ts'
 import type { DenoisingNetwork } from '../../nn/index.ts'
 import { shuffleUnet, unet } from '../../nn/index.ts'
 import type { Reward } from '../../rewards/index.ts'
 import { openReward } from '../../rewards/index.ts'
 import type { Json } from '../../runs/index.ts'
-import type { LearnSettings, Subject } from '../../tuners/index.ts'
-import { checkLearnSettings, denoises, trainedHere } from '../../tuners/index.ts'
+import type { LearnSettings, StartPoint, Subject } from '../../tuners/index.ts'
+import { checkLearnSettings, denoises, stepNumbers, trainedHere, trainingScheduleOf } from '../../tuners/index.ts'
 import { requireNoFlow } from '../opening/flow.ts'
 import type { MeasuringNetworks } from '../opening/measuringNetworks.ts'
 import { openMeasuring, openNamedFeatures } from '../opening/measuringNetworks.ts'
@@ -28,6 +29,8 @@ export interface ScheduleInputs extends Omit<MeasuringNetworks, 'features'> {
   readonly features: FeatureNetwork | null
   /** What objective reward maximises. */
   readonly reward: Reward | null
+  /** Where tuning starts, where a file says so. */
+  readonly startPoint: StartPoint | null
   /** The model that was given; null: one is trained here. */
   readonly model: OpenedModel | null
   readonly subject: Subject
@@ -61,11 +64,13 @@ export async function openScheduleInputs(config: ScheduleConfig): Promise<Schedu
     if (data) checkCounts(data, measuring, heldOut)
     const { features, judge } = measuring
     const code = config.reward === null ? {} : await codeHashes([config.reward])
+    const startPoint = await startPointOf(config, settings, subject)
     const reward = await openRewardOf(config, { data, ...measuring }, denoises(subject).imageShape)
     if (reward) closers.unshift(() => reward.dispose())
     return {
       ...measuring,
       reward,
+      startPoint,
       model: given,
       subject,
       data,
@@ -161,6 +166,23 @@ async function openRewardOf(
   })
 }
 
+/** The schedule in a file that tuning starts from; null: none is named. @throws `start.*` */
+async function startPointOf(
+  { start }: ScheduleConfig,
+  settings: LearnSettings,
+  subject: Subject,
+): Promise<StartPoint | null> {
+  if (settings.start !== 'given') return null
+  if (settings.moreSteps.length > 0) {
+    throw inputError(
+      'start.steps',
+      `a file is a start at one number of steps, got ${stepNumbers(settings).join(', ')}; give one, or --start auto`,
+    )
+  }
+  const schedule = trainingScheduleOf(subject, settings)
+  return readStart(start, { schedule, told: denoises(subject).times, steps: settings.samplingSteps })
+}
+
 /** A fresh network for the data. @throws `schedule.classes`, `config.network` if memory could not hold its weights; as the networks do */
 export function networkFor(config: ScheduleConfig, data: Dataset): DenoisingNetwork {
   const network = networkOf(config, data)
@@ -209,19 +231,14 @@ async function subjectOf(given: OpenedModel, config: ScheduleConfig): Promise<Su
   return config.learn === 'sampling' ? { kind: 'pretrained', ...trainable, schedule } : { kind: 'train', ...trainable }
 }
 
-/** Said where the model's own scheduler file clips or spaces otherwise than is learned for: learning takes its own settings alone. */
-function ownSamplingNotes({ sampling }: OpenedModel, { clip, stepList }: LearnSettings): string[] {
+/** Said where the model's own scheduler file clips otherwise than is learned for: learning takes its own settings alone. */
+function ownSamplingNotes({ sampling }: OpenedModel, { clip }: LearnSettings): string[] {
   const own = sampling.settings.clip
   const words = (range: typeof own) => (range ? `[${range.join(', ')}]` : 'none')
   const notes: string[] = []
   if (String(own) !== String(clip)) {
     notes.push(
       `clip is ${words(clip)}, while the model's scheduler has ${words(own)}; --clip ${own ?? 'none'} is its own`,
-    )
-  }
-  if (sampling.stepList !== stepList) {
-    notes.push(
-      `learning starts from step list ${stepList}, while the model's scheduler has ${sampling.stepList}; --step-list ${sampling.stepList} starts there`,
     )
   }
   return notes

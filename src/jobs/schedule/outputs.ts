@@ -32,7 +32,15 @@ export async function saveScheduleOutputs(run: Run, outputs: ScheduleOutputs): P
   const seen = writeSeenImages(seenAfterLearning(outputs.inputs))
   await run.write(join('model', SEEN_IMAGES_FILE), seen)
   await saveDefault(run, learned, seen)
-  await saveReport(run, await renderScheduleReport(result, context, json))
+  await saveReport(
+    run,
+    await renderScheduleReport(
+      result,
+      context,
+      json,
+      learned.steps.map((one) => one.result),
+    ),
+  )
   await run.write('result.json', `${JSON.stringify(json, null, 2)}\n`)
   return notes
 }
@@ -53,24 +61,27 @@ function seenAfterLearning({ data, subject, seen }: ScheduleInputs): KnownImages
 }
 
 async function saveLearned(run: Run, { learned, inputs }: ScheduleOutputs): Promise<readonly string[]> {
-  const { model, trainingSchedule, sampling, settings } = learned
+  const { model, trainingSchedule, settings } = learned
   const { features, settings: tuned } = inputs
-  const saved: SavedSchedule = {
-    schedule: sampling,
-    settings,
-    learnedFor: tuned.objective === 'fid' && features ? { features: features.name, hash: features.hash } : null,
-  }
-  const name = scheduleName(saved)
+  const learnedFor = tuned.objective === 'fid' && features ? { features: features.name, hash: features.hash } : null
+  const saved = learned.steps.map((one) => {
+    const kept: SavedSchedule = { schedule: one.sampling, settings: one.settings, learnedFor }
+    return { name: scheduleName(kept), ...kept }
+  })
   if (model) {
     const { clip } = settings
     const { notes } = await saveModel(
       join(run.folder, 'model'),
-      { ...model, noiseSchedule: trainingSchedule, clip, samplingSchedules: [{ name, ...saved }] },
+      { ...model, noiseSchedule: trainingSchedule, clip, samplingSchedules: saved },
       { onnx: true },
     )
     return notes
   }
-  const { files, note } = scheduleFiles(saved, inputs.model?.prediction ?? 'noise', name)
-  for (const [file, text] of files) await run.write(join('model', 'schedules', name, file), text)
-  return note === null ? [] : [note]
+  const notes: string[] = []
+  for (const { name, ...kept } of saved) {
+    const { files, note } = scheduleFiles(kept, inputs.model?.prediction ?? 'noise', name)
+    for (const [file, text] of files) await run.write(join('model', 'schedules', name, file), text)
+    if (note !== null) notes.push(note)
+  }
+  return notes
 }

@@ -3,8 +3,8 @@
 import { join } from 'node:path'
 import { internalError } from '../../base/index.ts'
 import type { JobHooks, JobRun } from '../../runs/index.ts'
-import { peakMemoryMiB, readEvents, readManifest, versions } from '../../runs/index.ts'
-import type { LearnCheckpoint, LearnEvent, LearnedModel } from '../../tuners/index.ts'
+import { pathArgument, peakMemoryMiB, readEvents, readManifest, versions } from '../../runs/index.ts'
+import type { LearnCheckpoint, LearnEvent, LearnedModel, ScheduleResult } from '../../tuners/index.ts'
 import { learnSchedule, PHASES } from '../../tuners/index.ts'
 import type { JobProgress } from '../job.ts'
 import type { RunReport, WorkHooks } from '../makesRun.ts'
@@ -34,12 +34,12 @@ export async function requireSameCode(folder: string, { reward }: ScheduleConfig
 /** Learns. */
 export async function learn(
   at: ScheduleRun,
-  { subject, data, features, judge, reward, settings }: ScheduleInputs,
+  { subject, data, features, judge, reward, startPoint, settings }: ScheduleInputs,
   { preset, device }: ScheduleConfig,
   hooks: WorkHooks<LearnEvent, LearnCheckpoint>,
 ): Promise<LearnedModel> {
   if (!at.has('start')) at.emit('start', { preset, seed: settings.seed })
-  return learnSchedule({ subject, data, features, judge, reward, settings, device, ...hooks })
+  return learnSchedule({ subject, data, features, judge, reward, startPoint, settings, device, ...hooks })
 }
 
 type ScheduleRun = JobRun<LearnCheckpoint>
@@ -54,7 +54,7 @@ export async function finish(
 ): Promise<RunReport<ScheduleJson>> {
   const { result } = learned
   const later = [
-    ...kinkNotes(result.history),
+    ...learned.steps.flatMap(({ result }) => [...kinkNotes(result.history), ...searchNotes(result, folder)]),
     ...(inputs.reward?.notes?.() ?? []).filter((note) => !inputs.notes.includes(note)),
   ]
   for (const note of later) onNote?.(note)
@@ -74,7 +74,8 @@ export async function finish(
     ...(caller && { caller }),
     network: pythonNetwork(learned, inputs, config),
   }
-  const json = scheduleJson(result, context)
+  const all = learned.steps.map((one) => one.result)
+  const json = scheduleJson(result, context, all)
   const notes = await saveScheduleOutputs(at.run, { learned, inputs, context, json })
   for (const note of notes) onNote?.(note)
   at.run.summarise({ images: boardImages(result.grids), settings: context.config, metrics: metricsOf(result) })
@@ -85,7 +86,7 @@ export async function finish(
     overDefault: overDefault.mean,
     overBestDefault: overBestDefault.mean,
   })
-  return { json, summary: terminalSummary(result, context) }
+  return { json, summary: terminalSummary(result, context, all) }
 }
 
 /** Of the event `done`: what runs are compared by. */
@@ -95,6 +96,25 @@ const metricsOf = ({ objective, learned }: LearnedModel['result']): string[] => 
   'done/overDefault',
   'done/overBestDefault',
 ]
+
+/** What was kept where it is not what was learned, and that more iterations would help. */
+function searchNotes(
+  { decision, stillMoving, samplingSteps, history, start }: ScheduleResult,
+  folder: string,
+): string[] {
+  const kept =
+    decision?.kept === 'start'
+      ? [
+          `nothing better than the best default was found at ${samplingSteps} steps: the schedule that is returned is ${start.sampler}, ${start.stepList}`,
+        ]
+      : []
+  if (!stillMoving) return kept
+  const more = 2 * history.length
+  return [
+    ...kept,
+    `the objective was still falling when the iterations at ${samplingSteps} steps were over; --resume ${pathArgument(folder)} --iterations ${more} goes on`,
+  ]
+}
 
 /** How Python calls the network that the schedule is for. */
 function pythonNetwork(
@@ -120,25 +140,40 @@ export function record(at: ScheduleRun, event: LearnEvent): void {
   if (event.kind === 'step') {
     at.run.emit({ type: event.phase, step: event.step, loss: event.loss })
   } else if (event.kind === 'iteration') {
-    const { kind: _, iteration, objective, value, evaluations, ...rest } = event
-    at.run.emit({ type: 'tune', step: iteration, evaluations, ...namedValue(objective, value), ...rest })
+    const { kind: _, iteration, objective, value, evaluations, steps, ...rest } = event
+    at.run.emit({
+      type: 'tune',
+      step: iteration,
+      samplingSteps: steps,
+      evaluations,
+      ...namedValue(objective, value),
+      ...rest,
+    })
   } else if (event.kind === 'candidate') {
-    const { sampler, stepList, steps, objective, value } = event
+    const { sampler, stepList, steps, objective, value, samples } = event
     const label = `${sampler}, ${stepList}`
-    at.run.emit({ type: kind, step: steps, label, sampler, stepList, ...namedValue(objective, value) })
+    at.run.emit({ type: kind, step: steps, label, sampler, stepList, samples, ...namedValue(objective, value) })
   } else if (event.kind === 'row') {
     const { steps, label, objective, fid, value, recognised } = event
     const named = value === undefined ? {} : namedValue(objective, value)
     at.run.emit({ type: kind, step: steps, label, fid, ...named, recognised })
+  } else if (event.kind === 'trial') {
+    const { steps, name, objective, value, samples } = event
+    at.run.emit({ type: kind, step: steps, label: name, samples, ...namedValue(objective, value) })
   } else {
-    const { kind: _, objective, value, ...rest } = event
-    at.emit(kind, { ...rest, ...namedValue(objective, value) })
+    const { kind: _, steps, ...rest } = event
+    at.run.emit({ type: kind, step: steps, ...rest })
   }
 }
 
-/** Tuning iterations, candidates and rows: minutes of work each. */
-const workOf = ({ history, candidates, rows }: LearnCheckpoint): number =>
-  history.length + (candidates ? 1 : 0) + Object.keys(rows).length
+/** Rankings, screened starts, tuning iterations, decisions and rows: minutes of work each. */
+const workOf = ({ steps }: LearnCheckpoint): number =>
+  Object.values(steps).reduce((sum, at) => {
+    const { defaults, search, history, candidates, rows } = at
+    const runs = search?.runs.reduce((all, run) => all + run.history.length + (run.out ? 1 : 0), 0) ?? 0
+    const done = [defaults, search?.trials, search?.decision, candidates].filter((part) => part).length
+    return sum + done + runs + history.length + Object.keys(rows).length
+  }, 0)
 
 /** Training steps are cheap to lose; whatever takes long is saved at once. */
 export const isDue = (before: LearnCheckpoint | undefined, now: LearnCheckpoint): boolean =>

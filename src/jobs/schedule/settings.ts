@@ -21,6 +21,7 @@ import {
   objectiveShape,
   ownTrainingShape,
   rowsShape,
+  START_NAMES,
   samplerFor,
   setting,
   tuningShape,
@@ -79,6 +80,10 @@ const networkSchema = z.strictObject({
   }),
 })
 
+/** `start` and the numbers of steps are read as users give them. */
+const { start: _start, samplingSteps: _steps, moreSteps: _more, ...ownLearnedShape } = learnedShape
+const stepCount = () => count(MOST.timesteps)
+
 /** Every setting. */
 export const scheduleSchema = z.strictObject({
   preset: setting(z.string(), {
@@ -86,7 +91,19 @@ export const scheduleSchema = z.strictObject({
     description: `a set of defaults: ${Object.keys(PRESETS).join(', ')}`,
     default: 'quick',
   }),
-  ...learnedShape,
+  ...ownLearnedShape,
+  samplingSteps: setting(z.union([stepCount(), z.array(stepCount()).min(1).max(MOST.entries)]), {
+    group: 'What is learned',
+    description: 'steps the schedule is for; of several, one schedule each',
+    default: 10,
+    rule: 'a number of steps, or a list of them',
+  }),
+  start: setting(z.string().min(1), {
+    group: 'What is learned',
+    description:
+      'where the sampling schedule starts: auto, the best of many; a step list by name; or a file: sigmas or times as text or JSON, a scheduler, a learned schedule',
+    default: 'auto',
+  }),
   ...objectiveShape,
   reward: setting(z.string().min(1, "must not be empty; 'none', or leave it out, for none").nullable(), {
     group: 'What is learned',
@@ -142,8 +159,8 @@ const DEFAULTS = defaultsOf(scheduleSchema.shape)
 /** What objectives were before there was a choice. */
 export const EARLIER: Settings = defaultsOf(objectiveShape)
 
-/** Settings that do not change the result, so that a resumed run may have others. */
-export const MAY_CHANGE = ['checkpointSeconds', 'rewardTimeout'] as const
+/** Settings that a resumed run may have others of: what does not change the result, and iterations, which a run that is over goes on for. */
+export const MAY_CHANGE = ['checkpointSeconds', 'rewardTimeout', 'iterations'] as const
 
 /**
  * Settings from layers (config file, environment, flags; later ones win) over the preset they name.
@@ -208,9 +225,14 @@ function presetNamed(name: string): Settings {
 
 /**
  * A model without derivatives: one exponent of its own levels, found by differences on the same images throughout (new ones each time drown
- * them), in steps that reach twice the exponent in half the iterations. Measured: docs/results/foreign-mnist-ddpm.
+ * them), in steps that reach twice the exponent in half the iterations; no row of 250 steps, which would take longer than all the rest. Measured: docs/results/foreign-mnist-ddpm.
  */
-const FOREIGN_DEFAULTS = { samplingFamily: 'level-power', freshSamples: false, upperRate: 2 } as const
+const FOREIGN_DEFAULTS = {
+  samplingFamily: 'level-power',
+  freshSamples: false,
+  upperRate: 2,
+  ceilingSteps: null,
+} as const
 
 /**
  * Defaults that follow from what was given. A model brings its own size; an ONNX file has no derivative, so it is tuned by the estimator
@@ -274,4 +296,12 @@ function checkNetwork({ network, classConditional, learn, model }: ScheduleConfi
 }
 
 /** The part of the settings that the learning itself reads. */
-export const learnSettingsOf = (config: ScheduleConfig): LearnSettings => learnSettingsAmong(config)
+export function learnSettingsOf(config: ScheduleConfig): LearnSettings {
+  const [samplingSteps, ...moreSteps] = stepsOf(config)
+  const start: LearnSettings['start'] = START_NAMES.find((name) => name === config.start) ?? 'given'
+  return learnSettingsAmong({ ...config, samplingSteps, moreSteps, start })
+}
+
+/** The numbers of steps, the first one first. */
+export const stepsOf = ({ samplingSteps }: Pick<ScheduleConfig, 'samplingSteps'>): readonly number[] =>
+  typeof samplingSteps === 'number' ? [samplingSteps] : samplingSteps

@@ -2,7 +2,7 @@
  * The best default: every candidate sampler on every step list, at as many network evaluations as the learned schedule takes, compared on the
  * tuning split. Both sides of a comparison deserve their best.
  */
-import { BilevelError } from '../../base/index.ts'
+import { BilevelError, internalError } from '../../base/index.ts'
 import type {
   Denoiser,
   NoiseSchedule,
@@ -13,6 +13,7 @@ import type {
   ToldTimes,
 } from '../../diffusion/index.ts'
 import {
+  evaluationsOf,
   networkEvaluations,
   SAMPLERS,
   STEP_LISTS,
@@ -21,11 +22,16 @@ import {
   stepsWithin,
   usualClippedNoise,
 } from '../../diffusion/index.ts'
-import type { Objective } from './objectives/objective.ts'
+import type { Job } from './job.ts'
+import { teachingCost } from './objectives/cost.ts'
+import { openObjective } from './objectives/open.ts'
 import type { DefaultCandidate } from './result.ts'
 import type { SamplingPlan } from './rows.ts'
 import { imagesOfPlan } from './rows.ts'
+import { halved, roundsOf, samplesOfRounds } from './search/halving.ts'
 import type { LearnSettings } from './settings.ts'
+import { learnedSampler } from './settings.ts'
+import { denoises } from './subject.ts'
 
 /** What of the settings defaults share with the learned sampler. */
 export type SharedSampling = Pick<LearnSettings, 'sampler' | 'clip' | 'clippedNoise'>
@@ -81,28 +87,90 @@ function listsOf(schedule: NoiseSchedule, steps: number, told: ToldTimes) {
   return [...lists.values()]
 }
 
-/** How candidates are compared. */
-export interface CandidateProtocol {
-  /** At the denoiser; its samples and seed say on what noise. */
-  readonly objective: Objective
-  readonly condition?: (item: number) => number
-  readonly signal?: AbortSignal
-  readonly onEvaluations?: (count: number) => void
+/** Sampling seed of the search for the best default. */
+const CANDIDATE_SEED = 5
+
+/** What of a job the search for the best default takes. */
+export type RankingJob = Pick<
+  Job,
+  | 'subject'
+  | 'settings'
+  | 'schedule'
+  | 'features'
+  | 'tuningReference'
+  | 'reward'
+  | 'startPoint'
+  | 'condition'
+  | 'signal'
+>
+
+/** Network evaluations of the search for the best default, at most. */
+export function rankingCost({ settings, schedule }: Pick<Job, 'settings' | 'schedule'>): number {
+  const { samplingSteps, candidateSamples: samples, objective } = settings
+  const plans = defaultPlans(schedule, samplingSteps, settings)
+  const most = Math.max(...plans.map(evaluationsOf))
+  const entrants = plans.length + (settings.start === 'given' ? 1 : 0)
+  const rounds = roundsOf(entrants, samples)
+  const taught =
+    objective === 'teacher' ? rounds.reduce((sum, round) => sum + teachingCost(settings, round.samples), 0) : 0
+  return samplesOfRounds(entrants, samples) * most + taught
 }
 
-/** The objective of each plan, on the same noise; the best first. */
-export async function rankPlans(
+/** Every default, and the schedule that the user brought to start from. */
+function candidatePlans({
+  subject,
+  settings,
+  schedule,
+  startPoint,
+}: Pick<Job, 'subject' | 'settings' | 'schedule' | 'startPoint'>): SamplingPlan[] {
+  const plans = defaultPlans(schedule, settings.samplingSteps, settings, denoises(subject).times)
+  if (!startPoint) return plans
+  const { name, sampling } = startPoint
+  const own = learnedSampler(settings)
+  return [...plans, { label: `${own.sampler}, ${name}`, stepList: name, schedule: sampling, settings: own }]
+}
+
+/** Every default, ranked by the objective on the same noise in rounds of which the better part goes on; the best first. */
+export async function rankDefaults(
+  job: RankingJob,
   denoiser: Denoiser,
-  plans: readonly SamplingPlan[],
-  protocol: CandidateProtocol,
-): Promise<{ readonly plan: SamplingPlan; readonly candidate: DefaultCandidate }[]> {
-  const { objective } = protocol
-  const { samples: count, seed } = objective.options
-  const ranked: { plan: SamplingPlan; candidate: DefaultCandidate }[] = []
-  for (const plan of plans) {
-    const images = await imagesOfPlan(denoiser, plan, { ...protocol, count, seed })
-    const { value } = await objective.ofImages(images, 0)
-    ranked.push({ plan, candidate: { sampler: plan.settings.sampler, stepList: plan.stepList, value } })
-  }
-  return ranked.toSorted((a, b) => a.candidate.value - b.candidate.value)
+  onCandidate?: (candidate: DefaultCandidate) => void | Promise<void>,
+): Promise<DefaultCandidate[]> {
+  const { settings, condition, signal } = job
+  const plans = candidatePlans(job)
+  const noise = { seed: CANDIDATE_SEED, ranking: true }
+  const objectives = new Map(
+    roundsOf(plans.length, settings.candidateSamples).map(({ samples }) => [
+      samples,
+      openObjective(job, denoiser, { samples, ...noise }),
+    ]),
+  )
+  const candidateOf = ({ settings: { sampler }, stepList }: SamplingPlan, value: number, samples: number) => ({
+    sampler,
+    stepList,
+    value,
+    samples,
+  })
+  const ranked = await halved(
+    plans,
+    settings.candidateSamples,
+    async (plan, count) => {
+      const objective = objectives.get(count)
+      if (!objective) throw internalError(`no objective of ${count} images`)
+      const request = { count, seed: CANDIDATE_SEED, ...(condition && { condition }), ...(signal && { signal }) }
+      return (await objective.ofImages(await imagesOfPlan(denoiser, plan, request), 0)).value
+    },
+    ({ entrant, value, samples }) => onCandidate?.(candidateOf(entrant, value, samples)),
+  )
+  return ranked.map(({ entrant, value, samples }) => candidateOf(entrant, value, samples))
+}
+
+/** The plan of a candidate. */
+export function planOf(
+  job: Pick<Job, 'subject' | 'settings' | 'schedule' | 'startPoint'>,
+  { sampler, stepList }: Pick<DefaultCandidate, 'sampler' | 'stepList'>,
+): SamplingPlan {
+  const plan = candidatePlans(job).find((one) => one.settings.sampler === sampler && one.stepList === stepList)
+  if (!plan) throw internalError('the best default is none of the defaults')
+  return plan
 }

@@ -3,7 +3,6 @@
  * spent the same number of network evaluations; the choice among defaults is charged to neither.
  */
 
-import { internalError } from '../../base/index.ts'
 import type { Denoiser, SamplingSchedule } from '../../diffusion/index.ts'
 import {
   DEFAULT_SAMPLER,
@@ -13,19 +12,16 @@ import {
   stepsWithin,
 } from '../../diffusion/index.ts'
 import type { NetworkState } from '../../nn/index.ts'
-import { defaultPlans, defaultSettings, rankPlans } from './candidates.ts'
+import { defaultSettings, planOf, rankDefaults, rankingCost } from './candidates.ts'
 import { comparedValue } from './compared.ts'
 import { atOtherSteps } from './families.ts'
 import type { Job } from './job.ts'
 import { teachingCost } from './objectives/cost.ts'
-import { openObjective } from './objectives/open.ts'
 import { rowMeasures } from './objectives/rowMeasures.ts'
 import type { DefaultCandidate, SampleGrid, StepsCurve } from './result.ts'
 import type { MeasuredRow, RowProtocol, SamplingPlan } from './rows.ts'
 import { imagesOfPlan, measureRow } from './rows.ts'
-import { learnedSampler } from './settings.ts'
-import type { Start } from './start.ts'
-import { denoises, openDenoiser, trainedHere } from './subject.ts'
+import { openDenoiser, trainedHere } from './subject.ts'
 import type { LearnedSchedules } from './tuning.ts'
 
 /** Times the learned schedule's evaluations that the row with many default steps takes. */
@@ -35,25 +31,35 @@ const DEFAULT_ROWS = 2
 const LEARNED_ROWS = 2
 /** Images per row of the sample grid. */
 const GRID_IMAGES = 20
-/** Sampling seed of the grids and of the search for the best default. */
+/** Sampling seed of the grids. */
 const GRID_SEED = 7
-const CANDIDATE_SEED = 5
 
 export type RowName = 'default' | 'bestDefault' | 'start' | 'manySteps' | 'learned'
 
-/** What the rows are measured at. */
+/** Deployed weights that rows are measured at; null: foreign. */
+export interface States {
+  /** Before tuning. */
+  readonly start: NetworkState | null
+  readonly learned: NetworkState | null
+  readonly default: NetworkState | null
+}
+
+/** What is compared. */
 export interface Sides {
-  /** What tuning began with: the schedule before its first step, at the network before it. */
-  readonly start: Start
+  /** What is there without tuning. */
+  readonly start: SamplingPlan
   readonly learned: LearnedSchedules
-  /** Deployed weights of the default side; null: foreign. */
-  readonly defaultState: NetworkState | null
+  readonly states: States
+  /** The defaults, where they are ranked at the default side's network already: it is the same before tuning and after. */
+  readonly defaults: readonly DefaultCandidate[] | null
 }
 
 export interface Comparison {
   readonly candidates: readonly DefaultCandidate[]
   readonly rows: Readonly<Record<RowName, MeasuredRow>>
   readonly plans: Readonly<Record<RowName, SamplingPlan>>
+  /** Of the first sampling seed; null: not asked for. */
+  readonly ceiling: MeasuredRow | null
   readonly grids: readonly SampleGrid[]
   readonly bySteps: readonly StepsCurve[]
 }
@@ -78,8 +84,7 @@ const taughtPerNetwork = (settings: Job['settings']): number =>
  */
 export function comparisonCost(job: Pick<Job, 'settings' | 'schedule'>, networks: number): number {
   const { settings, schedule } = job
-  const { samplingSteps: n, evaluationSamples, samplingSeeds, candidateSamples } = settings
-  const candidates = defaultPlans(schedule, n, settings).reduce((sum, plan) => sum + evaluationsOf(plan), 0)
+  const { samplingSteps: n, evaluationSamples, samplingSeeds } = settings
   const many = Math.min(MANY * networkEvaluations(settings, n), schedule.timesteps)
   const eachSeed = DEFAULT_ROWS * defaultSteps(job, n) + LEARNED_ROWS * networkEvaluations(settings, n) + many
   const rows = eachSeed * evaluationSamples * samplingSeeds.length
@@ -87,10 +92,12 @@ export function comparisonCost(job: Pick<Job, 'settings' | 'schedule'>, networks
   const curve = otherSteps(job)
     .map((steps) => defaultSteps(job, steps) + (learned ? networkEvaluations(settings, steps) : 0))
     .reduce((sum, evaluations) => sum + evaluations * evaluationSamples, 0)
-  const taught = settings.objective === 'teacher' ? teachingCost(settings, candidateSamples) : 0
+  // Before tuning, where there is a search; and at the default side's network, where that is another one.
+  const rankings = settings.learn === 'sampling' ? Math.min(2, networks) : 1
+  const ceiling = (ceilingPlan(job)?.schedule.levels.length ?? 0) * evaluationSamples
   return (
-    candidates * candidateSamples +
-    taught +
+    ceiling +
+    rankings * rankingCost(job) +
     rows +
     networks * taughtPerNetwork(settings) +
     curve +
@@ -118,7 +125,7 @@ function defaultPlan({ schedule, settings }: Job, steps: number, label: string):
 
 /** Measures all rows. */
 export async function compare(job: Job, sides: Sides, progress: ComparisonProgress): Promise<Comparison> {
-  const { learned, start, defaultState } = sides
+  const { learned, states } = sides
   const { subject, settings, device, features, judge, heldOut: reference, condition, signal } = job
   const protocol: RowProtocol = {
     features,
@@ -132,10 +139,10 @@ export async function compare(job: Job, sides: Sides, progress: ComparisonProgre
     onEvaluations: progress.onEvaluations,
   }
   const opened = { chunk: settings.chunk, ...(device && { device }) }
-  const other = await openDenoiser(subject, defaultState, opened)
-  const own = learned.state === defaultState ? other : await openDenoiser(subject, learned.state, opened)
+  const other = await openDenoiser(subject, states.default, opened)
+  const own = states.learned === states.default ? other : await openDenoiser(subject, states.learned, opened)
   // Where the network was trained while tuning, it began as another one.
-  const first = start.state === learned.state ? own : await openDenoiser(subject, start.state, opened)
+  const first = states.start === states.learned ? own : await openDenoiser(subject, states.start, opened)
   const denoiserOf = (name: string) => (name === 'start' ? first : name.startsWith('learned') ? own : other).denoiser
   const taught = new Set<Denoiser>()
   const measured = async (name: string, plan: SamplingPlan, how: RowProtocol): Promise<MeasuredRow> => {
@@ -152,7 +159,7 @@ export async function compare(job: Job, sides: Sides, progress: ComparisonProgre
     return row
   }
   try {
-    const candidates = await candidatesOf(job, other.denoiser, progress)
+    const candidates = await candidatesOf(job, sides, other.denoiser, progress)
     const plans = plansOf(job, sides, candidates[0])
     const rows: Partial<Record<RowName, MeasuredRow>> = {}
     const grids: SampleGrid[] = []
@@ -163,7 +170,15 @@ export async function compare(job: Job, sides: Sides, progress: ComparisonProgre
     const all = rows as Record<RowName, MeasuredRow>
     const once = { ...protocol, samplingSeeds: settings.samplingSeeds.slice(0, 1) }
     const bySteps = await curvesOf(job, learned, all, (name, plan) => measured(name, plan, once))
-    return { candidates, rows: all, plans, grids, bySteps }
+    const ceiling = ceilingPlan(job)
+    return {
+      candidates,
+      rows: all,
+      plans,
+      ceiling: ceiling && (await measured('ceiling', ceiling, once)),
+      grids,
+      bySteps,
+    }
   } finally {
     await other.close()
     if (own !== other) await own.close()
@@ -171,55 +186,55 @@ export async function compare(job: Job, sides: Sides, progress: ComparisonProgre
   }
 }
 
-/** Every default on the tuning split, the best first: found now, or before the job was cut off. */
-async function candidatesOf(job: Job, denoiser: Denoiser, progress: ComparisonProgress) {
-  const { subject, settings, schedule, condition, signal, onEvent } = job
-  if (settings.objective === 'teacher') progress.onEvaluations(teachingCost(settings, settings.candidateSamples))
-  const plans = defaultPlans(schedule, settings.samplingSteps, settings, denoises(subject).times)
-  if (progress.candidates) {
-    progress.onEvaluations(plans.reduce((sum, plan) => sum + evaluationsOf(plan), 0) * settings.candidateSamples)
-    return progress.candidates
+/** DDPM on the trailing list, at as many of the asked steps as there are. */
+function ceilingPlan({ settings, schedule }: Pick<Job, 'settings' | 'schedule'>): SamplingPlan | null {
+  if (settings.ceilingSteps === null) return null
+  const steps = Math.min(settings.ceilingSteps, schedule.timesteps)
+  return {
+    label: `ceiling: DDPM, ${steps} steps`,
+    stepList: 'trailing',
+    schedule: samplingScheduleFrom(schedule, 'trailing', steps),
+    settings: defaultSettings('ddpm', settings),
   }
-  const ranked = await rankPlans(denoiser, plans, {
-    objective: openObjective(job, denoiser, { samples: settings.candidateSamples, seed: CANDIDATE_SEED }),
-    ...(condition && { condition }),
-    ...(signal && { signal }),
-    onEvaluations: progress.onEvaluations,
-  })
-  const candidates = ranked.map(({ candidate }) => candidate)
-  for (const candidate of candidates)
-    await onEvent?.({ kind: 'candidate', steps: settings.samplingSteps, objective: settings.objective, ...candidate })
+}
+
+/** Every default, the best first: ranked before tuning at the same network, or now, or before the job was cut off. */
+async function candidatesOf(
+  job: Job,
+  { defaults, states }: Sides,
+  denoiser: Denoiser,
+  progress: ComparisonProgress,
+): Promise<readonly DefaultCandidate[]> {
+  if (defaults && states.start === states.default) return defaults
+  progress.onEvaluations(rankingCost(job))
+  if (progress.candidates) return progress.candidates
+  const { objective, samplingSteps: steps } = job.settings
+  const candidates = await rankDefaults(job, denoiser, (candidate) =>
+    job.onEvent?.({ kind: 'candidate', steps, objective, ...candidate }),
+  )
   await progress.onCandidates(candidates)
   return candidates
 }
 
 /** What is compared on the held-out split. */
 function plansOf(job: Job, { learned, start }: Sides, winner: DefaultCandidate): Record<RowName, SamplingPlan> {
-  const { subject, settings, schedule } = job
+  const { settings, schedule } = job
   const n = settings.samplingSteps
-  const best = defaultPlans(schedule, n, settings, denoises(subject).times).find(
-    ({ settings: { sampler }, stepList }) => sampler === winner.sampler && stepList === winner.stepList,
-  )
-  if (!best) throw internalError('the best default is none of the defaults')
+  const best = planOf(job, winner)
   const many = Math.min(MANY * networkEvaluations(settings, n), schedule.timesteps)
   const own = defaultSteps(job, n)
   return {
     default: defaultPlan(job, own, `default DDIM, ${own} steps`),
     bestDefault: { ...best, label: `best default, ${best.schedule.levels.length} steps` },
-    start: {
-      label: `start, not tuned, ${n} steps`,
-      stepList: start.name,
-      schedule: start.sampling,
-      settings: learnedSampler(settings),
-    },
-    learned: learnedPlan(job, learned.sampling),
+    start: { ...start, label: `start, not tuned, ${start.schedule.levels.length} steps` },
+    learned: learnedPlan(learned, learned.sampling),
     manySteps: defaultPlan(job, many, `default DDIM, ${many} steps`),
   }
 }
 
-function learnedPlan({ settings }: Job, schedule: SamplingSchedule): SamplingPlan {
+function learnedPlan({ settings }: LearnedSchedules, schedule: SamplingSchedule): SamplingPlan {
   const label = `learned, ${schedule.levels.length} steps`
-  return { label, stepList: 'learned', schedule, settings: learnedSampler(settings) }
+  return { label, stepList: 'learned', schedule, settings }
 }
 
 async function gridOf(denoiser: Denoiser, plan: SamplingPlan, protocol: RowProtocol): Promise<SampleGrid> {
@@ -245,7 +260,7 @@ async function curvesOf(
     const own = defaultSteps(job, steps)
     defaults.push(point(await measured(`default ${own}`, defaultPlan(job, own, `default DDIM, ${own} steps`))))
     const sampling = learned.atSteps(steps)
-    if (sampling) learnt.push(point(await measured(`learned ${steps}`, learnedPlan(job, sampling))))
+    if (sampling) learnt.push(point(await measured(`learned ${steps}`, learnedPlan(learned, sampling))))
   }
   const sorted = (points: typeof defaults) => points.toSorted((a, b) => a.steps - b.steps)
   return [

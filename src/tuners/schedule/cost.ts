@@ -5,12 +5,15 @@
  * runs them is the driver's account.
  */
 import type { ProblemCost, TuningCost } from '../../bilevel/index.ts'
-import { triedCost, tuningCost } from '../../bilevel/index.ts'
+import { tuningCost } from '../../bilevel/index.ts'
 import { SETTLING_BATCHES } from '../../diffusion/index.ts'
 import { upperCost } from './objectives/cost.ts'
 import { penaltySettings } from './penalty.ts'
+import { decisionCost, screeningCost } from './search/cost.ts'
+import { iterationsOfStarts } from './search/rounds.ts'
+import { MOST_STARTS } from './search/startPool.ts'
 import type { LearnSettings } from './settings.ts'
-import { startingPowers } from './settings.ts'
+import { choosesStart } from './settings.ts'
 
 /** One training step: forward, and both derivatives. */
 export const trainingStepCost = ({ batch }: Pick<LearnSettings, 'batch'>): number => 3 * batch
@@ -49,21 +52,20 @@ export function scheduleProblemCost(settings: LearnSettings, { parameters, stati
   }
 }
 
-/** How many starts are tried before tuning; none where there is no choice. */
-const startsOf = (settings: LearnSettings): number => {
-  const { length } = startingPowers(settings)
-  return length < 2 ? 0 : length
-}
+/** Starts that are screened and tuned, at most. */
+const startsOf = (settings: LearnSettings): { readonly screened: number; readonly tuned: number } =>
+  choosesStart(settings)
+    ? { screened: MOST_STARTS, tuned: Math.min(settings.starts, MOST_STARTS) }
+    : { screened: 1, tuned: 1 }
 
-/** The starts of tuning that are tried, where there is a choice. */
-export function startCost(settings: LearnSettings): number {
-  return triedCost({ upper: upperCost(settings) }, startsOf(settings))
-}
-
-/** The tuning phase: the starts that are tried, and the iterations. */
+/** The tuning phase of one number of steps, at most: the starts that are tried, the iterations of all of them, and the decision. */
 export function scheduleTuningCost(settings: LearnSettings, size: ProblemSize): TuningCost {
   const problem = scheduleProblemCost(settings, size)
-  return tuningCost(problem, penaltySettings(settings), settings.iterations, startsOf(settings))
+  if (settings.learn !== 'sampling') return tuningCost(problem, penaltySettings(settings), settings.iterations)
+  const { screened, tuned } = startsOf(settings)
+  const iterations = iterationsOfStarts(tuned, settings.iterations)
+  const cost = tuningCost(problem, penaltySettings(settings), iterations)
+  return { ...cost, total: cost.total + screeningCost(settings, screened) + decisionCost(settings) }
 }
 
 /** Network evaluations of a whole job, by the program that makes them; they differ in what one takes. */
@@ -79,18 +81,18 @@ export interface PlannedCost {
 
 /**
  * The whole job: training, tuning, the default side trained on by as much, and the comparison.
- * @param size       of the problem; `trained`: whether the job trains the network at all
- * @param comparison network evaluations of the comparison
+ * @param trained    whether the job trains the network at all
+ * @param tunings    the tuning phase of each number of steps
+ * @param comparison network evaluations of all that is compared and ranked
  */
 export function plannedCost(
   settings: LearnSettings,
-  size: ProblemSize & { readonly trained: boolean },
-  comparison: number,
+  { trained, tunings, comparison }: { trained: boolean; tunings: readonly TuningCost[]; comparison: number },
 ): PlannedCost {
-  const tuning = scheduleTuningCost(settings, size)
+  const sum = (name: keyof TuningCost) => tunings.reduce((all, tuning) => all + tuning[name], 0)
   const step = trainingStepCost(settings)
-  const sides = size.trained ? (settings.trainSteps + Math.round(tuning.total / step)) * step : 0
-  const total = sides + tuning.total + comparison
-  const training = sides + tuning.lowerSteps
-  return { total, training, derivative: tuning.derivative, sampling: total - training - tuning.derivative }
+  const sides = trained ? (settings.trainSteps + Math.round(sum('total') / step)) * step : 0
+  const total = sides + sum('total') + comparison
+  const training = sides + sum('lowerSteps')
+  return { total, training, derivative: sum('derivative'), sampling: total - training - sum('derivative') }
 }

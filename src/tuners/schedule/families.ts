@@ -15,12 +15,11 @@ import type {
 import { LEARNED_FAMILIES, learnedFamily, NOISE_FAMILIES } from '../../diffusion/index.ts'
 
 /**
- * A family of sampling schedules that starts at the model's own levels on a step list.
+ * A family of sampling schedules that starts at the model's own levels on a step list, or anywhere where it may.
  * @param schedule the schedule that the network was trained with
  * @param list     default the trailing times
- * @param power    free levels start at alphaBar^power of the model's own; default 1
  * @param told     what times the network can be told: Karras' lists lie between the training times
- * @param freed    for the family `free`: what is free, and the range that x0Hat is clipped to
+ * @param freed    for the family `free`: what is free, and the range that x0Hat is clipped to; `from`: where free numbers start
  * @throws `learn.free`; `learn.samplingFamily` on an unknown name, or a noise family that does not hold the model's levels, naming those that do
  */
 export function samplingFamily(
@@ -28,15 +27,14 @@ export function samplingFamily(
   schedule: NoiseSchedule,
   steps: number,
   list: StepListName = 'trailing',
-  power = 1,
   told: ToldTimes = 'real',
-  freed: Pick<FamilyPlace, 'free' | 'clip'> = {},
+  freed: Pick<FamilyPlace, 'free' | 'clip' | 'from'> = {},
 ): ScheduleFamily {
   const place = { schedule, steps, stepList: list, told, ...freed }
-  const family = learnedFamily(name).startingAt(place, power)
+  const family = learnedFamily(name).startingAt(place)
   if (family) return family
   const noise = LEARNED_FAMILIES.filter((other) => Object.hasOwn(NOISE_FAMILIES, other.name))
-  const starting = noise.filter((other) => other.startingAt(place, 1)).map((other) => other.name)
+  const starting = noise.filter((other) => other.startingAt(place)).map((other) => other.name)
   throw inputError(
     'learn.samplingFamily',
     `a sampling family must start at the levels that the model was trained with, and ${name} does not hold them; use ${[...starting, 'level-power', 'levels'].join(' or ')}`,

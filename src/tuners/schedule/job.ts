@@ -13,9 +13,10 @@ import type { Device } from '../../runtime/index.ts'
 import type { LearnCheckpoint } from './checkpoint.ts'
 import type { LearnEvent, LearnProgress } from './events.ts'
 import { checkObjectiveParts, teacherOf, withoutDerivative } from './objectives/open.ts'
+import type { StartPoint } from './search/startPool.ts'
+import { familyFrom } from './search/startPool.ts'
 import type { LearnSettings } from './settings.ts'
 import { checkLearnSettings, givenParameters } from './settings.ts'
-import { familyFrom } from './start.ts'
 import type { Subject } from './subject.ts'
 import {
   classesOf,
@@ -39,6 +40,8 @@ export interface LearnOptions extends Hooks<LearnCheckpoint, LearnEvent, LearnPr
   readonly judge: FeatureNetwork | null
   /** What objective reward maximises. It stays open. */
   readonly reward?: Reward | null
+  /** With setting start `given`: the schedule that tuning starts from, of as many steps as are learned for. */
+  readonly startPoint?: StartPoint | null
   readonly settings: LearnSettings
   readonly device?: Device
 }
@@ -53,6 +56,11 @@ export interface Job extends LearnOptions {
   readonly rate: LearningRate
   /** Moments of the tuning split in the feature network; null without data. */
   readonly tuningReference: FrechetReference | null
+  /**
+   * Moments of the part of the tuning split that steers nothing and decides what is kept: every fourth image; null where the rest would be too
+   * few, or there are no data.
+   */
+  readonly heldBackReference: FrechetReference | null
   /** The held-out split in both networks; null without data. */
   readonly heldOut: EvaluationReference | null
   /** Class of generated image `item`: the classes in turn; undefined: unconditional. */
@@ -70,7 +78,7 @@ export async function openJob(options: LearnOptions): Promise<Job> {
   checkLearnSettings(settings)
   checkParts(options)
   const schedule = trainingScheduleOf(subject, settings)
-  const family = familyFrom(settings, schedule, 1, denoises(subject).times)
+  const family = familyFrom(settings, schedule, denoises(subject).times, options.startPoint?.sampling)
   checkFamily(family, denoises(subject))
   if (settings.objective !== 'fid') teacherOf({ settings, schedule }, denoises(subject))
   checkTimeDerivative(options, family)
@@ -86,9 +94,10 @@ export async function openJob(options: LearnOptions): Promise<Job> {
     schedule,
     family,
     rate: learningRate({ kind: 'constant', rate: settings.learningRate, warmUpSteps: settings.warmUpSteps }),
-    tuningReference:
-      data && features ? referenceMoments(await features.features(imagesOfSplit(data.splits.tuning))) : null,
-    heldOut: heldOut && { ...heldOut, rows: null },
+    ...(data && features
+      ? await tuningReferences(data, features, settings.learn === 'sampling')
+      : { tuningReference: null, heldBackReference: null }),
+    heldOut,
     ...(classes !== undefined && { condition: (item: number) => item % classes }),
     trainer:
       trained && trainSplit
@@ -102,6 +111,31 @@ export async function openJob(options: LearnOptions): Promise<Job> {
             ...(device && { device }),
           })
         : null,
+  }
+}
+
+/** One in so many images of the tuning split steers nothing. */
+const HELD_BACK = 4
+
+/** Moments of the tuning split, less what of it is held back. */
+async function tuningReferences(
+  { splits: { tuning } }: Dataset,
+  features: FeatureNetwork,
+  decides: boolean,
+): Promise<Pick<Job, 'tuningReference' | 'heldBackReference'>> {
+  const all = await features.features(imagesOfSplit(tuning))
+  const { dimensions } = features
+  const part = (wanted: (row: number) => boolean) => {
+    const rows = Array.from({ length: tuning.count }, (_, row) => row).filter(wanted)
+    const values = rows.flatMap((row) => [...all.data.subarray(row * dimensions, (row + 1) * dimensions)])
+    return tensor('float64', [rows.length, dimensions], Float64Array.from(values))
+  }
+  const heldBack = part((row) => row % HELD_BACK === 0)
+  if (!decides || heldBack.shape[0] <= dimensions)
+    return { tuningReference: referenceMoments(all), heldBackReference: null }
+  return {
+    tuningReference: referenceMoments(part((row) => row % HELD_BACK !== 0)),
+    heldBackReference: referenceMoments(heldBack),
   }
 }
 

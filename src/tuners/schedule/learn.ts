@@ -2,27 +2,34 @@
  * Learning a schedule, the whole job: train, tune, train the default side on by as much, compare. Every phase can go on from a
  * checkpoint to the numbers of a run that was never cut off.
  */
+import { inputError, internalError } from '../../base/index.ts'
 import { expectedCost } from '../../bilevel/index.ts'
-import type { NoiseSchedule, SamplerSettings, SamplingSchedule, TrainedState } from '../../diffusion/index.ts'
+import type { Denoiser, NoiseSchedule, SamplerSettings, SamplingSchedule, TrainedState } from '../../diffusion/index.ts'
 import { frechetDistance, pairedDifference, RECOGNISED_ABOVE, verdictsOf } from '../../metrics/index.ts'
 import type { DenoisingNetwork, NetworkState } from '../../nn/index.ts'
-import type { LearnCheckpoint, Phase } from './checkpoint.ts'
-import { LEARN_START, PHASES } from './checkpoint.ts'
+import { planOf, rankDefaults, rankingCost } from './candidates.ts'
+import type { LearnCheckpoint, Phase, StepsCheckpoint } from './checkpoint.ts'
+import { LEARN_START, PHASES, STEPS_START } from './checkpoint.ts'
 import { comparedBy, gainOver } from './compared.ts'
-import type { Comparison, Sides } from './comparison.ts'
+import type { Comparison, States } from './comparison.ts'
 import { compare, comparisonCost, networksOf } from './comparison.ts'
 import { scheduleProblemCost, scheduleTuningCost, trainingStepCost } from './cost.ts'
 import type { Job, LearnOptions } from './job.ts'
 import { imagesOfSplit, openJob } from './job.ts'
+import { neighbourOf } from './neighbour.ts'
 import { OBJECTIVE_WORDS, toldText } from './objectives/names.ts'
 import { penaltySettings } from './penalty.ts'
-import type { Protocol, ScheduleCurve, ScheduleResult, TuningRecord } from './result.ts'
-import { learnedSampler } from './settings.ts'
-import { startOf } from './start.ts'
-import { denoises, hasStatistics, networkAt } from './subject.ts'
+import type { Decision, Protocol, ScheduleCurve, ScheduleResult } from './result.ts'
+import type { SamplingPlan } from './rows.ts'
+import { Search, stillMoving } from './search/search.ts'
+import { familyFrom } from './search/startPool.ts'
+import { SEARCH_START } from './search/state.ts'
+import type { LearnSettings } from './settings.ts'
+import { learnedSampler, settingsAt, startingList, stepNumbers } from './settings.ts'
+import { denoises, hasStatistics, networkAt, openDenoiser, weightsOf } from './subject.ts'
 import { equalSteps, trainTo } from './training.ts'
-import type { LearnedSchedules, Tuning } from './tuning.ts'
-import { openTuning, settle } from './tuning.ts'
+import type { LearnedSchedules } from './tuning.ts'
+import { openTrained, searchedSchedules, settle, settleTuned } from './tuning.ts'
 
 /** A result and the model it belongs to. */
 export interface LearnedModel {
@@ -40,6 +47,16 @@ export interface LearnedModel {
   } | null
   /** The schedule the deployed network was trained with. */
   readonly trainingSchedule: NoiseSchedule
+  /** Of the first number of steps. */
+  readonly sampling: SamplingSchedule
+  readonly settings: SamplerSettings
+  /** Every number of steps that a schedule was learned for, in the order in which they were asked for. */
+  readonly steps: readonly LearnedSteps[]
+}
+
+/** What was learned at one number of steps. */
+export interface LearnedSteps {
+  readonly result: ScheduleResult
   readonly sampling: SamplingSchedule
   readonly settings: SamplerSettings
 }
@@ -51,35 +68,16 @@ export interface LearnedModel {
  */
 export async function learnSchedule(options: LearnOptions): Promise<LearnedModel> {
   const job = await openJob(options)
-  const run = new LearnRun(job)
   try {
+    const run = new LearnRun(job)
     const shared = await run.train()
-    const tuning = await run.openTuning(shared)
-    try {
-      const learned = await run.tune(tuning)
-      const continued = await run.continueDefault()
-      const sides = await run.sides(shared, learned, continued)
-      return run.assemble(sides, await run.measure(sides))
-    } finally {
-      await tuning.close()
-    }
+    const learned = await run.tune(shared)
+    const continued = await run.continueDefault()
+    return await run.measure(shared, learned, continued)
   } finally {
     await job.trainer?.dispose()
   }
 }
-
-/** As runs of earlier versions kept them: values under the name `fid`, iterations counted from 0. */
-type Kept<T> = T & { readonly fid?: number | null }
-
-const valued = <T extends { readonly value: number | null }>(list: readonly Kept<T>[]): T[] =>
-  list.map(({ fid, ...rest }) => ({ ...(fid !== undefined && { value: fid }), ...rest }) as unknown as T)
-
-const asNow = (from: LearnCheckpoint): LearnCheckpoint => ({
-  ...from,
-  starts: from.starts && valued(from.starts),
-  candidates: from.candidates && valued(from.candidates),
-  history: valued<TuningRecord>(from.history).map((record, i) => ({ ...record, iteration: i + 1 })),
-})
 
 /** What the objective compares with or asks. */
 function objectiveWords({ settings, features, reward }: Job): string | null {
@@ -91,9 +89,20 @@ function objectiveWords({ settings, features, reward }: Job): string | null {
   return `${teacherSampler}, ${teacherSteps} steps on ${teacherList}, in ${space}${soft}`
 }
 
+/** What was learned at one number of steps, and where its search ended. */
+interface Learned {
+  readonly job: Job
+  readonly schedules: LearnedSchedules
+  /** What is there without tuning. */
+  readonly start: SamplingPlan
+  readonly outcome: Pick<ScheduleResult, 'starts' | 'tuned' | 'history' | 'decision' | 'stillMoving'>
+}
+
 /** The phases, around one growing checkpoint. What is done and what is spent is read off it, so a resumed job goes on where it was. */
 class LearnRun {
   readonly #job: Job
+  /** The job at each number of steps. */
+  readonly #jobs: readonly Job[]
   #at: LearnCheckpoint
   /** Network evaluations of the comparison, made now or before. */
   #measured = 0
@@ -102,8 +111,9 @@ class LearnRun {
 
   constructor(job: Job) {
     this.#job = job
-    this.#comparisonCost = comparisonCost(job, networksOf(job))
-    this.#at = job.from ? asNow(job.from) : LEARN_START
+    this.#jobs = stepNumbers(job.settings).map((steps) => jobAt(job, steps))
+    this.#comparisonCost = this.#jobs.reduce((sum, at) => sum + comparisonCost(at, networksOf(at)), 0)
+    this.#at = job.from ? reopened(job.from, job.settings) : LEARN_START
   }
 
   /** The run that both sides share; null for a pretrained model. */
@@ -117,40 +127,119 @@ class LearnRun {
     return trained
   }
 
-  async openTuning(shared: TrainedState | null): Promise<Tuning> {
+  /** What is learned, at every number of steps. */
+  async tune(shared: TrainedState | null): Promise<Learned[]> {
     await this.#enter('tune')
-    const tuning = await openTuning(this.#job, shared, this.#at.starts)
-    if (!this.#at.starts) await this.#save({ starts: tuning.starts })
-    return tuning
+    return this.#job.settings.learn === 'sampling' ? this.#search(shared) : [await this.#tuneTrained(shared)]
   }
 
-  async tune(tuning: Tuning): Promise<LearnedSchedules> {
-    const { signal, onEvent, settings } = this.#job
-    const { history } = this.#at
-    const records = [...history]
-    const state = await tuning.drive({
-      ...(this.#at.tuning && { from: this.#at.tuning }),
+  /** The sampling schedule of a frozen network. */
+  async #search(shared: TrainedState | null): Promise<Learned[]> {
+    const { subject, settings, device } = this.#job
+    const settled = shared && (await settle(this.#job, shared))
+    const open = await openDenoiser(subject, settled, { chunk: settings.chunk, ...(device && { device }) })
+    try {
+      const all: Learned[] = []
+      for (const job of this.#jobs) all.push(await this.#searchAt(job, open.denoiser, all))
+      return all
+    } finally {
+      await open.close()
+    }
+  }
+
+  async #searchAt(job: Job, denoiser: Denoiser, before: readonly Learned[]): Promise<Learned> {
+    const { samplingSteps: steps, objective } = job.settings
+    const { signal, onEvent } = job
+    const words = OBJECTIVE_WORDS[objective].label
+    const told = (value: number | null) => (value === null ? 'priming' : toldText(objective, value))
+    const defaults =
+      this.#stepsAt(steps).defaults ??
+      (await rankDefaults(job, denoiser, async (candidate) => {
+        await onEvent?.({ kind: 'candidate', steps, objective, ...candidate })
+        this.#progress('tune', `default ${candidate.sampler}, ${candidate.stepList}: ${words} ${told(candidate.value)}`)
+      }))
+    this.#measured += rankingCost(job)
+    if (!this.#stepsAt(steps).defaults) await this.#saveSteps(steps, { defaults })
+    const incumbent = planOf(job, defaults[0])
+    const neighbours = before.flatMap((other) => neighbourOf(job, other))
+    const search = new Search(job, denoiser, incumbent, neighbours)
+    const state = await search.run(this.#stepsAt(steps).search ?? SEARCH_START, {
       ...(signal && { signal }),
-      onEvent: async (event) => {
-        if (event.kind !== 'iteration') return
-        const record = tuning.record(event.report)
-        records.push(record)
-        const { objective } = settings
-        await onEvent?.({ kind: 'iteration', evaluations: event.state.evaluations, objective, ...record })
+      onTrial: async (trial) => {
+        await onEvent?.({ kind: 'trial', steps, objective, ...trial })
+        this.#progress('tune', `start ${trial.name}: ${words} ${told(trial.value)}`)
       },
-      onCheckpoint: (tuning) => this.#save({ tuning, history: [...records] }),
-      onProgress: () => {
-        const { iteration, value } = records[records.length - 1]
-        const { objective } = settings
-        const told = value === null ? 'priming' : toldText(objective, value)
-        this.#progress(
-          'tune',
-          `iteration ${iteration} of ${settings.iterations}, ${OBJECTIVE_WORDS[objective].label} ${told}`,
-        )
+      onIteration: async (record, start, evaluations) => {
+        await onEvent?.({ kind: 'iteration', steps, start, evaluations, objective, ...record })
+        const of = `iteration ${record.iteration} of ${job.settings.iterations}`
+        this.#progress('tune', `${of}, from ${start}, ${words} ${told(record.value)}`)
       },
+      onState: (state) => this.#saveSteps(steps, { search: state }),
     })
-    if (!this.#at.tuning) await this.#save({ tuning: state })
-    return tuning.learned(state)
+    const { decision } = state
+    if (decision) await onEvent?.({ kind: 'decision', steps, objective, ...decisionEvent(decision) })
+    const winner = search.found(state)
+    return {
+      job,
+      schedules: searchedSchedules(job, search, state, incumbent),
+      start: incumbent,
+      outcome: {
+        starts: state.trials ?? [],
+        tuned: state.runs.map(({ start: name, history, out }) => ({
+          name,
+          values: history.map(({ value }) => value),
+          won: !out,
+        })),
+        history: winner.history,
+        decision,
+        stillMoving: stillMoving(winner.history),
+      },
+    }
+  }
+
+  /** Schedule and network together. */
+  async #tuneTrained(shared: TrainedState | null): Promise<Learned> {
+    const job = this.#jobs[0]
+    const { signal, onEvent, settings, family } = job
+    const { samplingSteps: steps, objective } = settings
+    if (!shared) throw internalError('a trained problem without its network')
+    const tuning = await openTrained(job, shared)
+    try {
+      const { tuning: from, history } = this.#stepsAt(steps)
+      const records = [...history]
+      const state = await tuning.drive({
+        ...(from && { from }),
+        ...(signal && { signal }),
+        onEvent: async (event) => {
+          if (event.kind !== 'iteration') return
+          const record = tuning.record(event.report)
+          records.push(record)
+          const { evaluations } = event.state
+          await onEvent?.({ kind: 'iteration', steps, start: null, evaluations, objective, ...record })
+        },
+        onCheckpoint: (tuning) => this.#saveSteps(steps, { tuning, history: [...records] }),
+        onProgress: () => {
+          const { iteration, value } = records[records.length - 1]
+          const told = value === null ? 'priming' : toldText(objective, value)
+          const of = `iteration ${iteration} of ${settings.iterations}`
+          this.#progress('tune', `${of}, ${OBJECTIVE_WORDS[objective].label} ${told}`)
+        },
+      })
+      if (!from) await this.#saveSteps(steps, { tuning: state })
+      return {
+        job,
+        schedules: tuning.learned(state),
+        start: {
+          label: '',
+          stepList: startingList(settings),
+          schedule: family.toSchedule(family.initial),
+          settings: learnedSampler(settings),
+        },
+        outcome: { starts: [], tuned: [], history: records, decision: null, stillMoving: stillMoving(records) },
+      }
+    } finally {
+      await tuning.close()
+    }
   }
 
   /** The default side at equal total cost; null for a pretrained model, where both sides have the same network. */
@@ -163,54 +252,90 @@ class LearnRun {
     )
   }
 
-  /** The networks and schedules that are compared. */
-  async sides(shared: TrainedState | null, learned: LearnedSchedules, continued: TrainedState | null): Promise<Sides> {
-    const { settings, schedule, subject } = this.#job
-    const start = startOf(settings, schedule, this.#at.starts ?? [], denoises(subject).times)
-    const retrained = shared !== null && learned.training !== null
+  /** Compares at every number of steps, and puts together what came out. */
+  async measure(
+    shared: TrainedState | null,
+    all: readonly Learned[],
+    continued: TrainedState | null,
+  ): Promise<LearnedModel> {
+    await this.#enter('measure')
+    const job = this.#job
+    const { subject, schedule } = job
+    const states = await this.#states(shared, all[0], continued)
+    const compared: LearnedSteps[] = []
+    for (const learned of all) {
+      const { sampling, settings } = learned.schedules
+      compared.push({ result: await this.#compared(learned, states), sampling, settings })
+    }
+    const [{ result, sampling, settings }] = compared
+    const other = states.default === states.learned ? null : networkAt(subject, states.default)
     return {
-      start: { ...start, state: retrained ? await settle(this.#job, shared) : learned.state },
-      learned,
-      defaultState: continued ? await settle(this.#job, continued) : learned.state,
+      result,
+      model: networkAt(subject, states.learned),
+      defaultModel: other && { ...other, trainingSchedule: schedule },
+      trainingSchedule: all[0].schedules.training ?? schedule,
+      sampling,
+      settings,
+      steps: compared,
     }
   }
 
-  async measure(sides: Sides): Promise<Comparison> {
-    await this.#enter('measure')
-    return compare(this.#job, sides, {
-      candidates: this.#at.candidates,
-      rows: this.#at.rows,
-      onCandidates: (candidates) => this.#save({ candidates }),
-      onRow: async (name, measured) => {
-        const { label, steps, fid, objective: found, recognised } = measured.row
-        const { objective } = this.#job.settings
-        const value = found && { value: found.mean }
-        await this.#job.onEvent?.({
-          kind: 'row',
-          label,
-          steps,
-          objective,
-          fid: fid?.mean ?? null,
-          ...value,
-          recognised,
-        })
-        await this.#save({ rows: { ...this.#at.rows, [name]: measured } })
-      },
-      onEvaluations: (count) => {
-        this.#measured += count
-        this.#progress('measure', 'comparing on held-out images')
-      },
-    })
+  /** Deployed weights: of both sides, and of the network before tuning. */
+  async #states(shared: TrainedState | null, { job, schedules }: Learned, continued: TrainedState | null) {
+    const { subject, settings } = job
+    const before = shared ? await settle(job, shared) : null
+    const { tuning } = this.#stepsAt(settings.samplingSteps)
+    const own =
+      schedules.training && tuning ? await settleTuned(job, tuning, schedules.training) : weightsOf(subject, before)
+    return {
+      start: schedules.training ? before : own,
+      learned: own,
+      default: continued ? await settle(job, continued) : own,
+    }
   }
 
-  async assemble({ learned, defaultState }: Sides, comparison: Comparison): Promise<LearnedModel> {
-    const job = this.#job
-    const { subject, settings, schedule, features, judge } = job
+  async #compared(learned: Learned, states: States): Promise<ScheduleResult> {
+    const { job, schedules, start } = learned
+    const { samplingSteps: steps } = job.settings
+    const at = () => this.#stepsAt(steps)
+    const comparison = await compare(
+      job,
+      { learned: schedules, start, states, defaults: at().defaults },
+      {
+        candidates: at().candidates,
+        rows: at().rows,
+        onCandidates: (candidates) => this.#saveSteps(steps, { candidates }),
+        onRow: async (name, measured) => {
+          const { label, steps: taken, fid, objective: found, recognised } = measured.row
+          const { objective } = job.settings
+          const value = found && { value: found.mean }
+          await job.onEvent?.({
+            kind: 'row',
+            label,
+            steps: taken,
+            objective,
+            fid: fid?.mean ?? null,
+            ...value,
+            recognised,
+          })
+          await this.#saveSteps(steps, { rows: { ...at().rows, [name]: measured } })
+        },
+        onEvaluations: (count) => {
+          this.#measured += count
+          this.#progress('measure', 'comparing on held-out images')
+        },
+      },
+    )
+    return this.#assemble(learned, comparison)
+  }
+
+  async #assemble({ job, schedules: learned, outcome }: Learned, comparison: Comparison): Promise<ScheduleResult> {
+    const { settings, features, judge } = job
     const { rows, candidates, grids, bySteps } = comparison
     this.#tick(this.#at.phase)
     const { seconds } = this.#at
-    const tuningEvaluations = this.#at.tuning?.evaluations ?? 0
-    const result: ScheduleResult = {
+    const tuningEvaluations = this.#tuningEvaluations
+    return {
       seed: settings.seed,
       learn: settings.learn,
       sampler: settings.sampler,
@@ -220,12 +345,13 @@ class LearnRun {
       comparedBy: comparedBy(job),
       featureNetwork: features?.name ?? null,
       judgeNetwork: judge?.name ?? null,
-      protocol: this.#protocol(),
+      protocol: this.#protocol(job),
       default: rows.default.row,
       bestDefault: rows.bestDefault.row,
       start: rows.start.row,
       manySteps: rows.manySteps.row,
       learned: rows.learned.row,
+      ceiling: comparison.ceiling?.row ?? null,
       gain: {
         overDefault: gainOver(job, rows.default, rows.learned),
         overBestDefault: gainOver(job, rows.bestDefault, rows.learned),
@@ -239,9 +365,8 @@ class LearnRun {
       real: await realRow(job),
       candidates,
       schedule: { family: learned.family, parameters: learned.parameters, sampling: learned.sampling },
-      settings: learnedSampler(settings),
-      starts: this.#at.starts ?? [],
-      history: this.#at.history,
+      settings: learned.settings,
+      ...outcome,
       curves: curvesOf(comparison),
       bySteps,
       grids,
@@ -256,15 +381,6 @@ class LearnRun {
         total: seconds.train + seconds.tune + seconds.continue + seconds.measure,
       },
     }
-    const other = defaultState === learned.state ? null : networkAt(subject, defaultState)
-    return {
-      result,
-      model: networkAt(subject, learned.state),
-      defaultModel: other && { ...other, trainingSchedule: schedule },
-      trainingSchedule: learned.training ?? schedule,
-      sampling: learned.sampling,
-      settings: learnedSampler(settings),
-    }
   }
 
   get #stepCost(): number {
@@ -275,22 +391,33 @@ class LearnRun {
     return this.#at.shared?.training.step ?? 0
   }
 
-  /** Network evaluations of tuning: what is spent, and what is still planned. */
+  /** Network evaluations of tuning at all numbers of steps, so far. */
+  get #tuningEvaluations(): number {
+    return Object.values(this.#at.steps).reduce(
+      (sum, { search, tuning }) => sum + (search?.evaluations ?? 0) + (tuning?.evaluations ?? 0),
+      0,
+    )
+  }
+
+  /** The same: what is spent where it is over, and what is planned elsewhere. */
   get #tuningCost(): number {
-    const { settings, subject, family } = this.#job
-    const { tuning } = this.#at
-    const size = { parameters: family.names.length, statistics: hasStatistics(subject) }
-    if (!tuning) return scheduleTuningCost(settings, size).total
-    return expectedCost(scheduleProblemCost(settings, size), penaltySettings(settings), settings.iterations, tuning)
+    const { subject } = this.#job
+    return this.#jobs.reduce((sum, { settings, family }) => {
+      const { search, tuning } = this.#stepsAt(settings.samplingSteps)
+      if (search?.decision) return sum + search.evaluations
+      const size = { parameters: family.names.length, statistics: hasStatistics(subject) }
+      if (!tuning) return sum + Math.max(scheduleTuningCost(settings, size).total, search?.evaluations ?? 0)
+      const problem = scheduleProblemCost(settings, size)
+      return sum + expectedCost(problem, penaltySettings(settings), settings.iterations, tuning)
+    }, 0)
   }
 
   /** Steps of the default side: those it shares, and what tuning costs. */
   get #defaultSteps(): number {
-    return this.#trainedSteps + equalSteps(this.#job, this.#at.tuning?.evaluations ?? 0)
+    return this.#trainedSteps + equalSteps(this.#job, this.#tuningEvaluations)
   }
 
-  #protocol(): Protocol {
-    const { settings, data, trainer } = this.#job
+  #protocol({ settings, data, trainer }: Job): Protocol {
     const { iterations, tuningSamples: samples, estimator } = settings
     return {
       data: data && `${data.name} (${data.provenance.source}): ${data.provenance.rule}`,
@@ -298,7 +425,10 @@ class LearnRun {
       samplesPerSeed: settings.evaluationSamples,
       samplingSeeds: settings.samplingSeeds,
       trainingSteps: trainer
-        ? { learned: this.#at.tuning?.trained?.steps ?? this.#trainedSteps, default: this.#defaultSteps }
+        ? {
+            learned: this.#stepsAt(settings.samplingSteps).tuning?.trained?.steps ?? this.#trainedSteps,
+            default: this.#defaultSteps,
+          }
         : { learned: 0, default: 0 },
       batch: settings.batch,
       tuning: { iterations, samples, estimator },
@@ -326,10 +456,10 @@ class LearnRun {
   /** Reports what the checkpoint holds against the whole job. */
   #progress(phase: Phase, detail: string): void {
     const { trainer, settings, onProgress } = this.#job
-    const { shared, continued, tuning } = this.#at
+    const { shared, continued } = this.#at
     const cost = this.#stepCost
     const steps = continued?.training.step ?? shared?.training.step ?? 0
-    const done = steps * cost + (tuning?.evaluations ?? 0) + this.#measured
+    const done = steps * cost + this.#tuningEvaluations + this.#measured
     const allSteps = trainer
       ? Math.max(settings.trainSteps, this.#trainedSteps) + equalSteps(this.#job, this.#tuningCost)
       : 0
@@ -340,6 +470,14 @@ class LearnRun {
   async #enter(phase: Phase): Promise<void> {
     this.#tick(this.#at.phase)
     if (this.#at.phase !== phase && isBefore(this.#at.phase, phase)) await this.#save({ phase })
+  }
+
+  #stepsAt(steps: number): StepsCheckpoint {
+    return this.#at.steps[steps] ?? STEPS_START
+  }
+
+  #saveSteps(steps: number, part: Partial<StepsCheckpoint>): Promise<void> {
+    return this.#save({ steps: { ...this.#at.steps, [steps]: { ...this.#stepsAt(steps), ...part } } })
   }
 
   async #save(part: Partial<LearnCheckpoint>): Promise<void> {
@@ -355,6 +493,40 @@ class LearnRun {
     this.#at = { ...this.#at, seconds: { ...seconds, [phase]: seconds[phase] + (now - this.#clock) / 1000 } }
     this.#clock = now
   }
+}
+
+const decisionEvent = ({ kept, difference: { mean, standardError }, images }: Decision) => ({
+  kept,
+  difference: mean,
+  standardError,
+  images,
+})
+
+/** The job at one number of steps: all that is the same is shared. */
+function jobAt(job: Job, steps: number): Job {
+  const settings = settingsAt(job.settings, steps)
+  const family = familyFrom(settings, job.schedule, denoises(job.subject).times, job.startPoint?.sampling)
+  return { ...job, settings, family }
+}
+
+/** A run that is over goes on where more iterations are asked for: with the search that ended, and all that came after it made anew. */
+function reopened(from: LearnCheckpoint, { iterations }: LearnSettings): LearnCheckpoint {
+  const doneOf = ({ search, history }: StepsCheckpoint) =>
+    search ? Math.max(0, ...search.runs.map((run) => run.history.length)) : history.length
+  const over = PHASES.indexOf(from.phase) > PHASES.indexOf('tune')
+  const done = Math.max(0, ...Object.values(from.steps).map(doneOf))
+  if (iterations < done) {
+    throw inputError(
+      'learn.iterations',
+      `a run may go on with more iterations, not with fewer: ${done} are done, got ${iterations}; give ${done} or more`,
+    )
+  }
+  if (!over || iterations === done) return from
+  const steps = Object.entries(from.steps).map(([name, { defaults, search, tuning, history }]) => [
+    name,
+    { ...STEPS_START, defaults, search: search && { ...search, decision: null }, tuning, history },
+  ])
+  return { ...from, phase: 'tune', steps: Object.fromEntries(steps) }
 }
 
 const isBefore = (a: Phase, b: Phase): boolean => PHASES.indexOf(a) < PHASES.indexOf(b)

@@ -1,6 +1,7 @@
 /** What of a schedule learning job's settings the driver of its bilevel problem takes. */
 import type { PenaltySettings } from '../../bilevel/index.ts'
 import { estimatorByName, PENALTY_DEFAULTS } from '../../bilevel/index.ts'
+import { learnedFamily } from '../../diffusion/index.ts'
 import type { LearnSettings } from './settings.ts'
 
 export function penaltySettings(settings: LearnSettings): PenaltySettings {
@@ -17,8 +18,17 @@ export function penaltySettings(settings: LearnSettings): PenaltySettings {
     estimator: chosen,
     // The gradient that pulls z is in the weights; coordinate differences cannot give it.
     weightsEstimator: chosen.inWeights ? chosen : estimatorByName('backpropagation'),
-    adam: { ...PENALTY_DEFAULTS.adam, rate: upperRate, decayOver: iterations },
+    adam: { ...PENALTY_DEFAULTS.adam, rate: upperRate, decayOver: iterations, warmUp: warmUpOf(settings) },
     freshSamples,
     seed,
   }
 }
+
+/** Iterations before the first step of the schedule is whole. */
+const WARM_UP = 4
+
+/** Only where a start may be anywhere is it a good one; of few iterations, a third. */
+const warmUpOf = (settings: LearnSettings): number =>
+  settings.learn === 'sampling' && learnedFamily(settings.samplingFamily).startsAnywhere
+    ? Math.min(WARM_UP, Math.floor(settings.iterations / 3))
+    : 0

@@ -2,11 +2,11 @@
 import type { NoiseSchedule } from '../../diffusion/index.ts'
 import { comparisonCost } from './comparison.ts'
 import type { PlannedCost } from './cost.ts'
-import { plannedCost, settlingCost } from './cost.ts'
+import { plannedCost, scheduleTuningCost, settlingCost } from './cost.ts'
 import { teacherOf } from './objectives/open.ts'
+import { familyFrom } from './search/startPool.ts'
 import type { LearnSettings } from './settings.ts'
-import { startingSchedule } from './settings.ts'
-import { familyFrom } from './start.ts'
+import { settingsAt, startingSchedule, stepNumbers } from './settings.ts'
 
 /** What of the model decides the cost. */
 export interface PlannedSubject {
@@ -25,12 +25,19 @@ export function schedulePlan(
 ): PlannedCost {
   const schedule = given ?? startingSchedule(settings)
   if (settings.objective !== 'fid') teacherOf({ settings, schedule }, { times: 'real' })
-  const parameters = familyFrom(settings, schedule, 1).names.length
-  return plannedCost(
-    settings,
-    { parameters, statistics, trained },
-    comparisonCost({ settings, schedule }, trained ? (settings.learn === 'sampling' ? 2 : 3) : 1),
-  )
+  const networks = trained ? (settings.learn === 'sampling' ? 2 : 3) : 1
+  const each = stepNumbers(settings).map((steps) => {
+    const at = settingsAt(settings, steps)
+    return {
+      tuning: scheduleTuningCost(at, { parameters: familyFrom(at, schedule).names.length, statistics }),
+      comparison: comparisonCost({ settings: at, schedule }, networks),
+    }
+  })
+  return plannedCost(settings, {
+    trained,
+    tunings: each.map(({ tuning }) => tuning),
+    comparison: each.reduce((sum, { comparison }) => sum + comparison, 0),
+  })
 }
 
 /** Times that running statistics are made again for averaged weights outside of tuning: of the start, the learned and the default side. */

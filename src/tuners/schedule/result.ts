@@ -21,6 +21,11 @@ export interface ScheduleRow {
   /** Share of images that the judge recognises with more than 0.9 confidence, in [0, 1]; null without a classifier. */
   readonly recognised: number | null
   readonly inceptionScore: number | null
+  /** Unbiased kernel distance in the feature network's features, of the first sampling seed's images; null without data. */
+  readonly kid: number | null
+  /** Improved precision and recall there, k = 3, in [0, 1]; null without data. */
+  readonly precision: number | null
+  readonly recall: number | null
   /** Mean pairwise distance in feature space (without a feature network: of pixels), of the first sampling seed's images; null where it was not measured. */
   readonly diversity: number | null
 }
@@ -31,13 +36,36 @@ export interface DefaultCandidate {
   readonly stepList: string
   /** Of the objective; smaller is better. */
   readonly value: number
+  /** Generated images it was found on: few for what was left out early. Those of different numbers do not compare. */
+  readonly samples: number
 }
 
-/** A start of free levels that was tried: alphaBar^power of the model's own levels. */
+/** A start that was tried. */
 export interface StartTrial {
-  readonly power: number
-  /** Of the objective; smaller is better. */
-  readonly value: number
+  /** A step list, a list of the grid between two ends, or what was given. */
+  readonly name: string
+  /** Of the objective, smaller being better; null where there was no choice. */
+  readonly value: number | null
+  /** Generated images it was found on: few for what was left out early. */
+  readonly samples: number
+}
+
+/** A start that was tuned. */
+export interface TunedStart {
+  readonly name: string
+  /** Values of its iterations, before each step; null where a step only primed its estimator. */
+  readonly values: readonly (number | null)[]
+  /** Whether it went on to the end. */
+  readonly won: boolean
+}
+
+/** What of the learned schedule and the best default is better, on images that steered nothing. */
+export interface Decision {
+  readonly kept: 'learned' | 'start'
+  /** Of the objective, best default minus learned: positive where the learned schedule is better. */
+  readonly difference: MeanAndStandardError
+  /** Generated images a side. */
+  readonly images: number
 }
 
 /** One tuning iteration. */
@@ -117,10 +145,15 @@ export interface ScheduleResult {
   readonly protocol: Protocol
   readonly default: ScheduleRow
   readonly bestDefault: ScheduleRow
-  /** What tuning began with, by the learned sampler: the best of the starts that were tried, at the network before tuning. */
+  /**
+   * What is there without tuning, at the network before it: the best default, behind which the learned schedule never ends; of a network that is
+   * trained for its schedule, the schedule that it began with.
+   */
   readonly start: ScheduleRow
   readonly manySteps: ScheduleRow
   readonly learned: ScheduleRow
+  /** What the model can do with many steps: DDPM, on the first sampling seed; null where it was not asked for. */
+  readonly ceiling: ScheduleRow | null
   /** Paired differences of `comparedBy` over sampling seeds, smaller being better: default minus learned (positive: learned is better). */
   readonly gain: {
     readonly overDefault: MeanAndStandardError
@@ -140,9 +173,16 @@ export interface ScheduleResult {
     readonly sampling: SamplingSchedule
   }
   readonly settings: SamplerSettings
-  /** The starts that were tried before the first iteration; none where there was no choice. */
+  /** The starts that were tried before the first iteration, the best first; none where nothing is searched. */
   readonly starts: readonly StartTrial[]
+  /** Those of them that were tuned. */
+  readonly tuned: readonly TunedStart[]
+  /** Of the start that won. */
   readonly history: readonly TuningRecord[]
+  /** Whether the learned schedule or the start is what is returned, and by what; null where there was nothing to decide. */
+  readonly decision: Decision | null
+  /** Whether the objective was still falling when the iterations were over, so that more of them would help. */
+  readonly stillMoving: boolean
   readonly curves: readonly ScheduleCurve[]
   /** As they are minimised (minus the reward). */
   readonly bySteps: readonly StepsCurve[]

@@ -2,7 +2,13 @@
 import { z } from 'zod'
 import { MOST } from '../../base/index.ts'
 import { ESTIMATOR_NAMES } from '../../bilevel/index.ts'
-import type { FamilySchedule, NoiseFamilyName, SamplerName, SamplerSettings } from '../../diffusion/index.ts'
+import type {
+  FamilySchedule,
+  NoiseFamilyName,
+  SamplerName,
+  SamplerSettings,
+  StepListName,
+} from '../../diffusion/index.ts'
 import {
   checkFree,
   FREE_NAMES,
@@ -49,7 +55,11 @@ const trainingShape = {
   epsilon: startsAt('epsilon, the offset'),
 }
 
-/** What is learned. Where free levels start: docs/decisions/002-free-levels-from-the-best-power.md. */
+/** Where tuning starts, in the words of the setting: of the best of many, or where it is told. */
+export const START_NAMES = ['auto', 'given', ...STEP_LISTS] as const
+export type StartName = (typeof START_NAMES)[number]
+
+/** What is learned. Where free levels start: docs/decisions/011-start-from-the-best-of-many.md. */
 export const learnedShape = {
   learn: setting(z.enum(MODES), {
     group: LEARNED,
@@ -81,22 +91,20 @@ export const learnedShape = {
     default: null,
     rule: `one or more of ${FREE_NAMES.join(', ')}, or null`,
   }),
-  /** Step list whose times, and levels there, the sampling schedule starts from; every reader of exported files finds the trailing ones. */
-  stepList: setting(z.enum(STEP_LISTS), {
-    group: LEARNED,
-    description: 'step list that the sampling schedule starts from',
-    default: 'trailing',
-  }),
   /**
-   * Where free levels may start: alphaBar^power of the model's own levels on the step list. With more than one, the start is the one whose
-   * samples are nearest to the tuning images, and what trying them cost is part of tuning. Other families start at the model's own.
+   * Where the sampling schedule starts: `auto`, the best of every step list and of a grid of lists between two ends; a step list; or `given`, the
+   * schedule that comes beside the settings. Families that cannot start anywhere start at the model's own levels, on the trailing list.
    */
-  startPowers: setting(z.array(positive()).min(1).max(MOST.entries).readonly(), {
+  start: setting(z.enum(START_NAMES), {
     group: LEARNED,
-    description:
-      "free levels start at the model's own alphaBar to one of these powers: the best one on the tuning images",
-    default: [1, 1.3, 1.6, 2],
-    rule: 'at least one number above 0',
+    description: 'where the sampling schedule starts: auto, the best of many; or a step list by name',
+    default: 'auto',
+  }),
+  /** Of the best places to start at, how many are tuned: in rounds, after each of which the better half goes on. */
+  starts: setting(count(16), {
+    group: LEARNED,
+    description: 'with start auto: how many starts are tuned, in rounds, of which the better half goes on',
+    default: 4,
   }),
   sampler: setting(z.enum(SAMPLER_NAMES), {
     group: LEARNED,
@@ -108,6 +116,13 @@ export const learnedShape = {
     group: LEARNED,
     description: 'steps the schedule is for',
     default: 10,
+  }),
+  /** Further numbers of steps, a schedule each, learned in the same run. */
+  moreSteps: setting(z.array(count(MOST.timesteps)).max(MOST.entries).readonly(), {
+    group: LEARNED,
+    description: 'further numbers of steps, each with a schedule of its own',
+    default: [],
+    rule: 'a list of numbers of steps',
   }),
   clip: setting(z.tuple([z.number(), z.number()]).readonly().nullable(), {
     group: LEARNED,
@@ -228,6 +243,12 @@ export const rowsShape = {
     description: 'images a sampling seed in the final rows',
     default: 1000,
   }),
+  /** Most that the model can do: the row is of the first sampling seed alone. */
+  ceilingSteps: setting(count(MOST.timesteps).nullable(), {
+    group: MEASURING,
+    description: 'steps of DDPM in the row of what the model can do at most, one sampling seed; none: no such row',
+    default: null,
+  }),
   samplingSeeds: setting(z.array(seed()).min(1).max(MOST.seeds).readonly(), {
     group: MEASURING,
     description: 'sampling seeds of the final rows',
@@ -333,10 +354,26 @@ export function startingSchedule({
   return noiseSchedule({ family, timesteps, ...givenParameters({ training }) })
 }
 
-/** The powers to try before tuning; a single one: nothing to try. Without a derivative the model's own levels are the start. */
-export function startingPowers({ learn, samplingFamily, startPowers }: LearnSettings): readonly number[] {
-  return learn === 'sampling' && learnedFamily(samplingFamily).startsAtPowers ? startPowers : [1]
-}
+/** Whether where tuning starts is a choice: of the families that may start anywhere, where nobody made it. */
+export const choosesStart = ({ learn, samplingFamily, start }: LearnSettings): boolean =>
+  learn === 'sampling' && start === 'auto' && learnedFamily(samplingFamily).startsAnywhere
+
+/** The step list that the sampling schedule starts from where nothing else is chosen. */
+export const startingList = ({ start }: Pick<LearnSettings, 'start'>): StepListName =>
+  start === 'auto' || start === 'given' ? 'trailing' : start
+
+/** Every number of steps that a schedule is learned for, the first one first. */
+export const stepNumbers = ({ samplingSteps, moreSteps }: Pick<LearnSettings, 'samplingSteps' | 'moreSteps'>) => [
+  samplingSteps,
+  ...moreSteps,
+]
+
+/** The settings for one number of steps. */
+export const settingsAt = (settings: LearnSettings, steps: number): LearnSettings => ({
+  ...settings,
+  samplingSteps: steps,
+  moreSteps: [],
+})
 
 /** Settings of the sampler that is learned for. */
 export function learnedSampler({ sampler, clip, clippedNoise, eta }: LearnSettings): SamplerSettings {
@@ -353,6 +390,14 @@ export function checkLearnSettings(settings: LearnSettings): void {
   checkDeclared(shape, settings, 'learn.settings')
   const { learn, z: hasZ, twinSteps, samplingSteps, timesteps } = settings
   if (samplingSteps > timesteps) refuse('samplingSteps', `at most the ${timesteps} timesteps`)
+  const all = stepNumbers(settings)
+  const beyond = all.find((steps) => steps > timesteps)
+  if (beyond !== undefined || new Set(all).size < all.length) {
+    refuse('moreSteps', `numbers of steps up to the ${timesteps} timesteps, each once beside ${samplingSteps}`)
+  }
+  if (learn !== 'sampling' && all.length > 1) {
+    refuse('moreSteps', 'none: a network that is trained for its schedule is trained for one number of steps')
+  }
   if (learn === 'both' && !hasZ) refuse('z', 'true: the training schedule of its own is learned through z alone')
   if (learn !== 'sampling' && hasZ && twinSteps < 1) refuse('twinSteps', 'at least 1 where there is a z')
   if (learn === 'tied' && settings.samplingFamily !== settings.trainingFamily) {

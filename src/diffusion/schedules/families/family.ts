@@ -93,13 +93,15 @@ export function checkFamily({ freeTimes, kind }: ScheduleFamily, denoiser: Pick<
   throw inputError('times.integerOnly', `${what}, got family ${kind}; use levels`)
 }
 
-/** Where a learned family starts: a model's own levels on a step list. */
+/** Where a learned family starts: a model's own levels on a step list, or any sampling schedule. */
 export interface FamilyPlace {
   /** That the network was trained with. */
   readonly schedule: NoiseSchedule
   readonly steps: number
   readonly stepList: StepListName
   readonly told: ToldTimes
+  /** The schedule that a family which `startsAnywhere` begins with; default: the model's own levels on the step list. */
+  readonly from?: SamplingSchedule
   /** What is free, for the family `free`: names of `freeParts.ts`. */
   readonly free?: readonly string[]
   /** The range that the sampler clips x0Hat to. */
@@ -109,13 +111,13 @@ export interface FamilyPlace {
 /** A kind of family that a sampling schedule may be learned in; `learnedFamilies.ts` lists them. */
 export interface LearnedFamily<Name extends string = string> {
   readonly name: Name
-  /** Whether it may start at powers of the model's own levels too. */
-  readonly startsAtPowers: boolean
+  /** Whether any sampling schedule may be its start; others start at the model's own levels. */
+  readonly startsAnywhere: boolean
   /**
-   * The family that starts at alphaBar^power of the model's own levels (power 1 where `startsAtPowers` is false); null: it does not hold them.
+   * The family that starts there; null: it does not hold the model's levels.
    * @throws `steps.count`, `learn.samplingFamily`
    */
-  startingAt(place: FamilyPlace, power: number): ScheduleFamily | null
+  startingAt(place: FamilyPlace): ScheduleFamily | null
   /** Reads a vector learned at another number of steps; null where a parameter belongs to one step of the family's own number. */
   atOtherSteps(place: FamilyPlace): Pick<ScheduleFamily, 'toSchedule'> | null
 }

@@ -1,6 +1,6 @@
 /**
  * Schedules of which any kinds of number are free (`freeParts.ts`), the rest as in the schedule they start from. What only the exponential
- * step takes starts at tau .3, weight 1, scale 1, output 0, the clip as it is, and no history.
+ * step takes starts at what that schedule has of it, else at tau .3, weight 1, scale 1, output 0, the clip as it is, and no history.
  */
 import { inputError } from '../../../base/index.ts'
 import type { SamplingSchedule } from '../samplingSchedule.ts'
@@ -10,15 +10,15 @@ import type { BoxOptions, LearnedFamily, ScheduleFamily } from './family.ts'
 import { parameterBox } from './family.ts'
 import type { FreeName, PartNumbers, PartPlace } from './freeParts.ts'
 import { FREE_NAMES, FREE_PARTS } from './freeParts.ts'
-import { raisedLevels } from './levelPower.ts'
+import { startOfPlace } from './startOfPlace.ts'
 
 export const free: LearnedFamily<'free'> = {
   name: 'free',
-  startsAtPowers: true,
-  startingAt(place, power) {
+  startsAnywhere: true,
+  startingAt(place) {
     const { free: names = [], clip = null } = place
     checkFree(names, place.steps)
-    return freeFamily(raisedLevels(place, power), names, { clip })
+    return freeFamily(startOfPlace(place), names, { clip })
   },
   atOtherSteps: () => null,
 }

@@ -104,14 +104,14 @@ function timeOrder(values: Float64Array): number[] {
   return Array.from(values.keys()).sort((a, b) => values[b] - values[a])
 }
 
-/** All but the last step's. At 0 the image has no derivative in tau but the noise's own, so it starts above. */
+/** All but the last step's. At 0 the image has no derivative in tau but the noise's own, so it starts above unless the schedule has it. */
 const TAU = { initial: 0.3, low: 0, high: 1.5, scale: 0.1 }
 
 const tau: FreePart<'tau'> = {
   name: 'tau',
   ofSolver: true,
   leastSteps: 2,
-  entries: ({ from }) => numbered('tau', 1, from.levels.length - 1, TAU),
+  entries: ({ from }) => numbered('tau', 1, from.levels.length - 1, TAU, from.solver?.tau),
   numbers: (values) => ({ solver: { tau: [...values] } }),
   pullBack: (_, cotangent) => solverOf(cotangent).tau.slice(),
 }
@@ -123,7 +123,7 @@ const weights: FreePart<'weights'> = {
   name: 'weights',
   ofSolver: true,
   leastSteps: 3,
-  entries: ({ from }) => numbered('weight', 2, from.levels.length - 2, WEIGHT),
+  entries: ({ from }) => numbered('weight', 2, from.levels.length - 2, WEIGHT, from.solver?.weight?.slice(1)),
   numbers: (values) => ({ solver: { weight: [1, ...values] } }),
   pullBack: (_, cotangent) => solverOf(cotangent).weight.slice(1),
 }
@@ -134,7 +134,7 @@ const scale: FreePart<'scale'> = {
   name: 'scale',
   ofSolver: true,
   leastSteps: 1,
-  entries: ({ from }) => numbered('scale', 1, from.levels.length, SCALE),
+  entries: ({ from }) => numbered('scale', 1, from.levels.length, SCALE, from.solver?.scale),
   numbers: (values) => ({ solver: { scale: [...values] } }),
   pullBack: (_, cotangent) => solverOf(cotangent).scale.slice(),
 }
@@ -145,7 +145,7 @@ const output: FreePart<'output'> = {
   name: 'output',
   ofSolver: true,
   leastSteps: 2,
-  entries: () => [OUTPUT],
+  entries: ({ from }) => [{ ...OUTPUT, initial: from.solver?.output ?? OUTPUT.initial }],
   numbers: ([value]) => ({ solver: { output: value } }),
   pullBack: (_, cotangent) => solverOf(cotangent).output.slice(),
 }
@@ -167,7 +167,7 @@ const clip: FreePart<'clip'> = {
     }
     const [, r] = range
     const box = { initial: r, low: CLIP.low * r, high: CLIP.high * r, scale: CLIP.scale * r }
-    return numbered('clip', 1, from.levels.length, box)
+    return numbered('clip', 1, from.levels.length, box, from.solver?.clipBounds)
   },
   numbers: (values) => ({ solver: { clipBounds: [...values] } }),
   pullBack: (_, cotangent) => solverOf(cotangent).clipBounds.slice(),
@@ -185,7 +185,12 @@ const history: FreePart<'history'> = {
   name: 'history',
   ofSolver: true,
   leastSteps: 3,
-  entries: (place) => Array.from(earlierSteps(place), ([i, j]) => ({ ...HISTORY, name: `history ${i + 1} ${j + 1}` })),
+  entries: (place) =>
+    Array.from(earlierSteps(place), ([i, j]) => ({
+      ...HISTORY,
+      name: `history ${i + 1} ${j + 1}`,
+      initial: place.from.solver?.history?.[i]?.[j] ?? HISTORY.initial,
+    })),
   numbers(values, place) {
     const rows = Array.from({ length: place.from.levels.length - 1 }, (_, i) => Array.from({ length: i }, () => 0))
     for (const [k, [i, j]] of [...earlierSteps(place)].entries()) rows[i][j] = values[k]
@@ -209,9 +214,15 @@ export const FREE_NAMES: readonly FreeName[] = FREE_PARTS.map(({ name }) => name
 export const needsSolver = (free: readonly string[]): boolean =>
   FREE_PARTS.some(({ name, ofSolver }) => ofSolver && free.includes(name))
 
-/** `count` parameters, from `first` on. */
-const numbered = (name: string, first: number, count: number, box: Omit<BoxEntry, 'name'>): BoxEntry[] =>
-  Array.from({ length: count }, (_, i) => ({ ...box, name: `${name} ${first + i}` }))
+/** `count` parameters, from `first` on, that start at what the schedule has of them. */
+const numbered = (
+  name: string,
+  first: number,
+  count: number,
+  box: Omit<BoxEntry, 'name'>,
+  own?: readonly number[],
+): BoxEntry[] =>
+  Array.from({ length: count }, (_, i) => ({ ...box, name: `${name} ${first + i}`, initial: own?.[i] ?? box.initial }))
 
 function solverOf({ dSolver }: ScheduleCotangent): SolverCotangent {
   if (dSolver) return dSolver

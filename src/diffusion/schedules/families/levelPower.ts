@@ -4,26 +4,19 @@
  */
 import { logSnrOfLogAlphaBar } from '../level.ts'
 import type { NoiseSchedule } from '../noiseSchedule.ts'
-import type { SamplingSchedule, ToldTimes } from '../samplingSchedule.ts'
+import type { ToldTimes } from '../samplingSchedule.ts'
 import { samplingSchedule, samplingScheduleFrom } from '../samplingSchedule.ts'
 import type { StepListName } from '../stepList.ts'
-import type { BoxOptions, FamilyPlace, LearnedFamily, ScheduleFamily } from './family.ts'
+import type { BoxOptions, LearnedFamily, ScheduleFamily } from './family.ts'
 import { parameterBox } from './family.ts'
 
 const TAU = { name: 'tau', initial: 1, low: 0.2, high: 6, scale: 0.2 }
 
 export const levelPower: LearnedFamily<'level-power'> = {
   name: 'level-power',
-  startsAtPowers: false,
+  startsAnywhere: false,
   startingAt: (place) => levelPowerFamily(place),
   atOtherSteps: (place) => levelPowerFamily(place),
-}
-
-/** Levels alphaBar^power of a place; power 1: as they are, to the last bit. */
-export function raisedLevels(place: FamilyPlace, power: number): SamplingSchedule {
-  const { schedule, steps, stepList, told } = place
-  if (power === 1) return samplingScheduleFrom(schedule, stepList, steps, told)
-  return levelPowerFamily({ ...place, initial: { tau: power } }).toSchedule([power])
 }
 
 /** Sampling schedules alphaBar^tau on a step list (default trailing) of a noise schedule. @throws `steps.count` */

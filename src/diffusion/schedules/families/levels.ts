@@ -2,19 +2,19 @@
 import type { SamplingSchedule } from '../samplingSchedule.ts'
 import type { BoxOptions, LearnedFamily, ScheduleFamily } from './family.ts'
 import { freeFamily } from './free.ts'
-import { raisedLevels } from './levelPower.ts'
+import { startOfPlace } from './startOfPlace.ts'
 
 export const levels: LearnedFamily<'levels'> = {
   name: 'levels',
-  startsAtPowers: true,
-  startingAt: (place, power) => levelsFamily(raisedLevels(place, power)),
+  startsAnywhere: true,
+  startingAt: (place) => levelsFamily(startOfPlace(place)),
   atOtherSteps: () => null,
 }
 
 export const levelsAndTimes: LearnedFamily<'levels+times'> = {
   name: 'levels+times',
-  startsAtPowers: true,
-  startingAt: (place, power) => levelsAndTimesFamily(raisedLevels(place, power)),
+  startsAnywhere: true,
+  startingAt: (place) => levelsAndTimesFamily(startOfPlace(place)),
   atOtherSteps: () => null,
 }
 

@@ -79,7 +79,7 @@ const SAME_LEVEL = 0.01
 /** A noise family as one to learn: at the parameters that the schedule has, or at its defaults, where those make the schedule's levels. */
 export const noiseEntry = (name: NoiseFamilyName): LearnedFamily<NoiseFamilyName> => ({
   name,
-  startsAtPowers: false,
+  startsAnywhere: false,
   startingAt(place) {
     const family = familyOn(name, place)
     const own = ownLevels(place)

@@ -39,6 +39,41 @@ export function drawCharts(result: ScheduleResult): Charts {
   }
 }
 
+/** Default, best default and learned at every number of steps of a run, and what the model can do at most. */
+export function drawAcross(all: readonly ScheduleResult[]): string {
+  const [first] = all
+  const { comparedBy } = first
+  const lineOf = (name: 'default' | 'bestDefault' | 'learned') =>
+    all
+      .map((result) => {
+        const { sampler, steps } = result[name]
+        const { mean, standardError } = measureOf(result, result[name])
+        return { x: networkEvaluations({ sampler }, steps), y: mean, standardError }
+      })
+      .toSorted((a, b) => a.x - b.x)
+  const lines = [
+    { role: 'default', points: lineOf('default') },
+    { role: 'best', points: lineOf('bestDefault') },
+    { role: 'learned', points: lineOf('learned') },
+  ] as const
+  const ceilings = first.ceiling ? [measureOf(first, first.ceiling).mean] : []
+  const values = [...lines.flatMap(({ points }) => points.map(({ y }) => y)), ...ceilings]
+  const logarithmic = isLogarithmic(values)
+  const steps = [...new Set(lines.flatMap(({ points }) => points.map(({ x }) => x)))].sort((a, b) => a - b)
+  return drawChart({
+    description: `${measureTitle(first)} against network evaluations an image for default DDIM, the best default and the learned schedules`,
+    ...FRAME,
+    width: 620,
+    marginRight: 24,
+    x: { ...ACROSS, type: 'log', label: 'network evaluations an image →', ticks: apart(steps) },
+    y: valueAxis(comparedBy, values, logarithmic),
+    marks: [
+      Plot.ruleY(ceilings, { stroke: ROLE_STYLES.many.colour, strokeWidth: 1.25, strokeDasharray: '8 3 2 3' }),
+      ...lines.flatMap(({ points, role }) => [errorBars(points, role), ...series(points, role)]),
+    ],
+  })
+}
+
 interface Point {
   readonly x: number
   readonly y: number

@@ -50,7 +50,7 @@ export function protocolList(result: ScheduleResult, context: ReportContext): Ht
     ],
     [
       'Tuning',
-      `${startText(result)}${protocol.tuning.iterations} iterations of ${count(protocol.tuning.samples)} images${result.objective === 'fid' ? ' against the tuning split' : ''}, gradient by ${protocol.tuning.estimator}`,
+      `${startText(result)}${protocol.tuning.iterations} iterations of ${count(protocol.tuning.samples)} images${result.objective === 'fid' ? ' against the tuning split' : ''}, gradient by ${protocol.tuning.estimator}${averageText(result)}`,
     ],
     ['Best default', `chosen on ${protocol.bestDefaultChosenOn}, among all samplers and step lists`],
     [
@@ -93,12 +93,13 @@ function objectiveText({ objective, objectiveWords }: ScheduleResult): string {
   return `mean of reward ${objectiveWords}; ${where}`
 }
 
-function startText({ starts, objective }: ScheduleResult): string {
-  if (starts.length === 0) return ''
-  const [best] = starts.toSorted((a, b) => a.value - b.value)
-  const words = (value: number) => (objective === 'fid' ? `FID ${value.toFixed(1)}` : toldText(objective, value))
-  const tried = starts.map(({ power, value }) => `${power} (${words(value)})`).join(', ')
-  return `from the model's own levels as alphaBar^${best.power}, the best of ${tried}; then `
+function startText({ starts, tuned, objective }: ScheduleResult): string {
+  const [best] = starts
+  if (!best) return ''
+  if (best.value === null) return `from ${best.name}; `
+  const words = objective === 'fid' ? `FID ${best.value.toFixed(1)}` : toldText(objective, best.value)
+  const rounds = tuned.length > 1 ? `, ${tuned.length} of them tuned in rounds, of which the better half went on` : ''
+  return `${starts.length} starts tried (best before tuning: ${best.name}, ${words} on ${best.samples} images)${rounds}; then `
 }
 
 function clipText({ clip, clippedNoise }: ScheduleResult['protocol']): string {
@@ -162,4 +163,10 @@ function python(result: ScheduleResult, context: ReportContext, forms: ExportedF
       : null
   return html`<p>${why}</p>
 <pre><code class="python">${code}</code></pre>${pipeline}`
+}
+
+function averageText({ tuned, decision }: ScheduleResult): string {
+  if (tuned.length === 0) return ''
+  const kept = decision && `; kept or not: by ${count(decision.images)} images a side that steered nothing`
+  return `; the last third of the iterates is averaged${kept ?? ''}`
 }

@@ -2,6 +2,7 @@
 import type { SolverNumbers } from '../../../diffusion/index.ts'
 import type { MeanAndStandardError } from '../../../metrics/index.ts'
 import type { ObjectiveName, ScheduleResult, ScheduleRow } from '../../../tuners/index.ts'
+import { toldValue } from '../../../tuners/index.ts'
 import type { HeldOutContext, ReportContext } from '../../reporting/context.ts'
 import { namedValue } from '../namedValue.ts'
 import { toldMean } from './measure.ts'
@@ -9,9 +10,11 @@ import { toldMean } from './measure.ts'
 /** A value of the objective under its name. */
 type NamedValue = { readonly [name in ObjectiveName]?: number }
 
+type NamedValueOrNull = { readonly [name in ObjectiveName]?: number | null }
+
 type Estimate = { readonly mean: number; readonly standardError: number | null }
 
-type StepsJson = readonly {
+type CurvesJson = readonly {
   readonly label: string
   readonly points: readonly (Estimate & { readonly steps: number })[]
 }[]
@@ -28,10 +31,26 @@ interface RowJson {
   readonly judgeFid: Estimate | null
   readonly recognised: number | null
   readonly inceptionScore: number | null
+  readonly kid: number | null
+  readonly precision: number | null
+  readonly recall: number | null
   readonly diversity: number | null
   readonly sampler: string
   readonly steps: number
   readonly stepList: string
+}
+
+/** What came out at one number of steps. */
+interface StepsJson {
+  readonly samplingSteps: number
+  readonly default: RowJson
+  readonly bestDefault: RowJson
+  readonly learned: RowJson
+  readonly ceiling: RowJson | null
+  readonly overBestDefault: Estimate
+  /** Null: nothing was decided. */
+  readonly kept: 'learned' | 'start' | null
+  readonly stillMoving: boolean
 }
 
 /** Fréchet distances are in the features of `featureNetwork`, `judgeFid` in those of `judgeNetwork`; gains are other minus learned. */
@@ -67,6 +86,8 @@ export interface ScheduleJson {
       readonly solver?: SolverNumbers
     }
   }
+  /** DDPM with many steps, one sampling seed; null: not measured. */
+  readonly ceiling: RowJson | null
   readonly judgeFid: {
     readonly default: Estimate | null
     readonly bestDefault: Estimate | null
@@ -83,11 +104,34 @@ export interface ScheduleJson {
   }
   readonly real: ScheduleResult['real']
   /** Under the name of the objective, as it is told: `fid`, `teacher`, `reward`. */
-  readonly candidates: readonly ({ readonly sampler: string; readonly stepList: string } & NamedValue)[]
+  readonly candidates: readonly ({
+    readonly sampler: string
+    readonly stepList: string
+    /** Images it was found on; those of different numbers do not compare. */
+    readonly samples: number
+  } & NamedValue)[]
+  /** Starts that were tried, the best first; the objective before tuning, null where there was no choice. */
+  readonly starts: readonly ({ readonly name: string; readonly samples: number } & NamedValueOrNull)[]
+  /** Those of them that were tuned, with the objective of every iteration. */
+  readonly tuned: readonly {
+    readonly name: string
+    readonly won: boolean
+    readonly values: readonly (number | null)[]
+  }[]
+  /** What was kept, and the difference that decided, best default minus learned, as it is minimised; null: nothing was decided. */
+  readonly decision: {
+    readonly kept: 'learned' | 'start'
+    readonly images: number
+    readonly difference: Estimate
+  } | null
+  /** Whether the objective was still falling at the last iteration. */
+  readonly stillMoving: boolean
   /** Where rows are compared by FID. */
-  readonly fidBySteps?: StepsJson
+  readonly fidBySteps?: CurvesJson
   /** Of the objective as it is told, where rows are compared by that. */
-  readonly bySteps?: StepsJson
+  readonly bySteps?: CurvesJson
+  /** Every number of steps that a schedule was learned for; what stands above is of the first. */
+  readonly steps: readonly StepsJson[]
   readonly networkEvaluations: ScheduleResult['networkEvaluations']
   /** Seconds of the whole job; `secondsOf` by phase. */
   readonly seconds: number
@@ -96,8 +140,15 @@ export interface ScheduleJson {
   readonly run: string
 }
 
-/** @param context which run, which preset, the peak memory */
-export function scheduleJson(result: ScheduleResult, context: ReportContext): ScheduleJson {
+/**
+ * @param context which run, which preset, the peak memory
+ * @param all     the result at every number of steps, this one among them
+ */
+export function scheduleJson(
+  result: ScheduleResult,
+  context: ReportContext,
+  all: readonly ScheduleResult[] = [result],
+): ScheduleJson {
   const { default: byDefault, bestDefault, start, manySteps, learned, gain, schedule, seconds } = result
   const { total, ...secondsOf } = seconds
   const rowOf = (row: ScheduleRow) => rowJson(result.objective, row)
@@ -131,6 +182,7 @@ export function scheduleJson(result: ScheduleResult, context: ReportContext): Sc
         ...(schedule.sampling.solver && { solver: schedule.sampling.solver }),
       },
     },
+    ceiling: result.ceiling && rowOf(result.ceiling),
     judgeFid: {
       default: judgeFid(byDefault),
       bestDefault: judgeFid(bestDefault),
@@ -146,11 +198,28 @@ export function scheduleJson(result: ScheduleResult, context: ReportContext): Sc
       judgeOverDefault: gain.judgeOverDefault && estimate(gain.judgeOverDefault),
     },
     real: result.real,
-    candidates: result.candidates.map(({ sampler, stepList, value }) => ({
+    candidates: result.candidates.map(({ sampler, stepList, value, samples }) => ({
       sampler,
       stepList,
+      samples,
       ...namedValue(result.objective, value),
     })),
+    starts: result.starts.map(({ name, value, samples }) => ({
+      name,
+      samples,
+      ...namedValue(result.objective, value),
+    })),
+    tuned: result.tuned.map(({ name, won, values }) => ({
+      name,
+      won,
+      values: values.map((value) => value && toldValue(result.objective, value)),
+    })),
+    decision: result.decision && {
+      kept: result.decision.kept,
+      images: result.decision.images,
+      difference: estimate(result.decision.difference),
+    },
+    stillMoving: result.stillMoving,
     [result.comparedBy === 'fid' ? 'fidBySteps' : 'bySteps']: result.bySteps.map(({ label, points }) => ({
       label,
       points: points.map(({ steps, value }) => ({
@@ -158,11 +227,26 @@ export function scheduleJson(result: ScheduleResult, context: ReportContext): Sc
         ...estimate(toldMean(result.comparedBy, value)),
       })),
     })),
+    steps: all.map(stepsJson),
     networkEvaluations: result.networkEvaluations,
     seconds: total,
     secondsOf,
     peakMemoryMiB: context.peakMemoryMiB,
     run: context.run,
+  }
+}
+
+function stepsJson(result: ScheduleResult): StepsJson {
+  const { objective, samplingSteps, decision, stillMoving, gain, ceiling } = result
+  return {
+    samplingSteps,
+    default: rowJson(objective, result.default),
+    bestDefault: rowJson(objective, result.bestDefault),
+    learned: rowJson(objective, result.learned),
+    ceiling: ceiling && rowJson(objective, ceiling),
+    overBestDefault: estimate(gain.overBestDefault),
+    kept: decision?.kept ?? null,
+    stillMoving,
   }
 }
 

@@ -9,6 +9,7 @@ import { figure, html, methodFooter, raw, renderPage, section, swatch } from '..
 import type { ScheduleResult } from '../../../tuners/index.ts'
 import type { ReportContext } from '../../reporting/context.ts'
 import { settingsList } from '../../reporting/usage.ts'
+import { acrossTable } from './acrossSteps.ts'
 import type { Charts } from './charts.ts'
 import { measuredIn, measureTitle } from './measure.ts'
 import { cards, headline } from './overview.ts'
@@ -23,18 +24,26 @@ import { verdictOf } from './verdict.ts'
 /**
  * The page's text. Equal results give equal bytes.
  * @param json the result as other programs read it, where it is there already
+ * @param all  the result at every number of steps, this one among them
  * @throws `report.grid` on sample grids that are no images
  */
 export async function renderScheduleReport(
   result: ScheduleResult,
   context: ReportContext,
   json: ScheduleJson = scheduleJson(result, context),
+  all: readonly ScheduleResult[] = [result],
 ): Promise<string> {
-  const [{ drawCharts }, { lossFigure }] = await Promise.all([import('./charts.ts'), import('./lossChart.ts')])
+  const [{ drawAcross, drawCharts }, { lossFigure }] = await Promise.all([
+    import('./charts.ts'),
+    import('./lossChart.ts'),
+  ])
   const training = lossFigure(context.losses ?? [])
   const charts = drawCharts(result)
   const sections = [
     headline(result, context),
+    all.length > 1
+      ? section('Quality and network evaluations', acrossFigure(all, drawAcross(all)), acrossTable(all))
+      : null,
     cards(result),
     section('All numbers', rowsTable(result), gainsTable(result)),
     section(
@@ -55,6 +64,22 @@ export async function renderScheduleReport(
 
 const legendOf = (roles: readonly (readonly [Role, string])[]): Html[] =>
   roles.map(([role, label]) => html`${swatch(ROLE_STYLES[role])}${label}`)
+
+function acrossFigure(all: readonly ScheduleResult[], svg: string): Html {
+  const [first] = all
+  return figure(
+    svg,
+    `${measureTitle(first)} against network evaluations an image`,
+    html`Each way of sampling at every number of steps of this run. Bars: ± one standard error.${
+      first.ceiling !== null && html` Broken line: ${first.ceiling.label}, what the model can do.`
+    } What follows below is of ${first.samplingSteps} steps.`,
+    legendOf([
+      ['default', 'default DDIM'],
+      ['best', 'best default'],
+      ['learned', 'learned'],
+    ]),
+  )
+}
 
 function scheduleCharts({ logSnrByStep, logSnrByTime }: Charts): Html {
   const legend = legendOf([

@@ -26,25 +26,28 @@ export function rowsTable(result: ScheduleResult): Html {
       ({ of }) => html`<td class="number">${of(row)}</td>`,
     )}<td class="number">${judgeFid(
       row.judgeFid,
-    )}</td><td class="number">${percent(row.recognised)}</td><td class="number">${fixed(row.inceptionScore, 2)}</td><td class="number">${fixed(
-      row.diversity,
+    )}</td><td class="number">${percent(row.recognised)}</td><td class="number">${fixed(row.kid, 4)}</td><td class="number">${fixed(row.precision, 3)}</td><td class="number">${fixed(
+      row.recall,
       3,
-    )}</td></tr>\n`
+    )}</td><td class="number">${fixed(row.inceptionScore, 2)}</td><td class="number">${fixed(row.diversity, 3)}</td></tr>\n`
   return html`<div class="table"><table>
 <thead><tr><th scope="col">way of sampling</th><th scope="col">sampler</th><th scope="col" class="number">steps</th><th scope="col">step list</th>
 <th scope="col" class="number">${measureLabel(result)} <small>in ${measuredIn(result)}</small></th>${guards.map(
     ({ label }) => html`<th scope="col" class="number">${label}</th>`,
   )}
 <th scope="col" class="number">judge's FID <small>${judgeNetwork === null ? 'no judge' : `in ${judgeNetwork}`}</small></th>
-<th scope="col" class="number">recognised</th><th scope="col" class="number">inception score</th><th scope="col" class="number">diversity</th></tr></thead>
-<tbody>${ROLES.map((role) => line(rowOf(result, role), role))}
+<th scope="col" class="number">recognised</th><th scope="col" class="number">KID</th><th scope="col" class="number">precision</th>
+<th scope="col" class="number">recall</th><th scope="col" class="number">inception score</th><th scope="col" class="number">diversity</th></tr></thead>
+<tbody>${ROLES.map((role) => line(rowOf(result, role), role))}${result.ceiling && line(result.ceiling, 'many')}
 ${real && realRow(real, guards, result.comparedBy === 'fid')}</tbody></table></div>
 <p class="soft">${
     real &&
     html`Real images: FID of the tuning split against the held-out split, what a perfect model would score with that many images;
 recognised: of the held-out images. `
   }Diversity: mean pairwise distance of two samples${result.featureNetwork === null ? ', pixel by pixel' : ' in feature space'}.
-Start, not tuned: the schedule that tuning began with, at the network that it began with.${
+KID (unbiased), precision and recall (k = 3): of the first sampling seed. Start, not tuned: what is there without tuning, at the network before it.${
+    result.ceiling !== null && ' Ceiling: what the model can do with many steps, one sampling seed.'
+  }${
     protocol.trainingSteps.default > 0 &&
     html` Default rows are the default side's network, which trained on by what tuning cost: <code>model-default/</code> in the run folder.`
   }</p>`
@@ -56,7 +59,9 @@ function realRow(real: NonNullable<ScheduleResult['real']>, guards: readonly Gua
   return html`
 <tr><th scope="row">real images</th><td>–</td><td class="number">–</td><td>–</td><td class="number">${fidFirst ? fid : '–'}</td>${guards.map(
     ({ label }) => html`<td class="number">${label === 'FID' ? fid : '–'}</td>`,
-  )}<td class="number">–</td><td class="number">${percent(real.recognised)}</td><td class="number">–</td><td class="number">–</td></tr>
+  )}<td class="number">–</td><td class="number">${percent(real.recognised)}</td>${[1, 2, 3, 4, 5].map(
+    () => html`<td class="number">–</td>`,
+  )}</tr>
 `
 }
 
@@ -100,16 +105,20 @@ export function candidatesTable(result: ScheduleResult): Html {
   if (candidates.length === 0) return html`<p class="soft">No search among defaults was made.</p>`
   const samplers = [...new Set(candidates.map(({ sampler }) => sampler))]
   const lists = [...new Set(candidates.map(({ stepList }) => stepList))]
+  const most = Math.max(...candidates.map(({ samples }) => samples))
   const values = candidates.map(({ value }) => value)
   const decimals = objective === 'fid' ? decimalsFor(values) : decimalsOfSmall(values)
-  const best = objective === 'reward' ? Math.max(...values) : Math.min(...values)
+  const [best] = candidates
   const cell = (list: string, sampler: string) => {
     const found = candidates.find((one) => one.stepList === list && one.sampler === sampler)
     if (!found) return html`<td class="number">–</td>`
-    return html`<td class="number ${found.value === best && 'chosen'}">${fixed(found.value, decimals)}</td>`
+    const text = fixed(found.value, decimals)
+    if (found.samples < most) return html`<td class="number soft">(${text})</td>`
+    return html`<td class="number ${found === best && 'chosen'}">${text}</td>`
   }
   return html`<p class="soft">${candidates.length} defaults at ${bestDefault.steps} steps, compared on ${protocol.bestDefaultChosenOn}: ${objectiveIn(result)}.
-The best one, in bold, is measured again above on ${result.real === null ? 'other noise' : 'the held-out split'}. Lists that visit the same times are given once.</p>
+The best one, in bold, is measured again above on ${result.real === null ? 'other noise' : 'the held-out split'}. Lists that visit the same times are given once.
+In brackets: out after fewer images, of which the distance is higher and does not compare.</p>
 <div class="table"><table class="narrow"><thead><tr><th scope="col">step list</th>${samplers.map(
     (sampler) => html`<th scope="col" class="number">${sampler}</th>`,
   )}</tr></thead><tbody>

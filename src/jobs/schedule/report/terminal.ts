@@ -4,6 +4,7 @@ import { decimalsFor, fixed, percent, significant, textTable, withError } from '
 import { durationText } from '../../../runs/index.ts'
 import type { ScheduleResult, ScheduleRow } from '../../../tuners/index.ts'
 import type { ReportContext } from '../../reporting/context.ts'
+import { acrossLines } from './acrossSteps.ts'
 import { guardsOf } from './guards.ts'
 import { judgeKnowledgeText } from './judgeKnowledge.ts'
 import { measuredIn, measureLabel, measureOf, measureTitle } from './measure.ts'
@@ -18,7 +19,11 @@ import { decimalsOf, verdictOf } from './verdict.ts'
  *                               sampler       step list                    FID     judge's FID  recognised
  *     default DDIM, 10 steps    ddim          trailing          19.51 ± 0.21    22.43 ± 0.28      70.9 %
  */
-export function terminalSummary(result: ScheduleResult, context: ReportContext): string {
+export function terminalSummary(
+  result: ScheduleResult,
+  context: ReportContext,
+  all: readonly ScheduleResult[] = [result],
+): string {
   const { schedule, judgeNetwork, seconds } = result
   const { title, sentences } = verdictOf(result)
   const parameters = Object.entries(schedule.parameters)
@@ -28,6 +33,7 @@ export function terminalSummary(result: ScheduleResult, context: ReportContext):
   const lines = [
     title,
     '',
+    ...acrossLines(all),
     ...table(result),
     '',
     ...sentences,
@@ -59,7 +65,7 @@ interface Column {
 /** Without data there are neither real images nor a judge. */
 function table(result: ScheduleResult): string[] {
   const { real } = result
-  const rows = ROLES.map((role) => rowOf(result, role))
+  const rows = [...ROLES.map((role) => rowOf(result, role)), ...(result.ceiling ? [result.ceiling] : [])]
   const columns = columnsOf(result, rows)
   return textTable(
     [

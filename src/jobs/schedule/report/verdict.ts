@@ -4,8 +4,8 @@
  */
 
 import type { MeanAndStandardError } from '../../../metrics/index.ts'
-import { decimalsFor, fixed, withError } from '../../../report/index.ts'
-import type { ScheduleResult } from '../../../tuners/index.ts'
+import { count, decimalsFor, fixed, withError } from '../../../report/index.ts'
+import type { Decision, ScheduleResult } from '../../../tuners/index.ts'
 import { decimalsOfSmall, lessIsBetter, measureLabel, measureOf } from './measure.ts'
 import { ROLES, rowOf } from './roles.ts'
 
@@ -40,6 +40,7 @@ export function decimalsOf(result: ScheduleResult): number {
 
 export function verdictOf(result: ScheduleResult): Verdict {
   const { gain, manySteps, samplingSteps: n } = result
+  if (result.decision?.kept === 'start') return keptStart(result, result.decision)
   const standings = [gain.overDefault, gain.overBestDefault, gain.overStart].map(standingOf)
   const outcome = standings.includes('worse') ? 'lost' : standings.every((one) => one === 'better') ? 'won' : 'open'
   return {
@@ -59,6 +60,32 @@ export function verdictOf(result: ScheduleResult): Verdict {
         gain.overBestDefault,
       ),
       sentenceOf(result, `its start, not tuned, at ${n} steps`, measureOf(result, result.start).mean, gain.overStart),
+      sentenceOf(
+        result,
+        `default DDIM at ${manySteps.steps} steps`,
+        measureOf(result, manySteps).mean,
+        gain.overManySteps,
+      ),
+    ],
+  }
+}
+
+/** Nothing that was learned is better than the best default, which is what is returned. */
+function keptStart(result: ScheduleResult, { difference, images }: Decision): Verdict {
+  const { start, samplingSteps: n, manySteps, gain } = result
+  const decimals = decimalsOf(result)
+  const value = withError(measureOf(result, start), decimals)
+  return {
+    outcome: 'open',
+    title: `Nothing better than the best default was found at ${n} steps: ${start.sampler}, ${start.stepList}, ${measureLabel(result)} ${value}, is what is returned`,
+    sentences: [
+      `On ${count(images)} images that steered nothing, learned is not better by its standard error: ${difference.mean > 0 ? 'better' : 'worse'} by ${withError({ ...difference, mean: Math.abs(difference.mean) }, decimals)}.`,
+      sentenceOf(
+        result,
+        `default DDIM at ${result.default.steps} steps`,
+        measureOf(result, result.default).mean,
+        gain.overDefault,
+      ),
       sentenceOf(
         result,
         `default DDIM at ${manySteps.steps} steps`,

@@ -11,8 +11,9 @@ import type { MeasuredGradient } from './imageObjective.ts'
 import { ImageObjective } from './imageObjective.ts'
 import type { Measured, ObjectiveGradient, ObjectiveSampling } from './objective.ts'
 
-/** `samples`: more than feature dimensions. */
+/** `samples`: more than feature dimensions, unless values are only ranked. */
 export interface FrechetObjectiveOptions extends ObjectiveSampling {
+  readonly ranking?: boolean
   readonly features: FeatureNetwork
   /** Moments of the tuning split's features. */
   readonly reference: FrechetReference
@@ -28,8 +29,8 @@ export class FrechetObjective extends ImageObjective<FrechetObjectiveOptions> {
   /** @throws `objective.samples` if there are not more samples than feature dimensions */
   constructor(options: FrechetObjectiveOptions) {
     super(options)
-    const { samples, features, denoiser } = options
-    if (!(Number.isInteger(samples) && samples > features.dimensions)) {
+    const { samples, features, denoiser, ranking = false } = options
+    if (!(Number.isInteger(samples) && samples > (ranking ? 1 : features.dimensions))) {
       throw inputError(
         'objective.samples',
         `the Fréchet distance needs more samples than the ${features.dimensions} features of ${features.name}, got ${samples}`,

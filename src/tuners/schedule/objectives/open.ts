@@ -29,6 +29,8 @@ export interface ObjectiveParts {
 export interface ObjectiveNoise {
   readonly samples: number
   readonly seed: number
+  /** Values are only compared with each other, on the same noise: a Fréchet distance may be of fewer images than features have dimensions. */
+  readonly ranking?: boolean
 }
 
 /** What the objective of some settings cannot do without, and whether its derivative can be had. */

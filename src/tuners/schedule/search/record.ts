@@ -1,0 +1,23 @@
+/** What an iteration of tuning is noted as. */
+import type { BilevelProblem, PenaltyReport } from '../../../bilevel/index.ts'
+import { byParameter } from '../../../bilevel/index.ts'
+import type { Objective } from '../objectives/objective.ts'
+import type { TuningRecord } from '../result.ts'
+
+/** Of the one that the objective was last asked in. */
+export function recordOf<B extends string>(
+  blocks: BilevelProblem<B, never, never>['blocks'],
+  objective: Objective,
+  report: PenaltyReport<B>,
+): TuningRecord {
+  return {
+    iteration: report.iteration,
+    value: report.value,
+    standardError: report.value === null ? null : objective.lastStandardError,
+    parameters: byParameter(blocks, report.upper),
+    gradient: byParameter(blocks, report.gradient),
+    ...(objective.lastDropped > 0 && { droppedDirections: objective.lastDropped }),
+    loss: report.loss,
+    offsetConverged: report.offset?.converged ?? null,
+  }
+}
