@@ -1,5 +1,5 @@
 /** A job that makes a run: opened, worked on, recorded, reported, in a folder that it can be gone on with from. What it works on is its own affair. */
-import type { JobHooks, JobRun, Json, SettingsLayer } from '../runs/index.ts'
+import type { JobHooks, JobRun, Json, Settings, SettingsLayer } from '../runs/index.ts'
 import { durationText, ProgressFile, readRunConfig, requireSameSettings, runJob } from '../runs/index.ts'
 import type { Job, JobProgress, JobTelling, RunSettings } from './job.ts'
 
@@ -33,6 +33,8 @@ export interface RunMaker<C extends RunSettings, I extends RunInputs, E, K, R, J
     resolve(layers: readonly SettingsLayer[]): C
     /** Settings that do not change the result, so that a resumed run may have others. */
     readonly mayChange: readonly string[]
+    /** What settings that runs of earlier versions do not name were then. Default: null. */
+    readonly earlier?: Settings
   }
   /** What else a resumed run must find as it was, before anything of it is loaded. */
   requireSame?(folder: string, config: C): Promise<void>
@@ -68,10 +70,12 @@ export async function makeRun<C extends RunSettings, I extends RunInputs, E, K, 
   hooks: JobHooks<E, JobProgress>,
 ): Promise<RunReport<J> & { readonly result: R }> {
   const { name: command, stepOf, isDue } = maker
-  const { mayChange } = maker.settings
+  const mayChange = [...maker.settings.mayChange]
   const { folder, resume = false, caller, signal, onProgress, onEvent, onNote } = hooks
   if (resume) {
-    requireSameSettings(await readRunConfig(folder), config, mayChange)
+    const before = await readRunConfig(folder)
+    mayChange.push(...unnamed(before, config, maker.settings.earlier ?? {}))
+    requireSameSettings(before, config, mayChange)
     await maker.requireSame?.(folder, config)
   }
   const inputs = await maker.open(config)
@@ -122,6 +126,10 @@ function forecastFirst({ onProgress, onLine }: JobTelling): (progress: JobProgre
     onProgress(progress)
   }
 }
+
+/** Settings that a run of an earlier version does not name, and that are as they were then. */
+const unnamed = (before: Settings, config: Settings, earlier: Settings): string[] =>
+  Object.keys(earlier).filter((name) => !(name in before) && config[name] === earlier[name])
 
 /** The command of a run-making job. */
 export function runJobOf<C extends RunSettings, I extends RunInputs, E, K, R, J>(

@@ -156,6 +156,9 @@ export type ScheduleConfig = z.output<typeof scheduleSchema>
 /** What holds where nothing else says so. */
 const DEFAULTS = defaultsOf(scheduleSchema.shape)
 
+/** What objectives were before there was a choice. */
+export const EARLIER: Settings = defaultsOf(objectiveShape)
+
 /** Settings that a resumed run may have others of: what does not change the result, and iterations, which a run that is over goes on for. */
 export const MAY_CHANGE = ['checkpointSeconds', 'rewardTimeout', 'iterations'] as const
 
@@ -255,8 +258,11 @@ function consequences(preset: Settings, given: (key: string) => unknown): Settin
   }
 }
 
-/** Without data nothing is compared with many real images: the objective's own error is small with fewer. */
-const BARE_DEFAULTS = { data: null, evaluationSamples: 256 } as const
+/**
+ * Without data: a mean over images needs fewer of them than a distance between sets does. The teacher samples each start in many steps, so that
+ * fewer starts are most of the time that is saved.
+ */
+const BARE_DEFAULTS = { data: null, tuningSamples: 96, candidateSamples: 128, evaluationSamples: 128 } as const
 
 /** Whether there are no data unless they are given: a model that is there is taught by itself. */
 const isBare = (given: (key: string) => unknown): boolean =>

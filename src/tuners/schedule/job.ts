@@ -12,7 +12,7 @@ import type { Reward } from '../../rewards/index.ts'
 import type { Device } from '../../runtime/index.ts'
 import type { LearnCheckpoint } from './checkpoint.ts'
 import type { LearnEvent, LearnProgress } from './events.ts'
-import { checkObjectiveParts, withoutDerivative } from './objectives/open.ts'
+import { checkObjectiveParts, teacherOf, withoutDerivative } from './objectives/open.ts'
 import type { StartPoint } from './search/startPool.ts'
 import { familyFrom } from './search/startPool.ts'
 import type { LearnSettings } from './settings.ts'
@@ -80,6 +80,7 @@ export async function openJob(options: LearnOptions): Promise<Job> {
   const schedule = trainingScheduleOf(subject, settings)
   const family = familyFrom(settings, schedule, denoises(subject).times, options.startPoint?.sampling)
   checkFamily(family, denoises(subject))
+  if (settings.objective !== 'fid') teacherOf({ settings, schedule }, denoises(subject))
   checkTimeDerivative(options, family)
   const classes = await classesOf(subject, data ?? { name: 'no data', classes: [] })
   const trained = trainedHere(subject)

@@ -4,6 +4,7 @@ import { MOST_MEASURING_RUNS } from '../../diffusion/index.ts'
 import { comparisonCost } from './comparison.ts'
 import type { PlannedCost } from './cost.ts'
 import { plannedCost, scheduleTuningCost, settlingCost } from './cost.ts'
+import { teacherOf } from './objectives/open.ts'
 import { familyFrom } from './search/startPool.ts'
 import type { LearnSettings } from './settings.ts'
 import { settingsAt, startingSchedule, stepNumbers } from './settings.ts'
@@ -24,6 +25,7 @@ export function schedulePlan(
   { schedule: given, trained, statistics }: PlannedSubject,
 ): PlannedCost {
   const schedule = given ?? startingSchedule(settings)
+  if (settings.objective !== 'fid') teacherOf({ settings, schedule }, { times: 'real' })
   const networks = trained ? (settings.learn === 'sampling' ? 2 : 3) : 1
   const each = stepNumbers(settings).map((steps) => {
     const at = settingsAt(settings, steps)

@@ -14,6 +14,11 @@ type NamedValueOrNull = { readonly [name in ObjectiveName]?: number | null }
 
 type Estimate = { readonly mean: number; readonly standardError: number | null }
 
+type CurvesJson = readonly {
+  readonly label: string
+  readonly points: readonly (Estimate & { readonly steps: number })[]
+}[]
+
 /** What is said of every row. */
 interface RowJson {
   readonly label: string
@@ -121,11 +126,10 @@ export interface ScheduleJson {
   } | null
   /** Whether the objective was still falling at the last iteration. */
   readonly stillMoving: boolean
-  /** Of what rows are compared by, as it is told. */
-  readonly fidBySteps: readonly {
-    readonly label: string
-    readonly points: readonly (Estimate & { readonly steps: number })[]
-  }[]
+  /** Where rows are compared by FID. */
+  readonly fidBySteps?: CurvesJson
+  /** Of the objective as it is told, where rows are compared by that. */
+  readonly bySteps?: CurvesJson
   /** Every number of steps that a schedule was learned for; what stands above is of the first. */
   readonly steps: readonly StepsJson[]
   readonly networkEvaluations: ScheduleResult['networkEvaluations']
@@ -216,7 +220,7 @@ export function scheduleJson(
       difference: estimate(result.decision.difference),
     },
     stillMoving: result.stillMoving,
-    fidBySteps: result.bySteps.map(({ label, points }) => ({
+    [result.comparedBy === 'fid' ? 'fidBySteps' : 'bySteps']: result.bySteps.map(({ label, points }) => ({
       label,
       points: points.map(({ steps, value }) => ({
         steps,

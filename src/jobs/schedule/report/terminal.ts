@@ -55,50 +55,52 @@ const plain = (text: string): string => text.replaceAll('\u00a0', ' ')
 
 const realFid = (fid: number): string => fixed(fid, decimalsFor([fid]))
 
+/** A column of the table, in each row and of the real images. */
+interface Column {
+  readonly label: string
+  of(row: ScheduleRow): string
+  readonly real: string
+}
+
+/** Without data there are neither real images nor a judge. */
 function table(result: ScheduleResult): string[] {
-  const decimals = decimalsOf(result)
-  const rows = [...ROLES.map((role) => rowOf(result, role)), ...(result.ceiling ? [result.ceiling] : [])]
-  const judgeDecimals = decimalsFor(rows.flatMap(({ judgeFid }) => judgeFid?.mean ?? []))
-  const guards = guardsOf(result)
-  const lineOf = (row: ScheduleRow) => {
-    const { label, sampler, stepList, judgeFid, recognised } = row
-    return [
-      label,
-      sampler,
-      stepList,
-      withError(measureOf(result, row), decimals),
-      ...guards.map(({ of }) => of(row)),
-      judgeFid ? withError(judgeFid, judgeDecimals) : '–',
-      percent(recognised),
-    ]
-  }
   const { real } = result
+  const rows = [...ROLES.map((role) => rowOf(result, role)), ...(result.ceiling ? [result.ceiling] : [])]
+  const columns = columnsOf(result, rows)
   return textTable(
     [
-      [
-        '',
-        'sampler',
-        'step list',
-        measureLabel(result),
-        ...guards.map(({ label }) => label),
-        "judge's FID",
-        'recognised',
-      ],
-      ...rows.map(lineOf),
-      ...(real === null
-        ? []
-        : [
-            [
-              'real images',
-              '–',
-              '–',
-              ...(result.comparedBy === 'fid' ? [realFid(real.fid)] : ['–']),
-              ...guards.map(({ label }) => (label === 'FID' ? realFid(real.fid) : '–')),
-              '–',
-              percent(real.recognised),
-            ],
-          ]),
+      ['', ...columns.map(({ label }) => label)],
+      ...rows.map((row) => [row.label, ...columns.map(({ of }) => of(row))]),
+      ...(real === null ? [] : [['real images', ...columns.map((column) => column.real)]]),
     ],
     3,
   )
+}
+
+function columnsOf(result: ScheduleResult, rows: readonly ScheduleRow[]): Column[] {
+  const { real } = result
+  const decimals = decimalsOf(result)
+  const judgeDecimals = decimalsFor(rows.flatMap(({ judgeFid }) => judgeFid?.mean ?? []))
+  const ofReal = (label: string) => (real && label === 'FID' ? realFid(real.fid) : '–')
+  const measure = measureLabel(result)
+  return [
+    { label: 'sampler', of: ({ sampler }) => sampler, real: '–' },
+    { label: 'step list', of: ({ stepList }) => stepList, real: '–' },
+    { label: measure, of: (row) => withError(measureOf(result, row), decimals), real: ofReal(measure) },
+    ...guardsOf(result).map(({ label, of }) => ({ label, of, real: ofReal(label) })),
+    ...(real === null
+      ? []
+      : [
+          {
+            label: "judge's FID",
+            of: ({ judgeFid }: ScheduleRow) => (judgeFid ? withError(judgeFid, judgeDecimals) : '–'),
+            real: '–',
+          },
+          {
+            label: 'recognised',
+            of: ({ recognised }: ScheduleRow) => percent(recognised),
+            real: percent(real.recognised),
+          },
+        ]),
+  ]
 }

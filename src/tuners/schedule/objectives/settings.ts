@@ -63,12 +63,13 @@ type Checked = TeacherSettings & {
 } & {
   readonly learn: string
   readonly samplingSteps: number
+  readonly timesteps: number
   readonly through: number | 'all'
 }
 
 /** @throws `learn.settings` on a teacher that is none, or that cannot be learned from this way */
 export function checkObjective(settings: Checked): void {
-  const { objective, learn, teacherSampler, teacherSteps, samplingSteps, teacherSoft, through } = settings
+  const { objective, learn, teacherSampler, teacherSteps, samplingSteps, timesteps, teacherSoft, through } = settings
   const refuse = (name: string, rule: string, came: unknown) => {
     throw refused('learn.settings', name, rule, came)
   }
@@ -83,6 +84,7 @@ export function checkObjective(settings: Checked): void {
       teacherSampler,
     )
   }
+  if (teacherSteps > timesteps) refuse('teacherSteps', `at most the ${timesteps} timesteps`, teacherSteps)
   if (objective !== 'teacher') return
   if (learn !== 'sampling') {
     refuse(

@@ -1,6 +1,6 @@
 /**
  * Distance to a teacher: the same start noise through the model's own sampler of many steps. No data and no feature network are needed, as the
- * network alone says where its noise leads (global truncation error; Watson et al., ICLR 2022; Tong et al., "LD3", ICLR 2025). The teacher must
+ * network alone says where its noise leads (global truncation error; Tong et al., "Learning to Discretize Denoising Diffusion ODEs", LD3, ICLR 2025, arXiv 2405.15506). The teacher must
  * be deterministic: one that adds noise leads the same start somewhere else each time.
  *
  * Soft form of LD3: few steps cannot follow the teacher from every start, but need not, as long as they lead some start near it to the teacher's
@@ -134,7 +134,7 @@ export class TeacherObjective extends ImageObjective<TeacherObjectiveOptions> {
       const { dStart } = await sampleVjp(tape, await this.#pullBack(images, compared), signal ? { signal } : {})
       tape.release()
       if (!dStart) throw internalError('a derivative in the start noise was cut')
-      at = movedWithin(start, at, dStart.data, radius, radius / 2 ** (step + 1))
+      at = movedWithin(start, at, dStart.data, radius, radius / 2 ** step)
     }
     const { images } = await sample({ ...options, start: at })
     keepBetter((await this.#compared(images, key)).distances)
