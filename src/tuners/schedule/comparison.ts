@@ -14,11 +14,11 @@ import {
 } from '../../diffusion/index.ts'
 import type { NetworkState } from '../../nn/index.ts'
 import { defaultPlans, defaultSettings, rankPlans } from './candidates.ts'
-import { comparedValue } from './compared.ts'
+import { comparedBy, comparedValue } from './compared.ts'
 import { atOtherSteps } from './families.ts'
 import type { Job } from './job.ts'
 import { teachingCost } from './objectives/cost.ts'
-import { openObjective } from './objectives/open.ts'
+import { rankingObjective } from './objectives/open.ts'
 import { rowMeasures } from './objectives/rowMeasures.ts'
 import type { DefaultCandidate, SampleGrid, StepsCurve } from './result.ts'
 import type { MeasuredRow, RowProtocol, SamplingPlan } from './rows.ts'
@@ -76,7 +76,7 @@ const taughtPerNetwork = (settings: Job['settings']): number =>
  * Network evaluations of the comparison, all of it.
  * @param networks how many networks there are in its rows: the default side's, the learned side's, and the one before tuning, where they differ
  */
-export function comparisonCost(job: Pick<Job, 'settings' | 'schedule'>, networks: number): number {
+export function comparisonCost(job: Pick<Job, 'settings' | 'schedule' | 'data'>, networks: number): number {
   const { settings, schedule } = job
   const { samplingSteps: n, evaluationSamples, samplingSeeds, candidateSamples } = settings
   const candidates = defaultPlans(schedule, n, settings).reduce((sum, plan) => sum + evaluationsOf(plan), 0)
@@ -87,7 +87,7 @@ export function comparisonCost(job: Pick<Job, 'settings' | 'schedule'>, networks
   const curve = otherSteps(job)
     .map((steps) => defaultSteps(job, steps) + (learned ? networkEvaluations(settings, steps) : 0))
     .reduce((sum, evaluations) => sum + evaluations * evaluationSamples, 0)
-  const taught = settings.objective === 'teacher' ? teachingCost(settings, candidateSamples) : 0
+  const taught = comparedBy(job) === 'teacher' ? teachingCost(settings, candidateSamples) : 0
   return (
     candidates * candidateSamples +
     taught +
@@ -174,21 +174,21 @@ export async function compare(job: Job, sides: Sides, progress: ComparisonProgre
 /** Every default on the tuning split, the best first: found now, or before the job was cut off. */
 async function candidatesOf(job: Job, denoiser: Denoiser, progress: ComparisonProgress) {
   const { subject, settings, schedule, condition, signal, onEvent } = job
-  if (settings.objective === 'teacher') progress.onEvaluations(teachingCost(settings, settings.candidateSamples))
+  if (comparedBy(job) === 'teacher') progress.onEvaluations(teachingCost(settings, settings.candidateSamples))
   const plans = defaultPlans(schedule, settings.samplingSteps, settings, denoises(subject).times)
   if (progress.candidates) {
     progress.onEvaluations(plans.reduce((sum, plan) => sum + evaluationsOf(plan), 0) * settings.candidateSamples)
     return progress.candidates
   }
   const ranked = await rankPlans(denoiser, plans, {
-    objective: openObjective(job, denoiser, { samples: settings.candidateSamples, seed: CANDIDATE_SEED }),
+    objective: rankingObjective(job, denoiser, { samples: settings.candidateSamples, seed: CANDIDATE_SEED }),
     ...(condition && { condition }),
     ...(signal && { signal }),
     onEvaluations: progress.onEvaluations,
   })
   const candidates = ranked.map(({ candidate }) => candidate)
   for (const candidate of candidates)
-    await onEvent?.({ kind: 'candidate', steps: settings.samplingSteps, objective: settings.objective, ...candidate })
+    await onEvent?.({ kind: 'candidate', steps: settings.samplingSteps, objective: comparedBy(job), ...candidate })
   await progress.onCandidates(candidates)
   return candidates
 }

@@ -302,7 +302,7 @@ class LearnRun {
         : { learned: 0, default: 0 },
       batch: settings.batch,
       tuning: { iterations, samples, estimator },
-      bestDefaultChosenOn: `${settings.candidateSamples} generated images${settings.objective === 'fid' ? ' against the tuning split' : ''}`,
+      bestDefaultChosenOn: `${settings.candidateSamples} generated images${comparedBy(this.#job) === 'fid' ? ' against the tuning split' : ''}`,
       clip: settings.clip,
       clippedNoise: settings.clippedNoise,
       budget:

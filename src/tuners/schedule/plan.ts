@@ -29,7 +29,7 @@ export function schedulePlan(
   return plannedCost(
     settings,
     { parameters, statistics, trained },
-    comparisonCost({ settings, schedule }, trained ? (settings.learn === 'sampling' ? 2 : 3) : 1),
+    comparisonCost({ settings, schedule, data: null }, trained ? (settings.learn === 'sampling' ? 2 : 3) : 1),
   )
 }
 

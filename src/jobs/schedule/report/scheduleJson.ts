@@ -149,7 +149,7 @@ export function scheduleJson(result: ScheduleResult, context: ReportContext): Sc
     candidates: result.candidates.map(({ sampler, stepList, value }) => ({
       sampler,
       stepList,
-      ...namedValue(result.objective, value),
+      ...namedValue(result.comparedBy, value),
     })),
     [result.comparedBy === 'fid' ? 'fidBySteps' : 'bySteps']: result.bySteps.map(({ label, points }) => ({
       label,
