@@ -68,5 +68,11 @@ export function exportFlow({ schedule, settings, prediction }: ExportOptions): E
     // Not a field of diffusers: how many steps the levels were made for.
     _sampling_steps: schedule.levels.length,
   }
-  return { config, timesteps: [...schedule.times], sigmas: flowMatchSigmas(schedule), scaled: false, pixelPipeline: true }
+  return {
+    config,
+    timesteps: [...schedule.times],
+    sigmas: flowMatchSigmas(schedule),
+    scaled: false,
+    pixelPipeline: true,
+  }
 }

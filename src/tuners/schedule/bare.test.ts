@@ -79,6 +79,10 @@ describe('by the teacher, on a model alone', () => {
     expect(result.learned.fid?.mean).toBeGreaterThan(0)
     expect(result.learned.objective?.mean).toBeGreaterThan(0)
     expect(result.gain.overStart.mean).toBeCloseTo(result.start.fid!.mean - result.learned.fid!.mean, 10)
+    // Defaults are ranked by FID too: the same list as where the schedule is learned by it.
+    const { result: byFid } = await learnSchedule(bare({ objective: 'fid' }, { data: tinyData, features }))
+    expect(result.candidates).toEqual(byFid.candidates)
+    expect(result.bestDefault.fid).toEqual(byFid.bestDefault.fid)
   })
 
   test.each(['backpropagation', 'two-point', 'one-point', 'coordinate'] as const)(

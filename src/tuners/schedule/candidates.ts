@@ -22,9 +22,10 @@ import {
   stepsWithin,
   usualClippedNoise,
 } from '../../diffusion/index.ts'
+import { comparedBy } from './compared.ts'
 import type { Job } from './job.ts'
 import { teachingCost } from './objectives/cost.ts'
-import { openObjective } from './objectives/open.ts'
+import { rankingObjective } from './objectives/open.ts'
 import type { DefaultCandidate } from './result.ts'
 import type { SamplingPlan } from './rows.ts'
 import { imagesOfPlan } from './rows.ts'
@@ -105,29 +106,38 @@ export type RankingJob = Pick<
 >
 
 /** Network evaluations of the search for the best default, at most. */
-export function rankingCost({ settings, schedule }: Pick<Job, 'settings' | 'schedule'>): number {
-  const { samplingSteps, candidateSamples: samples, objective } = settings
+export function rankingCost({ settings, schedule, data }: Pick<Job, 'settings' | 'schedule' | 'data'>): number {
+  const { samplingSteps, candidateSamples: samples } = settings
   const plans = defaultPlans(schedule, samplingSteps, settings)
   const most = Math.max(...plans.map(evaluationsOf))
   const entrants = plans.length + (settings.start === 'given' ? 1 : 0)
   const rounds = roundsOf(entrants, samples)
   const taught =
-    objective === 'teacher' ? rounds.reduce((sum, round) => sum + teachingCost(settings, round.samples), 0) : 0
+    comparedBy({ settings, data }) === 'teacher'
+      ? rounds.reduce((sum, round) => sum + teachingCost(settings, round.samples), 0)
+      : 0
   return samplesOfRounds(entrants, samples) * most + taught
 }
 
-/** Every default, and the schedule that the user brought to start from. */
+/**
+ * Every default, and the schedule that the user brought to start from. A teacher is near to images that blur: without data to rank by, only the
+ * lists of the learned sampler, or of the deterministic one that it holds, are compared.
+ */
 function candidatePlans({
   subject,
   settings,
   schedule,
   startPoint,
-}: Pick<Job, 'subject' | 'settings' | 'schedule' | 'startPoint'>): SamplingPlan[] {
-  const plans = defaultPlans(schedule, settings.samplingSteps, settings, denoises(subject).times)
+  tuningReference,
+}: Pick<Job, 'subject' | 'settings' | 'schedule' | 'startPoint' | 'tuningReference'>): SamplingPlan[] {
+  const all = defaultPlans(schedule, settings.samplingSteps, settings, denoises(subject).times)
+  const taught = settings.objective === 'teacher' && tuningReference === null
+  const own = all.some((plan) => plan.settings.sampler === settings.sampler) ? settings.sampler : 'dpm-solver++'
+  const plans = taught ? all.filter((plan) => plan.settings.sampler === own) : all
   if (!startPoint) return plans
   const { name, sampling } = startPoint
-  const own = learnedSampler(settings)
-  return [...plans, { label: `${own.sampler}, ${name}`, stepList: name, schedule: sampling, settings: own }]
+  const sampler = learnedSampler(settings)
+  return [...plans, { label: `${sampler.sampler}, ${name}`, stepList: name, schedule: sampling, settings: sampler }]
 }
 
 /** Every default, ranked by the objective on the same noise in rounds of which the better part goes on; the best first. */
@@ -142,7 +152,7 @@ export async function rankDefaults(
   const objectives = new Map(
     roundsOf(plans.length, settings.candidateSamples).map(({ samples }) => [
       samples,
-      openObjective(job, denoiser, { samples, ...noise }),
+      rankingObjective(job, denoiser, { samples, ...noise }),
     ]),
   )
   const candidateOf = ({ settings: { sampler }, stepList }: SamplingPlan, value: number, samples: number) => ({
@@ -167,7 +177,7 @@ export async function rankDefaults(
 
 /** The plan of a candidate. */
 export function planOf(
-  job: Pick<Job, 'subject' | 'settings' | 'schedule' | 'startPoint'>,
+  job: Pick<Job, 'subject' | 'settings' | 'schedule' | 'startPoint' | 'tuningReference'>,
   { sampler, stepList }: Pick<DefaultCandidate, 'sampler' | 'stepList'>,
 ): SamplingPlan {
   const plan = candidatePlans(job).find((one) => one.settings.sampler === sampler && one.stepList === stepList)

@@ -14,7 +14,7 @@ import {
 } from '../../diffusion/index.ts'
 import type { NetworkState } from '../../nn/index.ts'
 import { defaultSettings, planOf, rankDefaults, rankingCost } from './candidates.ts'
-import { comparedValue } from './compared.ts'
+import { comparedBy, comparedValue } from './compared.ts'
 import { atOtherSteps } from './families.ts'
 import type { Job } from './job.ts'
 import { teachingCost } from './objectives/cost.ts'
@@ -83,7 +83,7 @@ const taughtPerNetwork = (settings: Job['settings']): number =>
  * Network evaluations of the comparison, all of it.
  * @param networks how many networks there are in its rows: the default side's, the learned side's, and the one before tuning, where they differ
  */
-export function comparisonCost(job: Pick<Job, 'settings' | 'schedule'>, networks: number): number {
+export function comparisonCost(job: Pick<Job, 'settings' | 'schedule' | 'data'>, networks: number): number {
   const { settings, schedule } = job
   const { samplingSteps: n, evaluationSamples, samplingSeeds } = settings
   const many = Math.min(MANY * networkEvaluations(settings, n), schedule.timesteps)
@@ -233,9 +233,9 @@ async function candidatesOf(
   if (defaults && states.start === states.default) return defaults
   progress.onEvaluations(rankingCost(job))
   if (progress.candidates) return progress.candidates
-  const { objective, samplingSteps: steps } = job.settings
+  const { samplingSteps: steps } = job.settings
   const candidates = await rankDefaults(job, denoiser, (candidate) =>
-    job.onEvent?.({ kind: 'candidate', steps, objective, ...candidate }),
+    job.onEvent?.({ kind: 'candidate', steps, objective: comparedBy(job), ...candidate }),
   )
   await progress.onCandidates(candidates)
   return candidates

@@ -196,7 +196,13 @@ function checkParts({ subject, data, features, judge, settings, reward = null }:
   if (!data || !features) return
   for (const name of ['tuningSamples', 'candidateSamples', 'evaluationSamples'] as const) {
     if (settings[name] > features.dimensions) continue
-    if (settings.objective !== 'fid' && name !== 'evaluationSamples') continue
+    // A reward or a teacher is a mean over images.
+    if (
+      name === 'tuningSamples'
+        ? settings.objective !== 'fid'
+        : name === 'candidateSamples' && settings.objective === 'reward'
+    )
+      continue
     throw inputError(
       'learn.samples',
       `${name} must be more than the ${features.dimensions} features of ${features.name}, got ${settings[name]}; generate more images`,

@@ -156,7 +156,7 @@ class LearnRun {
     const defaults =
       this.#stepsAt(steps).defaults ??
       (await rankDefaults(job, denoiser, async (candidate) => {
-        await onEvent?.({ kind: 'candidate', steps, objective, ...candidate })
+        await onEvent?.({ kind: 'candidate', steps, objective: comparedBy(job), ...candidate })
         this.#progress('tune', `default ${candidate.sampler}, ${candidate.stepList}: ${words} ${told(candidate.value)}`)
       }))
     this.#measured += rankingCost(job)
@@ -433,7 +433,7 @@ class LearnRun {
         : { learned: 0, default: 0 },
       batch: settings.batch,
       tuning: { iterations, samples, estimator },
-      bestDefaultChosenOn: `${settings.candidateSamples} generated images${settings.objective === 'fid' ? ' against the tuning split' : ''}`,
+      bestDefaultChosenOn: `${settings.candidateSamples} generated images${comparedBy(this.#job) === 'fid' ? ' against the tuning split' : ''}`,
       clip: settings.clip,
       clippedNoise: settings.clippedNoise,
       budget:

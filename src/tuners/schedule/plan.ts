@@ -31,7 +31,7 @@ export function schedulePlan(
     const at = settingsAt(settings, steps)
     return {
       tuning: scheduleTuningCost(at, { parameters: familyFrom(at, schedule).names.length, statistics }),
-      comparison: comparisonCost({ settings: at, schedule }, networks),
+      comparison: comparisonCost({ settings: at, schedule, data: null }, networks),
     }
   })
   return plannedCost(settings, {

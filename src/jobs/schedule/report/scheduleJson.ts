@@ -202,7 +202,7 @@ export function scheduleJson(
       sampler,
       stepList,
       samples,
-      ...namedValue(result.objective, value),
+      ...namedValue(result.comparedBy, value),
     })),
     starts: result.starts.map(({ name, value, samples }) => ({
       name,

@@ -100,7 +100,7 @@ ${gains.map(
 
 /** Step lists down, samplers across. */
 export function candidatesTable(result: ScheduleResult): Html {
-  const { protocol, bestDefault, objective } = result
+  const { protocol, bestDefault, comparedBy: objective } = result
   const candidates = result.candidates.map(({ value, ...rest }) => ({ ...rest, value: toldValue(objective, value) }))
   if (candidates.length === 0) return html`<p class="soft">No search among defaults was made.</p>`
   const samplers = [...new Set(candidates.map(({ sampler }) => sampler))]
@@ -116,7 +116,7 @@ export function candidatesTable(result: ScheduleResult): Html {
     if (found.samples < most) return html`<td class="number soft">(${text})</td>`
     return html`<td class="number ${found === best && 'chosen'}">${text}</td>`
   }
-  return html`<p class="soft">${candidates.length} defaults at ${bestDefault.steps} steps, compared on ${protocol.bestDefaultChosenOn}: ${objectiveIn(result)}.
+  return html`<p class="soft">${candidates.length} defaults at ${bestDefault.steps} steps, compared on ${protocol.bestDefaultChosenOn}: ${objectiveIn({ ...result, objective })}.
 The best one, in bold, is measured again above on ${result.real === null ? 'other noise' : 'the held-out split'}. Lists that visit the same times are given once.
 In brackets: out after fewer images, of which the distance is higher and does not compare.</p>
 <div class="table"><table class="narrow"><thead><tr><th scope="col">step list</th>${samplers.map(

@@ -10,7 +10,7 @@ import type { Denoiser, SamplerSettings, SamplingSchedule, ScheduleFamily } from
 import { meanAndStandardError, pairedDifference } from '../../../metrics/index.ts'
 import type { Job } from '../job.ts'
 import type { Objective } from '../objectives/objective.ts'
-import { openObjective } from '../objectives/open.ts'
+import { openObjective, rankingObjective } from '../objectives/open.ts'
 import { penaltySettings } from '../penalty.ts'
 import { samplingProblem } from '../problem.ts'
 import type { StartTrial, TuningRecord } from '../result.ts'
@@ -203,7 +203,7 @@ export class Search {
     const { settings, heldBackReference } = job
     const { candidateSamples: samples, seed } = settings
     const parts = { ...job, tuningReference: heldBackReference ?? job.tuningReference }
-    const objective = openObjective(parts, this.#denoiser, { samples, seed: decisionSeed(seed), ranking: true })
+    const objective = rankingObjective(parts, this.#denoiser, { samples, seed: decisionSeed(seed), ranking: true })
     const values = async (sampling: SamplingSchedule, sampler: SamplerSettings) => {
       const list: number[] = []
       for (let key = 0; key < DECISION_KEYS; key++) {
