@@ -12,7 +12,7 @@ import type { Prediction } from '../denoiser.ts'
 import { ddimFields } from '../samplers/diffusersFields.ts'
 import { samplerNamed } from '../samplers/samplers.ts'
 import type { SamplerSettings, Sampling } from '../samplers/settings.ts'
-import { levelOfLogSnr } from '../schedules/level.ts'
+import { levelOfLogSnr, pathOf } from '../schedules/level.ts'
 import type { NoiseSchedule } from '../schedules/noiseSchedule.ts'
 import type { SamplingSchedule } from '../schedules/samplingSchedule.ts'
 
@@ -47,6 +47,7 @@ const LOG_SNR_TOLERANCE = 1e-2
  * cannot be told
  */
 export function exportScheduler({ schedule, settings, prediction }: ExportOptions): ExportedScheduler {
+  requireBetas(schedule)
   const { ownTimesOnly, scaled, plain } = samplerNamed(settings.sampler).toDiffusers
   const timesteps = exportedTimes(schedule, ownTimesOnly)
   const config = {
@@ -59,6 +60,13 @@ export function exportScheduler({ schedule, settings, prediction }: ExportOption
     ),
   }
   return { config, timesteps, scaled }
+}
+
+/** @throws `export.flow` */
+export function requireBetas({ levels }: SamplingSchedule): void {
+  if (pathOf(levels) !== 'flow') return
+  const fix = 'sample with bilevel sample --schedule and the sampling_schedule.json'
+  throw inputError('export.flow', `a flow's levels are no betas, so no scheduler with trained_betas takes them; ${fix}`)
 }
 
 /** The config of a training schedule, all T levels: a `DDIMScheduler` whose x0Hat is clipped to `clip` (default [-1, 1]). */

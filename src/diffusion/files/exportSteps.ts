@@ -7,7 +7,7 @@ import type { DiffusersLoop } from '../samplers/sampler.ts'
 import { samplerNamed } from '../samplers/samplers.ts'
 import type { SamplingSchedule } from '../schedules/samplingSchedule.ts'
 import type { ExportedScheduler, ExportOptions, SchedulerConfig } from './export.ts'
-import { exportScheduler, readersOf, trainedBetas, trainingFields } from './export.ts'
+import { exportScheduler, readersOf, requireBetas, trainedBetas, trainingFields } from './export.ts'
 
 /**
  * A schedule on its N levels alone, for a loop of one's own: the scheduler counts its own timesteps, the network is told its times beside them.
@@ -31,6 +31,7 @@ export interface ExportedSteps {
  * @throws `export.clippedNoise`, `export.clip`, `export.lastStep`, `export.float32`: what no scheduler can be told
  */
 export function exportSteps({ schedule, settings, prediction }: ExportOptions): ExportedSteps {
+  requireBetas(schedule)
   const steps = schedule.levels.length
   const { inLoop, scaled, calls } = samplerNamed(settings.sampler).toDiffusers
   const { stepArguments, fields, aboveZero } = inLoop({

@@ -38,10 +38,14 @@ export async function saveScheduleOutputs(run: Run, outputs: ScheduleOutputs): P
 }
 
 /** The network of the default rows, which has seen the same images, so that their numbers can be made again. */
-async function saveDefault(run: Run, { defaultModel, settings }: LearnedModel, seen: string): Promise<void> {
+async function saveDefault(
+  run: Run,
+  { defaultModel, settings, prediction }: LearnedModel,
+  seen: string,
+): Promise<void> {
   if (!defaultModel) return
   const { network, state, trainingSchedule: noiseSchedule } = defaultModel
-  const model = { network, state, noiseSchedule, clip: settings.clip, samplingSchedules: [] }
+  const model = { network, state, noiseSchedule, prediction, clip: settings.clip, samplingSchedules: [] }
   await saveModel(join(run.folder, DEFAULT_SIDE), model)
   await run.write(join(DEFAULT_SIDE, SEEN_IMAGES_FILE), seen)
 }
@@ -52,7 +56,7 @@ function seenAfterLearning({ data, subject, seen }: ScheduleInputs): KnownImages
 }
 
 async function saveLearned(run: Run, { learned, inputs }: ScheduleOutputs): Promise<readonly string[]> {
-  const { model, trainingSchedule, sampling, settings } = learned
+  const { model, trainingSchedule, sampling, settings, prediction } = learned
   const { features } = inputs
   const saved: SavedSchedule = {
     schedule: sampling,
@@ -64,12 +68,12 @@ async function saveLearned(run: Run, { learned, inputs }: ScheduleOutputs): Prom
     const { clip } = settings
     const { notes } = await saveModel(
       join(run.folder, 'model'),
-      { ...model, noiseSchedule: trainingSchedule, clip, samplingSchedules: [{ name, ...saved }] },
+      { ...model, noiseSchedule: trainingSchedule, prediction, clip, samplingSchedules: [{ name, ...saved }] },
       { onnx: true },
     )
     return notes
   }
-  const { files, note } = scheduleFiles(saved, inputs.model?.prediction ?? 'noise', name)
+  const { files, note } = scheduleFiles(saved, prediction, name)
   for (const [file, text] of files) await run.write(join('model', 'schedules', name, file), text)
   return note === null ? [] : [note]
 }

@@ -2,7 +2,6 @@
 import { loadScheduler } from '../../diffusion/files/index.ts'
 import { measureRate, networkEvaluations } from '../../diffusion/index.ts'
 import { asideCost, schedulePlan } from '../../tuners/index.ts'
-import { requireNoFlow } from '../opening/flow.ts'
 import { isModelFile } from '../opening/modelFile.ts'
 import { openData } from '../opening/openData.ts'
 import { openGivenModel } from '../opening/openModel.ts'
@@ -17,13 +16,11 @@ export async function planSchedule(config: ScheduleConfig, rateOf: RateOf = meas
   const settings = learnSettingsOf(config)
   if (isModelFile(config.model)) {
     const schedule = config.scheduler === null ? null : (await loadScheduler(config.scheduler)).schedule
-    if (schedule) requireNoFlow(schedule, config.model, 'learning a schedule')
     const subject = { trained: false, statistics: false }
     const plan = schedulePlan(settings, { ...subject, schedule })
     return { networkEvaluations: plan.total + asideCost(settings, { ...subject, foreign: true }), ...UNKNOWN }
   }
   const given = config.model === null ? null : await openGivenModel(config.model, config)
-  if (given) requireNoFlow(given.schedule, String(config.model), 'learning a schedule')
   const network = given?.trainable?.network ?? networkFor(config, await openData(config))
   const subject = {
     trained: given === null || config.learn !== 'sampling',

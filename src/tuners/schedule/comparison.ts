@@ -13,7 +13,7 @@ import {
   stepsWithin,
 } from '../../diffusion/index.ts'
 import type { NetworkState } from '../../nn/index.ts'
-import { defaultPlans, defaultSettings, rankPlans } from './candidates.ts'
+import { defaultPlans, defaultSettings, rankPlans, sharedOn } from './candidates.ts'
 import { atOtherSteps } from './families.ts'
 import type { Job } from './job.ts'
 import type { DefaultCandidate, SampleGrid, StepsCurve } from './result.ts'
@@ -90,7 +90,12 @@ const otherSteps = ({ settings: { samplingSteps }, schedule }: Pick<Job, 'settin
 /** Default DDIM on the trailing list. */
 function defaultPlan({ schedule, settings }: Job, steps: number, label: string): SamplingPlan {
   const sampling = samplingScheduleFrom(schedule, 'trailing', steps)
-  return { label, stepList: 'trailing', schedule: sampling, settings: defaultSettings(DEFAULT_SAMPLER, settings) }
+  return {
+    label,
+    stepList: 'trailing',
+    schedule: sampling,
+    settings: defaultSettings(DEFAULT_SAMPLER, sharedOn(schedule, settings)),
+  }
 }
 
 /** Measures all rows. */
@@ -107,7 +112,7 @@ export async function compare(job: Job, sides: Sides, progress: ComparisonProgre
     ...(signal && { signal }),
     onEvaluations: progress.onEvaluations,
   }
-  const opened = { chunk: settings.chunk, ...(device && { device }) }
+  const opened = { settings, ...(device && { device }) }
   const other = await openDenoiser(subject, defaultState, opened)
   const own = await openDenoiser(subject, learned.state, opened)
   // Where the network was trained while tuning, it began as another one.

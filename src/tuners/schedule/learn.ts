@@ -3,7 +3,14 @@
  * checkpoint to the numbers of a run that was never cut off.
  */
 import { expectedCost } from '../../bilevel/index.ts'
-import type { NoiseSchedule, SamplerSettings, SamplingSchedule, TrainedState } from '../../diffusion/index.ts'
+import type {
+  NoiseSchedule,
+  Prediction,
+  SamplerSettings,
+  SamplingSchedule,
+  TrainedState,
+} from '../../diffusion/index.ts'
+import { predictionOf } from '../../diffusion/index.ts'
 import { frechetDistance, pairedDifference, RECOGNISED_ABOVE, verdictsOf } from '../../metrics/index.ts'
 import type { DenoisingNetwork, NetworkState } from '../../nn/index.ts'
 import type { LearnCheckpoint, Phase } from './checkpoint.ts'
@@ -17,7 +24,7 @@ import { penaltySettings } from './penalty.ts'
 import type { Protocol, ScheduleCurve, ScheduleResult, TuningRecord } from './result.ts'
 import { learnedSampler } from './settings.ts'
 import { startOf } from './start.ts'
-import { denoises, hasStatistics, networkAt } from './subject.ts'
+import { denoises, hasStatistics, networkAt, targetOf } from './subject.ts'
 import { equalSteps, trainTo } from './training.ts'
 import type { LearnedSchedules, Tuning } from './tuning.ts'
 import { openTuning, settle } from './tuning.ts'
@@ -40,6 +47,8 @@ export interface LearnedModel {
   readonly trainingSchedule: NoiseSchedule
   readonly sampling: SamplingSchedule
   readonly settings: SamplerSettings
+  /** What the network predicts, at the levels of its training schedule. */
+  readonly prediction: Prediction
 }
 
 /**
@@ -224,6 +233,7 @@ class LearnRun {
       trainingSchedule: learned.training ?? schedule,
       sampling: learned.sampling,
       settings: learnedSampler(settings),
+      prediction: predictionOf(targetOf(subject, settings)),
     }
   }
 

@@ -4,7 +4,7 @@ import { comparisonCost } from './comparison.ts'
 import type { PlannedCost } from './cost.ts'
 import { plannedCost, settlingCost } from './cost.ts'
 import type { LearnSettings } from './settings.ts'
-import { startingSchedule } from './settings.ts'
+import { trainingStart } from './settings.ts'
 import { familyFrom } from './start.ts'
 
 /** What of the model decides the cost. */
@@ -22,7 +22,7 @@ export function schedulePlan(
   settings: LearnSettings,
   { schedule: given, trained, statistics }: PlannedSubject,
 ): PlannedCost {
-  const schedule = given ?? startingSchedule(settings)
+  const schedule = given ?? trainingStart(settings)
   const parameters = familyFrom(settings, schedule, 1).names.length
   return plannedCost(settings, { parameters, statistics, trained }, comparisonCost({ settings, schedule }))
 }

@@ -12,7 +12,7 @@ import type {
   TrainedState,
   TrainingState,
 } from '../../diffusion/index.ts'
-import { compileDenoiser, noiseFamily } from '../../diffusion/index.ts'
+import { compileDenoiser, noiseFamily, predictionOf } from '../../diffusion/index.ts'
 import type { NetworkState } from '../../nn/index.ts'
 import type { TuningState } from './checkpoint.ts'
 import { startCost } from './cost.ts'
@@ -25,7 +25,7 @@ import type { StartTrial, TuningRecord } from './result.ts'
 import { givenParameters, learnedSampler } from './settings.ts'
 import { bestPower, familyFrom, tryStarts } from './start.ts'
 import type { OpenDenoiser } from './subject.ts'
-import { denoises, openDenoiser, trainedHere, weightsOf } from './subject.ts'
+import { denoises, openDenoiser, targetOf, trainedHere, weightsOf } from './subject.ts'
 
 type AnyProblem = BilevelProblem<string, TrainingState | null, Minibatch>
 
@@ -97,7 +97,7 @@ async function openSampling(
 ): Promise<Tuning> {
   const { subject, settings, schedule, device, onEvent } = job
   const settled = shared && (await settle(job, shared))
-  const open = await openDenoiser(subject, settled, { chunk: settings.chunk, ...(device && { device }) })
+  const open = await openDenoiser(subject, settled, { settings, ...(device && { device }) })
   const objective = objectiveOf(job, open.denoiser)
   const starts =
     tried ?? (await tryStarts(objective, settings, schedule, (trial) => onEvent?.({ kind: 'trial', ...trial })))
@@ -134,6 +134,7 @@ async function openTrained(job: Job, shared: TrainedState | null): Promise<Tunin
     state: shared.training,
     batch: settings.chunk,
     binding: 'fed',
+    prediction: predictionOf(targetOf(job.subject, settings)),
     ...(device && { device }),
   })
   const { trainingFamily, timesteps } = settings
