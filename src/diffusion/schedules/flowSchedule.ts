@@ -11,7 +11,7 @@ import type { NoiseSchedule } from './noiseSchedule.ts'
  * sigma' = s sigma / (1 + (s - 1) sigma), the shift of a flow's levels (Esser et al. 2024, arXiv 2403.03206, eq. 23): noise/signal times s, so log-SNRs
  * fall by 2 log s.
  */
-export const shiftedSigma = (sigma: number, shift: number): number => (shift * sigma) / (1 + (shift - 1) * sigma)
+export const shiftedSigma = (sigma: number, shift: number): number => (shift * sigma) / (1 - sigma + shift * sigma)
 
 /** A flow told T sigma. `alphaBar` is signal^2/(signal^2 + noise^2), and `betas` are those of a variance-preserving schedule of the same log-SNRs. */
 export function flowSchedule(timesteps: number): NoiseSchedule {

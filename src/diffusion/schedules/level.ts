@@ -52,6 +52,12 @@ export function flowLevelOf(sigma: number): Level {
   throw inputError('level.flow', `a flow level needs 0 <= sigma <= 1, got ${sigma}`)
 }
 
+/** Below this log-SNR x holds nothing of the image but rounding. */
+const NO_SIGNAL = -40
+
+/** Whether x at a level holds anything of the image: noise predicted there says where it is. */
+export const hasSignal = ({ logSnr }: Pick<Level, 'logSnr'>): boolean => logSnr > NO_SIGNAL
+
 /**
  * alphaBar of a level: its signal^2 once signal^2 + noise^2 is 1. A flow's x, divided by sqrt(signal^2 + noise^2), is the x of a variance-preserving
  * process of the same log-SNRs, so whatever is said of alphaBar holds for both.

@@ -262,6 +262,16 @@ describe('of a flow', () => {
     expect(pull).toThrow(expect.objectContaining({ code: 'times.derivative' }))
   })
 
+  test('at noise alone there is no scale to learn', () => {
+    const family = freeFamily(from, ['scale'])
+    expect(family.names).toEqual(['scale 2', 'scale 3', 'scale 4'])
+    expect(family.toSchedule([0.9, 1.1, 0.95]).solver).toEqual({ scale: [1, 0.9, 1.1, 0.95] })
+    const dSolver = { ...solverCotangent(4), scale: Float64Array.of(5, 6, 7, 8) }
+    expect(family.pullBack([1, 1, 1], { dLogSnr: [0, 0, 0, 0], dTimes: null, dSolver })).toEqual(
+      Float64Array.of(6, 7, 8),
+    )
+  })
+
   test('it is one number for any number of steps', () => {
     const place = { schedule: flow, steps: 5, stepList: 'trailing', told: 'real' } as const
     const { levels } = learnedFamily('shift').atOtherSteps(place)!.toSchedule([3])

@@ -8,6 +8,7 @@
  */
 import { inputError } from '../../../base/index.ts'
 import { shiftedSigma } from '../flowSchedule.ts'
+import { hasSignal } from '../level.ts'
 import type { SamplingSchedule, ToldTimes } from '../samplingSchedule.ts'
 import type { SolverCotangent, SolverNumbers } from '../solverNumbers.ts'
 import { roundHalfEven } from '../stepList.ts'
@@ -180,10 +181,18 @@ const scale: FreePart<'scale'> = {
   name: 'scale',
   ofSolver: true,
   leastSteps: 1,
-  entries: ({ from }) => numbered('scale', 1, from.levels.length, SCALE),
-  numbers: (values) => ({ solver: { scale: [...values] } }),
-  pullBack: (_, cotangent) => solverOf(cotangent).scale.slice(),
+  entries: ({ from }) => scaledSteps(from).map((i) => ({ ...SCALE, name: `scale ${i + 1}` })),
+  numbers(values, { from }) {
+    const all = from.levels.map(() => SCALE.initial)
+    for (const [k, i] of scaledSteps(from).entries()) all[i] = values[k]
+    return { solver: { scale: all } }
+  },
+  pullBack: (_, cotangent, { from }) => Float64Array.from(scaledSteps(from), (i) => solverOf(cotangent).scale[i]),
 }
+
+/** Steps whose scale does something: at noise alone, where flows begin, there is no image for the noise prediction to move. */
+const scaledSteps = ({ levels }: SamplingSchedule): number[] =>
+  levels.flatMap((level, i) => (hasSignal(level) ? [i] : []))
 
 const OUTPUT = { name: 'output', initial: 0, low: -1, high: 2, scale: 0.15 }
 
