@@ -112,7 +112,7 @@ export async function compare(job: Job, sides: Sides, progress: ComparisonProgre
     ...(signal && { signal }),
     onEvaluations: progress.onEvaluations,
   }
-  const opened = { settings, ...(device && { device }) }
+  const opened = { chunk: settings.chunk, ...(device && { device }) }
   const other = await openDenoiser(subject, defaultState, opened)
   const own = await openDenoiser(subject, learned.state, opened)
   // Where the network was trained while tuning, it began as another one.

@@ -23,6 +23,7 @@ import {
   targetOf,
   trainedHere,
   trainingScheduleOf,
+  withTarget,
 } from './subject.ts'
 
 /**
@@ -73,6 +74,7 @@ export async function openJob(options: LearnOptions): Promise<Job> {
   const heldOut = await evaluationReference(imagesOfSplit(data.splits.heldOut), { features, judge })
   return {
     ...options,
+    subject: withTarget(subject, settings),
     schedule,
     family,
     rate: learningRate({ kind: 'constant', rate: settings.learningRate, warmUpSteps: settings.warmUpSteps }),

@@ -51,6 +51,10 @@ export function targetOf(subject: Subject, { prediction }: Pick<LearnSettings, '
   return own === 'velocity' && subject.schedule.path === 'flow' ? 'flow' : own
 }
 
+/** The subject with what its network predicts said, where the settings say it. */
+export const withTarget = (subject: Subject, settings: Pick<LearnSettings, 'prediction'>): Subject =>
+  subject.kind === 'train' ? { ...subject, prediction: targetOf(subject, settings) } : subject
+
 /** The network that the job trains, and the weights it begins with, if any; null: it is not trained here. */
 export const trainedHere = (
   subject: Subject,
@@ -136,7 +140,7 @@ export interface OpenDenoiser {
 export async function openDenoiser(
   subject: Subject,
   state: NetworkState | null,
-  { settings, device }: { readonly settings: Pick<LearnSettings, 'chunk' | 'prediction'>; readonly device?: Device },
+  { chunk, device }: { readonly chunk: number; readonly device?: Device },
 ): Promise<OpenDenoiser> {
   if (subject.kind === 'foreign') return { denoiser: subject.denoiser, close: async () => undefined }
   const weights = weightsOf(subject, state)
@@ -144,9 +148,9 @@ export async function openDenoiser(
   const denoiser: CompiledDenoiser = await compileDenoiser({
     network: subject.network,
     state: weights,
-    batch: settings.chunk,
+    batch: chunk,
     binding: 'bound',
-    prediction: predictionOf(targetOf(subject, settings)),
+    prediction: predictionOf(subject.prediction ?? 'noise'),
     ...(device && { device }),
   })
   return { denoiser, close: () => denoiser.dispose() }

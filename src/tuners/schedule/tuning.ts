@@ -97,7 +97,7 @@ async function openSampling(
 ): Promise<Tuning> {
   const { subject, settings, schedule, device, onEvent } = job
   const settled = shared && (await settle(job, shared))
-  const open = await openDenoiser(subject, settled, { settings, ...(device && { device }) })
+  const open = await openDenoiser(subject, settled, { chunk: settings.chunk, ...(device && { device }) })
   const objective = objectiveOf(job, open.denoiser)
   const starts =
     tried ?? (await tryStarts(objective, settings, schedule, (trial) => onEvent?.({ kind: 'trial', ...trial })))
