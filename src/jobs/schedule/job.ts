@@ -12,7 +12,7 @@ import { planSchedule } from './plan.ts'
 import type { ScheduleJson } from './report/scheduleJson.ts'
 import { finish, isDue, learn, record, requireSameCode, stepOf } from './run.ts'
 import type { ScheduleConfig } from './settings.ts'
-import { MAY_CHANGE, resolveScheduleConfig, SETTING_GROUPS, scheduleSchema } from './settings.ts'
+import { MAY_CHANGE, REPLACED, resolveScheduleConfig, SETTING_GROUPS, scheduleSchema } from './settings.ts'
 
 const maker: RunMaker<ScheduleConfig, ScheduleInputs, LearnEvent, LearnCheckpoint, LearnedModel, ScheduleJson> = {
   name: 'schedule',
@@ -27,6 +27,7 @@ const maker: RunMaker<ScheduleConfig, ScheduleInputs, LearnEvent, LearnCheckpoin
     groups: SETTING_GROUPS,
     resolve: resolveScheduleConfig,
     mayChange: MAY_CHANGE,
+    replaced: REPLACED,
     code: ['reward'],
   },
   requireSame: requireSameCode,

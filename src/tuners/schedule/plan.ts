@@ -24,10 +24,10 @@ export function schedulePlan(
 ): PlannedCost {
   const schedule = given ?? startingSchedule(settings)
   const networks = trained ? (settings.learn === 'sampling' ? 2 : 3) : 1
-  const each = stepNumbers(settings).map((steps) => {
+  const each = stepNumbers(settings).map((steps, neighbours) => {
     const at = settingsAt(settings, steps)
     return {
-      tuning: scheduleTuningCost(at, { parameters: familyFrom(at, schedule).names.length, statistics }),
+      tuning: scheduleTuningCost(at, { parameters: familyFrom(at, schedule).names.length, statistics }, neighbours),
       comparison: comparisonCost({ settings: at, schedule }, networks),
     }
   })
