@@ -12,7 +12,7 @@ import { planSchedule } from './plan.ts'
 import type { ScheduleJson } from './report/scheduleJson.ts'
 import { finish, isDue, learn, record, requireSameCode, stepOf } from './run.ts'
 import type { ScheduleConfig } from './settings.ts'
-import { EARLIER, MAY_CHANGE, resolveScheduleConfig, SETTING_GROUPS, scheduleSchema } from './settings.ts'
+import { EARLIER, MAY_CHANGE, REPLACED, resolveScheduleConfig, SETTING_GROUPS, scheduleSchema } from './settings.ts'
 
 const maker: RunMaker<ScheduleConfig, ScheduleInputs, LearnEvent, LearnCheckpoint, LearnedModel, ScheduleJson> = {
   name: 'schedule',
@@ -28,6 +28,7 @@ const maker: RunMaker<ScheduleConfig, ScheduleInputs, LearnEvent, LearnCheckpoin
     resolve: resolveScheduleConfig,
     mayChange: MAY_CHANGE,
     earlier: EARLIER,
+    replaced: REPLACED,
     code: ['reward'],
   },
   requireSame: requireSameCode,
