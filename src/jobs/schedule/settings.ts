@@ -6,7 +6,7 @@
 import { z } from 'zod'
 import { didYouMean, inputError, MOST } from '../../base/index.ts'
 import { SHIPPED_MODELS } from '../../diffusion/files/index.ts'
-import type { FreeName } from '../../diffusion/index.ts'
+import type { FreeName, ToldTimes } from '../../diffusion/index.ts'
 import { FREE_NAMES, SAMPLER_NAMES } from '../../diffusion/index.ts'
 import { REWARD_NAMES } from '../../rewards/index.ts'
 import type { Settings, SettingsLayer } from '../../runs/index.ts'
@@ -232,6 +232,7 @@ const FOREIGN_DEFAULTS = {
   freshSamples: false,
   upperRate: 2,
   ceilingSteps: null,
+  otherSteps: false,
 } as const
 
 /**
@@ -244,7 +245,7 @@ function consequences(preset: Settings, given: (key: string) => unknown): Settin
   // Not yet checked: what is no mode or family at all is refused with the rest.
   const learn = (given('learn') ?? DEFAULTS.learn) as LearnSettings['learn']
   const trainingFamily = (given('trainingFamily') ?? DEFAULTS.trainingFamily) as LearnSettings['trainingFamily']
-  const free = namesAmong(given('free'))
+  const free = namesAmong(given('free')) ?? freeByDefault(preset, given)
   const asked = given('sampler') ?? samplerFor(free) ?? preset.sampler
   const sampler = SAMPLER_NAMES.find((name) => name === asked) ?? DEFAULTS.sampler
   return {
@@ -255,7 +256,39 @@ function consequences(preset: Settings, given: (key: string) => unknown): Settin
     ...followingSettings({ learn, trainingFamily, sampler, free }),
     ...(isBare(given) && BARE_DEFAULTS),
     ...(samplerFor(free) && { sampler }),
+    ...(free && { free: [...free] }),
   }
+}
+
+/**
+ * What is free where nobody says: everything that a step has but the earlier predictions, which are too many numbers for ten iterations. Measured:
+ * docs/results/solver. Null where what was given says otherwise: another mode, family or sampler, or no derivative.
+ */
+function freeByDefault(preset: Settings, given: (key: string) => unknown): readonly FreeName[] | null {
+  const said = ['free', 'samplingFamily', 'sampler', 'clippedNoise', 'eta'].some((key) => given(key) !== undefined)
+  const derived = isModelFile(given('model')) || isModelFile(given('features'))
+  const estimator = given('estimator') ?? DEFAULTS.estimator
+  if (said || derived || preset.samplingFamily === undefined || estimator !== 'backpropagation') return null
+  if ((given('learn') ?? DEFAULTS.learn) !== 'sampling') return null
+  const words = given('samplingSteps') ?? preset.samplingSteps ?? DEFAULTS.samplingSteps
+  const fewest = Math.min(...(String(words).match(/\d+/g) ?? []).map(Number))
+  const clip = given('clip') ?? DEFAULTS.clip
+  return freeOf(fewest, String(clip) === String(DEFAULTS.clip))
+}
+
+const freeOf = (fewest: number, clips: boolean): readonly FreeName[] | null => {
+  if (!(fewest >= 3)) return null
+  return FREE_NAMES.filter((name) => name !== 'history' && (clips || name !== 'clip'))
+}
+
+/**
+ * The settings at the network that is there: one that can be told whole numbers only has no free told times, unless they were asked for, which is
+ * refused.
+ */
+export function forTimes(config: ScheduleConfig, told: ToldTimes): ScheduleConfig {
+  const { free } = config
+  const isDefault = free !== null && [true, false].some((clips) => freeOf(3, clips)?.join() === free.join())
+  return told === 'integer' && isDefault ? { ...config, free: free.filter((name) => name !== 'times') } : config
 }
 
 /**
