@@ -224,13 +224,16 @@ function presetNamed(name: string): Settings {
 }
 
 /**
- * A model without derivatives: one exponent of its own levels, found by differences on the same images throughout (new ones each time drown
- * them), in steps that reach twice the exponent in half the iterations; no rows of many steps, which would take longer than all the rest. Measured: docs/results/foreign-mnist-ddpm.
+ * A model without derivatives: one exponent of the best start's levels, found by differences on the same images throughout (new ones each time drown
+ * them), in steps that reach twice the exponent in half the iterations; and half of the images elsewhere, without rows of many steps, which take longer than all the rest. Measured: docs/results/foreign-mnist-ddpm.
  */
 const FOREIGN_DEFAULTS = {
   samplingFamily: 'level-power',
+  starts: 1,
   freshSamples: false,
   upperRate: 2,
+  candidateSamples: 128,
+  evaluationSamples: 500,
   ceilingSteps: null,
   otherSteps: false,
 } as const
