@@ -59,6 +59,7 @@ export type {
 export {
   compileDenoiser,
   denoiseGraph,
+  flowSchedule,
   functionDenoiser,
   generate,
   generateGuided,

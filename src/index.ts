@@ -72,6 +72,7 @@ export type {
 } from './diffusion/index.ts'
 export {
   compileDenoiser,
+  flowSchedule,
   functionDenoiser,
   generate,
   generateGuided,

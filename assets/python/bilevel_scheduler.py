@@ -20,6 +20,8 @@ h = ell[i+1] - ell[i], stochasticity tau, second-order weight w and omega = w h 
     x <- (noise[i+1]/noise[i]) e^(-tau^2 h) x - signal[i+1] expm1(-(1 + tau^2) h) D + noise[i+1] sqrt(-expm1(-2 tau^2 h)) z
     last step:  x <- clip(x0Hat[i] + output (x0Hat[i] - x0Hat[i-1]))
 
+Where log(signal^2 / noise^2) is below -40, as where flows begin, a scale does nothing: x holds no image to move.
+
 tau, w = 0, 0 is DDIM (Song et al. 2021), 0, 1 DPM-Solver++(2M) (Lu et al. 2022), 1, 0 DDPM (Ho et al. 2020), 1, 1 SDE-DPM-Solver++(2M); the terms
 of `history` are those of S4S (arXiv 2502.17423). Needs torch and diffusers, nothing else. License: Apache-2.0.
 """
@@ -36,6 +38,8 @@ from diffusers.utils.torch_utils import randn_tensor
 
 PREDICTIONS = ("epsilon", "sample", "v_prediction", "flow_prediction")
 PROCESSES = ("variance_preserving", "flow")
+# log(signal^2 / noise^2) below which x holds nothing of the image but rounding.
+NO_SIGNAL = -40.0
 
 
 class BilevelScheduler(SchedulerMixin, ConfigMixin):
@@ -51,7 +55,7 @@ class BilevelScheduler(SchedulerMixin, ConfigMixin):
         clipped_noise: after clipping, "recompute" the noise from the clipped x0Hat, or "keep" it as it was predicted.
         tau: [N - 1], default 0.
         weight: [N - 1], default 1.
-        scale: [N], default 1.
+        scale: [N], default 1; does nothing where the level is below -40.
         output: one number, default 0.
         history: N - 1 rows, row i of i numbers.
         noise: standard deviation of the noise of each step in the place of what tau gives, [N].
@@ -241,7 +245,7 @@ class BilevelScheduler(SchedulerMixin, ConfigMixin):
             # eps - x0, for levels of any sum.
             total = signal + noise
             clean, eps = (x - noise * prediction) / total, (x + signal * prediction) / total
-        if self.config.scale is not None:
+        if self.config.scale is not None and self.config.levels[i] > NO_SIGNAL:
             scale = self.config.scale[i]
             clean, eps = clean + (1 - scale) * (noise / signal) * eps, scale * eps
         return self._clipped(i, clean), eps

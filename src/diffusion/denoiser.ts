@@ -13,6 +13,15 @@ export type ImageData = Float32Array | Float64Array
 /** What the network predicts: eps; x0; or signal eps - noise x0 (on a flow's straight path: eps - x0). */
 export type Prediction = 'noise' | 'sample' | 'velocity'
 
+/** What a network is trained to predict. `flow`: eps - x0 at the levels of a flow, which is `velocity` there. */
+export type TrainingTarget = Prediction | 'flow'
+
+/** All of them. */
+export const TRAINING_TARGETS = ['noise', 'sample', 'velocity', 'flow'] as const satisfies readonly TrainingTarget[]
+
+/** What a network that was trained so predicts, at the levels of the schedule it was trained with. */
+export const predictionOf = (target: TrainingTarget): Prediction => (target === 'flow' ? 'velocity' : target)
+
 /** Cotangents that come back through a network. */
 export interface DenoiserGradient {
   /** Cotangent of x, the shape of x. */

@@ -188,7 +188,7 @@ test('in words', async () => {
   )
   await expect(planLine(Promise.reject(new Error('a bug')))).rejects.toThrow('a bug')
   // A scheduler file is read, and one that is refused is so without a plan.
-  for (const code of ['scheduler.class', 'scheduler.unsupported', 'schedule.flow']) {
+  for (const code of ['scheduler.class', 'scheduler.unsupported', 'schedule.betas']) {
     await expect(planLine(Promise.reject(inputError(code, 'refused')))).rejects.toThrow('refused')
   }
 })

@@ -13,7 +13,7 @@ export interface FunctionDenoiserOptions {
   readonly name?: string
   /** [channels, height, width] of one image, in whatever range its data have; a point of d numbers is an image [1, 1, d]. */
   readonly imageShape: Shape
-  /** What `predict` gives: eps (`noise`, default); x0 (`sample`); signal eps - noise x0 (`velocity`). */
+  /** What `predict` gives: eps (`noise`, default); x0 (`sample`); signal eps - noise x0, with the schedule of a flow eps - x0 (`velocity`). */
   readonly prediction?: Prediction
   /** Whether it can be told any time in [0, T-1], as default, or integers alone. Levels and times: of the schedule it goes with. */
   readonly times?: 'real' | 'integer'

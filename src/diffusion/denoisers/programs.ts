@@ -9,6 +9,7 @@ import type { Graph, Named, SymbolicTensor, TensorType } from '../../graph/index
 import { add, gradient, mul, reduceMean, reduceSum, reshape, square, sub, trace, vjp } from '../../graph/index.ts'
 import type { DenoisingNetwork, Optimizer } from '../../nn/index.ts'
 import { clipGradient, flatSize, flattenSymbolic, unflattenSymbolic } from '../../nn/index.ts'
+import type { TrainingTarget } from '../denoiser.ts'
 
 const float = (...shape: number[]): TensorType => ({ dtype: 'float32', shape })
 
@@ -45,8 +46,15 @@ function lossTypes(network: DenoisingNetwork, batch: number): Record<string, Ten
   }
 }
 
-/** Denoising score matching: mean (prediction - eps)^2 at x = signal x0 + noise eps (Ho et al. 2020, eq. 14). */
-function scoreMatching(network: DenoisingNetwork, inputs: Named): { loss: SymbolicTensor; statistics: Named } {
+/**
+ * Denoising score matching: mean (prediction - target)^2 at x = signal x0 + noise eps. The target is eps (Ho et al. 2020, eq. 14), x0, the velocity
+ * signal eps - noise x0 (Salimans, Ho 2022, arXiv 2202.00512, appendix D), or on a flow eps - x0 (Lipman et al. 2023, arXiv 2210.02747, eq. 23).
+ */
+function scoreMatching(
+  network: DenoisingNetwork,
+  inputs: Named,
+  target: TrainingTarget,
+): { loss: SymbolicTensor; statistics: Named } {
   const perImage = (values: SymbolicTensor) => reshape(values, [values.shape[0], ...network.imageShape.map(() => 1)])
   const sample = add(mul(perImage(inputs.signal), inputs.images), mul(perImage(inputs.noiseLevel), inputs.noise))
   const { prediction, statistics } = network.apply(
@@ -55,7 +63,14 @@ function scoreMatching(network: DenoisingNetwork, inputs: Named): { loss: Symbol
     { sample, timestep: inputs.time, ...(inputs.condition && { condition: inputs.condition }) },
     'train',
   )
-  return { loss: reduceMean(square(sub(prediction, inputs.noise))), statistics }
+  const { images, noise } = inputs
+  const targets: Readonly<Record<TrainingTarget, () => SymbolicTensor>> = {
+    noise: () => noise,
+    sample: () => images,
+    velocity: () => sub(mul(perImage(inputs.signal), noise), mul(perImage(inputs.noiseLevel), images)),
+    flow: () => sub(noise, images),
+  }
+  return { loss: reduceMean(square(sub(prediction, targets[target]()))), statistics }
 }
 
 /** What an optimizer step takes and gives besides the loss's gradient. */
@@ -95,6 +110,7 @@ const asNext = (state: Named): Named => ({
  * One optimizer step on denoising score matching. `extraGradient` is added to the gradient of the loss before clipping:
  * zeros for y, grad FID / gamma for its twin z (penalty method).
  * @param clip largest global norm of the gradient, or null
+ * @param target what the network is trained to predict, here and below; default the noise
  * @returns graph of (weights, slots…, statistics?, minibatch, learningRate, step, extraGradient) to `next.*` of the state, `loss` and `weightSum`
  */
 export function trainStepGraph(
@@ -102,11 +118,12 @@ export function trainStepGraph(
   batch: number,
   optimizer: Optimizer,
   clip: number | null,
+  target: TrainingTarget = 'noise',
 ): Graph {
   const update = { optimizer, clip }
   const types = { ...lossTypes(network, batch), ...updateTypes(update, flatSize(network.parameters)) }
   return trace(types, (inputs: Named) => {
-    const { loss, statistics } = scoreMatching(network, inputs)
+    const { loss, statistics } = scoreMatching(network, inputs, target)
     const [lossGradient] = gradient(loss, [inputs.weights])
     const next = {
       ...updated(update, inputs, lossGradient),
@@ -121,9 +138,14 @@ export function trainStepGraph(
  * the loss's `gradient` in the flat weights.
  * @param batch images of the part
  */
-export function lossGradientGraph(network: DenoisingNetwork, batch: number, parts: number): Graph {
+export function lossGradientGraph(
+  network: DenoisingNetwork,
+  batch: number,
+  parts: number,
+  target: TrainingTarget = 'noise',
+): Graph {
   return trace(lossTypes(network, batch), (inputs: Named) => {
-    const loss = mul(scoreMatching(network, inputs).loss, 1 / parts)
+    const loss = mul(scoreMatching(network, inputs, target).loss, 1 / parts)
     return { loss, gradient: gradient(loss, [inputs.weights])[0] }
   })
 }
@@ -156,18 +178,18 @@ export function updateGraph(
 }
 
 /** Score-matching loss with its derivatives in the levels: dloss/dsignal [b], dloss/dnoise [b] (batch statistics, none written). */
-export function lowerGradientGraph(network: DenoisingNetwork, batch: number): Graph {
+export function lowerGradientGraph(network: DenoisingNetwork, batch: number, target: TrainingTarget = 'noise'): Graph {
   return trace(lossTypes(network, batch), (inputs: Named) => {
-    const { loss } = scoreMatching(network, inputs)
+    const { loss } = scoreMatching(network, inputs, target)
     const [dSignal, dNoise] = gradient(loss, [inputs.signal, inputs.noiseLevel])
     return { loss, dSignal, dNoise }
   })
 }
 
 /** New running statistics of a minibatch at fixed weights. */
-export function statisticsGraph(network: DenoisingNetwork, batch: number): Graph {
+export function statisticsGraph(network: DenoisingNetwork, batch: number, target: TrainingTarget = 'noise'): Graph {
   return trace(lossTypes(network, batch), (inputs: Named) => {
-    const { statistics } = scoreMatching(network, inputs)
+    const { statistics } = scoreMatching(network, inputs, target)
     return { [nextOf('statistics')]: flattenSymbolic(network.statistics, statistics) }
   })
 }

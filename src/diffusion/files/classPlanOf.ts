@@ -2,8 +2,8 @@
 import { inputError } from '../../base/index.ts'
 import type { Prediction } from '../denoiser.ts'
 import type { ClassPlan, ClassSolver, CleanRule } from '../samplers/classPlan.ts'
-import { flowLevelOf } from '../schedules/flowSchedule.ts'
 import type { Level } from '../schedules/level.ts'
+import { flowLevelOf } from '../schedules/level.ts'
 import type { NoiseSchedule } from '../schedules/noiseSchedule.ts'
 import { roundHalfEven } from '../schedules/stepList.ts'
 import {

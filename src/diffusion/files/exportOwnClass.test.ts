@@ -22,7 +22,16 @@ const SOLVER: SolverNumbers = {
 }
 const LEVELS = { timesteps: 100, logSnr: [-5, -1.5, 0.7, 3.2], times: [99, 71.5, 40, 3] }
 
-const CASES: readonly (readonly [string, Partial<SamplerSettings>, { flow?: boolean; solver?: SolverNumbers }])[] = [
+/** As flows begin: below log-SNR -40. */
+const NOISE_ALONE = { flow: true, logSnr: [-100, -1.5, 0.7, 3.2] } as const
+
+interface Levels {
+  readonly flow?: boolean
+  readonly logSnr?: readonly number[]
+  readonly solver?: SolverNumbers
+}
+
+const CASES: readonly (readonly [string, Partial<SamplerSettings>, Levels])[] = [
   ['ddim', { sampler: 'ddim' }, {}],
   ['ddim, eta .6, kept', { sampler: 'ddim', eta: 0.6 }, {}],
   ['ddim, eta .6, recomputed', { sampler: 'ddim', eta: 0.6, clippedNoise: 'recompute' }, {}],
@@ -36,15 +45,20 @@ const CASES: readonly (readonly [string, Partial<SamplerSettings>, { flow?: bool
   ['a flow, ddim', { sampler: 'ddim', clip: null }, { flow: true }],
   ['a flow, ddim, eta .5, kept', { sampler: 'ddim', eta: 0.5 }, { flow: true }],
   ['a flow, all numbers', { sampler: 'exponential' }, { flow: true, solver: SOLVER }],
+  [
+    'a flow from noise alone, whose first scale does nothing',
+    { sampler: 'exponential' },
+    { ...NOISE_ALONE, solver: SOLVER },
+  ],
 ]
 
-describe.each(CASES)('%s', (_, given, { flow, solver }) => {
+describe.each(CASES)('%s', (_, given, { flow, logSnr = LEVELS.logSnr, solver }) => {
   test('is what our sampler does', async () => {
     const count = 3
     const seed = 4
     const imageShape = [1, 2, 2]
     const settings = samplerSettings(given)
-    const schedule = samplingSchedule({ ...LEVELS, ...(flow && { path: 'flow' }), ...(solver && { solver }) })
+    const schedule = samplingSchedule({ ...LEVELS, logSnr, ...(flow && { path: 'flow' }), ...(solver && { solver }) })
     const prediction = flow ? 'velocity' : 'noise'
     const predict = (x: ArrayLike<number>, time: number) =>
       Float64Array.from(x, (value) => 0.9 * Math.sin(3 * value + 0.02 * time) + 0.3 * value)

@@ -71,9 +71,15 @@ test('a file cut anywhere, or of another kind, is one clear error', () => {
     expect(() => readGuidance(other, 'x')).toThrow(/is not a guidance file/)
 })
 
+test('a flow stays one', () => {
+  const logSnr = [flowLevel(0.9).logSnr, flowLevel(0.2).logSnr]
+  const flow = samplingSchedule({ timesteps: 10, logSnr, times: [9, 2], path: 'flow' })
+  const text = writeGuidance({ ...saved, samplingSchedule: flow })
+  expect(JSON.parse(text).samplingSchedule.process).toBe('flow')
+  expect(readGuidance(text, 'x').samplingSchedule).toEqual(flow)
+})
+
 test('what cannot be read is not written', () => {
-  const flow = { timesteps: 10, levels: [flowLevel(0.9)], times: [9] }
-  expect(() => writeGuidance({ ...saved, samplingSchedule: flow })).toThrow(/got flow levels/)
   const strength = { value: 0, low: 0, high: 1, resolved: false }
   expect(() => writeGuidance({ ...saved, entropyStrength: strength })).toThrow(/got 0, 0, 1/)
 })

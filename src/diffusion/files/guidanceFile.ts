@@ -2,7 +2,7 @@
  * `guidance.json`: a tuned entropy strength with all that it was tuned for: the reward, the judge, the guided sampler and its
  * sampling schedule. Keys: version, entropyStrength {value, low, high, resolved}, scale (1/value), target, reward, rewardHash,
  * judge, through, minimumAlphaBar, sampler, eta, variance, noisyLastStep, clip, clippedNoise, samplingSchedule (a step list or
- * a schedule's name {name, steps}, or {T, levels, times} as in `sampling_schedule.json`), learnedFor (the model's hash), class (of all
+ * a schedule's name {name, steps}, or {T, levels, times, of a flow process} as in `sampling_schedule.json`), learnedFor (the model's hash), class (of all
  * images, `unconditional`, or null: the classes in turn), rewardSettings (what the reward is opened with, by setting), and code: SHA-256 of
  * the JavaScript modules that the reward names, by path (absent: it names none).
  */
@@ -12,6 +12,7 @@ import type { Guidance } from '../guidance/guidance.ts'
 import { SAMPLER_NAMES } from '../samplers/samplers.ts'
 import type { SamplerSettings } from '../samplers/settings.ts'
 import { samplerSettings } from '../samplers/settings.ts'
+import { pathOf } from '../schedules/level.ts'
 import type { SamplingSchedule } from '../schedules/samplingSchedule.ts'
 import { samplingSchedule } from '../schedules/samplingSchedule.ts'
 
@@ -78,6 +79,7 @@ const fileSchema = z.strictObject({
       T: z.int().min(1).max(MOST.timesteps),
       levels: z.array(z.number()).min(1),
       times: z.array(z.number()).min(1),
+      process: z.literal('flow').exactOptional(),
     }),
   ]),
   learnedFor: z.string(),
@@ -86,7 +88,7 @@ const fileSchema = z.strictObject({
   code: z.record(z.string(), z.string()).optional(),
 })
 
-/** The file's text. @throws `guidanceFile.strength` unless 0 < low <= value <= high; `guidanceFile.path` for flow levels */
+/** The file's text. @throws `guidanceFile.strength` unless 0 < low <= value <= high */
 export function writeGuidance(saved: SavedGuidance): string {
   const { entropyStrength, settings, samplingSchedule: steps } = saved
   checkStrength(entropyStrength, 'the guidance')
@@ -154,7 +156,9 @@ export function readGuidance(text: string, name: string): SavedGuidance {
     minimumAlphaBar,
     settings: samplerSettings({ sampler, eta, variance, noisyLastStep, clip, clippedNoise }),
     samplingSchedule:
-      'name' in steps ? steps : samplingSchedule({ timesteps: steps.T, logSnr: steps.levels, times: steps.times }),
+      'name' in steps
+        ? steps
+        : samplingSchedule({ timesteps: steps.T, logSnr: steps.levels, times: steps.times, path: steps.process }),
     learnedFor,
     class: wanted,
     rewardSettings,
@@ -168,10 +172,8 @@ const mutable = (settings: SavedGuidance['rewardSettings']) =>
   )
 
 function levelsOf({ timesteps, levels, times }: SamplingSchedule) {
-  if (levels.some(({ path }) => path === 'flow')) {
-    throw inputError('guidanceFile.path', 'a guidance file holds variance-preserving levels, got flow levels')
-  }
-  return { T: timesteps, levels: levels.map(({ logSnr }) => logSnr), times: [...times] }
+  const path = pathOf(levels)
+  return { T: timesteps, levels: levels.map(({ logSnr }) => logSnr), times: [...times], ...(path && { process: path }) }
 }
 
 function checkStrength({ value, low, high }: SavedEntropyStrength, name: string): void {

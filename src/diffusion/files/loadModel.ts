@@ -1,6 +1,6 @@
 /**
- * Reads a model folder: one that `saveModel` wrote, or one of diffusers with a `UNet2DModel` and a DDIM, DDPM or DPM-Solver
- * scheduler. Only safetensors are read: a pickle can run code.
+ * Reads a model folder: one that `saveModel` wrote, or one of diffusers with a `UNet2DModel` and a scheduler that is read, whatever the network
+ * predicts. Only safetensors are read: a pickle can run code.
  */
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -9,6 +9,8 @@ import type { DenoisingNetwork } from '../../nn/index.ts'
 import { networkFromConfig, stateFromTensors } from '../../nn/index.ts'
 import type { Prediction } from '../denoiser.ts'
 import type { SamplerSettings } from '../samplers/settings.ts'
+import { pathOf } from '../schedules/level.ts'
+import type { NoiseSchedule } from '../schedules/noiseSchedule.ts'
 import type { ForeignScheduler, OwnSampling } from './foreignScheduler.ts'
 import { readSchedulerText } from './loadScheduler.ts'
 import type { Model, NamedSchedule } from './modelFolder.ts'
@@ -56,7 +58,7 @@ export async function loadModel(folder: string, options: LoadModelOptions = {}):
     noiseSchedule: schedule,
     prediction,
     clip: sampler.settings.clip,
-    samplingSchedules: await loadSchedules(folder, schedule.timesteps),
+    samplingSchedules: await loadSchedules(folder, schedule),
     sampler,
     notes: [...(network.notes ?? []), ...scheduleNotes(layout, options)],
   }
@@ -90,7 +92,7 @@ function scheduleNotes({ scheduler: own }: ModelLayout, { scheduler: given = nul
 }
 
 /** Learned sampling schedules by name, in order; none where there is no such folder. */
-async function loadSchedules(folder: string, timesteps: number): Promise<NamedSchedule[]> {
+async function loadSchedules(folder: string, { timesteps, path }: NoiseSchedule): Promise<NamedSchedule[]> {
   const names = await readdir(join(folder, MODEL_FILES.schedules)).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return []
     throw error
@@ -99,12 +101,16 @@ async function loadSchedules(folder: string, timesteps: number): Promise<NamedSc
     names.toSorted().map(async (name) => {
       const file = join(MODEL_FILES.schedules, name, 'sampling_schedule.json')
       const saved = readSamplingSchedule(await readModelText(join(folder, file)), join(folder, file))
-      if (saved.schedule.timesteps === timesteps) return { name, ...saved }
-      const came = `T = ${saved.schedule.timesteps}, the model ${timesteps}`
-      throw inputError(
-        'model.schedules',
-        `${join(folder, file)} must be for the model's number of timesteps, it has ${came}`,
-      )
+      if (saved.schedule.timesteps !== timesteps) {
+        const came = `T = ${saved.schedule.timesteps}, the model ${timesteps}`
+        throw inputError(
+          'model.schedules',
+          `${join(folder, file)} must be for the model's number of timesteps, it has ${came}`,
+        )
+      }
+      if (pathOf(saved.schedule.levels) === path) return { name, ...saved }
+      const came = path === 'flow' ? 'no flow, the model is one' : 'a flow, the model is none'
+      throw inputError('model.schedules', `${join(folder, file)} must be for the model's process, it is for ${came}`)
     }),
   )
 }

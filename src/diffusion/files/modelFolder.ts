@@ -28,7 +28,7 @@ import { denoiseGraph } from '../denoisers/programs.ts'
 import type { SamplerSettings } from '../samplers/settings.ts'
 import type { FamilySchedule, NoiseSchedule } from '../schedules/noiseSchedule.ts'
 import { SCHEDULE_FILES, scheduleFiles } from './exportedFiles.ts'
-import { float32Note, trainingSchedulerConfig } from './modelFolderScheduler.ts'
+import { float32Note, trainingClass, trainingSchedulerConfig } from './modelFolderScheduler.ts'
 import type { SavedSchedule } from './scheduleFile.ts'
 
 /** A learned sampling schedule under the name of its folder. */
@@ -103,7 +103,7 @@ export async function saveModel(
   const onnxBytes = onnx ? exportOnnx(network, state) : null
   await requireOwn(folder)
   const path = (name: string) => join(folder, name)
-  await writeAtomically(path(MODEL_FILES.index), json(modelIndex(network)))
+  await writeAtomically(path(MODEL_FILES.index), json(modelIndex(network, noiseSchedule)))
   await removeStale(folder, samplingSchedules)
   await writeAtomically(path(MODEL_FILES.scheduler), json(scheduler))
   await writeAtomically(path(MODEL_FILES.config), json({ ...network.config, _producer: PRODUCER }))
@@ -124,8 +124,8 @@ const json = (value: unknown): string => `${JSON.stringify(value, null, 2)}\n`
  * diffusers' index; for a network without a class there, names that it will not find, and why. `DDPMPipeline` runs whatever scheduler it is
  * given, `DDIMPipeline` turns every one into DDIM without a word.
  */
-function modelIndex({ kind }: DenoisingNetwork): Record<string, unknown> {
-  const shared = { _producer: PRODUCER, scheduler: ['diffusers', 'DDIMScheduler'] }
+function modelIndex({ kind }: DenoisingNetwork, schedule: NoiseSchedule): Record<string, unknown> {
+  const shared = { _producer: PRODUCER, scheduler: ['diffusers', trainingClass(schedule)] }
   if (kind === 'UNet2DModel') {
     return {
       _class_name: 'DDPMPipeline',

@@ -19,12 +19,21 @@ import { jsonOf } from './schedulerJson.ts'
 /** Largest error of alphaBar between a family's levels and the betas written for it. */
 const ALPHA_BAR_TOLERANCE = 1e-5
 
-/** Every field of a DDIMScheduler config for a training schedule. @throws `export.clip` */
+/** diffusers' class of a training schedule. */
+export const trainingClass = ({ path }: Pick<NoiseSchedule, 'path'>): string =>
+  path === 'flow' ? 'FlowMatchEulerDiscreteScheduler' : 'DDIMScheduler'
+
+/**
+ * Every field of the config of a training schedule, for a DDIMScheduler, of a flow for a FlowMatchEulerDiscreteScheduler, which does not clip (`_clip`
+ * keeps that).
+ * @throws `export.clip`; `export.prediction` where a flow's network does not predict eps - x0
+ */
 export function trainingSchedulerConfig(
   schedule: NoiseSchedule | FamilySchedule,
   prediction: Prediction,
   clip: SamplerSettings['clip'],
 ): SchedulerConfig {
+  if (schedule.path === 'flow') return flowConfig(schedule, prediction, clip)
   const exported = exportTrainingSchedule(schedule, prediction, clip)
   const betas = ownBetas(schedule) ?? float32Betas(schedule) ?? {}
   return {
@@ -36,8 +45,54 @@ export function trainingSchedulerConfig(
   }
 }
 
+/** Every field of the class, none of which changes sigma = t/T. @throws `export.prediction` */
+function flowConfig(
+  { timesteps }: NoiseSchedule,
+  prediction: Prediction,
+  clip: SamplerSettings['clip'],
+): SchedulerConfig {
+  if (prediction !== 'velocity') {
+    const rule = 'on a flow diffusers takes a network that predicts eps - x0 (velocity)'
+    throw inputError('export.prediction', `${rule}, got one that predicts ${prediction}`)
+  }
+  return {
+    _class_name: 'FlowMatchEulerDiscreteScheduler',
+    _diffusers_version: '0.42.1',
+    num_train_timesteps: timesteps - 1,
+    shift: 1,
+    use_dynamic_shifting: false,
+    base_shift: 0.5,
+    max_shift: 1.15,
+    base_image_seq_len: 256,
+    max_image_seq_len: 4096,
+    invert_sigmas: false,
+    shift_terminal: null,
+    use_karras_sigmas: false,
+    use_exponential_sigmas: false,
+    use_beta_sigmas: false,
+    time_shift_type: 'exponential',
+    stochastic_sampling: false,
+    _clip: clip && [...clip],
+  }
+}
+
+/** Reads the clip of a flow that this project wrote. @throws `scheduler.invalid` */
+function withOwnClip(scheduler: ForeignScheduler, text: string, name: string): ForeignScheduler {
+  const { _clip } = jsonOf(text, name) as Record<string, unknown>
+  if (!Array.isArray(_clip)) return scheduler
+  const [low, high] = _clip as unknown[]
+  if (_clip.length !== 2 || typeof low !== 'number' || typeof high !== 'number' || !(low < high)) {
+    throw inputError(
+      'scheduler.invalid',
+      `${name}: _clip must be [low, high] with low < high, got ${JSON.stringify(_clip)}`,
+    )
+  }
+  return { ...scheduler, settings: { ...scheduler.settings, clip: [low, high] } }
+}
+
 /** A sentence where a float32 reader of a config gets other levels than the schedule has, or null. */
 export function float32Note(schedule: NoiseSchedule, config: SchedulerConfig): string | null {
+  if (schedule.path === 'flow') return null
   const { float32 } = readersOf(Array.from(readScheduler(JSON.stringify(config), 'the config').schedule.betas))
   const wrong = schedule.logSnr.filter(
     (wanted, t) => !(Math.abs(Math.log(float32[t] / (1 - float32[t])) - wanted) <= 0.05),
@@ -53,6 +108,7 @@ function parametersOf({ family, parameters }: FamilySchedule): Record<string, nu
 /** Reads a training schedule, as diffusers does; as the family it was written from where its betas still say the same. */
 export function readTrainingScheduler(text: string, name: string): ForeignScheduler {
   const scheduler = readScheduler(text, name)
+  if (scheduler.schedule.path === 'flow') return withOwnClip(scheduler, text, name)
   if (!text.includes('"_family"')) return scheduler
   const { _family: family, _parameters: parameters } = jsonOf(text, name) as Record<string, unknown>
   if (typeof family !== 'string' || typeof parameters !== 'object' || parameters === null) return scheduler

@@ -32,8 +32,13 @@ export function bySchedulerRule(config: OwnClassConfig, { start, predict, noise:
     const [signal, level] = levelOf(ell, config)
     const p = predict(x, times[i])
     const eps = p.map((value, j) => (config.prediction_type === 'epsilon' ? value : x[j] + signal * value))
-    const scale = config.scale?.[i] ?? 1
-    const clean = eps.map((value, j) => clipped((x[j] - level * scale * value) / signal, i, config))
+    // At noise alone there is no image for a scale to move.
+    const scale = ell > -40 ? (config.scale?.[i] ?? 1) : 1
+    const clean = p.map((value, j) => {
+      // A flow's x0 without the division by its signal.
+      const unscaled = config.prediction_type === 'epsilon' ? (x[j] - level * value) / signal : x[j] - level * value
+      return clipped(unscaled + (1 - scale) * (level / signal) * eps[j], i, config)
+    })
     cleans.push(clean)
     const before = cleans[i - 1] ?? clean
     const z = drawn(i)

@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { BilevelError } from '../../base/index.ts'
 import { samplerSettings } from '../samplers/settings.ts'
-import { flowLevel } from '../schedules/level.ts'
+import { flowLevelOf } from '../schedules/level.ts'
 import { samplingSchedule } from '../schedules/samplingSchedule.ts'
 import { readSamplingSchedule, writeSamplingSchedule } from './scheduleFile.ts'
 
@@ -72,7 +72,17 @@ test('a file cut anywhere is one clear error', () => {
   )
 })
 
-test('flow levels have no place in the file', () => {
-  const schedule = { timesteps: 10, levels: [flowLevel(0.9)], times: [9] }
-  expect(() => writeSamplingSchedule({ ...saved, schedule })).toThrow(/got flow levels/)
+test('levels of a flow are named so in the file, and are read as such', () => {
+  const levels = [1, 0.75, 0.3].map(flowLevelOf)
+  const logSnr = levels.map((level) => level.logSnr)
+  const schedule = samplingSchedule({ timesteps: 1001, logSnr, times: [1000, 712.5, 300], path: 'flow' })
+  const flow = { ...saved, schedule }
+  const text = writeSamplingSchedule(flow)
+  expect(JSON.parse(text)).toMatchObject({ T: 1001, process: 'flow' })
+  expect(readSamplingSchedule(text, 'x')).toEqual(flow)
+  expect(JSON.parse(writeSamplingSchedule(saved))).not.toHaveProperty('process')
+  const other = JSON.stringify({ ...JSON.parse(text), process: 'diffusion' })
+  expect(() => readSamplingSchedule(other, 'a.json')).toThrow(
+    'a.json is not a sampling schedule at process: must be "flow", or left out where signal^2 + noise^2 = 1',
+  )
 })

@@ -1,7 +1,8 @@
 /**
  * `sampling_schedule.json`: a sampling schedule with the settings it was learned for. Keys: T, sampler, levels
  * (log(signal^2/noise^2), noisiest first), times, clip, clippedNoise, eta, variance, noisyLastStep, learnedFor; and of a schedule for the
- * exponential sampler those of tau, weight, scale, clipBounds, output and history that it has.
+ * exponential sampler those of tau, weight, scale, clipBounds, output and history that it has; of a flow, `process`: "flow" (its T whole times are 0,
+ * the image, to T - 1, noise alone: a network told up to 1000 has T 1001).
  */
 import { z } from 'zod'
 import { BilevelError, inputError, MOST, parseJson } from '../../base/index.ts'
@@ -9,6 +10,7 @@ import type { SamplerName } from '../samplers/samplers.ts'
 import { SAMPLER_NAMES, samplerNamed } from '../samplers/samplers.ts'
 import type { Sampling } from '../samplers/settings.ts'
 import { samplerSettings } from '../samplers/settings.ts'
+import { pathOf } from '../schedules/level.ts'
 import { samplingSchedule } from '../schedules/samplingSchedule.ts'
 import type { SolverNumbers } from '../schedules/solverNumbers.ts'
 import { namesOfSolver } from '../schedules/solverNumbers.ts'
@@ -35,6 +37,7 @@ const fileSchema = z.strictObject({
   variance: z.enum(['small', 'large']),
   noisyLastStep: z.boolean(),
   learnedFor: z.strictObject({ features: z.string(), hash: z.string() }).nullable(),
+  process: z.literal('flow', { error: 'must be "flow", or left out where signal^2 + noise^2 = 1' }).exactOptional(),
   tau: z.array(z.number()).exactOptional(),
   weight: z.array(z.number()).exactOptional(),
   scale: z.array(z.number()).exactOptional(),
@@ -43,12 +46,10 @@ const fileSchema = z.strictObject({
   history: z.array(z.array(z.number())).exactOptional(),
 })
 
-/** The file's text. Flow levels have no place in it. @throws `scheduleFile.path` */
+/** The file's text. */
 export function writeSamplingSchedule({ schedule, settings, learnedFor }: SavedSchedule): string {
   const { timesteps, levels, times, solver } = schedule
-  if (levels.some(({ path }) => path === 'flow')) {
-    throw inputError('scheduleFile.path', 'a schedule file holds variance-preserving levels, got flow levels')
-  }
+  const path = pathOf(levels)
   const file: z.input<typeof fileSchema> = {
     T: timesteps,
     sampler: settings.sampler,
@@ -60,6 +61,7 @@ export function writeSamplingSchedule({ schedule, settings, learnedFor }: SavedS
     variance: settings.variance,
     noisyLastStep: settings.noisyLastStep,
     learnedFor: learnedFor && { ...learnedFor },
+    ...(path && { process: path }),
     ...(solver && (structuredClone(solver) as Pick<z.input<typeof fileSchema>, keyof SolverNumbers>)),
   }
   return `${JSON.stringify(file, null, 2)}\n`
@@ -77,7 +79,20 @@ export function readSamplingSchedule(text: string, name: string): SavedSchedule 
     const where = path.length > 0 ? ` at ${path.join('.')}` : ''
     throw inputError('scheduleFile.invalid', `${name} is not a sampling schedule${where}: ${message}`)
   }
-  const { T, levels, times, learnedFor, tau, weight, scale, clipBounds, output, history, ...settings } = parsed.data
+  const {
+    T,
+    levels,
+    times,
+    learnedFor,
+    process: path,
+    tau,
+    weight,
+    scale,
+    clipBounds,
+    output,
+    history,
+    ...settings
+  } = parsed.data
   const solver: SolverNumbers = {
     ...(tau && { tau }),
     ...(weight && { weight }),
@@ -89,7 +104,7 @@ export function readSamplingSchedule(text: string, name: string): SavedSchedule 
   requireTaken(solver, settings.sampler, name)
   try {
     return {
-      schedule: samplingSchedule({ timesteps: T, logSnr: levels, times, solver }),
+      schedule: samplingSchedule({ timesteps: T, logSnr: levels, times, path, solver }),
       settings: samplerSettings(settings),
       learnedFor,
     }

@@ -6,6 +6,7 @@
 import { readFile, stat } from 'node:fs/promises'
 import { basename } from 'node:path'
 import { inputError } from '../../base/index.ts'
+import { flowLevelOf, pathOf } from '../schedules/level.ts'
 import type { NoiseSchedule } from '../schedules/noiseSchedule.ts'
 import type { SamplingSchedule, ToldTimes } from '../schedules/samplingSchedule.ts'
 import { samplingSchedule, samplingScheduleAt } from '../schedules/samplingSchedule.ts'
@@ -28,7 +29,7 @@ const MOST_CHARACTERS = 1_000_000
 
 /**
  * Reads a schedule to start from.
- * @throws `start.file` on what is not there or is no list, `start.order` on one that does not fall, `start.steps` on another number of steps;
+ * @throws `start.file` on what is not there or is no list, `start.order` on one that does not fall, `start.steps` on another number of steps, `start.process` on levels of a flow for a model that is none, or the other way round;
  *   `samplingSchedule.*`, `scheduler.*` by their own rules
  */
 export async function readStart(
@@ -49,6 +50,7 @@ export async function readStart(
   }
   const text = await readFile(path, 'utf8')
   const sampling = await samplingOf(path, text, place)
+  requireProcess(path, place, pathOf(sampling.levels))
   const { length } = sampling.levels
   if (length !== place.steps) {
     throw inputError(
@@ -68,6 +70,16 @@ async function samplingOf(path: string, text: string, place: StartPlace): Promis
   throw inputError(
     'start.file',
     `${path} must be a list of sigmas or times, a learned sampling schedule or a scheduler file, and is none of them; give one`,
+  )
+}
+
+/** Levels of a flow say nothing of another process. @throws `start.process` */
+function requireProcess(path: string, { schedule }: StartPlace, came: NoiseSchedule['path']): void {
+  if (came === schedule.path) return
+  const words = (is: NoiseSchedule['path']) => (is === 'flow' ? 'a flow' : 'no flow')
+  throw inputError(
+    'start.process',
+    `the model is ${words(schedule.path)}, and the schedule in ${path} is of ${words(came)}; give another file, or --start auto`,
   )
 }
 
@@ -114,15 +126,23 @@ function listSteps(path: string, all: readonly number[], { schedule, told }: Sta
   }
   if (isTimes) return samplingScheduleAt(schedule, list)
   const { timesteps, path: kind } = schedule
-  // A flow's sigma is its noise, 1 - signal; elsewhere noise over signal.
-  const logSnr = list.map((sigma) => (kind === 'flow' ? 2 * Math.log((1 - sigma) / sigma) : -2 * Math.log(sigma)))
+  if (kind === 'flow' && list[0] > 1) {
+    throw inputError(
+      'start.file',
+      `a flow's sigmas lie in (0, 1], but ${path} begins with ${list[0]}; give another file`,
+    )
+  }
+  // A flow's sigma is its noise, 1 - signal, and 1 where it begins; elsewhere noise over signal.
+  const logSnr = list.map((sigma) => (kind === 'flow' ? flowLevelOf(sigma).logSnr : -2 * Math.log(sigma)))
   const real = logSnr.map((level) => timeOfLogSnr(schedule, level))
   return samplingSchedule({ timesteps, logSnr, times: told === 'integer' ? real.map(Math.round) : real, path: kind })
 }
 
 /** The steps that a scheduler file takes by itself, on the model's own levels where it has no others. */
-async function schedulerSteps(path: string, { schedule, steps }: StartPlace): Promise<SamplingSchedule> {
-  const { timesOf, levelsOf } = await loadScheduler(path)
+async function schedulerSteps(path: string, place: StartPlace): Promise<SamplingSchedule> {
+  const { schedule, steps } = place
+  const { timesOf, levelsOf, schedule: own } = await loadScheduler(path)
+  requireProcess(path, place, own.path)
   if (levelsOf) {
     const { levels, told } = levelsOf({ steps })
     const logSnr = levels.map((level) => level.logSnr)

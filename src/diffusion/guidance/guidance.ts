@@ -24,7 +24,7 @@ export interface Guidance {
   readonly minimumAlphaBar?: number
   /**
    * What the gradient goes through. `network` (default): r(x0Hat(x)) in x, exactly. `reward`: the reward alone, with
-   * dx0Hat/dx = signal in the network's place (right for data N(mean, 1) per element; leaving the network out of x0Hat =
+   * dx0Hat/dx = signal (on a flow signal/(signal^2 + noise^2)) in the network's place (right for data N(mean, 1) per element; leaving the network out of x0Hat =
    * (x - noise epsHat)/signal would give 1/signal, hundreds of times too much at the first steps). It needs no derivative
    * of the network, but is no gradient: good as a proposal that is weighted by A and B, biased without.
    */

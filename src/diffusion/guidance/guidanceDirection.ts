@@ -59,11 +59,16 @@ export async function guidanceDirection(of: Guided, i: number, state: GuidedStat
   return dx
 }
 
-/** The gradient with dx0Hat/dx = signal per element that is not clipped: what it is for data of variance 1 per element. */
+/**
+ * The gradient with dx0Hat/dx = signal/(signal^2 + noise^2) per element that is not clipped (signal where that sum is 1): what it is for data of
+ * variance 1 per element.
+ */
 function pastNetwork({ level, clip }: DenoisingRule, x0Hat: ImageData, dX0Hat: ImageData): ImageData {
   const [low, high] = clip ?? [Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY]
+  const { signal, noise, path } = level
+  const slope = path === 'flow' ? signal / (signal * signal + noise * noise) : signal
   const g = like(x0Hat)
-  for (let j = 0; j < g.length; j++) g[j] = x0Hat[j] > low && x0Hat[j] < high ? level.signal * dX0Hat[j] : 0
+  for (let j = 0; j < g.length; j++) g[j] = x0Hat[j] > low && x0Hat[j] < high ? slope * dX0Hat[j] : 0
   return g
 }
 

@@ -36,8 +36,8 @@ export interface GuidedPaths {
 
 /**
  * Generates guided images, chunk by chunk, from the random streams of `generate`: an image depends on (seed, item) alone, and
- * at scale 0 it is that of `generate`, byte for byte. DDPM, or DDIM with eta > 0, over any variance-preserving sampling schedule.
- * @throws `guidance.sampler`, `guidance.path`, `guidance.steps`, `guidance.minimumAlphaBar`, `guidance.scale`,
+ * at scale 0 it is that of `generate`, byte for byte. DDPM, or DDIM with eta > 0, over any sampling schedule, a flow's too.
+ * @throws `guidance.sampler`, `guidance.steps`, `guidance.minimumAlphaBar`, `guidance.scale`,
  * `guidance.derivative`; `guidance.reward` for a reward of the wrong shape or not finite; `guidance.network` where the network
  * itself is not finite; `sampler.count`, `sampler.condition`, `times.integerOnly`; `interrupted`
  */

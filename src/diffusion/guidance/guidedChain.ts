@@ -46,7 +46,7 @@ export async function guidedChain(chunk: GuidedChunk): Promise<{ data: ImageData
     },
     noise: (i) => stepNoise(z, { count, seed, firstItem, step: i }),
   }
-  const { rule } = noisyStep('guidance', schedule, settings)
+  const { rule } = noisyStep('guidance', settings)
   const x = await ancestral(chain, rule, async (i, { clean: { x0Hat }, ...here }) => {
     const { guided, coefficient } = steps[i]
     if (!guided) return {}

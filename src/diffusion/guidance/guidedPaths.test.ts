@@ -5,7 +5,7 @@ import { gaussianDenoiser } from '../denoisers/gaussian.ts'
 import { imagesOf } from '../samplers/anyBatch.ts'
 import { generate } from '../samplers/generate.ts'
 import { samplerSettings } from '../samplers/settings.ts'
-import { flowLevel, levelOfLogSnr } from '../schedules/level.ts'
+import { levelOfLogSnr } from '../schedules/level.ts'
 import { noiseSchedule } from '../schedules/noiseSchedule.ts'
 import { samplingScheduleFrom } from '../schedules/samplingSchedule.ts'
 import type { Guidance, RewardGradient } from './guidance.ts'
@@ -109,11 +109,6 @@ test.each<[string, object, RegExp]>([
     /noise at every step: take ddim with eta > 0, or ddpm; got ddim with eta 0/,
   ],
   ['guidance.sampler', { settings: samplerSettings({ sampler: 'dpm-solver++' }) }, /got dpm-solver\+\+/],
-  [
-    'guidance.path',
-    { schedule: { timesteps: 9, levels: [flowLevel(0.9), flowLevel(0.5)], times: [8, 4] } },
-    /flow levels/,
-  ],
   ['guidance.steps', { schedule: samplingScheduleFrom(noise, 'trailing', 1) }, /none of the 1 is one/],
   ['guidance.minimumAlphaBar', { guidance: { ...guidance, minimumAlphaBar: 1 } }, /in \[0, 1\), got 1/],
   ['guidance.scale', { guidance: { ...guidance, scale: -0.1 } }, /at least 0, got -0.1/],

@@ -5,7 +5,8 @@
  *     coefficient = sqrt(w) (1-v)/sqrt(v) - sqrt(1 - w - sigmaSmall^2) sqrt(1-v)
  *
  * which is the sampler's own mean with epsHat - sqrt(1-v) scale g in the place of epsHat (noise guidance: Dhariwal, Nichol
- * 2021, arXiv 2105.05233, section 4.2, through the mean of any eta). With h = logSnr_w - logSnr_v and the mean's eta the
+ * 2021, arXiv 2105.05233, section 4.2, through the mean of any eta). It is written in signal and noise, so it holds on a flow too, where v and w are
+ * alphaBar of the variance-preserving process of the same log-SNRs (x divided by sqrt(signal^2 + noise^2)). With h = logSnr_w - logSnr_v and the mean's eta the
  * coefficient is (1-v) sqrt(w/v) (1 - q), log q = -h/2 + log(1 - eta^2 (1 - e^-h))/2: nothing cancels and nothing is
  * singular. At eta 1 it is (1-v)(1 - e^-h) sqrt(w/v), at the last step, where w = 1 and q = 0, (1-v)/sqrt(v).
  */
@@ -14,6 +15,7 @@ import type { AncestralStep } from '../samplers/sampler.ts'
 import { SAMPLERS, samplerNamed } from '../samplers/samplers.ts'
 import type { SamplerSettings } from '../samplers/settings.ts'
 import type { Level } from '../schedules/level.ts'
+import { alphaBarOf } from '../schedules/level.ts'
 import type { SamplingSchedule } from '../schedules/samplingSchedule.ts'
 
 /**
@@ -44,7 +46,7 @@ export function guidanceCoefficient(here: Level, next: Level | undefined, eta: n
 
 /**
  * The steps of a guided chain, noisiest first. Guided are those with noise and alphaBar > `minimumAlphaBar`.
- * @throws `guidance.sampler` where the sampler has no noise, `guidance.path` for a flow's levels, `guidance.minimumAlphaBar`,
+ * @throws `guidance.sampler` where the sampler has no noise, `guidance.minimumAlphaBar`,
  * `guidance.steps` where no step would be guided
  */
 export function guidedSteps(
@@ -61,43 +63,33 @@ export function guidedSteps(
   return steps
 }
 
-/** The steps of a chain with noise. @throws `<what>.sampler`, `<what>.path`, `<what>.minimumAlphaBar` */
+/** The steps of a chain with noise. @throws `<what>.sampler`, `<what>.minimumAlphaBar` */
 export function chainSteps(
   what: 'guidance' | 'smc',
   schedule: SamplingSchedule,
   settings: SamplerSettings,
   minimumAlphaBar: number,
 ): GuidedStep[] {
-  const { rule, meanEta } = noisyStep(what, schedule, settings)
+  const { rule, meanEta } = noisyStep(what, settings)
   if (!(minimumAlphaBar >= 0 && minimumAlphaBar < 1)) {
     throw inputError(`${what}.minimumAlphaBar`, `minimumAlphaBar must lie in [0, 1), got ${minimumAlphaBar}`)
   }
   const { levels } = schedule
   return levels.map((here, i) => {
     const { image, noise, sigma } = rule(here, levels[i + 1])
-    const guided = sigma.value > 0 && here.signal * here.signal > minimumAlphaBar
+    const guided = sigma.value > 0 && alphaBarOf(here) > minimumAlphaBar
     const coefficient = guided ? guidanceCoefficient(here, levels[i + 1], meanEta) : 0
     return { image: image.value, noise: noise.value, sigma: sigma.value, coefficient, guided }
   })
 }
 
-/** The step of a chain with noise. @throws `<what>.sampler`, `<what>.path` unless the chain is variance preserving and has noise */
-export function noisyStep(
-  what: 'guidance' | 'smc',
-  { levels }: SamplingSchedule,
-  settings: SamplerSettings,
-): AncestralStep {
+/** The step of a chain with noise. @throws `<what>.sampler` unless it has noise */
+export function noisyStep(what: 'guidance' | 'smc', settings: SamplerSettings): AncestralStep {
   const { name, noisy, ancestral, takes } = samplerNamed(settings.sampler)
   if (!(ancestral && noisy(settings))) {
     const came = takes.includes('eta') ? `${name} with eta 0` : name
     const rule = `${what === 'smc' ? 'sequential Monte Carlo' : 'a guided path'} needs noise at every step`
     throw inputError(`${what}.sampler`, `${rule}: take ${noisySamplers()}; got ${came}`)
-  }
-  if (levels.some(({ path }) => path === 'flow')) {
-    throw inputError(
-      `${what}.path`,
-      'the chain must be variance preserving (signal^2 + noise^2 = 1), got flow levels; take a schedule of alphaBar',
-    )
   }
   return ancestral(settings)
 }

@@ -6,7 +6,6 @@ import { gaussianDenoiser } from '../denoisers/gaussian.ts'
 import { imagesOf } from '../samplers/anyBatch.ts'
 import { generate } from '../samplers/generate.ts'
 import { samplerSettings } from '../samplers/settings.ts'
-import { flowLevel } from '../schedules/level.ts'
 import { noiseSchedule } from '../schedules/noiseSchedule.ts'
 import { samplingScheduleFrom } from '../schedules/samplingSchedule.ts'
 import type { ParticleOptions, Particles } from './smc.ts'
@@ -202,7 +201,6 @@ test.each<[string, Partial<ParticleOptions>, RegExp]>([
     /noise at every step: take ddim with eta > 0, or ddpm; got ddim with eta 0/,
   ],
   ['smc.sampler', { settings: samplerSettings({ sampler: 'dpm-solver++' }) }, /got dpm-solver\+\+/],
-  ['smc.path', { schedule: { timesteps: 10, levels: [flowLevel(0.9)], times: [9] } }, /got flow levels/],
   ['smc.scale', { scale: -1 }, /at least 0, got -1/],
   ['smc.scale', { scale: Number.NaN }, /got NaN/],
   ['smc.resampleBelow', { resampleBelow: 1.5 }, /in \[0, 1\], got 1.5/],

@@ -29,6 +29,7 @@ import type { GenerateOptions } from '../samplers/generate.ts'
 import { checkRequest } from '../samplers/generate.ts'
 import { checkTimes, startNoise, stepNoise } from '../samplers/sample.ts'
 import { evaluationsOf } from '../samplers/settings.ts'
+import { alphaBarOf } from '../schedules/level.ts'
 import type { GuidedStep } from './guidedStep.ts'
 import { chainSteps, DEFAULT_MINIMUM_ALPHA_BAR, noisyStep } from './guidedStep.ts'
 import { systematicAncestors } from './smcWeights.ts'
@@ -77,7 +78,7 @@ interface Population {
 /**
  * Draws `count` weighted particles. Random streams are those of `generate`, place by place, so that scale 0 gives its images
  * with equal weights. Deterministic in the seed; a particle depends on the whole population.
- * @throws `smc.sampler` for a sampler without noise, `smc.path`, `smc.scale`, `smc.resampleBelow`, `smc.temper`, `smc.minimumAlphaBar`;
+ * @throws `smc.sampler` for a sampler without noise, `smc.scale`, `smc.resampleBelow`, `smc.temper`, `smc.minimumAlphaBar`;
  * `smc.reward` for a reward of the wrong length or not finite, `smc.network` for images that are not;
  * `sampler.count`, `sampler.condition`, `times.integerOnly`; `interrupted`
  */
@@ -86,7 +87,7 @@ export async function sequentialMonteCarlo(options: ParticleOptions): Promise<Pa
   checkOptions(options)
   const { imageShape, dtype, prediction } = denoiser
   const steps = stepsOf(options)
-  const { rule } = noisyStep('smc', schedule, settings)
+  const { rule } = noisyStep('smc', settings)
   const call = anyBatch(denoiser)
   const start = startNoise({ imageShape, count, seed, firstItem, dtype: dtype ?? 'float32' }).data
   let particles = startOf(options)
@@ -156,7 +157,7 @@ type TwistedStep = GuidedStep & { readonly twistScale: number }
 function stepsOf({ schedule, settings, scale, temper = 1, minimumAlphaBar }: ParticleOptions): TwistedStep[] {
   const least = minimumAlphaBar ?? DEFAULT_MINIMUM_ALPHA_BAR
   return chainSteps('smc', schedule, settings, least).map((step, i) => {
-    const alphaBar = schedule.levels[i].signal ** 2
+    const alphaBar = alphaBarOf(schedule.levels[i])
     return { ...step, twistScale: alphaBar > least ? scale * alphaBar ** temper : 0 }
   })
 }

@@ -1,6 +1,6 @@
 /** x0Hat and epsHat' with a scaled noise prediction and a bound: values by the formula, derivatives by central differences. */
 import { expect, test } from 'vitest'
-import { flowLevel, levelOfLogSnr } from '../schedules/level.ts'
+import { flowLevel, flowLevelOf, levelOfLogSnr } from '../schedules/level.ts'
 import type { DenoisingRule } from './denoised.ts'
 import { denoised, denoisedVjp } from './denoised.ts'
 import { PREDICTIONS } from './derivative.fixture.ts'
@@ -40,4 +40,12 @@ test.each(CASES)('$prediction, $clippedNoise, $path', ({ prediction, clippedNois
     const raw = (v - noise * 0.9 * eps[i]) / signal
     expect(x0Hat[i]).toBeCloseTo(Math.min(0.8, Math.max(-0.8, raw)), 12)
   }
+})
+
+test.each(PREDICTIONS)('at noise alone a scale does nothing, %s prediction', (prediction) => {
+  const rule = { prediction, level: flowLevelOf(1), clip: [-1, 1], clippedNoise: 'keep' } as const
+  expect(denoised({ ...rule, scale: 1.3 }, X, P)).toEqual(denoised(rule, X, P))
+  const back = denoisedVjp({ ...rule, scale: 1.3 }, X, P, G, H)
+  expect(back).toEqual(denoisedVjp(rule, X, P, G, H))
+  expect(back.dScale).toBe(0)
 })

@@ -5,12 +5,13 @@
  *     x0Hat = clip(x0Raw)
  *     epsHat' = epsRaw (`keep`) or (x - s x0Hat)/n (`recompute`)
  *
- * and the derivative of both in x, p and the level's log-SNR. With a scale e the noise prediction is e epsRaw, and x0Raw = (x - n e epsRaw)/s.
+ * and the derivative of both in x, p and the level's log-SNR. With a scale e the noise prediction is e epsRaw, and x0Raw = (x - n e epsRaw)/s;
+ * where there is no signal to speak of (s/n below e^-20, as flows begin) a scale does nothing.
  */
 import { inputError } from '../../base/index.ts'
 import type { ImageData, Prediction } from '../denoiser.ts'
 import type { Level } from '../schedules/level.ts'
-import { dNoiseDLogSnr, dSignalDLogSnr } from '../schedules/level.ts'
+import { dNoiseDLogSnr, dSignalDLogSnr, hasSignal } from '../schedules/level.ts'
 import type { StepSettings } from './stepSettings.ts'
 
 /** A scalar of a step and its derivative in the log-SNR of that step's level. */
@@ -78,12 +79,14 @@ export interface DenoisingRule {
 }
 
 /** What a rule comes to in the loop over the elements. */
-function ruleScalars({ prediction, level, clip, clippedNoise, scale }: DenoisingRule) {
+function ruleScalars({ prediction, level, clip, clippedNoise, scale: asked }: DenoisingRule) {
+  const scaling = hasSignal(level)
+  const scale = scaling ? asked : undefined
   const { overNoise, noiseRatio, signalRatio } = inverses(level)
   const [low, high] = clip ?? [Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY]
   const own = predictionScalars(prediction, level)
   const scalars = scale === undefined ? own : scaled(own, noiseRatio, scale)
-  return { ...scalars, own, noiseRatio, overNoise, signalRatio, low, high, keep: clippedNoise === 'keep' }
+  return { ...scalars, own, scaling, noiseRatio, overNoise, signalRatio, low, high, keep: clippedNoise === 'keep' }
 }
 
 /** x0Raw at scale e is x0Raw at 1 and (1 - e) (n/s) epsRaw. */
@@ -133,7 +136,7 @@ export function denoisedVjp(
   dX0Hat: ImageData,
   dEpsHat: ImageData | null,
 ): DenoisedGradient {
-  const { A, B, C, D, own, noiseRatio, overNoise, signalRatio, low, high, keep } = ruleScalars(rule)
+  const { A, B, C, D, own, scaling, noiseRatio, overNoise, signalRatio, low, high, keep } = ruleScalars(rule)
   const dx = like(x)
   const dp = like(x)
   let dLogSnr = 0
@@ -162,5 +165,5 @@ export function denoisedVjp(
       dScale -= dClean * noiseRatio.value * (own.C.value * x[i] + own.D.value * p[i])
     } else dBound += raw >= high ? dClean : -dClean
   }
-  return { dx, dp, dLogSnr, dScale, dBound }
+  return { dx, dp, dLogSnr, dScale: scaling ? dScale : 0, dBound }
 }

@@ -20,6 +20,8 @@ export interface Sampler<Name extends string = string> {
    * what a run's numbers mean: a sampler that joins them changes the best default, and the cost, of every preset there is.
    */
   readonly candidate: boolean
+  /** Whether it is one of the defaults of flows, where it is none elsewhere. */
+  readonly flowCandidate?: true
   /** What it does with the noise of a clipped image where nobody says. */
   readonly usualClippedNoise: StepSettings['clippedNoise']
   /** Which settings it has that not all have; the others are at their defaults. */

@@ -1,23 +1,17 @@
 /**
  * The noise schedule of a flow, x = (1 - sigma) x0 + sigma eps (Lipman et al. 2023, arXiv 2210.02747; Liu et al. 2023, arXiv 2209.03003), in
  * the convention of diffusers: the network is told T sigma. So time t stands for sigma = t/T, and there are T + 1 whole times, 0 (the image) to
- * T (noise alone).
+ * T (noise alone). Step lists leave out 0, where there is nothing to do.
  */
 import { inputError } from '../../base/index.ts'
-import type { Level } from './level.ts'
-import { flowLevel } from './level.ts'
+import { flowLevelOf } from './level.ts'
 import type { NoiseSchedule } from './noiseSchedule.ts'
 
-/** log(signal^2/noise^2) in the place of the infinite ones at both ends: a signal (a noise) of 2e-22. */
-const END_LOG_SNR = 100
-
-/** The level of sigma in [0, 1]; the ends, which have no finite log-SNR, with one of ±100. @throws `level.flow` */
-export function flowLevelOf(sigma: number): Level {
-  if (sigma > 0 && sigma < 1) return flowLevel(sigma)
-  if (sigma === 1) return { logSnr: -END_LOG_SNR, signal: Math.exp(-END_LOG_SNR / 2), noise: 1, path: 'flow' }
-  if (sigma === 0) return { logSnr: END_LOG_SNR, signal: 1, noise: Math.exp(-END_LOG_SNR / 2), path: 'flow' }
-  throw inputError('level.flow', `a flow level needs 0 <= sigma <= 1, got ${sigma}`)
-}
+/**
+ * sigma' = s sigma / (1 + (s - 1) sigma), the shift of a flow's levels (Esser et al. 2024, arXiv 2403.03206, eq. 23): noise/signal times s, so log-SNRs
+ * fall by 2 log s.
+ */
+export const shiftedSigma = (sigma: number, shift: number): number => (shift * sigma) / (1 - sigma + shift * sigma)
 
 /** A flow told T sigma. `alphaBar` is signal^2/(signal^2 + noise^2), and `betas` are those of a variance-preserving schedule of the same log-SNRs. */
 export function flowSchedule(timesteps: number): NoiseSchedule {

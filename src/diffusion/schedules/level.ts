@@ -38,6 +38,33 @@ export function flowLevelOfLogSnr(logSnr: number): Level {
   return { logSnr, signal: 1 / (1 + Math.exp(-logSnr / 2)), noise: 1 / (1 + Math.exp(logSnr / 2)), path: 'flow' }
 }
 
+/** The path that levels lie on: a flow's, or undefined, variance preserving. */
+export const pathOf = (levels: readonly Pick<Level, 'path'>[]): Level['path'] => levels[0]?.path
+
+/** log(signal^2/noise^2) in the place of infinite ones: a signal (a noise) of 2e-22. */
+export const END_LOG_SNR = 100
+
+/** The level of sigma in [0, 1]; the ends, which have no finite log-SNR, with one of ±100. @throws `level.flow` */
+export function flowLevelOf(sigma: number): Level {
+  if (sigma > 0 && sigma < 1) return flowLevel(sigma)
+  if (sigma === 1) return { logSnr: -END_LOG_SNR, signal: Math.exp(-END_LOG_SNR / 2), noise: 1, path: 'flow' }
+  if (sigma === 0) return { logSnr: END_LOG_SNR, signal: 1, noise: Math.exp(-END_LOG_SNR / 2), path: 'flow' }
+  throw inputError('level.flow', `a flow level needs 0 <= sigma <= 1, got ${sigma}`)
+}
+
+/** Below this log-SNR x holds nothing of the image but rounding. */
+const NO_SIGNAL = -40
+
+/** Whether x at a level holds anything of the image: noise predicted there says where it is. */
+export const hasSignal = ({ logSnr }: Pick<Level, 'logSnr'>): boolean => logSnr > NO_SIGNAL
+
+/**
+ * alphaBar of a level: its signal^2 once signal^2 + noise^2 is 1. A flow's x, divided by sqrt(signal^2 + noise^2), is the x of a variance-preserving
+ * process of the same log-SNRs, so whatever is said of alphaBar holds for both.
+ */
+export const alphaBarOf = ({ signal, noise, path }: Level): number =>
+  path === 'flow' ? (signal * signal) / (signal * signal + noise * noise) : signal * signal
+
 /** d signal / d logSnr = signal noise^2 / 2 (flow: signal noise / 2). */
 export const dSignalDLogSnr = ({ signal, noise, path }: Level): number =>
   path === 'flow' ? (signal * noise) / 2 : (signal * noise * noise) / 2

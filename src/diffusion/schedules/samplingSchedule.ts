@@ -6,6 +6,7 @@ import { inputError } from '../../base/index.ts'
 import type { Level } from './level.ts'
 import { flowLevelOfLogSnr, LOG_SNR_LIMIT, levelOfLogSnr } from './level.ts'
 import type { NoiseSchedule } from './noiseSchedule.ts'
+import { isShiftList, shiftLevels } from './shiftLists.ts'
 import { isSigmaList, sigmaLevels, timeOfLogSnr } from './sigmaSpacing.ts'
 import type { SolverNumbers } from './solverNumbers.ts'
 import { solverNumbers } from './solverNumbers.ts'
@@ -78,7 +79,7 @@ export function samplingScheduleAt(schedule: NoiseSchedule, times: readonly numb
 export type ToldTimes = 'integer' | 'real'
 
 /**
- * The levels of a noise schedule on a step list. Lists of sigmas bring levels of their own, told as the time that has that level: a
+ * The levels of a noise schedule on a step list. Lists of sigmas and the shifted ones of flows bring levels of their own, told as the time that has that level: a
  * real one, or for a network of integer times the nearest ones that are distinct. Beyond the schedule's range several levels are told
  * the same end of it, which samplers take as they take any.
  * @throws `steps.count` if N > T
@@ -91,9 +92,9 @@ export function samplingScheduleFrom(
 ): SamplingSchedule {
   // Also checks the name and the number of steps.
   const times = stepList(list, schedule, steps)
-  if (!isSigmaList(list)) return samplingScheduleAt(schedule, times)
+  if (!isSigmaList(list) && !isShiftList(list)) return samplingScheduleAt(schedule, times)
   const { timesteps } = schedule
-  const logSnr = sigmaLevels(list, schedule, steps)
+  const logSnr = isSigmaList(list) ? sigmaLevels(list, schedule, steps) : shiftLevels(list, steps)
   return samplingSchedule({
     timesteps,
     logSnr,

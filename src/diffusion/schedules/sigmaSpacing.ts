@@ -8,6 +8,7 @@
  * that spends most of few steps where an image holds nothing. Levels lie between training times; what the network is told there is
  * the time whose training level is that sigma.
  */
+import { flowLevelOfLogSnr } from './level.ts'
 import type { NoiseSchedule } from './noiseSchedule.ts'
 
 /** By its rule alone: sigma 80 to .02. `-model`: the model's own range, at most 80. */
@@ -24,11 +25,11 @@ export const isSigmaList = (name: string): name is SigmaListName => SIGMA_LISTS.
 const logSnrOf = (sigma: number): number => -2 * Math.log(sigma)
 
 /** Log-SNRs at the two ends, the noisy one first. */
-function rangeOf(name: SigmaListName, { logSnr }: NoiseSchedule): readonly [number, number] {
+function rangeOf(name: SigmaListName, { logSnr, path }: NoiseSchedule): readonly [number, number] {
   const noisy = logSnrOf(SIGMA_MAX)
   if (!name.endsWith('-model')) return [noisy, logSnrOf(SIGMA_MIN)]
-  // A first beta of 0 leaves a level without noise, which no sigma names.
-  const clean = logSnr.find(Number.isFinite) ?? logSnrOf(SIGMA_MIN)
+  // A first beta of 0 leaves a level without noise, which no sigma names; so does the time 0 of a flow.
+  const clean = (path === 'flow' ? logSnr[1] : logSnr.find(Number.isFinite)) ?? logSnrOf(SIGMA_MIN)
   return [Math.max(noisy, logSnr[logSnr.length - 1]), clean]
 }
 
@@ -46,8 +47,9 @@ export function sigmaLevels(name: SigmaListName, schedule: NoiseSchedule, steps:
   })
 }
 
-/** The real-valued time in [0, T-1] whose training level is this log-SNR, straight between neighbours; beyond the range, its end. */
-export function timeOfLogSnr({ logSnr, timesteps }: NoiseSchedule, wanted: number): number {
+/** The real-valued time in [0, T-1] whose training level is this log-SNR, straight between neighbours (of a flow exactly); beyond the range, its end. */
+export function timeOfLogSnr({ logSnr, timesteps, path }: NoiseSchedule, wanted: number): number {
+  if (path === 'flow') return (timesteps - 1) * flowLevelOfLogSnr(wanted).noise
   const above = logSnr.findIndex((value) => value <= wanted)
   if (above === -1) return timesteps - 1
   if (above === 0) return 0

@@ -10,7 +10,7 @@ export interface SolverNumbers {
   readonly tau?: readonly number[]
   /** Second-order weight w_k of all steps but the last, [N - 1]; that of the first does nothing. */
   readonly weight?: readonly number[]
-  /** What the noise prediction is multiplied by, [N], above 0. */
+  /** What the noise prediction is multiplied by, [N], above 0; where log-SNR is below -40 it does nothing. */
   readonly scale?: readonly number[]
   /** x0Hat is clipped to [-r, r], r > 0, [N]: in the place of the sampler's clip. */
   readonly clipBounds?: readonly number[]

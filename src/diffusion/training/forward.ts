@@ -4,12 +4,13 @@
  * schedules (or two networks) can be compared on the same times and noise.
  */
 import { inputError, randomStream } from '../../base/index.ts'
+import type { Level } from '../schedules/level.ts'
 import { dNoiseDLogSnr, dSignalDLogSnr, levelOfLogSnr } from '../schedules/level.ts'
 import type { NoiseSchedule } from '../schedules/noiseSchedule.ts'
 
 /** Times and noise of a minibatch. */
 export interface LossDraw {
-  /** [batch], uniform in 0..T-1. */
+  /** [batch], uniform in first..first + T - 1. */
   readonly times: Int32Array
   /** [batch x imageSize], standard normal. */
   readonly eps: Float32Array
@@ -22,12 +23,14 @@ export function drawLoss(options: {
   readonly batch: number
   readonly imageSize: number
   readonly timesteps: number
+  /** Default 0. */
+  readonly first?: number
 }): LossDraw {
-  const { seed, step, batch, imageSize, timesteps } = options
+  const { seed, step, batch, imageSize, timesteps, first = 0 } = options
   const times = new Int32Array(batch)
   const eps = new Float32Array(batch * imageSize)
   for (let item = 0; item < batch; item++) {
-    times[item] = randomStream({ seed, purpose: 'time', step, item }).integer(timesteps)
+    times[item] = first + randomStream({ seed, purpose: 'time', step, item }).integer(timesteps)
     randomStream({ seed, purpose: 'noise', step, item }).normal(eps.subarray(item * imageSize, (item + 1) * imageSize))
   }
   return { times, eps }
@@ -61,9 +64,9 @@ export function pullBackToLogSnr(
 }
 
 /** Unlike `schedule.level`, allows levels without signal: training there is well defined, only sampling is not. */
-function integerLevel({ logSnr, timesteps }: NoiseSchedule, time: number) {
+function integerLevel({ logSnr, timesteps, path, level }: NoiseSchedule, time: number): Level {
   if (!Number.isInteger(time) || time < 0 || time >= timesteps) {
     throw inputError('schedule.time', `a training time must be an integer in [0, ${timesteps - 1}], got ${time}`)
   }
-  return levelOfLogSnr(logSnr[time])
+  return path === 'flow' ? level(time) : levelOfLogSnr(logSnr[time])
 }

@@ -17,6 +17,7 @@ import type { DenoisingNetwork, NetworkState, Optimizer } from '../../nn/index.t
 import { batches, emaDecay, flatSize, initialState, updateEma } from '../../nn/index.ts'
 import type { BatchProgram, Device, Program } from '../../runtime/index.ts'
 import { compile, compileBatch, lanesFor } from '../../runtime/index.ts'
+import type { TrainingTarget } from '../denoiser.ts'
 import {
   gradientOfPart,
   lossGradientGraph,
@@ -57,7 +58,10 @@ export interface TrainingImages {
 export interface TrainerOptions {
   readonly network: DenoisingNetwork
   readonly data: TrainingImages
+  /** T: training times are 0 to T - 1, of a flow 1 to T. */
   readonly timesteps: number
+  /** What the network is trained to predict; `flow` goes with a `flowSchedule` of the same T. Default `noise`. */
+  readonly prediction?: TrainingTarget
   readonly optimizer: Optimizer
   /** Images per step. Default 64. */
   readonly batch?: number
@@ -113,12 +117,17 @@ class DividedStep implements StepProgram {
 }
 
 /** Batch norm takes its statistics over the whole minibatch, which then cannot be divided. */
-async function compileStep({ network, optimizer, batch = 64, clip = 1, device }: TrainerOptions): Promise<StepProgram> {
+async function compileStep(given: TrainerOptions): Promise<StepProgram> {
+  const { network, optimizer, batch = 64, clip = 1, prediction, device } = given
   const options = device ? { device } : {}
   const lanes = network.statistics.length === 0 ? lanesFor(batch, options) : 1
-  if (lanes === 1) return compile(trainStepGraph(network, batch, optimizer, clip), options)
+  if (lanes === 1) return compile(trainStepGraph(network, batch, optimizer, clip, prediction), options)
   const [gradient, update] = await Promise.all([
-    compileBatch(lossGradientGraph(network, batch / lanes, lanes), { ...options, lanes, whole: ['weights'] }),
+    compileBatch(lossGradientGraph(network, batch / lanes, lanes, prediction), {
+      ...options,
+      lanes,
+      whole: ['weights'],
+    }),
     compile(updateGraph(network, lanes, optimizer, clip), options),
   ])
   return new DividedStep(gradient, update)
@@ -168,7 +177,7 @@ export class Trainer {
     rows.forEach((row, i) => {
       images.set(data.images.subarray(row * size, (row + 1) * size), i * size)
     })
-    const { times, eps } = drawLoss({ seed, step, batch, imageSize: size, timesteps })
+    const { times, eps } = drawLoss({ seed, step, batch, imageSize: size, timesteps, first: firstTime(this.options) })
     if (network.classes === undefined) return { images, noise: eps, times }
     const drop = randomStream({ seed, purpose: 'train.drop', step })
     const share = dropShare(this.options)
@@ -224,8 +233,8 @@ export class Trainer {
 
   /** Loss and its derivatives in the level of each image, at the state's weights. */
   async lowerGradient(state: NetworkState, schedule: NoiseSchedule, minibatch: Minibatch): Promise<LowerGradient> {
-    const { network, device } = this.options
-    this.#lower ??= compile(lowerGradientGraph(network, this.batch), device ? { device } : {})
+    const { network, prediction, device } = this.options
+    this.#lower ??= compile(lowerGradientGraph(network, this.batch, prediction), device ? { device } : {})
     const out = await (await this.#lower).run(this.#inputs(state, schedule, minibatch))
     return {
       loss: (out.loss.data as Float32Array)[0],
@@ -239,9 +248,9 @@ export class Trainer {
    * Networks without statistics are left as they are.
    */
   async settle(state: TrainingState, schedule: NoiseSchedule): Promise<TrainingState> {
-    const { network, device } = this.options
+    const { network, prediction, device } = this.options
     if (network.statistics.length === 0) return state
-    this.#statistics ??= compile(statisticsGraph(network, this.batch), device ? { device } : {})
+    this.#statistics ??= compile(statisticsGraph(network, this.batch, prediction), device ? { device } : {})
     const program = await this.#statistics
     let { statistics } = state
     for (let k = 0; k < SETTLING_BATCHES; k++) {
@@ -259,6 +268,7 @@ export class Trainer {
 
   #inputs(state: NetworkState, schedule: NoiseSchedule, minibatch: Minibatch): Record<string, Tensor> {
     const { network } = this.options
+    requireProcess(this.options, schedule)
     const shape = [this.batch, ...network.imageShape]
     const { times, condition } = minibatch
     const { signal, noise } = levelsAtTimes(schedule, times)
@@ -275,6 +285,17 @@ export class Trainer {
   }
 }
 
+/** At sigma 0 there is no noise to be seen. */
+const firstTime = ({ prediction }: Pick<TrainerOptions, 'prediction'>): number => (prediction === 'flow' ? 1 : 0)
+
+/** @throws `training.prediction` where the levels are none of what is predicted */
+function requireProcess({ prediction = 'noise' }: TrainerOptions, { path }: NoiseSchedule): void {
+  if ((prediction === 'flow') === (path === 'flow')) return
+  const came = path === 'flow' ? 'those of a flow' : 'levels with signal^2 + noise^2 = 1'
+  const wanted = prediction === 'flow' ? 'the levels of a flow, flowSchedule(T)' : 'levels with signal^2 + noise^2 = 1'
+  throw inputError('training.prediction', `to predict ${prediction} a network is trained at ${wanted}; got ${came}`)
+}
+
 const dropShare = ({ network, dropCondition }: TrainerOptions): number =>
   dropCondition ?? (network.nullClass === undefined ? 0 : 0.1)
 
@@ -286,10 +307,12 @@ function checkOptions(options: TrainerOptions): void {
     const came = `${data.count} images of ${data.images.length} numbers in all`
     throw inputError('training.images', `the network trains on images [${imageShape}], at least one; got ${came}`)
   }
-  if (network.times === 'integer' && typeof config.timesteps === 'number' && config.timesteps < timesteps) {
+  const told = timesteps + firstTime(options)
+  if (network.times === 'integer' && typeof config.timesteps === 'number' && config.timesteps < told) {
+    const what = told === timesteps ? `${timesteps} timesteps` : `the times 0 to ${timesteps} of a flow`
     throw inputError(
       'training.timesteps',
-      `the network has a learned table of ${config.timesteps} times, too few for ${timesteps} timesteps; make it as long`,
+      `the network has a learned table of ${config.timesteps} times, too few for ${what}; make it as long`,
     )
   }
   if (classes === undefined) return

@@ -5,7 +5,6 @@ import type { Reward } from '../../rewards/index.ts'
 import type { Json } from '../../runs/index.ts'
 import type { EntropyOptions, EntropyTarget } from '../../tuners/index.ts'
 import { ESTIMATORS_OF } from '../../tuners/index.ts'
-import { requireNoFlow } from '../opening/flow.ts'
 import type { CodeHashes } from '../opening/namedCode.ts'
 import { codeHashes } from '../opening/namedCode.ts'
 import type { OpenedModel } from '../opening/openedModel.ts'
@@ -45,7 +44,6 @@ export async function openEntropyInputs(config: EntropyConfig): Promise<EntropyI
   const opened = await openModelAt(config.model, config)
   const closers = [opened.close]
   try {
-    requireNoFlow(opened.schedule, config.model, 'a guidance')
     const { denoiser, close } = await opened.openDenoiser(config)
     closers.unshift(close)
     const choice = await chooseSampling(opened, config)

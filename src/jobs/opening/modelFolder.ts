@@ -41,12 +41,6 @@ export async function openModelFolder(
   if (ofRun) await requireIntactModel(path)
   const model = await loadModel(folder, { scheduler, weightsPrefix })
   const { network, state, prediction, sampler } = model
-  if (prediction !== 'noise') {
-    throw inputError(
-      'schedule.model',
-      `a model folder must hold a network that predicts noise, ${folder} predicts ${prediction}; use its ONNX file`,
-    )
-  }
   const { imageShape, times, classes, nullClass } = network
   return {
     imageShape,
@@ -69,7 +63,7 @@ export async function openModelFolder(
     evaluations: 0,
     secondsPerEvaluation: null,
     async openDenoiser({ chunk, device }) {
-      const denoiser = await compileDenoiser({ network, state, batch: chunk, binding: 'bound', device })
+      const denoiser = await compileDenoiser({ network, state, batch: chunk, binding: 'bound', prediction, device })
       return { denoiser, close: () => denoiser.dispose() }
     },
     close: async () => undefined,

@@ -3,12 +3,13 @@ import { readFile } from 'node:fs/promises'
 import { inputError } from '../../base/index.ts'
 import type { SavedSchedule } from '../../diffusion/files/index.ts'
 import { OWN_SAMPLER, readSamplingSchedule } from '../../diffusion/files/index.ts'
-import type { NoiseFamilyName, NoiseSchedule, SamplerName, Sampling } from '../../diffusion/index.ts'
+import type { Level, NoiseFamilyName, NoiseSchedule, SamplerName, Sampling } from '../../diffusion/index.ts'
 import {
   DEFAULT_SAMPLER,
   NOISE_FAMILIES,
   namesOfSolver,
   noiseSchedule,
+  pathOf,
   roundHalfEven,
   samplerNamed,
   samplerSettings,
@@ -55,7 +56,7 @@ export async function chooseSampling(opened: OpenedModel, given: SamplingConfig)
   if (learned) return savedChoice(`learned ${name}`, learned, config)
   const family = familyNamed(name, opened.schedule.timesteps)
   if (family) {
-    requireNoFlow(opened, name)
+    requireSameProcess(opened, name, undefined)
     return levelsOf(family, name, opened, config)
   }
   const text = await readFile(name, 'utf8').catch((cause: Error) => {
@@ -64,8 +65,8 @@ export async function chooseSampling(opened: OpenedModel, given: SamplingConfig)
     )
     throw inputError('sample.schedule', `a schedule is one of ${names}, or a readable file; got '${name}'`, { cause })
   })
-  requireNoFlow(opened, name)
   const saved = readSamplingSchedule(text, name)
+  requireSameProcess(opened, name, pathOf(saved.schedule.levels))
   const { timesteps } = opened.schedule
   if (saved.schedule.timesteps !== timesteps) {
     const came = `${name} is for T = ${saved.schedule.timesteps}`
@@ -106,11 +107,18 @@ const repeatedNotes = (told: readonly number[]): string[] => {
   return repeated === undefined ? [] : [`the network is told time ${repeated} at more than one level`]
 }
 
-/** A schedule that is not the model's own is of variance-preserving levels. @throws `sample.schedule` */
-function requireNoFlow({ schedule }: OpenedModel, name: string): void {
-  if (schedule.path !== 'flow') return
-  const rule = `the model is a flow, which is sampled at its own levels, by default or with --sampler ${OWN_SAMPLER}`
-  throw inputError('sample.schedule', `${rule}, got schedule ${name}; leave it out`)
+/** The levels of a flow are no other process's. @throws `sample.schedule` */
+function requireSameProcess({ schedule: { path } }: OpenedModel, name: string, came: Level['path']): void {
+  if (path === came) return
+  const words = (is: Level['path']) => (is === 'flow' ? 'a flow' : 'no flow')
+  const fix =
+    path === 'flow'
+      ? `take the default, --sampler ${OWN_SAMPLER}, or a schedule learned for it ("process": "flow")`
+      : 'take a schedule learned for this model'
+  throw inputError(
+    'sample.schedule',
+    `the model is ${words(path)}, and the schedule ${name} is of ${words(came)}; ${fix}`,
+  )
 }
 
 /** A saved schedule, perhaps under another sampler. */

@@ -3,7 +3,7 @@
 import { z } from 'zod'
 import { MOST } from '../../base/index.ts'
 import { OWN_SAMPLER } from '../../diffusion/files/index.ts'
-import { DEFAULT_SAMPLER, SAMPLER_NAMES, STEP_LISTS } from '../../diffusion/index.ts'
+import { DEFAULT_SAMPLER, SAMPLER_NAMES, STEP_LIST_NAMES } from '../../diffusion/index.ts'
 import { MODULE_TIMEOUT } from '../../rewards/index.ts'
 import { drawingShape, setting } from '../../tuners/index.ts'
 
@@ -116,7 +116,7 @@ export const samplingShape = {
     description: "sampling steps; none: the schedule's, by default 50",
     default: null,
   }),
-  stepList: setting(z.enum(STEP_LISTS).nullable(), {
+  stepList: setting(z.enum(STEP_LIST_NAMES).nullable(), {
     group: 'Sampling',
     description:
       "times of the default schedule, or levels spaced in sigma (karras, exponential) told as their times; none: those of the model's scheduler",

@@ -60,7 +60,7 @@ export const measuredPlan = (networkEvaluations: number, secondsPerEvaluation: n
 
 /** What is wrong with a scheduler file that is there: no plan is made of it, and nothing would be. */
 const refusesSchedule = ({ code }: BilevelError): boolean =>
-  (code.startsWith('scheduler.') && code !== 'scheduler.open') || code === 'schedule.flow' || code === 'schedule.betas'
+  (code.startsWith('scheduler.') && code !== 'scheduler.open') || code === 'schedule.betas'
 
 /** A plan in a line; where it cannot be made, why. @throws what refuses a scheduler file */
 export async function planLine(plan: Promise<JobPlan>): Promise<string> {

@@ -1,6 +1,6 @@
 /** What a report says beside the result: which run, with what settings, on what. */
 
-import type { DenoiserInputs } from '../../diffusion/index.ts'
+import type { DenoiserInputs, Prediction } from '../../diffusion/index.ts'
 import type { Caller, Json } from '../../runs/index.ts'
 import type { StepLoss } from './stepLoss.ts'
 
@@ -29,6 +29,8 @@ export interface ReportContext {
   readonly batch?: number
   /** How Python calls the network. Default: a `UNet2DModel` without classes. */
   readonly network?: PythonNetwork
+  /** What the network predicts. Default `noise`. */
+  readonly prediction?: Prediction
   /** Versions by name: this package, Node, ONNX Runtime, the platform. */
   readonly versions: Readonly<Record<string, string>>
 }

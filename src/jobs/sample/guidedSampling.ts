@@ -9,9 +9,10 @@ import type { Denoiser, Images } from '../../diffusion/index.ts'
 import {
   generateGuided,
   imagesByWeight,
-  STEP_LISTS,
+  pathOf,
   samplingScheduleFrom,
   sequentialMonteCarlo,
+  stepListsOf,
 } from '../../diffusion/index.ts'
 import type { Reward } from '../../rewards/index.ts'
 import type { SettingsLayer } from '../../runs/index.ts'
@@ -188,6 +189,12 @@ function choiceOf(
     const came = `${path} is for T = ${schedule.timesteps}`
     throw inputError('sample.guidance', `a schedule must be for the model's T = ${trained.timesteps}, but ${came}`)
   }
+  const [tuned, own] = [pathOf(schedule.levels), trained.path].map((path) => (path === 'flow' ? 'a flow' : 'no flow'))
+  if (tuned !== own)
+    throw inputError(
+      'sample.guidance',
+      `${path} is for ${tuned}, and this model is ${own}; take the model it was tuned for`,
+    )
   const lambda = Number(entropyStrength.value.toPrecision(4))
   const name = `${settings.sampler}, ${schedule.levels.length} steps, ${target === 'guided' ? 'guided' : 'tilted'} at lambda ${lambda}`
   return { name, schedule, settings, notes: [] }
@@ -200,9 +207,10 @@ function named(
 ) {
   const learned = schedules.find((one) => one.name === name)
   if (learned) return learned.schedule
-  const list = STEP_LISTS.find((known) => known === name)
+  const lists = stepListsOf(schedule)
+  const list = lists.find((known) => known === name)
   if (list) return samplingScheduleFrom(schedule, list, steps, times)
-  const known = [...schedules.map((one) => one.name), ...STEP_LISTS].join(', ')
+  const known = [...schedules.map((one) => one.name), ...lists].join(', ')
   throw inputError('sample.guidance', `${path} names the schedule '${name}', this model has ${known}`)
 }
 

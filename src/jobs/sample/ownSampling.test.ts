@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { readScheduler } from '../../diffusion/files/diffusersScheduler.ts'
-import { saveModel, shippedModelFolder } from '../../diffusion/files/index.ts'
+import { saveModel, shippedModelFolder, writeSamplingSchedule } from '../../diffusion/files/index.ts'
 import { noiseSchedule } from '../../diffusion/index.ts'
 import { initialState, unet } from '../../nn/index.ts'
 import { openEntropyInputs } from '../entropy/open.ts'
@@ -13,7 +13,6 @@ import { evaluateModel } from '../evaluate/run.ts'
 import { openModelAt } from '../opening/openModel.ts'
 import { chooseSampling } from '../opening/samplingChoice.ts'
 import { openScheduleInputs } from '../schedule/open.ts'
-import { planSchedule } from '../schedule/plan.ts'
 import { resolveScheduleConfig } from '../schedule/settings.ts'
 import { sampleModel } from './run.ts'
 import { resolveSampleConfig } from './settings.ts'
@@ -115,7 +114,7 @@ test('levels between training times are those of the file, and so are the steps 
   await expect(chosen(PNDM, { sampler: 'own' })).rejects.toThrow(/scheduler_config.json: PNDMScheduler takes pseudo/)
 })
 
-test('a flow is sampled at its own levels, and nothing is learned for it', async () => {
+test('a flow is sampled at its own levels, and schedules of other processes are refused', async () => {
   const flow = { _class_name: 'FlowMatchEulerDiscreteScheduler', use_dynamic_shifting: true }
   // 8 x 8 patches: mu is straight through (256, .5) and (4096, 1.15).
   const mu = 0.5 + ((64 - 256) * (1.15 - 0.5)) / (4096 - 256)
@@ -132,7 +131,7 @@ test('a flow is sampled at its own levels, and nothing is learned for it', async
   expect(byDefault.name).toBe('default ddim, 4 steps, levels of FlowMatchEulerDiscreteScheduler')
   expect(byDefault.schedule.levels.map(({ path }) => path)).toEqual(['flow', 'flow', 'flow', 'flow'])
   const trailing = await choose({ stepList: 'trailing' })
-  expect(trailing.schedule.times).toEqual([1000, 750, 499, 249])
+  expect(trailing.schedule.times).toEqual([1000, 750, 500, 250])
   for (const [i, { signal, noise, path }] of trailing.schedule.levels.entries()) {
     expect([noise, signal, path]).toEqual([
       expect.closeTo(trailing.schedule.times[i] / 1000, 12),
@@ -140,7 +139,32 @@ test('a flow is sampled at its own levels, and nothing is learned for it', async
       'flow',
     ])
   }
-  await expect(choose({ schedule: 'cosine' })).rejects.toThrow(/the model is a flow, .* got schedule cosine/)
+  const shifted = await choose({ stepList: 'shift-3' })
+  expect(shifted.schedule.times).toEqual([1000, 900, 750, 500].map((time) => expect.closeTo(time, 9)))
+  await expect(choose({ schedule: 'cosine' })).rejects.toThrow(
+    /the model is a flow, and the schedule cosine is of no flow; take the default/,
+  )
+  const saved = at('flow-schedule.json')
+  const flowText = writeSamplingSchedule({ ...byDefault, learnedFor: null })
+  await writeFile(saved, flowText)
+  expect((await choose({ schedule: saved, steps: null })).schedule).toEqual({
+    ...byDefault.schedule,
+    levels: byDefault.schedule.levels.map((level) => ({
+      ...level,
+      signal: expect.closeTo(level.signal, 12),
+      noise: expect.closeTo(level.noise, 12),
+    })),
+  })
+  const { process: _, ...turning } = JSON.parse(flowText)
+  await writeFile(saved, JSON.stringify(turning))
+  await expect(choose({ schedule: saved, steps: null })).rejects.toThrow(
+    /flow-schedule.json is of no flow; take the default/,
+  )
+  const other = JSON.stringify({ ...JSON.parse(flowText), T: 1000, times: [999, 750, 500, 250] })
+  await writeFile(saved, other)
+  await expect(chosen({ _class_name: 'DDIMScheduler' }, { schedule: saved, steps: null })).rejects.toThrow(
+    /the model is no flow, and the schedule .* is of a flow; take a schedule learned for this model/,
+  )
   const images = (sampler: string | null, out: string) =>
     sampleModel(file, resolveSampleConfig([flags({ ...given, count: 2, sampler })]), { folder: at(out) })
   const [own, plain] = [await images('own', 'own'), await images(null, 'plain')]
@@ -148,10 +172,6 @@ test('a flow is sampled at its own levels, and nothing is learned for it', async
   expect(own.networkEvaluations).toBe(plain.networkEvaluations)
   // Euler's steps on a flow are those of DDIM.
   expect(await readFile(at('own', 'grid.png'))).toEqual(await readFile(at('plain', 'grid.png')))
-  const refused = { code: 'schedule.flow', kind: 'input' }
-  const learning = resolveScheduleConfig([flags({ model: file, scheduler, data: 'digits' })])
-  await expect(openScheduleInputs(learning)).rejects.toMatchObject(refused)
-  await expect(planSchedule(learning)).rejects.toMatchObject(refused)
 })
 
 test('DDIM steps to other times than those of the list where N does not divide T', async () => {

@@ -11,7 +11,6 @@ import { openReward } from '../../rewards/index.ts'
 import type { Json } from '../../runs/index.ts'
 import type { LearnSettings, StartPoint, Subject } from '../../tuners/index.ts'
 import { checkLearnSettings, denoises, stepNumbers, trainedHere, trainingScheduleOf } from '../../tuners/index.ts'
-import { requireNoFlow } from '../opening/flow.ts'
 import type { MeasuringNetworks } from '../opening/measuringNetworks.ts'
 import { openMeasuring, openNamedFeatures } from '../opening/measuringNetworks.ts'
 import { codeHashes } from '../opening/namedCode.ts'
@@ -53,7 +52,6 @@ export async function openScheduleInputs(config: ScheduleConfig): Promise<Schedu
   const given = config.model === null ? null : await openGivenModel(config.model, config)
   const closers: (() => Promise<void>)[] = given ? [given.close] : []
   try {
-    if (given) requireNoFlow(given.schedule, String(config.model), 'learning a schedule')
     const { data, seen, heldOut } = await dataOf(config, given)
     const subject = await subjectFor(given, data, config)
     const fitting = forTimes(config, denoises(subject).times)
@@ -196,7 +194,10 @@ export function networkFor(config: ScheduleConfig, data: Dataset): DenoisingNetw
   return network
 }
 
-function networkOf({ network, classConditional, timesteps }: ScheduleConfig, data: Dataset): DenoisingNetwork {
+function networkOf(
+  { network, classConditional, timesteps, prediction }: ScheduleConfig,
+  data: Dataset,
+): DenoisingNetwork {
   const { kind, channels, layersPerBlock, groups, attentionLevels } = network
   const [imageChannels, height, width] = data.shape
   const size = [height, width] as const
@@ -212,7 +213,8 @@ function networkOf({ network, classConditional, timesteps }: ScheduleConfig, dat
     return shuffleUnet({
       sample_size: [height, width],
       in_channels: imageChannels,
-      timesteps,
+      // A flow is told 1 to T.
+      timesteps: timesteps + (prediction === 'flow' ? 1 : 0),
       base_dim: first,
       dim_mults: [second, ...more],
     })
@@ -228,11 +230,16 @@ function networkOf({ network, classConditional, timesteps }: ScheduleConfig, dat
   })
 }
 
-/** What a given model is to the learning. */
+/** What a given model is to the learning. @throws `schedule.model` on one that could not be saved */
 async function subjectOf(given: OpenedModel, config: ScheduleConfig): Promise<Subject> {
-  const { trainable, schedule } = given
+  const { trainable, schedule, prediction } = given
   if (!trainable) return { kind: 'foreign', denoiser: (await given.openDenoiser(config)).denoiser, schedule }
-  return config.learn === 'sampling' ? { kind: 'pretrained', ...trainable, schedule } : { kind: 'train', ...trainable }
+  if (schedule.path === 'flow' && prediction !== 'velocity') {
+    const rule = 'a flow in a model folder must predict eps - x0 (velocity), as its scheduler files say it'
+    throw inputError('schedule.model', `${rule}; ${config.model} predicts ${prediction}: use its ONNX file`)
+  }
+  if (config.learn === 'sampling') return { kind: 'pretrained', ...trainable, schedule, prediction }
+  return { kind: 'train', ...trainable, prediction: schedule.path === 'flow' ? 'flow' : prediction }
 }
 
 /** Said where the model's own scheduler file clips otherwise than is learned for: learning takes its own settings alone. */

@@ -46,10 +46,14 @@ export async function saveScheduleOutputs(run: Run, outputs: ScheduleOutputs): P
 }
 
 /** The network of the default rows, which has seen the same images, so that their numbers can be made again. */
-async function saveDefault(run: Run, { defaultModel, settings }: LearnedModel, seen: string): Promise<void> {
+async function saveDefault(
+  run: Run,
+  { defaultModel, settings, prediction }: LearnedModel,
+  seen: string,
+): Promise<void> {
   if (!defaultModel) return
   const { network, state, trainingSchedule: noiseSchedule } = defaultModel
-  const model = { network, state, noiseSchedule, clip: settings.clip, samplingSchedules: [] }
+  const model = { network, state, noiseSchedule, prediction, clip: settings.clip, samplingSchedules: [] }
   await saveModel(join(run.folder, DEFAULT_SIDE), model)
   await run.write(join(DEFAULT_SIDE, SEEN_IMAGES_FILE), seen)
 }
@@ -61,7 +65,7 @@ function seenAfterLearning({ data, subject, seen }: ScheduleInputs): KnownImages
 }
 
 async function saveLearned(run: Run, { learned, inputs }: ScheduleOutputs): Promise<readonly string[]> {
-  const { model, trainingSchedule, settings } = learned
+  const { model, trainingSchedule, settings, prediction } = learned
   const { features, settings: tuned } = inputs
   const learnedFor = tuned.objective === 'fid' && features ? { features: features.name, hash: features.hash } : null
   const saved = learned.steps.map((one) => {
@@ -72,14 +76,14 @@ async function saveLearned(run: Run, { learned, inputs }: ScheduleOutputs): Prom
     const { clip } = settings
     const { notes } = await saveModel(
       join(run.folder, 'model'),
-      { ...model, noiseSchedule: trainingSchedule, clip, samplingSchedules: saved },
+      { ...model, noiseSchedule: trainingSchedule, prediction, clip, samplingSchedules: saved },
       { onnx: true },
     )
     return notes
   }
   const notes: string[] = []
   for (const { name, ...kept } of saved) {
-    const { files, note } = scheduleFiles(kept, inputs.model?.prediction ?? 'noise', name)
+    const { files, note } = scheduleFiles(kept, prediction, name)
     for (const [file, text] of files) await run.write(join('model', 'schedules', name, file), text)
     if (note !== null) notes.push(note)
   }

@@ -3,7 +3,6 @@ import { internalError } from '../../base/index.ts'
 import type { Dataset } from '../../data/index.ts'
 import { measureRate, networkEvaluations } from '../../diffusion/index.ts'
 import { asideCost, schedulePlan } from '../../tuners/index.ts'
-import { requireNoFlow } from '../opening/flow.ts'
 import { openData } from '../opening/openData.ts'
 import type { OpenedModel } from '../opening/openedModel.ts'
 import { openGivenModel } from '../opening/openModel.ts'
@@ -31,7 +30,6 @@ export async function planSchedule(config: ScheduleConfig, rateOf: RateOf = meas
 
 async function planOf(config: ScheduleConfig, given: OpenedModel | null, rateOf: RateOf): Promise<JobPlan> {
   const settings = learnSettingsOf(config)
-  if (given) requireNoFlow(given.schedule, String(config.model), 'learning a schedule')
   if (given && !given.trainable) {
     const subject = { trained: false, statistics: false }
     const { total } = schedulePlan(settings, { ...subject, schedule: given.schedule })

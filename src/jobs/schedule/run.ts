@@ -70,6 +70,7 @@ export async function finish(
     heldOut: inputs.heldOut,
     ...(batch !== undefined && { batch }),
     notes: [...inputs.notes, ...later],
+    prediction: learned.prediction,
     versions: await versions(),
     ...(caller && { caller }),
     network: pythonNetwork(learned, inputs, config),

@@ -7,7 +7,7 @@ import { z } from 'zod'
 import { didYouMean, inputError, MOST } from '../../base/index.ts'
 import { SHIPPED_MODELS } from '../../diffusion/files/index.ts'
 import type { FreeName, ToldTimes } from '../../diffusion/index.ts'
-import { FREE_NAMES, SAMPLER_NAMES } from '../../diffusion/index.ts'
+import { FREE_CHOICES, FREE_NAMES, SAMPLER_NAMES } from '../../diffusion/index.ts'
 import { REWARD_NAMES } from '../../rewards/index.ts'
 import type { Settings, SettingsLayer } from '../../runs/index.ts'
 import { resolveSettings } from '../../runs/index.ts'
@@ -249,14 +249,15 @@ function consequences(preset: Settings, given: (key: string) => unknown): Settin
   const learn = (given('learn') ?? DEFAULTS.learn) as LearnSettings['learn']
   const trainingFamily = (given('trainingFamily') ?? DEFAULTS.trainingFamily) as LearnSettings['trainingFamily']
   const free = namesAmong(given('free')) ?? freeByDefault(preset, given)
+  const prediction = given('prediction') === 'flow' ? 'flow' : null
   const asked = given('sampler') ?? samplerFor(free) ?? preset.sampler
   const sampler = SAMPLER_NAMES.find((name) => name === asked) ?? DEFAULTS.sampler
   return {
     ...(typeof model === 'string' && { size: null }),
     ...((isModelFile(model) || isModelFile(given('features'))) && { estimator: 'coordinate' }),
-    ...(preset.samplingFamily === undefined && { samplingFamily: trainingFamily }),
+    ...(preset.samplingFamily === undefined && { samplingFamily: prediction === 'flow' ? 'levels' : trainingFamily }),
     ...(isModelFile(model) && FOREIGN_DEFAULTS),
-    ...followingSettings({ learn, trainingFamily, sampler, free }),
+    ...followingSettings({ learn, trainingFamily, sampler, free, prediction }),
     ...(isBare(given) && BARE_DEFAULTS),
     ...(samplerFor(free) && { sampler }),
     ...(free && { free: [...free] }),
@@ -310,7 +311,7 @@ const isBare = (given: (key: string) => unknown): boolean =>
 /** What is free, of a list or the words of one; what is none is refused with the rest. */
 function namesAmong(given: unknown): readonly FreeName[] | null {
   const words = Array.isArray(given) ? given : typeof given === 'string' ? given.split(/[^a-z]+/) : []
-  const names = FREE_NAMES.filter((name) => words.includes(name))
+  const names = FREE_CHOICES.filter((name) => words.includes(name))
   return names.length > 0 ? names : null
 }
 

@@ -16,9 +16,9 @@ import {
   evaluationsOf,
   networkEvaluations,
   SAMPLERS,
-  STEP_LISTS,
   samplerSettings,
   samplingScheduleFrom,
+  stepListsOf,
   stepsWithin,
   usualClippedNoise,
 } from '../../diffusion/index.ts'
@@ -49,6 +49,10 @@ export function defaultSettings(
   return samplerSettings({ sampler, clip, clippedNoise: own ? usualClippedNoise(sampler) : clippedNoise })
 }
 
+/** The same for a schedule's process: on a flow DDIM is Euler's step on the velocity, which is that of the clipped image. */
+export const sharedOn = ({ path }: Pick<NoiseSchedule, 'path'>, shared: SharedSampling): SharedSampling =>
+  path === 'flow' ? { ...shared, clippedNoise: 'recompute' } : shared
+
 /**
  * Every default at the evaluations that so many steps of the learned sampler take; step lists that visit the same levels at the same times are listed once, under the first name.
  * How many there are does not depend on what the network can be told.
@@ -60,22 +64,24 @@ export function defaultPlans(
   told: ToldTimes = 'real',
 ): SamplingPlan[] {
   const evaluations = networkEvaluations(shared, steps)
-  return SAMPLERS.filter(({ candidate }) => candidate).flatMap(({ name: sampler }) =>
-    listsOf(schedule, Math.min(stepsWithin({ sampler }, evaluations), schedule.timesteps), told).map(
-      ({ name, ...sampling }) => ({
-        label: `${sampler}, ${name}`,
-        stepList: name,
-        schedule: sampling,
-        settings: defaultSettings(sampler, shared),
-      }),
-    ),
+  const flow = schedule.path === 'flow'
+  return SAMPLERS.filter(({ candidate, flowCandidate }) => candidate || (flow && flowCandidate)).flatMap(
+    ({ name: sampler }) =>
+      listsOf(schedule, Math.min(stepsWithin({ sampler }, evaluations), schedule.timesteps), told).map(
+        ({ name, ...sampling }) => ({
+          label: `${sampler}, ${name}`,
+          stepList: name,
+          schedule: sampling,
+          settings: defaultSettings(sampler, sharedOn(schedule, shared)),
+        }),
+      ),
   )
 }
 
 /** The step lists that a schedule has at so many steps, each set of levels and times once. */
 function listsOf(schedule: NoiseSchedule, steps: number, told: ToldTimes) {
   const lists = new Map<string, SamplingSchedule & { readonly name: StepListName }>()
-  for (const name of STEP_LISTS) {
+  for (const name of stepListsOf(schedule)) {
     try {
       const sampling = samplingScheduleFrom(schedule, name, steps, told)
       const key = [...sampling.times, ...sampling.levels.map(({ logSnr }) => logSnr)].join(' ')

@@ -13,7 +13,7 @@ import {
   stepsWithin,
 } from '../../diffusion/index.ts'
 import type { NetworkState } from '../../nn/index.ts'
-import { defaultSettings, planOf, rankDefaults, rankingCost } from './candidates.ts'
+import { defaultSettings, planOf, rankDefaults, rankingCost, sharedOn } from './candidates.ts'
 import { comparedBy, comparedValue } from './compared.ts'
 import { atOtherSteps } from './families.ts'
 import type { Job } from './job.ts'
@@ -126,7 +126,12 @@ const otherSteps = ({ settings, schedule }: Pick<Job, 'settings' | 'schedule'>):
 /** Default DDIM on the trailing list. */
 function defaultPlan({ schedule, settings }: Job, steps: number, label: string): SamplingPlan {
   const sampling = samplingScheduleFrom(schedule, 'trailing', steps)
-  return { label, stepList: 'trailing', schedule: sampling, settings: defaultSettings(DEFAULT_SAMPLER, settings) }
+  return {
+    label,
+    stepList: 'trailing',
+    schedule: sampling,
+    settings: defaultSettings(DEFAULT_SAMPLER, sharedOn(schedule, settings)),
+  }
 }
 
 /** Measures all rows. */
@@ -219,7 +224,7 @@ function ceilingPlan({ settings, schedule }: Pick<Job, 'settings' | 'schedule'>)
     label: `ceiling: DDPM, ${steps} steps`,
     stepList: 'trailing',
     schedule: samplingScheduleFrom(schedule, 'trailing', steps),
-    settings: defaultSettings('ddpm', settings),
+    settings: defaultSettings('ddpm', sharedOn(schedule, settings)),
   }
 }
 

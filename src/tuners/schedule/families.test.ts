@@ -110,7 +110,7 @@ test('at other numbers of steps the times are those of the list on the scheduleâ
 
 test('a name that is none is refused with the names there are', () => {
   expect(() => samplingFamily('cosin' as SamplingFamilyName, cosine, STEPS)).toThrow(
-    /cosine, .*level-power, free; got 'cosin'/,
+    /cosine, .*level-power, shift, free; got 'cosin'/,
   )
 })
 

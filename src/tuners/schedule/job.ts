@@ -23,8 +23,10 @@ import {
   denoises,
   hasDerivativeInTime,
   isDifferentiable,
+  targetOf,
   trainedHere,
   trainingScheduleOf,
+  withTarget,
 } from './subject.ts'
 
 /**
@@ -91,6 +93,7 @@ export async function openJob(options: LearnOptions): Promise<Job> {
   return {
     ...options,
     reward,
+    subject: withTarget(subject, settings),
     schedule,
     family,
     rate: learningRate({ kind: 'constant', rate: settings.learningRate, warmUpSteps: settings.warmUpSteps }),
@@ -105,6 +108,7 @@ export async function openJob(options: LearnOptions): Promise<Job> {
             network: trained.network,
             data: trainSplit,
             timesteps: settings.timesteps,
+            prediction: targetOf(subject, settings),
             optimizer: adamw({ weightDecay: 0 }),
             batch: settings.batch,
             seed: settings.seed,
@@ -159,6 +163,7 @@ function checkParts({ subject, data, features, judge, settings, reward = null }:
       `a model trained before has its training schedule, got training.${given} ${givenParameters(settings)[given]}; leave it out`,
     )
   }
+  checkPrediction(subject, settings)
   if (trained && !data) {
     throw inputError('learn.data', 'a network is trained on data, got none; give data, or a model that is trained')
   }
@@ -208,6 +213,21 @@ function checkParts({ subject, data, features, judge, settings, reward = null }:
       `${name} must be more than the ${features.dimensions} features of ${features.name}, got ${settings[name]}; generate more images`,
     )
   }
+}
+
+/** @throws `learn.prediction` where a model that is there predicts something else than is asked for; `learn.mode` where it is a flow to be trained on */
+function checkPrediction(subject: Subject, settings: LearnSettings): void {
+  const { prediction } = settings
+  const own = targetOf(subject, settings)
+  if (prediction !== null && own !== prediction) {
+    throw inputError(
+      'learn.prediction',
+      `prediction is what a model trained here predicts, got ${prediction} for a model that predicts ${own}; leave it out`,
+    )
+  }
+  if (own !== 'flow' || settings.learn === 'sampling') return
+  const rule = 'a flow has no training schedule to learn: its levels are sigma = t/T'
+  throw inputError('learn.mode', `${rule}; got learn ${settings.learn}, use sampling`)
 }
 
 /** @throws `times.derivative` where told times are to be learned by a derivative that the model does not have */

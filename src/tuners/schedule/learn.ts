@@ -4,7 +4,15 @@
  */
 import { inputError, internalError } from '../../base/index.ts'
 import { expectedCost } from '../../bilevel/index.ts'
-import type { Denoiser, NoiseSchedule, SamplerSettings, SamplingSchedule, TrainedState } from '../../diffusion/index.ts'
+import type {
+  Denoiser,
+  NoiseSchedule,
+  Prediction,
+  SamplerSettings,
+  SamplingSchedule,
+  TrainedState,
+} from '../../diffusion/index.ts'
+import { predictionOf } from '../../diffusion/index.ts'
 import { frechetDistance, pairedDifference, RECOGNISED_ABOVE, verdictsOf } from '../../metrics/index.ts'
 import type { DenoisingNetwork, NetworkState } from '../../nn/index.ts'
 import { planOf, rankDefaults, rankingCost } from './candidates.ts'
@@ -26,7 +34,7 @@ import { familyFrom } from './search/startPool.ts'
 import { SEARCH_START } from './search/state.ts'
 import type { LearnSettings } from './settings.ts'
 import { learnedSampler, settingsAt, startingList, stepNumbers } from './settings.ts'
-import { denoises, hasStatistics, networkAt, openDenoiser, weightsOf } from './subject.ts'
+import { denoises, hasStatistics, networkAt, openDenoiser, targetOf, weightsOf } from './subject.ts'
 import { equalSteps, trainTo } from './training.ts'
 import type { LearnedSchedules } from './tuning.ts'
 import { openTrained, searchedSchedules, settle, settleTuned } from './tuning.ts'
@@ -50,6 +58,8 @@ export interface LearnedModel {
   /** Of the first number of steps. */
   readonly sampling: SamplingSchedule
   readonly settings: SamplerSettings
+  /** What the network predicts, at the levels of its training schedule. */
+  readonly prediction: Prediction
   /** Every number of steps that a schedule was learned for, in the order in which they were asked for. */
   readonly steps: readonly LearnedSteps[]
 }
@@ -277,6 +287,7 @@ class LearnRun {
       trainingSchedule: all[0].schedules.training ?? schedule,
       sampling,
       settings,
+      prediction: predictionOf(targetOf(subject, job.settings)),
       steps: compared,
     }
   }

@@ -7,7 +7,7 @@ import { plannedCost, scheduleTuningCost, settlingCost } from './cost.ts'
 import { teacherOf } from './objectives/open.ts'
 import { familyFrom } from './search/startPool.ts'
 import type { LearnSettings } from './settings.ts'
-import { settingsAt, startingSchedule, stepNumbers } from './settings.ts'
+import { settingsAt, stepNumbers, trainingStart } from './settings.ts'
 
 /** What of the model decides the cost. */
 export interface PlannedSubject {
@@ -24,7 +24,7 @@ export function schedulePlan(
   settings: LearnSettings,
   { schedule: given, trained, statistics }: PlannedSubject,
 ): PlannedCost {
-  const schedule = given ?? startingSchedule(settings)
+  const schedule = given ?? trainingStart(settings)
   if (settings.objective !== 'fid') teacherOf({ settings, schedule }, { times: 'real' })
   const networks = trained ? (settings.learn === 'sampling' ? 2 : 3) : 1
   const each = stepNumbers(settings).map((steps) => {

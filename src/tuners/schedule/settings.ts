@@ -5,22 +5,25 @@ import { ESTIMATOR_NAMES } from '../../bilevel/index.ts'
 import type {
   FamilySchedule,
   NoiseFamilyName,
+  NoiseSchedule,
   SamplerName,
   SamplerSettings,
   StepListName,
 } from '../../diffusion/index.ts'
 import {
   checkFree,
-  FREE_NAMES,
+  FREE_CHOICES,
+  flowSchedule,
   learnedFamily,
   NOISE_FAMILIES,
   needsSolver,
   noiseSchedule,
   SAMPLER_NAMES,
   SAMPLING_FAMILY_NAMES,
-  STEP_LISTS,
+  STEP_LIST_NAMES,
   samplerNamed,
   samplerSettings,
+  TRAINING_TARGETS,
   usualClippedNoise,
 } from '../../diffusion/index.ts'
 import { checkDeclared, defaultsOf, refused, setting, valuesOf } from '../declared.ts'
@@ -56,7 +59,7 @@ const trainingShape = {
 }
 
 /** Where tuning starts, in the words of the setting: of the best of many, or where it is told. */
-export const START_NAMES = ['auto', 'given', ...STEP_LISTS] as const
+export const START_NAMES = ['auto', 'given', ...STEP_LIST_NAMES] as const
 export type StartName = (typeof START_NAMES)[number]
 
 /** What is learned. Where free levels start: docs/decisions/013-start-from-the-best-of-many.md. */
@@ -84,12 +87,12 @@ export const learnedShape = {
    * What of the sampling schedule is free, for `samplingFamily` free; null for the other families. All but levels and times are numbers of the
    * exponential sampler.
    */
-  free: setting(z.array(z.enum(FREE_NAMES)).min(1).max(FREE_NAMES.length).readonly().nullable(), {
+  free: setting(z.array(z.enum(FREE_CHOICES)).min(1).max(FREE_CHOICES.length).readonly().nullable(), {
     group: LEARNED,
     description:
       "what is free in the sampling schedule, by name, in the place of a family's parameters; all but levels and times are of sampler exponential; none: what the family says",
     default: null,
-    rule: `one or more of ${FREE_NAMES.join(', ')}, or null`,
+    rule: `one or more of ${FREE_CHOICES.join(', ')}, or null`,
   }),
   /**
    * Where the sampling schedule starts: `auto`, the best of every step list and of a grid of lists between two ends; a step list; or `given`, the
@@ -150,6 +153,13 @@ export const ownTrainingShape = {
     group: TRAINING,
     description: 'T of a model trained here',
     default: 1000,
+  }),
+  /** What it is trained to predict; null: the noise, or what the model that is trained on predicts. */
+  prediction: setting(z.enum(TRAINING_TARGETS).nullable(), {
+    group: TRAINING,
+    description:
+      'what a model trained here predicts: noise, sample (the clean image), velocity (v), or flow (noise - image, on a straight path); none: noise',
+    default: null,
   }),
   trainSteps: setting(fromZero(MOST.steps), {
     group: TRAINING,
@@ -299,7 +309,7 @@ export type GivenSettings = Partial<Omit<LearnSettings, 'training'>> & {
 }
 
 /**
- * Defaults that follow from other settings: the noise of a clipped image is what the sampler makes of it, DDPM's that of the clipped image; a schedule learned for both levels is of one
+ * Defaults that follow from other settings: the noise of a clipped image is what the sampler makes of it, DDPM's and a flow's that of the clipped image; a schedule learned for both levels is of one
  * family, and without z, with which it got worse in three of five seeds (docs/results/schedule-digits16); a training schedule of its
  * own is learned through z alone.
  */
@@ -308,10 +318,11 @@ export function followingSettings({
   trainingFamily,
   sampler,
   free = null,
+  prediction = null,
 }: Pick<LearnSettings, 'learn' | 'trainingFamily' | 'sampler'> &
-  Partial<Pick<LearnSettings, 'free'>>): Partial<LearnSettings> {
+  Partial<Pick<LearnSettings, 'free' | 'prediction'>>): Partial<LearnSettings> {
   return {
-    clippedNoise: usualClippedNoise(sampler),
+    clippedNoise: prediction === 'flow' ? 'recompute' : usualClippedNoise(sampler),
     ...(learn === 'tied' && { samplingFamily: trainingFamily }),
     ...(free && { samplingFamily: 'free' as const }),
     ...(learn === 'both' && { z: true }),
@@ -329,12 +340,12 @@ export const samplerFor = (free: readonly string[] | null): SamplerName | null =
  */
 export function learnSettings(given: GivenSettings = {}): LearnSettings {
   const { learn = LEARN_DEFAULTS.learn, trainingFamily = LEARN_DEFAULTS.trainingFamily } = given
-  const { free = null } = given
+  const { free = null, prediction = null } = given
   const { sampler = samplerFor(free) ?? LEARN_DEFAULTS.sampler } = given
   const settings: LearnSettings = {
     ...LEARN_DEFAULTS,
     sampler,
-    ...followingSettings({ learn, trainingFamily, sampler, free }),
+    ...followingSettings({ learn, trainingFamily, sampler, free, prediction }),
     ...given,
     training: { ...LEARN_DEFAULTS.training, ...given.training },
   }
@@ -359,6 +370,10 @@ export function startingSchedule({
 }: Pick<LearnSettings, 'trainingFamily' | 'timesteps' | 'training'>): FamilySchedule {
   return noiseSchedule({ family, timesteps, ...givenParameters({ training }) })
 }
+
+/** The schedule that a model trained here is trained with before anything is learned: `startingSchedule`, or a flow's. @throws as that */
+export const trainingStart = (settings: LearnSettings): NoiseSchedule =>
+  settings.prediction === 'flow' ? flowSchedule(settings.timesteps) : startingSchedule(settings)
 
 /** Whether where tuning starts is a choice: of the families that may start anywhere, where nobody made it. */
 export const choosesStart = ({ learn, samplingFamily, start }: LearnSettings): boolean =>
@@ -411,10 +426,24 @@ export function checkLearnSettings(settings: LearnSettings): void {
   if (learn === 'tied' && settings.samplingFamily !== settings.trainingFamily) {
     refuse('samplingFamily', `the training family (${settings.trainingFamily}) where one schedule is learned for both`)
   }
+  if (settings.prediction === 'flow') checkFlow(settings)
   checkFreedom(settings)
   checkObjective(settings)
   learnedSampler(settings)
   startingSchedule(settings)
+}
+
+/** @throws `learn.settings` on a training schedule, which a flow has none of */
+function checkFlow(settings: LearnSettings): void {
+  const { learn, trainingFamily, timesteps } = settings
+  const [given] = Object.entries(givenParameters(settings))
+  const why = 'with prediction flow, whose levels are sigma = t/T'
+  if (learn !== 'sampling') throw refused('learn.settings', 'learn', `sampling ${why}`, learn)
+  if (given) throw refused('learn.settings', `training.${given[0]}`, `left out ${why}`, given[1])
+  if (timesteps >= MOST.timesteps)
+    throw refused('learn.settings', 'timesteps', `below ${MOST.timesteps} ${why}`, timesteps)
+  if (trainingFamily === LEARN_DEFAULTS.trainingFamily) return
+  throw refused('learn.settings', 'trainingFamily', `left out ${why}`, trainingFamily)
 }
 
 /** @throws `learn.settings`, `learn.free` on what is free and does not go with family, sampler, clip or steps */

@@ -4,22 +4,30 @@
  */
 import { inputError, internalError } from '../../base/index.ts'
 import type { Dataset } from '../../data/index.ts'
-import type { CompiledDenoiser, Denoiser, NoiseSchedule } from '../../diffusion/index.ts'
-import { compileDenoiser, hasTimeDerivative, startNoise } from '../../diffusion/index.ts'
+import type { CompiledDenoiser, Denoiser, NoiseSchedule, Prediction, TrainingTarget } from '../../diffusion/index.ts'
+import { compileDenoiser, hasTimeDerivative, predictionOf, startNoise } from '../../diffusion/index.ts'
 import type { DenoisingNetwork, NetworkState } from '../../nn/index.ts'
 import type { Device } from '../../runtime/index.ts'
 import type { LearnSettings } from './settings.ts'
-import { startingSchedule } from './settings.ts'
+import { trainingStart } from './settings.ts'
 
 export type Subject =
   /** Trained by the job itself, from `state` if there is one, else from fresh weights. */
-  | { readonly kind: 'train'; readonly network: DenoisingNetwork; readonly state?: NetworkState }
+  | {
+      readonly kind: 'train'
+      readonly network: DenoisingNetwork
+      readonly state?: NetworkState
+      /** What `state` was trained to predict; absent: what the settings say. */
+      readonly prediction?: TrainingTarget
+    }
   /** Trained before; only its sampling schedule is learned. */
   | {
       readonly kind: 'pretrained'
       readonly network: DenoisingNetwork
       readonly state: NetworkState
       readonly schedule: NoiseSchedule
+      /** Default `noise`. */
+      readonly prediction?: Prediction
     }
   /**
    * A denoiser that is run as it is: somebody else's model, plain functions (`functionDenoiser`). One that takes a class knows `classes` of
@@ -35,6 +43,17 @@ export type Subject =
 /** The shape of the images it makes, and the times it can be told. */
 export const denoises = (subject: Subject): Pick<Denoiser, 'imageShape' | 'times'> =>
   subject.kind === 'foreign' ? subject.denoiser : subject.network
+
+/** What its network predicts, or is trained to predict. */
+export function targetOf(subject: Subject, { prediction }: Pick<LearnSettings, 'prediction'>): TrainingTarget {
+  if (subject.kind === 'train') return subject.prediction ?? prediction ?? 'noise'
+  const own = subject.kind === 'foreign' ? subject.denoiser.prediction : (subject.prediction ?? 'noise')
+  return own === 'velocity' && subject.schedule.path === 'flow' ? 'flow' : own
+}
+
+/** The subject with what its network predicts said, where the settings say it. */
+export const withTarget = (subject: Subject, settings: Pick<LearnSettings, 'prediction'>): Subject =>
+  subject.kind === 'train' ? { ...subject, prediction: targetOf(subject, settings) } : subject
 
 /** The network that the job trains, and the weights it begins with, if any; null: it is not trained here. */
 export const trainedHere = (
@@ -108,7 +127,7 @@ async function tryLastClass(denoiser: Denoiser, time: number, classes: number): 
 
 /** The schedule that the network is (or was) trained with before anything is learned. */
 export function trainingScheduleOf(subject: Subject, settings: LearnSettings): NoiseSchedule {
-  return subject.kind === 'train' ? startingSchedule(settings) : subject.schedule
+  return subject.kind === 'train' ? trainingStart(settings) : subject.schedule
 }
 
 /** A denoiser for sampling, and what frees it. */
@@ -131,6 +150,7 @@ export async function openDenoiser(
     state: weights,
     batch: chunk,
     binding: 'bound',
+    prediction: predictionOf(subject.prediction ?? 'noise'),
     ...(device && { device }),
   })
   return { denoiser, close: () => denoiser.dispose() }

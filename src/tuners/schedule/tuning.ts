@@ -13,7 +13,7 @@ import type {
   TrainedState,
   TrainingState,
 } from '../../diffusion/index.ts'
-import { compileDenoiser, noiseFamily } from '../../diffusion/index.ts'
+import { compileDenoiser, noiseFamily, predictionOf } from '../../diffusion/index.ts'
 import type { NetworkState } from '../../nn/index.ts'
 import type { TuningState } from './checkpoint.ts'
 import { atOtherSteps } from './families.ts'
@@ -29,7 +29,7 @@ import type { Search } from './search/search.ts'
 import { tuningSeed } from './search/search.ts'
 import type { SearchState } from './search/state.ts'
 import { givenParameters, learnedSampler, startingList } from './settings.ts'
-import { denoises, trainedHere } from './subject.ts'
+import { denoises, targetOf, trainedHere } from './subject.ts'
 
 type AnyProblem = BilevelProblem<string, TrainingState | null, Minibatch>
 
@@ -91,6 +91,7 @@ export async function openTrained(job: Job, shared: TrainedState): Promise<Train
     state: shared.training,
     batch: settings.chunk,
     binding: 'fed',
+    prediction: predictionOf(targetOf(job.subject, settings)),
     ...(device && { device }),
   })
   const { trainingFamily, timesteps } = settings

@@ -2,6 +2,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { dot } from '../../samplers/chain.ts'
+import { flowSchedule } from '../flowSchedule.ts'
 import { noiseSchedule, noiseScheduleFromBetas } from '../noiseSchedule.ts'
 import { samplingSchedule, samplingScheduleFrom } from '../samplingSchedule.ts'
 import { solverCotangent } from '../solverNumbers.ts'
@@ -10,12 +11,14 @@ import { checkFamily } from './family.ts'
 import { freeFamily } from './free.ts'
 import type { FreeName } from './freeParts.ts'
 import { FREE_NAMES, FREE_PARTS } from './freeParts.ts'
+import { learnedFamily } from './learnedFamilies.ts'
 import { levelPowerFamily } from './levelPower.ts'
 import { levelsAndTimesFamily, levelsFamily } from './levels.ts'
 import { noiseFamily, noiseParameterFamily } from './noiseParameters.ts'
 
 const cosine = noiseSchedule({ family: 'cosine', tau: 1.2 })
 const foreign = noiseScheduleFromBetas(Float64Array.from({ length: 60 }, (_, t) => 0.002 + 0.004 * t))
+const flow = flowSchedule(1000)
 const FAMILIES: [string, ScheduleFamily][] = [
   ['cosine', noiseParameterFamily({ family: 'cosine', steps: 8, initial: { start: 0.1, end: 0.9, epsilon: 0.05 } })],
   ['sigmoid', noiseParameterFamily({ family: 'sigmoid', steps: 6, timesteps: 200, stepList: 'log-snr' })],
@@ -33,6 +36,10 @@ const FAMILIES: [string, ScheduleFamily][] = [
   ['times+history', freeFamily(samplingScheduleFrom(cosine, 'trailing', 4), ['history', 'times'])],
   ['tau+clip', freeFamily(samplingScheduleFrom(cosine, 'karras', 2), ['tau', 'clip'], { clip: [-3, 3] })],
   ['scale+output', freeFamily(samplingScheduleFrom(cosine, 'trailing', 3), ['scale', 'output'])],
+  ['levels+times', levelsAndTimesFamily(samplingScheduleFrom(flow, 'shift-3', 5))],
+  ['level-power', levelPowerFamily({ schedule: flow, steps: 7, stepList: 'shift-2' })],
+  ['tau+weights+shift', freeFamily(samplingScheduleFrom(flow, 'trailing', 6), ['shift', 'tau', 'weights'])],
+  ['shift', freeFamily(samplingScheduleFrom(flow, 'karras', 4), ['shift'])],
   ['levels+weights', freeFamily(samplingScheduleFrom(cosine, 'trailing', 3), ['levels', 'weights'])],
 ]
 
@@ -54,6 +61,7 @@ describe.each(FAMILIES)('%s', (kind, family) => {
       const vector = u.map((v, i) => family.low[i] + v * (family.high[i] - family.low[i]))
       const { levels, times } = family.toSchedule(vector)
       expect(levels.length).toBe(family.steps)
+      expect(new Set(levels.map(({ path }) => path)).size).toBe(1)
       expect(times.every((t, i) => t >= 0 && t < family.timesteps && (i === 0 || t <= times[i - 1]))).toBe(true)
     }
     fc.assert(fc.property(unit, check), { numRuns: 60, seed: 5 })
@@ -179,7 +187,7 @@ describe('what is free', () => {
   })
 
   test('each has a number at its fewest steps, and is refused below', () => {
-    for (const { name, leastSteps } of FREE_PARTS) {
+    for (const { name, leastSteps } of FREE_PARTS.filter((part) => part.name !== 'shift')) {
       expect(freeFamily(samplingScheduleFrom(cosine, 'trailing', leastSteps), [name]).names.length).toBeGreaterThan(0)
       if (leastSteps === 1) continue
       const few = () => freeFamily(samplingScheduleFrom(cosine, 'trailing', leastSteps - 1), [name])
@@ -198,9 +206,11 @@ describe('what is free', () => {
   })
 
   test.each<[string[], RegExp]>([
-    [[], /one or more of levels, times, tau, weights, scale, output, clip, history, each once; got none/],
+    [[], /one or more of levels, times, tau, weights, scale, output, clip, history, shift, each once; got none/],
     [['levels', 'levels'], /each once; got levels,levels/],
     [['sigma'], /got sigma/],
+    [['shift'], /is of the levels of a flow, .*; leave shift out/],
+    [['tau', 'shift', 'times'], /got tau,shift,times: leave shift or times out/],
   ])('%j is refused', (names, message) => {
     const make = () => freeFamily(from, names as FreeName[])
     expect(make).toThrow(expect.objectContaining({ code: 'learn.free', message: expect.stringMatching(message) }))
@@ -212,5 +222,62 @@ describe('what is free', () => {
     const family = freeFamily(from, ['tau'])
     const pull = () => family.pullBack(family.initial, { dLogSnr: [0, 0, 0, 0], dTimes: null })
     expect(pull).toThrow(expect.objectContaining({ code: 'family.solver' }))
+  })
+})
+
+describe('of a flow', () => {
+  const from = samplingScheduleFrom(flow, 'trailing', 4)
+
+  test('what is learned stays one: every level on the straight path', () => {
+    const names: FreeName[] = ['levels', 'times', 'tau', 'weights', 'scale', 'output', 'clip', 'history']
+    for (const family of [
+      freeFamily(from, names),
+      freeFamily(from, ['shift']),
+      levelPowerFamily({ schedule: flow, steps: 4 }),
+    ]) {
+      const { levels, times } = family.toSchedule(family.initial)
+      for (const [i, { signal, noise, path, logSnr }] of levels.entries()) {
+        expect(path).toBe('flow')
+        expect(signal + noise).toBeCloseTo(1, 12)
+        expect(logSnr).toBeCloseTo(from.levels[i].logSnr, 9)
+        expect(times[i]).toBeCloseTo(from.times[i], 9)
+      }
+    }
+  })
+
+  test('the shift is that of sigma, of levels and told times alike', () => {
+    const [family, whole] = (['real', 'integer'] as const).map((told) => freeFamily(from, ['shift'], { told }))
+    for (const s of [0.4, 1, 3, 7.5]) {
+      const { levels, times } = family.toSchedule([s])
+      for (const [i, sigma] of [1, 0.75, 0.5, 0.25].entries()) {
+        const shifted = (s * sigma) / (1 + (s - 1) * sigma)
+        expect(levels[i].noise).toBeCloseTo(shifted, 12)
+        expect(times[i]).toBeCloseTo(1000 * shifted, 9)
+        expect(whole.toSchedule([s]).times[i]).toBe(Math.round(1000 * shifted))
+      }
+    }
+    expect([family.freeTimes, whole.freeTimes]).toEqual([true, false])
+    expect(whole.pullBack([2], { dLogSnr: [1, 2, 3, 4], dTimes: null })).toEqual(Float64Array.of(-10))
+    const pull = () => family.pullBack([2], { dLogSnr: [1, 2, 3, 4], dTimes: null })
+    expect(pull).toThrow(expect.objectContaining({ code: 'times.derivative' }))
+  })
+
+  test('at noise alone there is no scale to learn', () => {
+    const family = freeFamily(from, ['scale'])
+    expect(family.names).toEqual(['scale 2', 'scale 3', 'scale 4'])
+    expect(family.toSchedule([0.9, 1.1, 0.95]).solver).toEqual({ scale: [1, 0.9, 1.1, 0.95] })
+    const dSolver = { ...solverCotangent(4), scale: Float64Array.of(5, 6, 7, 8) }
+    expect(family.pullBack([1, 1, 1], { dLogSnr: [0, 0, 0, 0], dTimes: null, dSolver })).toEqual(
+      Float64Array.of(6, 7, 8),
+    )
+  })
+
+  test('it is one number for any number of steps', () => {
+    const place = { schedule: flow, steps: 5, stepList: 'trailing', told: 'real' } as const
+    const { levels } = learnedFamily('shift').atOtherSteps(place)!.toSchedule([3])
+    const wanted = samplingScheduleFrom(flow, 'shift-3', 5).levels
+    for (const [i, { noise }] of levels.entries()) expect(noise).toBeCloseTo(wanted[i].noise, 12)
+    const other = () => learnedFamily('shift').startingAt({ ...place, schedule: cosine }, 1)
+    expect(other).toThrow(expect.objectContaining({ code: 'learn.free' }))
   })
 })

@@ -3,22 +3,23 @@
  * step takes starts at what that schedule has of it, else at tau .3, weight 1, scale 1, output 0, the clip as it is, and no history.
  */
 import { inputError } from '../../../base/index.ts'
-import type { SamplingSchedule } from '../samplingSchedule.ts'
+import { pathOf } from '../level.ts'
+import type { SamplingSchedule, ToldTimes } from '../samplingSchedule.ts'
 import { samplingSchedule } from '../samplingSchedule.ts'
 import type { SolverNumbers } from '../solverNumbers.ts'
 import type { BoxOptions, LearnedFamily, ScheduleFamily } from './family.ts'
 import { parameterBox } from './family.ts'
 import type { FreeName, PartNumbers, PartPlace } from './freeParts.ts'
-import { FREE_NAMES, FREE_PARTS } from './freeParts.ts'
+import { FREE_CHOICES, FREE_PARTS } from './freeParts.ts'
 import { startOfPlace } from './startOfPlace.ts'
 
 export const free: LearnedFamily<'free'> = {
   name: 'free',
   startsAnywhere: true,
   startingAt(place) {
-    const { free: names = [], clip = null } = place
+    const { free: names = [], clip = null, told } = place
     checkFree(names, place.steps)
-    return freeFamily(startOfPlace(place), names, { clip })
+    return freeFamily(startOfPlace(place), names, { clip, told })
   },
   atOtherSteps: () => null,
 }
@@ -27,19 +28,20 @@ export const free: LearnedFamily<'free'> = {
  * A family of what is free, from a given schedule on.
  * @param names at least one, in any order; `times` are for networks with real times (`checkFamily`), all but `levels` and `times` for the
  * exponential sampler
- * @param options clip: the range that x0Hat is clipped to, [-r, r] where `clip` is free; default [-1, 1]
+ * @param options clip: the range that x0Hat is clipped to, [-r, r] where `clip` is free; default [-1, 1]. told: what times the network can be told,
+ *   where `shift` is free; default real
  * @throws `learn.free` on no name, one that is none or stands twice, or of which the steps have no number; `family.*`
  */
 export function freeFamily(
   from: SamplingSchedule,
   names: readonly FreeName[],
-  options: BoxOptions & { readonly clip?: PartPlace['clip'] } = {},
+  options: BoxOptions & { readonly clip?: PartPlace['clip']; readonly told?: ToldTimes } = {},
 ): ScheduleFamily {
   const { timesteps, levels } = from
   checkFree(names, levels.length)
-  const { clip = [-1, 1] } = options
+  const { clip = [-1, 1], told = 'real' } = options
   const parts = FREE_PARTS.filter(({ name }) => names.includes(name))
-  const place: PartPlace = { from, clip, free: names }
+  const place: PartPlace = { from, clip, told, free: names }
   const entries = parts.map((part) => part.entries(place))
   const box = parameterBox(entries.flat(), options)
   /** Each part with its own of the vector. */
@@ -55,7 +57,7 @@ export function freeFamily(
     kind: parts.map(({ name }) => name).join('+'),
     timesteps,
     steps: levels.length,
-    freeTimes: names.includes('times'),
+    freeTimes: parts.some(({ movesTimes }) => movesTimes?.(place) ?? false),
     ...box,
     toSchedule: (vector) =>
       together(
@@ -75,15 +77,20 @@ function together({ timesteps, levels, times, solver: kept }: SamplingSchedule, 
     told = part.times ?? told
     if (part.solver) solver = { ...solver, ...part.solver }
   }
-  return samplingSchedule({ timesteps, logSnr, times: told, ...(solver && { solver }) })
+  return samplingSchedule({ timesteps, logSnr, times: told, path: pathOf(levels), ...(solver && { solver }) })
 }
 
 /** @throws `learn.free` on no name, one that is none or stands twice, or of which so few steps have no number */
 export function checkFree(names: readonly string[], steps: number): asserts names is readonly FreeName[] {
   const unknown = names.find((name) => !FREE_PARTS.some((part) => part.name === name))
   if (names.length === 0 || unknown !== undefined || new Set(names).size < names.length) {
-    const rule = `what is free is one or more of ${FREE_NAMES.join(', ')}, each once`
+    const rule = `what is free is one or more of ${FREE_CHOICES.join(', ')}, each once`
     throw inputError('learn.free', `${rule}; got ${names.length > 0 ? names.join(',') : 'none'}`)
+  }
+  const other = names.includes('shift') ? ['levels', 'times'].find((name) => names.includes(name)) : undefined
+  if (other) {
+    const rule = 'shift moves all levels of a flow and their told times together, so neither is free beside it'
+    throw inputError('learn.free', `${rule}; got ${names.join(',')}: leave shift or ${other} out`)
   }
   const requireSteps = (name: string, least: number, beside = '') => {
     if (steps >= least) return

@@ -7,8 +7,11 @@
  * others, and counted from the noisy end each change of it would move all levels.
  */
 import { inputError } from '../../../base/index.ts'
-import type { SamplingSchedule } from '../samplingSchedule.ts'
+import { shiftedSigma } from '../flowSchedule.ts'
+import { hasSignal } from '../level.ts'
+import type { SamplingSchedule, ToldTimes } from '../samplingSchedule.ts'
 import type { SolverCotangent, SolverNumbers } from '../solverNumbers.ts'
+import { roundHalfEven } from '../stepList.ts'
 import type { BoxEntry, ScheduleCotangent } from './family.ts'
 
 /** Of what the numbers are parts. */
@@ -17,6 +20,8 @@ export interface PartPlace {
   readonly from: SamplingSchedule
   /** The range that the sampler clips x0Hat to. */
   readonly clip: readonly [number, number] | null
+  /** What times the network can be told. */
+  readonly told: ToldTimes
   /** The names of all that is free. */
   readonly free: readonly string[]
 }
@@ -34,6 +39,8 @@ export interface FreePart<Name extends string = string> {
   readonly name: Name
   /** Whether only the exponential step takes such numbers. */
   readonly ofSolver: boolean
+  /** Whether its numbers move real told times, so that their derivative is needed. Default no. */
+  movesTimes?(place: PartPlace): boolean
   /** The fewest steps at which there is one. */
   readonly leastSteps: number
   /** Its parameters. @throws `learn.free` */
@@ -80,6 +87,7 @@ const levels: FreePart<'levels'> = {
 const times: FreePart<'times'> = {
   name: 'times',
   ofSolver: false,
+  movesTimes: () => true,
   leastSteps: 1,
   entries({ from: { timesteps, times: start } }) {
     const box = { low: 0, high: timesteps - 1, scale: TIME_SCALE * timesteps }
@@ -102,6 +110,45 @@ const times: FreePart<'times'> = {
 /** Indices of the times, largest first; equal times keep their order. */
 function timeOrder(values: Float64Array): number[] {
   return Array.from(values.keys()).sort((a, b) => values[b] - values[a])
+}
+
+const SHIFT = { name: 'shift', initial: 1, low: 0.05, high: 20, scale: 0.3 }
+
+/**
+ * One number s for all levels of a flow, sigma' = s sigma / (1 + (s - 1) sigma), and for the times they are told, which are shifted alike: d logSnr' / ds = -2/s, d sigma' / ds = sigma'(1 - sigma')/s. At s = 1 the schedule is the one that it starts from.
+ */
+const shift: FreePart<'shift'> = {
+  name: 'shift',
+  ofSolver: false,
+  movesTimes: ({ told }) => told === 'real',
+  leastSteps: 1,
+  entries({ from: { levels } }) {
+    if (levels[0].path === 'flow') return [SHIFT]
+    throw inputError(
+      'learn.free',
+      'a free shift is of the levels of a flow, and this schedule is of another process; leave shift out',
+    )
+  },
+  numbers: ([s], { from: { levels, times, timesteps }, told }) => ({
+    logSnr: levels.map(({ logSnr }) => logSnr - 2 * Math.log(s)),
+    times: times.map((time) => {
+      const moved = (timesteps - 1) * shiftedSigma(time / (timesteps - 1), s)
+      return told === 'integer' ? roundHalfEven(moved) : moved
+    }),
+  }),
+  pullBack([s], { dLogSnr, dTimes }, { from: { times, timesteps }, told }) {
+    let inLevels = 0
+    for (let i = 0; i < times.length; i++) inLevels -= (2 / s) * dLogSnr[i]
+    if (told === 'integer') return Float64Array.of(inLevels)
+    if (!dTimes)
+      throw inputError('times.derivative', 'a free shift needs a network with a derivative in time; use levels')
+    const last = timesteps - 1
+    const inTimes = times.map((time, i) => {
+      const sigma = shiftedSigma(time / last, s)
+      return (dTimes[i] * last * sigma * (1 - sigma)) / s
+    })
+    return Float64Array.of(inTimes.reduce((sum, d) => sum + d, inLevels))
+  },
 }
 
 /** All but the last step's. At 0 the image has no derivative in tau but the noise's own, so it starts above unless the schedule has it. */
@@ -134,10 +181,23 @@ const scale: FreePart<'scale'> = {
   name: 'scale',
   ofSolver: true,
   leastSteps: 1,
-  entries: ({ from }) => numbered('scale', 1, from.levels.length, SCALE, from.solver?.scale),
-  numbers: (values) => ({ solver: { scale: [...values] } }),
-  pullBack: (_, cotangent) => solverOf(cotangent).scale.slice(),
+  entries: ({ from }) =>
+    scaledSteps(from).map((i) => ({
+      ...SCALE,
+      name: `scale ${i + 1}`,
+      initial: from.solver?.scale?.[i] ?? SCALE.initial,
+    })),
+  numbers(values, { from }) {
+    const all = from.levels.map((_, i) => from.solver?.scale?.[i] ?? SCALE.initial)
+    for (const [k, i] of scaledSteps(from).entries()) all[i] = values[k]
+    return { solver: { scale: all } }
+  },
+  pullBack: (_, cotangent, { from }) => Float64Array.from(scaledSteps(from), (i) => solverOf(cotangent).scale[i]),
 }
+
+/** Steps whose scale does something: at noise alone, where flows begin, there is no image for the noise prediction to move. */
+const scaledSteps = ({ levels }: SamplingSchedule): number[] =>
+  levels.flatMap((level, i) => (hasSignal(level) ? [i] : []))
 
 const OUTPUT = { name: 'output', initial: 0, low: -1, high: 2, scale: 0.15 }
 
@@ -200,7 +260,7 @@ const history: FreePart<'history'> = {
     Float64Array.from(earlierSteps(place), ([i, j]) => solverOf(cotangent).history[i][j]),
 }
 
-const LIST = [levels, times, tau, weights, scale, output, clip, history] as const
+const LIST = [levels, times, tau, weights, scale, output, clip, history, shift] as const
 
 export type FreeName = (typeof LIST)[number]['name']
 
@@ -208,7 +268,10 @@ export type FreeName = (typeof LIST)[number]['name']
 export const FREE_PARTS: readonly FreePart<FreeName>[] = LIST
 
 /** Their names. */
-export const FREE_NAMES: readonly FreeName[] = FREE_PARTS.map(({ name }) => name)
+export const FREE_CHOICES: readonly FreeName[] = FREE_PARTS.map(({ name }) => name)
+
+/** The names of those that any schedule has, and that go together. */
+export const FREE_NAMES: readonly FreeName[] = FREE_CHOICES.filter((name) => name !== shift.name)
 
 /** Whether only the exponential step takes one of them. */
 export const needsSolver = (free: readonly string[]): boolean =>

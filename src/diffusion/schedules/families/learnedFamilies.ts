@@ -5,10 +5,10 @@ import { NOISE_FAMILIES } from '../noiseFamilies.ts'
 import type { LearnedFamily } from './family.ts'
 import { free } from './free.ts'
 import { levelPower } from './levelPower.ts'
-import { levels, levelsAndTimes } from './levels.ts'
+import { levels, levelsAndTimes, shift } from './levels.ts'
 import { noiseEntry } from './noiseParameters.ts'
 
-const LIST = [levels, levelsAndTimes, levelPower, free] as const
+const LIST = [levels, levelsAndTimes, levelPower, shift, free] as const
 
 export type SamplingFamilyName = NoiseFamilyName | (typeof LIST)[number]['name']
 

@@ -1,6 +1,7 @@
 /**
  * One parameter for somebody else's schedule: levels alphaBar^tau at fixed told times, tau = 1 where it starts: the model's own levels on a step
- * list, or any schedule. log alphaBar is scaled, so nothing underflows.
+ * list, or any schedule. log alphaBar is scaled, so nothing underflows. Of a flow, alphaBar is that of the variance-preserving
+ * process of the same log-SNRs.
  */
 import { logSnrOfLogAlphaBar } from '../level.ts'
 import type { NoiseSchedule } from '../noiseSchedule.ts'
@@ -41,7 +42,8 @@ export function levelPowerFamily(
     steps,
     freeTimes: false,
     ...parameterBox([TAU], options),
-    toSchedule: (vector) => samplingSchedule({ timesteps: schedule.timesteps, logSnr: levels(vector[0]), times }),
+    toSchedule: (vector) =>
+      samplingSchedule({ timesteps: schedule.timesteps, logSnr: levels(vector[0]), times, path: schedule.path }),
     pullBack(vector, { dLogSnr }) {
       // d logSnr = d(tau log alphaBar) / (1 - alphaBar^tau)
       const slope = (value: number) => value / -Math.expm1(vector[0] * value)

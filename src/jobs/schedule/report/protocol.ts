@@ -48,6 +48,7 @@ export function protocolList(result: ScheduleResult, context: ReportContext): Ht
         ? `steps of ${protocol.batch} images: learned side ${count(learned)}, default side ${count(byDefault)}, one shared run`
         : 'none: the network is a pretrained one, the same on both sides',
     ],
+    ...predictionItems(result, context),
     [
       'Tuning',
       `${startText(result)}${protocol.tuning.iterations} iterations of ${count(protocol.tuning.samples)} images${result.objective === 'fid' ? ' against the tuning split' : ''}, gradient by ${protocol.tuning.estimator}${averageText(result)}`,
@@ -145,6 +146,17 @@ ${
 }<dt><code>${folder}/sigmas.txt</code>, <code>sigmas.json</code></dt><dd>the levels alone as ComfyUI and k-diffusion take them, 0 at the end; these tell the network their own time of each sigma</dd>
 ${savedModel && MODEL_PARTS}</dl>
 ${python(result, context, forms, folder)}`
+}
+
+/** Said where the network predicts something else than the noise. */
+function predictionItems({ schedule }: ScheduleResult, { prediction = 'noise' }: ReportContext): [string, string][] {
+  const flow = schedule.sampling.levels[0].path === 'flow'
+  if (prediction === 'noise' && !flow) return []
+  const velocity = flow ? 'noise - image (velocity of a flow)' : 'velocity, signal noise - noise level image'
+  const what = { noise: 'the noise', sample: 'the clean image', velocity }[prediction]
+  return [
+    ['The network predicts', `${what}${flow ? '; levels x = (1 - sigma) image + sigma noise, told T sigma' : ''}`],
+  ]
 }
 
 const MODEL_PARTS = html`<dt><code>model/scheduler/scheduler_config.json</code></dt><dd>the training schedule; a learned sampling schedule never overwrites it</dd>

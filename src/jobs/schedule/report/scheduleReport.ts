@@ -55,7 +55,7 @@ export async function renderScheduleReport(
     tuningSection(result, charts),
     section('All defaults', candidatesTable(result)),
     section('Protocol', protocolList(result, context)),
-    section('Use it', usage(result, context, formsOf(result))),
+    section('Use it', usage(result, context, formsOf(result, context))),
     section('Settings', settingsList(context)),
     methodFooter(),
   ]
@@ -150,6 +150,6 @@ difference in log-SNR between steps k and k + 1 (1 is the noisiest): so steps ca
 ${historyTable(result)}</section>\n`
 }
 
-/** What diffusers can be told of the schedule, whatever the network predicts. */
-const formsOf = ({ schedule, settings }: ScheduleResult) =>
-  exportForms({ schedule: schedule.sampling, settings, prediction: 'noise' })
+/** What diffusers can be told of the schedule. */
+const formsOf = ({ schedule, settings }: ScheduleResult, { prediction = 'noise' }: ReportContext) =>
+  exportForms({ schedule: schedule.sampling, settings, prediction })

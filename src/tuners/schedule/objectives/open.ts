@@ -99,7 +99,7 @@ export function teacherOf(
   const { teacherList, teacherSteps } = settings
   return {
     schedule: samplingScheduleFrom(schedule, teacherList, teacherSteps, denoiser.times),
-    settings: teacherSamplerSettings(settings),
+    settings: teacherSamplerSettings(settings, schedule.path),
   }
 }
 

@@ -2,7 +2,7 @@
 import { z } from 'zod'
 import { MOST } from '../../../base/index.ts'
 import type { SamplerName, SamplerSettings, StepListName } from '../../../diffusion/index.ts'
-import { SAMPLER_NAMES, SAMPLERS, STEP_LISTS, samplerNamed, samplerSettings } from '../../../diffusion/index.ts'
+import { SAMPLER_NAMES, SAMPLERS, STEP_LIST_NAMES, samplerNamed, samplerSettings } from '../../../diffusion/index.ts'
 import { refused, setting } from '../../declared.ts'
 import { OBJECTIVE_NAMES, TEACHER_SPACES } from './names.ts'
 
@@ -25,7 +25,7 @@ export const objectiveShape = {
     description: "the teacher's steps",
     default: 40,
   }),
-  teacherList: setting(z.enum(STEP_LISTS), {
+  teacherList: setting(z.enum(STEP_LIST_NAMES), {
     group: OBJECTIVE,
     description: "the teacher's step list",
     default: 'karras',
@@ -52,11 +52,11 @@ export interface TeacherSettings {
   readonly clip: SamplerSettings['clip']
 }
 
-/** How the teacher samples: clipped as everything is, the noise of a clipped image as is usual for its sampler. */
-export const teacherSamplerSettings = ({
-  teacherSampler: sampler,
-  clip,
-}: Pick<TeacherSettings, 'teacherSampler' | 'clip'>) => samplerSettings({ sampler, clip })
+/** How the teacher samples: clipped as everything is, the noise of a clipped image as is usual for its sampler, on a flow that of the clipped image. */
+export const teacherSamplerSettings = (
+  { teacherSampler: sampler, clip }: Pick<TeacherSettings, 'teacherSampler' | 'clip'>,
+  path?: 'flow' | undefined,
+) => samplerSettings({ sampler, clip, ...(path === 'flow' && { clippedNoise: 'recompute' }) })
 
 type Checked = TeacherSettings & {
   readonly [name in keyof typeof objectiveShape]: unknown

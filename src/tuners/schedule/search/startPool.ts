@@ -5,7 +5,13 @@
  */
 import { BilevelError } from '../../../base/index.ts'
 import type { NoiseSchedule, SamplingSchedule, ScheduleFamily, ToldTimes } from '../../../diffusion/index.ts'
-import { STEP_LISTS, samplingSchedule, samplingScheduleFrom, timeOfLogSnr } from '../../../diffusion/index.ts'
+import {
+  STEP_LIST_NAMES,
+  samplingSchedule,
+  samplingScheduleFrom,
+  stepListsOf,
+  timeOfLogSnr,
+} from '../../../diffusion/index.ts'
 import { samplingFamily } from '../families.ts'
 import type { LearnSettings } from '../settings.ts'
 import { choosesStart, startingList } from '../settings.ts'
@@ -23,7 +29,7 @@ const CLEAN_ENDS = [1, 3, 5, 7] as const
 const BENDS = [0.6, 1, 1.7] as const
 
 /** How many starts there are at most: what a plan counts. */
-export const MOST_STARTS = STEP_LISTS.length + NOISY_ENDS.length * CLEAN_ENDS.length * BENDS.length
+export const MOST_STARTS = STEP_LIST_NAMES.length + NOISY_ENDS.length * CLEAN_ENDS.length * BENDS.length
 
 /** The starts to choose from, each schedule once; a single one: no choice. */
 export function startPool(
@@ -38,7 +44,9 @@ export function startPool(
     const name = startingList(settings)
     return [{ name, sampling: samplingScheduleFrom(schedule, name, steps, told) }]
   }
-  const lists = STEP_LISTS.flatMap((name) => tried(name, () => samplingScheduleFrom(schedule, name, steps, told)))
+  const lists = stepListsOf(schedule).flatMap((name) =>
+    tried(name, () => samplingScheduleFrom(schedule, name, steps, told)),
+  )
   const unique = new Map<string, StartPoint>()
   for (const point of [...lists, ...grid(schedule, steps, told)]) {
     const { levels, times } = point.sampling
@@ -61,7 +69,8 @@ function tried(name: string, make: () => SamplingSchedule): StartPoint[] {
 function grid(schedule: NoiseSchedule, steps: number, told: ToldTimes): StartPoint[] {
   const { timesteps, logSnr: own, path } = schedule
   const noisiest = own[timesteps - 1]
-  const cleanest = own.find(Number.isFinite) ?? noisiest
+  // Time 0 of a flow is the image itself.
+  const cleanest = (path === 'flow' ? own[1] : own.find(Number.isFinite)) ?? noisiest
   const points: StartPoint[] = []
   for (const noisyEnd of NOISY_ENDS) {
     for (const cleanEnd of CLEAN_ENDS) {
