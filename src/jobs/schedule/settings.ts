@@ -178,11 +178,24 @@ export function resolveScheduleConfig(layers: readonly SettingsLayer[]): Schedul
     { source: 'what else was given', values: consequences(preset, given) },
   ]
   const config = resolveSettings(scheduleSchema, [...below, ...layers], REPLACED)
+  checkSteps(config)
   checkLearnSettings(learnSettingsOf(config))
   checkNetwork(config)
   checkReward(config)
   checkData(config)
   return config
+}
+
+/** @throws `config.samplingSteps` on several numbers of steps that are not each there once, or of which only one can be learned for */
+function checkSteps({ learn, ...config }: ScheduleConfig): void {
+  const steps = stepsOf(config)
+  const refuse = (rule: string) => {
+    throw inputError('config.samplingSteps', `samplingSteps must ${rule}, got ${steps.join(',')}`)
+  }
+  if (new Set(steps).size < steps.length) refuse('name each number of steps once')
+  if (learn !== 'sampling' && steps.length > 1) {
+    refuse(`be one number with learn ${learn}, where a network is trained for its schedule`)
+  }
 }
 
 /** @throws `config.objective` where reward and objective do not go together */

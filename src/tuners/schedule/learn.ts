@@ -525,12 +525,7 @@ function reopened(from: LearnCheckpoint, { iterations }: LearnSettings): LearnCh
     search ? Math.max(0, ...search.runs.map((run) => run.history.length)) : history.length
   const over = isBefore('tune', from.phase)
   const done = Math.max(0, ...Object.values(from.steps).map(doneOf))
-  if (iterations < done) {
-    throw inputError(
-      'learn.iterations',
-      `a run may go on with more iterations, not with fewer: ${done} are done, got ${iterations}; give ${done} or more`,
-    )
-  }
+  requireNoFewerIterations(iterations, done)
   const ended = (at: StepsCheckpoint) => (over || at.search?.decision) && doneOf(at) < iterations
   if (!Object.values(from.steps).some(ended)) return from
   const steps = Object.entries(from.steps).map(([name, at]) => {
@@ -539,6 +534,15 @@ function reopened(from: LearnCheckpoint, { iterations }: LearnSettings): LearnCh
     return [name, ended(at) ? again : at]
   })
   return { ...from, phase: 'tune', steps: Object.fromEntries(steps) }
+}
+
+/** @throws `learn.iterations` on fewer iterations than are done */
+export function requireNoFewerIterations(iterations: number, done: number): void {
+  if (iterations >= done) return
+  throw inputError(
+    'learn.iterations',
+    `a run may go on with more iterations, not with fewer: ${done} are done, got ${iterations}; give ${done} or more`,
+  )
 }
 
 const isBefore = (a: Phase, b: Phase): boolean => PHASES.indexOf(a) < PHASES.indexOf(b)
