@@ -50,6 +50,23 @@ test('the rate falls in a straight line to 0, or stays', () => {
   expect(sizes(null)).toEqual([0.5, 0.5, 0.5, 0.5, 0.5])
 })
 
+test('the first steps are short: i/(n + 1) of the rate, times what it has fallen to', () => {
+  const sizes = (settings: Partial<AdamSettings>) => {
+    let state = adamInit(1)
+    return Array.from({ length: 6 }, () => {
+      const step = adamStep(Float64Array.of(-1), state, Float64Array.of(1), { ...ADAM_DEFAULTS, ...settings })
+      state = step.state
+      return step.displacement[0]
+    })
+  }
+  const close = (found: readonly number[], wanted: readonly number[]) => {
+    for (const [i, size] of wanted.entries()) expect(found[i], `step ${i + 1}`).toBeCloseTo(size, 12)
+  }
+  close(sizes({ warmUp: 3 }), [0.125, 0.25, 0.375, 0.5, 0.5, 0.5])
+  close(sizes({ warmUp: 3, decayOver: 5 }), [0.125, 0.25 * 0.8, 0.375 * 0.6, 0.5 * 0.4, 0.5 * 0.2, 0])
+  close(sizes({ warmUp: 0 }), [0.5, 0.5, 0.5, 0.5, 0.5, 0.5])
+})
+
 test('a gradient of exactly 0 moves nothing', () => {
   const step = adamStep(new Float64Array(2), adamInit(2), Float64Array.of(1, 2), ADAM_DEFAULTS)
   expect([...step.displacement].map(Math.abs)).toEqual([0, 0])

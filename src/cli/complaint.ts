@@ -3,6 +3,8 @@ import type { Command } from 'commander'
 import { CommanderError } from 'commander'
 import pc from 'picocolors'
 import { BilevelError, exitCodeOf, nearestOf } from '../base/index.ts'
+import { JOBS } from '../jobs/index.ts'
+import { flagNamed } from './settingFlags.ts'
 
 const USAGE = 2
 
@@ -36,7 +38,17 @@ function usageText({ code, message }: CommanderError, program: Command, words: r
     'commander.unknownOption': (used ?? program).options.flatMap(({ long }) => long ?? []),
     'commander.unknownCommand': program.commands.map((candidate) => candidate.name()),
   }[code]
+  const gone = code === 'commander.unknownOption' && word !== undefined && replacedBy(word, used?.name())
+  if (gone) return gone
   const nearest = word === undefined ? undefined : nearestOf(word.split('=')[0], known ?? [])
   if (nearest !== undefined) return `${text}; did you mean '${nearest}'?`
   return `${text}; see bilevel ${used ? `${used.name()} ` : ''}--help`
+}
+
+/** Of a flag of earlier releases: what to use in its place; null: it is none. */
+function replacedBy(word: string, command: string | undefined): string | null {
+  const [flag] = word.split('=')
+  const replaced = JOBS.find(({ name }) => name === command)?.settings.replaced ?? {}
+  const found = Object.entries(replaced).find(([key]) => flag === flagNamed([key]))
+  return found ? `${flag} is no flag any more; ${found[1]}` : null
 }

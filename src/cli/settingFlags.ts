@@ -34,7 +34,10 @@ function settingFlags(shape: Readonly<Record<string, Schema>>, under: readonly s
 }
 
 const kebab = (name: string): string => name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
-const flagName = ({ path }: SettingFlag): string => path.map(kebab).join('-')
+const flagName = ({ path }: Pick<SettingFlag, 'path'>): string => path.map(kebab).join('-')
+
+/** `--sampling-steps` of [samplingSteps]. */
+export const flagNamed = (path: readonly string[]): string => `--${flagName({ path })}`
 
 /** The key under which commander keeps a flag's value. */
 const attributeOf = (flag: SettingFlag): string =>

@@ -18,6 +18,8 @@ export interface JobSettings<C extends Settings> {
    * @param given the layers, highest last, which may name it
    */
   below?(argument: string, given: readonly SettingsLayer[]): Promise<readonly SettingsLayer[]>
+  /** Settings of earlier releases, each with what to use in its place: named where one is given. */
+  readonly replaced?: Readonly<Record<string, string>>
   /** Settings that may name JavaScript, which a file may not do without `--allow-code`. Default none. */
   readonly code?: readonly string[]
 }

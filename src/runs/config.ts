@@ -36,13 +36,18 @@ export function keysOf(schema: z.core.$ZodType): Readonly<Record<string, z.core.
 
 /**
  * Merges the layers, later ones winning key by key (lists whole), and checks the result.
- * @throws `config.unknownKey` naming the nearest known key; `config.invalid` listing every field that does not hold, with
+ * @param replaced settings of earlier releases, each with what to use in its place
+ * @throws `config.unknownKey` naming what replaced the key, or the nearest known one; `config.invalid` listing every field that does not hold, with
  *   the place its value came from
  */
-export function resolveSettings<S extends z.ZodObject>(schema: S, layers: readonly SettingsLayer[]): z.infer<S> {
+export function resolveSettings<S extends z.ZodObject>(
+  schema: S,
+  layers: readonly SettingsLayer[],
+  replaced: Readonly<Record<string, string>> = {},
+): z.infer<S> {
   const origins = new Map<string, string>()
   const merged = layers.reduce<Settings>(
-    (below, layer) => mergeLayer(below, layer.values, schema, { layer, origins, path: [] }),
+    (below, layer) => mergeLayer(below, layer.values, schema, { layer, origins, path: [], replaced }),
     {},
   )
   const result = schema.safeParse(merged)
@@ -61,6 +66,7 @@ interface MergeContext {
   readonly layer: SettingsLayer
   readonly origins: Map<string, string>
   readonly path: readonly string[]
+  readonly replaced: Readonly<Record<string, string>>
 }
 
 function mergeLayer(below: Settings, values: Settings, schema: z.core.$ZodType, context: MergeContext): Settings {
@@ -69,7 +75,7 @@ function mergeLayer(below: Settings, values: Settings, schema: z.core.$ZodType, 
   const merged: Record<string, unknown> = { ...below }
   for (const [key, given] of Object.entries(values)) {
     if (given === undefined) continue
-    if (!Object.hasOwn(known, key)) throw unknownKey(key, Object.keys(known), layer.source, path)
+    if (!Object.hasOwn(known, key)) throw unknownKey(key, Object.keys(known), context)
     const field = known[key]
     const value = layer.words && typeof given === 'string' ? fromWord(given, field) : given
     const inner = { ...context, path: [...path, key] }
@@ -84,9 +90,13 @@ function mergeLayer(below: Settings, values: Settings, schema: z.core.$ZodType, 
   return merged
 }
 
-function unknownKey(key: string, known: readonly string[], source: string, path: readonly string[]): Error {
+function unknownKey(key: string, known: readonly string[], { layer, path, replaced }: MergeContext): Error {
+  const { source } = layer
   const nearest = nearestOf(key, known)
   const full = (name: string): string => [...path, name].join('.')
+  if (Object.hasOwn(replaced, full(key))) {
+    return inputError('config.unknownKey', `${full(key)} in ${source} is no setting any more; ${replaced[full(key)]}`)
+  }
   const some = known.length === 0 ? 'there are no settings here' : 'the settings are those of --help, in camelCase'
   const hint = nearest === undefined ? some : `did you mean '${full(nearest)}'?`
   return inputError('config.unknownKey', `unknown setting '${full(key)}' in ${source}; ${hint}`)

@@ -4,7 +4,7 @@
  * every sigma there is (100), else of sigmas.
  */
 import { readFile, stat } from 'node:fs/promises'
-import { basename } from 'node:path'
+import { basename, join } from 'node:path'
 import { inputError } from '../../base/index.ts'
 import { flowLevelOf, pathOf } from '../schedules/level.ts'
 import type { NoiseSchedule } from '../schedules/noiseSchedule.ts'
@@ -44,7 +44,7 @@ export async function readStart(
     )
   }
   const name = basename(path)
-  if (found.isDirectory()) return { name, sampling: await schedulerSteps(path, place) }
+  if (found.isDirectory()) return { name, sampling: (await readStart(await fileIn(path), place)).sampling }
   if (found.size > MOST_CHARACTERS) {
     throw inputError('start.file', `a list of steps is short, but ${path} has ${found.size} bytes; give another file`)
   }
@@ -61,12 +61,27 @@ export async function readStart(
   return { name, sampling }
 }
 
+/** In a folder of a schedule, a scheduler or a model: the first one that is there. */
+const IN_FOLDER = ['sampling_schedule.json', 'scheduler_config.json', 'scheduler/scheduler_config.json']
+
+async function fileIn(folder: string): Promise<string> {
+  for (const name of IN_FOLDER) {
+    const path = join(folder, name)
+    if (await stat(path).catch(() => null)) return path
+  }
+  throw inputError(
+    'start.file',
+    `a folder to start from holds ${IN_FOLDER.join(' or ')}, but ${folder} has none of them; name the file`,
+  )
+}
+
 async function samplingOf(path: string, text: string, place: StartPlace): Promise<SamplingSchedule> {
   const json = parsed(text)
   const list = numbersIn(json) ?? (json === undefined ? numbersOfText(text) : null)
   if (list) return listSteps(path, list, place)
-  if (json !== null && typeof json === 'object' && 'levels' in json) return readSamplingSchedule(text, path).schedule
-  if (json !== null && typeof json === 'object') return schedulerSteps(path, place)
+  if (json !== null && typeof json === 'object' && !Array.isArray(json)) {
+    return 'levels' in json ? readSamplingSchedule(text, path).schedule : schedulerSteps(path, place)
+  }
   throw inputError(
     'start.file',
     `${path} must be a list of sigmas or times, a learned sampling schedule or a scheduler file, and is none of them; give one`,
@@ -92,10 +107,11 @@ function parsed(text: string): unknown {
   }
 }
 
-/** A JSON list, or the list in an object that holds one under `sigmas`, `timesteps` or `times` alone. */
+/** A JSON list, the number that a list of one step is, or the list in an object that holds one under `sigmas`, `timesteps` or `times` alone. */
 function numbersIn(json: unknown): number[] | null {
   const numbers = (value: unknown): number[] | null =>
     Array.isArray(value) && value.length > 0 && value.every((one) => typeof one === 'number') ? value : null
+  if (typeof json === 'number') return [json]
   if (json === null || typeof json !== 'object') return null
   if (Array.isArray(json)) return numbers(json)
   if ('levels' in json || '_class_name' in json) return null
@@ -121,8 +137,9 @@ function listSteps(path: string, all: readonly number[], { schedule, told }: Sta
       `a list of steps falls, noisiest first, but number ${rising + 1} of ${path} is ${list[rising]} after ${list[rising - 1]}; turn it around`,
     )
   }
-  if (list.length === 0 || list.some((value) => !(value >= 0))) {
-    throw inputError('start.file', `${path} must hold numbers from 0 on, at least one above; got ${all.join(', ')}`)
+  if (list.length === 0 || list.some((value) => !(isTimes ? value >= 0 : value > 0))) {
+    const rule = isTimes ? 'times from 0 on' : 'sigmas above 0, at most a 0 at its end'
+    throw inputError('start.file', `${path} must hold ${rule}; got ${all.join(', ')}; mend it`)
   }
   if (isTimes) return samplingScheduleAt(schedule, list)
   const { timesteps, path: kind } = schedule

@@ -100,7 +100,7 @@ test('it ends where the penalty gradient is 0', async () => {
       gamma,
       twinSteps: 20,
       upperOnlyAt: 'z',
-      adam: { rate: 0.5, beta1: 0.7, beta2: 0.9, epsilon: 1e-30, decayOver: 300 },
+      adam: { rate: 0.5, beta1: 0.7, beta2: 0.9, epsilon: 1e-30, decayOver: 300, warmUp: 0 },
     },
   })
   const left = quadraticPenaltyGradient(upper, gamma)

@@ -2,7 +2,7 @@
 import { internalError } from '../../base/index.ts'
 import type { Dataset } from '../../data/index.ts'
 import { measureRate, networkEvaluations } from '../../diffusion/index.ts'
-import { asideCost, schedulePlan } from '../../tuners/index.ts'
+import { asideCost, schedulePlan, stepNumbers } from '../../tuners/index.ts'
 import { openData } from '../opening/openData.ts'
 import type { OpenedModel } from '../opening/openedModel.ts'
 import { openGivenModel } from '../opening/openModel.ts'
@@ -42,11 +42,11 @@ async function planOf(config: ScheduleConfig, given: OpenedModel | null, rateOf:
   }
   const plan = schedulePlan(settings, { ...subject, schedule: given?.schedule ?? null })
   const aside = asideCost(settings, { ...subject, foreign: false })
-  const { batch, chunk, learn, tuningSamples, samplingSteps } = settings
+  const { batch, chunk, learn, tuningSamples } = settings
   const keeps = learn === 'sampling' && plan.derivative > 0
   const kept = {
     evaluations: keeps ? plan.derivative / PER_IMAGE.derivative : 0,
-    atOnce: keeps ? tuningSamples * networkEvaluations(settings, samplingSteps) : 0,
+    atOnce: keeps ? tuningSamples * networkEvaluations(settings, Math.max(...stepNumbers(settings))) : 0,
   }
   const work: Work = [
     { kind: 'trainStep', evaluations: plan.training, batch },

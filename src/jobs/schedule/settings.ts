@@ -159,6 +159,12 @@ const DEFAULTS = defaultsOf(scheduleSchema.shape)
 /** What objectives were before there was a choice. */
 export const EARLIER: Settings = defaultsOf(objectiveShape)
 
+/** Settings of earlier releases, and what to use in their place. */
+export const REPLACED = {
+  stepList: 'give the list to start (--start NAME), which is auto by default: the best of all lists',
+  startPowers: 'leave it out: start auto (--start auto, the default) tries more starts than those',
+} as const
+
 /** Settings that a resumed run may have others of: what does not change the result, and iterations, which a run that is over goes on for. */
 export const MAY_CHANGE = ['checkpointSeconds', 'rewardTimeout', 'iterations'] as const
 
@@ -169,17 +175,30 @@ export const MAY_CHANGE = ['checkpointSeconds', 'rewardTimeout', 'iterations'] a
 export function resolveScheduleConfig(layers: readonly SettingsLayer[]): ScheduleConfig {
   const given = (key: string) => layers.findLast(({ values }) => values[key] !== undefined)?.values[key]
   const preset = presetNamed(String(given('preset') ?? DEFAULTS.preset))
-  const config = resolveSettings(scheduleSchema, [
+  const below = [
     { source: 'the defaults', values: DEFAULTS },
     { source: `preset ${given('preset') ?? DEFAULTS.preset}`, values: preset },
     { source: 'what else was given', values: consequences(preset, given) },
-    ...layers,
-  ])
+  ]
+  const config = resolveSettings(scheduleSchema, [...below, ...layers], REPLACED)
+  checkSteps(config)
   checkLearnSettings(learnSettingsOf(config))
   checkNetwork(config)
   checkReward(config)
   checkData(config)
   return config
+}
+
+/** @throws `config.samplingSteps` on several numbers of steps that are not each there once, or of which only one can be learned for */
+function checkSteps({ learn, ...config }: ScheduleConfig): void {
+  const steps = stepsOf(config)
+  const refuse = (rule: string) => {
+    throw inputError('config.samplingSteps', `samplingSteps must ${rule}, got ${steps.join(',')}`)
+  }
+  if (new Set(steps).size < steps.length) refuse('name each number of steps once')
+  if (learn !== 'sampling' && steps.length > 1) {
+    refuse(`be one number with learn ${learn}, where a network is trained for its schedule`)
+  }
 }
 
 /** @throws `config.objective` where reward and objective do not go together */

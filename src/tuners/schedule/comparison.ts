@@ -19,7 +19,7 @@ import { atOtherSteps } from './families.ts'
 import type { Job } from './job.ts'
 import { teachingCost } from './objectives/cost.ts'
 import { rowMeasures } from './objectives/rowMeasures.ts'
-import type { DefaultCandidate, SampleGrid, StepsCurve } from './result.ts'
+import type { Decision, DefaultCandidate, SampleGrid, StepsCurve } from './result.ts'
 import type { MeasuredRow, RowProtocol, SamplingPlan } from './rows.ts'
 import { imagesOfPlan, measureRow } from './rows.ts'
 import { openDenoiser, trainedHere } from './subject.ts'
@@ -82,15 +82,20 @@ const taughtPerNetwork = (settings: Job['settings']): number =>
 /**
  * Network evaluations of the comparison, all of it.
  * @param networks how many networks there are in its rows: the default side's, the learned side's, and the one before tuning, where they differ
+ * @param kept     what is returned, once that is decided: of the best default there is nothing at other numbers of steps
  */
-export function comparisonCost(job: Pick<Job, 'settings' | 'schedule' | 'data'>, networks: number): number {
+export function comparisonCost(
+  job: Pick<Job, 'settings' | 'schedule' | 'data'>,
+  networks: number,
+  kept: Decision['kept'] = 'learned',
+): number {
   const { settings, schedule } = job
   const { samplingSteps: n, evaluationSamples, samplingSeeds } = settings
   const many = Math.min(MANY * networkEvaluations(settings, n), schedule.timesteps)
   const equal = DEFAULT_ROWS * defaultSteps(job, n) + LEARNED_ROWS * networkEvaluations(settings, n)
   const seeds = samplingSeeds.length
   const rows = (equal * seeds + many * (settings.otherSteps ? seeds : 1)) * evaluationSamples
-  const learned = atOtherSteps(settings.samplingFamily, schedule, n) !== null
+  const learned = kept === 'learned' && atOtherSteps(settings.samplingFamily, schedule, n) !== null
   const curve = otherSteps(job)
     .map((steps) => defaultSteps(job, steps) + (learned ? networkEvaluations(settings, steps) : 0))
     .reduce((sum, evaluations) => sum + evaluations * evaluationSamples, 0)

@@ -1,12 +1,14 @@
 /** What is planned, charged and shown as progress, against what a job spends. */
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { SETTLING_BATCHES } from '../../diffusion/index.ts'
+import { noiseSchedule, SETTLING_BATCHES } from '../../diffusion/index.ts'
 import type { FeatureNetwork } from '../../metrics/index.ts'
 import { shuffleUnet } from '../../nn/index.ts'
+import { defaultPlans } from './candidates.ts'
 import type { LearnProgress } from './events.ts'
 import type { LearnOptions } from './job.ts'
 import { schedulePlan } from './plan.ts'
 import { expectRising, recorded } from './recorded.fixture.ts'
+import { MOST_STARTS } from './search/startPool.ts'
 import type { LearnSettings } from './settings.ts'
 import { TINY_MODES, tinyData, tinyFeatures, tinyNetwork, tinySettings } from './tiny.fixture.ts'
 
@@ -37,6 +39,10 @@ function tuningCost(settings: LearnSettings, estimator: string): number {
   return direct + training + twinSteps * weights * samples * steps + 2 * 2 * batch
 }
 
+/** Learned schedule and best default on the images that decide: four keys of as many as candidates have. */
+const decisionCost = ({ candidateSamples, samplingSteps }: LearnSettings): number =>
+  4 * 2 * candidateSamples * samplingSteps
+
 /** The plan made from the settings alone, as `--dry-run` shows it. */
 const planOf = (settings: LearnSettings, statistics = false) =>
   schedulePlan(settings, { schedule: null, trained: true, statistics })
@@ -53,9 +59,9 @@ test.each(TINY_MODES)('$learn: both sides spend the same, up to half a training 
   const { batch, trainSteps, iterations } = settings
   const perIteration = tuningCost(settings, protocol.tuning.estimator)
   const { starts } = learned.result
-  expect(starts.map(({ power }) => power)).toEqual(settings.learn === 'sampling' ? settings.startPowers : [])
-  const trials = starts.length * settings.tuningSamples * settings.samplingSteps
-  expect(networkEvaluations.learned).toBe(3 * batch * trainSteps + trials + iterations * perIteration)
+  expect(starts.map(({ name }) => name)).toEqual(settings.learn === 'sampling' ? ['trailing'] : [])
+  const decided = settings.learn === 'sampling' ? decisionCost(settings) : 0
+  expect(networkEvaluations.learned).toBe(3 * batch * trainSteps + iterations * perIteration + decided)
   expect(Math.abs(networkEvaluations.learned - networkEvaluations.default)).toBeLessThanOrEqual(1.5 * batch)
   expect(protocol.trainingSteps.default).toBe(networkEvaluations.default / (3 * batch))
   expectRising(progress, 0)
@@ -65,6 +71,41 @@ test.each(TINY_MODES)('$learn: both sides spend the same, up to half a training 
   expect(plan.training + plan.derivative + plan.sampling).toBe(plan.total)
 })
 
+test('starts to choose from: every one is screened and the best are tuned in rounds, at most what is planned', async () => {
+  const settings = {
+    ...tinySettings,
+    learn: 'sampling',
+    samplingFamily: 'levels',
+    start: 'auto',
+    iterations: 3,
+  } as const
+  const { learned, progress } = await recorded(optionsOf(settings))
+  const { networkEvaluations, protocol, starts, tuned } = learned.result
+  const { batch, trainSteps, tuningSamples: samples, samplingSteps: steps } = settings
+  expect(starts.length).toBeLessThanOrEqual(MOST_STARTS)
+  // Four of them 1 iteration, two of them 2, one of them 3.
+  expect(tuned.map(({ values }) => values.length).toSorted()).toEqual([1, 1, 2, 3])
+  const tuning = starts.length * samples * steps + 7 * tuningCost(settings, 'backpropagation') + decisionCost(settings)
+  expect(networkEvaluations.learned).toBe(3 * batch * trainSteps + tuning)
+  expect(protocol.trainingSteps.default).toBe(trainSteps + Math.round(tuning / (3 * batch)))
+  expectRising(progress, 0)
+  expectDone(progress)
+  const most = planOf(settings)
+  const unused = (MOST_STARTS - starts.length) * samples * steps
+  // The default side would train on by those as well.
+  expect(Math.abs(most.total - progress[progress.length - 1].total - 2 * unused)).toBeLessThanOrEqual(3 * batch)
+})
+
+test('where the best default is kept there is nothing learned at other numbers of steps, and the bar ends at its end', async () => {
+  const settings = { ...tinySettings, samplingFamily: 'level-power', iterations: 0, ceilingSteps: 30 } as const
+  const { learned, progress } = await recorded(optionsOf(settings))
+  expect(learned.result.decision?.kept).toBe('start')
+  expect(learned.result.bySteps.map(({ points }) => points.length)).toEqual([4, 1])
+  expect(learned.result.ceiling).toMatchObject({ sampler: 'ddpm', steps: 30, stepList: 'trailing' })
+  expectRising(progress, 0)
+  expectDone(progress)
+})
+
 test('a plan says which program makes its evaluations, counted by hand', () => {
   const sampling = {
     ...tinySettings,
@@ -72,13 +113,22 @@ test('a plan says which program makes its evaluations, counted by hand', () => {
     samplingFamily: 'levels',
     estimator: 'backpropagation',
   } as const
-  const { batch, trainSteps, iterations, tuningSamples: samples, samplingSteps: steps, startPowers } = sampling
-  const tuned = startPowers.length * samples * steps + iterations * 3 * samples * steps
+  const { batch, trainSteps, iterations, tuningSamples: samples, samplingSteps: steps } = sampling
+  const tuned = iterations * 3 * samples * steps + decisionCost(sampling)
   const plan = planOf(sampling)
   expect(plan.training).toBe(3 * batch * (trainSteps + Math.round(tuned / (3 * batch))))
   expect(plan.derivative).toBe(iterations * 2 * samples * steps)
   const frozen = schedulePlan(sampling, { schedule: null, trained: false, statistics: false })
-  expect(frozen).toEqual({ ...plan, training: 0, total: plan.total - plan.training })
+  // Of a network that is trained on, the defaults are ranked at both.
+  const schedule = noiseSchedule({ family: 'cosine', timesteps: 40 })
+  const ranking = defaultPlans(schedule, steps, sampling).length * sampling.candidateSamples * steps
+  const { total, derivative } = plan
+  expect(frozen).toEqual({
+    training: 0,
+    derivative,
+    sampling: plan.sampling - ranking,
+    total: total - plan.training - ranking,
+  })
   const twoPoint = planOf({ ...tinySettings, learn: 'tied', estimator: 'two-point', twinSteps: 3, lowerSteps: 2 })
   expect(twoPoint.derivative).toBe(0)
   const tied = { ...tinySettings, learn: 'tied', twinSteps: 3, lowerSteps: 2 } as const

@@ -53,16 +53,22 @@ export function scheduleProblemCost(settings: LearnSettings, { parameters, stati
 }
 
 /** Starts that are screened and tuned, at most. */
-const startsOf = (settings: LearnSettings): { readonly screened: number; readonly tuned: number } =>
+const startsOf = (
+  settings: LearnSettings,
+  neighbours: number,
+): { readonly screened: number; readonly tuned: number } =>
   choosesStart(settings)
-    ? { screened: MOST_STARTS, tuned: Math.min(settings.starts, MOST_STARTS) }
+    ? { screened: MOST_STARTS + neighbours, tuned: Math.min(settings.starts, MOST_STARTS + neighbours) }
     : { screened: 1, tuned: 1 }
 
-/** The tuning phase of one number of steps, at most: the starts that are tried, the iterations of all of them, and the decision. */
-export function scheduleTuningCost(settings: LearnSettings, size: ProblemSize): TuningCost {
+/**
+ * The tuning phase of one number of steps, at most: the starts that are tried, the iterations of all of them, and the decision.
+ * @param neighbours numbers of steps that were learned before: what was learned there is a start here
+ */
+export function scheduleTuningCost(settings: LearnSettings, size: ProblemSize, neighbours = 0): TuningCost {
   const problem = scheduleProblemCost(settings, size)
   if (settings.learn !== 'sampling') return tuningCost(problem, penaltySettings(settings), settings.iterations)
-  const { screened, tuned } = startsOf(settings)
+  const { screened, tuned } = startsOf(settings, neighbours)
   const iterations = iterationsOfStarts(tuned, settings.iterations)
   const cost = tuningCost(problem, penaltySettings(settings), iterations)
   return { ...cost, total: cost.total + screeningCost(settings, screened) + decisionCost(settings) }

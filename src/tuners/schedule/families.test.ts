@@ -1,6 +1,12 @@
 import { describe, expect, test } from 'vitest'
 import type { NoiseSchedule } from '../../diffusion/index.ts'
-import { noiseSchedule, noiseScheduleFromBetas, samplingScheduleFrom } from '../../diffusion/index.ts'
+import {
+  LEARNED_FAMILIES,
+  noiseSchedule,
+  noiseScheduleFromBetas,
+  samplingSchedule,
+  samplingScheduleFrom,
+} from '../../diffusion/index.ts'
 import { atOtherSteps, samplingFamily } from './families.ts'
 import type { SamplingFamilyName } from './settings.ts'
 
@@ -49,7 +55,7 @@ test('a family may start from another step list, at the model’s levels there',
 
 test.each(['levels', 'levels+times', 'level-power'] as const)('%s from Karras’ list: its levels and times', (name) => {
   for (const told of ['real', 'integer'] as const) {
-    const family = samplingFamily(name, cosine, STEPS, 'karras', 1, told)
+    const family = samplingFamily(name, cosine, STEPS, 'karras', told)
     const [start, own] = [family.toSchedule(family.initial), samplingScheduleFrom(cosine, 'karras', STEPS, told)]
     expect(start.times).toEqual(own.times)
     for (const [i, logSnr] of levels(start).entries()) expect(logSnr).toBeCloseTo(levels(own)[i], 9)
@@ -58,7 +64,7 @@ test.each(['levels', 'levels+times', 'level-power'] as const)('%s from Karras’
 
 test('a noise family from Karras’ list: the model’s levels at its times, where the model has them', () => {
   for (const told of ['real', 'integer'] as const) {
-    const family = samplingFamily('cosine', cosine, STEPS, 'karras-model', 1, told)
+    const family = samplingFamily('cosine', cosine, STEPS, 'karras-model', told)
     const { times } = family.toSchedule(family.initial)
     expect(levels(family.toSchedule(family.initial))).toEqual(times.map((time) => cosine.level(time).logSnr))
     const elsewhere = atOtherSteps('cosine', cosine, 5, 'karras-model', told)
@@ -126,4 +132,24 @@ test('at other numbers of steps: the same parameters on other times, where they 
   expect(atOtherSteps('levels', cosine, 4)).toBeNull()
   expect(atOtherSteps('levels+times', cosine, 4)).toBeNull()
   expect(atOtherSteps('free', cosine, 4)).toBeNull()
+})
+
+describe('from a schedule of its own', () => {
+  const from = samplingSchedule({ timesteps: 200, logSnr: [-5, -1.5, 0.25, 3.5], times: [188, 120.5, 77, 9.25] })
+
+  test.each(LEARNED_FAMILIES.map(({ name, startsAnywhere }) => [name, startsAnywhere] as const))(
+    '%s starts there: %s',
+    (name, startsAnywhere) => {
+      const freed = { from, free: ['levels'], clip: [-1, 1] } as const
+      if (!['cosine', 'level-power'].includes(name) && !startsAnywhere) return
+      const { times, levels: found } = ((family) => family.toSchedule(family.initial))(
+        samplingFamily(name, cosine, 4, 'trailing', 'real', freed),
+      )
+      const wanted = startsAnywhere ? from : samplingScheduleFrom(cosine, 'trailing', 4)
+      expect(times).toEqual(wanted.times)
+      for (const [i, { logSnr }] of found.entries()) {
+        expect(Math.abs(logSnr - wanted.levels[i].logSnr)).toBeLessThan(startsAnywhere ? 1e-12 : 0.01)
+      }
+    },
+  )
 })

@@ -99,7 +99,7 @@ const settingsOf = (given: GivenSettings): LearnSettings =>
     evaluationSamples: 200,
     samplingSeeds: [11, 12],
     timesteps: schedule.timesteps,
-    startPowers: [1],
+    start: 'trailing',
     clip: null,
     seed: 3,
     ...given,
@@ -145,7 +145,7 @@ describe('learned for a flow', () => {
     expect(
       sampling.levels.every(({ path, signal, noise }) => path === 'flow' && Math.abs(signal + noise - 1) < 1e-12),
     ).toBe(true)
-    expect(result.learned.fid.mean).toBeLessThan(result.start.fid.mean)
+    expect(result.learned.fid!.mean).toBeLessThan(result.start.fid!.mean)
     // Written and read it draws the same images.
     const saved = { schedule: sampling, settings, learnedFor: null }
     const read = readSamplingSchedule(writeSamplingSchedule(saved), 'x')
@@ -241,7 +241,7 @@ describe('trained here', () => {
     data: tinyData,
     features: measures,
     judge: null,
-    settings: { ...tinySettings, samplingFamily: 'levels', startPowers: [1], ...given },
+    settings: { ...tinySettings, samplingFamily: 'levels', start: 'trailing', ...given },
   })
 
   test.each(TRAINING_TARGETS)('to predict %s: the whole job, and the same from any checkpoint', async (prediction) => {

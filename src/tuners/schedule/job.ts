@@ -148,8 +148,10 @@ export function imagesOfSplit({ images, count, shape }: Split) {
   return tensor('float32', [count, ...shape], images)
 }
 
-function checkParts({ subject, data, features, judge, settings, reward = null }: LearnOptions): void {
+function checkParts(options: LearnOptions): void {
+  const { subject, data, features, judge, settings, reward = null } = options
   const trained = trainedHere(subject) !== null
+  checkStartPoint(options)
   if (!trained && settings.learn !== 'sampling') {
     throw inputError(
       'learn.mode',
@@ -228,6 +230,22 @@ function checkPrediction(subject: Subject, settings: LearnSettings): void {
   if (own !== 'flow' || settings.learn === 'sampling') return
   const rule = 'a flow has no training schedule to learn: its levels are sigma = t/T'
   throw inputError('learn.mode', `${rule}; got learn ${settings.learn}, use sampling`)
+}
+
+/** @throws `learn.start` where the start that the settings speak of is not there, or has other steps */
+function checkStartPoint({ settings: { start, samplingSteps, timesteps }, startPoint = null }: LearnOptions): void {
+  const refuse = (rule: string) => {
+    throw inputError('learn.start', rule)
+  }
+  if (start === 'given' && !startPoint) {
+    refuse('with start given, the schedule to start from (startPoint) comes beside the settings, got none; give it')
+  }
+  if (!startPoint) return
+  if (start !== 'given') refuse(`the schedule ${startPoint.name} is for start given, got start ${start}; leave it out`)
+  const { levels, timesteps: own } = startPoint.sampling
+  if (levels.length === samplingSteps && own === timesteps) return
+  const came = `${startPoint.name} has ${levels.length} steps of T = ${own}`
+  refuse(`a start has the ${samplingSteps} steps that are learned for, of T = ${timesteps}, but ${came}; give another`)
 }
 
 /** @throws `times.derivative` where told times are to be learned by a derivative that the model does not have */

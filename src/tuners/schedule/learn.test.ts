@@ -15,10 +15,13 @@ import {
 import type { FeatureNetwork } from '../../metrics/index.ts'
 import { frechetDistance, pixelFeatures, referenceMoments } from '../../metrics/index.ts'
 import { mlp, shuffleUnet } from '../../nn/index.ts'
+import { defaultSettings } from './candidates.ts'
 import type { LearnEvent } from './events.ts'
+import { samplingFamily } from './families.ts'
 import type { LearnOptions } from './job.ts'
 import { learnSchedule } from './learn.ts'
 import { expectRising, lasting, recorded } from './recorded.fixture.ts'
+import { tuningSeed } from './search/search.ts'
 import type { LearnSettings } from './settings.ts'
 import {
   errorOf,
@@ -30,7 +33,6 @@ import {
   tinySettings,
   tinyState,
 } from './tiny.fixture.ts'
-import { tuningSeed } from './tuning.ts'
 
 let features: FeatureNetwork
 let judge: FeatureNetwork
@@ -48,12 +50,21 @@ const optionsOf = (settings: Partial<LearnSettings> = {}): LearnOptions => ({
   settings: { ...tinySettings, ...settings },
 })
 
+/** Network evaluations with which learned and the best default are told apart: four keys a side. */
+const DECISION = 4 * 2 * tinySettings.candidateSamples * tinySettings.samplingSteps
+
 test.each(TINY_MODES)('$learn: the rows say what was compared, on the same seeds', async ({ learn, ...chosen }) => {
   const { result, sampling, settings } = await learnSchedule(optionsOf({ learn, ...chosen }))
   const { samplingSteps, timesteps } = tinySettings
   expect(result.default).toMatchObject({ sampler: 'ddim', stepList: 'trailing', steps: samplingSteps })
   expect(result.manySteps).toMatchObject({ sampler: 'ddim', steps: 5 * samplingSteps })
-  expect(result.start).toMatchObject({ sampler: settings.sampler, steps: samplingSteps })
+  // Of a frozen network what is there without tuning is the best default, and learned is never behind it.
+  if (learn === 'sampling') {
+    const { sampler, stepList } = result.start
+    expect(result.candidates).toContainEqual(expect.objectContaining({ sampler, stepList }))
+    expect(result.decision?.difference.count).toBe(4)
+  } else expect(result.start).toMatchObject({ sampler: settings.sampler, stepList: 'trailing' })
+  expect(result.start.steps).toBe(samplingSteps)
   expect(result.learned).toMatchObject({ sampler: settings.sampler, stepList: 'learned', steps: samplingSteps })
   const fids = result.candidates.map(({ value }) => value)
   expect(fids).toEqual(fids.toSorted((a, b) => a - b))
@@ -104,20 +115,22 @@ test.each(['tied', 'both', 'sampling'] as const)(
 
 describe('from Karras’ list', () => {
   test.each([
-    { learn: 'sampling', samplingFamily: 'levels', startPowers: [1, 1.4] },
-    { learn: 'sampling', samplingFamily: 'cosine', stepList: 'karras-model' },
-    { learn: 'tied', stepList: 'karras-model' },
+    { learn: 'sampling', samplingFamily: 'levels' },
+    { learn: 'sampling', samplingFamily: 'cosine', start: 'karras-model' },
+    { learn: 'tied', start: 'karras-model' },
   ] as const)('%j: tuning starts there, and the row of the start is measured as the others', async (chosen) => {
-    const settings = { ...tinySettings, stepList: 'karras', sampler: 'dpm-solver++', ...chosen } as const
+    const settings = { ...tinySettings, start: 'karras', sampler: 'dpm-solver++', ...chosen } as const
     const { learned, progress } = await recorded(optionsOf({ ...settings, iterations: 1 }))
     const { result } = learned
-    const [best] = result.starts.toSorted((a, b) => a.value - b.value)
-    const list = best && best.power !== 1 ? `${settings.stepList}, alphaBar^${best.power}` : settings.stepList
-    expect(result.start).toMatchObject({ stepList: list, sampler: 'dpm-solver++' })
+    const own = noiseSchedule({ family: 'cosine', timesteps: 40 })
+    const family = samplingFamily(settings.samplingFamily, own, 4, settings.start)
+    expect(Object.values(result.history[0].parameters)).toEqual([...family.initial])
+    const searched = settings.learn === 'sampling'
+    expect(result.starts).toEqual(searched ? [{ name: settings.start, value: null, samples: 0 }] : [])
+    const from = searched ? result.start.stepList : settings.start
+    expect(result.start.stepList).toBe(from)
     const start = result.curves.find(({ label }) => label === result.start.label)
-    expect(start?.times).toEqual(
-      samplingScheduleFrom(noiseSchedule({ family: 'cosine', timesteps: 40 }), settings.stepList, 4).times,
-    )
+    expect(start?.times).toEqual(samplingScheduleFrom(own, from as 'karras', 4).times)
     expect(result.candidates.map(({ sampler, stepList }) => `${sampler}, ${stepList}`)).toEqual(
       expect.arrayContaining(['dpm-solver++, karras', 'dpm-solver++, karras-model', 'ddpm, karras']),
     )
@@ -130,7 +143,7 @@ describe('from Karras’ list', () => {
     const settings = {
       ...tinySettings,
       samplingFamily: 'levels',
-      stepList: 'karras',
+      start: 'karras',
       iterations: 1,
       trainSteps: 1,
     } as const
@@ -140,22 +153,30 @@ describe('from Karras’ list', () => {
   })
 })
 
-test('the start is the network and the schedule that tuning began with, by the learned sampler', async () => {
+test('the start is the network before tuning, by the best default there or the schedule that tuning began with', async () => {
   for (const learn of ['sampling', 'tied'] as const) {
     const run = await recorded(optionsOf({ learn, samplingFamily: learn === 'tied' ? 'cosine' : 'levels' }))
     const { shared } = run.checkpoints[run.checkpoints.length - 1]
     if (!shared) throw new Error('nothing was trained')
     const { result, settings, model, defaultModel } = run.learned
     const start = result.curves.find(({ label }) => label === result.start.label)
+    const own = learn === 'tied' ? settings : defaultSettings(result.start.sampler, tinySettings)
+    expect(own.sampler).toBe(result.start.sampler)
     const schedule = samplingSchedule({ timesteps: 40, logSnr: start?.logSnr ?? [], times: start?.times ?? [] })
     const state = { weights: shared.ema, statistics: shared.training.statistics }
     const denoiser = await compileDenoiser({ network: tinyNetwork, state, batch: tinySettings.chunk, binding: 'bound' })
     const { images: real, count, shape } = tinyData.splits.heldOut
     const reference = referenceMoments(await features.features(float32(real, [count, ...shape])))
     for (const [i, seed] of tinySettings.samplingSeeds.entries()) {
-      const { images } = await generate({ denoiser, schedule, settings, count: tinySettings.evaluationSamples, seed })
+      const { images } = await generate({
+        denoiser,
+        schedule,
+        settings: own,
+        count: tinySettings.evaluationSamples,
+        seed,
+      })
       const fid = frechetDistance(await features.features(images), reference).value
-      expect(run.checkpoints[run.checkpoints.length - 1].rows.start.fidBySeed?.[i]).toBe(fid)
+      expect(run.checkpoints[run.checkpoints.length - 1].steps[4].rows.start.fidBySeed?.[i]).toBe(fid)
     }
     await denoiser.dispose()
     // Tied, the network was trained while the schedule was learned; the default side's trained longer in either case.
@@ -171,7 +192,8 @@ describe('a network from given weights', () => {
   test('without any training step it is compared as it is', async () => {
     const { checkpoints, learned } = await recorded({ ...optionsOf({ trainSteps: 0, iterations: 0 }), subject })
     expect(learned.model?.state.weights).toEqual(state.weights)
-    expect(learned.result.networkEvaluations).toEqual({ learned: 0, default: 0 })
+    // What decides between it and the best default.
+    expect(learned.result.networkEvaluations).toEqual({ learned: DECISION, default: DECISION })
     const from = checkpoints.find(({ phase }) => phase === 'measure')
     expect(
       lasting(await learnSchedule({ ...optionsOf({ trainSteps: 0, iterations: 0 }), subject, ...(from && { from }) })),
@@ -187,7 +209,7 @@ describe('a network from given weights', () => {
 })
 
 test('eta belongs to the learned sampler: the defaults have none, and settings hold the sampler’s keys alone', async () => {
-  const { result, settings } = await learnSchedule(optionsOf({ eta: 0.6, iterations: 1, trainSteps: 1 }))
+  const { result, settings } = await learnSchedule(optionsOf({ learn: 'tied', eta: 0.6, iterations: 1, trainSteps: 1 }))
   expect(settings).toEqual({ ...samplerSettings({ sampler: 'ddim', eta: 0.6 }) })
   expect(new Set(result.candidates.map(({ sampler }) => sampler))).toEqual(
     new Set(['ddim', 'ddpm', 'dpm-solver++', 'sde-dpm-solver++', 'unipc']),
@@ -207,7 +229,7 @@ describe('models trained before', () => {
     const schedule = noiseSchedule({ family: 'linear', timesteps: 40 })
     const denoiser = await compileDenoiser({ network: tinyNetwork, state, batch: 12, binding: 'bound' })
     for (const samplingFamily of ['linear', 'level-power', 'levels', 'levels+times'] as const) {
-      const settings: LearnSettings = { ...tinySettings, samplingFamily, startPowers: [1], seed: 2 }
+      const settings: LearnSettings = { ...tinySettings, samplingFamily, seed: 2 }
       const learned = await learnSchedule({ ...optionsOf(), subject: pretrained(schedule), settings })
       const { images } = await generate({
         denoiser,
@@ -216,12 +238,18 @@ describe('models trained before', () => {
         count: settings.tuningSamples,
         seed: tuningSeed(settings.seed),
       })
+      // Every fourth image of the tuning split decides and steers nothing.
       const { images: real, count, shape } = tinyData.splits.tuning
-      const reference = referenceMoments(await features.features(float32(real, [count, ...shape])))
+      const size = real.length / count
+      const steering = Array.from({ length: count }, (_, i) => i).filter((i) => i % 4 !== 0)
+      const pixels = steering.flatMap((i) => [...real.subarray(i * size, (i + 1) * size)])
+      const rows = float32(Float32Array.from(pixels), [steering.length, ...shape])
+      const reference = referenceMoments(await features.features(rows))
       const fid = frechetDistance(await features.features(images), reference).value
       expect(learned.result.history[0].value).toBeCloseTo(fid, 5)
       expect(learned.model?.state).toBe(state)
-      expect(learned.result.networkEvaluations).toEqual({ default: 0, learned: 2 * 3 * 4 * settings.tuningSamples })
+      const tuned = 2 * 3 * 4 * settings.tuningSamples
+      expect(learned.result.networkEvaluations).toEqual({ default: 0, learned: tuned + DECISION })
       expect(learned.trainingSchedule).toBe(schedule)
     }
     await denoiser.dispose()
@@ -230,9 +258,11 @@ describe('models trained before', () => {
   test('everything free: it starts at numbers known to be good, and the learned schedule holds what was learned', async () => {
     const schedule = noiseSchedule({ family: 'linear', timesteps: 40 })
     const free = [...FREE_NAMES]
-    const given = { sampler: 'exponential', samplingFamily: 'free', free, startPowers: [1, 1.3], seed: 2 } as const
-    const settings: LearnSettings = { ...tinySettings, ...given, iterations: 3 }
+    const given = { sampler: 'exponential', samplingFamily: 'free', free, seed: 2 } as const
+    const sizes = { iterations: 8, tuningSamples: 24, candidateSamples: 32 }
+    const settings: LearnSettings = { ...tinySettings, ...given, ...sizes }
     const { result, sampling } = await learnSchedule({ ...optionsOf(), subject: pretrained(schedule), settings })
+    expect(result.decision?.kept).toBe('learned')
     expect(result.schedule.family).toBe(FREE_NAMES.join('+'))
     const { solver } = sampling
     for (const [k, value] of (solver?.tau ?? []).entries()) {
@@ -267,9 +297,12 @@ describe('models trained before', () => {
     expect(first.parameters).toEqual({ tau: 1 })
     expect(second.parameters.tau === 1).toBe(estimator === 'one-point')
     const values = { coordinate: 2, 'two-point': 2, 'one-point': 1 }[estimator]
-    expect(result.networkEvaluations.learned).toBe(2 * values * tinySettings.tuningSamples * tinySettings.samplingSteps)
+    expect(result.networkEvaluations.learned).toBe(
+      2 * values * tinySettings.tuningSamples * tinySettings.samplingSteps + DECISION,
+    )
     expectRising(run.progress, 0)
-    const from = run.checkpoints.find(({ history }) => history.length === 1)
+    const from = run.checkpoints.find(({ steps }) => steps[4]?.search?.runs[0]?.history.length === 1)
+    expect(from).toBeDefined()
     const again = await learnSchedule({
       ...optionsOf({ estimator, samplingFamily: 'level-power', delta: 0.3 }),
       subject: { kind: 'foreign', denoiser, schedule },

@@ -117,12 +117,10 @@ class LearnRun {
   /** Network evaluations of the comparison, made now or before. */
   #measured = 0
   #clock = Date.now()
-  readonly #comparisonCost: number
 
   constructor(job: Job) {
     this.#job = job
     this.#jobs = stepNumbers(job.settings).map((steps) => jobAt(job, steps))
-    this.#comparisonCost = this.#jobs.reduce((sum, at) => sum + comparisonCost(at, networksOf(at)), 0)
     this.#at = job.from ? reopened(job.from, job.settings) : LEARN_START
   }
 
@@ -185,10 +183,10 @@ class LearnRun {
         const of = `iteration ${record.iteration} of ${job.settings.iterations}`
         this.#progress('tune', `${of}, from ${start}, ${words} ${told(record.value)}`)
       },
+      onDecision: (decision) => onEvent?.({ kind: 'decision', steps, objective, ...decisionEvent(decision) }),
       onState: (state) => this.#saveSteps(steps, { search: state }),
     })
     const { decision } = state
-    if (decision) await onEvent?.({ kind: 'decision', steps, objective, ...decisionEvent(decision) })
     const winner = search.found(state)
     return {
       job,
@@ -414,13 +412,22 @@ class LearnRun {
   /** The same: what is spent where it is over, and what is planned elsewhere. */
   get #tuningCost(): number {
     const { subject } = this.#job
-    return this.#jobs.reduce((sum, { settings, family }) => {
+    return this.#jobs.reduce((sum, { settings, family }, neighbours) => {
       const { search, tuning } = this.#stepsAt(settings.samplingSteps)
       if (search?.decision) return sum + search.evaluations
       const size = { parameters: family.names.length, statistics: hasStatistics(subject) }
-      if (!tuning) return sum + Math.max(scheduleTuningCost(settings, size).total, search?.evaluations ?? 0)
+      const planned = scheduleTuningCost(settings, size, neighbours).total
+      if (!tuning) return sum + Math.max(planned, search?.evaluations ?? 0)
       const problem = scheduleProblemCost(settings, size)
       return sum + expectedCost(problem, penaltySettings(settings), settings.iterations, tuning)
+    }, 0)
+  }
+
+  /** Of the comparison: the learned schedule stands at other numbers of steps too, unless the best default was kept. */
+  get #comparisonCost(): number {
+    return this.#jobs.reduce((sum, at) => {
+      const { search } = this.#stepsAt(at.settings.samplingSteps)
+      return sum + comparisonCost(at, networksOf(at), search?.decision?.kept)
     }, 0)
   }
 
@@ -521,24 +528,33 @@ function jobAt(job: Job, steps: number): Job {
   return { ...job, settings, family }
 }
 
-/** A run that is over goes on where more iterations are asked for: with the search that ended, and all that came after it made anew. */
+/**
+ * A run goes on where more iterations are asked for than its tuning ended with, at every number of steps where it did: with the iterations
+ * there are, and all that came after them made anew.
+ */
 function reopened(from: LearnCheckpoint, { iterations }: LearnSettings): LearnCheckpoint {
   const doneOf = ({ search, history }: StepsCheckpoint) =>
     search ? Math.max(0, ...search.runs.map((run) => run.history.length)) : history.length
-  const over = PHASES.indexOf(from.phase) > PHASES.indexOf('tune')
+  const over = isBefore('tune', from.phase)
   const done = Math.max(0, ...Object.values(from.steps).map(doneOf))
-  if (iterations < done) {
-    throw inputError(
-      'learn.iterations',
-      `a run may go on with more iterations, not with fewer: ${done} are done, got ${iterations}; give ${done} or more`,
-    )
-  }
-  if (!over || iterations === done) return from
-  const steps = Object.entries(from.steps).map(([name, { defaults, search, tuning, history }]) => [
-    name,
-    { ...STEPS_START, defaults, search: search && { ...search, decision: null }, tuning, history },
-  ])
+  requireNoFewerIterations(iterations, done)
+  const ended = (at: StepsCheckpoint) => (over || at.search?.decision) && doneOf(at) < iterations
+  if (!Object.values(from.steps).some(ended)) return from
+  const steps = Object.entries(from.steps).map(([name, at]) => {
+    const { defaults, search, tuning, history } = at
+    const again = { ...STEPS_START, defaults, search: search && { ...search, decision: null }, tuning, history }
+    return [name, ended(at) ? again : at]
+  })
   return { ...from, phase: 'tune', steps: Object.fromEntries(steps) }
+}
+
+/** @throws `learn.iterations` on fewer iterations than are done */
+export function requireNoFewerIterations(iterations: number, done: number): void {
+  if (iterations >= done) return
+  throw inputError(
+    'learn.iterations',
+    `a run may go on with more iterations, not with fewer: ${done} are done, got ${iterations}; give ${done} or more`,
+  )
 }
 
 const isBefore = (a: Phase, b: Phase): boolean => PHASES.indexOf(a) < PHASES.indexOf(b)

@@ -29,7 +29,8 @@ const schedule = noiseSchedule({ family: 'cosine', timesteps: 40 })
 test.each([
   { estimator: 'coordinate', samplingFamily: 'level-power' },
   { estimator: 'two-point', samplingFamily: 'levels' },
-  { estimator: 'one-point', samplingFamily: 'levels+times', startPowers: [1] },
+  { estimator: 'one-point', samplingFamily: 'levels+times', start: 'auto', moreSteps: [2] },
+  { estimator: 'two-point', samplingFamily: 'level-power', moreSteps: [3, 5], iterations: 1, ceilingSteps: 20 },
   { estimator: 'coordinate', samplingFamily: 'cosine', samplingSteps: 12, sampler: 'ddpm' },
   { estimator: 'two-point', samplingFamily: 'levels', iterations: 0, samplingSteps: 1 },
 ] as const)('of a file: $estimator on $samplingFamily', async (given) => {

@@ -27,10 +27,10 @@ export function schedulePlan(
   const schedule = given ?? trainingStart(settings)
   if (settings.objective !== 'fid') teacherOf({ settings, schedule }, { times: 'real' })
   const networks = trained ? (settings.learn === 'sampling' ? 2 : 3) : 1
-  const each = stepNumbers(settings).map((steps) => {
+  const each = stepNumbers(settings).map((steps, neighbours) => {
     const at = settingsAt(settings, steps)
     return {
-      tuning: scheduleTuningCost(at, { parameters: familyFrom(at, schedule).names.length, statistics }),
+      tuning: scheduleTuningCost(at, { parameters: familyFrom(at, schedule).names.length, statistics }, neighbours),
       comparison: comparisonCost({ settings: at, schedule, data: null }, networks),
     }
   })

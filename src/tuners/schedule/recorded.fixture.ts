@@ -8,10 +8,11 @@ import { learnSchedule } from './learn.ts'
 
 /** Everything that must repeat: all but the seconds. */
 export const lasting = ({ result: { seconds: _, ...result }, ...learned }: LearnedModel) => {
-  const { model, defaultModel, trainingSchedule, ...rest } = learned
+  const { model, defaultModel, trainingSchedule, steps, ...rest } = learned
   return {
     ...rest,
     result,
+    steps: steps.map(({ result: { seconds: _, ...one }, ...other }) => ({ ...other, result: one })),
     state: model?.state,
     defaultState: defaultModel?.state,
     defaultTraining: defaultModel?.trainingSchedule.logSnr,

@@ -18,7 +18,19 @@ describe('settings', () => {
 
   const wrong: [string, object][] = [
     ['learn', { learn: 'neither' }],
-    ['stepList', { stepList: 'sideways' }],
+    ['start', { start: 'sideways' }],
+    ['start', { start: 'given', samplingFamily: 'level-power' }],
+    ['start', { start: 'given', learn: 'tied', samplingFamily: 'cosine' }],
+    ['moreSteps', { start: 'given', moreSteps: [5] }],
+    ['moreSteps', { moreSteps: [3, 3] }],
+    ['moreSteps', { samplingSteps: 4, moreSteps: [3, 4] }],
+    ['moreSteps', { moreSteps: [1001] }],
+    ['moreSteps', { moreSteps: [0] }],
+    ['moreSteps', { learn: 'tied', samplingFamily: 'cosine', moreSteps: [5] }],
+    ['moreSteps', { learn: 'both', z: true, moreSteps: [5] }],
+    ['starts', { starts: 0 }],
+    ['starts', { starts: 17 }],
+    ['ceilingSteps', { ceilingSteps: 0 }],
     ['estimator', { estimator: 'three-point' }],
     ['batch', { batch: 0 }],
     ['timesteps', { timesteps: 1.5 }],
@@ -67,6 +79,8 @@ describe('settings', () => {
     )
     const few = () => learnSettings({ free: ['levels', 'weights'], samplingSteps: 2 })
     expect(few).toThrow(expect.objectContaining({ code: 'learn.free' }))
+    const fewOfMore = () => learnSettings({ free: ['levels', 'weights'], samplingSteps: 5, moreSteps: [4, 2] })
+    expect(fewOfMore).toThrow(expect.objectContaining({ code: 'learn.free' }))
     expect(() => learnSettings({ free: ['levels'], learn: 'tied' })).toThrow(
       /samplingFamily must be the training family/,
     )

@@ -14,6 +14,7 @@ import {
   checkFree,
   FREE_CHOICES,
   flowSchedule,
+  LEARNED_FAMILIES,
   learnedFamily,
   NOISE_FAMILIES,
   needsSolver,
@@ -427,6 +428,7 @@ export function checkLearnSettings(settings: LearnSettings): void {
     refuse('samplingFamily', `the training family (${settings.trainingFamily}) where one schedule is learned for both`)
   }
   if (settings.prediction === 'flow') checkFlow(settings)
+  checkGivenStart(settings, refuse)
   checkFreedom(settings)
   checkObjective(settings)
   learnedSampler(settings)
@@ -446,8 +448,22 @@ function checkFlow(settings: LearnSettings): void {
   throw refused('learn.settings', 'trainingFamily', `left out ${why}`, trainingFamily)
 }
 
+/** A schedule that comes beside the settings has its own number of steps, and only free numbers can start there. */
+function checkGivenStart(settings: LearnSettings, refuse: (name: keyof LearnSettings, rule: string) => void): void {
+  const { learn, samplingFamily, start, moreSteps } = settings
+  if (start !== 'given') return
+  if (moreSteps.length > 0) refuse('moreSteps', 'none where the start is given: it has one number of steps')
+  if (learn === 'sampling' && learnedFamily(samplingFamily).startsAnywhere) return
+  const free = LEARNED_FAMILIES.filter(({ startsAnywhere }) => startsAnywhere).map(({ name }) => name)
+  refuse(
+    'start',
+    `auto or a step list with family ${samplingFamily}: a given schedule is a start of ${free.join(', ')}`,
+  )
+}
+
 /** @throws `learn.settings`, `learn.free` on what is free and does not go with family, sampler, clip or steps */
-function checkFreedom({ samplingFamily, free, sampler, clip, samplingSteps }: LearnSettings): void {
+function checkFreedom(settings: LearnSettings): void {
+  const { samplingFamily, free, sampler, clip } = settings
   if ((samplingFamily === 'free') !== (free !== null)) {
     const rule = free
       ? 'free, where what is free is given by name (free)'
@@ -455,7 +471,7 @@ function checkFreedom({ samplingFamily, free, sampler, clip, samplingSteps }: Le
     throw refused('learn.settings', 'samplingFamily', rule, samplingFamily)
   }
   if (!free) return
-  checkFree(free, samplingSteps)
+  for (const steps of stepNumbers(settings)) checkFree(free, steps)
   if (needsSolver(free) && !samplerNamed(sampler).solverNumbers) {
     const rule = `${samplerFor(free)} with ${free.filter((name) => needsSolver([name])).join(', ')} free`
     throw refused('learn.settings', 'sampler', rule, sampler)

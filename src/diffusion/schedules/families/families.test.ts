@@ -277,7 +277,7 @@ describe('of a flow', () => {
     const { levels } = learnedFamily('shift').atOtherSteps(place)!.toSchedule([3])
     const wanted = samplingScheduleFrom(flow, 'shift-3', 5).levels
     for (const [i, { noise }] of levels.entries()) expect(noise).toBeCloseTo(wanted[i].noise, 12)
-    const other = () => learnedFamily('shift').startingAt({ ...place, schedule: cosine }, 1)
+    const other = () => learnedFamily('shift').startingAt({ ...place, schedule: cosine })
     expect(other).toThrow(expect.objectContaining({ code: 'learn.free' }))
   })
 })

@@ -53,10 +53,13 @@ describe.each(RESULTS)('the page of a result: %s', (_, result) => {
         withError(row.fid!, 2),
         row.judgeFid ? withError(row.judgeFid, judgeDecimals) : '–',
         percent(row.recognised),
+        fixed(row.kid, 4),
+        fixed(row.precision, 3),
+        fixed(row.recall, 3),
         fixed(row.inceptionScore, 2),
         fixed(row.diversity, 3),
       ]),
-      ['real images', '–', '–', '–', '0.412', '–', percent(result.real!.recognised), '–', '–'],
+      ['real images', '–', '–', '–', '0.412', '–', percent(result.real!.recognised), ...Array(5).fill('–')],
     ])
     const { overDefault, overBestDefault, overStart, overManySteps, judgeOverDefault } = result.gain
     const gains = [
@@ -218,7 +221,74 @@ test('the best default stands out in the table of all defaults', async () => {
   expect(cells).toBeGreaterThan(0)
   expect([...document.querySelectorAll('td.chosen')].map((cell) => cell.textContent)).toEqual(['14.10'])
   const printed = [...document.querySelectorAll('td.number')].map((cell) => cell.textContent)
-  for (const { value: fid } of WON.candidates) expect(printed).toContain(fixed(fid, 2))
+  for (const { value: fid, samples } of WON.candidates) {
+    // In brackets what was out early, on fewer images.
+    expect(printed).toContain(samples === 256 ? fixed(fid, 2) : `(${fixed(fid, 2)})`)
+  }
+})
+
+test('where nothing better than the best default was found, that is what the page says and returns', async () => {
+  const decision = {
+    kept: 'start',
+    difference: { mean: 0.1234, standardError: 0.4012, count: 4 },
+    images: 1024,
+  } as const
+  const { start } = WON
+  const kept: ScheduleResult = { ...WON, decision, bestDefault: start, learned: { ...start, label: WON.learned.label } }
+  const { words, document } = await pageOf(kept)
+  expect(document.querySelector('h1')?.textContent?.replaceAll('\u00a0', ' ')).toBe(
+    'Nothing better than the best default was found at 10 steps: dpm-solver++, karras, FID 9.10 ± 0.11, is what is returned',
+  )
+  expect(words.replaceAll('\u00a0', ' ')).toContain(
+    'On 1024 images that steered nothing, learned is not better by its standard error: better by 0.12 ± 0.40.',
+  )
+  expect(scheduleJson(kept, CONTEXT)).toMatchObject({
+    decision: { kept: 'start', images: 1024, difference: { mean: 0.1234, standardError: 0.4012 } },
+    steps: [{ samplingSteps: 10, kept: 'start' }],
+  })
+  const worse = { ...kept, decision: { ...decision, difference: { ...decision.difference, mean: -0.5 } } }
+  expect((await pageOf(worse)).words.replaceAll('\u00a0', ' ')).toContain('worse by 0.50 ± 0.40.')
+})
+
+/** Of 5 steps, worse throughout; its learned schedule is as good as the best default at 10. */
+const FIVE: ScheduleResult = {
+  ...WON,
+  samplingSteps: 5,
+  ...Object.fromEntries(
+    (['default', 'bestDefault', 'learned'] as const).map((name) => [
+      name,
+      { ...WON[name], steps: 5, fid: { ...WON[name].fid!, mean: WON[name].fid!.mean + 4.25 } },
+    ]),
+  ),
+  stillMoving: true,
+}
+
+test('several numbers of steps: one picture and one table of all, and what the learned ones are worth', async () => {
+  const ceiling = { ...WON.manySteps, label: 'ceiling: DDPM, 250 steps', sampler: 'ddpm', steps: 250 } as const
+  const all = [
+    { ...WON, ceiling },
+    { ...FIVE, ceiling },
+  ]
+  const text = await renderScheduleReport(all[0], CONTEXT, undefined, all)
+  const { document } = parseHTML(text)
+  const plain = (cells: string[][]) => cells.map((row) => row.map((text) => text.replaceAll('\u00a0', ' ')))
+  expect(plain(cellsOf(document, 'returned'))).toEqual([
+    ['5', '23.76 ± 0.21', '17.18 ± 0.13', '11.87 ± 0.09', 'dpm-solver++, trailing-clipped', '5', 'learned'],
+    ['10', '19.51 ± 0.21', '12.93 ± 0.13', '7.62 ± 0.09', 'dpm-solver++, trailing-clipped', '10', 'learned'],
+  ])
+  const words = document.body.textContent?.replace(/\s+/g, ' ') ?? ''
+  expect(words).toContain('5 learned steps do what 10 steps of the best default do.')
+  expect(words).not.toContain('10 learned steps do what')
+  expect(document.querySelector('svg[role="img"]')?.getAttribute('aria-label')).toMatch(/network evaluations/)
+  expect(cellsOf(document, 'way of sampling').map(([label]) => label)).toContain(ceiling.label)
+  expect(terminalSummary(all[0], CONTEXT, all)).toContain('5 learned steps do what 10 steps of the best default do.')
+  expect(
+    scheduleJson(all[0], CONTEXT, all).steps.map(({ samplingSteps, stillMoving }) => [samplingSteps, stillMoving]),
+  ).toEqual([
+    [10, false],
+    [5, true],
+  ])
+  expect((await pageOf(WON)).words).not.toContain('do what 10 steps')
 })
 
 test('grids hold the images: pixel bytes in place, a clear line between', async () => {

@@ -49,7 +49,7 @@ const sampling = samplingSchedule({ timesteps: 1000, logSnr: LEARNED, times: TIM
 const rows: Record<keyof typeof LABELS, FidRow> = {
   default: row('default', 'ddim', 'trailing', 19.512, 0.214, 22.431, 0.709),
   best: row('best', 'dpm-solver++', 'trailing-clipped', 12.934, 0.127, 13.402, 0.7637),
-  start: row('start', 'dpm-solver++', 'trailing, alphaBar^1.6', 9.1021, 0.1105, 9.2013, 0.7902),
+  start: row('start', 'dpm-solver++', 'karras', 9.1021, 0.1105, 9.2013, 0.7902),
   learned: row('learned', 'dpm-solver++', 'learned', 7.6218, 0.0931, 7.4174, 0.8113),
   many: { ...row('many', 'ddim', 'trailing', 11.614, 0.149, 12.006, 0.7723), steps: 50 },
 }
@@ -75,6 +75,9 @@ function row(
     judgeFid: estimate(judge, error * 1.3),
     recognised,
     inceptionScore: 6 + 3 * recognised,
+    kid: 0.03 - 0.03 * recognised,
+    precision: 0.2 + 0.7 * recognised,
+    recall: 0.9 - 0.4 * recognised,
     diversity: 2.9 + 0.1 * recognised,
   }
 }
@@ -154,6 +157,7 @@ export const WON: ScheduleResult = {
   start: rows.start,
   manySteps: rows.many,
   learned: rows.learned,
+  ceiling: null,
   gain: {
     overDefault: estimate(11.8902, 0.1633),
     overBestDefault: estimate(5.3122, 0.1204),
@@ -168,9 +172,11 @@ export const WON: ScheduleResult = {
         sampler,
         stepList,
         value: [21.3, 34.6, 14.9][s] + [0, 1.9, 6.1, 9.7, 4.4, -0.8, 0.9, 3.3][l],
+        // DDPM was out after the first round.
+        samples: s === 1 ? 64 : 256,
       })),
     )
-    .toSorted((a, b) => a.value - b.value),
+    .toSorted((a, b) => b.samples - a.samples || a.value - b.value),
   schedule: {
     family: 'cosine',
     parameters: { start: 0.00391, end: 0.99412, tau: 1.43127, epsilon: 0.000398 },
@@ -211,9 +217,16 @@ export const WON: ScheduleResult = {
     },
   ],
   starts: [
-    { power: 1, value: 31.4 },
-    { power: 1.6, value: 17.2 },
+    { name: 'log-SNR -6 to 5, bend 1', value: 17.2, samples: 192 },
+    { name: 'karras', value: 18.41, samples: 192 },
+    { name: 'trailing', value: 33.7, samples: 48 },
   ],
+  tuned: [
+    { name: 'log-SNR -6 to 5, bend 1', values: [16.1, 14.2, 13.9], won: false },
+    { name: 'karras', values: history.map(({ value }) => value), won: true },
+  ],
+  decision: { kept: 'learned', difference: estimate(4.817, 0.2313, 4), images: 1024 },
+  stillMoving: false,
   grids: [
     grid(LABELS.default, 0.35),
     grid(LABELS.best, 0.2),
@@ -273,6 +286,8 @@ export const BARE: ScheduleResult = {
     sampling: samplingSchedule({ timesteps: 1000, logSnr: LEARNED, times: TIMES.map((time) => time - 17.763) }),
   },
   starts: [],
+  tuned: [],
+  decision: null,
   history: history.map((record) => ({
     ...record,
     value: record.iteration === 1 ? null : record.value,
@@ -301,6 +316,9 @@ function bareRows() {
     judgeFid: null,
     recognised: null,
     inceptionScore: null,
+    kid: null,
+    precision: null,
+    recall: null,
     diversity: null,
   })
   return {

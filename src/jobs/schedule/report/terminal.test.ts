@@ -7,13 +7,13 @@ test('a run that won', () => {
   expect(terminalSummary(WON, CONTEXT)).toMatchInlineSnapshot(`
     "10 learned steps: FID 7.62 ± 0.09, against 19.51 ± 0.21 by default and 12.93 ± 0.13 at best
 
-                                sampler       step list                        FID   judge's FID  recognised
-    default DDIM, 10 steps      ddim          trailing                19.51 ± 0.21  22.43 ± 0.28      70.9 %
-    best default, 10 steps      dpm-solver++  trailing-clipped        12.93 ± 0.13  13.40 ± 0.17      76.4 %
-    start, not tuned, 10 steps  dpm-solver++  trailing, alphaBar^1.6   9.10 ± 0.11   9.20 ± 0.14      79.0 %
-    learned, 10 steps           dpm-solver++  learned                  7.62 ± 0.09   7.42 ± 0.12      81.1 %
-    default DDIM, 50 steps      ddim          trailing                11.61 ± 0.15  12.01 ± 0.19      77.2 %
-    real images                 –             –                              0.412             –      94.2 %
+                                sampler       step list                  FID   judge's FID  recognised
+    default DDIM, 10 steps      ddim          trailing          19.51 ± 0.21  22.43 ± 0.28      70.9 %
+    best default, 10 steps      dpm-solver++  trailing-clipped  12.93 ± 0.13  13.40 ± 0.17      76.4 %
+    start, not tuned, 10 steps  dpm-solver++  karras             9.10 ± 0.11   9.20 ± 0.14      79.0 %
+    learned, 10 steps           dpm-solver++  learned            7.62 ± 0.09   7.42 ± 0.12      81.1 %
+    default DDIM, 50 steps      ddim          trailing          11.61 ± 0.15  12.01 ± 0.19      77.2 %
+    real images                 –             –                        0.412             –      94.2 %
 
     Learned is better than default DDIM at 10 steps: FID lower by 11.89 ± 0.16, a factor of 0.39.
     Learned is better than the best default at 10 steps: FID lower by 5.31 ± 0.12, a factor of 0.59.

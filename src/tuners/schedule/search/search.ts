@@ -13,7 +13,7 @@ import type { Objective } from '../objectives/objective.ts'
 import { openObjective, rankingObjective } from '../objectives/open.ts'
 import { penaltySettings } from '../penalty.ts'
 import { samplingProblem } from '../problem.ts'
-import type { StartTrial, TuningRecord } from '../result.ts'
+import type { Decision, StartTrial, TuningRecord } from '../result.ts'
 import type { SamplingPlan } from '../rows.ts'
 import { learnedSampler } from '../settings.ts'
 import { DECISION_KEYS, decisionCost, screeningCost } from './cost.ts'
@@ -29,6 +29,8 @@ export interface SearchHooks {
   readonly signal?: AbortSignal
   onTrial?(trial: StartTrial): void | Promise<void>
   onIteration?(record: TuningRecord, start: string, evaluations: number): void | Promise<void>
+  /** Before the state that holds it. */
+  onDecision?(decision: Decision): void | Promise<void>
   onState?(state: SearchState): void | Promise<void>
 }
 
@@ -198,7 +200,7 @@ export class Search {
     await drive(problem, penaltySettings(this.#job.settings), until, hooks)
   }
 
-  async #decide(state: SearchState, { signal }: SearchHooks): Promise<Partial<SearchState>> {
+  async #decide(state: SearchState, { signal, onDecision }: SearchHooks): Promise<Partial<SearchState>> {
     const job = this.#job
     const { settings, heldBackReference } = job
     const { candidateSamples: samples, seed } = settings
@@ -216,14 +218,13 @@ export class Search {
     const learned = await values(this.found(state).sampling, learnedSampler(settings))
     const difference = pairedDifference(incumbent, learned)
     const { mean, standardError } = difference
-    return {
-      decision: {
-        kept: mean > (standardError ?? 0) ? 'learned' : 'start',
-        difference,
-        images: DECISION_KEYS * samples,
-      },
-      evaluations: state.evaluations + decisionCost(settings, this.#incumbent),
+    const decision: Decision = {
+      kept: mean > (standardError ?? 0) ? 'learned' : 'start',
+      difference,
+      images: DECISION_KEYS * samples,
     }
+    await onDecision?.(decision)
+    return { decision, evaluations: state.evaluations + decisionCost(settings, this.#incumbent) }
   }
 }
 
