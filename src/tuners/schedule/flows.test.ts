@@ -145,7 +145,9 @@ describe('learned for a flow', () => {
     expect(
       sampling.levels.every(({ path, signal, noise }) => path === 'flow' && Math.abs(signal + noise - 1) < 1e-12),
     ).toBe(true)
-    expect(result.learned.fid!.mean).toBeLessThan(result.start.fid!.mean)
+    // Never behind the best default; and what was tuned is nearer to the data than where it began, or that is what is kept.
+    expect(result.learned.fid!.mean).toBeLessThanOrEqual(result.start.fid!.mean)
+    expect(result.learned.fid!.mean).toBeLessThan(result.default.fid!.mean)
     // Written and read it draws the same images.
     const saved = { schedule: sampling, settings, learnedFor: null }
     const read = readSamplingSchedule(writeSamplingSchedule(saved), 'x')
@@ -187,7 +189,10 @@ describe('learned for a flow', () => {
     expectRising(progress, 0)
     const { total } = progress[progress.length - 1]
     expect(progress[progress.length - 1].done).toBe(total)
-    expect(schedulePlan(options.settings, { schedule, trained: false, statistics: false }).total).toBe(total)
+    // The plan is the most: where the best default is kept, there is nothing of it at other numbers of steps.
+    const plan = schedulePlan(options.settings, { schedule, trained: false, statistics: false })
+    expect(plan.total).toBeGreaterThanOrEqual(total)
+    expect(plan.total).toBeLessThan(1.1 * total)
   })
 
   test.each<[string, Partial<LearnOptions>, string, RegExp]>([
@@ -262,9 +267,9 @@ describe('trained here', () => {
       const again = await learnSchedule({ ...options, from })
       expect(lasting(again)).toEqual(lasting(learned))
     }
-    expect(schedulePlan(options.settings, { schedule: null, trained: true, statistics: false }).total).toBe(
-      run.progress[run.progress.length - 1].total,
-    )
+    expect(
+      schedulePlan(options.settings, { schedule: null, trained: true, statistics: false }).total,
+    ).toBeGreaterThanOrEqual(run.progress[run.progress.length - 1].total)
   })
 
   test('what is predicted is another network', async () => {
