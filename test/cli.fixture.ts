@@ -153,16 +153,14 @@ export async function tracesOf(run: string, files: readonly string[]): Promise<u
 }
 
 /** A result without what depends on time and place. */
-export async function numbersOf(run: string): Promise<unknown> {
-  const {
-    seconds: _,
-    secondsOf: __,
-    peakMemoryMiB: ___,
-    run: ____,
-    ...numbers
-  } = JSON.parse(await readFile(join(run, 'result.json'), 'utf8'))
+export function withoutPlace(result: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
+  const { seconds: _, secondsOf: __, peakMemoryMiB: ___, run: ____, ...numbers } = result
   return numbers
 }
+
+/** The same of a run. */
+export const numbersOf = async (run: string): Promise<unknown> =>
+  withoutPlace(JSON.parse(await readFile(join(run, 'result.json'), 'utf8')))
 
 /** The digit classifier for 16 pixels as an ONNX file of logits that takes pixels in [0, 1], as other people's do. */
 export async function classifierFile(batch: number): Promise<Uint8Array> {

@@ -200,6 +200,23 @@ describe('mistakes in the command', () => {
     [['schedule', '--sampler', 'euler'], '(from the flags)'],
     [['schedule', '--batch', '1.5'], 'batch'],
     [['schedule', '--sampling-steps', '1001'], 'samplingSteps must be at most the 1000 timesteps'],
+    [['schedule', '--sampling-steps', '3,1001'], 'moreSteps must be numbers of steps up to the 1000 timesteps'],
+    [['schedule', '--sampling-steps', '3,5,3'], 'samplingSteps must name each number of steps once, got 3,5,3'],
+    [['schedule', '--sampling-steps', '3,5', '--learn', 'tied'], 'samplingSteps must be one number with learn tied'],
+    [['schedule', '--sampling-steps', '3,x'], 'samplingSteps: must be a number of steps, or a list of them'],
+    [['schedule', '--step-list', 'karras'], '--step-list is no flag any more; give the list to start (--start NAME)'],
+    [['schedule', '--step-list=karras'], '--step-list is no flag any more; give the list to start (--start NAME)'],
+    [
+      ['schedule', '--start-powers', '1,2'],
+      '--start-powers is no flag any more; leave it out: start auto (--start auto',
+    ],
+    [['schedule', '--step-lists', 'karras'], "unknown option '--step-lists'"],
+    [['entropy', '--start-powers', '1'], "unknown option '--start-powers'"],
+    [['schedule', '--start', 'karass', '--preset', 'tiny'], 'no file karass'],
+    [
+      ['schedule', '--start', 'list.txt', '--sampling-family', 'level-power'],
+      'start must be auto or a step list with family level-power',
+    ],
     [['schedule', '--training-start', '1', '--training-end', '0.5'], 'start must be below end, got start 1, end 0.5'],
     [['schedule', '--training-tau', '-1'], 'cosine schedule: tau must lie in [0.01, 1000000], got -1'],
     [['schedule', '--training-family', 'linear', '--training-epsilon', '0.1'], 'no parameter epsilon'],
@@ -226,6 +243,16 @@ describe('mistakes in the command', () => {
     await writeFile(join(folder, 'bad.yaml'), 'trainStep: 7\n')
     const file = await refused(['schedule', '--config', 'bad.yaml'])
     expect(file.stderr).toContain("unknown setting 'trainStep' in bad.yaml; did you mean 'trainSteps'?")
+    for (const [line, use] of [
+      ['stepList: karras', 'stepList in old.yaml is no setting any more; give the list to start (--start NAME)'],
+      ['startPowers: [1, 2]', 'startPowers in old.yaml is no setting any more; leave it out: start auto (--start auto'],
+    ]) {
+      await writeFile(join(folder, 'old.yaml'), `preset: tiny\n${line}\n`)
+      const old = await refused(['schedule', '--config', 'old.yaml'])
+      expect([old.code, old.stderr]).toEqual([2, expect.stringContaining(use)])
+    }
+    const powers = await refused(['schedule'], { BILEVEL_START_POWERS: '1' })
+    expect([powers.code, powers.stderr]).toEqual([2, expect.stringContaining('startPowers in the environment is no')])
     const variable = await refused(['schedule'], { BILEVEL_SEEED: '1' })
     expect([variable.code, variable.stderr]).toEqual([2, expect.stringContaining("did you mean 'seed'?")])
   })

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { decode } from 'fast-png'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { decodeSafetensors } from '../src/nn/index.ts'
+import { readEvents } from '../src/runs/index.ts'
 import {
   bilevel,
   bilevelHere,
@@ -15,6 +16,7 @@ import {
   shell,
   start,
   tracesOf,
+  withoutPlace,
 } from './cli.fixture.ts'
 
 const TINY = ['schedule', '--preset', 'tiny']
@@ -49,7 +51,7 @@ describe('a run', () => {
       protocol: { samplesPerSeed: 72, samplingSeeds: [11, 12], heldOutImages: 2000, batch: 8 },
       default: { ...row, sampler: 'ddim', steps: 2 },
       bestDefault: { ...row, stepList: expect.any(String) },
-      start: { ...row, sampler: 'ddim', steps: 2, stepList: 'trailing' },
+      start: { ...row, steps: 2, stepList: expect.any(String) },
       manySteps: { ...row, steps: 10 },
       learned: { ...row, schedule: { family: 'cosine', parameters: { tau: finite }, levels: [finite, finite] } },
       judgeFid: { default: estimate, bestDefault: estimate, learned: estimate },
@@ -110,6 +112,98 @@ describe('a run', () => {
     expect(await numbersOf(at('killed'))).toEqual(await numbersOf(at('runs', 'schedule-tiny-0')))
     const files = [...SAMPLES, ...MODEL]
     expect(await tracesOf(at('killed'), files)).toEqual(await tracesOf(at('runs', 'schedule-tiny-0'), files))
+  })
+})
+
+describe('a run that is over', () => {
+  const iterationsOf = async (run: string) =>
+    (await readEvents(at(run, 'events.jsonl'))).filter(({ type }) => type === 'tune').map(({ step }) => step)
+  const resumed = (run: string, ...flags: string[]) => bilevelHere(['schedule', '--resume', run, ...flags], folder)
+
+  test('goes on with more iterations: history grows, what is kept is decided anew; fewer are refused and change nothing', async () => {
+    await cp(at('runs', 'schedule-tiny-0'), at('longer'), { recursive: true })
+    const before = JSON.parse(await readFile(at('longer', 'result.json'), 'utf8'))
+    const more = await resumed('longer', '--iterations', '5')
+    expect(more.code, more.stderr).toBe(0)
+    const after = JSON.parse(await readFile(at('longer', 'result.json'), 'utf8'))
+    expect(after.history.slice(0, 3)).toEqual(before.history)
+    expect(after.history.length).toBe(5)
+    expect(await iterationsOf('longer')).toEqual([1, 2, 3, 4, 5])
+    expect(after.decision.difference).not.toEqual(before.decision.difference)
+    expect(after.protocol.tuning.iterations).toBe(5)
+    expect(await readFile(at('longer', 'config.yaml'), 'utf8')).toContain('iterations: 5')
+    const manifest = JSON.parse(await readFile(at('longer', 'manifest.json'), 'utf8'))
+    expect([manifest.status, manifest.resumed.length]).toEqual(['done', 1])
+
+    const kept = await tracesOf(at('longer'), [...SAMPLES, 'config.yaml'])
+    const fewer = await resumed('longer', '--iterations', '4')
+    expect([fewer.code, fewer.stderr]).toEqual([2, expect.stringContaining('5 are done, got 4; give 5 or more')])
+    expect(await tracesOf(at('longer'), [...SAMPLES, 'config.yaml'])).toEqual(kept)
+    expect(JSON.parse(await readFile(at('longer', 'manifest.json'), 'utf8'))).toEqual(manifest)
+    // The run, as any that is over, may be gone on with to the same.
+    const again = await resumed('longer')
+    expect(again.code, again.stderr).toBe(0)
+    expect(await numbersOf(at('longer'))).toEqual(withoutPlace(after))
+  })
+
+  test('killed while it goes on, it ends in the same numbers and bytes', async () => {
+    await cp(at('runs', 'schedule-tiny-0'), at('cut'), { recursive: true })
+    const running = start(['schedule', '--resume', 'cut', '--iterations', '5', '--checkpoint-seconds', '0'], folder)
+    await running.says('iteration 4')
+    running.kill('SIGKILL')
+    await running.finished
+    const { code, stderr } = await resumed('cut')
+    expect(code, stderr).toBe(0)
+    expect(await numbersOf(at('cut'))).toEqual(await numbersOf(at('longer')))
+    const files = [...SAMPLES, ...MODEL]
+    expect(await tracesOf(at('cut'), files)).toEqual(await tracesOf(at('longer'), files))
+  })
+})
+
+describe('a search from the command line', () => {
+  const SEARCH = [...TINY, '--sampling-family', 'levels', '--iterations', '2', '--starts', '2', '--json']
+
+  test('of several numbers of steps: a schedule and a result each', async () => {
+    const words = [...SEARCH, '--sampling-steps', '3,2', '--out', 'several']
+    const { code, stdout, stderr } = await bilevelHere(words, folder)
+    expect(code, stderr).toBe(0)
+    const json = JSON.parse(stdout)
+    expect(json.samplingSteps).toBe(3)
+    expect(json.steps.map(({ samplingSteps }: { samplingSteps: number }) => samplingSteps)).toEqual([3, 2])
+    expect(
+      (await readdir(at('several', 'model', 'schedules'))).map((name) => name.split('-').at(-1)).toSorted(),
+    ).toEqual(['2', '3'])
+    expect(await readFile(at('several', 'report.html'), 'utf8')).toContain('Quality and network evaluations')
+    expect(stderr).toContain('2 steps, start learned at 3 steps: ')
+    const events = await readEvents(at('several', 'events.jsonl'))
+    expect(events.filter(({ type }) => type === 'decision').map(({ step }) => step)).toEqual([3, 2])
+    const screened = events.filter(({ type, step }) => type === 'trial' && step === 3)
+    expect(screened.length).toBeGreaterThan(40)
+  })
+
+  test('from a file: it is the start, and a candidate beside the defaults', async () => {
+    await writeFile(at('sigmas.txt'), '60\n1.5\n0')
+    const words = [...SEARCH, '--start', 'sigmas.txt', '--out', 'from-file']
+    const { code, stdout, stderr } = await bilevelHere(words, folder)
+    expect(code, stderr).toBe(0)
+    const json = JSON.parse(stdout)
+    const { parameters } = json.history[0]
+    expect(parameters['logSnr 2']).toBeCloseTo(-2 * Math.log(1.5), 9)
+    expect(Math.exp(parameters['log gap 1'])).toBeCloseTo(2 * Math.log(60 / 1.5), 9)
+    expect(json.candidates.map(({ stepList }: { stepList: string }) => stepList)).toContain('sigmas.txt')
+    const other = await bilevelHere(
+      [...SEARCH, '--start', 'sigmas.txt', '--sampling-steps', '3', '--out', 'no'],
+      folder,
+    )
+    expect([other.code, other.stderr]).toEqual([2, expect.stringMatching(/learned for, 3, but sigmas\.txt has 2/)])
+    const two = await bilevelHere(
+      [...SEARCH, '--start', 'sigmas.txt', '--sampling-steps', '2,3', '--out', 'no'],
+      folder,
+    )
+    expect([two.code, two.stderr]).toEqual([
+      2,
+      expect.stringMatching(/moreSteps must be none where the start is given/),
+    ])
   })
 })
 

@@ -21,7 +21,9 @@ export const POINTS: readonly Component[] = [
 
 /** T of the told times. */
 export const TIMESTEPS = 1000
-const logSnrAt = continuousCosine(TIMESTEPS)
+const cosine = continuousCosine(TIMESTEPS)
+/** Below half a step as at half of it: at time 0 itself there is no noise, and no derivative in the time. */
+const logSnrAt = (time: number) => (time < 0.5 ? { ...cosine(0.5), slope: 0 } : cosine(time))
 
 /**
  * eps, x0 or velocity of the mixture, by component where classes are told (label: component). With p_k the components' shares at x, noisy variance

@@ -10,7 +10,7 @@ import type { ScheduleInputs } from './open.ts'
 import { openScheduleInputs } from './open.ts'
 import { planSchedule } from './plan.ts'
 import type { ScheduleJson } from './report/scheduleJson.ts'
-import { finish, isDue, learn, record, requireSameCode, stepOf } from './run.ts'
+import { finish, isDue, learn, record, requireSameRun, stepOf } from './run.ts'
 import type { ScheduleConfig } from './settings.ts'
 import { EARLIER, MAY_CHANGE, REPLACED, resolveScheduleConfig, SETTING_GROUPS, scheduleSchema } from './settings.ts'
 
@@ -31,7 +31,7 @@ const maker: RunMaker<ScheduleConfig, ScheduleInputs, LearnEvent, LearnCheckpoin
     replaced: REPLACED,
     code: ['reward'],
   },
-  requireSame: requireSameCode,
+  requireSame: requireSameRun,
   plan: (config) => planSchedule(config),
   open: openScheduleInputs,
   work: learn,

@@ -21,7 +21,7 @@ import { labelsOf, tuningOf } from '../opening/rewardNetworks.ts'
 import type { HeldOutKnowledge, KnownImages } from '../opening/seenImages.ts'
 import { heldOutNotes, leftOutText, NOTHING_SEEN, seenBy, unseen } from '../opening/seenImages.ts'
 import type { ScheduleConfig } from './settings.ts'
-import { learnSettingsOf } from './settings.ts'
+import { forTimes, learnSettingsOf } from './settings.ts'
 
 export interface ScheduleInputs extends Omit<MeasuringNetworks, 'features'> {
   /** Null: none. */
@@ -53,9 +53,10 @@ export async function openScheduleInputs(config: ScheduleConfig): Promise<Schedu
   const closers: (() => Promise<void>)[] = given ? [given.close] : []
   try {
     const { data, seen, heldOut } = await dataOf(config, given)
-    const settings = { ...learnSettingsOf(config), ...(given && { timesteps: given.schedule.timesteps }) }
-    checkLearnSettings(settings)
     const subject = await subjectFor(given, data, config)
+    const fitting = forTimes(config, denoises(subject).times)
+    const settings = { ...learnSettingsOf(fitting), ...(given && { timesteps: given.schedule.timesteps }) }
+    checkLearnSettings(settings)
     const measuring = data
       ? await openMeasuring({ ...config, data: config.data ?? data.name }, data)
       : await withoutData(config, denoises(subject).imageShape)
@@ -78,6 +79,7 @@ export async function openScheduleInputs(config: ScheduleConfig): Promise<Schedu
       heldOut,
       notes: [
         ...(given ? [...given.notes, ...ownSamplingNotes(given, settings)] : []),
+        ...(fitting === config ? [] : ['the network is told whole numbers for times, so told times are not learned']),
         ...dropoutNotes(subject),
         ...(data ? heldOutNotes(heldOut, config.model) : []),
         ...measuring.notes,

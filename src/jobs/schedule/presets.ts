@@ -16,7 +16,7 @@ export const PRESETS = {
     iterations: 10,
     tuningSamples: 192,
     candidateSamples: 256,
-    ceilingSteps: 250,
+    otherSteps: false,
     evaluationSamples: 1000,
     samplingSeeds: [11, 12, 13],
   },

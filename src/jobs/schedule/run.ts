@@ -5,7 +5,7 @@ import { internalError } from '../../base/index.ts'
 import type { JobHooks, JobRun } from '../../runs/index.ts'
 import { pathArgument, peakMemoryMiB, readEvents, readManifest, versions } from '../../runs/index.ts'
 import type { LearnCheckpoint, LearnEvent, LearnedModel, ScheduleResult } from '../../tuners/index.ts'
-import { learnSchedule, PHASES } from '../../tuners/index.ts'
+import { learnSchedule, PHASES, requireNoFewerIterations } from '../../tuners/index.ts'
 import type { JobProgress } from '../job.ts'
 import type { RunReport, WorkHooks } from '../makesRun.ts'
 import type { CodeHashes } from '../opening/namedCode.ts'
@@ -23,8 +23,18 @@ import { scheduleJson } from './report/scheduleJson.ts'
 import { terminalSummary } from './report/terminal.ts'
 import type { ScheduleConfig } from './settings.ts'
 
-/** A run goes on with, before any of it is loaded, the code it began with. */
-export async function requireSameCode(folder: string, { reward }: ScheduleConfig): Promise<void> {
+/**
+ * A run goes on with, before any of it is loaded, the code it began with, and with no fewer iterations than it has made.
+ * @throws `learn.iterations`; as `requireRecordedCode`
+ */
+export async function requireSameRun(folder: string, config: ScheduleConfig): Promise<void> {
+  await requireSameCode(folder, config)
+  const events = await readEvents(join(folder, 'events.jsonl')).catch(() => [])
+  const made = events.flatMap(({ type, step }) => (type === 'tune' && typeof step === 'number' ? step : []))
+  requireNoFewerIterations(config.iterations, Math.max(0, ...made))
+}
+
+async function requireSameCode(folder: string, { reward }: ScheduleConfig): Promise<void> {
   if (reward === null) return
   const { sources } = await readManifest(folder)
   const { code } = (sources ?? {}) as { readonly code?: CodeHashes }

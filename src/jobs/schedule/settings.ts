@@ -6,8 +6,8 @@
 import { z } from 'zod'
 import { didYouMean, inputError, MOST } from '../../base/index.ts'
 import { SHIPPED_MODELS } from '../../diffusion/files/index.ts'
-import type { FreeName } from '../../diffusion/index.ts'
-import { FREE_CHOICES, SAMPLER_NAMES } from '../../diffusion/index.ts'
+import type { FreeName, ToldTimes } from '../../diffusion/index.ts'
+import { FREE_CHOICES, FREE_NAMES, SAMPLER_NAMES } from '../../diffusion/index.ts'
 import { REWARD_NAMES } from '../../rewards/index.ts'
 import type { Settings, SettingsLayer } from '../../runs/index.ts'
 import { resolveSettings } from '../../runs/index.ts'
@@ -181,11 +181,24 @@ export function resolveScheduleConfig(layers: readonly SettingsLayer[]): Schedul
     { source: 'what else was given', values: consequences(preset, given) },
   ]
   const config = resolveSettings(scheduleSchema, [...below, ...layers], REPLACED)
+  checkSteps(config)
   checkLearnSettings(learnSettingsOf(config))
   checkNetwork(config)
   checkReward(config)
   checkData(config)
   return config
+}
+
+/** @throws `config.samplingSteps` on several numbers of steps that are not each there once, or of which only one can be learned for */
+function checkSteps({ learn, ...config }: ScheduleConfig): void {
+  const steps = stepsOf(config)
+  const refuse = (rule: string) => {
+    throw inputError('config.samplingSteps', `samplingSteps must ${rule}, got ${steps.join(',')}`)
+  }
+  if (new Set(steps).size < steps.length) refuse('name each number of steps once')
+  if (learn !== 'sampling' && steps.length > 1) {
+    refuse(`be one number with learn ${learn}, where a network is trained for its schedule`)
+  }
 }
 
 /** @throws `config.objective` where reward and objective do not go together */
@@ -230,14 +243,18 @@ function presetNamed(name: string): Settings {
 }
 
 /**
- * A model without derivatives: one exponent of its own levels, found by differences on the same images throughout (new ones each time drown
- * them), in steps that reach twice the exponent in half the iterations; no rows of many steps, which would take longer than all the rest. Measured: docs/results/foreign-mnist-ddpm.
+ * A model without derivatives: one exponent of the best start's levels, found by differences on the same images throughout (new ones each time drown
+ * them), in steps that reach twice the exponent in half the iterations; and half of the images elsewhere, without rows of many steps, which take longer than all the rest. Measured: docs/results/foreign-mnist-ddpm.
  */
 const FOREIGN_DEFAULTS = {
   samplingFamily: 'level-power',
+  starts: 1,
   freshSamples: false,
   upperRate: 2,
+  candidateSamples: 128,
+  evaluationSamples: 500,
   ceilingSteps: null,
+  otherSteps: false,
 } as const
 
 /**
@@ -250,7 +267,7 @@ function consequences(preset: Settings, given: (key: string) => unknown): Settin
   // Not yet checked: what is no mode or family at all is refused with the rest.
   const learn = (given('learn') ?? DEFAULTS.learn) as LearnSettings['learn']
   const trainingFamily = (given('trainingFamily') ?? DEFAULTS.trainingFamily) as LearnSettings['trainingFamily']
-  const free = namesAmong(given('free'))
+  const free = namesAmong(given('free')) ?? freeByDefault(preset, given)
   const prediction = given('prediction') === 'flow' ? 'flow' : null
   const asked = given('sampler') ?? samplerFor(free) ?? preset.sampler
   const sampler = SAMPLER_NAMES.find((name) => name === asked) ?? DEFAULTS.sampler
@@ -262,7 +279,39 @@ function consequences(preset: Settings, given: (key: string) => unknown): Settin
     ...followingSettings({ learn, trainingFamily, sampler, free, prediction }),
     ...(isBare(given) && BARE_DEFAULTS),
     ...(samplerFor(free) && { sampler }),
+    ...(free && { free: [...free] }),
   }
+}
+
+/**
+ * What is free where nobody says: everything that a step has but the earlier predictions, which are too many numbers for ten iterations. Measured:
+ * docs/results/solver. Null where what was given says otherwise: another mode, family or sampler, or no derivative.
+ */
+function freeByDefault(preset: Settings, given: (key: string) => unknown): readonly FreeName[] | null {
+  const said = ['free', 'samplingFamily', 'sampler', 'clippedNoise', 'eta'].some((key) => given(key) !== undefined)
+  const derived = isModelFile(given('model')) || isModelFile(given('features'))
+  const estimator = given('estimator') ?? DEFAULTS.estimator
+  if (said || derived || preset.samplingFamily === undefined || estimator !== 'backpropagation') return null
+  if ((given('learn') ?? DEFAULTS.learn) !== 'sampling') return null
+  const words = given('samplingSteps') ?? preset.samplingSteps ?? DEFAULTS.samplingSteps
+  const fewest = Math.min(...(String(words).match(/\d+/g) ?? []).map(Number))
+  const clip = given('clip') ?? DEFAULTS.clip
+  return freeOf(fewest, String(clip) === String(DEFAULTS.clip))
+}
+
+const freeOf = (fewest: number, clips: boolean): readonly FreeName[] | null => {
+  if (!(fewest >= 3)) return null
+  return FREE_NAMES.filter((name) => name !== 'history' && (clips || name !== 'clip'))
+}
+
+/**
+ * The settings at the network that is there: one that can be told whole numbers only has no free told times, unless they were asked for, which is
+ * refused.
+ */
+export function forTimes(config: ScheduleConfig, told: ToldTimes): ScheduleConfig {
+  const { free } = config
+  const isDefault = free !== null && [true, false].some((clips) => freeOf(3, clips)?.join() === free.join())
+  return told === 'integer' && isDefault ? { ...config, free: free.filter((name) => name !== 'times') } : config
 }
 
 /**

@@ -114,6 +114,7 @@ describe('the best default', () => {
       schedule,
       features,
       tuningReference: reference,
+      data: tinyData,
       reward: null,
     } as const
     const told: DefaultCandidate[] = []

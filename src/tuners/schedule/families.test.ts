@@ -128,7 +128,8 @@ test('at other numbers of steps: the same parameters on other times, where they 
   expect(levels(other ?? family.toSchedule(vector)).filter((_, i) => i % 2 === 0)).toEqual(
     levels(family.toSchedule(vector)),
   )
-  expect(atOtherSteps('level-power', linear, 5)?.toSchedule([1]).times).toEqual([999, 799, 599, 399, 199])
+  // An exponent of the schedule that it started from, which has its own number of steps.
+  expect(atOtherSteps('level-power', linear, 5)).toBeNull()
   expect(atOtherSteps('levels', cosine, 4)).toBeNull()
   expect(atOtherSteps('levels+times', cosine, 4)).toBeNull()
   expect(atOtherSteps('free', cosine, 4)).toBeNull()

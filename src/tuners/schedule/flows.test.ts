@@ -101,6 +101,7 @@ const settingsOf = (given: GivenSettings): LearnSettings =>
     evaluationSamples: 200,
     samplingSeeds: [11, 12],
     timesteps: schedule.timesteps,
+    start: 'trailing',
     clip: null,
     seed: 3,
     ...given,
@@ -267,7 +268,7 @@ describe('trained here', () => {
     data: tinyData,
     features: measures,
     judge: null,
-    settings: { ...tinySettings, samplingFamily: 'levels', ...given },
+    settings: { ...tinySettings, samplingFamily: 'levels', start: 'trailing', ...given },
   })
 
   test.each(TRAINING_TARGETS)('to predict %s: the whole job, and the same from any checkpoint', async (prediction) => {

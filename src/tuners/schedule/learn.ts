@@ -12,7 +12,7 @@ import type {
   SamplingSchedule,
   TrainedState,
 } from '../../diffusion/index.ts'
-import { predictionOf } from '../../diffusion/index.ts'
+import { networkEvaluations, predictionOf } from '../../diffusion/index.ts'
 import { frechetDistance, pairedDifference, RECOGNISED_ABOVE, verdictsOf } from '../../metrics/index.ts'
 import type { DenoisingNetwork, NetworkState } from '../../nn/index.ts'
 import { planOf, rankDefaults, rankingCost } from './candidates.ts'
@@ -116,6 +116,8 @@ class LearnRun {
   #at: LearnCheckpoint
   /** Network evaluations of the comparison, made now or before. */
   #measured = 0
+  /** Of a ranking or a screening that is under way, which is counted whole when it is over. */
+  #underWay = 0
   #clock = Date.now()
 
   constructor(job: Job) {
@@ -165,8 +167,10 @@ class LearnRun {
       this.#stepsAt(steps).defaults ??
       (await rankDefaults(job, denoiser, async (candidate) => {
         await onEvent?.({ kind: 'candidate', steps, objective: comparedBy(job), ...candidate })
+        this.#underWay += candidate.samples * networkEvaluations(job.settings, steps)
         this.#progress('tune', `default ${candidate.sampler}, ${candidate.stepList}: ${words} ${told(candidate.value)}`)
       }))
+    this.#underWay = 0
     this.#measured += rankingCost(job)
     if (!this.#stepsAt(steps).defaults) await this.#saveSteps(steps, { defaults })
     const incumbent = planOf(job, defaults[0])
@@ -176,6 +180,7 @@ class LearnRun {
       ...(signal && { signal }),
       onTrial: async (trial) => {
         await onEvent?.({ kind: 'trial', steps, objective, ...trial })
+        this.#underWay += trial.samples * networkEvaluations(job.settings, steps)
         this.#progress('tune', `start ${trial.name}: ${words} ${told(trial.value)}`)
       },
       onIteration: async (record, start, evaluations) => {
@@ -184,7 +189,10 @@ class LearnRun {
         this.#progress('tune', `${of}, from ${start}, ${words} ${told(record.value)}`)
       },
       onDecision: (decision) => onEvent?.({ kind: 'decision', steps, objective, ...decisionEvent(decision) }),
-      onState: (state) => this.#saveSteps(steps, { search: state }),
+      onState: (state) => {
+        this.#underWay = 0
+        return this.#saveSteps(steps, { search: state })
+      },
     })
     const { decision } = state
     const winner = search.found(state)
@@ -308,6 +316,7 @@ class LearnRun {
     const { job, schedules, start } = learned
     const { samplingSteps: steps } = job.settings
     const at = () => this.#stepsAt(steps)
+    const before = this.#measured
     const comparison = await compare(
       job,
       { learned: schedules, start, states, defaults: at().defaults },
@@ -336,6 +345,10 @@ class LearnRun {
         },
       },
     )
+    // A best default that takes fewer evaluations than it may leaves less to do than was planned.
+    const ranked = at().defaults ? rankingCost(job) : 0
+    this.#measured = before + comparisonCost(job, networksOf(job), at().search?.decision?.kept) - ranked
+    this.#progress('measure', 'comparing on held-out images')
     return this.#assemble(learned, comparison)
   }
 
@@ -478,7 +491,7 @@ class LearnRun {
     const { shared, continued } = this.#at
     const cost = this.#stepCost
     const steps = continued?.training.step ?? shared?.training.step ?? 0
-    const done = steps * cost + this.#tuningEvaluations + this.#measured
+    const done = steps * cost + this.#tuningEvaluations + this.#measured + this.#underWay
     const allSteps = trainer
       ? Math.max(settings.trainSteps, this.#trainedSteps) + equalSteps(this.#job, this.#tuningCost)
       : 0
@@ -537,12 +550,7 @@ function reopened(from: LearnCheckpoint, { iterations }: LearnSettings): LearnCh
     search ? Math.max(0, ...search.runs.map((run) => run.history.length)) : history.length
   const over = isBefore('tune', from.phase)
   const done = Math.max(0, ...Object.values(from.steps).map(doneOf))
-  if (iterations < done) {
-    throw inputError(
-      'learn.iterations',
-      `a run may go on with more iterations, not with fewer: ${done} are done, got ${iterations}; give ${done} or more`,
-    )
-  }
+  requireNoFewerIterations(iterations, done)
   const ended = (at: StepsCheckpoint) => (over || at.search?.decision) && doneOf(at) < iterations
   if (!Object.values(from.steps).some(ended)) return from
   const steps = Object.entries(from.steps).map(([name, at]) => {
@@ -551,6 +559,15 @@ function reopened(from: LearnCheckpoint, { iterations }: LearnSettings): LearnCh
     return [name, ended(at) ? again : at]
   })
   return { ...from, phase: 'tune', steps: Object.fromEntries(steps) }
+}
+
+/** @throws `learn.iterations` on fewer iterations than are done */
+export function requireNoFewerIterations(iterations: number, done: number): void {
+  if (iterations >= done) return
+  throw inputError(
+    'learn.iterations',
+    `a run may go on with more iterations, not with fewer: ${done} are done, got ${iterations}; give ${done} or more`,
+  )
 }
 
 const isBefore = (a: Phase, b: Phase): boolean => PHASES.indexOf(a) < PHASES.indexOf(b)

@@ -19,7 +19,7 @@ describe('settings', () => {
   const wrong: [string, object][] = [
     ['learn', { learn: 'neither' }],
     ['start', { start: 'sideways' }],
-    ['start', { start: 'given', samplingFamily: 'level-power' }],
+    ['start', { start: 'given', samplingFamily: 'cosine' }],
     ['start', { start: 'given', learn: 'tied', samplingFamily: 'cosine' }],
     ['moreSteps', { start: 'given', moreSteps: [5] }],
     ['moreSteps', { moreSteps: [3, 3] }],

@@ -63,7 +63,7 @@ const trainingShape = {
 export const START_NAMES = ['auto', 'given', ...STEP_LIST_NAMES] as const
 export type StartName = (typeof START_NAMES)[number]
 
-/** What is learned. Where free levels start: docs/decisions/011-start-from-the-best-of-many.md. */
+/** What is learned. Where free levels start: docs/decisions/013-start-from-the-best-of-many.md. */
 export const learnedShape = {
   learn: setting(z.enum(MODES), {
     group: LEARNED,

@@ -1,10 +1,11 @@
 /**
- * One parameter for somebody else's schedule: levels alphaBar^tau at fixed told times, tau = 1 the model's own. log alphaBar is
- * scaled, so nothing underflows. Of a flow, alphaBar is that of the variance-preserving process of the same log-SNRs.
+ * One parameter for somebody else's schedule: levels alphaBar^tau at fixed told times, tau = 1 where it starts: the model's own levels on a step
+ * list, or any schedule. log alphaBar is scaled, so nothing underflows. Of a flow, alphaBar is that of the variance-preserving
+ * process of the same log-SNRs.
  */
 import { logSnrOfLogAlphaBar } from '../level.ts'
 import type { NoiseSchedule } from '../noiseSchedule.ts'
-import type { ToldTimes } from '../samplingSchedule.ts'
+import type { SamplingSchedule, ToldTimes } from '../samplingSchedule.ts'
 import { samplingSchedule, samplingScheduleFrom } from '../samplingSchedule.ts'
 import type { StepListName } from '../stepList.ts'
 import type { BoxOptions, LearnedFamily, ScheduleFamily } from './family.ts'
@@ -14,17 +15,24 @@ const TAU = { name: 'tau', initial: 1, low: 0.2, high: 6, scale: 0.2 }
 
 export const levelPower: LearnedFamily<'level-power'> = {
   name: 'level-power',
-  startsAnywhere: false,
+  startsAnywhere: true,
   startingAt: (place) => levelPowerFamily(place),
-  atOtherSteps: (place) => levelPowerFamily(place),
+  // The exponent is of the schedule it starts from, which has its own number of steps.
+  atOtherSteps: () => null,
 }
 
-/** Sampling schedules alphaBar^tau on a step list (default trailing) of a noise schedule. @throws `steps.count` */
+/** Sampling schedules alphaBar^tau of `from`, or on a step list (default trailing) of a noise schedule. @throws `steps.count` */
 export function levelPowerFamily(
-  options: BoxOptions & { schedule: NoiseSchedule; steps: number; stepList?: StepListName; told?: ToldTimes },
+  options: BoxOptions & {
+    schedule: NoiseSchedule
+    steps: number
+    stepList?: StepListName
+    told?: ToldTimes
+    from?: SamplingSchedule
+  },
 ): ScheduleFamily {
-  const { schedule, steps } = options
-  const { levels: own, times } = samplingScheduleFrom(schedule, options.stepList ?? 'trailing', steps, options.told)
+  const { schedule, steps, stepList = 'trailing', told, from } = options
+  const { levels: own, times } = from ?? samplingScheduleFrom(schedule, stepList, steps, told)
   // log alphaBar = -log(1 + e^-logSnr)
   const logAlphaBar = own.map(({ logSnr }) => logLogistic(logSnr))
   const levels = (tau: number) => logAlphaBar.map((value) => logSnrOfLogAlphaBar(tau * value))

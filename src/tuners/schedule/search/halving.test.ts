@@ -5,14 +5,14 @@ import { halved, roundsOf, samplesOfRounds } from './halving.ts'
 
 describe('rounds', () => {
   test.each([
-    // A quarter, a half, all; a third goes on, four at the least.
-    [46, 192, ['48 x 46', '96 x 16', '192 x 6']],
-    [36, 256, ['64 x 36', '128 x 12', '256 x 4']],
+    // An eighth, a quarter, a half, all; a third goes on, four at the least, who go to all at once.
+    [46, 192, ['24 x 46', '48 x 16', '96 x 6', '192 x 4']],
+    [36, 256, ['32 x 36', '64 x 12', '256 x 4']],
     // Four or fewer are compared on all at once.
     [4, 192, ['192 x 4']],
     [1, 192, ['192 x 1']],
-    [5, 192, ['48 x 5', '192 x 4']],
-    [9, 100, ['25 x 9', '100 x 4']],
+    [5, 192, ['24 x 5', '192 x 4']],
+    [9, 100, ['16 x 9', '100 x 4']],
     // Sixteen is the fewest that says anything, and no round is there twice.
     [46, 40, ['16 x 46', '20 x 16', '40 x 6']],
     [46, 32, ['16 x 46', '32 x 16']],
@@ -52,13 +52,13 @@ test('each round decides by its own values who goes on; the best of the last rou
   )
   const best = (list: readonly number[], samples: number) =>
     list.toSorted((a, b) => worth(a, samples) - worth(b, samples))
-  const first = best(entrants, 32)
-  const second = best(first.slice(0, 7), 64)
+  const first = best(entrants, 16)
+  const second = best(first.slice(0, 7), 32)
   const last = best(second.slice(0, 4), 128)
   expect(roundsOf(20, 128).map((round) => round.entrants)).toEqual([20, 7, 4])
   expect(asked).toEqual([
-    ...entrants.map((entrant) => [entrant, 32]),
-    ...first.slice(0, 7).map((entrant) => [entrant, 64]),
+    ...entrants.map((entrant) => [entrant, 16]),
+    ...first.slice(0, 7).map((entrant) => [entrant, 32]),
     ...second.slice(0, 4).map((entrant) => [entrant, 128]),
   ])
   expect(ranked.map(({ entrant }) => entrant)).toEqual([...last, ...second.slice(4), ...first.slice(7)])

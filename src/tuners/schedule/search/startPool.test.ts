@@ -142,7 +142,7 @@ test('where it is told to start there is no choice: a list by name, what is give
   expect(named).toEqual([{ name: 'karras', sampling: samplingScheduleFrom(cosine, 'karras', 3) }])
   const given = { name: 'mine.json', sampling }
   expect(startPool(settingsOf({ samplingSteps: 3, start: 'given' }), cosine, 'real', given)).toEqual([given])
-  for (const other of [{ samplingFamily: 'level-power' }, { learn: 'both', z: true }] as const) {
+  for (const other of [{ samplingFamily: 'cosine' }, { learn: 'both', z: true }] as const) {
     const pool = startPool(settingsOf({ samplingSteps: 3, ...other }), cosine, 'real')
     expect(pool).toEqual([{ name: 'trailing', sampling: samplingScheduleFrom(cosine, 'trailing', 3) }])
   }

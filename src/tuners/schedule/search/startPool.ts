@@ -1,7 +1,7 @@
 /**
  * Where a sampling schedule may start: every step list, and a grid of lists of log-SNRs between two ends, which defaults leave out and first
  * derivatives do not find from them. At 3 steps of a well-trained model the best of the grid is better than the best default before anything
- * is tuned (docs/decisions/011-start-from-the-best-of-many.md).
+ * is tuned (docs/decisions/013-start-from-the-best-of-many.md).
  */
 import { BilevelError } from '../../../base/index.ts'
 import type { NoiseSchedule, SamplingSchedule, ScheduleFamily, ToldTimes } from '../../../diffusion/index.ts'
