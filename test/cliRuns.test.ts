@@ -21,15 +21,20 @@ import {
 
 const TINY = ['schedule', '--preset', 'tiny']
 const SAMPLES = ['samples/samples.safetensors', 'samples/learned-2-steps.png']
-const MODEL = ['model/unet/diffusion_pytorch_model.safetensors', 'model/schedules/ddim-2/sampling_schedule.json']
+const WEIGHTS = 'model/unet/diffusion_pytorch_model.safetensors'
 
 let folder = ''
 const at = (...path: string[]) => join(folder, ...path)
 let first: Awaited<ReturnType<typeof bilevel>>
+/** What the run's schedule is called, by the sampler that is kept. */
+let schedule = ''
+let MODEL: readonly string[] = []
 
 beforeAll(async () => {
   folder = await newFolder()
   first = await bilevel([...TINY, '--json'], folder)
+  ;[schedule] = await readdir(at('runs', 'schedule-tiny-0', 'model', 'schedules'))
+  MODEL = [WEIGHTS, `model/schedules/${schedule}/sampling_schedule.json`]
 })
 afterAll(() => rm(folder, { recursive: true, force: true }))
 
