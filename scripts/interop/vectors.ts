@@ -38,6 +38,12 @@ const FLOW: VectorSchedule = {
   logSnr: [0.97, 0.8, 0.5, 0.15].map((t) => 2 * (Math.log1p(-t) - Math.log(t))),
   times: [970, 800, 500, 150],
 }
+/** The same from noise alone, t = 1, whose log-SNR is written -100: a scale does nothing there. */
+const NOISE_ALONE: VectorSchedule = {
+  ...FLOW,
+  logSnr: [-100, ...FLOW.logSnr.slice(1)],
+  times: [1000, ...FLOW.times.slice(1)],
+}
 type Prediction = Denoiser['prediction']
 
 const SOLVER: SolverNumbers = {
@@ -87,6 +93,12 @@ export const VECTORS: readonly VectorRequest[] = [
   request('flow, Euler, other times', { ...FLOW, times: [955.5, 760, 430, 90.25] }, { clip: null }, 'velocity'),
   request('flow, dpm-solver++, clipped', FLOW, { sampler: 'dpm-solver++' }, 'velocity'),
   request('flow, all numbers', { ...FLOW, solver: SOLVER }, { sampler: 'exponential' }, 'velocity'),
+  request(
+    'flow from noise alone, all numbers',
+    { ...NOISE_ALONE, solver: SOLVER },
+    { sampler: 'exponential' },
+    'velocity',
+  ),
 ]
 
 /** What a request comes to. */

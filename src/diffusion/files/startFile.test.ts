@@ -180,6 +180,34 @@ describe('what is refused names the file, what came and what to do', () => {
     expect(error?.message).toMatch(message)
   })
 
+  test('levels of a flow for a model that is none, and the other way round', async () => {
+    const flow = flowSchedule(1000)
+    const settings = samplerSettings({ sampler: 'ddim' })
+    const own = { timesteps: 1001, logSnr: [-4, 0, 3], times: [900, 500.5, 100] }
+    const text = (path?: 'flow') =>
+      writeSamplingSchedule({ schedule: samplingSchedule({ ...own, path }), settings, learnedFor: null })
+    const flowFile = await fileOf('flow.json', text('flow'))
+    expect((await readStart(flowFile, placeOf({ schedule: flow, steps: 3 }))).sampling.levels[0].path).toBe('flow')
+    await expect(readStart(flowFile, placeOf({ steps: 3 }))).rejects.toMatchObject({
+      code: 'start.process',
+      message: expect.stringMatching(
+        /the model is no flow, and the schedule in .*flow\.json is of a flow; give another/,
+      ),
+    })
+    const other = await fileOf('plain.json', text())
+    const refused = /the model is a flow, and the schedule in .*plain\.json is of no flow/
+    await expect(readStart(other, placeOf({ schedule: flow, steps: 3 }))).rejects.toThrow(refused)
+    const euler = { _class_name: 'FlowMatchEulerDiscreteScheduler', num_train_timesteps: 1000, shift: 3 }
+    const scheduler = await fileOf('flow_config.json', JSON.stringify(euler))
+    await expect(readStart(scheduler, placeOf({ steps: 3 }))).rejects.toMatchObject({ code: 'start.process' })
+    const { levels } = (await readStart(scheduler, placeOf({ schedule: flow, steps: 3 }))).sampling
+    expect([levels.length, levels[0].path]).toEqual([3, 'flow'])
+    const above = await fileOf('above.txt', '14.6 1 0.5')
+    await expect(readStart(above, placeOf({ schedule: flow, steps: 3 }))).rejects.toThrow(
+      /a flow's sigmas lie in \(0, 1\], but .*above\.txt begins with 14\.6/,
+    )
+  })
+
   test('a file that is not there, and one that is no list by its size', async () => {
     await expect(readStart(join(folder, 'karass'), placeOf())).rejects.toThrow(
       /there is no file .*karass; check the name/,

@@ -225,7 +225,6 @@ test('entropy samples so too; schedule says where it learns for other settings',
   expect(schedule.notes).toEqual([
     ...PNDM_NOTES,
     "clip is [-1, 1], while the model's scheduler has none; --clip none is its own",
-    "learning starts from step list trailing, while the model's scheduler has leading; --step-list leading starts there",
     UNKNOWN,
   ])
   await schedule.close()

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { saveModel } from '../../diffusion/files/index.ts'
 import { flowSchedule } from '../../diffusion/index.ts'
 import { initialState, unet } from '../../nn/index.ts'
+import type { LearnedModel } from '../../tuners/index.ts'
 import { runEntropyJob } from '../entropy/job.ts'
 import { resolveEntropyConfig } from '../entropy/settings.ts'
 import { openModelAt } from '../opening/openModel.ts'
@@ -44,6 +45,8 @@ const learn = async (name: string, values: Readonly<Record<string, unknown>>) =>
   const done = await runScheduleJob(config, { folder: at(name) })
   return { ...done, planned: networkEvaluations }
 }
+/** As the folder of what is kept is called: of what was tuned, or of the best default. */
+const nameOf = ({ sampling, settings }: LearnedModel) => `${settings.sampler}-${sampling.levels.length}`
 const readJson = async (...path: string[]) => JSON.parse(await readFile(at(...path), 'utf8'))
 
 /** How a run is sampled, where nobody says. */
@@ -61,15 +64,16 @@ test('an ONNX file that is a flow: its shift is learned without derivatives, and
   const model = at('source', 'unet', 'model.onnx')
   const { learned, json } = await learn('file', { model, scheduler, samplingFamily: 'shift', samplingSteps: 3 })
   expect(learned.sampling.levels.every(({ path }) => path === 'flow')).toBe(true)
-  expect(learned.result.schedule.family).toBe('shift')
+  for (const { parameters } of learned.result.history) expect(Object.keys(parameters)).toEqual(['shift'])
   expect(JSON.stringify(json)).toContain('shift')
-  const name = 'schedules/ddim-3/sampling_schedule.json'
-  expect(await readJson('file', 'model', name)).toMatchObject({ process: 'flow', T: 21 })
+  const name = nameOf(learned)
+  const file = join('schedules', name, 'sampling_schedule.json')
+  expect(await readJson('file', 'model', file)).toMatchObject({ process: 'flow', T: 21 })
   const { choice } = await openedRun('file')
-  expect(choice.name).toBe('learned ddim-3')
+  expect(choice.name).toBe(`learned ${name}`)
   expect(choice.schedule.times).toEqual(learned.sampling.times)
   const report = await sampleModel(at('file'), resolveSampleConfig(flags({ count: 2 })), { folder: at('file-images') })
-  expect(report.schedule).toMatchObject({ name: 'learned ddim-3', steps: 3 })
+  expect(report.schedule).toMatchObject({ name: `learned ${name}`, steps: learned.sampling.levels.length })
 })
 
 test('a folder that is a flow: levels, told times, tau and weights by backpropagation', async () => {
@@ -83,7 +87,7 @@ test('a folder that is a flow: levels, told times, tau and weights by backpropag
   expect(planned).toBeGreaterThan(0)
   expect(learned.sampling.solver?.tau?.length).toBe(2)
   const { choice, prediction, schedule } = await openedRun('folder')
-  expect([prediction, schedule.path, choice.name]).toEqual(['velocity', 'flow', 'learned exponential-3'])
+  expect([prediction, schedule.path, choice.name]).toEqual(['velocity', 'flow', `learned ${nameOf(learned)}`])
   expect(choice.schedule.solver).toEqual(learned.sampling.solver)
   const page = await readFile(at('folder', 'report.html'), 'utf8')
   expect(page).toContain('noise - image (velocity of a flow)')
@@ -109,7 +113,7 @@ describe.each(['velocity', 'flow'])('trained here to predict %s', (prediction) =
     const drawn = await sampleModel(at(prediction), resolveSampleConfig(flags({ count: 2 })), {
       folder: at(`${prediction}-images`),
     })
-    expect(drawn.schedule.name).toBe('learned ddim-2')
+    expect(drawn.schedule.name).toBe(`learned ${nameOf(learned)}`)
   })
 })
 

@@ -119,7 +119,7 @@ describe('the best default', () => {
     } as const
     const told: DefaultCandidate[] = []
     const ranked = await rankDefaults(job, counting, (candidate) => void told.push(candidate))
-    expect(evaluations).toBe(rankingCost(job))
+    expect(evaluations).toBe(rankingCost({ ...job, data: tinyData }))
 
     const plans = defaultPlans(schedule, 3, common)
     const distanceOf = async (plan: (typeof plans)[number], samples: number) => {

@@ -3,12 +3,13 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { randomStream } from '../../base/index.ts'
 import { dataFromArrays } from '../../data/index.ts'
 import { readSamplingSchedule, writeSamplingSchedule } from '../../diffusion/files/index.ts'
-import type { Denoiser } from '../../diffusion/index.ts'
+import type { Denoiser, Level, SamplerSettings, SamplingSchedule } from '../../diffusion/index.ts'
 import {
   FREE_NAMES,
   flowSchedule,
   functionDenoiser,
   gaussianFlow,
+  generate,
   noiseSchedule,
   sample,
   samplingScheduleFrom,
@@ -16,14 +17,15 @@ import {
   TRAINING_TARGETS,
 } from '../../diffusion/index.ts'
 import type { FeatureNetwork } from '../../metrics/index.ts'
-import { functionFeatures } from '../../metrics/index.ts'
+import { frechetDistance, functionFeatures, referenceMoments } from '../../metrics/index.ts'
 import { defaultPlans } from './candidates.ts'
 import type { LearnOptions } from './job.ts'
 import { learnSchedule } from './learn.ts'
 import { schedulePlan } from './plan.ts'
 import { expectRising, lasting, recorded } from './recorded.fixture.ts'
+import { familyFrom, startPool } from './search/startPool.ts'
 import type { GivenSettings, LearnSettings } from './settings.ts'
-import { learnSettings } from './settings.ts'
+import { learnedSampler, learnSettings } from './settings.ts'
 import { errorOf, tinyData, tinyFeatures, tinyNetwork, tinySettings, tinyState } from './tiny.fixture.ts'
 
 const T = 1000
@@ -113,6 +115,17 @@ const optionsOf = (given: GivenSettings, denoiser: Denoiser = plainFlow()): Lear
   settings: settingsOf(given),
 })
 
+const isStraight = ({ path, signal, noise }: Level) => path === 'flow' && Math.abs(signal + noise - 1) < 1e-12
+
+/** Fréchet distance to the held-out points, on noise that steered nothing. */
+async function distanceOf(denoiser: Denoiser, of: SamplingSchedule, settings: SamplerSettings): Promise<number> {
+  const { images, count } = data.splits.heldOut
+  const real = { dtype: 'float32', shape: [count, 1, 1, 2], data: images } as const
+  const drawn = await generate({ denoiser, schedule: of, settings, count: 400, seed: 21 })
+  const reference = referenceMoments(await features.features(real))
+  return frechetDistance(await features.features(drawn.images), reference).value
+}
+
 test('the written-down flow is that of the closed form, with its derivatives', async () => {
   const closed = gaussianFlow({ mean: MEAN, std: STD, timesteps: T, imageShape: [1, 1, 2] })
   const x = startNoise({ imageShape: [1, 1, 2], count: 5, seed: 1, dtype: 'float64' })
@@ -140,20 +153,28 @@ describe('learned for a flow', () => {
     ['two-point', { estimator: 'two-point', freshSamples: false }],
   ])('%s: nearer to the data than the start, on the straight path', async (_, given) => {
     const denoiser = plainFlow(!given.estimator)
-    const { result, sampling, settings, prediction } = await learnSchedule(optionsOf(given, denoiser))
+    const options = optionsOf({ start: 'trailing', freshSamples: false, ...given }, denoiser)
+    const { result, sampling, settings, prediction } = await learnSchedule(options)
     expect(prediction).toBe('velocity')
-    expect(
-      sampling.levels.every(({ path, signal, noise }) => path === 'flow' && Math.abs(signal + noise - 1) < 1e-12),
-    ).toBe(true)
-    // Never behind the best default; and what was tuned is nearer to the data than where it began, or that is what is kept.
-    expect(result.learned.fid!.mean).toBeLessThanOrEqual(result.start.fid!.mean)
-    expect(result.learned.fid!.mean).toBeLessThan(result.default.fid!.mean)
+    // What was tuned, whether or not it is kept.
+    const [start] = startPool(options.settings, schedule, denoiser.times)
+    const family = familyFrom(options.settings, schedule, denoiser.times, start.sampling)
+    const last = result.history[result.history.length - 1].parameters
+    const tuned = family.toSchedule(family.names.map((name) => last[name]))
+    for (const { levels } of [sampling, tuned]) expect(levels.every(isStraight)).toBe(true)
+    const own = learnedSampler(options.settings)
+    expect(await distanceOf(denoiser, tuned, own)).toBeLessThan(await distanceOf(denoiser, start.sampling, own))
     // Written and read it draws the same images.
-    const saved = { schedule: sampling, settings, learnedFor: null }
-    const read = readSamplingSchedule(writeSamplingSchedule(saved), 'x')
-    const start = startNoise({ imageShape: [1, 1, 2], count: 4, seed: 1, dtype: 'float64' })
-    const [ours, again] = await Promise.all([saved, read].map((one) => sample({ denoiser, ...one, start, seed: 2 })))
-    for (const [j, value] of ours.images.data.entries()) expect(again.images.data[j]).toBeCloseTo(value, 12)
+    const x = startNoise({ imageShape: [1, 1, 2], count: 4, seed: 1, dtype: 'float64' })
+    for (const saved of [
+      { schedule: sampling, settings, learnedFor: null },
+      { schedule: tuned, settings: own, learnedFor: null },
+    ]) {
+      const read = readSamplingSchedule(writeSamplingSchedule(saved), 'x')
+      const drawn = [saved, read].map((one) => sample({ denoiser, ...one, start: x, seed: 2 }))
+      const [ours, again] = await Promise.all(drawn)
+      for (const [j, value] of ours.images.data.entries()) expect(again.images.data[j]).toBeCloseTo(value, 12)
+    }
   })
 
   test('the defaults are all samplers and Heun, on all lists and the shifted ones', async () => {
@@ -185,14 +206,15 @@ describe('learned for a flow', () => {
 
   test('progress and plan count what is spent', async () => {
     const options = optionsOf({ iterations: 2, samplingFamily: 'shift', estimator: 'coordinate' })
-    const { progress } = await recorded(options)
+    const { learned, progress } = await recorded(options)
     expectRising(progress, 0)
     const { total } = progress[progress.length - 1]
     expect(progress[progress.length - 1].done).toBe(total)
-    // The plan is the most: where the best default is kept, there is nothing of it at other numbers of steps.
+    // Where the best default is kept there is nothing learned at 2 and 8 steps.
+    const { decision } = learned.result
+    const unused = decision?.kept === 'start' ? (2 + 8) * options.settings.evaluationSamples : 0
     const plan = schedulePlan(options.settings, { schedule, trained: false, statistics: false })
-    expect(plan.total).toBeGreaterThanOrEqual(total)
-    expect(plan.total).toBeLessThan(1.1 * total)
+    expect(total).toBe(plan.total - unused)
   })
 
   test.each<[string, Partial<LearnOptions>, string, RegExp]>([
@@ -267,9 +289,11 @@ describe('trained here', () => {
       const again = await learnSchedule({ ...options, from })
       expect(lasting(again)).toEqual(lasting(learned))
     }
-    expect(
-      schedulePlan(options.settings, { schedule: null, trained: true, statistics: false }).total,
-    ).toBeGreaterThanOrEqual(run.progress[run.progress.length - 1].total)
+    const plan = schedulePlan(options.settings, { schedule: null, trained: true, statistics: false }).total
+    const { total } = run.progress[run.progress.length - 1]
+    // Heun, a default of flows, may take an evaluation less than the learned steps do.
+    if (flow) expect(Math.abs(total / plan - 0.99)).toBeLessThanOrEqual(0.01)
+    else expect(total).toBe(plan)
   })
 
   test('what is predicted is another network', async () => {

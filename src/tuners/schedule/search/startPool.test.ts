@@ -9,6 +9,7 @@ import {
   samplingScheduleFrom,
 } from '../../../diffusion/index.ts'
 import { flowSchedule } from '../../../diffusion/schedules/flowSchedule.ts'
+import { SHIFT_LISTS } from '../../../diffusion/schedules/shiftLists.ts'
 import type { LearnSettings } from '../settings.ts'
 import { tinySettings } from '../tiny.fixture.ts'
 import { familyFrom, MOST_STARTS, startPool } from './startPool.ts'
@@ -117,10 +118,19 @@ test('a list that the schedule has too few times for is no start', () => {
   expect(pool.map(({ name }) => name)).not.toContain('trailing-clipped')
 })
 
-test('starts of a flow are flows', () => {
+test('starts of a flow are flows, the shifted lists among them, no more than are planned for', () => {
   const flow = flowSchedule(999)
   const pool = startPool(settingsOf({ samplingSteps: 4 }), flow, 'real')
   expect(pool.length).toBeGreaterThan(20)
+  expect(pool.length).toBeLessThanOrEqual(MOST_STARTS)
+  const names = pool.map(({ name }) => name)
+  for (const list of SHIFT_LISTS) expect(names).toContain(list)
+  // Its clean end is time 1: time 0 is the image itself.
+  const few = startPool(settingsOf({ samplingSteps: 4 }), flowSchedule(5), 'real').filter(({ name }) =>
+    name.startsWith('log-SNR '),
+  )
+  for (const { sampling } of few) expect(logSnrOf(sampling).at(-1)).toBeLessThanOrEqual(2 * Math.log(4) + 1e-9)
+  expect(few.length).toBe(3 * 2 * 3)
   for (const { sampling } of pool) {
     for (const { signal, noise } of sampling.levels) expect(signal + noise).toBeCloseTo(1, 12)
   }
