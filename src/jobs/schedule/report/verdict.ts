@@ -85,12 +85,14 @@ function keptStart(result: ScheduleResult, { difference, images }: Decision): Ve
         `default DDIM at ${result.default.steps} steps`,
         measureOf(result, result.default).mean,
         gain.overDefault,
+        'What is returned',
       ),
       sentenceOf(
         result,
         `default DDIM at ${manySteps.steps} steps`,
         measureOf(result, manySteps).mean,
         gain.overManySteps,
+        'What is returned',
       ),
     ],
   }
@@ -131,7 +133,13 @@ const WORDS: Readonly<Record<Exclude<Standing, 'unknown'>, string>> = {
   unclear: 'not distinguishable from',
 }
 
-function sentenceOf(result: ScheduleResult, other: string, theirs: number, gain: MeanAndStandardError): string {
+function sentenceOf(
+  result: ScheduleResult,
+  other: string,
+  theirs: number,
+  gain: MeanAndStandardError,
+  subject = 'Learned',
+): string {
   const decimals = decimalsOf(result)
   const standing = standingOf(gain)
   const sign = gain.mean < 0 === lessIsBetter(result) ? 'higher' : 'lower'
@@ -139,5 +147,5 @@ function sentenceOf(result: ScheduleResult, other: string, theirs: number, gain:
   const ratio = lessIsBetter(result) ? `, a factor of ${fixed(measureOf(result, result.learned).mean / theirs, 2)}` : ''
   const difference = `${measureLabel(result)} ${sign} by ${size}${ratio}`
   if (standing === 'unknown') return `Against ${other}, with one sampling seed: ${difference}.`
-  return `Learned is ${WORDS[standing]} ${other}: ${difference}.`
+  return `${subject} is ${WORDS[standing]} ${other}: ${difference}.`
 }
