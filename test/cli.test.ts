@@ -215,7 +215,7 @@ describe('mistakes in the command', () => {
     [['schedule', '--start', 'karass', '--preset', 'tiny', '--sampling-family', 'levels'], 'there is no file karass'],
     [['schedule', '--start', 'karass', '--preset', 'tiny'], 'with family cosine, which starts at the model'],
     [
-      ['schedule', '--start', 'list.txt', '--sampling-family', 'level-power'],
+      ['schedule', '--start', 'list.txt', '--sampling-family', 'cosine'],
       'got list.txt; name a list, or say --sampling-family levels to start from a file',
     ],
     [['schedule', '--training-start', '1', '--training-end', '0.5'], 'start must be below end, got start 1, end 0.5'],
