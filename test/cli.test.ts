@@ -203,7 +203,7 @@ describe('mistakes in the command', () => {
     [['schedule', '--sampling-steps', '3,1001'], 'moreSteps must be numbers of steps up to the 1000 timesteps'],
     [['schedule', '--sampling-steps', '3,5,3'], 'samplingSteps must name each number of steps once, got 3,5,3'],
     [['schedule', '--sampling-steps', '3,5', '--learn', 'tied'], 'samplingSteps must be one number with learn tied'],
-    [['schedule', '--sampling-steps', '3,x'], 'samplingSteps: must be a number of steps, or a list of them'],
+    [['schedule', '--sampling-steps', '3,x'], 'samplingSteps: must be a number of steps from 1 to'],
     [['schedule', '--step-list', 'karras'], '--step-list is no flag any more; give the list to start (--start NAME)'],
     [['schedule', '--step-list=karras'], '--step-list is no flag any more; give the list to start (--start NAME)'],
     [
@@ -212,10 +212,11 @@ describe('mistakes in the command', () => {
     ],
     [['schedule', '--step-lists', 'karras'], "unknown option '--step-lists'"],
     [['entropy', '--start-powers', '1'], "unknown option '--start-powers'"],
-    [['schedule', '--start', 'karass', '--preset', 'tiny'], 'no file karass'],
+    [['schedule', '--start', 'karass', '--preset', 'tiny', '--sampling-family', 'levels'], 'there is no file karass'],
+    [['schedule', '--start', 'karass', '--preset', 'tiny'], 'with family cosine, which starts at the model'],
     [
-      ['schedule', '--start', 'list.txt', '--sampling-family', 'level-power'],
-      'start must be auto or a step list with family level-power',
+      ['schedule', '--start', 'list.txt', '--sampling-family', 'cosine'],
+      'got list.txt; name a list, or say --sampling-family levels to start from a file',
     ],
     [['schedule', '--training-start', '1', '--training-end', '0.5'], 'start must be below end, got start 1, end 0.5'],
     [['schedule', '--training-tau', '-1'], 'cosine schedule: tau must lie in [0.01, 1000000], got -1'],

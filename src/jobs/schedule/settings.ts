@@ -7,7 +7,7 @@ import { z } from 'zod'
 import { didYouMean, inputError, MOST } from '../../base/index.ts'
 import { SHIPPED_MODELS } from '../../diffusion/files/index.ts'
 import type { FreeName, ToldTimes } from '../../diffusion/index.ts'
-import { FREE_CHOICES, FREE_NAMES, SAMPLER_NAMES } from '../../diffusion/index.ts'
+import { FREE_CHOICES, FREE_NAMES, learnedFamily, SAMPLER_NAMES } from '../../diffusion/index.ts'
 import { REWARD_NAMES } from '../../rewards/index.ts'
 import type { Settings, SettingsLayer } from '../../runs/index.ts'
 import { resolveSettings } from '../../runs/index.ts'
@@ -92,12 +92,17 @@ export const scheduleSchema = z.strictObject({
     default: 'quick',
   }),
   ...ownLearnedShape,
-  samplingSteps: setting(z.union([stepCount(), z.array(stepCount()).min(1).max(MOST.entries)]), {
-    group: 'What is learned',
-    description: 'steps the schedule is for; of several, one schedule each',
-    default: 10,
-    rule: 'a number of steps, or a list of them',
-  }),
+  samplingSteps: setting(
+    z.union([stepCount(), z.array(stepCount()).min(1).max(MOST.entries)], {
+      error: `must be a number of steps from 1 to ${MOST.timesteps}, or a list of them`,
+    }),
+    {
+      group: 'What is learned',
+      description: 'steps the schedule is for; of several, one schedule each',
+      default: 10,
+      rule: 'a number of steps, or a list of them',
+    },
+  ),
   start: setting(z.string().min(1), {
     group: 'What is learned',
     description:
@@ -182,6 +187,7 @@ export function resolveScheduleConfig(layers: readonly SettingsLayer[]): Schedul
   ]
   const config = resolveSettings(scheduleSchema, [...below, ...layers], REPLACED)
   checkSteps(config)
+  checkStart(config)
   checkLearnSettings(learnSettingsOf(config))
   checkNetwork(config)
   checkReward(config)
@@ -199,6 +205,18 @@ function checkSteps({ learn, ...config }: ScheduleConfig): void {
   if (learn !== 'sampling' && steps.length > 1) {
     refuse(`be one number with learn ${learn}, where a network is trained for its schedule`)
   }
+}
+
+/** @throws `config.start` on a file, or a misspelled list, for what starts at the model's own levels */
+function checkStart({ learn, samplingFamily, start }: ScheduleConfig): void {
+  if (START_NAMES.some((name) => name === start && name !== 'given')) return
+  if (learn === 'sampling' && learnedFamily(samplingFamily).startsAnywhere) return
+  const what = learn === 'sampling' ? `family ${samplingFamily}` : `learn ${learn}`
+  throw inputError(
+    'config.start',
+    `start must be auto or the name of a step list with ${what}, which starts at the model's own levels, got ${start}; ` +
+      'name a list, or say --sampling-family levels to start from a file',
+  )
 }
 
 /** @throws `config.objective` where reward and objective do not go together */
