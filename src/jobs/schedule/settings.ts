@@ -313,7 +313,7 @@ function freeByDefault(preset: Settings, given: (key: string) => unknown): reado
   if ((given('learn') ?? DEFAULTS.learn) !== 'sampling') return null
   const words = given('samplingSteps') ?? preset.samplingSteps ?? DEFAULTS.samplingSteps
   const fewest = Math.min(...(String(words).match(/\d+/g) ?? []).map(Number))
-  const clip = given('clip') ?? DEFAULTS.clip
+  const clip = given('clip') === undefined ? DEFAULTS.clip : given('clip')
   return freeOf(fewest, String(clip) === String(DEFAULTS.clip))
 }
 
