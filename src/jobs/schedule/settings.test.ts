@@ -19,6 +19,9 @@ describe('schedule settings', () => {
       ...Object.fromEntries(
         Object.entries(PRESETS.quick).filter(([key]) => key in LEARN_DEFAULTS && key !== 'trainSteps'),
       ),
+      // What is free where nobody says; without clipping there are no bounds to free.
+      ...{ samplingFamily: 'free', sampler: 'exponential' },
+      free: ['levels', 'times', 'tau', 'weights', 'scale', 'output'],
     })
   })
 
