@@ -12,6 +12,7 @@ export const PRESETS = {
     samplingFamily: 'levels',
     sampler: 'dpm-solver++',
     samplingSteps: 10,
+    starts: 1,
     trainSteps: 1000,
     iterations: 10,
     tuningSamples: 192,

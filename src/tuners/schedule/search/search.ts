@@ -6,7 +6,14 @@
 import { internalError, throwIfInterrupted } from '../../../base/index.ts'
 import type { DriveHooks, PenaltyState } from '../../../bilevel/index.ts'
 import { drive, penaltyInit } from '../../../bilevel/index.ts'
-import type { Denoiser, SamplerSettings, SamplingSchedule, ScheduleFamily } from '../../../diffusion/index.ts'
+import type {
+  Denoiser,
+  SamplerName,
+  SamplerSettings,
+  SamplingSchedule,
+  ScheduleFamily,
+} from '../../../diffusion/index.ts'
+import { samplerNamed } from '../../../diffusion/index.ts'
 import { meanAndStandardError, pairedDifference } from '../../../metrics/index.ts'
 import type { Job } from '../job.ts'
 import type { Objective } from '../objectives/objective.ts'
@@ -68,7 +75,9 @@ export class Search {
     this.#denoiser = denoiser
     this.#incumbent = incumbent
     const pool = startPool(job.settings, job.schedule, denoiser.times, job.startPoint ?? null)
-    this.#pool = pool.length > 1 ? [...neighbours, ...pool] : pool
+    const takes = samplerNamed(job.settings.sampler).solverNumbers === true && !job.startPoint
+    const stepped = takes ? pool.map((point) => withStepOf(point, incumbent)) : pool
+    this.#pool = pool.length > 1 ? [...neighbours, ...stepped] : stepped
     const { tuningSamples: samples, seed } = job.settings
     this.#tuned = openObjective(job, denoiser, { samples, seed: tuningSeed(seed) })
   }
@@ -227,6 +236,20 @@ export class Search {
     return { decision, evaluations: state.evaluations + decisionCost(settings, this.#incumbent) }
   }
 }
+
+/**
+ * The start with the noise and the second-order weight that the best default has at each step, where that is a stochastic one: at a network that it
+ * suits, a start without noise is far behind. Where they are not free, they are the sampler's own.
+ */
+function withStepOf({ name, sampling }: StartPoint, { settings }: SamplingPlan): StartPoint {
+  const weight = STOCHASTIC[settings.sampler]
+  if (weight === undefined || sampling.solver) return { name, sampling }
+  const each = (value: number) => Array.from({ length: sampling.levels.length - 1 }, () => value)
+  return { name, sampling: { ...sampling, solver: { tau: each(1), weight: each(weight) } } }
+}
+
+/** Defaults that are the exponential step at tau 1, by their weight. */
+const STOCHASTIC: Readonly<Partial<Record<SamplerName, number>>> = { ddpm: 0, 'sde-dpm-solver++': 1 }
 
 /** Largest difference of two schedules' levels, log-SNR. */
 const distance = (a: SamplingSchedule, b: SamplingSchedule): number =>
