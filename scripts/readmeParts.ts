@@ -52,7 +52,7 @@ function tableOf(result: QuickResult): string {
   const { bestDefault: best, start, learned, manySteps, real, gain } = result
   const share = (value: number | null) => (value === null ? '' : value.toFixed(3))
   const row = (label: string, { fid, recognised }: Row) =>
-    `| ${label} | ${fid.mean.toFixed(1)} ± ${(fid.standardError ?? 0).toFixed(1)} | ${share(recognised)} |`
+    `| ${label} | ${fid.mean.toFixed(1)}${fid.standardError === null ? '' : ` ± ${fid.standardError.toFixed(1)}`} | ${share(recognised)} |`
   return [
     `| \`quick\`, seed ${result.seed} | fid[${result.featureNetwork}] | recognised |`,
     '| --- | --- | --- |',
