@@ -50,21 +50,7 @@ export function exportFlow({ schedule, settings, prediction }: ExportOptions): E
   }
   const config = {
     _class_name: 'FlowMatchEulerDiscreteScheduler',
-    // T: there are T + 1 whole times, 0 to T.
-    num_train_timesteps: schedule.timesteps - 1,
-    shift: 1,
-    use_dynamic_shifting: false,
-    base_shift: 0.5,
-    max_shift: 1.15,
-    base_image_seq_len: 256,
-    max_image_seq_len: 4096,
-    invert_sigmas: false,
-    shift_terminal: null,
-    use_karras_sigmas: false,
-    use_exponential_sigmas: false,
-    use_beta_sigmas: false,
-    time_shift_type: 'exponential',
-    stochastic_sampling: false,
+    ...flowMatchFields(schedule.timesteps),
     // Not a field of diffusers: how many steps the levels were made for.
     _sampling_steps: schedule.levels.length,
   }
@@ -76,3 +62,22 @@ export function exportFlow({ schedule, settings, prediction }: ExportOptions): E
     pixelPipeline: true,
   }
 }
+
+/** Fields of FlowMatchEulerDiscreteScheduler that leave levels and times as they are given; `timesteps`: of ours, 0 to T. */
+export const flowMatchFields = (timesteps: number) => ({
+  // T: there are T + 1 whole times, 0 to T.
+  num_train_timesteps: timesteps - 1,
+  shift: 1,
+  use_dynamic_shifting: false,
+  base_shift: 0.5,
+  max_shift: 1.15,
+  base_image_seq_len: 256,
+  max_image_seq_len: 4096,
+  invert_sigmas: false,
+  shift_terminal: null,
+  use_karras_sigmas: false,
+  use_exponential_sigmas: false,
+  use_beta_sigmas: false,
+  time_shift_type: 'exponential',
+  stochastic_sampling: false,
+})

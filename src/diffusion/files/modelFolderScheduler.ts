@@ -13,6 +13,7 @@ import { familySchedule } from '../schedules/noiseSchedule.ts'
 import { readScheduler } from './diffusersScheduler.ts'
 import { exportTrainingSchedule, readersOf } from './export.ts'
 import type { SchedulerConfig } from './exportedScheduler.ts'
+import { flowMatchFields } from './exportFlow.ts'
 import type { ForeignScheduler } from './foreignScheduler.ts'
 import { jsonOf } from './schedulerJson.ts'
 
@@ -58,20 +59,7 @@ function flowConfig(
   return {
     _class_name: 'FlowMatchEulerDiscreteScheduler',
     _diffusers_version: '0.42.1',
-    num_train_timesteps: timesteps - 1,
-    shift: 1,
-    use_dynamic_shifting: false,
-    base_shift: 0.5,
-    max_shift: 1.15,
-    base_image_seq_len: 256,
-    max_image_seq_len: 4096,
-    invert_sigmas: false,
-    shift_terminal: null,
-    use_karras_sigmas: false,
-    use_exponential_sigmas: false,
-    use_beta_sigmas: false,
-    time_shift_type: 'exponential',
-    stochastic_sampling: false,
+    ...flowMatchFields(timesteps),
     _clip: clip && [...clip],
   }
 }
