@@ -10,6 +10,7 @@ import type { FeatureNetwork, LabelledImages } from '../metrics/index.ts'
 import { bestPixelRange, guesses, KNOWS_ABOVE, knowledgeOf } from '../metrics/index.ts'
 import type { Device } from '../runtime/index.ts'
 import { openModel } from '../runtime/index.ts'
+import type { OnBadReward } from './answers.ts'
 import { hashOf } from './hash.ts'
 import type { Reward } from './reward.ts'
 import { defineReward } from './reward.ts'
@@ -28,6 +29,8 @@ export interface OnnxRewardOptions {
   /** Real images with classes, by which the pixel range is checked where the output names these classes. */
   readonly labelled?: LabelledImages
   readonly device?: Device
+  /** What an image is that gets NaN or an infinity: an error, or left out. Default `stop`. */
+  readonly onBad?: OnBadReward
 }
 
 /**
@@ -58,6 +61,7 @@ export async function onnxReward(path: string, options: OnnxRewardOptions): Prom
       valueRange,
       notes: scaleNotes(path, network, options.output),
       noDerivative: 'it is an ONNX file, run forward only; use target tilt, or write it as a traced function',
+      ...(options.onBad && { onBad: options.onBad }),
       triedTwice: true,
       async values(images) {
         const { data } = await network.features(images)
