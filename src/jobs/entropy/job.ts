@@ -28,6 +28,7 @@ const maker: RunMaker<EntropyConfig, EntropyInputs, EntropyEvent, EntropyCheckpo
     groups: ENTROPY_GROUPS,
     resolve: resolveEntropyConfig,
     mayChange: ENTROPY_MAY_CHANGE,
+    earlier: { onBadReward: 'stop' },
     code: ['reward', 'judge'],
   },
   plan: (config) => planEntropy(config),

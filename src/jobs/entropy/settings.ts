@@ -26,6 +26,7 @@ import {
 import {
   measuringShape,
   modelShape,
+  onBadRewardSetting,
   REWARD_WORDS,
   rewardRangeSetting,
   rewardTimeoutSetting,
@@ -97,6 +98,7 @@ export const entropySchema = z.strictObject({
     default: 'auto',
   }),
   rewardRange: rewardRangeSetting,
+  onBadReward: onBadRewardSetting,
 
   ...estimatingShape,
 

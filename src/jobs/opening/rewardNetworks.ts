@@ -20,6 +20,7 @@ export const REWARD_SETTINGS = [
   'featuresRange',
   'judgeNetwork',
   'rewardRange',
+  'onBadReward',
 ] as const
 export type RewardSettings = Pick<EntropyConfig, (typeof REWARD_SETTINGS)[number]>
 
@@ -62,6 +63,7 @@ export async function openRewardNetworks(settings: RewardSettings, model: RatedM
     labels: data && labelsOf(data),
     imageShape: model.imageShape,
     imageRange: settings.rewardRange,
+    onBad: settings.onBadReward,
     batch: model.batch,
     device: model.device,
     timeout: model.timeout,

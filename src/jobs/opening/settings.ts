@@ -92,6 +92,13 @@ export const rewardRangeSetting = setting(pixelRange(), {
   default: null,
 })
 
+export const onBadRewardSetting = setting(z.enum(['stop', 'drop']), {
+  group: 'Data and model',
+  description:
+    'what an image is that a reward of an ONNX or JS file gives NaN, an infinity or null: the end, or left out and drawn again (at most a tenth of them)',
+  default: 'stop',
+})
+
 export const rewardTimeoutSetting = setting(z.number().positive().nullable(), {
   group: 'Running',
   description: 'seconds that a reward in JavaScript may take for loading and for each call; none: no limit',

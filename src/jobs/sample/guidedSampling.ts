@@ -111,7 +111,9 @@ export async function openGuidance(
   const choice = choiceOf(path, saved, opened)
   const classOf = classOfGuided(path, saved, opened, config)
   const layer = { source: path, values: saved.rewardSettings }
-  const settings = resolveSettings(entropySchema.pick(pickOf(REWARD_SETTINGS)), [layer])
+  // Files of earlier versions do not say it.
+  const earlier = { source: 'earlier versions', values: { onBadReward: 'stop' } }
+  const settings = resolveSettings(entropySchema.pick(pickOf(REWARD_SETTINGS)), [earlier, layer])
   const { imageShape } = opened
   const { chunk: batch, device, rewardTimeout: timeout } = config
   const networks = await openRewardNetworks(settings, { imageShape, batch, device, timeout })
@@ -224,7 +226,14 @@ interface Drawing extends GuidedDraw {
 async function drawGuided(drawing: Drawing): Promise<GuidedImages> {
   const { count, saved, reward, onProgress } = drawing
   const { entropyStrength, minimumAlphaBar, through } = saved
-  const guidance = { reward: reward.gradient, scale: 1 / entropyStrength.value, minimumAlphaBar, through }
+  const { onBad } = reward
+  const guidance = {
+    reward: reward.gradient,
+    scale: 1 / entropyStrength.value,
+    minimumAlphaBar,
+    through,
+    ...(onBad && { unrated: onBad }),
+  }
   const { images, evaluations } = await generateGuided({ ...requestOf(drawing, count), guidance, onProgress })
   return { images, evaluations, notes: reward.notes?.() ?? [] }
 }
@@ -237,6 +246,7 @@ async function drawTilted(drawing: Drawing): Promise<GuidedImages> {
     reward: reward.values,
     scale: 1 / saved.entropyStrength.value,
     minimumAlphaBar: saved.minimumAlphaBar,
+    ...(reward.onBad && { unrated: reward.onBad }),
     onProgress,
   })
   const { images, starts } = imagesByWeight(particles, count, randomStream({ seed, purpose: 'sample.tilt' }))
