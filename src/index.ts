@@ -171,6 +171,7 @@ export {
 export { checkModel, encodeModel } from './onnx/index.ts'
 export type {
   FunctionRewardOptions,
+  OnBadReward,
   RatedImages,
   Reward,
   RewardContext,

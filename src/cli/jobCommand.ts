@@ -40,6 +40,7 @@ const RUNS = 'runs'
 export function addJobCommand(program: Command, terminal: Terminal, job: Job): void {
   const command = program.command(job.name).summary(job.summary).description(job.description)
   const { argument, settings, out } = job
+  if (job.example !== undefined) command.addHelpText('after', `\n${job.example}`)
   if (argument) command.argument(argument.name, argument.description)
   if (job.leaves === 'run') {
     command

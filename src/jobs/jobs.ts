@@ -3,6 +3,7 @@ import '../runtime/node/index.ts'
 import { internalError } from '../base/index.ts'
 import { entropyJob } from './entropy/job.ts'
 import { evaluateJob } from './evaluate/job.ts'
+import { initJob } from './init/job.ts'
 import type { Job } from './job.ts'
 import { anyJob } from './job.ts'
 import { runsJob } from './runs/job.ts'
@@ -12,7 +13,7 @@ import { scheduleJob } from './schedule/job.ts'
 const WORKING = [anyJob(scheduleJob), anyJob(entropyJob), anyJob(sampleJob), anyJob(evaluateJob)]
 
 /** In the order of the help. */
-export const JOBS: readonly Job[] = [...WORKING, anyJob(runsJob(WORKING))]
+export const JOBS: readonly Job[] = [...WORKING, anyJob(runsJob(WORKING)), anyJob(initJob)]
 
 /** @throws an internal error: names come from this list */
 export function jobNamed(name: string): Job {
