@@ -82,13 +82,27 @@ export async function bestPixelRange(
   open: (range: readonly [number, number]) => Promise<FeatureNetwork>,
   labelled: LabelledImages,
 ): Promise<{ readonly range: readonly [number, number]; readonly knowledge: ClassifierKnowledge } | null> {
-  let best: { range: readonly [number, number]; knowledge: ClassifierKnowledge } | null = null
-  for (const range of PIXEL_RANGES) {
-    const network = await open(range)
+  const found = await bestOf(PIXEL_RANGES, open, labelled)
+  return found && { range: found.way, knowledge: found.knowledge }
+}
+
+/**
+ * The way of opening a network in which it knows the images best, by cross-entropy, the first of equals; null if it is no classifier of these classes.
+ * @param open null: it cannot be opened so
+ */
+export async function bestOf<W>(
+  ways: readonly W[],
+  open: (way: W) => Promise<FeatureNetwork | null>,
+  labelled: LabelledImages,
+): Promise<{ readonly way: W; readonly knowledge: ClassifierKnowledge } | null> {
+  let best: { way: W; knowledge: ClassifierKnowledge } | null = null
+  for (const way of ways) {
+    const network = await open(way)
+    if (!network) continue
     try {
       const knowledge = await knowledgeOf(network, labelled)
       if (!knowledge) return null
-      if (!best || knowledge.crossEntropy < best.knowledge.crossEntropy) best = { range, knowledge }
+      if (!best || knowledge.crossEntropy < best.knowledge.crossEntropy) best = { way, knowledge }
     } finally {
       await network.dispose()
     }

@@ -5,7 +5,15 @@ export { applyClassifier, classifierParameters } from './classifier.ts'
 export type { ClassifierFeatures } from './classifierFeatures.ts'
 export { classifierFeatures } from './classifierFeatures.ts'
 export type { ClassifierKnowledge, LabelledImages } from './classifierKnowledge.ts'
-export { bestPixelRange, guesses, KNOWS_ABOVE, knowledgeOf, knowledgeText } from './classifierKnowledge.ts'
+export {
+  bestOf,
+  bestPixelRange,
+  guesses,
+  KNOWS_ABOVE,
+  knowledgeOf,
+  knowledgeText,
+  PIXEL_RANGES,
+} from './classifierKnowledge.ts'
 export { meanPairwiseDistance } from './diversity.ts'
 export type { EvaluationNetworks, EvaluationReference, ImageEvaluation } from './evaluateImages.ts'
 export { evaluateImages, evaluationReference, RECOGNISED_ABOVE } from './evaluateImages.ts'
@@ -24,6 +32,8 @@ export { covarianceOf, mergeMoments, momentsOf } from './moments.ts'
 export { encodeStatistics, parseStatistics } from './npz.ts'
 export { pixelFeatures } from './pixelFeatures.ts'
 export { precisionRecall } from './precisionRecall.ts'
+export type { Resampling } from './resample.ts'
+export { RESAMPLINGS } from './resample.ts'
 export type { Features } from './rows.ts'
 export type { MeanAndStandardError } from './standardError.ts'
 export { meanAndStandardError, pairedDifference } from './standardError.ts'

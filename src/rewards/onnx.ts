@@ -5,7 +5,7 @@
 import { basename } from 'node:path'
 import type { Shape } from '../base/index.ts'
 import { BilevelError, inputError } from '../base/index.ts'
-import { onnxFeatures } from '../metrics/files/index.ts'
+import { HOLDS_PROBABILITIES, onnxFeatures } from '../metrics/files/index.ts'
 import type { FeatureNetwork, LabelledImages } from '../metrics/index.ts'
 import { bestPixelRange, guesses, KNOWS_ABOVE, knowledgeOf } from '../metrics/index.ts'
 import type { Device } from '../runtime/index.ts'
@@ -109,12 +109,14 @@ async function checkRange(path: string, network: FeatureNetwork, open: Open, lab
   )
 }
 
-/** Of an output that is called logits, or a logarithm, and holds probabilities. */
-function scaleNotes(path: string, { notes }: FeatureNetwork, output: string | undefined): string[] {
-  if (!notes?.length) return []
-  return [
-    `the reward ${basename(path)}${output === undefined ? '' : `:${output}`} is a probability, in [0, 1], and not its logarithm, whatever the output is called`,
-  ]
+/** What the network has to say; of an output that is called logits, or a logarithm, and holds probabilities, what that means for a reward. */
+function scaleNotes(path: string, { notes = [] }: FeatureNetwork, output: string | undefined): string[] {
+  const name = `${basename(path)}${output === undefined ? '' : `:${output}`}`
+  return notes.map((note) =>
+    note.includes(HOLDS_PROBABILITIES)
+      ? `the reward ${name} is a probability, in [0, 1], and not its logarithm, whatever the output is called`
+      : note,
+  )
 }
 
 /** Splits `output` into a name and an index. The file's own names come first: some are numbers, some hold a colon. */

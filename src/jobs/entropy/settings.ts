@@ -92,6 +92,8 @@ export const entropySchema = z.strictObject({
   }),
   featuresOutput: measuringShape.featuresOutput,
   featuresRange: measuringShape.featuresRange,
+  featuresMeanStd: measuringShape.featuresMeanStd,
+  featuresResize: measuringShape.featuresResize,
   judgeNetwork: setting(z.enum(['auto', 'digits', 'none']), {
     group: 'Data and model',
     description: 'the network called @judge; auto: digits where the data are digits, else none',

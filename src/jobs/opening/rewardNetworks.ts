@@ -18,6 +18,8 @@ export const REWARD_SETTINGS = [
   'features',
   'featuresOutput',
   'featuresRange',
+  'featuresMeanStd',
+  'featuresResize',
   'judgeNetwork',
   'rewardRange',
   'onBadReward',
@@ -89,6 +91,9 @@ export async function openRewardNetworks(settings: RewardSettings, model: RatedM
   }
 }
 
+/** Of a judge that comes with the project. */
+const OWN_JUDGE = { judgeOutput: null, judgeRange: null, judgeMeanStd: null, judgeResize: null, judgeAccuracy: 0 }
+
 interface Networks {
   readonly features: FeatureNetwork | null
   readonly judge: FeatureNetwork | null
@@ -99,13 +104,16 @@ interface Networks {
 }
 
 async function openNetworks(settings: RewardSettings, data: Dataset, device: Device): Promise<Networks> {
-  const { data: source, features, featuresOutput, featuresRange, judgeNetwork } = settings
+  const { data: source, features, judgeNetwork } = settings
   const opened = await openMeasuring(
     {
       data: source ?? data.name,
       features: features === 'none' ? 'pixels' : features,
-      featuresOutput,
-      featuresRange,
+      featuresOutput: settings.featuresOutput,
+      featuresRange: settings.featuresRange,
+      featuresMeanStd: settings.featuresMeanStd,
+      featuresResize: settings.featuresResize,
+      ...OWN_JUDGE,
       judge: judgeNetwork,
       device,
     },

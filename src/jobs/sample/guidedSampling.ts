@@ -112,7 +112,10 @@ export async function openGuidance(
   const classOf = classOfGuided(path, saved, opened, config)
   const layer = { source: path, values: saved.rewardSettings }
   // Files of earlier versions do not say it.
-  const earlier = { source: 'earlier versions', values: { onBadReward: 'stop' } }
+  const earlier = {
+    source: 'earlier versions',
+    values: { onBadReward: 'stop', featuresMeanStd: null, featuresResize: null },
+  }
   const settings = resolveSettings(entropySchema.pick(pickOf(REWARD_SETTINGS)), [earlier, layer])
   const { imageShape } = opened
   const { chunk: batch, device, rewardTimeout: timeout } = config

@@ -162,7 +162,7 @@ export type ScheduleConfig = z.output<typeof scheduleSchema>
 const DEFAULTS = defaultsOf(scheduleSchema.shape)
 
 /** What objectives were before there was a choice. */
-export const EARLIER: Settings = defaultsOf(objectiveShape)
+export const EARLIER: Settings = { ...defaultsOf(objectiveShape), judgeAccuracy: 0 }
 
 /** Settings of earlier releases, and what to use in their place. */
 export const REPLACED = {
