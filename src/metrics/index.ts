@@ -6,17 +6,17 @@ export type { ClassifierFeatures } from './classifierFeatures.ts'
 export { classifierFeatures } from './classifierFeatures.ts'
 export type { ClassifierKnowledge, LabelledImages } from './classifierKnowledge.ts'
 export {
-  bestOf,
   bestPixelRange,
   guesses,
   KNOWS_ABOVE,
   knowledgeOf,
   knowledgeText,
+  knownBy,
   PIXEL_RANGES,
 } from './classifierKnowledge.ts'
 export { meanPairwiseDistance } from './diversity.ts'
 export type { EvaluationNetworks, EvaluationReference, ImageEvaluation } from './evaluateImages.ts'
-export { evaluateImages, evaluationReference, RECOGNISED_ABOVE } from './evaluateImages.ts'
+export { evaluateImages, evaluationReference, RECOGNISED_ABOVE, recognisedShare } from './evaluateImages.ts'
 export type { FeatureNetwork } from './featureNetwork.ts'
 export { inChunks } from './featureNetwork.ts'
 export { frechetDistance, frechetGradient } from './frechet.ts'

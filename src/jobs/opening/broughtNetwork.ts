@@ -6,7 +6,7 @@ import { BilevelError, inputError } from '../../base/index.ts'
 import type { MeanStd, PixelInput } from '../../metrics/files/index.ts'
 import { KNOWN_MEAN_STD, meanStdNamed, onnxFeatures, pixelsText } from '../../metrics/files/index.ts'
 import type { ClassifierKnowledge, FeatureNetwork, LabelledImages, Resampling } from '../../metrics/index.ts'
-import { bestOf, KNOWS_ABOVE, PIXEL_RANGES } from '../../metrics/index.ts'
+import { KNOWS_ABOVE, knownBy, PIXEL_RANGES } from '../../metrics/index.ts'
 import type { Device } from '../../runtime/index.ts'
 
 /** What the settings say of a network by its role. */
@@ -99,7 +99,9 @@ export async function openBrought(
   const { role, path } = brought
   const best = labelled && (await bestInput(brought, labelled))
   if (best && best.knowledge.accuracy > KNOWS_ABOVE) {
-    notes.push(`${path} is given ${textOf(best.way)}, the way in which it knows the tuning images best`)
+    notes.push(
+      `${path} is given ${textOf(best.way)}, the way in which it knows the tuning images best${nearText(brought, best)}`,
+    )
     return openedWith(brought, best.way)
   }
   const why = best
@@ -118,11 +120,25 @@ export async function openBrought(
 export interface KnownInput {
   readonly way: PixelInput
   readonly knowledge: ClassifierKnowledge
+  /** Others that it knows them as well by. */
+  readonly near: readonly { readonly way: PixelInput; readonly knowledge: ClassifierKnowledge }[]
 }
 
-/** Of the common inputs that in which it knows the images best; null if it is no classifier of these classes. */
+/** Inputs with cross-entropies that lie this near each other, in nats, are not told apart. */
+const NEAR = 0.05
+
+/**
+ * Of the common inputs that in which it knows the images best; null if it is no classifier of these classes. ImageNet's mean and CLIP's are so alike that a
+ * network of one may know the images better by the other: then it is ImageNet's, and `near` says so.
+ */
 export async function bestInput(brought: BroughtNetwork, labelled: LabelledImages): Promise<KnownInput | null> {
-  return bestOf(COMMON_INPUTS, (way) => openedWith(brought, way).catch(unlessAnotherInput), labelled)
+  const known = await knownBy(COMMON_INPUTS, (way) => openedWith(brought, way).catch(unlessAnotherInput), labelled)
+  if (known.length === 0) return null
+  const [first] = known
+  const alike = known.filter(({ knowledge }) => knowledge.crossEntropy - first.knowledge.crossEntropy < NEAR)
+  const usual = alike.find(({ way }) => way.meanStd === KNOWN_MEAN_STD.imagenet)
+  const best = first.way.meanStd && usual ? usual : first
+  return { ...best, near: alike.filter((one) => one !== best) }
 }
 
 /** Ranges, and for networks of three channels means and standard deviations. */
@@ -135,6 +151,16 @@ const COMMON_INPUTS: readonly PixelInput[] = [
 function unlessAnotherInput(error: unknown): null {
   if (error instanceof BilevelError && ['metrics.range', 'metrics.meanStd'].includes(error.code)) return null
   throw error
+}
+
+/** That the input is one of several that cannot be told apart. */
+function nearText({ role }: BroughtNetwork, { knowledge, near }: KnownInput): string {
+  if (near.length === 0) return ''
+  const others = near.map(({ way, knowledge: { crossEntropy } }) => `${textOf(way)} (${crossEntropy.toFixed(2)})`)
+  return (
+    `; by cross-entropy (${knowledge.crossEntropy.toFixed(2)}) it cannot be told from ${others.join(' and ')}: state what it was trained with, by ` +
+    `--${role}-range or --${role}-mean-std`
+  )
 }
 
 const textOf = ({ range, meanStd }: PixelInput) => pixelsText({ range, ...(meanStd && { normalised: meanStd.name }) })
