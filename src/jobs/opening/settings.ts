@@ -135,7 +135,7 @@ export const rewardRangeSetting = setting(pixelRange(), {
 export const onBadRewardSetting = setting(z.enum(['stop', 'drop']), {
   group: 'Data and model',
   description:
-    'what an image is that a reward of an ONNX or JS file gives NaN, an infinity or null: the end, or left out and drawn again (at most a tenth of them)',
+    'what an image is that a reward of an ONNX or JS file gives NaN, an infinity or null: the end, or left out (entropy: drawn again), at most a tenth of them',
   default: 'stop',
 })
 

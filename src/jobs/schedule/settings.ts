@@ -30,6 +30,7 @@ import { isModelFile } from '../opening/modelFile.ts'
 import {
   measuringShape,
   modelShape,
+  onBadRewardSetting,
   REWARD_WORDS,
   rewardRangeSetting,
   rewardTimeoutSetting,
@@ -141,6 +142,7 @@ export const scheduleSchema = z.strictObject({
   network: networkSchema,
   ...measuringShape,
   rewardRange: rewardRangeSetting,
+  onBadReward: onBadRewardSetting,
 
   ...ownTrainingShape,
   ...tuningShape,
@@ -162,7 +164,7 @@ export type ScheduleConfig = z.output<typeof scheduleSchema>
 const DEFAULTS = defaultsOf(scheduleSchema.shape)
 
 /** What objectives were before there was a choice. */
-export const EARLIER: Settings = { ...defaultsOf(objectiveShape), judgeAccuracy: 0 }
+export const EARLIER: Settings = { ...defaultsOf(objectiveShape), judgeAccuracy: 0, onBadReward: 'stop' }
 
 /** Settings of earlier releases, and what to use in their place. */
 export const REPLACED = {
