@@ -3,7 +3,7 @@
  * deviation by channel, its layout and element type. What the file does not say is asked for, not assumed.
  */
 import type { Shape, Tensor } from '../../base/index.ts'
-import { inputError, sizeOf, tensor } from '../../base/index.ts'
+import { inputError, requireRoom, sizeOf, tensor } from '../../base/index.ts'
 import type { ForeignModel, ForeignValue } from '../../runtime/index.ts'
 import { toRange } from '../featureNetwork.ts'
 import type { Resampling } from '../resample.ts'
@@ -70,6 +70,11 @@ export function imageInput(path: string, { inputs }: ForeignModel, options: Imag
   if (meanStd) requireMeanStd(path, meanStd, network)
   const [declaredBatch] = value.shape
   const batch = typeof declaredBatch === 'number' ? declaredBatch : (options.batch ?? 100)
+  requireRoom({
+    code: 'metrics.onnx',
+    what: `${batch} images of [${network}] for ${path}`,
+    values: batch * sizeOf(network),
+  })
   const grey = imageShape[0] < network[0]
   return {
     name: value.name,
