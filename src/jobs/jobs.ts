@@ -1,6 +1,7 @@
 /** All jobs. The command line, the working thread and resuming are made from this list. Jobs run in Node. */
 import '../runtime/node/index.ts'
 import { internalError } from '../base/index.ts'
+import { convertJob } from './convert/job.ts'
 import { entropyJob } from './entropy/job.ts'
 import { evaluateJob } from './evaluate/job.ts'
 import type { Job } from './job.ts'
@@ -12,7 +13,7 @@ import { scheduleJob } from './schedule/job.ts'
 const WORKING = [anyJob(scheduleJob), anyJob(entropyJob), anyJob(sampleJob), anyJob(evaluateJob)]
 
 /** In the order of the help. */
-export const JOBS: readonly Job[] = [...WORKING, anyJob(runsJob(WORKING))]
+export const JOBS: readonly Job[] = [...WORKING, anyJob(convertJob), anyJob(runsJob(WORKING))]
 
 /** @throws an internal error: names come from this list */
 export function jobNamed(name: string): Job {
