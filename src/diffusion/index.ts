@@ -52,7 +52,15 @@ export type { NoiseFamily } from './schedules/families/noiseParameters.ts'
 export { noiseFamily, noiseParameterFamily } from './schedules/families/noiseParameters.ts'
 export { flowSchedule } from './schedules/flowSchedule.ts'
 export type { Level } from './schedules/level.ts'
-export { dNoiseDLogSnr, dSignalDLogSnr, flowLevel, pathOf } from './schedules/level.ts'
+export {
+  dNoiseDLogSnr,
+  dSignalDLogSnr,
+  flowLevel,
+  flowLevelOf,
+  flowLevelOfLogSnr,
+  levelOfLogSnr,
+  pathOf,
+} from './schedules/level.ts'
 export type { NoiseFamilyName } from './schedules/noiseFamilies.ts'
 export { NOISE_FAMILIES } from './schedules/noiseFamilies.ts'
 export type { FamilySchedule, NoiseSchedule } from './schedules/noiseSchedule.ts'

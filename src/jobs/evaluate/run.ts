@@ -114,7 +114,7 @@ export async function evaluateModel(
 async function unseenData(path: string, { data: source, schedule }: EvaluateConfig, imageShape: readonly number[]) {
   const whole = await openData({ data: source, size: null }, imageShape)
   const seen = await seenBy(path, whole.shape[1])
-  const file = schedule?.endsWith('.json') ? schedule : null
+  const file = schedule !== null && /\.(json|txt)$/i.test(schedule) ? schedule : null
   const tuned = file === null ? new Set<string>() : await tunedBy(file)
   const found = unseen(whole, {
     trained: seen.trained,
