@@ -4,8 +4,8 @@
  */
 import type { Shape } from '../base/index.ts'
 import { inputError, sha256, sha256Stream } from '../base/index.ts'
-import type { Pixels, Resizing } from './resize.ts'
-import { resized, resizing } from './resize.ts'
+import type { Pixels, Resizing } from './pictures/resize.ts'
+import { resized, resizing } from './pictures/resize.ts'
 import type { SplitName, SplitRows } from './split.ts'
 
 /** Images of one split, in the order of their content hashes, so that the first n are a random sample. */
