@@ -37,6 +37,8 @@ export interface Dataset {
   /** Class names, the index being the label; empty where the data has no labels. */
   readonly classes: readonly string[]
   readonly provenance: Provenance
+  /** [height, width] of the images before their size was changed, where they had one. */
+  readonly readAs?: readonly [number, number]
   /** What was done to the images on reading that a reader should know, a sentence each. */
   readonly notes?: readonly string[]
 }

@@ -18,6 +18,8 @@ export interface ReadPictures {
   readonly splits: readonly (NamedSplit | null)[]
   readonly classes: readonly string[]
   readonly notes: readonly string[]
+  /** [height, width] of the first one. */
+  readonly readAs: readonly [number, number]
 }
 
 /** What is kept of a picture. */
@@ -89,7 +91,8 @@ export async function readPictures(source: ImageSource, path: string, options: L
     ...notesOf(counts, all.length, source, path, options),
     ...badNotes(bad, source.count, path),
   ]
-  return { pictures, splits: all.map(({ split }) => split), classes, notes }
+  const readAs = [first.height, first.width] as const
+  return { pictures, splits: all.map(({ split }) => split), classes, notes, readAs }
 }
 
 /** Null where it is left out. */

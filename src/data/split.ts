@@ -65,26 +65,30 @@ export function namedSplits(
 ): DealtSplits {
   const rowsOf = (name: NamedSplit) => splits.flatMap((split, row) => ((split ?? 'train') === name ? [row] : []))
   const [train, validation, test] = [rowsOf('train'), rowsOf('validation'), rowsOf('test')]
-  const deal = (rows: readonly number[], cycle: readonly SplitName[], byLabel: boolean): SplitRows =>
-    dealtAmong(rows, hashes, byLabel ? labels : null, cycle)
   const apart = test.length > 0 ? test : validation
   if (train.length === 0 || apart.length === 0) {
     const { cycle, rule } = SPLIT_CYCLES.whole
     return { rows: splitByContent(hashes, labels, cycle), cycle, rule }
   }
-  const { heldOut } = deal(apart, ['heldOut'], false)
-  const heldHashes = new Set(heldOut.map((row) => hashes[row]))
-  const unheld = (row: number) => !heldHashes.has(hashes[row])
-  if (test.length === 0 || validation.length === 0) {
+  const { heldOut } = dealtAmong(apart, hashes, null, ['heldOut'])
+  const unheld = without(hashes, heldOut)
+  const tuning = test.length > 0 ? dealtAmong(validation, hashes, null, ['tuning']).tuning.filter(unheld) : []
+  // Some sets hold the same images as validation and as test: those that tune come from training then.
+  if (tuning.length < DEFAULT_NEEDS.tuning) {
     const { cycle, rule } = SPLIT_CYCLES.withoutHeldOut
-    const dealt = deal(train, cycle, true)
+    const dealt = dealtAmong(train, hashes, labels, cycle)
     const rows = { train: dealt.train.filter(unheld), tuning: dealt.tuning.filter(unheld), heldOut }
     return { rows, cycle, rule: test.length > 0 ? rule : rule.replace('separate test files', 'validation images') }
   }
-  const tuning = deal(validation, ['tuning'], false).tuning.filter(unheld)
-  const tuningHashes = new Set(tuning.map((row) => hashes[row]))
-  const rest = deal(train, ['train'], false).train.filter((row) => unheld(row) && !tuningHashes.has(hashes[row]))
+  const untuned = without(hashes, tuning)
+  const rest = dealtAmong(train, hashes, null, ['train']).train.filter((row) => unheld(row) && untuned(row))
   return { rows: { train: rest, tuning, heldOut }, ...SPLIT_CYCLES.named }
+}
+
+/** Whether a row is of another image than some. */
+function without(hashes: readonly string[], rows: readonly number[]): (row: number) => boolean {
+  const taken = new Set(rows.map((row) => hashes[row]))
+  return (row) => !taken.has(hashes[row])
 }
 
 /** `splitByContent` of some rows. */

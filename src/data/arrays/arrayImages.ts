@@ -16,7 +16,8 @@ export interface ImageLayout {
   readonly channelsLast: boolean
 }
 
-const CHANNELS = [1, 3, 4]
+/** Grey and RGB; with alpha, where the other axis is none of those. */
+const [COLOURS, WITH_ALPHA] = [[1, 3], [4]]
 
 /** @throws `data.arrayShape` where the axes are no image's, or could be either way round */
 export function layoutOf({ name, shape, channelsFirst = false }: NumberRows): ImageLayout {
@@ -47,7 +48,8 @@ function axesOf(axes: readonly number[], channelsFirst: boolean): ImageLayout | 
   if (axes.length === 2) return { channels: 1, height: axes[0], width: axes[1], channelsLast: true }
   if (axes.length !== 3) return null
   const [first, , last] = axes
-  const [isFirst, isLast] = [first, last].map((extent) => CHANNELS.includes(extent))
+  const channels = [first, last].some((extent) => COLOURS.includes(extent)) ? COLOURS : WITH_ALPHA
+  const [isFirst, isLast] = [first, last].map((extent) => channels.includes(extent))
   if (isFirst && isLast && !channelsFirst) return 'either'
   if (isLast && !channelsFirst) return { channels: last, height: axes[0], width: axes[1], channelsLast: true }
   return isFirst ? { channels: first, height: axes[1], width: axes[2], channelsLast: false } : null

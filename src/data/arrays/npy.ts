@@ -35,7 +35,7 @@ export function npyHeader(head: Uint8Array, name: string): NpyHeader {
   const described = /'descr':\s*'([<>|=])([a-zA-Z])(\d+)'/.exec(header)
   const extents = /'shape':\s*\(([\d\sL,]*)\)/.exec(header)
   const kind = described && KINDS[described[2] as keyof typeof KINDS]
-  if (described?.[2] === 'O') {
+  if (/'descr':\s*'\|O/.test(header)) {
     throw refuse('holds Python objects, which would have to be run', 'make numbers of them: numpy.stack(list(x))')
   }
   if (!described || !kind || !extents) {

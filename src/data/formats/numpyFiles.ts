@@ -61,7 +61,9 @@ export const numpyFiles: DataFormat = {
 
 /** Whether a zip of another name holds arrays: its first file tells. */
 async function isNpz(path: string): Promise<boolean> {
-  const zip = await Zip.open(path)
+  // One that cannot be listed is named by who reads zips.
+  const zip = await Zip.open(path).catch(() => null)
+  if (zip === null) return false
   try {
     for await (const { fileName } of zip.entries()) return fileName.endsWith('.npy')
     return false

@@ -8,9 +8,12 @@ import { treeSource } from '../trees/treeSource.ts'
 import { isZip } from '../trees/zipFile.ts'
 import { zipTree } from '../trees/zipTree.ts'
 
+/** PyTorch's and Keras' weights are zips too. */
+const OTHER_ZIP = /\.(pt|pth|ckpt|keras)$/i
+
 export const zipOfPictures: DataFormat = {
   name: 'a zip of image files',
-  recognises: ({ names, head }) => names === null && isZip(head),
+  recognises: ({ path, names, head }) => names === null && isZip(head) && !OTHER_ZIP.test(path),
   open: async ({ path }, options) => treeSource(await zipTree(path), options),
 }
 

@@ -17,15 +17,16 @@ const TO_NPZ = 'save its arrays with numpy.savez("data.npz", images=x, labels=y)
 
 const UNREAD: readonly UnreadFormat[] = [
   {
-    name: "CIFAR's Python version, a pickle, which would have to be run",
-    named: /^(data_batch_\d+|test_batch|batches\.meta|cifar-100?-(batches-py|python))$/,
-    way: `fetch the binary version (cifar-10-binary.tar.gz), or ${TO_NPZ}`,
-  },
-  {
     name: "PyTorch's or another pickle, which would have to be run",
     named: /\.(pt|pth|pkl|pickle|p|joblib)$/i,
     begins: /^\x80[^\x80-\xff]/,
     way: `${TO_NPZ} (x.numpy() of a tensor)`,
+  },
+  {
+    name: "CIFAR's Python version, a pickle, which would have to be run",
+    named: /^(data_batch_\d+|test_batch|batches\.meta|cifar-100?-(batches-py|python))$/,
+    begins: /^\x80[^\x80-\xff]/,
+    way: `fetch the binary version (cifar-10-binary.tar.gz), or ${TO_NPZ}`,
   },
   { name: 'a file of MATLAB', named: /\.mat$/i, begins: /^MATLAB/, way: `read it with scipy.io.loadmat and ${TO_NPZ}` },
   { name: 'an HDF5 file', named: /\.(h5|hdf5|hdf)$/i, begins: /^\x89HDF/, way: `read it with h5py and ${TO_NPZ}` },
@@ -82,7 +83,10 @@ const UNREAD: readonly UnreadFormat[] = [
 export async function unreadFile({ path, head }: Found, formats: readonly string[]): Promise<Error> {
   const name = path.slice(path.lastIndexOf('/') + 1)
   const start = Buffer.from(head.subarray(0, 64)).toString('latin1')
-  const found = UNREAD.find(({ begins }) => begins?.test(start)) ?? UNREAD.find(({ named }) => named?.test(name))
+  const found =
+    UNREAD.find(({ begins, named }) => begins?.test(start) && named?.test(name)) ??
+    UNREAD.find(({ begins }) => begins?.test(start)) ??
+    UNREAD.find(({ named }) => named?.test(name))
   if (found) return inputError('data.format', `${path} is ${found.name}, which is not read; ${found.way}`)
   if (PICTURE_NAME.test(name) || OTHER_PICTURE_NAME.test(name) || (await isPicture(head, path))) {
     return inputError('data.format', `${path} is one image, and data are many; give the folder that it lies in`)

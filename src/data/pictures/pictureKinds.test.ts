@@ -55,7 +55,8 @@ describe('decodeImage', () => {
     )
   })
 
-  it.each(Object.keys(kinds))(
+  // JPEGs: imageFile.test.ts.
+  it.each(Object.keys(kinds).filter((name) => !name.startsWith('JPEG')))(
     'names a file of each kind that is cut short, and never fails otherwise: %s',
     async (name) => {
       const file = bytesOf(kinds[name].file)
