@@ -22,6 +22,15 @@ export type MeasuringSettings = Pick<ScheduleConfig, keyof typeof measuringShape
   readonly device: Device
 }
 
+/** How a judge is read that comes with the project, or none. */
+export const OWN_JUDGE = {
+  judgeOutput: null,
+  judgeRange: null,
+  judgeMeanStd: null,
+  judgeResize: null,
+  judgeAccuracy: 0,
+}
+
 export interface MeasuringNetworks {
   readonly features: FeatureNetwork
   readonly judge: FeatureNetwork | null

@@ -9,12 +9,15 @@ import { networksOf, openReward } from '../../rewards/index.ts'
 import type { Json } from '../../runs/index.ts'
 import type { Device } from '../../runtime/index.ts'
 import type { EntropyConfig } from '../entropy/settings.ts'
-import { openMeasuring } from './measuringNetworks.ts'
+import { OWN_JUDGE, openMeasuring } from './measuringNetworks.ts'
 import { openData } from './openData.ts'
 
 /** The settings that decide it; `guidance.json` keeps them. */
 export const REWARD_SETTINGS = [
   'data',
+  'resize',
+  'dataImages',
+  'onBad',
   'features',
   'featuresOutput',
   'featuresRange',
@@ -52,7 +55,8 @@ export interface RatedModel {
 
 /** @throws `data.*`, `schedule.size`, `schedule.features`, `schedule.judge`, `metrics.*`, `config.entropy` */
 export async function openRewardNetworks(settings: RewardSettings, model: RatedModel): Promise<RewardNetworks> {
-  const data = settings.data === null ? null : await openData({ data: settings.data, size: null }, model.imageShape)
+  const data =
+    settings.data === null ? null : await openData({ ...settings, data: settings.data, size: null }, model.imageShape)
   const { features, judge, guessingFeatures, notes, close } = data
     ? await openNetworks(settings, data, model.device)
     : withoutData(settings)
@@ -90,9 +94,6 @@ export async function openRewardNetworks(settings: RewardSettings, model: RatedM
     },
   }
 }
-
-/** Of a judge that comes with the project. */
-const OWN_JUDGE = { judgeOutput: null, judgeRange: null, judgeMeanStd: null, judgeResize: null, judgeAccuracy: 0 }
 
 interface Networks {
   readonly features: FeatureNetwork | null

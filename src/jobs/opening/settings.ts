@@ -17,11 +17,6 @@ export const pixelRange = () =>
       error: ({ input }) => `must be two numbers low,high with low < high, got ${String(input)}`,
     })
     .nullable()
-export const dataSetting = setting(z.string().min(1), {
-  group: 'Data and model',
-  description: "'digits' (embedded), or a path: IDX file, folder of MNIST's files, folder of PNG or JPEG images",
-  default: 'digits',
-})
 
 /** What a model that is given needs beside its path. */
 export const modelShape = {
@@ -84,8 +79,8 @@ function networkShape<R extends 'features' | 'judge'>(role: R, networks: string)
 /** A judge that is wrong about every second real image judges nothing. */
 export const LEAST_JUDGE_ACCURACY = 0.5
 
-/** What images are measured in. */
-export const measuringShape = {
+/** What distances are measured in. */
+export const featuresShape = {
   features: setting(z.string().min(1), {
     group: 'Data and model',
     description:
@@ -93,6 +88,11 @@ export const measuringShape = {
     default: 'auto',
   }),
   ...networkShape('features', 'ONNX feature networks'),
+}
+
+/** What images are measured in. */
+export const measuringShape = {
+  ...featuresShape,
   judge: setting(z.string().min(1), {
     group: 'Data and model',
     description: "the network that judges: 'digits', an ONNX classifier, 'none', or 'auto'",
@@ -150,7 +150,7 @@ export const samplingShape = {
   schedule: setting(z.string().min(1).nullable(), {
     group: 'Sampling',
     description:
-      "'default', a learned schedule of the model by name (dpm-solver++-10), a family with parameters (cosine:tau=1.4), or a sampling_schedule.json; none: the learned one that fits, else the default",
+      "'default', a learned schedule of the model by name (dpm-solver++-10), a family with parameters (cosine:tau=1.4), or a file: a sampling_schedule.json, a list of sigmas or times, a scheduler file; none: the learned one that fits, else the default",
     default: null,
   }),
   sampler: setting(z.enum([...SAMPLER_NAMES, OWN_SAMPLER]).nullable(), {
