@@ -15,6 +15,7 @@ import type { SamplingChoice } from '../opening/samplingChoice.ts'
 import { chooseSampling, classOfImage } from '../opening/samplingChoice.ts'
 import type { EntropyConfig } from './settings.ts'
 import { entropySettingsOf } from './settings.ts'
+import { tryRewards } from './triedRewards.ts'
 
 /** What the tuning is given of it. */
 type Subject = Pick<
@@ -57,13 +58,15 @@ export async function openEntropyInputs(config: EntropyConfig): Promise<EntropyI
     const { reward, judge } = await openBoth(networks, config)
     const derivatives = missingDerivatives(opened.differentiable, reward)
     const target = targetOf(config, derivatives.length === 0)
+    const subject = { denoiser, schedule: choice.schedule, sampler, reward, judge }
+    const tried = await tryRewards(config, {
+      ...subject,
+      ...(condition && { condition }),
+      guided: target === 'guided' && reward.differentiable,
+    })
     return {
       subject: {
-        denoiser,
-        schedule: choice.schedule,
-        sampler,
-        reward,
-        judge,
+        ...subject,
         features: networks.features,
         settings: entropySettingsOf(config, target),
         ...(condition && { condition }),
@@ -77,6 +80,7 @@ export async function openEntropyInputs(config: EntropyConfig): Promise<EntropyI
         ...networks.notes,
         ...targetNotes(config, target, derivatives),
         ...sharedNotes(networks, config),
+        ...tried,
         ...rewardNotes([reward, judge]),
       ],
       secondsPerEvaluation: opened.secondsPerEvaluation,

@@ -150,7 +150,7 @@ async function withoutData(
 
 /** @throws `reward.*` */
 async function openRewardOf(
-  { reward, rewardRange, rewardTimeout, chunk, device }: ScheduleConfig,
+  { reward, rewardRange, onBadReward, rewardTimeout, chunk, device }: ScheduleConfig,
   { data, features, judge, guessingFeatures }: Pick<ScheduleInputs, 'data' | 'features' | 'judge' | 'guessingFeatures'>,
   imageShape: readonly number[],
 ): Promise<Reward | null> {
@@ -163,6 +163,7 @@ async function openRewardOf(
     labels: data && labelsOf(data),
     imageShape,
     imageRange: rewardRange,
+    onBad: onBadReward,
     batch: chunk,
     device,
     timeout: rewardTimeout,

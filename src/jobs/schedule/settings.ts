@@ -31,6 +31,7 @@ import { isModelFile } from '../opening/modelFile.ts'
 import {
   measuringShape,
   modelShape,
+  onBadRewardSetting,
   REWARD_WORDS,
   rewardRangeSetting,
   rewardTimeoutSetting,
@@ -142,6 +143,7 @@ export const scheduleSchema = z.strictObject({
   network: networkSchema,
   ...measuringShape,
   rewardRange: rewardRangeSetting,
+  onBadReward: onBadRewardSetting,
 
   ...ownTrainingShape,
   ...tuningShape,
@@ -163,7 +165,12 @@ export type ScheduleConfig = z.output<typeof scheduleSchema>
 const DEFAULTS = defaultsOf(scheduleSchema.shape)
 
 /** What was before there was a choice. */
-export const EARLIER: Settings = { ...defaultsOf(objectiveShape), ...defaultsOf(dataShape) }
+export const EARLIER: Settings = {
+  ...defaultsOf(objectiveShape),
+  ...defaultsOf(dataShape),
+  judgeAccuracy: 0,
+  onBadReward: 'stop',
+}
 
 /** Settings of earlier releases, and what to use in their place. */
 export const REPLACED = {
