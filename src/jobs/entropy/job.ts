@@ -12,7 +12,7 @@ import { planEntropy } from './plan.ts'
 import type { EntropyJson } from './report/entropyJson.ts'
 import { finish, record, requireSameCode, stepOf, tune } from './run.ts'
 import type { EntropyConfig } from './settings.ts'
-import { ENTROPY_GROUPS, ENTROPY_MAY_CHANGE, entropySchema, resolveEntropyConfig } from './settings.ts'
+import { ENTROPY_GROUPS, ENTROPY_MAY_CHANGE, ENTROPY_PLACES, entropySchema, resolveEntropyConfig } from './settings.ts'
 
 const maker: RunMaker<EntropyConfig, EntropyInputs, EntropyEvent, EntropyCheckpoint, EntropyResult, EntropyJson> = {
   name: 'entropy',
@@ -28,6 +28,7 @@ const maker: RunMaker<EntropyConfig, EntropyInputs, EntropyEvent, EntropyCheckpo
     groups: ENTROPY_GROUPS,
     resolve: resolveEntropyConfig,
     mayChange: ENTROPY_MAY_CHANGE,
+    places: ENTROPY_PLACES,
     code: ['reward', 'judge'],
   },
   plan: (config) => planEntropy(config),

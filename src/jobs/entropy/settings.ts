@@ -146,6 +146,9 @@ const DEFAULTS = defaultsOf(entropySchema.shape)
 /** Settings that do not change the result, so that a resumed run may have others. */
 export const ENTROPY_MAY_CHANGE = ['checkpointSeconds', 'rewardTimeout'] as const
 
+/** Settings that say where something lies: a resumed run may find the same elsewhere. */
+export const ENTROPY_PLACES = ['model', 'scheduler', 'data', 'features', 'reward', 'judge', 'schedule'] as const
+
 /**
  * Settings from layers (config file, environment, flags; later ones win) over the preset they name.
  * @throws `config.preset`, `config.unknownKey`, `config.invalid`, `config.entropy`, `sampler.eta`, `entropy.*`
