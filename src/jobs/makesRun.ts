@@ -86,6 +86,13 @@ export async function makeRun<C extends RunSettings, I extends RunInputs, E, K, 
   const mayChange = [...maker.settings.mayChange]
   const { folder, resume = false, caller, signal, onProgress, onEvent, onNote } = hooks
   const moved: string[] = []
+  const finding = async <T>(work: Promise<T>): Promise<T> => {
+    try {
+      return await work
+    } catch (error) {
+      throw resume ? await movedError(error, config, places) : error
+    }
+  }
   if (resume) {
     const before = await readRunConfig(folder)
     mayChange.push(...unnamed(before, config, maker.settings.earlier ?? {}))
@@ -95,11 +102,9 @@ export async function makeRun<C extends RunSettings, I extends RunInputs, E, K, 
     moved.push(...mayMove.filter((name) => before[name] !== config[name] && typeof config[name] === 'string'))
     mayChange.push(...moved)
     requireSameSettings(before, config, mayChange)
-    await maker.requireSame?.(folder, config)
+    await finding(maker.requireSame?.(folder, config) ?? Promise.resolve())
   }
-  const inputs = await maker.open(config).catch(async (error: unknown) => {
-    throw resume ? await movedError(error, config, places) : error
-  })
+  const inputs = await finding(maker.open(config))
   const { sources, notes, secondsPerEvaluation } = inputs
   const shared = { folder, resume, ...(caller && { caller }), ...(signal && { signal }), ...(onNote && { onNote }) }
   const job = { ...shared, command, config, mayChange, moved, sources, notes, stepOf, ...(isDue && { isDue }) }
@@ -131,12 +136,20 @@ export async function makeRun<C extends RunSettings, I extends RunInputs, E, K, 
   }
 }
 
+/** Whether an error is about a file that a setting names, perhaps in a reward of several terms, and that is not there. */
+async function isLost(setting: string, message: string): Promise<boolean> {
+  const names = [setting, ...setting.split(/[\s+*]+/)]
+  const paths = names.filter((name) => /[./\\]/.test(name) && message.includes(name))
+  const found = await Promise.all(paths.map((path) => stat(path).catch(() => null)))
+  return paths.length > 0 && found.every((one) => one === null)
+}
+
 /** The error of a run whose files are no longer where it found them, with what to say then. */
 async function movedError(error: unknown, config: Settings, places: readonly string[]): Promise<unknown> {
   if (!(error instanceof BilevelError) || error.kind !== 'input') return error
   for (const name of places) {
-    const path = config[name]
-    if (typeof path !== 'string' || !error.message.includes(path) || (await stat(path).catch(() => null))) continue
+    const given = config[name]
+    if (typeof given !== 'string' || !(await isLost(given, error.message))) continue
     const flag = `--${name} NEW`
     const hint = `if it was moved, ${flag} says where it lies now: what has the same hash is taken`
     return new BilevelError(error.kind, error.code, `${error.message}; ${hint}`, { cause: error })
