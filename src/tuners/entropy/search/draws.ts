@@ -47,6 +47,8 @@ export class Draws {
   readonly #job: EntropyOptions
   readonly #recorded: Map<string, Draw>
   readonly #log: Draw[] = []
+  /** Whether anything was drawn now. */
+  #made = false
   /** Where each item of a kind and scale is. */
   readonly #index = new Map<string, Map<number, { readonly draw: Draw; readonly place: number }>>()
   readonly #started = Date.now()
@@ -58,9 +60,12 @@ export class Draws {
     this.#secondsBefore = job.from?.seconds ?? 0
   }
 
-  /** Whether draws of an earlier run are still ahead: what is decided now was decided, and reported, before. */
+  /**
+   * Whether draws of an earlier run are still ahead: what is decided now was decided, and reported, before. Not where that run ended and this one goes on with
+   * more evaluations: from the first new draw on its decisions are its own, and what is left of the record is only taken where it is asked for.
+   */
   get replaying(): boolean {
-    return this.#recorded.size > 0
+    return this.#recorded.size > 0 && !this.#made
   }
 
   /** Network evaluations by phase, an earlier run's too. */
@@ -220,8 +225,9 @@ export class Draws {
   /** Takes a draw from the checkpoint or makes it, and keeps it. */
   async #draw(request: Request): Promise<Draw> {
     const name = nameOf(request)
-    const recorded = this.#recorded.get(name)
+    const recorded = asAsked(this.#recorded.get(name), request, this.#job.features !== null)
     this.#recorded.delete(name)
+    if (!recorded) this.#made = true
     const draw = recorded ?? (await this.#make(request))
     this.#log.push(draw)
     const known = this.#known(draw)
@@ -276,6 +282,12 @@ export class Draws {
     const inherited = classes && Int32Array.from(ancestors, (ancestor) => classes[ancestor])
     return { images, logWeights, logZ, ancestors, evaluations, a: NONE, b: NONE, classes: inherited }
   }
+}
+
+/** A recorded draw as it would be drawn now: of the phase that asks for it, with feature rows only if those are asked for; null where it has none of these. */
+function asAsked(recorded: Draw | undefined, { phase, features }: Request, hasNetwork: boolean): Draw | null {
+  if (!recorded || (features && hasNetwork && recorded.features.length === 0)) return null
+  return { ...recorded, phase, ...(!features && { features: NO_ROWS }) }
 }
 
 /** Draws that are the same have the same name. */
