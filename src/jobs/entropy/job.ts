@@ -12,7 +12,14 @@ import { planEntropy } from './plan.ts'
 import type { EntropyJson } from './report/entropyJson.ts'
 import { finish, record, requireSameCode, stepOf, tune } from './run.ts'
 import type { EntropyConfig } from './settings.ts'
-import { ENTROPY_GROUPS, ENTROPY_MAY_CHANGE, ENTROPY_PLACES, entropySchema, resolveEntropyConfig } from './settings.ts'
+import {
+  ENTROPY_EARLIER,
+  ENTROPY_GROUPS,
+  ENTROPY_MAY_CHANGE,
+  ENTROPY_PLACES,
+  entropySchema,
+  resolveEntropyConfig,
+} from './settings.ts'
 
 const maker: RunMaker<EntropyConfig, EntropyInputs, EntropyEvent, EntropyCheckpoint, EntropyResult, EntropyJson> = {
   name: 'entropy',
@@ -29,6 +36,7 @@ const maker: RunMaker<EntropyConfig, EntropyInputs, EntropyEvent, EntropyCheckpo
     resolve: resolveEntropyConfig,
     mayChange: ENTROPY_MAY_CHANGE,
     places: ENTROPY_PLACES,
+    earlier: ENTROPY_EARLIER,
     code: ['reward', 'judge'],
   },
   plan: (config) => planEntropy(config),

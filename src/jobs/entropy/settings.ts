@@ -23,6 +23,7 @@ import {
   withDefault,
 } from '../../tuners/index.ts'
 
+import { DATA_WORDS, dataShape } from '../opening/dataSettings.ts'
 import {
   measuringShape,
   modelShape,
@@ -79,10 +80,10 @@ export const entropySchema = z.strictObject({
   size: samplingShape.size,
   data: setting(z.string().min(1).nullable(), {
     group: 'Data and model',
-    description:
-      "images like the model's, for typicality and to tell whether they are digits: 'digits' (embedded), or a path; none: no data",
+    description: `images like the model's, for typicality and to tell whether they are digits: ${DATA_WORDS}; none: no data`,
     default: 'digits',
   }),
+  ...dataShape,
   features: setting(z.string().min(1), {
     group: 'Data and model',
     description:
@@ -148,6 +149,9 @@ export const ENTROPY_MAY_CHANGE = ['checkpointSeconds', 'rewardTimeout', 'maxEva
 
 /** Settings that say where something lies: a resumed run may find the same elsewhere. */
 export const ENTROPY_PLACES = ['model', 'scheduler', 'data', 'features', 'reward', 'judge', 'schedule'] as const
+
+/** What was before there was a choice. */
+export const ENTROPY_EARLIER: Settings = defaultsOf(dataShape)
 
 /**
  * Settings from layers (config file, environment, flags; later ones win) over the preset they name.

@@ -111,8 +111,9 @@ export async function evaluateModel(
 }
 
 /** The data without what the model has seen, or the schedule was tuned on, and what is to be said of that. */
-async function unseenData(path: string, { data: source, schedule }: EvaluateConfig, imageShape: readonly number[]) {
-  const whole = await openData({ data: source, size: null }, imageShape)
+async function unseenData(path: string, config: EvaluateConfig, imageShape: readonly number[]) {
+  const { schedule } = config
+  const whole = await openData({ ...config, size: null }, imageShape)
   const seen = await seenBy(path, whole.shape[1])
   const file = schedule !== null && /\.(json|txt)$/i.test(schedule) ? schedule : null
   const tuned = file === null ? new Set<string>() : await tunedBy(file)

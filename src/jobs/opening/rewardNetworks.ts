@@ -15,6 +15,9 @@ import { openData } from './openData.ts'
 /** The settings that decide it; `guidance.json` keeps them. */
 export const REWARD_SETTINGS = [
   'data',
+  'resize',
+  'dataImages',
+  'onBad',
   'features',
   'featuresOutput',
   'featuresRange',
@@ -49,7 +52,8 @@ export interface RatedModel {
 
 /** @throws `data.*`, `schedule.size`, `schedule.features`, `schedule.judge`, `metrics.*`, `config.entropy` */
 export async function openRewardNetworks(settings: RewardSettings, model: RatedModel): Promise<RewardNetworks> {
-  const data = settings.data === null ? null : await openData({ data: settings.data, size: null }, model.imageShape)
+  const data =
+    settings.data === null ? null : await openData({ ...settings, data: settings.data, size: null }, model.imageShape)
   const { features, judge, guessingFeatures, notes, close } = data
     ? await openNetworks(settings, data, model.device)
     : withoutData(settings)

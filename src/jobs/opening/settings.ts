@@ -16,11 +16,6 @@ export const pixelRange = () =>
       error: ({ input }) => `must be two numbers low,high with low < high, got ${String(input)}`,
     })
     .nullable()
-export const dataSetting = setting(z.string().min(1), {
-  group: 'Data and model',
-  description: "'digits' (embedded), or a path: IDX file, folder of MNIST's files, folder of PNG or JPEG images",
-  default: 'digits',
-})
 
 /** What a model that is given needs beside its path. */
 export const modelShape = {

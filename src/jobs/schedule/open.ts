@@ -117,12 +117,13 @@ interface OpenedData {
   readonly heldOut: HeldOutKnowledge
 }
 
-async function dataOf({ data: source, size, model }: ScheduleConfig, given: OpenedModel | null): Promise<OpenedData> {
-  if (source === null) {
+async function dataOf(config: ScheduleConfig, given: OpenedModel | null): Promise<OpenedData> {
+  const { data, model } = config
+  if (data === null) {
     const seen = model === null ? null : await seenBy(model, given?.imageShape[1])
     return { data: null, seen, heldOut: { known: true, leftOut: { tuning: 0, heldOut: 0 } } }
   }
-  const whole = await openData({ data: source, size }, given?.imageShape)
+  const whole = await openData({ ...config, data }, given?.imageShape)
   const seen = model === null ? null : await seenBy(model, whole.shape[1])
   return { seen, ...unseen(whole, seen ?? NOTHING_SEEN) }
 }

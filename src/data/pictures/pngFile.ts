@@ -5,29 +5,24 @@
 import { constants, crc32, deflateSync, inflateSync } from 'node:zlib'
 import type { DecodedPng } from 'fast-png'
 import { convertIndexedToRgb, decode } from 'fast-png'
+import { orientationOf } from './exif.ts'
 import { requirePixels } from './imageLimits.ts'
-
-/** Interleaved samples: 1 grey, 2 grey + alpha, 3 RGB, 4 RGBA, each 0 to `white`. */
-export interface PngSamples {
-  readonly height: number
-  readonly width: number
-  readonly channels: number
-  readonly data: ArrayLike<number>
-  readonly white: number
-  /** A colour that stands for transparent (PNG's tRNS). */
-  readonly transparent?: ArrayLike<number>
-}
+import type { Samples } from './samples.ts'
 
 /** Decodes a PNG. @throws an error without a code, saying what is wrong with the file */
-export function pngSamples(bytes: Uint8Array): PngSamples {
+export function pngSamples(bytes: Uint8Array): Samples {
   const chunks = readChunks(bytes)
   const header = readHeader(chunks)
   const rows = inflatedRows(chunks, header)
-  return header.interlaced ? interlacedSamples(chunks, header, rows) : decodedSamples(chunks)
+  const samples = header.interlaced ? interlacedSamples(chunks, header, rows) : decodedSamples(chunks)
+  const exif = chunks.find(({ type }) => type === 'eXIf')
+  return exif ? { ...samples, orientation: orientationOf(exif.data) } : samples
 }
 
-function decodedSamples(chunks: readonly Chunk[]): PngSamples {
-  const png = decode(Buffer.concat([SIGNATURE, ...chunks.map(({ whole }) => whole)]))
+function decodedSamples(chunks: readonly Chunk[]): Samples {
+  const png = decode(
+    Buffer.concat([SIGNATURE, ...chunks.flatMap(({ type, whole }) => (type === 'eXIf' ? [] : [whole]))]),
+  )
   const { height, width, channels, depth } = png
   if (png.palette) {
     const { length } = png.palette[0]
@@ -41,8 +36,8 @@ function decodedSamples(chunks: readonly Chunk[]): PngSamples {
 const SIGNATURE = Uint8Array.of(0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a)
 /** Length, type and check sum around a chunk's data. */
 const FRAME_BYTES = 12
-/** The chunks that decide what the pixels are. */
-const NEEDED = ['IHDR', 'PLTE', 'tRNS', 'IDAT', 'IEND']
+/** The chunks that decide what the pixels are, and how they are turned. */
+const NEEDED = ['IHDR', 'PLTE', 'tRNS', 'eXIf', 'IDAT', 'IEND']
 
 interface Chunk {
   readonly type: string
@@ -118,11 +113,11 @@ function passesOf({ width, height, bitsPerPixel, interlaced }: Header) {
 }
 
 /** Each pass decoded as a picture of its own: fast-png reads interlaced pictures from 8 bits a sample on alone. */
-function interlacedSamples(chunks: readonly Chunk[], header: Header, rows: Uint8Array): PngSamples {
+function interlacedSamples(chunks: readonly Chunk[], header: Header, rows: Uint8Array): Samples {
   const { width, height } = header
   const colours = chunks.filter(({ type }) => type === 'PLTE' || type === 'tRNS')
   let at = 0
-  let whole: (PngSamples & { readonly data: Uint16Array }) | null = null
+  let whole: (Samples & { readonly data: Uint16Array }) | null = null
   for (const { x, y, dx, dy, across, down, bytes } of passesOf(header)) {
     const start = Buffer.from(chunks[0].data)
     start.writeUInt32BE(across, 0)

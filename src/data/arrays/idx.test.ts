@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { BilevelError } from '../base/index.ts'
+import { BilevelError } from '../../base/index.ts'
 import { encodeIdx, parseIdx, readIdx } from './idx.ts'
 
 const idx = fc.array(fc.integer({ min: 1, max: 5 }), { minLength: 1, maxLength: 4 }).chain((shape) => {
@@ -82,7 +82,7 @@ describe('IDX', () => {
       /a\.png is not an IDX file.*got 89504e47/,
     )
     expect(await codeOf(() => parseIdx(Uint8Array.from([...good, 0]), 'long'))).toBe('data.idxTrailing')
-    expect(() => parseIdx(Uint8Array.of(0, 0, 0x0d, 1, 0, 0, 0, 0), 'floats')).toThrow(/unsigned bytes.*0x0d/)
+    expect(() => parseIdx(Uint8Array.of(0, 0, 0x0a, 1, 0, 0, 0, 0), 'odd')).toThrow(/a type of IDX.*0x0a/)
     expect(await codeOf(() => parseIdx(Uint8Array.of(0, 0, 8, 1, 0, 0, 0, 0), 'empty'))).toBe('data.idxEmpty')
     expect(await codeOf(() => encodeIdx({ shape: [3], data: new Uint8Array(2) }))).toBe('data.idxShape')
     expect(await codeOf(() => readIdx(join(folder, 'absent')))).toBe('data.unreadable')

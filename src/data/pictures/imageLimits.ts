@@ -1,5 +1,5 @@
 /** How large pictures and sets of them may be, checked against what a file claims before anything of that size is allocated. */
-import { inputError, requireRoom } from '../base/index.ts'
+import { inputError, requireRoom } from '../../base/index.ts'
 
 /**
  * Most pixels of one picture: 5792x5792. With alpha and 16 bits it takes 1 GB while it is read; what diffusion models in pixels are trained on is

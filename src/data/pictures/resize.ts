@@ -1,8 +1,8 @@
 /**
- * The only resizing there is: average whole blocks of pixels. 28x28 images (digits) are first padded with zeros to 32x32,
- * so that 16 and 8 divide. Anything else would blur or warp, and belongs in front of this library.
+ * The only resizing there is where nobody asks for another: average whole blocks of pixels. 28x28 images (digits) are first padded with zeros to 32x32,
+ * so that 16 and 8 divide. Anything else blurs, borders or crops, and has to be asked for (`resample.ts`).
  */
-import { inputError } from '../base/index.ts'
+import { inputError } from '../../base/index.ts'
 
 /** Values 0 to 255. Bytes where the file had bytes; floats for 16-bit images and images with alpha; doubles where blocks were averaged. */
 export type Pixels = Uint8Array | Float32Array | Float64Array
@@ -17,6 +17,8 @@ export interface Resizing {
 
 const PADDED: Readonly<Record<number, number>> = { 28: 32 }
 const SMALLEST = 4
+
+const WAYS = 'say --resize crop (the middle square) or --resize fit (the whole, with black borders), which interpolate'
 
 const divisorsOf = (n: number): number[] =>
   Array.from({ length: n }, (_, i) => i + 1).filter((size) => size >= SMALLEST && n % size === 0)
@@ -33,13 +35,13 @@ export function resizing(height: number, width: number, size: number): Resizing 
   if (height !== width) {
     throw inputError(
       'data.size',
-      `only square images can be resized, got ${height}x${width}; crop them first or leave size out`,
+      `only square images can be averaged to ${size}x${size}, got ${height}x${width}; ${WAYS}`,
     )
   }
   if (!possibleSizes(height).includes(size)) {
     throw inputError(
       'data.size',
-      `images of ${height}x${width} can be brought to ${possibleSizes(height).join(', ')} pixels a side, got ${size}`,
+      `by averages of whole blocks images of ${height}x${width} can be brought to ${possibleSizes(height).join(', ')} pixels a side, got ${size}; ${WAYS}`,
     )
   }
   const padded = height % size === 0 ? height : PADDED[height]
