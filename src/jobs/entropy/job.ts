@@ -13,7 +13,14 @@ import { planEntropy } from './plan.ts'
 import type { EntropyJson } from './report/entropyJson.ts'
 import { finish, record, requireSameCode, stepOf, tune } from './run.ts'
 import type { EntropyConfig } from './settings.ts'
-import { ENTROPY_EARLIER, ENTROPY_GROUPS, ENTROPY_MAY_CHANGE, entropySchema, resolveEntropyConfig } from './settings.ts'
+import {
+  ENTROPY_EARLIER,
+  ENTROPY_GROUPS,
+  ENTROPY_MAY_CHANGE,
+  ENTROPY_PLACES,
+  entropySchema,
+  resolveEntropyConfig,
+} from './settings.ts'
 
 const maker: RunMaker<EntropyConfig, EntropyInputs, EntropyEvent, EntropyCheckpoint, EntropyResult, EntropyJson> = {
   name: 'entropy',
@@ -30,6 +37,7 @@ const maker: RunMaker<EntropyConfig, EntropyInputs, EntropyEvent, EntropyCheckpo
     groups: ENTROPY_GROUPS,
     resolve: resolveEntropyConfig,
     mayChange: ENTROPY_MAY_CHANGE,
+    places: ENTROPY_PLACES,
     earlier: ENTROPY_EARLIER,
     code: ['reward', 'judge'],
   },

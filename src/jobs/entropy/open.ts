@@ -3,11 +3,14 @@
 import { samplerNamed, samplerSettings } from '../../diffusion/index.ts'
 import type { Reward } from '../../rewards/index.ts'
 import type { Json } from '../../runs/index.ts'
+import { jsonHash } from '../../runs/index.ts'
 import type { EntropyOptions, EntropyTarget } from '../../tuners/index.ts'
 import { ESTIMATORS_OF } from '../../tuners/index.ts'
+import { fileSource } from '../opening/fileSource.ts'
 import type { CodeHashes } from '../opening/namedCode.ts'
 import { codeHashes } from '../opening/namedCode.ts'
 import type { OpenedModel } from '../opening/openedModel.ts'
+import { modelSource } from '../opening/openedModel.ts'
 import { openModelAt } from '../opening/openModel.ts'
 import type { RewardNetworks } from '../opening/rewardNetworks.ts'
 import { openRewardNetworks } from '../opening/rewardNetworks.ts'
@@ -85,7 +88,9 @@ export async function openEntropyInputs(config: EntropyConfig): Promise<EntropyI
       ],
       secondsPerEvaluation: opened.secondsPerEvaluation,
       sources: {
-        model: { path: config.model, sha256: opened.hash },
+        model: modelSource(config.model, opened),
+        ...(config.scheduler !== null && { scheduler: await fileSource(config.scheduler) }),
+        schedule: { path: config.schedule, sha256: jsonHash([choice.schedule, choice.settings]) },
         ...networks.sources,
         reward: { name: reward.name, sha256: reward.hash },
         judge: { name: judge.name, sha256: judge.hash },

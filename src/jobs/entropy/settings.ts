@@ -148,15 +148,18 @@ export type EntropyConfig = z.output<typeof entropySchema>
 /** What holds where nothing else says so. */
 const DEFAULTS = defaultsOf(entropySchema.shape)
 
+/** Settings that a resumed run may have others of: what does not change the result, and network evaluations, which a run that is over goes on for. */
+export const ENTROPY_MAY_CHANGE = ['checkpointSeconds', 'rewardTimeout', 'maxEvaluations'] as const
+
+/** Settings that say where something lies: a resumed run may find the same elsewhere. */
+export const ENTROPY_PLACES = ['model', 'scheduler', 'data', 'features', 'reward', 'judge', 'schedule'] as const
+
 /** What was before there was a choice. */
 export const ENTROPY_EARLIER: Settings = {
   ...defaultsOf(dataShape),
   ...defaultsOf({ onBadReward: onBadRewardSetting }),
   ...defaultsOf({ featuresMeanStd: measuringShape.featuresMeanStd, featuresResize: measuringShape.featuresResize }),
 }
-
-/** Settings that do not change the result, so that a resumed run may have others. */
-export const ENTROPY_MAY_CHANGE = ['checkpointSeconds', 'rewardTimeout'] as const
 
 /**
  * Settings from layers (config file, environment, flags; later ones win) over the preset they name.

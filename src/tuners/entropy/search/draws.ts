@@ -61,6 +61,8 @@ export class Draws {
   readonly #job: EntropyOptions
   readonly #recorded: Map<string, Draw>
   readonly #log: Draw[] = []
+  /** Whether anything was drawn now. */
+  #made = false
   /** Where each item of a kind and scale is. */
   readonly #index = new Map<string, Map<number, { readonly draw: Draw; readonly place: number }>>()
   readonly #started = Date.now()
@@ -72,9 +74,12 @@ export class Draws {
     this.#secondsBefore = job.from?.seconds ?? 0
   }
 
-  /** Whether draws of an earlier run are still ahead: what is decided now was decided, and reported, before. */
+  /**
+   * Whether draws of an earlier run are still ahead: what is decided now was decided, and reported, before. Not where that run ended and this one goes on with
+   * more evaluations: from the first new draw on its decisions are its own, and what is left of the record is only taken where it is asked for.
+   */
   get replaying(): boolean {
-    return this.#recorded.size > 0
+    return this.#recorded.size > 0 && !this.#made
   }
 
   /** Network evaluations by phase, an earlier run's too. */
@@ -239,8 +244,9 @@ export class Draws {
   /** Takes a draw from the checkpoint or makes it, and keeps it. */
   async #draw(request: Request): Promise<Draw> {
     const name = nameOf(request)
-    const recorded = this.#recorded.get(name)
+    const recorded = asAsked(this.#recorded.get(name), request, this.#job.features !== null)
     this.#recorded.delete(name)
+    if (!recorded) this.#made = true
     const draw = recorded ?? (await this.#make(request))
     this.#log.push(draw)
     const known = this.#known(draw)
@@ -364,6 +370,12 @@ function unratable({ kind, scale, firstItem }: What, { reward, judge }: EntropyO
     `images must be rated by reward and judge, but '${reward.name}' or '${judge.name}' gave none of ${MOST_AGAIN} images of item ${firstItem} ` +
       `(${kind}, scale ${scale}) a finite number; repair it, or look at weaker guidance`,
   )
+}
+
+/** A recorded draw as it would be drawn now: of the phase that asks for it, with feature rows only if those are asked for; null where it has none of these. */
+function asAsked(recorded: Draw | undefined, { phase, features }: Request, hasNetwork: boolean): Draw | null {
+  if (!recorded || (features && hasNetwork && recorded.features.length === 0)) return null
+  return { ...recorded, phase, ...(!features && { features: NO_ROWS }) }
 }
 
 /** Draws that are the same have the same name. */
