@@ -128,9 +128,10 @@ export const samplingShape = {
     description: "ddim: 0 deterministic to 1 ancestral; none: the schedule's",
     default: null,
   }),
-  class: setting(z.union([z.int().min(0).max(MOST.classes), z.literal('unconditional')]).nullable(), {
+  class: setting(z.union([z.int().min(0).max(MOST.classes), z.string().regex(/\D/)]).nullable(), {
     group: 'Sampling',
-    description: "class of all images, or 'unconditional'; none: the classes in turn",
+    description:
+      "class of all images, by number or by its name in the data that the model was trained on, or 'unconditional'; none: the classes in turn",
     default: null,
   }),
   ...modelShape,
