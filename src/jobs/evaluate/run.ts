@@ -115,7 +115,7 @@ async function unseenData(path: string, config: EvaluateConfig, imageShape: read
   const { schedule } = config
   const whole = await openData({ ...config, size: null }, imageShape)
   const seen = await seenBy(path, whole.shape[1])
-  const file = schedule?.endsWith('.json') ? schedule : null
+  const file = schedule !== null && /\.(json|txt)$/i.test(schedule) ? schedule : null
   const tuned = file === null ? new Set<string>() : await tunedBy(file)
   const found = unseen(whole, {
     trained: seen.trained,
