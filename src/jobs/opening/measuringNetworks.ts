@@ -9,9 +9,10 @@ import type { Dataset } from '../../data/index.ts'
 import { firstOf } from '../../data/index.ts'
 import { DIGIT_CLASSIFIER_SIZES, digitFeatures, digitJudge, onnxFeatures } from '../../metrics/files/index.ts'
 import type { ClassifierKnowledge, FeatureNetwork, LabelledImages } from '../../metrics/index.ts'
-import { bestPixelRange, guesses, KNOWS_ABOVE, knowledgeOf, knowledgeText, pixelFeatures } from '../../metrics/index.ts'
+import { bestPixelRange, guesses, KNOWS_ABOVE, knowledgeOf, knowledgeText } from '../../metrics/index.ts'
 import type { Device } from '../../runtime/index.ts'
 import type { ScheduleConfig } from '../schedule/settings.ts'
+import { isPixels, pixelFeaturesNamed } from './pixelNames.ts'
 
 /** The settings that choose the networks. */
 export type MeasuringSettings = Pick<ScheduleConfig, 'features' | 'featuresOutput' | 'featuresRange' | 'judge'> & {
@@ -91,8 +92,8 @@ async function openFeatures(
   const { features, device } = settings
   const name = features === 'auto' ? (digits ? 'digits' : 'pixels') : features
   if (name === 'digits') return digitFeatures({ size: squareSide(data), device })
-  if (name !== 'pixels') return openFile('features', features, settings, data, notes)
-  const network = pixelFeatures(data.shape)
+  if (!isPixels(name)) return openFile('features', features, settings, data, notes)
+  const network = pixelFeaturesNamed(name, data.shape)
   notes.push(
     `distances are in pixel space (${network.name}): no feature network here knows these images, and digit features would mean nothing; ` +
       'give one with --features FILE.onnx',
@@ -109,7 +110,7 @@ export async function openNamedFeatures(
   imageShape: readonly number[],
 ): Promise<FeatureNetwork> {
   const { features, featuresOutput: output, featuresRange: range, device } = settings
-  if (features === 'pixels') return pixelFeatures(imageShape)
+  if (isPixels(features)) return pixelFeaturesNamed(features, imageShape)
   if (features === 'digits')
     return digitFeatures({ size: squareSide({ shape: imageShape, name: 'the model' }), device })
   if (!(await stat(features).catch(() => null))?.isFile()) {
@@ -265,7 +266,7 @@ async function askFeatures(
   data: Dataset,
   notes: string[],
 ): Promise<string | null> {
-  const isFile = !['auto', 'digits', 'pixels', 'none'].includes(settings.features)
+  const isFile = !['auto', 'digits', 'none'].includes(settings.features) && !isPixels(settings.features)
   if (!isFile && !features.probabilities) return null
   const labelled = labelledImages(data)
   const knowledge = labelled && (await knowledgeOf(features, labelled))

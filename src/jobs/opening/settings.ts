@@ -43,7 +43,7 @@ export const measuringShape = {
   features: setting(z.string().min(1), {
     group: 'Data and model',
     description:
-      "what distances are measured in: 'digits', 'pixels', an ONNX file, or 'auto' (digits where the data are digits, else pixels)",
+      "what distances are measured in: 'digits', 'pixels' (at most 64 averages of blocks; pixels:N: at most N, for few images), an ONNX file, or 'auto' (digits where the data are digits, else pixels)",
     default: 'auto',
   }),
   featuresOutput: setting(z.string().min(1, "must not be empty; 'none', or leave it out, for none").nullable(), {
