@@ -5,6 +5,7 @@
  *     npm run proof:solver
  *     npm run proof:solver -- --parts digits-16 --steps 3,5 --images 2000 --out /tmp/solver
  *     npm run build && npm run proof:solver -- --parts quick,tiny --seeds 0,1,2,3,4
+ *     npm run proof:solver -- --parts transfer --runs runs/quick --seeds 0,1,2,3,4      runs of preset quick, each in a folder named by its seed
  *     npm run proof:solver -- --parts none              the page alone, from what is there
  *
  * Goes on where it was cut off. Writes docs/results/solver: a file for each part, and README.md.
@@ -24,6 +25,8 @@ import { MIXTURES, mixtureRow } from './solver/mixtures.ts'
 import { solverPage } from './solver/page.ts'
 import type { PresetRow } from './solver/presets.ts'
 import { runPreset } from './solver/presets.ts'
+import type { TransferRecord } from './solver/transfer.ts'
+import { transferRow } from './solver/transfer.ts'
 
 /** Everything of a shipped model, as it is kept. */
 export interface ShippedRecord {
@@ -69,6 +72,7 @@ const { values } = parseArgs({
     seeds: { type: 'string', default: '0' },
     images: { type: 'string', default: '10000' },
     'sampling-seeds': { type: 'string', default: '21,22' },
+    runs: { type: 'string' },
     out: { type: 'string', default: 'docs/results/solver' },
   },
 })
@@ -149,11 +153,33 @@ async function preset(name: 'quick' | 'tiny'): Promise<void> {
   }
 }
 
+async function transfer(): Promise<void> {
+  const path = join(values.out, 'transfer.json')
+  const record = read<TransferRecord>(path) ?? { command, commit, seeds: [], withoutClass: [] }
+  const { runs } = values
+  const seeds = runs ? numbers(values.seeds) : []
+  for (const usedOn of seeds) {
+    for (const learnedOn of new Set([seeds[0], usedOn])) {
+      if (runs) record.seeds.push(await transferRow(runs, learnedOn, usedOn))
+      write(path, record)
+    }
+  }
+  const learned = read<ShippedRecord>(join(values.out, 'digits-16.json'))?.learned ?? []
+  const { withoutClass, close } = await openShipped('digits-16', { images: 4000, samplingSeeds: [21, 22] })
+  for (const found of learned.filter(({ kept, free }) => kept !== 'start' && free.length === SETS.all.length)) {
+    if (record.withoutClass.some(({ steps }) => steps === found.steps)) continue
+    record.withoutClass.push(await withoutClass(found))
+    write(path, record)
+  }
+  await close()
+}
+
 mkdirSync(values.out, { recursive: true })
 for (const part of values.parts.split(',')) {
   if (part === 'mixtures') await mixtures()
   else if (part === 'digits-16' || part === 'digits-28') await shipped(part)
   else if (part === 'quick' || part === 'tiny') await preset(part)
+  else if (part === 'transfer') await transfer()
   else if (part !== 'none') throw new Error(`there is no part ${part}`)
 }
 const recordOf = <T>(name: string) => read<T>(join(values.out, `${name}.json`))
@@ -163,6 +189,7 @@ const page = solverPage({
     const record = recordOf<ShippedRecord>(name)
     return record ? [{ name, record }] : []
   }),
+  transfer: recordOf<TransferRecord>('transfer'),
   presets: ['quick', 'tiny'].flatMap((name) => {
     const record = recordOf<PresetRecord>(name)
     return record ? [{ name, record }] : []

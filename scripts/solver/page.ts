@@ -3,10 +3,12 @@ import { pairedDifference } from '../../src/metrics/index.ts'
 import type { MixturesRecord, PresetRecord, ShippedRecord } from '../proofSolver.ts'
 import type { KeptRow } from './measure.ts'
 import { ahead, behind } from './presets.ts'
+import type { TransferRecord } from './transfer.ts'
 
 interface Records {
   readonly mixtures: MixturesRecord | null
   readonly shipped: readonly { readonly name: string; readonly record: ShippedRecord }[]
+  readonly transfer: TransferRecord | null
   readonly presets: readonly { readonly name: string; readonly record: PresetRecord }[]
 }
 
@@ -16,12 +18,13 @@ Every number is of images that steered nothing, from sampling seeds that chose n
 the files beside this page, which hold every schedule, value and seed.
 `
 
-export function solverPage({ mixtures, shipped, presets }: Records): string {
+export function solverPage({ mixtures, shipped, presets, transfer }: Records): string {
   return [
     INTRO,
     ...shipped.map(({ name, record }) => modelPart(name, record)),
     mixtures ? mixturesPart(mixtures) : '',
     ...presets.map(({ name, record }) => presetPart(name, record)),
+    transfer ? transferPart(transfer) : '',
   ].join('\n')
 }
 
@@ -110,6 +113,31 @@ denoiser is known. DPM-Solver++, default settings (10 iterations from 4 starts, 
 
 ${head(['mixture', 'steps', 'free', 'best default', 'worst learned', 'learned, by seed'])}
 ${lines.join('\n')}
+`
+}
+
+function transferPart({ command, commit, seeds, withoutClass }: TransferRecord): string {
+  const told = ({ mean, standardError }: TransferRecord['seeds'][number]['fid']) =>
+    `${mean.toFixed(2)}${standardError === null ? '' : ` ± ${standardError.toFixed(2)}`}`
+  const other = seeds.filter(({ learnedOn, usedOn }) => learnedOn !== usedOn)
+  const lines = other.map(({ learnedOn, usedOn, fid }) => {
+    const own = seeds.find((row) => row.learnedOn === usedOn && row.usedOn === usedOn)
+    return line([usedOn, learnedOn, told(fid), own ? told(own.fid) : '–'])
+  })
+  const classes = withoutClass.map(({ steps, learned, bestDefault }) =>
+    line([steps, withError(learned), withError(bestDefault)]),
+  )
+  return `
+## Where it was not learned
+
+Preset quick: the schedule that was learned on the network of one training seed, on the networks of others; 2 x 2,000 images. And the shipped \`digits-16\` without a class:
+schedules that were learned with the classes in turn, 2 x 4,000 images. Free levels stand at no other number of steps. Commit ${commit}, \`${command}\`.
+
+${head(['network of seed', 'schedule of seed', 'FID', 'its own schedule'])}
+${lines.join('\n')}
+
+${head(['steps', 'learned, no class', 'best default, no class'])}
+${classes.join('\n')}
 `
 }
 
