@@ -5,10 +5,13 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { encode as encodePng } from 'fast-png'
+import { zipSync } from 'fflate'
+import { packTar } from 'modern-tar'
 import { stringify as toYaml } from 'yaml'
 import { tensor } from '../../src/base/index.ts'
 import { parseIdx } from '../../src/data/arrays/idx.ts'
-import { encodeIdx } from '../../src/data/index.ts'
+import { npyHeader } from '../../src/data/arrays/npy.ts'
+import { encodeIdx, loadData } from '../../src/data/index.ts'
 import { decodeImage } from '../../src/data/pictures/imageFile.ts'
 import { readScheduler } from '../../src/diffusion/files/diffusersScheduler.ts'
 import { loadModel, readGuidance, readSamplingSchedule, saveModel } from '../../src/diffusion/files/index.ts'
@@ -38,6 +41,15 @@ import { demand } from './target.ts'
 const bytesOf = (text: string): Uint8Array => new TextEncoder().encode(text)
 const textOf = (bytes: Uint8Array): string => new TextDecoder().decode(bytes)
 const jsonOf = (value: unknown): Uint8Array => bytesOf(JSON.stringify(value))
+
+/** Files of a kind, of `src/data/fixtures/pictureKinds.json`. */
+function picturesOf(kind: string): Uint8Array[] {
+  const { kinds } = JSON.parse(readFileSync('src/data/fixtures/pictureKinds.json', 'utf8')) as {
+    readonly kinds: Readonly<Record<string, { readonly file: string }>>
+  }
+  const files = Object.entries(kinds).filter(([name]) => name.startsWith(kind))
+  return files.map(([, { file }]) => Buffer.from(file, 'base64'))
+}
 
 /** A target whose inputs are JSON text. */
 const ofJson = (name: string, seeds: readonly unknown[], read: (text: string) => unknown): FuzzTarget => ({
@@ -243,6 +255,10 @@ const binaries: readonly FuzzTarget[] = [
     (bytes) => decodeImage(bytes, 'the file'),
   ),
   ofBytes('jpeg', ['4:2:0', '4:4:0', 'progressive'].map(jpegNamed), (bytes) => decodeImage(bytes, 'the file')),
+  ...['WebP', 'TIFF', 'BMP'].map((kind) => ofBytes(kind, picturesOf(kind), (bytes) => decodeImage(bytes, 'the file'))),
+  ofBytes('npy header', [readFileSync('test/data/arrays/nchw01.npy').subarray(0, 160)], (bytes) =>
+    npyHeader(bytes, 'the file'),
+  ),
 ]
 
 const LAYERS = [
@@ -386,7 +402,29 @@ async function folderTargets(folder: string): Promise<FuzzTarget[]> {
       'unet/diffusion_pytorch_model.safetensors',
     ].map(inModel),
     ...(await runTargets(join(folder, 'run'))),
+    ...(await dataTargets(join(folder, 'data'))),
   ]
+}
+
+/** Files of many images, read whole. */
+async function dataTargets(folder: string): Promise<FuzzTarget[]> {
+  await mkdir(folder)
+  const png = encodePng({ width: 4, height: 4, channels: 1, data: pixels.slice(0, 16) })
+  const files = Object.fromEntries(Array.from({ length: 12 }, (_, i) => [`a/${i}.png`, png]))
+  const entries = Object.entries(files).map(([name, body]) => ({ header: { name, size: body.length }, body }))
+  const seeds = {
+    'x.tar': await packTar(entries),
+    'x.zip': zipSync(files),
+    'x.npz': readFileSync('test/data/arrays/keras.npz'),
+    'x.parquet': readFileSync('test/data/parquet/test-00000-of-00001.parquet'),
+  }
+  return Object.entries(seeds).map(([name, seed]) =>
+    ofBytes(`data: ${name}`, [seed], async (bytes) => {
+      const path = join(folder, name)
+      await writeFile(path, bytes)
+      await loadData(path, { needs: { train: 0, tuning: 0, heldOut: 0 } })
+    }),
+  )
 }
 
 async function runTargets(run: string): Promise<FuzzTarget[]> {

@@ -10,7 +10,8 @@ import { DEFAULT_NEEDS, namedSplits, requireEnough } from './split.ts'
 /** @param path what errors and provenance call it @throws what reading does, and `data.tooFew` */
 export async function readSource(source: ImageSource, path: string, options: LoadOptions): Promise<Dataset> {
   const { pictures, splits, classes, notes, readAs } = await readPictures(source, path, options)
-  const { rows, cycle, rule } = namedSplits(pictures.hashes, pictures.labels, splits)
+  const named = options.together ? splits.map(() => null) : splits
+  const { rows, cycle, rule } = namedSplits(pictures.hashes, pictures.labels, named)
   const train = rows.train.filter((row) => !options.exclude?.has(pictures.hashes[row]))
   const counts = { train: train.length, tuning: rows.tuning.length, heldOut: rows.heldOut.length }
   requireEnough(counts, { ...DEFAULT_NEEDS, ...options.needs }, cycle, path)

@@ -48,3 +48,10 @@ test('another image shape is refused with both shapes', async () => {
   expect(() => pixelFeatures([4, 4])).toThrow(/got \[4,4\]/)
   expect(() => pixelFeatures([65, 2, 2])).toThrow(/at most 64 channels/)
 })
+
+test('fewer where fewer are asked for, never below one a channel', () => {
+  expect(pixelFeatures([1, 16, 16], 16).name).toBe('pixels-1x16x16-block4')
+  expect(pixelFeatures([3, 16, 16], 5).dimensions).toBe(3)
+  expect(() => pixelFeatures([3, 16, 16], 2)).toThrow(/at most 2 channels, got \[3,16,16\]/)
+  expect(() => pixelFeatures([1, 16, 16], 65)).toThrow(/1 to 64 numbers, got 65/)
+})

@@ -1,5 +1,5 @@
 /**
- * Pixel features: block averages, at most 64 of them. For data no feature network knows: they see brightness and coarse layout, not
+ * Pixel features: block averages, at most 64 of them where nobody asks for fewer. For data no feature network knows: they see brightness and coarse layout, not
  * content, so a distance in them says only that much. Linear, so their derivative is exact.
  */
 import type { Shape } from '../base/index.ts'
@@ -7,26 +7,33 @@ import { inputError, sha256, sizeOf, tensor } from '../base/index.ts'
 import type { FeatureNetwork } from './featureNetwork.ts'
 import { imageCount } from './featureNetwork.ts'
 
-const MOST_DIMENSIONS = 64
+export const MOST_PIXEL_FEATURES = 64
 
 /**
- * Averages over square blocks of pixels, per channel: the smallest block that leaves at most 64 numbers. Blocks at the right and bottom
+ * Averages over square blocks of pixels, per channel: the smallest block that leaves at most so many numbers. Blocks at the right and bottom
  * edge average the pixels that are there.
- * @param imageShape [channels, height, width], at most 64 channels
- * @throws `metrics.pixelFeatures` on another shape
+ * @param imageShape [channels, height, width], at most as many channels as numbers
+ * @param most       most numbers, 1 to 64; fewer for few images, as a covariance of d numbers needs more than d of them
+ * @throws `metrics.pixelFeatures` on another shape or number
  */
-export function pixelFeatures(imageShape: Shape): FeatureNetwork {
-  const [channels, height, width] = imageShape
-  if (imageShape.length !== 3 || channels > MOST_DIMENSIONS) {
+export function pixelFeatures(imageShape: Shape, most = MOST_PIXEL_FEATURES): FeatureNetwork {
+  if (!(Number.isInteger(most) && most >= 1 && most <= MOST_PIXEL_FEATURES)) {
     throw inputError(
       'metrics.pixelFeatures',
-      `pixel features need [channels, height, width] with at most ${MOST_DIMENSIONS} channels, got [${imageShape}]; ` +
-        'give a feature network',
+      `pixel features are 1 to ${MOST_PIXEL_FEATURES} numbers, got ${most}; such as pixels:16`,
+    )
+  }
+  const [channels, height, width] = imageShape
+  if (imageShape.length !== 3 || channels > most) {
+    throw inputError(
+      'metrics.pixelFeatures',
+      `pixel features need [channels, height, width] with at most ${most} channels, got [${imageShape}]; ` +
+        'allow more numbers, or give a feature network',
     )
   }
   let block = 1
   const blocks = (extent: number) => Math.ceil(extent / block)
-  while (channels * blocks(height) * blocks(width) > MOST_DIMENSIONS) block++
+  while (channels * blocks(height) * blocks(width) > most) block++
   const [rows, columns] = [blocks(height), blocks(width)]
   const dimensions = channels * rows * columns
   const blockOf = Int32Array.from({ length: sizeOf(imageShape) }, (_, i) => {

@@ -10,6 +10,9 @@ const MAX_PIXELS = 2 ** 25
 /** Most images of a data set: each is an object and a hash beside its pixels, about 1 GB for as many as these. */
 const MAX_IMAGES = 2 ** 22
 
+/** The way to fewer images. */
+const PART = '--data-images 5000'
+
 /** @throws an error without a code, for the reader of the file to name the file in, if a picture would be too large to read */
 export function requirePixels(width: number, height: number): void {
   if (width * height <= MAX_PIXELS) return
@@ -26,8 +29,12 @@ export function requirePixels(width: number, height: number): void {
 export function requireDataSize(count: number, valuesEach: number, source: string): void {
   const code = 'data.tooLarge'
   if (count > MAX_IMAGES) {
-    const fix = 'give fewer of them'
+    const fix = `read a part of them (${PART})`
     throw inputError(code, `${source}: at most ${MAX_IMAGES} images are read, got ${count}; ${fix}`)
   }
-  requireRoom({ code, what: `${source}: its ${count} images of ${valuesEach} values`, values: count * valuesEach })
+  try {
+    requireRoom({ code, what: `${source}: its ${count} images of ${valuesEach} values`, values: count * valuesEach })
+  } catch (cause) {
+    throw inputError(code, `${(cause as Error).message}, or for a random part (${PART})`, { cause })
+  }
 }

@@ -25,7 +25,9 @@ const POINTERS = [0x8769, 0x8825]
 /** What samples mean: white is 0, black is 0, colours, a palette. */
 const [WHITE_IS_ZERO, PALETTE] = [0, 3]
 const NAMED_KINDS: Readonly<Record<number, string>> = { 5: 'colours for print (CMYK)', 6: 'YCbCr', 8: 'CIELab' }
-const DEFLATE = [8, 32946]
+const [PLAIN, DEFLATE] = [1, [8, 32946]]
+/** LZW and Deflate make at most this many bytes out of one. */
+const MOST_INFLATION = 4096
 const NAMED_COMPRESSIONS: Readonly<Record<number, string>> = {
   2: 'fax',
   3: 'fax',
@@ -47,9 +49,11 @@ export function tiffSamples(bytes: Uint8Array): Samples {
   if (width * height === 0) throw new Error(`its header says ${width}x${height}`)
   requirePixels(width, height)
   requireRead(first(TAGS.photometric, 1), first(TAGS.compression, 1), bits, channels)
-  if (DEFLATE.includes(first(TAGS.compression, 1))) {
-    requireInflation(bytes, directory, (width * height * channels * bits) / 8)
+  const [packing, due] = [first(TAGS.compression, 1), (width * height * channels * bits) / 8]
+  if (due > bytes.length * (packing === PLAIN ? 1 : MOST_INFLATION)) {
+    throw new Error(`its header says ${width}x${height}, which its ${bytes.length} bytes cannot hold`)
   }
+  if (DEFLATE.includes(packing)) requireInflation(bytes, directory, due)
   const [page] = reading(() => decode(pixelsAlone(bytes, directory), { pages: [0] }))
   const { data, type } = page
   if (data.length !== width * height * channels) {

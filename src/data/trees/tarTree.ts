@@ -46,7 +46,7 @@ export function tarTree(source: string, archives: readonly string[]): FileTree {
     async *files() {
       for (const { archive, prefix, split } of whole) {
         for await (const { header, body } of entriesOf(archive)) {
-          await body.cancel()
+          await passOver(body, archive)
           if (isFile(header) && !hasHidden(pathOf(header)))
             yield { id: prefix + pathOf(header), path: pathOf(header), split }
         }
@@ -58,7 +58,7 @@ export function tarTree(source: string, archives: readonly string[]): FileTree {
         for await (const { header, body } of entriesOf(archive)) {
           const id = prefix + pathOf(header)
           if (isFile(header) && ids.has(id)) yield { id, bytes: () => bytesOf(header, body, archive) }
-          if (!body.locked) await body.cancel()
+          if (!body.locked) await passOver(body, archive)
         }
       }
     },
@@ -99,9 +99,22 @@ async function beginningOf(archive: string): Promise<Uint8Array[]> {
   return [new Uint8Array(0)]
 }
 
+/** The next header is read then, and may be damaged. */
+async function passOver(body: ReadableStream<Uint8Array>, archive: string): Promise<void> {
+  try {
+    await body.cancel()
+  } catch (cause) {
+    throw archiveError(archive, cause)
+  }
+}
+
 async function bytesOf(header: Header, body: ReadableStream<Uint8Array>, archive: string): Promise<Uint8Array> {
   requireFileBytes(header.size, `${archive}: ${pathOf(header)}`)
   const parts: Uint8Array[] = []
-  for await (const part of body as unknown as AsyncIterable<Uint8Array>) parts.push(part)
+  try {
+    for await (const part of body as unknown as AsyncIterable<Uint8Array>) parts.push(part)
+  } catch (cause) {
+    throw archiveError(archive, cause)
+  }
   return Buffer.concat(parts)
 }

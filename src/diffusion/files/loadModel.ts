@@ -14,7 +14,7 @@ import type { NoiseSchedule } from '../schedules/noiseSchedule.ts'
 import type { ForeignScheduler, OwnSampling } from './foreignScheduler.ts'
 import { readSchedulerText } from './loadScheduler.ts'
 import type { Model, NamedSchedule } from './modelFolder.ts'
-import { MODEL_FILES } from './modelFolder.ts'
+import { CLASS_NAMES, MODEL_FILES } from './modelFolder.ts'
 import { readTrainingScheduler } from './modelFolderScheduler.ts'
 import type { Json, ModelLayout } from './modelLayout.ts'
 import { layoutOf, missingScheduler, readJson, readModelText } from './modelLayout.ts'
@@ -57,6 +57,7 @@ export async function loadModel(folder: string, options: LoadModelOptions = {}):
     state,
     noiseSchedule: schedule,
     prediction,
+    ...(await classNamesIn(folder)),
     clip: sampler.settings.clip,
     samplingSchedules: await loadSchedules(folder, schedule),
     sampler,
@@ -113,4 +114,16 @@ async function loadSchedules(folder: string, { timesteps, path }: NoiseSchedule)
       throw inputError('model.schedules', `${join(folder, file)} must be for the model's process, it is for ${came}`)
     }),
   )
+}
+
+/** Names of classes in `model_index.json`: ours, or those of diffusers' DiT pipelines (`id2label`). Nothing where there are none. */
+async function classNamesIn(folder: string): Promise<Pick<Model, 'classNames'>> {
+  const index = await readJson(join(folder, MODEL_FILES.index)).catch(() => null)
+  const own = index?.[CLASS_NAMES]
+  if (Array.isArray(own) && own.every((name) => typeof name === 'string')) return { classNames: own }
+  const labels = index?.id2label
+  if (typeof labels !== 'object' || labels === null) return {}
+  const names = Object.values(labels)
+  const inOrder = Object.keys(labels).every((key, i) => key === String(i))
+  return inOrder && names.every((name) => typeof name === 'string') ? { classNames: names } : {}
 }

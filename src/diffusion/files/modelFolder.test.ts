@@ -353,3 +353,17 @@ describe('the training schedule', () => {
     expect(notes).toEqual([expect.stringMatching(/of 100 training levels are beyond float32/)])
   })
 })
+
+test('the names of classes are kept where diffusers passes over them; those of DiT pipelines are read', async () => {
+  const folder = fresh()
+  const network = networks['UNet2DModel with attention and classes, not square']
+  const model = { network, state: stateOf(network), noiseSchedule: training, samplingSchedules: [] }
+  await saveModel(folder, { ...model, classNames: ['cat', 'dog', 'owl', 'yak'] })
+  expect((await loadModel(folder)).classNames).toEqual(['cat', 'dog', 'owl', 'yak'])
+  const index = join(folder, MODEL_FILES.index)
+  const { _class_names, ...rest } = JSON.parse(await readFile(index, 'utf8'))
+  await writeFile(index, JSON.stringify({ ...rest, id2label: { 0: 'a, b', 1: 'c' } }))
+  expect((await loadModel(folder)).classNames).toEqual(['a, b', 'c'])
+  await saveModel(folder, model)
+  expect((await loadModel(folder)).classNames).toBeUndefined()
+})

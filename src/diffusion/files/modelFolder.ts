@@ -47,6 +47,8 @@ export interface Model {
   /** Range of the data, [-r, r], to which samplers clip x0Hat; null: none. Default [-1, 1]. */
   readonly clip?: SamplerSettings['clip']
   readonly samplingSchedules: readonly NamedSchedule[]
+  /** Names of its classes, the index being the class; absent: numbers. */
+  readonly classNames?: readonly string[]
 }
 
 /** Paths inside a model folder. */
@@ -61,6 +63,9 @@ export const MODEL_FILES = {
 
 /** `_producer` in `model_index.json`: that a folder is this project's, and may be written over; in `unet/config.json`: that `_null_class` is known there. */
 export const PRODUCER = 'bilevel-diffusion'
+
+/** In `model_index.json`: the names of the classes; diffusers passes over what begins so. */
+export const CLASS_NAMES = '_class_names'
 
 /** A schedule's name in a model folder: `<sampler>-<N>`. */
 export const scheduleName = ({ settings, schedule }: SavedSchedule): string =>
@@ -93,7 +98,7 @@ export async function saveModel(
   model: Model,
   { onnx = false }: { readonly onnx?: boolean } = {},
 ): Promise<{ readonly notes: readonly string[] }> {
-  const { network, state, noiseSchedule, prediction = 'noise', clip = [-1, 1], samplingSchedules } = model
+  const { network, state, noiseSchedule, prediction = 'noise', clip = [-1, 1], samplingSchedules, classNames } = model
   checkNames(samplingSchedules)
   const schedules = samplingSchedules.map((saved) => ({
     name: saved.name,
@@ -103,7 +108,10 @@ export async function saveModel(
   const onnxBytes = onnx ? exportOnnx(network, state) : null
   await requireOwn(folder)
   const path = (name: string) => join(folder, name)
-  await writeAtomically(path(MODEL_FILES.index), json(modelIndex(network, noiseSchedule)))
+  await writeAtomically(
+    path(MODEL_FILES.index),
+    json({ ...modelIndex(network, noiseSchedule), ...(classNames && { [CLASS_NAMES]: classNames }) }),
+  )
   await removeStale(folder, samplingSchedules)
   await writeAtomically(path(MODEL_FILES.scheduler), json(scheduler))
   await writeAtomically(path(MODEL_FILES.config), json({ ...network.config, _producer: PRODUCER }))

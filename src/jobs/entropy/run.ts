@@ -11,6 +11,7 @@ import type { RunReport, WorkHooks } from '../makesRun.ts'
 import type { CodeHashes } from '../opening/namedCode.ts'
 import { modulesIn, requireRecordedCode } from '../opening/namedCode.ts'
 import { REWARD_SETTINGS } from '../opening/rewardNetworks.ts'
+import { classNumber } from '../opening/samplingChoice.ts'
 import type { EntropyContext } from '../reporting/context.ts'
 import { saveReport } from '../reporting/reportOutputs.ts'
 import { boardImages, saveSampleGrids } from '../reporting/sampleGrids.ts'
@@ -126,7 +127,7 @@ function guidanceText(result: EntropyResult, inputs: EntropyInputs, config: Entr
     settings: sampler,
     samplingSchedule: schedule,
     learnedFor: model.hash,
-    class: config.class,
+    class: classNumber(model, config.class),
     rewardSettings: Object.fromEntries(REWARD_SETTINGS.map((name) => [name, config[name]])),
     code: Object.fromEntries(modulesIn([config.reward]).map((path) => [path, code[path]])),
   })

@@ -74,7 +74,7 @@ describe('entropy settings', () => {
     [{ target: 'guided', estimator: 'smc' }, 'entropy.target', 'paired-differences'],
     [{ tolerance: 1 }, 'config.invalid', 'tolerance'],
     [{ explorePaths: 2 }, 'config.invalid', 'explorePaths: Too small: expected number to be >=8 (from the flags)'],
-    [{ class: 'cat' }, 'config.invalid', 'class'],
+    [{ class: -1 }, 'config.invalid', 'class'],
     [{ preset: 'quik' }, 'config.preset', "did you mean 'quick'?"],
     [{ lamdaRange: [1, 2] }, 'config.unknownKey', "did you mean 'lambdaRange'?"],
   ])('refuse %j', (values, code, message) => {

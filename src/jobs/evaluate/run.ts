@@ -14,6 +14,7 @@ import {
 import type { SettingsLayer } from '../../runs/index.ts'
 import { changeNotesOf } from '../../runs/index.ts'
 import type { WorkHooks } from '../job.ts'
+import { fewImagesFix } from '../opening/fewImages.ts'
 import type { MeasuringNetworks } from '../opening/measuringNetworks.ts'
 import { openMeasuring } from '../opening/measuringNetworks.ts'
 import { openData } from '../opening/openData.ts'
@@ -279,7 +280,7 @@ function checkCounts(
   throw inputError(
     'schedule.tooFewImages',
     `the Fréchet distance needs more images than the ${features.dimensions} features of ${features.name}, ` +
-      `got ${samples} generated and ${heldOut.count} held-out ones${leftOutText(leftOut)}; take more`,
+      `got ${samples} generated and ${heldOut.count} held-out ones${leftOutText(leftOut)}; ${samples > features.dimensions ? fewImagesFix(data) : 'take more (--samples)'}`,
   )
 }
 

@@ -96,7 +96,7 @@ export async function compareImages(
   const sides: Side[] = []
   for (const source of b === null ? [a] : [a, b]) {
     onProgress?.({ phase: 'read', done: 0, total: 0, detail: source })
-    sides.push(await openSide(source, config.size))
+    sides.push(await openSide(source, config))
     if (signal) throwIfInterrupted(signal)
   }
   const notes: string[] = []

@@ -23,7 +23,7 @@ export async function openFeaturesFor(
   const { data, source } = images.findLast((side) => side.data.classes.length > 1) ?? images[images.length - 1]
   const asked = { ...config, ...OWN_JUDGE, judge: 'none', data: source }
   const { features, close, notes: said } = await openMeasuring(asked, withAll(data, shape))
-  notes.push(...said)
+  notes.push(...new Set([...images.flatMap((side) => side.data.notes ?? []), ...said]))
   return { features, shape, close }
 }
 

@@ -8,7 +8,7 @@ import { chunksOf, openSide } from './sides.ts'
 const ASKED = 64
 
 export async function planFid(a: string, b: string | null, config: FidConfig): Promise<JobPlan> {
-  const sides = await Promise.all([a, ...(b === null ? [] : [b])].map((source) => openSide(source, config.size)))
+  const sides = await Promise.all([a, ...(b === null ? [] : [b])].map((source) => openSide(source, config)))
   const images = sides.filter((side) => side.kind === 'images')
   const total = images.reduce((sum, { count }) => sum + count, 0)
   if (images.length === 0) return { networkEvaluations: 0, seconds: 0, memoryMiB: null }

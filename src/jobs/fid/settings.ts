@@ -4,6 +4,7 @@ import { MOST } from '../../base/index.ts'
 import type { SettingsLayer } from '../../runs/index.ts'
 import { resolveSettings } from '../../runs/index.ts'
 import { defaultsOf, setting } from '../../tuners/index.ts'
+import { dataShape } from '../opening/dataSettings.ts'
 import { featuresShape, runningShape } from '../opening/settings.ts'
 
 export const fidSchema = z.strictObject({
@@ -18,6 +19,7 @@ export const fidSchema = z.strictObject({
     description: 'side that all images are brought to; none: as they are, which must be one size',
     default: null,
   }),
+  ...dataShape,
   ...featuresShape,
   device: runningShape.device,
 })

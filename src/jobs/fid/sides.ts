@@ -6,6 +6,7 @@ import type { Dataset, Split } from '../../data/index.ts'
 import { digits, loadData } from '../../data/index.ts'
 import { readLabelled } from '../../metrics/files/index.ts'
 import type { ParsedStatistics } from '../../metrics/index.ts'
+import type { ReadingSettings } from '../opening/dataSettings.ts'
 
 /** One of the two. */
 export type Side = { readonly source: string } & (
@@ -13,20 +14,26 @@ export type Side = { readonly source: string } & (
   | { readonly kind: 'statistics'; readonly statistics: ParsedStatistics }
 )
 
+type SizeAndReading = ReadingSettings & { readonly size: number | null }
+
 export type ImageSide = Extract<Side, { readonly kind: 'images' }>
 
 /**
  * Opens a side: `digits`, what `loadData` reads, what `bilevel sample` left, or a .npz with statistics.
  * @throws `data.*`, `metrics.statistics`
  */
-export async function openSide(source: string, size: number | null): Promise<Side> {
+export async function openSide(source: string, config: SizeAndReading): Promise<Side> {
   if (source !== 'digits' && /\.npz$/i.test(source) && !(await holdsImages(source))) {
     return { kind: 'statistics', source, statistics: await readLabelled(source) }
   }
+  const { size, resize, dataImages: most, onBad } = config
   const sized = size === null ? {} : { size }
   // All splits are one set here: none of them needs any images.
   const needs = { train: 0, tuning: 0, heldOut: 0 }
-  const data = source === 'digits' ? await digits(sized) : await loadData(await picturesOf(source), { ...sized, needs })
+  const data =
+    source === 'digits'
+      ? await digits(sized)
+      : await loadData(await picturesOf(source), { ...sized, resize, most, onBad, together: true, needs })
   const { train, tuning, heldOut } = data.splits
   return { kind: 'images', source, data, count: train.count + tuning.count + heldOut.count }
 }

@@ -9,11 +9,12 @@ import type { Dataset } from '../../data/index.ts'
 import { firstOf } from '../../data/index.ts'
 import { DIGIT_CLASSIFIER_SIZES, digitFeatures, digitJudge, pixelsText } from '../../metrics/files/index.ts'
 import type { ClassifierKnowledge, FeatureNetwork, LabelledImages } from '../../metrics/index.ts'
-import { guesses, KNOWS_ABOVE, knowledgeOf, knowledgeText, pixelFeatures } from '../../metrics/index.ts'
+import { guesses, KNOWS_ABOVE, knowledgeOf, knowledgeText } from '../../metrics/index.ts'
 import type { Device } from '../../runtime/index.ts'
 import type { ScheduleConfig } from '../schedule/settings.ts'
 import type { BroughtNetwork } from './broughtNetwork.ts'
 import { bestInput, broughtAs, openBrought, openStated, remedyOf } from './broughtNetwork.ts'
+import { isPixels, pixelFeaturesNamed } from './pixelNames.ts'
 import type { measuringShape } from './settings.ts'
 
 /** The settings that choose the networks. */
@@ -103,8 +104,8 @@ async function openFeatures(
   const { features, device } = settings
   const name = features === 'auto' ? (digits ? 'digits' : 'pixels') : features
   if (name === 'digits') return digitFeatures({ size: squareSide(data), device })
-  if (name !== 'pixels') return openFile('features', features, settings, data, notes)
-  const network = pixelFeatures(data.shape)
+  if (!isPixels(name)) return openFile('features', features, settings, data, notes)
+  const network = pixelFeaturesNamed(name, data.shape)
   notes.push(
     `distances are in pixel space (${network.name}): no feature network here knows these images, and digit features would mean nothing; ` +
       'give one with --features FILE.onnx',
@@ -124,7 +125,7 @@ export async function openNamedFeatures(
   imageShape: readonly number[],
 ): Promise<FeatureNetwork> {
   const { features, featuresRange: range, featuresMeanStd, device } = settings
-  if (features === 'pixels') return pixelFeatures(imageShape)
+  if (isPixels(features)) return pixelFeaturesNamed(features, imageShape)
   if (features === 'digits')
     return digitFeatures({ size: squareSide({ shape: imageShape, name: 'the model' }), device })
   if (!(await stat(features).catch(() => null))?.isFile()) {
@@ -250,7 +251,7 @@ async function askFeatures(
   data: Dataset,
   notes: string[],
 ): Promise<string | null> {
-  const isFile = !['auto', 'digits', 'pixels', 'none'].includes(settings.features)
+  const isFile = !['auto', 'digits', 'none'].includes(settings.features) && !isPixels(settings.features)
   if (!isFile && !features.probabilities) return null
   const labelled = labelledImages(data)
   const knowledge = labelled && (await knowledgeOf(features, labelled))

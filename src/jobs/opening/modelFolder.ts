@@ -49,6 +49,7 @@ export async function openModelFolder(
     timeScale: 1,
     conditional: classes !== undefined,
     classes,
+    ...(model.classNames && { classNames: model.classNames }),
     nullClass,
     differentiable: true,
     trainable: { network, state },

@@ -48,13 +48,15 @@ async function read(
     onBad,
     ...(wanted !== undefined && { size: wanted }),
   })
-  return size === null && wanted !== undefined && resize === null ? withAveragesSaid(dataset, wanted) : dataset
+  return resize === null ? withAveragesSaid(dataset, size === null) : dataset
 }
 
-/** Nobody asked for the side that the model takes. */
-function withAveragesSaid(dataset: Dataset, side: number): Dataset {
-  const { readAs } = dataset
-  if (!readAs || (readAs[0] === side && readAs[1] === side)) return dataset
-  const note = `the images of ${dataset.provenance.source} are ${readAs[1]}x${readAs[0]}, and the model takes ${side}x${side}: whole blocks of pixels are averaged`
-  return { ...dataset, notes: [...(dataset.notes ?? []), note] }
+/** A size may be the model's, or a preset's: nobody asked for it. */
+function withAveragesSaid(dataset: Dataset, ofModel: boolean): Dataset {
+  const { readAs = dataset.shape.slice(1), shape, provenance, notes = [] } = dataset
+  if (readAs.join() === shape.slice(1).join()) return dataset
+  const why = ofModel ? 'as the model takes them' : 'by the size that is set (--size)'
+  const [from, to] = [readAs, shape.slice(1)].map(([height, width]) => `${width}x${height}`)
+  const note = `the images of ${provenance.source} are ${from}: whole blocks of pixels are averaged to ${to}, ${why}`
+  return { ...dataset, notes: [...notes, note] }
 }

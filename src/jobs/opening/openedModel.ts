@@ -21,6 +21,8 @@ export interface ModelCapabilities {
   readonly conditional: boolean
   /** Number of classes; undefined: unconditional, or not known. */
   readonly classes: number | undefined
+  /** Names of its classes, the index being the class; absent: it has none, or they are not known. */
+  readonly classNames?: readonly string[]
   /** What stands for no class; undefined: nothing does, or not known. */
   readonly nullClass: number | undefined
   /** Whether its predictions have derivatives. */

@@ -4,7 +4,7 @@ import type { SavedSchedule } from '../../diffusion/files/index.ts'
 import { samplerSettings, samplingSchedule, samplingScheduleAt, timeOfLogSnr } from '../../diffusion/index.ts'
 import type { OpenedModel } from './openedModel.ts'
 import { openModelAt } from './openModel.ts'
-import { chooseSampling, classOfImage } from './samplingChoice.ts'
+import { chooseSampling, classNumber, classOfImage } from './samplingChoice.ts'
 import type { SamplingConfig } from './settings.ts'
 
 type Opened = Pick<OpenedModel, 'conditional' | 'classes' | 'nullClass'>
@@ -26,6 +26,17 @@ test('the classes in turn: as many as the model knows, else as the data have', (
   expect(firstFour(classOfImage(folder(3), null))).toEqual([0, 1, 2, 0])
   expect(firstFour(classOfImage(folder(3), null, 2))).toEqual([0, 1, 2, 0])
   expect(firstFour(classOfImage(file(true), null, 2))).toEqual([0, 1, 0, 1])
+})
+
+test('a class by its name in the data', () => {
+  const named = { ...folder(3), classNames: ['cat', 'dog', 'owl'] }
+  expect(firstFour(classOfImage(named, 'dog'))).toEqual([1, 1, 1, 1])
+  expect(classNumber(named, 'owl')).toBe(2)
+  expect(classNumber(named, 'unconditional')).toBe('unconditional')
+  expect(() => classNumber(named, 'dgo')).toThrow(
+    /one of its names \(cat, dog, owl\), or 'unconditional'; got 'dgo'.*'dog'/,
+  )
+  expect(() => classOfImage(folder(3), 'dog')).toThrow(/a number, as the model names none/)
 })
 
 test('one class, the null class, or none', () => {

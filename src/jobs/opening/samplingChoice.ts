@@ -1,6 +1,6 @@
 /** Which schedule and sampler a command samples with: what was asked for, the learned schedule that fits, or the default. */
 import { stat } from 'node:fs/promises'
-import { inputError } from '../../base/index.ts'
+import { didYouMean, inputError } from '../../base/index.ts'
 import type { SavedSchedule, StepsFile } from '../../diffusion/files/index.ts'
 import { listNotes, OWN_SAMPLER, readStepsFile, stepsOfList, stepsOfScheduler } from '../../diffusion/files/index.ts'
 import type { Level, NoiseFamilyName, NoiseSchedule, SamplerName, Sampling } from '../../diffusion/index.ts'
@@ -308,7 +308,7 @@ export type ClassChoice =
   | { readonly wrong: string; readonly fix?: string }
 
 /** What a class is chosen by. */
-type Classes = Pick<OpenedModel, 'conditional' | 'classes' | 'nullClass'>
+type Classes = Pick<OpenedModel, 'conditional' | 'classes' | 'nullClass' | 'classNames'>
 
 /**
  * Which class each image is asked to be.
@@ -316,10 +316,11 @@ type Classes = Pick<OpenedModel, 'conditional' | 'classes' | 'nullClass'>
  * @param ofTheData number of classes of the data, where a file does not say how many it was trained with
  */
 export function classChoice(
-  { conditional, classes, nullClass }: Classes,
-  wanted: SamplingConfig['class'],
+  { conditional, classes, nullClass, classNames }: Classes,
+  asked: SamplingConfig['class'],
   ofTheData?: number,
 ): ClassChoice {
+  const wanted = classNumber({ classNames }, asked)
   if (wanted === 'unconditional' && (!conditional || nullClass !== undefined)) return { classOf: undefined }
   if (!conditional) {
     if (wanted === null) return { classOf: undefined }
@@ -346,3 +347,24 @@ export function classOfImage(...asked: Parameters<typeof classChoice>): ((item: 
   const { wrong, fix } = choice
   throw inputError('sample.class', fix === undefined ? wrong : `${wrong}; ${fix}`)
 }
+
+/** What may be asked for of the class of all images, by number. */
+export type WantedClass = number | 'unconditional' | null
+
+/** A class by number, where it was asked for by its name. @throws `sample.class` on a name that is none of the model's */
+export function classNumber(
+  { classNames }: Pick<OpenedModel, 'classNames'>,
+  asked: SamplingConfig['class'],
+): WantedClass {
+  if (typeof asked !== 'string' || asked === 'unconditional') return asked
+  const index = classNames?.indexOf(asked) ?? -1
+  if (index >= 0) return index
+  const names = classNames
+    ? `one of its names (${classNames.slice(0, MOST_NAMED).join(', ')}${classNames.length > MOST_NAMED ? ', …' : ''})`
+    : 'a number, as the model names none'
+  const near = classNames ? didYouMean(asked, classNames) : ''
+  throw inputError('sample.class', `a class is ${names}, or 'unconditional'; got '${asked}'${near}`)
+}
+
+/** Names that an error tells. */
+const MOST_NAMED = 20

@@ -84,7 +84,7 @@ export const featuresShape = {
   features: setting(z.string().min(1), {
     group: 'Data and model',
     description:
-      "what distances are measured in: 'digits', 'pixels', an ONNX file, or 'auto' (digits where the data are digits, else pixels)",
+      "what distances are measured in: 'digits', 'pixels' (at most 64 averages of blocks; pixels:N: at most N, for few images), an ONNX file, or 'auto' (digits where the data are digits, else pixels)",
     default: 'auto',
   }),
   ...networkShape('features', 'ONNX feature networks'),
@@ -180,9 +180,10 @@ export const samplingShape = {
     description: "ddim: 0 deterministic to 1 ancestral; none: the schedule's",
     default: null,
   }),
-  class: setting(z.union([z.int().min(0).max(MOST.classes), z.literal('unconditional')]).nullable(), {
+  class: setting(z.union([z.int().min(0).max(MOST.classes), z.string().regex(/\D/)]).nullable(), {
     group: 'Sampling',
-    description: "class of all images, or 'unconditional'; none: the classes in turn",
+    description:
+      "class of all images, by number or by its name in the data that the model was trained on, or 'unconditional'; none: the classes in turn",
     default: null,
   }),
   ...modelShape,

@@ -11,6 +11,8 @@ export interface JobPlan {
   readonly networkEvaluations: number
   readonly seconds: number
   readonly memoryMiB: number | null
+  /** What else is to be said before anything is done, a line each. */
+  readonly lines?: readonly string[]
 }
 
 /** Network evaluations (per image) by program, and images per run of each. */
@@ -65,12 +67,13 @@ const refusesSchedule = ({ code }: BilevelError): boolean =>
 /** A plan in a line; where it cannot be made, why. @throws what refuses a scheduler file */
 export async function planLine(plan: Promise<JobPlan>): Promise<string> {
   try {
-    const { networkEvaluations, seconds, memoryMiB } = await plan
+    const { networkEvaluations, seconds, memoryMiB, lines = [] } = await plan
+    const more = lines.map((line) => `\n${line}`).join('')
     const count = `plan: at most ${networkEvaluations.toLocaleString('en')} network evaluations`
     if (memoryMiB === null) {
-      return `${count}, which take about ${durationText(seconds)} at the pace measured just now; the memory of an ONNX file is not known`
+      return `${count}, which take about ${durationText(seconds)} at the pace measured just now; the memory of an ONNX file is not known${more}`
     }
-    return `${count}, which take about ${durationText(seconds)} on this machine if it is idle, and about ${Math.round(memoryMiB)} MiB`
+    return `${count}, which take about ${durationText(seconds)} on this machine if it is idle, and about ${Math.round(memoryMiB)} MiB${more}`
   } catch (error) {
     if (!(error instanceof BilevelError) || refusesSchedule(error)) throw error
     return `plan: not known, as ${error.message}`

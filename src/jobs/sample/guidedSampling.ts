@@ -23,7 +23,7 @@ import type { OpenedModel } from '../opening/openedModel.ts'
 import { openRewardNetworks, REWARD_SETTINGS } from '../opening/rewardNetworks.ts'
 import { runRecordOf } from '../opening/runRecord.ts'
 import type { SamplingChoice } from '../opening/samplingChoice.ts'
-import { classChoice, classOfImage } from '../opening/samplingChoice.ts'
+import { classChoice, classNumber, classOfImage } from '../opening/samplingChoice.ts'
 import type { SampleConfig } from './settings.ts'
 
 /** Particles drawn for each image of a tilted distribution, so that few images repeat. */
@@ -118,7 +118,7 @@ export async function openGuidance(
   const networks = await openRewardNetworks(settings, { imageShape, batch, device, timeout })
   try {
     const reward = await networks.open(saved.reward)
-    const notes = [...changeNotes(path, saved, reward, opened), ...classNotes(path, saved, config)]
+    const notes = [...changeNotes(path, saved, reward, opened), ...classNotes(path, saved, opened, config)]
     const guided = saved.target === 'guided'
     if (!guided)
       notes.push(`${path} is for target ${saved.target}: images are drawn from the tilt by weighted particles`)
@@ -144,7 +144,8 @@ function classWords(one: SavedGuidance['class']): string {
 }
 
 /** @throws `sample.class`, which names the file where that is what decided */
-function classOfGuided(path: string, saved: SavedGuidance, opened: OpenedModel, { class: wanted }: SampleConfig) {
+function classOfGuided(path: string, saved: SavedGuidance, opened: OpenedModel, config: SampleConfig) {
+  const wanted = classNumber(opened, config.class)
   if (wanted !== saved.class) return classOfImage(opened, wanted)
   const choice = classChoice(opened, wanted)
   if ('classOf' in choice) return choice.classOf
@@ -154,7 +155,8 @@ function classOfGuided(path: string, saved: SavedGuidance, opened: OpenedModel, 
   )
 }
 
-function classNotes(path: string, saved: SavedGuidance, { class: wanted }: SampleConfig): string[] {
+function classNotes(path: string, saved: SavedGuidance, opened: OpenedModel, config: SampleConfig): string[] {
+  const wanted = classNumber(opened, config.class)
   if (wanted === saved.class) return []
   const [tuned, asked] = [saved.class, wanted].map(classWords)
   return [`${path} was tuned for ${tuned} and the images are drawn for ${asked}: lambda may not be the best one there`]

@@ -11,7 +11,7 @@ import { runRecordOf } from '../opening/runRecord.ts'
 import type { Side } from '../opening/runSide.ts'
 import { DEFAULT_SIDE, openSide } from '../opening/runSide.ts'
 import type { SamplingChoice } from '../opening/samplingChoice.ts'
-import { chooseSampling, classOfImage } from '../opening/samplingChoice.ts'
+import { chooseSampling, classNumber, classOfImage } from '../opening/samplingChoice.ts'
 import type { ScheduleNumbers } from '../opening/scheduleNumbers.ts'
 import { scheduleNumbers } from '../opening/scheduleNumbers.ts'
 import type { PythonNetwork } from '../reporting/context.ts'
@@ -146,7 +146,8 @@ const isFile = (path: string): Promise<boolean> =>
   )
 
 /** The class of all images, the null class where none is wanted; undefined: in turn, or there are none. @throws `sample.class` */
-function wantedClass(opened: OpenedModel, { class: wanted }: SampleConfig): number | undefined {
+function wantedClass(opened: OpenedModel, config: SampleConfig): number | undefined {
+  const wanted = classNumber(opened, config.class)
   classOfImage(opened, wanted)
   if (wanted === 'unconditional') return opened.conditional ? opened.nullClass : undefined
   return wanted ?? undefined

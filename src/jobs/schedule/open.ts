@@ -12,6 +12,7 @@ import type { Json } from '../../runs/index.ts'
 import { jsonHash } from '../../runs/index.ts'
 import type { LearnSettings, StartPoint, Subject } from '../../tuners/index.ts'
 import { checkLearnSettings, denoises, stepNumbers, trainedHere, trainingScheduleOf } from '../../tuners/index.ts'
+import { fewImagesFix } from '../opening/fewImages.ts'
 import { fileSource } from '../opening/fileSource.ts'
 import type { MeasuringNetworks } from '../opening/measuringNetworks.ts'
 import { openMeasuring, openNamedFeatures } from '../opening/measuringNetworks.ts'
@@ -271,11 +272,12 @@ function dropoutNotes(subject: Subject): string[] {
 
 /** A covariance of d features needs more than d images. @throws `schedule.tooFewImages` naming the split */
 function checkCounts(
-  { name: source, splits }: Dataset,
+  data: Dataset,
   { features }: Pick<ScheduleInputs, 'features'>,
   { leftOut }: HeldOutKnowledge,
 ): void {
   if (!features) return
+  const { name: source, splits } = data
   const counts = { tuning: splits.tuning.count, 'held-out': splits.heldOut.count }
   const few = Object.entries(counts).filter(([, count]) => count <= features.dimensions)
   if (few.length === 0) return
@@ -283,6 +285,6 @@ function checkCounts(
   throw inputError(
     'schedule.tooFewImages',
     `the Fréchet distance needs more images than the ${features.dimensions} features of ${features.name}, but of ${source} ${came}${leftOutText(leftOut)}; ` +
-      'give more data, or features of fewer dimensions',
+      fewImagesFix(data),
   )
 }

@@ -1,8 +1,9 @@
 /** What a schedule learning run leaves: the model with its learned schedule, the default side's network, sample grids, the result as JSON, the report. */
 
 import { join } from 'node:path'
-import type { SavedSchedule } from '../../diffusion/files/index.ts'
+import type { Model, SavedSchedule } from '../../diffusion/files/index.ts'
 import { saveModel, scheduleFiles, scheduleName } from '../../diffusion/files/index.ts'
+import type { DenoisingNetwork } from '../../nn/index.ts'
 import type { Run } from '../../runs/index.ts'
 import type { LearnedModel } from '../../tuners/index.ts'
 import { trainedHere } from '../../tuners/index.ts'
@@ -31,7 +32,7 @@ export async function saveScheduleOutputs(run: Run, outputs: ScheduleOutputs): P
   const notes = await saveLearned(run, outputs)
   const seen = writeSeenImages(seenAfterLearning(outputs.inputs))
   await run.write(join('model', SEEN_IMAGES_FILE), seen)
-  await saveDefault(run, learned, seen)
+  await saveDefault(run, outputs, seen)
   await saveReport(
     run,
     await renderScheduleReport(
@@ -48,14 +49,29 @@ export async function saveScheduleOutputs(run: Run, outputs: ScheduleOutputs): P
 /** The network of the default rows, which has seen the same images, so that their numbers can be made again. */
 async function saveDefault(
   run: Run,
-  { defaultModel, settings, prediction }: LearnedModel,
+  { learned: { defaultModel, settings, prediction }, inputs }: ScheduleOutputs,
   seen: string,
 ): Promise<void> {
   if (!defaultModel) return
   const { network, state, trainingSchedule: noiseSchedule } = defaultModel
-  const model = { network, state, noiseSchedule, prediction, clip: settings.clip, samplingSchedules: [] }
+  const model = {
+    network,
+    state,
+    noiseSchedule,
+    prediction,
+    clip: settings.clip,
+    samplingSchedules: [],
+    ...classNamesOf(inputs, network),
+  }
   await saveModel(join(run.folder, DEFAULT_SIDE), model)
   await run.write(join(DEFAULT_SIDE, SEEN_IMAGES_FILE), seen)
+}
+
+/** Names of the network's classes: those of the model that was given, or of the data that it was trained on; nothing where they are numbers. */
+function classNamesOf({ model, data }: ScheduleInputs, { classes }: DenoisingNetwork): Pick<Model, 'classNames'> {
+  if (classes === undefined) return {}
+  const names = model ? model.classNames : data?.classes
+  return names && names.length === classes && names.some((name) => /\D/.test(name)) ? { classNames: names } : {}
 }
 
 /** Of a model that is yet unknown no training images are added: nothing was trained. */
@@ -76,7 +92,14 @@ async function saveLearned(run: Run, { learned, inputs }: ScheduleOutputs): Prom
     const { clip } = settings
     const { notes } = await saveModel(
       join(run.folder, 'model'),
-      { ...model, noiseSchedule: trainingSchedule, prediction, clip, samplingSchedules: saved },
+      {
+        ...model,
+        noiseSchedule: trainingSchedule,
+        prediction,
+        clip,
+        samplingSchedules: saved,
+        ...classNamesOf(inputs, model.network),
+      },
       { onnx: true },
     )
     return notes

@@ -6,37 +6,51 @@ import { asideCost, schedulePlan, stepNumbers } from '../../tuners/index.ts'
 import { openData } from '../opening/openData.ts'
 import type { OpenedModel } from '../opening/openedModel.ts'
 import { openGivenModel } from '../opening/openModel.ts'
+import { dataLines } from '../planning/dataLines.ts'
 import type { JobPlan, RateOf, Work } from '../planning/forecast.ts'
 import { forecast, measuredPlan, PER_IMAGE } from '../planning/forecast.ts'
 import { networkFor } from './open.ts'
 import type { ScheduleConfig } from './settings.ts'
 import { learnSettingsOf } from './settings.ts'
 
-/** @throws as `openData` */
-async function trainingData(config: ScheduleConfig): Promise<Dataset> {
+/** The data where something depends on them: on the embedded digits only the network that is trained. @throws as `openData` */
+async function plannedData(config: ScheduleConfig, given: OpenedModel | null): Promise<Dataset | null> {
   const { data } = config
+  if (data === null || (given && data === 'digits')) return null
+  return openData({ ...config, data }, given?.imageShape)
+}
+
+function trainingData(data: Dataset | null): Dataset {
   if (data === null) throw internalError('a network was to be trained without data')
-  return openData({ ...config, data })
+  return data
 }
 
 /** @throws as opening the job does, where what it needs is not there */
 export async function planSchedule(config: ScheduleConfig, rateOf: RateOf = measureRate): Promise<JobPlan> {
   const given = config.model === null ? null : await openGivenModel(config.model, config)
   try {
-    return await planOf(config, given, rateOf)
+    const data = await plannedData(config, given)
+    const plan = await planOf(config, given, data, rateOf)
+    if (data === null || config.data === null) return plan
+    return { ...plan, lines: await dataLines({ ...config, data: config.data }, data) }
   } finally {
     await given?.close()
   }
 }
 
-async function planOf(config: ScheduleConfig, given: OpenedModel | null, rateOf: RateOf): Promise<JobPlan> {
+async function planOf(
+  config: ScheduleConfig,
+  given: OpenedModel | null,
+  data: Dataset | null,
+  rateOf: RateOf,
+): Promise<JobPlan> {
   const settings = learnSettingsOf(config)
   if (given && !given.trainable) {
     const subject = { trained: false, statistics: false }
     const { total } = schedulePlan(settings, { ...subject, schedule: given.schedule })
     return measuredPlan(total + asideCost(settings, { ...subject, foreign: true }), given.secondsPerEvaluation)
   }
-  const network = given?.trainable?.network ?? networkFor(config, await trainingData(config))
+  const network = given?.trainable?.network ?? networkFor(config, trainingData(data))
   const subject = {
     trained: given === null || config.learn !== 'sampling',
     statistics: network.statistics.length > 0,

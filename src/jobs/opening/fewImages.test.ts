@@ -1,0 +1,69 @@
+/** What 10, 50 and 250 images allow: said before anything is done, and true of the features that are named. */
+import { describe, expect, it, test } from 'vitest'
+import { randomStream } from '../../base/index.ts'
+import type { Dataset } from '../../data/index.ts'
+import { dataFromArrays } from '../../data/index.ts'
+import { pixelFeatures } from '../../metrics/index.ts'
+import { dataLines } from '../planning/dataLines.ts'
+import { fewImagesFix, figuresText } from './fewImages.ts'
+import { pixelFeaturesNamed } from './pixelNames.ts'
+
+/** As many images as splits of 3 : 1 : 1 leave to be measured on. */
+function measuredOn(count: number, channels: number): Dataset {
+  const images = (n: number, seed: number) =>
+    randomStream({ seed, purpose: 'test.few' }).normal(new Float64Array(n * channels * 256))
+  const each = count / 5
+  return dataFromArrays({
+    name: `${count} images`,
+    imageShape: [channels, 16, 16],
+    train: images(3 * each, 1),
+    tuning: images(each, 2),
+    heldOut: images(each, 3),
+  })
+}
+
+describe('figures that can be had', () => {
+  it.each([
+    [250, 3, /^FID, KID, precision, recall, diversity can be had in pixels-3x16x16-block4 \(48 features\)$/],
+    [50, 3, /^10 images are no more than the 48 features.*: no FID; give more data, take --features pixels:3 /],
+    [
+      50,
+      1,
+      /: no FID; give more data, take --features pixels:9 \(as many averages of blocks\), or learn .*--objective teacher\)$/,
+    ],
+    [10, 1, /^2 images are no more than the 64 features.*take --features pixels:1 /],
+    [10, 3, /no FID; give more data, or learn for a model that is there without data/],
+  ] as const)('of %i images of %i channels', (count, channels, text) => {
+    const data = measuredOn(count, channels)
+    expect(figuresText(data, pixelFeatures(data.shape))).toMatch(text)
+    const named = /--features (pixels:\d+)/.exec(fewImagesFix(data))?.[1]
+    if (named === undefined) return
+    const features = pixelFeaturesNamed(named, data.shape)
+    expect(features.dimensions).toBeLessThan(count / 5)
+    expect(figuresText(data, features)).toMatch(/^FID, KID, .*can be had/)
+  })
+})
+
+test('the plan tells what falls where, and what can be measured or why not', async () => {
+  const data = { ...measuredOn(50, 1), notes: ['3 are turned'] }
+  const settings = {
+    data: 'photos',
+    features: 'auto',
+    featuresOutput: null,
+    featuresRange: null,
+    judge: 'auto',
+    device: 'cpu',
+  } as const
+  const lines = await dataLines(settings as unknown as Parameters<typeof dataLines>[0], data)
+  expect(lines[0]).toBe('data: 50 images, images of [1,16,16], no classes: 30 train, 10 tune, 10 are held out')
+  expect(lines).toContain('note: 3 are turned')
+  expect(lines.at(-1)).toMatch(/^figures: 10 images are no more than the 64 features/)
+  const none = await dataLines(
+    { ...settings, features: 'pixels:x' } as unknown as Parameters<typeof dataLines>[0],
+    data,
+  )
+  expect(none.at(-1)).toMatch(/^figures: none, as pixels:N has a number from 1 to 64 of features, got 'pixels:x'/)
+  expect(await dataLines({ ...settings, data: 'digits' } as unknown as Parameters<typeof dataLines>[0], data)).toEqual(
+    [],
+  )
+})
