@@ -1,5 +1,20 @@
 /** Diffusion: noise and sampling schedules, families of them, training, samplers with derivatives. Its files: files/index.ts. */
 
+export type {
+  ConventionPrediction,
+  DenoiserConvention,
+  PixelRange,
+  StatedConvention,
+  ToldTimeKind,
+} from './conventions/convention.ts'
+export {
+  CONVENTION_PREDICTIONS,
+  completed,
+  conventionWords,
+  ownConvention,
+  PIXEL_RANGES,
+  TOLD_TIMES,
+} from './conventions/convention.ts'
 export type { Denoiser, ImageData, Images, Prediction, TrainingTarget } from './denoiser.ts'
 export { predictionOf, TRAINING_TARGETS } from './denoiser.ts'
 export type { CompiledDenoiser } from './denoisers/compiledDenoiser.ts'

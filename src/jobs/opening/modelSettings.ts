@@ -1,0 +1,93 @@
+/**
+ * What is said of a given model: settings (flags, environment, config) over the JSON file beside it. A key of that file is a setting `modelKey` here, made
+ * one value by `describedModel`.
+ */
+import { readFile } from 'node:fs/promises'
+import { dirname, isAbsolute, join } from 'node:path'
+import { z } from 'zod'
+import { inputError } from '../../base/index.ts'
+import type { ModelDescription } from '../../diffusion/files/index.ts'
+import { pixelPair, predictionWord, readModelDescription } from '../../diffusion/files/index.ts'
+import { TOLD_TIMES } from '../../diffusion/index.ts'
+import { setting } from '../../tuners/index.ts'
+
+const group = 'Data and model'
+
+/** Settings that describe a model, null: not said. */
+export const describingShape = {
+  modelJson: setting(z.string().min(1).nullable(), {
+    group,
+    description:
+      'JSON file that describes the model, with keys prediction, pixels, time, timeScale, sigmaData, scheduler; none: NAME.model.json beside NAME.onnx, model.json in a folder, where there is one',
+    default: null,
+  }),
+  modelPrediction: setting(predictionWord().nullable(), {
+    group,
+    description: 'what the given model predicts; none: what its scheduler file says, else what is measured',
+    default: null,
+  }),
+  modelPixels: setting(pixelPair().nullable(), {
+    group,
+    description: 'range of the clean pixels that the given model was trained on; none: measured, -1,1 without data',
+    default: null,
+  }),
+  modelTime: setting(z.enum(TOLD_TIMES).nullable(), {
+    group,
+    description:
+      'what the given model is told at time t of 0..T-1: t, t + 1, t/T, T - 1 - t, 1 - t/T, log(signal²/noise²), log(sigma)/4, sigma; none: measured, index without data',
+    default: null,
+  }),
+  sigmaData: setting(z.number().positive().nullable(), {
+    group,
+    description: 'deviation of the data that an EDM network is scaled by; none: .5',
+    default: null,
+  }),
+  trustConvention: setting(z.boolean(), {
+    group,
+    description: 'take the model as it is described, though it fits another description better, or none',
+    default: false,
+  }),
+}
+
+/** The settings, resolved. */
+export interface DescribingConfig {
+  readonly modelJson: string | null
+  readonly modelPrediction: ModelDescription['prediction'] | null
+  readonly modelPixels: ModelDescription['pixels'] | null
+  readonly modelTime: ModelDescription['time'] | null
+  readonly sigmaData: number | null
+  readonly trustConvention: boolean
+  readonly timeScale: number
+  readonly scheduler: string | null
+}
+
+/** What is said of the model at a path: the settings over the JSON file. @throws `model.description` */
+export async function describedModel(path: string, config: DescribingConfig): Promise<ModelDescription> {
+  const file = await fileOf(path, config.modelJson)
+  const given = Object.entries({
+    prediction: config.modelPrediction,
+    pixels: config.modelPixels,
+    time: config.modelTime,
+    timeScale: config.timeScale === 1 ? null : config.timeScale,
+    sigmaData: config.sigmaData,
+    scheduler: config.scheduler,
+  }).filter(([, value]) => value !== null)
+  return { ...file, ...Object.fromEntries(given) }
+}
+
+/** @throws `model.description` on a named file that is not there */
+async function fileOf(path: string, named: string | null): Promise<ModelDescription> {
+  const place = named ?? (path.endsWith('.onnx') ? path.replace(/\.onnx$/, '.model.json') : join(path, 'model.json'))
+  const text = await readFile(place, 'utf8').catch((cause: Error) => {
+    if (named === null) return null
+    throw inputError(
+      'model.description',
+      `a model's description must be a readable JSON file, '${named}' is none: ${cause.message}`,
+      { cause },
+    )
+  })
+  if (text === null) return {}
+  const { scheduler, ...said } = readModelDescription(text, place)
+  if (scheduler === undefined) return said
+  return { ...said, scheduler: isAbsolute(scheduler) ? scheduler : join(dirname(place), scheduler) }
+}
