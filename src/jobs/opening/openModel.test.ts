@@ -61,7 +61,7 @@ test('a file that leaves its size open: the side that is asked for, and the chan
     conditional: false,
     batch: 4,
     // The trial, and two rounds of the one way to run four images.
-    evaluations: 12,
+    evaluations: 12 + 3,
   })
   await opened.close()
   await expect(openGivenModel(file, { ...options, scheduler })).rejects.toMatchObject({ code: 'model.imageShape' })
