@@ -45,6 +45,8 @@ export interface ForeignDenoiserOptions extends DeviceOptions {
   readonly learnedVariance?: boolean
   /** The file is told `timeScale` x time: 1/T for one that takes a fraction. Default 1; files with float times only. */
   readonly timeScale?: number
+  /** What the file is told at a time, where that is no multiple of it. Default `timeScale` x time. */
+  readonly told?: (time: number) => number
 }
 
 /** A `Denoiser` without derivative over a loaded file. */
@@ -58,6 +60,11 @@ export interface ForeignDenoiser extends Denoiser {
   readonly evaluations: number
   /** Seconds that an evaluation of one image takes in a whole batch, measured when it was opened. */
   readonly secondsPerEvaluation: number
+  /**
+   * Its output where it is told any number, whatever times its schedule has: what a convention is measured by. Images: any number, or a multiple of its own
+   * where the file is made for one.
+   */
+  predictTold(x: Images, told: number, condition?: Int32Array): Promise<Images>
   /** Frees the model. */
   dispose(): Promise<void>
 }
@@ -148,7 +155,7 @@ class FileDenoiser implements ForeignDenoiser {
   readonly #parts: FileParts
   readonly #runs: Runs
   readonly #timesteps: number
-  readonly #timeScale: number
+  readonly #told: (time: number) => number
 
   constructor(parts: FileParts, runs: Runs) {
     const { file, inputs, batch, imageShape, options } = parts
@@ -157,7 +164,7 @@ class FileDenoiser implements ForeignDenoiser {
     this.#runs = runs
     this.inputs = inputs
     this.#timesteps = noiseSchedule.timesteps
-    this.#timeScale = timeScale
+    this.#told = options.told ?? ((time) => time * timeScale)
     this.prediction = prediction
     this.times = inputs.time.dtype.startsWith('int') ? 'integer' : 'real'
     this.conditional = inputs.classes !== null
@@ -230,11 +237,21 @@ class FileDenoiser implements ForeignDenoiser {
 
   async predict(x: Images, time: number, condition?: Int32Array): Promise<Images> {
     this.#check(x, time, condition)
-    const { models, images = x.shape[0] } = this.#runs
-    if (images === x.shape[0]) return this.#run(models[0], x, time, condition)
+    return this.#inParts(x, this.#told(time), condition, this.#runs.images)
+  }
+
+  async predictTold(x: Images, told: number, condition?: Int32Array): Promise<Images> {
+    const { images } = this.#runs
+    const divides = images !== undefined && x.shape[0] % images === 0
+    return this.#inParts(x, told, condition, divides ? images : undefined)
+  }
+
+  async #inParts(x: Images, told: number, condition: Int32Array | undefined, images = x.shape[0]): Promise<Images> {
+    const { models } = this.#runs
+    if (images === x.shape[0]) return this.#run(models[0], x, told, condition)
     const parts = Array.from({ length: x.shape[0] / images }, (_, i) => {
       const classes = condition?.subarray(i * images, (i + 1) * images)
-      return this.#run(models[i % models.length], itemsOf(x, i, images), time, classes)
+      return this.#run(models[i % models.length], itemsOf(x, i, images), told, classes)
     })
     const all = new Float32Array(x.data.length)
     for (const [i, { data }] of (await Promise.all(parts)).entries()) all.set(data, i * data.length)
@@ -242,12 +259,12 @@ class FileDenoiser implements ForeignDenoiser {
   }
 
   /** Reads its arrays before it returns. */
-  async #run(model: LoadedForeignModel, x: Images, time: number, condition?: Int32Array): Promise<Images> {
+  async #run(model: LoadedForeignModel, x: Images, told: number, condition?: Int32Array): Promise<Images> {
     const { image, time: timeInput, classes, output } = this.inputs
     const result = await model.run({
       // A copy: the engine reads it later, and the caller may fill it anew at once.
       [image.name]: tensor('float32', x.shape, Float32Array.from(x.data)),
-      [timeInput.name]: repeated(timeInput.dtype, shapeFor(timeInput, x.shape[0]), time * this.#timeScale),
+      [timeInput.name]: repeated(timeInput.dtype, shapeFor(timeInput, x.shape[0]), told),
       ...(classes && condition && { [classes.name]: integers(classes.dtype, condition) }),
     })
     const out = result[output]
