@@ -40,6 +40,8 @@ export interface ForeignDenoiserOptions extends DeviceOptions {
   readonly learnedVariance?: boolean
   /** The file is told `timeScale` x time: 1/T for one that takes a fraction. Default 1; files with float times only. */
   readonly timeScale?: number
+  /** What the file is told at a time, where that is no multiple of it. Default `timeScale` x time. */
+  readonly told?: (time: number) => number
   /** Which input and output is which, and numbers for further inputs, where that is not to be recognised. */
   readonly inputs?: NamedInputs
   /** How many classes it knows, and what stands for no class, where its file does not say so. */
@@ -63,6 +65,11 @@ export interface ForeignDenoiser extends Denoiser {
   readonly evaluations: number
   /** Seconds that an evaluation of one image takes in a whole batch, measured when it was opened. */
   readonly secondsPerEvaluation: number
+  /**
+   * Its output where it is told any number, whatever times its schedule has: what a convention is measured by. Images: any number, or a multiple of its own
+   * where the file is made for one.
+   */
+  predictTold(x: Images, told: number, condition?: Int32Array): Promise<Images>
   /** Frees the model. */
   dispose(): Promise<void>
 }
@@ -170,7 +177,7 @@ class FileDenoiser implements ForeignDenoiser {
   readonly #parts: FileParts
   readonly #runs: Runs
   readonly #timesteps: number
-  readonly #timeScale: number
+  readonly #told: (time: number) => number
 
   constructor(parts: FileParts, runs: Runs) {
     const { file, inputs, batch, imageShape, options, notes } = parts
@@ -180,7 +187,7 @@ class FileDenoiser implements ForeignDenoiser {
     this.#runs = runs
     this.inputs = inputs
     this.#timesteps = noiseSchedule.timesteps
-    this.#timeScale = timeScale
+    this.#told = options.told ?? ((time) => time * timeScale)
     this.prediction = prediction
     this.times = inputs.time.dtype.startsWith('int') ? 'integer' : 'real'
     this.conditional = inputs.classes !== null
@@ -246,7 +253,7 @@ class FileDenoiser implements ForeignDenoiser {
     const count = this.#runs.images ?? 1
     const some = itemsOf(x, 0, count)
     const { rows, runs } = await tableRows((label) =>
-      this.#run(this.#runs.models[0], some, time, new Int32Array(count).fill(label)),
+      this.#run(this.#runs.models[0], some, this.#told(time), new Int32Array(count).fill(label)),
     )
     this.evaluations += runs * count
     return knownClasses(file, inputs, options.classes ?? {}, rows ?? undefined)
@@ -260,12 +267,12 @@ class FileDenoiser implements ForeignDenoiser {
     const noise = randomStream({ seed: 0, purpose: 'trial' }).normal(new Float32Array(sizeOf(shape)))
     const alone = fixed === undefined ? noise.subarray(0, size) : noise.map((_, i) => noise[i % size])
     const among = noise.map((value, i) => (i < size ? value : LOUDER * value))
-    const time = Math.floor((this.#timesteps - 1) / 4)
+    const told = this.#told(Math.floor((this.#timesteps - 1) / 4))
     const predict = (data: Float32Array) => {
       const images = data.length / size
       const classes = this.conditional ? new Int32Array(images) : undefined
       this.evaluations += images
-      return this.#run(this.#runs.models[0], tensor('float32', [images, ...this.imageShape], data), time, classes)
+      return this.#run(this.#runs.models[0], tensor('float32', [images, ...this.imageShape], data), told, classes)
     }
     const [one, other] = [await predict(alone), await predict(among)]
     return relativeDifference(other.data.subarray(0, size), one.data.subarray(0, size))
@@ -311,12 +318,21 @@ class FileDenoiser implements ForeignDenoiser {
 
   async predict(x: Images, time: number, condition?: Int32Array): Promise<Images> {
     this.#check(x, time)
-    const labels = this.#labels(condition, x.shape[0])
-    const { models, images = x.shape[0] } = this.#runs
-    if (images === x.shape[0]) return this.#run(models[0], x, time, labels)
+    return this.#inParts(x, this.#told(time), this.#labels(condition, x.shape[0]), this.#runs.images)
+  }
+
+  async predictTold(x: Images, told: number, condition?: Int32Array): Promise<Images> {
+    const { images } = this.#runs
+    const divides = images !== undefined && x.shape[0] % images === 0
+    return this.#inParts(x, told, this.#labels(condition, x.shape[0]), divides ? images : undefined)
+  }
+
+  async #inParts(x: Images, told: number, condition: Int32Array | undefined, images = x.shape[0]): Promise<Images> {
+    const { models } = this.#runs
+    if (images === x.shape[0]) return this.#run(models[0], x, told, condition)
     const parts = Array.from({ length: x.shape[0] / images }, (_, i) => {
-      const classes = labels?.subarray(i * images, (i + 1) * images)
-      return this.#run(models[i % models.length], itemsOf(x, i, images), time, classes)
+      const classes = condition?.subarray(i * images, (i + 1) * images)
+      return this.#run(models[i % models.length], itemsOf(x, i, images), told, classes)
     })
     const all = new Float32Array(x.data.length)
     for (const [i, { data }] of (await Promise.all(parts)).entries()) all.set(data, i * data.length)
@@ -324,9 +340,9 @@ class FileDenoiser implements ForeignDenoiser {
   }
 
   /** Reads its arrays before it returns. */
-  async #run(model: LoadedForeignModel, x: Images, time: number, condition?: Int32Array): Promise<Images> {
+  async #run(model: LoadedForeignModel, x: Images, told: number, condition?: Int32Array): Promise<Images> {
     const { output, layout } = this.inputs
-    const feeds = feedsFor(this.inputs, { x, told: time * this.#timeScale, condition })
+    const feeds = feedsFor(this.inputs, { x, told, condition })
     const result = (await model.run(feeds, [output]))[output]
     const out = imagesFrom(result, layout)
     if (out && sameShape(out.shape, x.shape)) return out
