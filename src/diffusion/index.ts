@@ -17,6 +17,8 @@ export {
 } from './conventions/convention.ts'
 export type { Denoiser, ImageData, Images, Prediction, TrainingTarget } from './denoiser.ts'
 export { predictionOf, TRAINING_TARGETS } from './denoiser.ts'
+export type { ClassifierFreeOptions } from './denoisers/classifierFree.ts'
+export { classifierFree } from './denoisers/classifierFree.ts'
 export type { CompiledDenoiser } from './denoisers/compiledDenoiser.ts'
 export { compileDenoiser } from './denoisers/compiledDenoiser.ts'
 export type { StatedClasses } from './denoisers/foreignClasses.ts'
@@ -48,6 +50,7 @@ export type { SamplerName } from './samplers/samplers.ts'
 export { DEFAULT_SAMPLER, SAMPLER_NAMES, SAMPLERS, samplerNamed } from './samplers/samplers.ts'
 export type { SamplerSettings, Sampling } from './samplers/settings.ts'
 export {
+  evaluationsBy,
   evaluationsOf,
   networkEvaluations,
   ownersOf,
