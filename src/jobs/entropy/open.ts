@@ -5,6 +5,7 @@ import type { Reward } from '../../rewards/index.ts'
 import type { Json } from '../../runs/index.ts'
 import type { EntropyOptions, EntropyTarget } from '../../tuners/index.ts'
 import { ESTIMATORS_OF } from '../../tuners/index.ts'
+import { openGuidedDenoiser } from '../opening/classGuidance.ts'
 import type { CodeHashes } from '../opening/namedCode.ts'
 import { codeHashes } from '../opening/namedCode.ts'
 import type { OpenedModel } from '../opening/openedModel.ts'
@@ -44,7 +45,7 @@ export async function openEntropyInputs(config: EntropyConfig): Promise<EntropyI
   const opened = await openModelAt(config.model, config)
   const closers = [opened.close]
   try {
-    const { denoiser, close } = await opened.openDenoiser(config)
+    const { denoiser, close } = await openGuidedDenoiser(opened, config)
     closers.unshift(close)
     const choice = await chooseSampling(opened, config)
     const sampler = samplerSettings({ ...choice.settings, variance: config.variance })
