@@ -5,6 +5,7 @@ import type { Reward } from '../../rewards/index.ts'
 import type { Json } from '../../runs/index.ts'
 import type { EntropyOptions, EntropyTarget } from '../../tuners/index.ts'
 import { ESTIMATORS_OF } from '../../tuners/index.ts'
+import { recordJson } from '../opening/modelConvention.ts'
 import type { CodeHashes } from '../opening/namedCode.ts'
 import { codeHashes } from '../opening/namedCode.ts'
 import type { OpenedModel } from '../opening/openedModel.ts'
@@ -13,6 +14,7 @@ import type { RewardNetworks } from '../opening/rewardNetworks.ts'
 import { openRewardNetworks } from '../opening/rewardNetworks.ts'
 import type { SamplingChoice } from '../opening/samplingChoice.ts'
 import { chooseSampling, classOfImage } from '../opening/samplingChoice.ts'
+import { sharedData } from '../opening/sharedData.ts'
 import type { EntropyConfig } from './settings.ts'
 import { entropySettingsOf } from './settings.ts'
 
@@ -31,6 +33,8 @@ export interface EntropyInputs {
   readonly notes: readonly string[]
   /** Names and hashes of what was read, for the manifest. */
   readonly sources: Readonly<Record<string, Json>>
+  /** What was measured of the model. */
+  readonly found?: Readonly<Record<string, Json>>
   readonly secondsPerEvaluation: number | null
   close(): Promise<void>
 }
@@ -41,7 +45,8 @@ export interface EntropyInputs {
  * is not there or does not fit together
  */
 export async function openEntropyInputs(config: EntropyConfig): Promise<EntropyInputs> {
-  const opened = await openModelAt(config.model, config)
+  const shared = sharedData(config.data === null ? null : { data: config.data, size: null })
+  const opened = await openModelAt(config.model, { ...config, pictures: shared.pictures })
   const closers = [opened.close]
   try {
     const { denoiser, close } = await opened.openDenoiser(config)
@@ -51,7 +56,7 @@ export async function openEntropyInputs(config: EntropyConfig): Promise<EntropyI
     const condition = classOfImage(opened, config.class)
     const { imageShape } = opened
     const { chunk: batch, device, rewardTimeout: timeout } = config
-    const networks = await openRewardNetworks(config, { imageShape, batch, device, timeout })
+    const networks = await openRewardNetworks(config, { imageShape, batch, device, timeout }, shared)
     closers.unshift(networks.close)
     const code = await codeHashes([config.reward, config.judge])
     const { reward, judge } = await openBoth(networks, config)
@@ -79,6 +84,7 @@ export async function openEntropyInputs(config: EntropyConfig): Promise<EntropyI
         ...sharedNotes(networks, config),
         ...rewardNotes([reward, judge]),
       ],
+      ...(opened.convention.record && { found: { convention: recordJson(opened.convention.record) } }),
       secondsPerEvaluation: opened.secondsPerEvaluation,
       sources: {
         model: { path: config.model, sha256: opened.hash },

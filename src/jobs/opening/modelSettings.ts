@@ -49,6 +49,9 @@ export const describingShape = {
   }),
 }
 
+/** Their names. */
+export const DESCRIBING = Object.keys(describingShape) as (keyof typeof describingShape)[]
+
 /** The settings, resolved. */
 export interface DescribingConfig {
   readonly modelJson: string | null
@@ -62,8 +65,8 @@ export interface DescribingConfig {
 }
 
 /** What is said of the model at a path: the settings over the JSON file. @throws `model.description` */
-export async function describedModel(path: string, config: DescribingConfig): Promise<ModelDescription> {
-  const file = await fileOf(path, config.modelJson)
+export async function describedModel(path: string, config: Partial<DescribingConfig>): Promise<ModelDescription> {
+  const file = await fileOf(path, config.modelJson ?? null)
   const given = Object.entries({
     prediction: config.modelPrediction,
     pixels: config.modelPixels,
@@ -71,7 +74,7 @@ export async function describedModel(path: string, config: DescribingConfig): Pr
     timeScale: config.timeScale === 1 ? null : config.timeScale,
     sigmaData: config.sigmaData,
     scheduler: config.scheduler,
-  }).filter(([, value]) => value !== null)
+  }).filter(([, value]) => value !== null && value !== undefined)
   return { ...file, ...Object.fromEntries(given) }
 }
 

@@ -25,6 +25,7 @@ const COUNT = 16
 /** The code, or null where diffusers has no scheduler for it. */
 export function pythonCode(asked: PythonSampling): string | null {
   const { network, imageShape, run, count: wanted = COUNT } = asked
+  if (network.kind === 'none') return null
   const loop = loopOf(asked)
   if (!loop) return null
   const count = countOf(network, wanted)
@@ -176,11 +177,12 @@ function countOf(network: PythonNetwork, wanted: number): number {
   return typeof fixed === 'number' ? fixed : wanted
 }
 
-function onnxCall({ path, inRun, inputs, timeScale }: PythonNetwork & { kind: 'onnx' }, count: number): string[] {
+function onnxCall(asked: PythonNetwork & { kind: 'onnx' }, count: number): string[] {
+  const { path, inRun, inputs, timeScale, timeOffset = 0 } = asked
   const { image, time, classes, output } = inputs
   const shape = time.shape.map((extent, axis) => (typeof extent === 'number' ? extent : axis === 0 ? count : 1))
-  const scaled = timeScale === 1 ? '' : ` * ${timeScale}`
-  const toldTime = time.dtype.startsWith('int') ? 'int(time)' : `float(time)${scaled}`
+  const scaled = `${timeScale === 1 ? '' : ` * ${timeScale}`}${timeOffset === 0 ? '' : ` + ${timeOffset}`}`
+  const toldTime = time.dtype.startsWith('int') ? `int(time)${scaled}` : `float(time)${scaled}`
   const feeds = [
     `${text(image.name)}: x.numpy()`,
     `${text(time.name)}: np.full(${list(shape)}, ${toldTime}, np.${time.dtype})`,
