@@ -1,5 +1,7 @@
 /** Diffusion: noise and sampling schedules, families of them, training, samplers with derivatives. Its files: files/index.ts. */
 
+export type { Candidate } from './conventions/candidates.ts'
+export { candidatesOf, levelsOfPrediction } from './conventions/candidates.ts'
 export type {
   ConventionPrediction,
   DenoiserConvention,
@@ -13,8 +15,16 @@ export {
   conventionWords,
   ownConvention,
   PIXEL_RANGES,
+  TOLD_LEVELS,
   TOLD_TIMES,
 } from './conventions/convention.ts'
+export type { ToldNetwork } from './conventions/conventionDenoiser.ts'
+export { conventionDenoiser, isOwn, predictionFor, scheduleFor, toldNetwork } from './conventions/conventionDenoiser.ts'
+export type { Figure, MeasuringPictures } from './conventions/measureConvention.ts'
+export { measureConventions, noiseGivenBack } from './conventions/measureConvention.ts'
+export { isWhole, sigmaSchedule, toldAt } from './conventions/toldTime.ts'
+export type { ConventionVerdict } from './conventions/verdict.ts'
+export { ACCEPTED, conventionVerdict } from './conventions/verdict.ts'
 export type { Denoiser, ImageData, Images, Prediction, TrainingTarget } from './denoiser.ts'
 export { predictionOf, TRAINING_TARGETS } from './denoiser.ts'
 export type { ClassifierFreeOptions } from './denoisers/classifierFree.ts'

@@ -61,6 +61,9 @@ export const TOLD_TIMES = [
 ] as const
 export type ToldTimeKind = (typeof TOLD_TIMES)[number]
 
+/** What is told is the level itself: the network has no times of its own. */
+export const TOLD_LEVELS: readonly ToldTimeKind[] = ['log-snr', 'log-sigma', 'sigma']
+
 /** [low, high] of clean pixels. */
 export type PixelRange = readonly [number, number]
 

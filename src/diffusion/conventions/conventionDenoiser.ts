@@ -97,6 +97,30 @@ export function scalarsAt(convention: DenoiserConvention, trained: NoiseSchedule
 export type ToldNetwork = Omit<Denoiser, 'prediction' | 'pullback'>
 
 /**
+ * A denoiser as a network that is told any number.
+ * @param predict what is told a number; default its own `predict`, which then takes any
+ */
+export function toldNetwork(
+  denoiser: Denoiser,
+  predict: Denoiser['predict'] = (...asked) => denoiser.predict(...asked),
+): ToldNetwork {
+  const { times, imageShape, dtype, batch, batchStep, differentiable, conditional, classes, nullClass } = denoiser
+  return {
+    times,
+    imageShape,
+    differentiable,
+    ...(dtype && { dtype }),
+    ...(batch !== undefined && { batch }),
+    ...(batchStep !== undefined && { batchStep }),
+    ...(conditional !== undefined && { conditional }),
+    ...(classes !== undefined && { classes }),
+    ...(nullClass !== undefined && { nullClass }),
+    predict,
+    vjp: (...asked) => denoiser.vjp(...asked),
+  }
+}
+
+/**
  * @param network its `predict` and `vjp` take what it is told for the time
  * @param trained the levels it was trained on
  * @throws `model.time` where it takes whole numbers and the convention tells others
@@ -110,16 +134,9 @@ export function conventionDenoiser(
   const scalars = remembered((t) => scalarsAt(convention, trained, t))
   const told = (t: number) => toldAt(convention, trained, checked(t, network, trained))
   return {
+    ...network,
     prediction: predictionFor(convention),
-    times: network.times,
-    imageShape: network.imageShape,
-    ...(network.dtype && { dtype: network.dtype }),
-    ...(network.batch !== undefined && { batch: network.batch }),
-    ...(network.batchStep !== undefined && { batchStep: network.batchStep }),
-    differentiable: network.differentiable,
     timeDerivative: false,
-    ...(network.conditional !== undefined && { conditional: network.conditional }),
-    ...(network.classes !== undefined && { classes: network.classes }),
     async predict(x, time, condition) {
       const at = scalars(time)
       const own = mapped(x, (value) => at.inX * value + at.inOne)

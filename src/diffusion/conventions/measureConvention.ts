@@ -17,6 +17,12 @@ import { toldAt } from './toldTime.ts'
 /** Signal-to-noise ratios that pictures are noised to. */
 const RATIOS = [1, 4, 1 / 4] as const
 
+/**
+ * A figure says something of the network only below this share of what it is with each picture's output exchanged for another's: pixels in [0, 255] divide an output by
+ * 127, and what is left is the same black picture for any network.
+ */
+const SAYS_SOMETHING = 0.8
+
 /** Figures this close are of conventions that cannot be told apart. */
 export const SAME_CLASS = 0.05
 
@@ -34,6 +40,8 @@ export interface Figure extends Candidate {
   readonly figure: number
   /** It was worse than the best by so much that it was not measured to the end. */
   readonly atLeast: boolean
+  /** Whether what comes out depends on what went in so far that the figure is the network's. */
+  readonly says: boolean
 }
 
 export interface MeasureOptions {
@@ -52,23 +60,27 @@ export async function measureConventions(
   { all = false }: MeasureOptions = {},
 ): Promise<readonly Figure[]> {
   const asked = new Asked(network, images, classes)
-  const sums = candidates.map(() => ({ sum: 0, rounds: 0 }))
+  const sums = candidates.map(() => ({ sum: 0, exchanged: 0, rounds: 0 }))
   const measure = async (i: number, round: number) => {
-    sums[i].sum += await asked.error(candidates[i], RATIOS[round])
+    const { own, exchanged } = await asked.errors(candidates[i], RATIOS[round])
+    sums[i].sum += own
+    sums[i].exchanged += exchanged
     sums[i].rounds++
   }
+  const says = (i: number) => sums[i].sum <= SAYS_SOMETHING * sums[i].exchanged
   for (const round of RATIOS.keys()) await measure(0, round)
   let best = sums[0].sum
   for (const [i] of candidates.entries()) {
     const bound = () => Math.max(best, 0) + RATIOS.length * SAME_CLASS
     for (let round = 0; i > 0 && round < RATIOS.length && (all || sums[i].sum <= bound()); round++)
       await measure(i, round)
-    if (sums[i].rounds === RATIOS.length) best = Math.min(best, sums[i].sum)
+    if (sums[i].rounds === RATIOS.length && says(i)) best = Math.min(best, sums[i].sum)
   }
   return candidates.map((candidate, i) => ({
     ...candidate,
     figure: sums[i].sum / RATIOS.length,
     atLeast: sums[i].rounds < RATIOS.length && sums[i].sum < Number.POSITIVE_INFINITY,
+    says: says(i),
   }))
 }
 
@@ -87,8 +99,8 @@ class Asked {
     this.#classes = classes
   }
 
-  /** rms of what a candidate's prediction is off by, at about a signal-to-noise ratio. */
-  async error(candidate: Candidate, ratio: number): Promise<number> {
+  /** rms of what a candidate's prediction is off by, at about a signal-to-noise ratio, and with each picture's output exchanged for the next one's. */
+  async errors(candidate: Candidate, ratio: number): Promise<{ own: number; exchanged: number }> {
     const { convention, trained } = candidate
     const schedule = scheduleFor(convention, trained)
     const t = timeAt(schedule, Math.log(ratio), this.#network.times)
@@ -96,7 +108,7 @@ class Asked {
     const scalars = scalarsAt(convention, trained, t)
     const told = toldAt(convention, trained, t)
     const said = await this.#ask(level, scalars, told)
-    if (!said) return Number.POSITIVE_INFINITY
+    if (!said) return { own: Number.POSITIVE_INFINITY, exchanged: 0 }
     const { own, output } = said
     const kind = predictionFor(convention)
     const [x0, eps] = [this.#images.data, this.#noise.data]
@@ -108,13 +120,20 @@ class Asked {
           : level.path === 'flow'
             ? [1, -1]
             : [level.signal, -level.noise]
-    let sum = 0
-    for (let i = 0; i < x0.length; i++) {
-      const predicted = scalars.outX * own.data[i] + scalars.outP * output.data[i] + scalars.outOne
-      sum += (predicted - toNoise * eps[i] - toImage * x0[i]) ** 2
+    // A single picture is exchanged for its other half.
+    const [count] = own.shape
+    const next = count > 1 ? x0.length / count : x0.length >> 1
+    const rms = (moved: number) => {
+      let sum = 0
+      for (let i = 0; i < x0.length; i++) {
+        const given = output.data[(i + moved) % x0.length]
+        const predicted = scalars.outX * own.data[i] + scalars.outP * given + scalars.outOne
+        sum += (predicted - toNoise * eps[i] - toImage * x0[i]) ** 2
+      }
+      const error = Math.sqrt(sum / x0.length)
+      return Number.isNaN(error) ? Number.POSITIVE_INFINITY : error
     }
-    const error = Math.sqrt(sum / x0.length)
-    return Number.isNaN(error) ? Number.POSITIVE_INFINITY : error
+    return { own: rms(0), exchanged: rms(next) }
   }
 
   #ask({ signal, noise }: { signal: number; noise: number }, { inX, inOne }: ConventionScalars, told: number) {

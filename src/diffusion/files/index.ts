@@ -1,6 +1,7 @@
 /** What diffusion reads from disk and writes there: model folders, schedules, schedulers in and out, guidance. */
 
 export type { ClassLevels, ClassRequest } from './classPlanOf.ts'
+export { readScheduler } from './diffusersScheduler.ts'
 export { exportScheduler } from './export.ts'
 export { ownClassFolder, SCHEDULE_FILES, scheduleFiles } from './exportedFiles.ts'
 export type { ExportedScheduler, SchedulerConfig } from './exportedScheduler.ts'

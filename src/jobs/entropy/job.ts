@@ -2,9 +2,11 @@
 
 import type { JobHooks } from '../../runs/index.ts'
 import type { EntropyCheckpoint, EntropyEvent, EntropyResult } from '../../tuners/index.ts'
+import { defaultsOf } from '../../tuners/index.ts'
 import type { JobProgress } from '../job.ts'
 import type { RunMaker } from '../makesRun.ts'
 import { makeRun, runJobOf } from '../makesRun.ts'
+import { describingShape } from '../opening/modelSettings.ts'
 import { bestLambda, entropyLine } from './lines.ts'
 import type { EntropyInputs } from './open.ts'
 import { openEntropyInputs } from './open.ts'
@@ -28,6 +30,7 @@ const maker: RunMaker<EntropyConfig, EntropyInputs, EntropyEvent, EntropyCheckpo
     groups: ENTROPY_GROUPS,
     resolve: resolveEntropyConfig,
     mayChange: ENTROPY_MAY_CHANGE,
+    earlier: defaultsOf(describingShape),
     code: ['reward', 'judge'],
   },
   plan: (config) => planEntropy(config),

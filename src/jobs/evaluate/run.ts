@@ -11,7 +11,6 @@ import type { WorkHooks } from '../job.ts'
 import { openGuidedDenoiser } from '../opening/classGuidance.ts'
 import type { MeasuringNetworks } from '../opening/measuringNetworks.ts'
 import { openMeasuring } from '../opening/measuringNetworks.ts'
-import { openData } from '../opening/openData.ts'
 import { runRecordOf } from '../opening/runRecord.ts'
 import type { Side } from '../opening/runSide.ts'
 import { openSide } from '../opening/runSide.ts'
@@ -21,6 +20,7 @@ import type { ScheduleNumbers } from '../opening/scheduleNumbers.ts'
 import { scheduleNumbers } from '../opening/scheduleNumbers.ts'
 import type { HeldOutKnowledge } from '../opening/seenImages.ts'
 import { heldOutNotes, leftOutText, seenBy, tunedBy, unseen } from '../opening/seenImages.ts'
+import { sharedData } from '../opening/sharedData.ts'
 import type { EvaluateConfig } from './settings.ts'
 import { evaluateLayerOf, resolveEvaluateConfig } from './settings.ts'
 
@@ -82,7 +82,8 @@ export async function evaluateModel(
   const began = performance.now()
   const run = await runRecordOf(path)
   const config = await evaluateConfigOf(path, given)
-  const { opened, side, notes: sideNotes } = await openSide(path, config)
+  const shared = sharedData({ data: config.data, size: null })
+  const { opened, side, notes: sideNotes } = await openSide(path, { ...config, pictures: shared.pictures })
   for (const note of await changeNotesOf([config.schedule, config.scheduler])) hooks.onNote?.(note)
   if (run?.command === 'entropy')
     hooks.onNote?.(`${path} tuned a guidance: what is measured here is its model, unguided`)
@@ -91,7 +92,7 @@ export async function evaluateModel(
     const { denoiser, close } = await openGuidedDenoiser(opened, config)
     closers.unshift(close)
     const choice = await chooseSampling(opened, config)
-    const { data, heldOut, seenNotes } = await unseenData(path, config, opened.imageShape)
+    const { data, heldOut, seenNotes } = await unseenData(path, config, await shared.open(opened.imageShape))
     const networks = await openMeasuring(config, data)
     try {
       const notes = [...opened.notes, ...sideNotes, ...choice.notes, ...seenNotes, ...networks.notes]
@@ -112,8 +113,7 @@ export async function evaluateModel(
 }
 
 /** The data without what the model has seen, or the schedule was tuned on, and what is to be said of that. */
-async function unseenData(path: string, { data: source, schedule }: EvaluateConfig, imageShape: readonly number[]) {
-  const whole = await openData({ data: source, size: null }, imageShape)
+async function unseenData(path: string, { schedule }: EvaluateConfig, whole: Dataset) {
   const seen = await seenBy(path, whole.shape[1])
   const file = schedule?.endsWith('.json') ? schedule : null
   const tuned = file === null ? new Set<string>() : await tunedBy(file)

@@ -13,17 +13,19 @@ export async function openGuidedDenoiser(
   options: GuidedOptions,
 ): Promise<OpenedDenoiser> {
   const { guidanceScale: scale } = options
+  requireClasses(opened, options)
   if (scale === null || !guides(options)) return opened.openDenoiser(options)
-  checkGuided(opened, options)
   const { denoiser, close } = await opened.openDenoiser(options)
   const { nullClass } = opened
   return { denoiser: classifierFree(denoiser, { scale, ...(nullClass !== undefined && { nullClass }) }), close }
 }
 
-function checkGuided(
+/** @throws `sample.guidanceScale` */
+export function requireClasses(
   { conditional, nullClass, trainable }: Pick<OpenedModel, 'conditional' | 'nullClass' | 'trainable'>,
-  { guidanceScale, class: wanted }: GuidedOptions,
+  { guidanceScale, class: wanted }: Pick<SamplingConfig, 'guidanceScale' | 'class'>,
 ): void {
+  if (!guides({ guidanceScale })) return
   const refuse = (rule: string) => {
     throw inputError('sample.guidanceScale', `guidanceScale ${guidanceScale} ${rule}`)
   }

@@ -8,7 +8,7 @@ import { z } from 'zod'
 import { inputError, MOST } from '../../base/index.ts'
 import type { ModelDescription } from '../../diffusion/files/index.ts'
 import { pixelPair, predictionWord, readModelDescription } from '../../diffusion/files/index.ts'
-import type { ImageLayout, NamedInputs, StatedClasses } from '../../diffusion/index.ts'
+import type { ForeignDenoiserOptions, ImageLayout } from '../../diffusion/index.ts'
 import { IMAGE_LAYOUTS, TOLD_TIMES } from '../../diffusion/index.ts'
 import { setting } from '../../tuners/index.ts'
 
@@ -92,6 +92,9 @@ export const describingShape = {
   }),
 }
 
+/** Their names. */
+export const DESCRIBING = Object.keys(describingShape) as (keyof typeof describingShape)[]
+
 /** The settings, resolved. */
 export interface DescribingConfig {
   readonly modelJson: string | null
@@ -113,8 +116,8 @@ export interface DescribingConfig {
 }
 
 /** What is said of the model at a path: the settings over the JSON file. @throws `model.description` */
-export async function describedModel(path: string, config: DescribingConfig): Promise<ModelDescription> {
-  const file = await fileOf(path, config.modelJson)
+export async function describedModel(path: string, config: Partial<DescribingConfig>): Promise<ModelDescription> {
+  const file = await fileOf(path, config.modelJson ?? null)
   const given = Object.entries({
     prediction: config.modelPrediction,
     pixels: config.modelPixels,
@@ -130,7 +133,7 @@ export async function describedModel(path: string, config: DescribingConfig): Pr
     input: config.input && Object.fromEntries(config.input.map(numberNamed)),
     classes: config.modelClasses,
     nullClass: config.nullClass,
-  }).filter(([, value]) => value !== null)
+  }).filter(([, value]) => value !== null && value !== undefined)
   return { ...file, ...Object.fromEntries(given) }
 }
 
@@ -141,6 +144,9 @@ function numberNamed(text: string): [string, number] {
 }
 
 /** What of a description is of an ONNX file's inputs, outputs and classes. */
+export type FileForm = Required<Pick<ForeignDenoiserOptions, 'inputs' | 'classes'>>
+
+/** That of a description. */
 export function fileFormOf({
   output,
   layout,
@@ -150,7 +156,7 @@ export function fileFormOf({
   input: constants,
   classes,
   nullClass,
-}: ModelDescription): { readonly inputs: NamedInputs; readonly classes: StatedClasses } {
+}: ModelDescription): FileForm {
   return {
     inputs: {
       ...(output !== undefined && { output }),

@@ -6,6 +6,7 @@ import { OWN_SAMPLER } from '../../diffusion/files/index.ts'
 import { DEFAULT_SAMPLER, SAMPLER_NAMES, STEP_LIST_NAMES } from '../../diffusion/index.ts'
 import { MODULE_TIMEOUT } from '../../rewards/index.ts'
 import { drawingShape, guidanceScaleSetting, setting } from '../../tuners/index.ts'
+import { describingShape } from './modelSettings.ts'
 
 const pair = () => z.tuple([z.number(), z.number()])
 
@@ -41,6 +42,7 @@ export const modelShape = {
     description: 'an ONNX model is told this times the timestep (1/T for one that takes a fraction)',
     default: 1,
   }),
+  ...describingShape,
 }
 
 /** What images are measured in. */

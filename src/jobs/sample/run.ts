@@ -17,6 +17,7 @@ import type { SamplingChoice } from '../opening/samplingChoice.ts'
 import { chooseSampling, classOfImage } from '../opening/samplingChoice.ts'
 import type { ScheduleNumbers } from '../opening/scheduleNumbers.ts'
 import { scheduleNumbers } from '../opening/scheduleNumbers.ts'
+import { sharedData } from '../opening/sharedData.ts'
 import { openGuidance } from './guidedSampling.ts'
 import type { SampleConfig } from './settings.ts'
 
@@ -63,7 +64,8 @@ export async function sampleModel(
 ): Promise<SampleReport> {
   const began = performance.now()
   await requireNew(folder, RESULTS)
-  const { opened, side, notes: sideNotes } = await openSide(path, config, config.guidance !== null)
+  const { pictures } = sharedData(config.data === null ? null : { data: config.data, size: null })
+  const { opened, side, notes: sideNotes } = await openSide(path, { ...config, pictures }, config.guidance !== null)
   const { schedule, scheduler, guidance } = config
   const told: string[] = []
   const tell = (notes: readonly string[]) => {

@@ -20,6 +20,12 @@ export const sampleSchema = z.strictObject({
     description: 'seed of start noise and sampler noise',
     default: 0,
   }),
+  data: setting(z.string().min(1).nullable(), {
+    group: 'Data and model',
+    description:
+      "pictures like the model's, as for evaluate, that its convention is measured on before it is used; none: only what noise alone tells",
+    default: null,
+  }),
   print: setting(z.enum(['python']).nullable(), {
     group: 'Sampling',
     description:

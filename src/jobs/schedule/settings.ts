@@ -27,6 +27,7 @@ import {
   tuningShape,
 } from '../../tuners/index.ts'
 import { isModelFile } from '../opening/modelFile.ts'
+import { describingShape } from '../opening/modelSettings.ts'
 import {
   measuringShape,
   modelShape,
@@ -161,8 +162,8 @@ export type ScheduleConfig = z.output<typeof scheduleSchema>
 /** What holds where nothing else says so. */
 const DEFAULTS = defaultsOf(scheduleSchema.shape)
 
-/** What objectives were before there was a choice. */
-export const EARLIER: Settings = defaultsOf(objectiveShape)
+/** What objectives and models were before there was a choice. */
+export const EARLIER: Settings = { ...defaultsOf(objectiveShape), ...defaultsOf(describingShape) }
 
 /** Settings of earlier releases, and what to use in their place. */
 export const REPLACED = {

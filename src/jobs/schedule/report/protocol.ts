@@ -169,7 +169,16 @@ const MODEL_PARTS = html`<dt><code>model/scheduler/scheduler_config.json</code><
 function python(result: ScheduleResult, context: ReportContext, forms: ExportedForms, folder: string): Html | null {
   const { run, network = { kind: 'UNet2DModel' } } = context
   const [{ shape: imageShape }] = result.grids
-  const code = pythonCode({ forms, network, imageShape, run, folder })
+  const { class: wanted, guidanceScale } = context.config
+  const code = pythonCode({
+    forms,
+    network,
+    imageShape,
+    run,
+    folder,
+    ...(typeof wanted === 'number' && { class: wanted }),
+    ...(typeof guidanceScale === 'number' && { guidanceScale }),
+  })
   if (code === null) return null
   const why =
     network.kind === 'onnx' && network.inRun
