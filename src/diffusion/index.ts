@@ -21,7 +21,7 @@ export {
 export type { ToldNetwork } from './conventions/conventionDenoiser.ts'
 export { conventionDenoiser, isOwn, predictionFor, scheduleFor, toldNetwork } from './conventions/conventionDenoiser.ts'
 export type { Figure, MeasuringPictures } from './conventions/measureConvention.ts'
-export { measureConventions, noiseGivenBack } from './conventions/measureConvention.ts'
+export { measureConventions, noiseGivenBack, runsThroughout } from './conventions/measureConvention.ts'
 export { isWhole, sigmaSchedule, toldAt } from './conventions/toldTime.ts'
 export type { ConventionVerdict } from './conventions/verdict.ts'
 export { ACCEPTED, conventionVerdict } from './conventions/verdict.ts'

@@ -21,6 +21,7 @@ import {
   conventionWords,
   measureConventions,
   noiseGivenBack,
+  runsThroughout,
 } from '../../diffusion/index.ts'
 import type { Json } from '../../runs/index.ts'
 
@@ -86,8 +87,8 @@ export async function settleConvention(options: SettleOptions): Promise<UsedConv
   const { network, stated, trained, pictures, trust, all } = options
   const candidates = candidatesOf(stated, trained, network.times)
   if (!pictures) return byNoise(options, candidates[0])
-  const figures = await measureConventions(network, candidates, forNetwork(pictures, network), { ...(all && { all }) })
-  const verdict = conventionVerdict(figures, stated)
+  const measured = await measureConventions(network, candidates, forNetwork(pictures, network), { ...(all && { all }) })
+  const { figures, verdict } = await usable(network, measured, stated)
   const { chosen, alike, says } = verdict
   if (!trust && (says === 'other' || says === 'none')) throw refusal(options, verdict)
   const taken = trust ? figures[0] : chosen
@@ -101,6 +102,24 @@ export async function settleConvention(options: SettleOptions): Promise<UsedConv
     trusted: trust,
   }
   return { convention, trained: taken.trained, record, figures, notes: notesOf(options, verdict, taken) }
+}
+
+/** The verdict among those that the network runs with at every time. */
+async function usable(
+  network: ToldNetwork,
+  figures: readonly Figure[],
+  stated: StatedConvention,
+): Promise<{ readonly figures: readonly Figure[]; readonly verdict: ConventionVerdict }> {
+  const verdict = conventionVerdict(figures, stated)
+  for (const one of [verdict.chosen, verdict.best]) {
+    if (one === figures[0] || (await runsThroughout(network, one))) continue
+    return usable(
+      network,
+      figures.filter((figure) => figure !== one),
+      stated,
+    )
+  }
+  return { figures, verdict }
 }
 
 /** A class per picture where the network takes one, those of the data where they are of its range. */
