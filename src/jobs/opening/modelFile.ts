@@ -18,8 +18,8 @@ import {
   toldNetwork,
 } from '../../diffusion/index.ts'
 import { modelFileHash } from '../../files/index.ts'
+import type { UsedConvention } from './conventionRecord.ts'
 import { samplingFor } from './conventionSampling.ts'
-import type { UsedConvention } from './modelConvention.ts'
 import { settleConvention } from './modelConvention.ts'
 import { describedModel } from './modelSettings.ts'
 import type { OpenedModel, OpenModelOptions } from './openedModel.ts'
@@ -83,7 +83,7 @@ const toldFile = (file: ForeignDenoiser): ToldNetwork => toldNetwork(file, (...a
 /** As measured on pictures, as tried with noise alone, or, where neither is asked for, as stated. */
 async function usedConvention(
   path: string,
-  { stated, trained }: StatedModel,
+  { stated, trained, sampling }: StatedModel,
   file: ForeignDenoiser,
   { pictures, trustConvention = false, allFigures = false }: OpenModelOptions,
 ): Promise<UsedConvention> {
@@ -94,6 +94,7 @@ async function usedConvention(
     stated,
     trained,
     pictures: await pictures(file.imageShape),
+    list: sampling.stepList,
     trust: trustConvention,
     all: allFigures,
   })

@@ -16,8 +16,8 @@ import {
 } from '../../diffusion/index.ts'
 import type { NetworkState } from '../../nn/index.ts'
 import { changeNotes, isRun, requireIntactModel } from '../../runs/index.ts'
+import type { UsedConvention } from './conventionRecord.ts'
 import { samplingFor } from './conventionSampling.ts'
-import type { UsedConvention } from './modelConvention.ts'
 import { settleConvention } from './modelConvention.ts'
 import { describedModel } from './modelSettings.ts'
 import type { OpenedModel, OpenModelOptions } from './openedModel.ts'
@@ -124,6 +124,7 @@ async function usedConvention(
       stated,
       trained,
       pictures: images,
+      list: sampling.stepList,
       trust: trustConvention,
       all: allFigures,
     })

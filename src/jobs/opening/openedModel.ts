@@ -13,7 +13,7 @@ import type {
 } from '../../diffusion/index.ts'
 import type { DenoisingNetwork, NetworkState } from '../../nn/index.ts'
 import type { Device } from '../../runtime/index.ts'
-import type { UsedConvention } from './modelConvention.ts'
+import type { UsedConvention } from './conventionRecord.ts'
 import type { DescribingConfig } from './modelSettings.ts'
 
 /** What it makes, and what it can be asked for. */
