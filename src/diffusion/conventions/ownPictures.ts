@@ -28,7 +28,12 @@ export async function ownPictures(
   const { images } = await generate({
     denoiser: conventionDenoiser(network, convention, trained),
     schedule: samplingScheduleFrom(schedule, list, Math.min(steps, schedule.timesteps - 1 || 1), network.times),
-    settings: samplerSettings({ sampler: 'ddim', clip: [-1, 1], clippedNoise: 'recompute' }),
+    // The raw noise of clipped pictures is what a wrong convention shows by.
+    settings: samplerSettings({
+      sampler: 'ddim',
+      clip: [-1, 1],
+      clippedNoise: schedule.path === 'flow' ? 'recompute' : 'keep',
+    }),
     count,
     seed: 0,
     ...(classes && { condition: classes }),

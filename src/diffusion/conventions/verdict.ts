@@ -24,7 +24,7 @@ export interface ConventionVerdict {
 export function conventionVerdict(figures: readonly Figure[], stated: StatedConvention): ConventionVerdict {
   const [byDefault] = figures
   const best = lowest(figures)
-  const open = lowest(figures.filter((figure) => agrees(figure, stated)))
+  const open = lowest(figures.filter((figure) => figure === byDefault || agrees(figure, stated)))
   const chosen = open.figure < ACCEPTED ? open : byDefault
   const alike = figures.filter(
     (figure) => figure !== chosen && figure.says && !figure.atLeast && sameClass(figure, chosen),

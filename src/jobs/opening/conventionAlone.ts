@@ -31,8 +31,8 @@ const GIVES: Readonly<Record<ConventionPrediction, -1 | 0 | 1>> = {
 /** Below this log-SNR the noisiest level is as good as noise alone. */
 const NOISE_ALONE = Math.log(0.02)
 
-/** A network that is off by more on pictures that it drew itself draws none. Right ones are off by 0 to .25, wrong ones by .7 and more. */
-const NO_PICTURES = 0.6
+/** A network that is off by more on pictures that it drew itself draws none. Right ones were off by 0 to .23, wrong ones by .63 to 1.8. */
+const NO_PICTURES = 0.5
 
 /** Seconds that drawing pictures to check it may take. */
 const MOST_SECONDS = 20
