@@ -165,6 +165,15 @@ function timeAt(schedule: Parameters<typeof timeOfLogSnr>[0], logSnr: number, ti
 const noiseLike = (shape: Shape): Images =>
   tensor('float32', shape, randomStream({ seed: 0, purpose: 'convention' }).normal(new Float32Array(sizeOf(shape))))
 
+/** Whether a network runs at both ends of a candidate's times: a table of times may be shorter. */
+export async function runsThroughout(network: ToldNetwork, { convention, trained }: Candidate): Promise<boolean> {
+  const any = anyBatch({ ...network, prediction: 'noise' })
+  const condition = network.conditional ? new Int32Array(1) : undefined
+  const image = noiseLike([1, ...network.imageShape])
+  const ends = [0, trained.timesteps - 1].map((t) => any.predict(image, toldAt(convention, trained, t), condition))
+  return (await Promise.allSettled(ends)).every(({ status }) => status === 'fulfilled')
+}
+
 /**
  * How much of noise alone, at the noisiest time, a network gives back: about 1 where it predicts the noise or a flow, about 0 where it predicts the image or a
  * velocity, about -1 for a flow to data. What can be told without pictures.

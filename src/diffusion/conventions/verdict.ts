@@ -24,8 +24,8 @@ export interface ConventionVerdict {
 export function conventionVerdict(figures: readonly Figure[], stated: StatedConvention): ConventionVerdict {
   const [byDefault] = figures
   const best = lowest(figures)
-  const open = lowest(figures.filter((figure) => agrees(figure, stated)))
-  const chosen = isAmong(byDefault, open) || open.figure >= ACCEPTED ? byDefault : open
+  const open = lowest(figures.filter((figure) => figure === byDefault || agrees(figure, stated)))
+  const chosen = open.figure < ACCEPTED ? open : byDefault
   const alike = figures.filter(
     (figure) => figure !== chosen && figure.says && !figure.atLeast && sameClass(figure, chosen),
   )
@@ -34,10 +34,11 @@ export function conventionVerdict(figures: readonly Figure[], stated: StatedConv
   return { chosen, best, alike, says }
 }
 
-/** The lowest that says something, the first of equals; the first of all where none does. */
+/** Of those that cannot be told from the lowest that says something the first, which is the plainest; the first of all where none says anything. */
 function lowest(figures: readonly Figure[]): Figure {
   const saying = figures.filter(({ says, atLeast }) => says && !atLeast)
-  return saying.reduce((found, one) => (one.figure < found.figure ? one : found), saying[0] ?? figures[0])
+  const least = Math.min(...saying.map(({ figure }) => figure))
+  return saying.find(({ figure }) => figure <= least + SAME_CLASS) ?? figures[0]
 }
 
 const isAmong = (one: Figure, best: Figure): boolean => one.says && one.figure <= best.figure + SAME_CLASS

@@ -18,8 +18,8 @@ import {
   toldNetwork,
 } from '../../diffusion/index.ts'
 import { modelFileHash } from '../../files/index.ts'
+import type { UsedConvention } from './conventionRecord.ts'
 import { samplingFor } from './conventionSampling.ts'
-import type { UsedConvention } from './modelConvention.ts'
 import { settleConvention } from './modelConvention.ts'
 import type { FileForm } from './modelSettings.ts'
 import { describedModel, fileFormOf } from './modelSettings.ts'
@@ -86,9 +86,9 @@ const toldFile = (file: ForeignDenoiser): ToldNetwork => toldNetwork(file, (...a
 /** As measured on pictures, as tried with noise alone, or, where neither is asked for, as stated. */
 async function usedConvention(
   path: string,
-  { stated, trained }: StatedModel,
+  { stated, trained, sampling }: StatedModel,
   file: ForeignDenoiser,
-  { pictures, trustConvention = false, allFigures = false }: OpenModelOptions,
+  { pictures, class: wanted = null, trustConvention = false, allFigures = false }: OpenModelOptions,
 ): Promise<UsedConvention> {
   if (!pictures) return { convention: byDefault(stated, trained), trained, record: null, figures: [], notes: [] }
   return settleConvention({
@@ -97,6 +97,8 @@ async function usedConvention(
     stated,
     trained,
     pictures: await pictures(file.imageShape),
+    class: wanted,
+    list: sampling.stepList,
     trust: trustConvention,
     all: allFigures,
   })

@@ -16,8 +16,8 @@ import {
 } from '../../diffusion/index.ts'
 import type { NetworkState } from '../../nn/index.ts'
 import { changeNotes, isRun, requireIntactModel } from '../../runs/index.ts'
+import type { UsedConvention } from './conventionRecord.ts'
 import { samplingFor } from './conventionSampling.ts'
-import type { UsedConvention } from './modelConvention.ts'
 import { settleConvention } from './modelConvention.ts'
 import { describedModel } from './modelSettings.ts'
 import type { OpenedModel, OpenModelOptions } from './openedModel.ts'
@@ -106,7 +106,7 @@ async function usedConvention(
   path: string,
   model: LoadedModel,
   described: ModelDescription,
-  { pictures, trustConvention = false, allFigures = false, device }: Partial<OpenModelOptions>,
+  { pictures, class: wanted = null, trustConvention = false, allFigures = false, device }: Partial<OpenModelOptions>,
 ): Promise<UsedConvention & Pick<StatedModel, 'sampling'>> {
   const { network, state, noiseSchedule: schedule, prediction, sampler } = model
   const { stated, trained, sampling } = statedBeside({ schedule, prediction, ...sampler }, path, described)
@@ -124,6 +124,8 @@ async function usedConvention(
       stated,
       trained,
       pictures: images,
+      class: wanted,
+      list: sampling.stepList,
       trust: trustConvention,
       all: allFigures,
     })

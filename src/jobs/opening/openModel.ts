@@ -6,7 +6,7 @@ import type { NamedSchedule } from '../../diffusion/files/index.ts'
 import { readSamplingSchedule } from '../../diffusion/files/index.ts'
 import type { Settings } from '../../runs/index.ts'
 import { isRecord, readManifest, requireIntactModel } from '../../runs/index.ts'
-import type { ConventionRecord } from './modelConvention.ts'
+import type { ConventionRecord } from './conventionRecord.ts'
 import { isModelFile, openModelFile } from './modelFile.ts'
 import { openModelFolder } from './modelFolder.ts'
 import type { DescribingConfig } from './modelSettings.ts'
@@ -62,9 +62,13 @@ function underRun(run: Settings, options: OpenModelOptions): OpenModelOptions {
 function describedUnder(run: Settings, options: OpenModelOptions): Partial<DescribingConfig> {
   const before = run as Partial<DescribingConfig>
   return Object.fromEntries(
-    DESCRIBING.map((key) => [key, options[key] || (before[key] ?? options[key])]).filter(([, value]) => value != null),
+    DESCRIBING.map((key) => [key, isSaid(options[key]) ? options[key] : (before[key] ?? options[key])]).filter(
+      ([, value]) => value != null,
+    ),
   )
 }
+
+const isSaid = (value: unknown): boolean => value !== null && value !== undefined && value !== false
 
 /** The file that a run learned schedules for, and these. */
 async function openLearnedFor(

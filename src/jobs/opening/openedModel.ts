@@ -13,7 +13,7 @@ import type {
 } from '../../diffusion/index.ts'
 import type { DenoisingNetwork, NetworkState } from '../../nn/index.ts'
 import type { Device } from '../../runtime/index.ts'
-import type { UsedConvention } from './modelConvention.ts'
+import type { UsedConvention } from './conventionRecord.ts'
 import type { DescribingConfig } from './modelSettings.ts'
 
 /** What it makes, and what it can be asked for. */
@@ -95,6 +95,8 @@ export interface OpenModelOptions extends DenoiserOptions, Partial<DescribingCon
   readonly size: number | null
   /** Pictures that its convention is measured on, by the shape of its images; null: there are none. Absent: its convention is not checked, as by plans. */
   readonly pictures?: (imageShape: readonly number[]) => Promise<MeasuringPictures | null>
+  /** What all images are asked to be of; absent or null: the classes in turn. */
+  readonly class?: number | 'unconditional' | null
   /** Whether every convention is measured to the end. */
   readonly allFigures?: boolean
 }

@@ -1,5 +1,5 @@
 /** What a network is told in Python, as a multiple of the time and a number. */
-import type { UsedConvention } from '../opening/modelConvention.ts'
+import type { UsedConvention } from '../opening/conventionRecord.ts'
 
 /** Null: it takes more than that, or what it predicts is to be converted. */
 export function pythonTime({
