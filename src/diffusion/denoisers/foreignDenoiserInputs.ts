@@ -3,7 +3,7 @@
  * the image is the one float input of rank 4; the time a number per image, [b], [b,1], [b,1,1,1], or one for all, [1], []; a class,
  * where the file takes one, integers [b] or [b,1], or a row of them, one-hot, [b,classes]. Every further input is given a constant.
  */
-import { didYouMean, inputError } from '../../base/index.ts'
+import { didYouMean, inputError, requireRoom } from '../../base/index.ts'
 import type { ForeignModel, ForeignValue } from '../../runtime/index.ts'
 
 /** The inputs of a denoising network in a file, and its output. */
@@ -79,7 +79,7 @@ export function recogniseInputs(
       `${file} must take ${rule}; ${why}; its inputs are ${describeValues(inputs)}${fix ? `; ${fix}` : ''}`,
     )
   }
-  const constants = constantsOf(inputs, named, unknown)
+  const constants = constantsOf(file, inputs, named, unknown)
   const filled = new Set(constants.map(({ input }) => input))
   const free = inputs.filter((value) => !filled.has(value))
   const image = imageOf(free, named, unknown)
@@ -123,6 +123,7 @@ function namedAs<T extends ForeignValue>(
 }
 
 function constantsOf(
+  file: string,
   inputs: readonly ForeignValue[],
   { constants = {} }: NamedInputs,
   unknown: Unknown,
@@ -131,6 +132,8 @@ function constantsOf(
     const input = namedAs(inputs, name, 'constant', isFillable, unknown)
     const whole = !IMAGE_TYPES.some((type) => type === input.dtype)
     if (whole && !Number.isInteger(value)) throw unknown(`'${name}' takes whole numbers, got ${value}`)
+    const values = input.shape.reduce<number>((size, extent) => size * (typeof extent === 'number' ? extent : 1), 1)
+    requireRoom({ code: 'model.inputs', what: `the input '${name}' of ${file}`, values })
     return { input, value }
   })
 }

@@ -26,6 +26,12 @@ export async function settleConvention(options: SettleOptions): Promise<UsedConv
   })
   const { figures, verdict } = await usable(network, measured, stated)
   const { chosen, alike, says } = verdict
+  // Pictures of another class than the network is told say nothing.
+  if (!trust && says === 'none' && isGuessed(pictures, network)) {
+    const alone = await withoutPictures(options, candidates)
+    const why = `the data have no classes, and told one class for all of them ${options.file} fits no convention on their pictures, which may be of others`
+    return { ...alone, notes: [why, ...alone.notes] }
+  }
   if (!trust && (says === 'other' || says === 'none')) throw refusal(options, verdict)
   const taken = trust ? figures[0] : chosen
   const { convention } = taken
@@ -60,8 +66,8 @@ async function usable(
 }
 
 /**
- * A class per picture where the network takes one: those of the data, where they are of its range; of unlabelled data the one that all images are asked to
- * be of, or none, or the first.
+ * A class per picture where the network takes one: those of the data, where they are of its range; of unlabelled data none, or where nothing stands for
+ * that, the one that all images are asked to be of, or the first.
  */
 function forNetwork(
   { images, classes }: MeasuringPictures,
@@ -69,11 +75,15 @@ function forNetwork(
   wanted: SettleOptions['class'],
 ): MeasuringPictures {
   if (!conditional) return { images }
-  const one = typeof wanted === 'number' ? wanted : (nullClass ?? 0)
+  const one = nullClass ?? (typeof wanted === 'number' ? wanted : 0)
   const labels = classes ?? new Int32Array(images.shape[0]).fill(one)
   if (classes === undefined) return { images, classes: labels }
   return { images, classes: known === undefined ? labels : labels.map((label) => label % known) }
 }
+
+/** Whether pictures may well be of other classes than the network was told. */
+const isGuessed = ({ classes }: MeasuringPictures, { conditional, nullClass }: ToldNetwork): boolean =>
+  conditional === true && classes === undefined && nullClass === undefined
 
 function notesOf(
   { file, pictures, stated, trust }: SettleOptions,
