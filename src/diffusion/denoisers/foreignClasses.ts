@@ -24,24 +24,16 @@ const BEYOND = 2 ** 30
 /** Tables that are longer are not measured. */
 const MOST_ROWS = 2 ** 20
 
-export interface MeasuredRows {
-  /** Null: every number is taken. */
-  readonly rows: number | null
-  /** Runs that were made and came to their end. */
-  readonly runs: number
-}
-
 /**
  * Rows of the table that classes are looked up in: the first number that is refused. Class 0 is known to be taken.
  * @param take a run of the file with this class, rejected where it takes none such
+ * @returns null: every number is taken
  */
-export async function tableRows(take: (label: number) => Promise<unknown>): Promise<MeasuredRows> {
-  let runs = 0
+export async function tableRows(take: (label: number) => Promise<unknown>): Promise<number | null> {
   let said: number | undefined
   const takes = async (label: number): Promise<boolean> => {
     try {
       await take(label)
-      runs++
       return true
     } catch (error) {
       // "indices element out of data bounds, idx=9 must be within the inclusive range [-5,4]"
@@ -50,22 +42,22 @@ export async function tableRows(take: (label: number) => Promise<unknown>): Prom
       return false
     }
   }
-  if (await takes(BEYOND)) return { rows: null, runs }
+  if (await takes(BEYOND)) return null
   if (said !== undefined && said >= 1 && said <= MOST_ROWS && !(await takes(said)) && (await takes(said - 1))) {
-    return { rows: said, runs }
+    return said
   }
   let [taken, refused] = [0, 1]
   while (await takes(refused)) {
     taken = refused
     refused *= 2
-    if (refused > MOST_ROWS) return { rows: null, runs }
+    if (refused > MOST_ROWS) return null
   }
   while (refused - taken > 1) {
     const middle = Math.floor((taken + refused) / 2)
     if (await takes(middle)) taken = middle
     else refused = middle
   }
-  return { rows: refused, runs }
+  return refused
 }
 
 /** Width of the one-hot rows; undefined: it takes none. */

@@ -15,7 +15,7 @@ import { describeValues, recogniseInputs } from './foreignDenoiserInputs.ts'
 import type { WantedShape } from './foreignDenoiserShape.ts'
 import { ambiguousChannels, batchOf, imageShapesOf } from './foreignDenoiserShape.ts'
 import { feedsFor, imagesFrom } from './foreignFeeds.ts'
-import { dependenceNote, relativeDifference } from './foreignIndependence.ts'
+import { dependenceNote, dependenceOf } from './foreignIndependence.ts'
 import type { Runs } from './foreignRuns.ts'
 import { measureRuns, runSizes } from './foreignRuns.ts'
 
@@ -76,8 +76,6 @@ export interface ForeignDenoiser extends Denoiser {
 
 /** Images of the trial run where the file leaves the batch open: with one alone, a batch that is no batch would go unnoticed. */
 const TRIAL_BATCH = 2
-/** Times the values of an image that the others of its run have, where it is asked whether they matter. */
-const LOUDER = 3
 
 /**
  * Opens a file, recognises its inputs and runs it once, at time T-1. An image alone and among others must be predicted alike, else images are run one
@@ -235,7 +233,9 @@ class FileDenoiser implements ForeignDenoiser {
   ): Promise<Tried & { readonly together: number | undefined }> {
     const classes = await this.#classesFound()
     // A file that does not run on other numbers of images than it was tried with says nothing of them.
-    const difference = fixed === 1 ? 0 : await this.#dependence(fixed).catch(() => 0)
+    const early = Math.floor((this.#timesteps - 1) / 4)
+    const asked = (x: Images) => this.#ask(x, early)
+    const difference = fixed === 1 ? 0 : await dependenceOf(asked, this.imageShape, fixed).catch(() => 0)
     const apart = dependenceNote(this.#parts.file, difference, fixed)
     const together = apart !== null && fixed === undefined ? 1 : fixed
     const notes = apart === null ? this.notes : [...this.notes, apart]
@@ -250,32 +250,18 @@ class FileDenoiser implements ForeignDenoiser {
     const { classes } = inputs
     if (!classes || oneHotWidth(inputs) !== undefined || !classes.dtype.startsWith('int')) return this.#parts.classes
     const { x, time } = this.#asked(0)
-    const count = this.#runs.images ?? 1
-    const some = itemsOf(x, 0, count)
-    const { rows, runs } = await tableRows((label) =>
-      this.#run(this.#runs.models[0], some, this.#told(time), new Int32Array(count).fill(label)),
-    )
-    this.evaluations += runs * count
+    const some = itemsOf(x, 0, this.#runs.images ?? 1)
+    const rows = await tableRows((label) => this.#ask(some, time, label))
     return knownClasses(file, inputs, options.classes ?? {}, rows ?? undefined)
   }
 
-  /** By how much the prediction of an image changes when others are in its run, relative to it; at a time in the middle, as at T-1 a network has little to say. */
-  async #dependence(fixed: number | undefined): Promise<number> {
-    const count = fixed ?? TRIAL_BATCH
-    const shape = [count, ...this.imageShape]
-    const size = sizeOf(this.imageShape)
-    const noise = randomStream({ seed: 0, purpose: 'trial' }).normal(new Float32Array(sizeOf(shape)))
-    const alone = fixed === undefined ? noise.subarray(0, size) : noise.map((_, i) => noise[i % size])
-    const among = noise.map((value, i) => (i < size ? value : LOUDER * value))
-    const told = this.#told(Math.floor((this.#timesteps - 1) / 4))
-    const predict = (data: Float32Array) => {
-      const images = data.length / size
-      const classes = this.conditional ? new Int32Array(images) : undefined
-      this.evaluations += images
-      return this.#run(this.#runs.models[0], tensor('float32', [images, ...this.imageShape], data), told, classes)
-    }
-    const [one, other] = [await predict(alone), await predict(among)]
-    return relativeDifference(other.data.subarray(0, size), one.data.subarray(0, size))
+  /** One run, all images of one class where it takes one. */
+  async #ask(x: Images, time: number, label = 0): Promise<Images> {
+    const [count] = x.shape
+    const classes = this.conditional ? new Int32Array(count).fill(label) : undefined
+    const prediction = await this.#run(this.#runs.models[0], x, this.#told(time), classes)
+    this.evaluations += count
+    return prediction
   }
 
   /** Of the trial: the images; the last time of the schedule, in later rounds half of the one before; the first class. */
