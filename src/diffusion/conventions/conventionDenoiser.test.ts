@@ -132,7 +132,7 @@ test('pixels in [-1, 1] keep the very levels, and what samplers take as it is is
 })
 
 describe('what is told', () => {
-  const vp = noiseSchedule({ family: 'linear', timesteps: 1000 })
+  const vp: NoiseSchedule = noiseSchedule({ family: 'linear', timesteps: 1000 })
   const sigma = (t: number) => vp.level(t).noise / vp.level(t).signal
   const told = (time: ToldTimeKind, t: number, schedule = vp, timeScale = 1) => toldAt({ time, timeScale }, schedule, t)
 
