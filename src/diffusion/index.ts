@@ -28,11 +28,15 @@ export type { ConventionVerdict } from './conventions/verdict.ts'
 export { ACCEPTED, conventionVerdict } from './conventions/verdict.ts'
 export type { Denoiser, ImageData, Images, Prediction, TrainingTarget } from './denoiser.ts'
 export { predictionOf, TRAINING_TARGETS } from './denoiser.ts'
+export type { ClassifierFreeOptions } from './denoisers/classifierFree.ts'
+export { classifierFree } from './denoisers/classifierFree.ts'
 export type { CompiledDenoiser } from './denoisers/compiledDenoiser.ts'
 export { compileDenoiser } from './denoisers/compiledDenoiser.ts'
+export type { StatedClasses } from './denoisers/foreignClasses.ts'
 export type { ForeignDenoiser, ForeignDenoiserOptions } from './denoisers/foreignDenoiser.ts'
 export { openForeignDenoiser } from './denoisers/foreignDenoiser.ts'
-export type { DenoiserInputs } from './denoisers/foreignDenoiserInputs.ts'
+export type { DenoiserInputs, ImageLayout, NamedInputs } from './denoisers/foreignDenoiserInputs.ts'
+export { IMAGE_LAYOUTS } from './denoisers/foreignDenoiserInputs.ts'
 export { MOST_MEASURING_RUNS } from './denoisers/foreignRuns.ts'
 export type { FunctionDenoiserOptions } from './denoisers/functionDenoiser.ts'
 export { functionDenoiser } from './denoisers/functionDenoiser.ts'
@@ -57,6 +61,7 @@ export type { SamplerName } from './samplers/samplers.ts'
 export { DEFAULT_SAMPLER, SAMPLER_NAMES, SAMPLERS, samplerNamed } from './samplers/samplers.ts'
 export type { SamplerSettings, Sampling } from './samplers/settings.ts'
 export {
+  evaluationsBy,
   evaluationsOf,
   networkEvaluations,
   ownersOf,

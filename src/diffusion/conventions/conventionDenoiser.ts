@@ -104,7 +104,7 @@ export function toldNetwork(
   denoiser: Denoiser,
   predict: Denoiser['predict'] = (...asked) => denoiser.predict(...asked),
 ): ToldNetwork {
-  const { times, imageShape, dtype, batch, batchStep, differentiable, conditional, classes } = denoiser
+  const { times, imageShape, dtype, batch, batchStep, differentiable, conditional, classes, nullClass } = denoiser
   return {
     times,
     imageShape,
@@ -114,6 +114,7 @@ export function toldNetwork(
     ...(batchStep !== undefined && { batchStep }),
     ...(conditional !== undefined && { conditional }),
     ...(classes !== undefined && { classes }),
+    ...(nullClass !== undefined && { nullClass }),
     predict,
     vjp: (...asked) => denoiser.vjp(...asked),
   }

@@ -3,24 +3,19 @@
  * training times 0..T-1 (0 = least noise), given in whatever element type and shape the file takes.
  */
 import type { Shape, Tensor } from '../../base/index.ts'
-import {
-  BilevelError,
-  fileName,
-  filled,
-  inputError,
-  randomStream,
-  sameShape,
-  sizeOf,
-  tensor,
-} from '../../base/index.ts'
+import { BilevelError, fileName, inputError, randomStream, sameShape, sizeOf, tensor } from '../../base/index.ts'
 import type { DeviceOptions, ForeignModel, ForeignValue, LoadedForeignModel } from '../../runtime/index.ts'
 import { lanesFor, mostLanes, openModel } from '../../runtime/index.ts'
 import type { Denoiser, Images, Prediction } from '../denoiser.ts'
 import type { NoiseSchedule } from '../schedules/noiseSchedule.ts'
-import type { ClassType, DenoiserInputs, TimeType } from './foreignDenoiserInputs.ts'
+import type { ForeignClasses, StatedClasses } from './foreignClasses.ts'
+import { knownClasses, oneHotWidth, tableRows } from './foreignClasses.ts'
+import type { DenoiserInputs, NamedInputs } from './foreignDenoiserInputs.ts'
 import { describeValues, recogniseInputs } from './foreignDenoiserInputs.ts'
 import type { WantedShape } from './foreignDenoiserShape.ts'
 import { ambiguousChannels, batchOf, imageShapesOf } from './foreignDenoiserShape.ts'
+import { feedsFor, imagesFrom } from './foreignFeeds.ts'
+import { dependenceNote, relativeDifference } from './foreignIndependence.ts'
 import type { Runs } from './foreignRuns.ts'
 import { measureRuns, runSizes } from './foreignRuns.ts'
 
@@ -47,13 +42,23 @@ export interface ForeignDenoiserOptions extends DeviceOptions {
   readonly timeScale?: number
   /** What the file is told at a time, where that is no multiple of it. Default `timeScale` x time. */
   readonly told?: (time: number) => number
+  /** Which input and output is which, and numbers for further inputs, where that is not to be recognised. */
+  readonly inputs?: NamedInputs
+  /** How many classes it knows, and what stands for no class, where its file does not say so. */
+  readonly classes?: StatedClasses
 }
 
 /** A `Denoiser` without derivative over a loaded file. */
 export interface ForeignDenoiser extends Denoiser {
   readonly differentiable: false
-  /** Whether it takes a class, which must then be given: nobody but its author knows a null class. */
+  /** Whether it takes a class, which must then be given unless its null class is said. */
   readonly conditional: boolean
+  /** What stands for no class; undefined: nothing is known to. */
+  readonly nullClass?: number
+  /** Numbers that it takes for classes, 0 to n - 1; undefined: not known. */
+  readonly classRows?: number
+  /** What a reader must know of how it is run, a sentence each. */
+  readonly notes: readonly string[]
   /** Its inputs and output, for those who call the file elsewhere. */
   readonly inputs: DenoiserInputs
   /** Network evaluations that opening it took. */
@@ -71,11 +76,14 @@ export interface ForeignDenoiser extends Denoiser {
 
 /** Images of the trial run where the file leaves the batch open: with one alone, a batch that is no batch would go unnoticed. */
 const TRIAL_BATCH = 2
+/** Times the values of an image that the others of its run have, where it is asked whether they matter. */
+const LOUDER = 3
 
 /**
- * Opens a file, recognises its inputs and runs it once, at time T-1. A batch is run in lanes and in runs of fewer images, as many as are measured
+ * Opens a file, recognises its inputs and runs it once, at time T-1. An image alone and among others must be predicted alike, else images are run one
+ * by one. A batch is run in lanes and in runs of fewer images, as many as are measured
  * to be fastest (in 2 seconds, and the time of two batches, at most), where that gives the bytes of one run.
- * @throws `onnx.open`; `model.inputs`, `model.outputs` listing what the file has; `model.batch`, `model.imageShape`,
+ * @throws `onnx.open`; `model.inputs`, `model.outputs` listing what the file has; `model.batch`, `model.imageShape`, `model.classes`,
  * `model.timeScale` where the options do not fit it; `model.run` if it does not run so
  * @example
  * const { schedule } = await loadScheduler('scheduler_config.json')
@@ -87,17 +95,19 @@ export async function openForeignDenoiser(options: ForeignDenoiserOptions): Prom
   const model = await openModel(source, engine)
   const file = typeof source === 'string' ? fileName(source) : 'the model'
   try {
-    const inputs = recogniseInputs(file, model)
+    const inputs = recogniseInputs(file, model, options.inputs)
     const { batch, fixed } = batchOf(inputs, options.batch)
     const output = model.outputs.find(({ name }) => name === inputs.output)
-    const shapes = imageShapesOf(file, inputs.image, output, options.imageShape)
-    const runs: Runs = { models: [model], images: fixed }
-    const open = (imageShape: Shape) =>
-      new FileDenoiser({ file, declared: model.inputs, inputs, batch, imageShape, options }, runs)
-    const { denoiser, trial } = await theOneThatRuns(shapes.map(open), () => ambiguousChannels(file, inputs.image))
+    const shapes = imageShapesOf(file, inputs, output, options.imageShape)
+    const classes = knownClasses(file, inputs, options.classes ?? {}, undefined)
+    const notes = fixed === undefined ? [] : [batchNote(file, fixed)]
+    const parts = { file, declared: model.inputs, inputs, batch, options, classes, notes }
+    const open = (imageShape: Shape) => new FileDenoiser({ ...parts, imageShape }, { models: [model], images: fixed })
+    const found = await theOneThatRuns(shapes.map(open), () => ambiguousChannels(file, inputs.image))
+    const { denoiser, trial, together } = await found.denoiser.measured(model, fixed, found.trial)
     if (batch === undefined) return denoiser
-    const lanes = fixed === undefined ? lanesFor(batch, engine) : Math.min(mostLanes(engine), batch / fixed)
-    const sizes = fixed === undefined ? runSizes(batch / lanes) : [fixed]
+    const lanes = together === undefined ? lanesFor(batch, engine) : Math.min(mostLanes(engine), batch / together)
+    const sizes = together === undefined ? runSizes(batch / lanes) : [together]
     return (await denoiser.inRuns(model, { lanes, sizes }, trial)) ?? denoiser
   } catch (error) {
     await model.dispose()
@@ -122,6 +132,12 @@ interface Tried {
   readonly trial: Images
 }
 
+/** Said of a file that is made for some number of images. */
+const batchNote = (file: string, images: number): string =>
+  images === 1
+    ? `${file} is made for one image a run: images are run one by one`
+    : `${file} is made for ${images} images a run: images are run in parts of ${images}, the last part filled up`
+
 /** What a file is run on. */
 interface FileParts {
   readonly file: string
@@ -131,6 +147,8 @@ interface FileParts {
   readonly batch: number | undefined
   readonly imageShape: Shape
   readonly options: ForeignDenoiserOptions
+  readonly classes: ForeignClasses
+  readonly notes: readonly string[]
 }
 
 /** Of each image the first half of its channels. */
@@ -147,6 +165,10 @@ class FileDenoiser implements ForeignDenoiser {
   readonly times: 'integer' | 'real'
   readonly imageShape: Shape
   readonly conditional: boolean
+  readonly classes?: number
+  readonly nullClass?: number
+  readonly classRows?: number
+  readonly notes: readonly string[]
   readonly inputs: DenoiserInputs
   readonly batch?: number
   readonly batchStep?: number
@@ -158,7 +180,8 @@ class FileDenoiser implements ForeignDenoiser {
   readonly #told: (time: number) => number
 
   constructor(parts: FileParts, runs: Runs) {
-    const { file, inputs, batch, imageShape, options } = parts
+    const { file, inputs, batch, imageShape, options, notes } = parts
+    const { classes, nullClass, rows } = parts.classes
     const { prediction = 'noise', timeScale = 1, noiseSchedule } = options
     this.#parts = parts
     this.#runs = runs
@@ -169,6 +192,10 @@ class FileDenoiser implements ForeignDenoiser {
     this.times = inputs.time.dtype.startsWith('int') ? 'integer' : 'real'
     this.conditional = inputs.classes !== null
     this.imageShape = imageShape
+    this.notes = notes
+    if (classes !== undefined) this.classes = classes
+    if (nullClass !== undefined) this.nullClass = nullClass
+    if (rows !== undefined) this.classRows = rows
     if (batch !== undefined) this.batch = batch
     if (batch !== undefined && runs.images !== undefined) this.batchStep = runs.images
     if (this.times === 'integer' && timeScale !== 1) {
@@ -195,6 +222,60 @@ class FileDenoiser implements ForeignDenoiser {
       const fix = 'check the schedule, the image size and the batch'
       throw inputError('model.run', `${file} must run on ${came}: ${why}; ${fix}`, { cause })
     }
+  }
+
+  /**
+   * The same with what was found out by running it: how many classes its table has, and, where an image's prediction depends on the others of a run, that
+   * images are run one by one (a file made for more takes them together, which is said).
+   */
+  async measured(
+    model: ForeignModel,
+    fixed: number | undefined,
+    trial: Images,
+  ): Promise<Tried & { readonly together: number | undefined }> {
+    const classes = await this.#classesFound()
+    // A file that does not run on other numbers of images than it was tried with says nothing of them.
+    const difference = fixed === 1 ? 0 : await this.#dependence(fixed).catch(() => 0)
+    const apart = dependenceNote(this.#parts.file, difference, fixed)
+    const together = apart !== null && fixed === undefined ? 1 : fixed
+    const notes = apart === null ? this.notes : [...this.notes, apart]
+    const denoiser = new FileDenoiser({ ...this.#parts, classes, notes }, { models: [model], images: together })
+    Object.assign(denoiser, { evaluations: this.evaluations, secondsPerEvaluation: this.secondsPerEvaluation })
+    return { denoiser, trial: together === fixed ? trial : await denoiser.trial(), together }
+  }
+
+  /** @throws `model.classes` on classes that are said and not there */
+  async #classesFound(): Promise<ForeignClasses> {
+    const { file, inputs, options } = this.#parts
+    const { classes } = inputs
+    if (!classes || oneHotWidth(inputs) !== undefined || !classes.dtype.startsWith('int')) return this.#parts.classes
+    const { x, time } = this.#asked(0)
+    const count = this.#runs.images ?? 1
+    const some = itemsOf(x, 0, count)
+    const { rows, runs } = await tableRows((label) =>
+      this.#run(this.#runs.models[0], some, this.#told(time), new Int32Array(count).fill(label)),
+    )
+    this.evaluations += runs * count
+    return knownClasses(file, inputs, options.classes ?? {}, rows ?? undefined)
+  }
+
+  /** By how much the prediction of an image changes when others are in its run, relative to it; at a time in the middle, as at T-1 a network has little to say. */
+  async #dependence(fixed: number | undefined): Promise<number> {
+    const count = fixed ?? TRIAL_BATCH
+    const shape = [count, ...this.imageShape]
+    const size = sizeOf(this.imageShape)
+    const noise = randomStream({ seed: 0, purpose: 'trial' }).normal(new Float32Array(sizeOf(shape)))
+    const alone = fixed === undefined ? noise.subarray(0, size) : noise.map((_, i) => noise[i % size])
+    const among = noise.map((value, i) => (i < size ? value : LOUDER * value))
+    const told = this.#told(Math.floor((this.#timesteps - 1) / 4))
+    const predict = (data: Float32Array) => {
+      const images = data.length / size
+      const classes = this.conditional ? new Int32Array(images) : undefined
+      this.evaluations += images
+      return this.#run(this.#runs.models[0], tensor('float32', [images, ...this.imageShape], data), told, classes)
+    }
+    const [one, other] = [await predict(alone), await predict(among)]
+    return relativeDifference(other.data.subarray(0, size), one.data.subarray(0, size))
   }
 
   /** Of the trial: the images; the last time of the schedule, in later rounds half of the one before; the first class. */
@@ -236,14 +317,14 @@ class FileDenoiser implements ForeignDenoiser {
   }
 
   async predict(x: Images, time: number, condition?: Int32Array): Promise<Images> {
-    this.#check(x, time, condition)
-    return this.#inParts(x, this.#told(time), condition, this.#runs.images)
+    this.#check(x, time)
+    return this.#inParts(x, this.#told(time), this.#labels(condition, x.shape[0]), this.#runs.images)
   }
 
   async predictTold(x: Images, told: number, condition?: Int32Array): Promise<Images> {
     const { images } = this.#runs
     const divides = images !== undefined && x.shape[0] % images === 0
-    return this.#inParts(x, told, condition, divides ? images : undefined)
+    return this.#inParts(x, told, this.#labels(condition, x.shape[0]), divides ? images : undefined)
   }
 
   async #inParts(x: Images, told: number, condition: Int32Array | undefined, images = x.shape[0]): Promise<Images> {
@@ -260,22 +341,18 @@ class FileDenoiser implements ForeignDenoiser {
 
   /** Reads its arrays before it returns. */
   async #run(model: LoadedForeignModel, x: Images, told: number, condition?: Int32Array): Promise<Images> {
-    const { image, time: timeInput, classes, output } = this.inputs
-    const result = await model.run({
-      // A copy: the engine reads it later, and the caller may fill it anew at once.
-      [image.name]: tensor('float32', x.shape, Float32Array.from(x.data)),
-      [timeInput.name]: repeated(timeInput.dtype, shapeFor(timeInput, x.shape[0]), told),
-      ...(classes && condition && { [classes.name]: integers(classes.dtype, condition) }),
-    })
-    const out = result[output]
-    if (out.dtype === 'float32' && sameShape(out.shape, x.shape)) return out as Images
+    const { output, layout } = this.inputs
+    const feeds = feedsFor(this.inputs, { x, told, condition })
+    const result = (await model.run(feeds, [output]))[output]
+    const out = imagesFrom(result, layout)
+    if (out && sameShape(out.shape, x.shape)) return out
     const [count, channels, ...size] = x.shape
-    const isTwice = out.dtype === 'float32' && sameShape(out.shape, [count, 2 * channels, ...size])
-    if (isTwice && this.#parts.options.learnedVariance) return firstHalf(out as Tensor<'float32'>, x.shape)
+    const isTwice = out !== null && sameShape(out.shape, [count, 2 * channels, ...size])
+    if (isTwice && this.#parts.options.learnedVariance) return firstHalf(out, x.shape)
     const fix =
       'name its variance_type, learned or learned_range, in the scheduler file, or export the first half alone'
-    const twice = out.shape[1] === 2 * channels ? ` (it seems to predict variances too: ${fix})` : ''
-    const came = `${out.dtype}[${out.shape}] for [${x.shape}]${twice}`
+    const twice = isTwice ? ` (it seems to predict variances too: ${fix})` : ''
+    const came = `${result.dtype}[${result.shape}] for [${x.shape}]${twice}`
     const rule = `the output '${output}' of ${this.#parts.file} must be as its images are`
     throw inputError('model.outputs', `${rule}, got ${came}`)
   }
@@ -289,7 +366,7 @@ class FileDenoiser implements ForeignDenoiser {
     await Promise.all(this.#runs.models.map((model) => model.dispose()))
   }
 
-  #check(x: Images, time: number, condition: Int32Array | undefined): void {
+  #check(x: Images, time: number): void {
     const [count, ...image] = x.shape
     const { batch, batchStep = batch } = this
     const fits = batch === undefined || batchStep === undefined || (count <= batch && count % batchStep === 0)
@@ -305,11 +382,28 @@ class FileDenoiser implements ForeignDenoiser {
     if (this.times === 'integer' && !Number.isInteger(time)) {
       throw inputError('times.integerOnly', `${this.#parts.file} takes integer times, got ${time}`)
     }
-    if (this.conditional ? condition?.length === count : condition === undefined) return
-    const wanted = this.conditional
-      ? `one class per image (${count}): its null class, if any, is not known`
-      : 'no class'
-    throw inputError('model.condition', `${this.#parts.file} takes ${wanted}, got ${condition?.length ?? 'none'}`)
+  }
+
+  /** A class per image, the null class where none are given; undefined: the file takes none. @throws `model.condition` */
+  #labels(condition: Int32Array | undefined, count: number): Int32Array | undefined {
+    const { classes, nullClass, classRows: rows, conditional } = this
+    const { file } = this.#parts
+    if (!conditional) {
+      if (condition === undefined) return undefined
+      throw inputError('model.condition', `${file} takes no class, got ${condition.length}`)
+    }
+    if (condition === undefined && nullClass !== undefined) return new Int32Array(count).fill(nullClass)
+    if (condition?.length !== count) {
+      const why = nullClass === undefined ? ': its null class, if any, is not known (--null-class N)' : ''
+      const came = condition?.length ?? 'none'
+      throw inputError('model.condition', `${file} takes one class per image (${count})${why}, got ${came}`)
+    }
+    const most = classes ?? rows ?? Number.POSITIVE_INFINITY
+    const odd = condition.find((label) => !(label >= 0 && (label < most || label === nullClass)))
+    if (odd === undefined) return condition
+    const none = nullClass === undefined ? '' : `, or the null class ${nullClass}`
+    const range = most === Number.POSITIVE_INFINITY ? 'from 0 on' : `0 to ${most - 1}`
+    throw inputError('model.condition', `${file} takes classes ${range}${none}, got ${odd}; give one of those`)
   }
 }
 
@@ -317,21 +411,4 @@ class FileDenoiser implements ForeignDenoiser {
 const itemsOf = ({ dtype, shape: [, ...item], data }: Images, i: number, count: number): Images => {
   const size = count * sizeOf(item)
   return { dtype, shape: [count, ...item], data: data.subarray(i * size, (i + 1) * size) } as Images
-}
-
-/** The shape of the time for `count` images: an open axis is the batch, [b,1]'s second one is 1. */
-const shapeFor = ({ shape }: ForeignValue, count: number): number[] =>
-  shape.map((extent, axis) => (typeof extent === 'number' ? extent : axis === 0 ? count : 1))
-
-function repeated(dtype: TimeType, shape: Shape, value: number): Tensor {
-  const size = sizeOf(shape)
-  if (dtype === 'float32') return filled(shape, value)
-  if (dtype === 'float64') return tensor('float64', shape, new Float64Array(size).fill(value))
-  return integers(dtype, new Int32Array(size).fill(value), shape)
-}
-
-function integers(dtype: ClassType, values: Int32Array, shape: Shape = [values.length]): Tensor {
-  return dtype === 'int32'
-    ? tensor('int32', shape, values.slice())
-    : tensor('int64', shape, BigInt64Array.from(values, BigInt))
 }

@@ -4,9 +4,10 @@
  * Flags go before it, and it goes before what the scheduler file says.
  */
 import { z } from 'zod'
-import { didYouMean, inputError, parseJson } from '../../base/index.ts'
+import { didYouMean, inputError, MOST, parseJson } from '../../base/index.ts'
 import type { ConventionPrediction, PixelRange } from '../conventions/convention.ts'
 import { PREDICTION_WORDS, TOLD_TIMES } from '../conventions/convention.ts'
+import { IMAGE_LAYOUTS } from '../denoisers/foreignDenoiserInputs.ts'
 
 /** What a network predicts, in any of the words for it. */
 export const predictionWord = (): z.ZodType<ConventionPrediction, string> =>
@@ -27,6 +28,20 @@ export const modelDescriptionSchema = z.strictObject({
   sigmaData: z.number().positive().optional(),
   /** Path of its scheduler file, relative to this file. */
   scheduler: z.string().min(1).optional(),
+  /** Its prediction, of several outputs. */
+  output: z.string().min(1).optional(),
+  /** Where its images have their channels. */
+  layout: z.enum(IMAGE_LAYOUTS).optional(),
+  /** Names of its inputs. */
+  inputImage: z.string().min(1).optional(),
+  inputTime: z.string().min(1).optional(),
+  inputClass: z.string().min(1).optional(),
+  /** Numbers for further inputs, by name. */
+  input: z.record(z.string(), z.number()).optional(),
+  /** How many classes it knows. */
+  classes: z.int().min(1).max(MOST.classes).optional(),
+  /** What stands for no class. */
+  nullClass: z.int().min(0).max(MOST.classes).optional(),
 })
 
 /** What is said of a model beside it; what is absent is not said. */

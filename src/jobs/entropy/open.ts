@@ -5,6 +5,7 @@ import type { Reward } from '../../rewards/index.ts'
 import type { Json } from '../../runs/index.ts'
 import type { EntropyOptions, EntropyTarget } from '../../tuners/index.ts'
 import { ESTIMATORS_OF } from '../../tuners/index.ts'
+import { openGuidedDenoiser } from '../opening/classGuidance.ts'
 import { recordJson } from '../opening/conventionRecord.ts'
 import type { CodeHashes } from '../opening/namedCode.ts'
 import { codeHashes } from '../opening/namedCode.ts'
@@ -49,7 +50,7 @@ export async function openEntropyInputs(config: EntropyConfig): Promise<EntropyI
   const opened = await openModelAt(config.model, { ...config, pictures: shared.pictures })
   const closers = [opened.close]
   try {
-    const { denoiser, close } = await opened.openDenoiser(config)
+    const { denoiser, close } = await openGuidedDenoiser(opened, config)
     closers.unshift(close)
     const choice = await chooseSampling(opened, config)
     const sampler = samplerSettings({ ...choice.settings, variance: config.variance })

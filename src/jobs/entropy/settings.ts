@@ -118,7 +118,7 @@ function namesOf(which: (sampler: Sampler) => boolean): SamplerName[] {
 
 /** How the model is sampled; `steps` and `eta` follow from sampler and schedule where they are not given. */
 function samplingSettings() {
-  const { schedule, stepList, steps, eta, class: classSetting } = samplingShape
+  const { schedule, stepList, steps, eta, class: classSetting, guidanceScale } = samplingShape
   return {
     schedule: withDefault(schedule, 'default'),
     sampler: setting(z.enum(namesOf(({ ancestral }) => ancestral !== null)), {
@@ -135,6 +135,7 @@ function samplingSettings() {
       default: 'small',
     }),
     class: withDefault(classSetting, 'unconditional'),
+    guidanceScale,
   }
 }
 

@@ -8,6 +8,7 @@ import { evaluateImages, evaluationReference, frechetDistance, meanAndStandardEr
 import type { SettingsLayer } from '../../runs/index.ts'
 import { changeNotesOf } from '../../runs/index.ts'
 import type { WorkHooks } from '../job.ts'
+import { openGuidedDenoiser } from '../opening/classGuidance.ts'
 import type { MeasuringNetworks } from '../opening/measuringNetworks.ts'
 import { openMeasuring } from '../opening/measuringNetworks.ts'
 import { runRecordOf } from '../opening/runRecord.ts'
@@ -88,7 +89,7 @@ export async function evaluateModel(
     hooks.onNote?.(`${path} tuned a guidance: what is measured here is its model, unguided`)
   const closers = [opened.close]
   try {
-    const { denoiser, close } = await opened.openDenoiser(config)
+    const { denoiser, close } = await openGuidedDenoiser(opened, config)
     closers.unshift(close)
     const choice = await chooseSampling(opened, config)
     const { data, heldOut, seenNotes } = await unseenData(path, config, await shared.open(opened.imageShape))

@@ -21,7 +21,8 @@ import { modelFileHash } from '../../files/index.ts'
 import type { UsedConvention } from './conventionRecord.ts'
 import { samplingFor } from './conventionSampling.ts'
 import { settleConvention } from './modelConvention.ts'
-import { describedModel } from './modelSettings.ts'
+import type { FileForm } from './modelSettings.ts'
+import { describedModel, fileFormOf } from './modelSettings.ts'
 import type { OpenedModel, OpenModelOptions } from './openedModel.ts'
 import type { StatedModel } from './statedModel.ts'
 import { statedModel } from './statedModel.ts'
@@ -38,23 +39,25 @@ export async function openModelFile(path: string, options: OpenModelOptions): Pr
       `weightsPrefix is for the tensors of a model folder, got '${weightsPrefix}' with the ONNX file ${path}; leave it out`,
     )
   }
-  const known = await statedModel(path, await describedModel(path, options))
-  const { file, stated } = await openedFile(path, known, options)
+  const described = await describedModel(path, options)
+  const known = await statedModel(path, described)
+  const { file, stated } = await openedFile(path, known, options, fileFormOf(described))
   try {
     const network = toldFile(file)
     const used = await usedConvention(path, { ...known, stated }, file, options)
     const { convention, trained } = used
     const denoiser = isOwn(convention) ? file : conventionDenoiser(network, convention, trained)
     const { imageShape, times, conditional, differentiable, inputs, batch = chunk } = file
-    const { evaluations, secondsPerEvaluation } = file
+    const { evaluations, secondsPerEvaluation, classes, nullClass, classRows } = file
     return {
       imageShape,
       prediction: predictionFor(convention),
       times,
       convention: used,
       conditional,
-      classes: undefined,
-      nullClass: undefined,
+      classes,
+      nullClass,
+      ...(classRows !== undefined && { classRows }),
       differentiable,
       trainable: null,
       saves: 'schedules',
@@ -64,7 +67,7 @@ export async function openModelFile(path: string, options: OpenModelOptions): Pr
       sampling: samplingFor(convention, known.sampling, times),
       schedules: [],
       hash: await modelFileHash(path),
-      notes: [...known.sampling.notes, ...used.notes],
+      notes: [...file.notes, ...known.sampling.notes, ...used.notes],
       evaluations,
       secondsPerEvaluation,
       // One for all: it is the loaded file, freed with the model.
@@ -114,6 +117,7 @@ async function openedFile(
   path: string,
   { stated, trained, sampling }: StatedModel,
   { chunk, device, size }: OpenModelOptions,
+  form: FileForm,
 ): Promise<{ readonly file: ForeignDenoiser; readonly stated: StatedConvention }> {
   const open = (convention: DenoiserConvention) =>
     openForeignDenoiser({
@@ -126,6 +130,7 @@ async function openedFile(
       ...(convention.time !== 'index' && { told: (t: number) => toldAt(convention, trained, t) }),
       learnedVariance: sampling.learnedVariance,
       ...(size !== null && { imageShape: [null, size, size] }),
+      ...form,
     })
   const usual = byDefault(stated, trained)
   try {

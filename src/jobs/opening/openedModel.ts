@@ -31,6 +31,8 @@ export interface ModelCapabilities {
   readonly classes: number | undefined
   /** What stands for no class; undefined: nothing does, or not known. */
   readonly nullClass: number | undefined
+  /** Numbers that it takes for classes, 0 to n - 1, where that is all that is known of them. */
+  readonly classRows?: number
   /** Whether its predictions have derivatives. */
   readonly differentiable: boolean
   /** The network with its weights, to be trained on, counted and saved; null: it can only be run. */

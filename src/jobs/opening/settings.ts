@@ -5,7 +5,7 @@ import { MOST } from '../../base/index.ts'
 import { OWN_SAMPLER } from '../../diffusion/files/index.ts'
 import { DEFAULT_SAMPLER, SAMPLER_NAMES, STEP_LIST_NAMES } from '../../diffusion/index.ts'
 import { MODULE_TIMEOUT } from '../../rewards/index.ts'
-import { drawingShape, setting } from '../../tuners/index.ts'
+import { drawingShape, guidanceScaleSetting, setting } from '../../tuners/index.ts'
 import { describingShape } from './modelSettings.ts'
 
 const pair = () => z.tuple([z.number(), z.number()])
@@ -140,6 +140,7 @@ export const samplingShape = {
     description: "class of all images, or 'unconditional'; none: the classes in turn",
     default: null,
   }),
+  guidanceScale: guidanceScaleSetting('Sampling'),
   ...modelShape,
   size: setting(z.int().min(1).max(MOST.side).nullable(), {
     group: 'Data and model',

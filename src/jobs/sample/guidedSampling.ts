@@ -37,9 +37,18 @@ export const PARTICLES_PER_IMAGE = 8
 export async function sampleLayers(model: string, given: readonly SettingsLayer[]): Promise<readonly SettingsLayer[]> {
   const asked = given.findLast(({ values }) => values.guidance !== undefined)?.values.guidance
   const path = asked === undefined ? await ownGuidance(model) : asked
-  if (typeof path !== 'string' || path === NONE) return []
-  const { class: wanted } = await guidanceAt(path)
-  return [{ source: path, values: { guidance: path, class: wanted } }]
+  if (typeof path !== 'string' || path === NONE) return scheduleLayers(model)
+  const { class: wanted, guidanceScale = null } = await guidanceAt(path)
+  return [{ source: path, values: { guidance: path, class: wanted, guidanceScale } }]
+}
+
+/** Of a run of `bilevel schedule`: what class its images were of, and how they were guided to it. */
+async function scheduleLayers(model: string): Promise<readonly SettingsLayer[]> {
+  const run = await runRecordOf(model)
+  if (run?.command !== 'schedule') return []
+  const { class: wanted, guidanceScale } = run.settings
+  const values = { class: wanted ?? undefined, guidanceScale: guidanceScale ?? undefined }
+  return [{ source: model, values }]
 }
 
 /** Nothing, as a word of the environment. */
@@ -153,10 +162,18 @@ function classOfGuided(path: string, saved: SavedGuidance, opened: OpenedModel, 
   )
 }
 
-function classNotes(path: string, saved: SavedGuidance, { class: wanted }: SampleConfig): string[] {
-  if (wanted === saved.class) return []
-  const [tuned, asked] = [saved.class, wanted].map(classWords)
-  return [`${path} was tuned for ${tuned} and the images are drawn for ${asked}: lambda may not be the best one there`]
+function classNotes(path: string, saved: SavedGuidance, { class: wanted, guidanceScale }: SampleConfig): string[] {
+  const scaleWords = (scale: number | null | undefined) => (scale === null || scale === undefined ? 'none' : `${scale}`)
+  const pairs = [
+    [saved.class, wanted].map(classWords),
+    [saved.guidanceScale, guidanceScale].map((scale) => `guidance scale ${scaleWords(scale)}`),
+  ]
+  return pairs
+    .filter(([tuned, asked]) => tuned !== asked)
+    .map(
+      ([tuned, asked]) =>
+        `${path} was tuned for ${tuned} and the images are drawn for ${asked}: lambda may not be the best one there`,
+    )
 }
 
 function changeNotes(path: string, saved: SavedGuidance, reward: Reward, { hash }: OpenedModel): string[] {

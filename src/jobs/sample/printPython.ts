@@ -5,6 +5,7 @@ import { inputError } from '../../base/index.ts'
 import type { ExportedForms, NamedSchedule } from '../../diffusion/files/index.ts'
 import { exportForms, layoutOf, SCHEDULE_FILES } from '../../diffusion/files/index.ts'
 import { conventionWords } from '../../diffusion/index.ts'
+import { requireClasses } from '../opening/classGuidance.ts'
 import { isModelFile } from '../opening/modelFile.ts'
 import { modelFolderOf } from '../opening/modelFolder.ts'
 import type { OpenedModel } from '../opening/openedModel.ts'
@@ -39,6 +40,7 @@ export async function printPython(path: string, config: SampleConfig): Promise<P
   if (weightsPrefix !== null) throw refused('its from_pretrained takes no prefix', `weightsPrefix ${weightsPrefix}`)
   const { opened, side, notes } = await openSide(path, config)
   try {
+    requireClasses(opened, config)
     const choice = await chooseSampling(opened, config)
     if (choice.own) {
       const rule = `${choice.own.className} is a class of diffusers itself`
@@ -59,6 +61,7 @@ export async function printPython(path: string, config: SampleConfig): Promise<P
       folder: await savedFolder(choice, opened, forms, run, folders),
       count,
       ...(wanted !== undefined && { class: wanted }),
+      guidanceScale: config.guidanceScale,
     })
     if (python === null) throw refused('this schedule has no form there', forms.reason ?? settings.sampler)
     const told = [...opened.notes, ...notes, ...choice.notes]
@@ -87,6 +90,7 @@ async function placeOf(path: string, opened: OpenedModel, side: Side | null) {
       inputs,
       ...told,
       classes,
+      nullClass,
       learnsVariance: sampling.learnedVariance,
     }
     return { network, run: path, folders: [schedulesOfRun] }

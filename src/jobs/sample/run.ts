@@ -9,6 +9,7 @@ import { encodeSafetensors } from '../../nn/index.ts'
 import { gridImage } from '../../report/index.ts'
 import { changeNotesOf, claimFolder, requireNew } from '../../runs/index.ts'
 import type { WorkHooks } from '../job.ts'
+import { openGuidedDenoiser } from '../opening/classGuidance.ts'
 import type { OpenedModel } from '../opening/openedModel.ts'
 import type { Side } from '../opening/runSide.ts'
 import { openSide } from '../opening/runSide.ts'
@@ -74,7 +75,7 @@ export async function sampleModel(
   const closers = [opened.close]
   try {
     tell([...opened.notes, ...sideNotes, ...(await changeNotesOf([schedule, scheduler, guidance]))])
-    const { denoiser, close } = await opened.openDenoiser(config)
+    const { denoiser, close } = await openGuidedDenoiser(opened, config)
     closers.unshift(close)
     const { count, seed } = config
     const guided =

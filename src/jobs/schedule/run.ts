@@ -145,7 +145,8 @@ function pythonNetwork(
   const { inputs, sampling } = given
   const told = pythonTime(given.convention)
   if (!told) return { kind: 'none' }
-  const classes = inputs.classes ? (data?.classes.length ?? given.classes) : undefined
+  // Of unlabelled data all images are of one class.
+  const classes = inputs.classes ? given.classes || data?.classes.length || 1 : undefined
   return {
     kind: 'onnx',
     path: String(file),
@@ -153,6 +154,7 @@ function pythonNetwork(
     inputs,
     ...told,
     classes,
+    nullClass: given.nullClass,
     learnsVariance: sampling.learnedVariance,
   }
 }
