@@ -117,14 +117,14 @@ function requireGiven(file: string, convention: DenoiserConvention, given: numbe
   const { prediction } = convention
   const wanted = GIVES[prediction]
   if (Math.abs(given - wanted) <= 0.6) return
-  const near = Math.abs(given) < 0.5 ? 0 : Math.sign(given)
+  const near = Math.abs(given) > 1.6 ? null : Math.abs(given) < 0.5 ? 0 : Math.sign(given)
   const others = CONVENTION_PREDICTIONS.filter((name) => GIVES[name] === near)
   const rule = `${file} is ${isStated ? 'stated' : 'taken'} to predict ${prediction}, and so must give back about ${wanted} of noise alone at the noisiest time`
-  const fix = `say which with --model-prediction ${others.join('|')}, give --data with pictures like its own, and it is measured, or take it as it is with --trust-convention`
-  throw inputError(
-    'model.convention',
-    `${rule}, got ${given.toFixed(2)}, as one that predicts ${others.join(' or ')} would; ${fix}`,
-  )
+  const which = others.length === 0 ? '--model-time' : `--model-prediction ${others.join('|')}`
+  const as =
+    others.length === 0 ? 'as one that is told other times would' : `as one that predicts ${others.join(' or ')} would`
+  const fix = `say which with ${which}, give --data with pictures like its own, and it is measured, or take it as it is with --trust-convention`
+  throw inputError('model.convention', `${rule}, got ${given.toFixed(2)}, ${as}; ${fix}`)
 }
 
 /** What could not be checked. */
