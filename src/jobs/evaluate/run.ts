@@ -62,6 +62,10 @@ export interface EvaluationReport {
     readonly leftOut: HeldOutKnowledge['leftOut']
     readonly samplesPerSeed: number
     readonly samplingSeeds: readonly number[]
+    /** Of all images; null: the classes in turn, where there are some. */
+    readonly class: EvaluateConfig['class']
+    /** Of classifier-free guidance towards the class; null: none. */
+    readonly guidanceScale: number | null
   }
   /** What a reader must know of model and networks, a sentence each. */
   readonly notes: readonly string[]
@@ -245,6 +249,8 @@ function reportOf({
       leftOut: heldOut.leftOut,
       samplesPerSeed: config.samples,
       samplingSeeds: config.seeds,
+      class: config.class,
+      guidanceScale: config.guidanceScale,
     },
     notes,
     networkEvaluations,

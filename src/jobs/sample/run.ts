@@ -29,6 +29,8 @@ export interface SampleReport {
   readonly count: number
   readonly seed: number
   readonly class: SampleConfig['class']
+  /** Of classifier-free guidance towards the class; null: none. */
+  readonly guidanceScale: number | null
   /** The guidance file; null: unguided. */
   readonly guidance: string | null
   /** What a reader must know, a sentence each. */
@@ -104,6 +106,7 @@ export async function sampleModel(
       count,
       seed,
       class: config.class,
+      guidanceScale: config.guidanceScale,
       guidance: config.guidance,
       notes: told,
       networkEvaluations: evaluations,
