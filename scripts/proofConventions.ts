@@ -55,7 +55,13 @@ const base = { weightsPrefix: null, timeScale: 1, size: null, chunk: 64, device:
 
 /** Opens it as a command does. */
 async function opened({ model, scheduler, data, given }: Subject, how: object, seen: boolean): Promise<Outcome> {
-  const { pictures } = sharedData(seen ? { data, size: null } : null)
+  const { pictures } = sharedData({
+    data: seen ? data : null,
+    size: null,
+    resize: null,
+    dataImages: null,
+    onBad: 'stop',
+  })
   try {
     const at = await openModelAt(model, { ...base, scheduler, ...given, pictures, ...how })
     const used = at.convention

@@ -4,6 +4,8 @@
  *
  *     npm run proof:solver
  *     npm run proof:solver -- --parts digits-16 --steps 3,5 --images 2000 --out /tmp/solver
+ *     npm run build && npm run proof:solver -- --parts quick,tiny --seeds 0,1,2,3,4
+ *     npm run proof:solver -- --parts transfer --runs runs/quick --seeds 0,1,2,3,4      runs of preset quick, each in a folder named by its seed
  *     npm run proof:solver -- --parts none              the page alone, from what is there
  *
  * Goes on where it was cut off. Writes docs/results/solver: a file for each part, and README.md.
@@ -15,11 +17,16 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import '../src/runtime/node/index.ts'
 import type { FreeName } from '../src/diffusion/index.ts'
+import { FREE_NAMES } from '../src/diffusion/index.ts'
 import type { KeptRow, KeptSearch } from './solver/measure.ts'
 import { openShipped } from './solver/measure.ts'
 import type { MixtureRow } from './solver/mixtures.ts'
 import { MIXTURES, mixtureRow } from './solver/mixtures.ts'
 import { solverPage } from './solver/page.ts'
+import type { PresetRow } from './solver/presets.ts'
+import { runPreset } from './solver/presets.ts'
+import type { TransferRecord } from './solver/transfer.ts'
+import { transferRow } from './solver/transfer.ts'
 
 /** Everything of a shipped model, as it is kept. */
 export interface ShippedRecord {
@@ -41,11 +48,20 @@ export interface MixturesRecord {
   rows: MixtureRow[]
 }
 
+/** Runs of a preset by training seed and number of steps; null: the preset's own. */
+export interface PresetRecord {
+  readonly command: string
+  readonly commit: string
+  rows: PresetRow[]
+}
+
 const SETS: Readonly<Record<string, readonly FreeName[]>> = {
   levels: ['levels'],
   'levels,times': ['levels', 'times'],
   all: ['levels', 'times', 'tau', 'weights', 'scale', 'output', 'clip'],
+  ...Object.fromEntries(FREE_NAMES.map((name) => [name, [name]])),
 }
+const TINY_STEPS = Array.from({ length: 18 }, (_, i) => i + 3)
 const STEPS: Readonly<Record<string, readonly number[]>> = { 'digits-16': [3, 4, 5, 6, 8, 10], 'digits-28': [3, 5, 10] }
 
 const { values } = parseArgs({
@@ -56,6 +72,7 @@ const { values } = parseArgs({
     seeds: { type: 'string', default: '0' },
     images: { type: 'string', default: '10000' },
     'sampling-seeds': { type: 'string', default: '21,22' },
+    runs: { type: 'string' },
     out: { type: 'string', default: 'docs/results/solver' },
   },
 })
@@ -121,16 +138,60 @@ async function mixtures(): Promise<void> {
   write(path, record)
 }
 
+async function preset(name: 'quick' | 'tiny'): Promise<void> {
+  const path = join(values.out, `${name}.json`)
+  const record = read<PresetRecord>(path) ?? { command, commit, rows: [] }
+  const all = name === 'quick' ? [null] : values.steps ? numbers(values.steps) : TINY_STEPS
+  for (const seed of numbers(values.seeds)) {
+    for (const steps of all) {
+      if (record.rows.some((row) => row.seed === seed && (steps === null || row.steps === steps))) continue
+      const row = await runPreset(name, seed, steps)
+      record.rows.push(row)
+      console.error(`${name}, ${row.steps} steps, seed ${seed}: best default less learned ${row.gain.mean.toFixed(2)}`)
+      write(path, record)
+    }
+  }
+}
+
+async function transfer(): Promise<void> {
+  const path = join(values.out, 'transfer.json')
+  const record = read<TransferRecord>(path) ?? { command, commit, seeds: [], withoutClass: [] }
+  const { runs } = values
+  const seeds = runs ? numbers(values.seeds) : []
+  for (const usedOn of seeds) {
+    for (const learnedOn of new Set([seeds[0], usedOn])) {
+      if (runs) record.seeds.push(await transferRow(runs, learnedOn, usedOn))
+      write(path, record)
+    }
+  }
+  const learned = read<ShippedRecord>(join(values.out, 'digits-16.json'))?.learned ?? []
+  const { withoutClass, close } = await openShipped('digits-16', { images: 4000, samplingSeeds: [21, 22] })
+  for (const found of learned.filter(({ kept, free }) => kept !== 'start' && free.length === SETS.all.length)) {
+    if (record.withoutClass.some(({ steps }) => steps === found.steps)) continue
+    record.withoutClass.push(await withoutClass(found))
+    write(path, record)
+  }
+  await close()
+}
+
 mkdirSync(values.out, { recursive: true })
 for (const part of values.parts.split(',')) {
   if (part === 'mixtures') await mixtures()
   else if (part === 'digits-16' || part === 'digits-28') await shipped(part)
+  else if (part === 'quick' || part === 'tiny') await preset(part)
+  else if (part === 'transfer') await transfer()
+  else if (part !== 'none') throw new Error(`there is no part ${part}`)
 }
 const recordOf = <T>(name: string) => read<T>(join(values.out, `${name}.json`))
 const page = solverPage({
   mixtures: recordOf<MixturesRecord>('mixtures'),
   shipped: (['digits-16', 'digits-28'] as const).flatMap((name) => {
     const record = recordOf<ShippedRecord>(name)
+    return record ? [{ name, record }] : []
+  }),
+  transfer: recordOf<TransferRecord>('transfer'),
+  presets: ['quick', 'tiny'].flatMap((name) => {
+    const record = recordOf<PresetRecord>(name)
     return record ? [{ name, record }] : []
   }),
 })

@@ -1,7 +1,7 @@
 /** The command line from outside: help, settings, what goes wrong, and its exit codes. */
-import { mkdir, readdir, rm, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
-import { encode } from 'fast-png'
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
+import { decode, encode } from 'fast-png'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { encodeIdx } from '../src/data/index.ts'
 import { openRun } from '../src/runs/runFolder.ts'
@@ -42,7 +42,7 @@ describe('as a process of its own the command says the same, to the byte, and en
 })
 
 describe('help', () => {
-  test.each([[], ['schedule'], ['entropy'], ['sample'], ['evaluate'], ['show'], ['runs']])(
+  test.each([[], ['schedule'], ['entropy'], ['sample'], ['evaluate'], ['show'], ['fid'], ['convert'], ['runs']])(
     'bilevel %s --help',
     async (...command) => {
       const { code, stdout, stderr } = await bilevelHere([...command, '--help'], folder)
@@ -275,6 +275,28 @@ describe('a folder for images', () => {
     const taken = await refused(['sample', 'digits-16', '--count', '1', '--out', 'taken'])
     expect(taken.stderr).toMatch(/taken holds samples\.\d+\.partial/)
   })
+})
+
+test('one picture of all images; what is there is not written over', async () => {
+  const words = ['sample', 'digits-16', '--count', '4', '--steps', '1', '--out', 'all.png']
+  const { code, stderr } = await bilevelHere(words, folder)
+  expect([code, stderr]).toEqual([0, expect.stringContaining('4 images by')])
+  const { width, height } = decode(await readFile(join(folder, 'all.png')))
+  expect([width >= 32, height >= 32]).toEqual([true, true])
+  expect((await refused(words)).stderr).toMatch(/a new file, but all\.png is there/)
+  expect((await refused([...words.slice(0, -1), 'no/all.png'])).stderr).toMatch(/but no is none; make it/)
+})
+
+test('two arguments: statistics against statistics; a list in another form, on standard output', async () => {
+  const found = (name: string) => resolve('test/found', name)
+  const stats = ['pytorch-fid', 'rank-deficient'].map((name) => found(`statistics/${name}.npz`))
+  const fid = await bilevelHere(['fid', ...stats, '--json'], folder)
+  expect([fid.code, JSON.parse(fid.stdout).fid.toFixed(5)]).toEqual([0, '6.01452'])
+  expect(fid.stderr).toMatch(/note: the covariance in .*rank 3 of 8/)
+  const plan = await bilevelHere(['fid', ...stats, '--dry-run'], folder)
+  expect([plan.code, plan.stderr]).toEqual([0, expect.stringContaining('at most 0 network evaluations')])
+  const converted = await bilevelHere(['convert', found('starts/ays.txt'), '--to', 'comfyui'], folder)
+  expect(converted.stdout).toBe('14.615, 6.315, 3.771, 2.181, 1.342, 0.862, 0.555, 0.38, 0.234, 0.113, 0.029, 0.0\n')
 })
 
 describe('bad input', () => {

@@ -29,7 +29,10 @@ afterAll(() => rm(folder, { recursive: true, force: true }))
 
 test('sample draws all its classes, the fourth as the null class of the same weights', async () => {
   const drawn = ['--count', '1', '--steps', '2', '--json']
-  const theirs = await bilevel(['sample', 'theirs', ...GIVEN, ...drawn, '--class', '3', '--out', 'a'], folder)
+  const theirs = await bilevel(
+    ['sample', 'theirs', ...GIVEN, ...drawn, '--trust-convention', '--class', '3', '--out', 'a'],
+    folder,
+  )
   const own = await bilevelHere(['sample', 'own', ...drawn, '--class', 'unconditional', '--out', 'b'], folder)
   const bare = await bilevelHere(['sample', 'theirs', GIVEN[0], GIVEN[1], ...drawn, '--out', 'c'], folder)
   expect([theirs.code, own.code], theirs.stderr).toEqual([0, 0])

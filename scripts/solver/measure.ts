@@ -118,6 +118,18 @@ export async function openShipped(name: 'digits-16' | 'digits-28', effort: Effor
         seconds,
       }
     },
+    /** A schedule that was learned with classes in turn, and the best default of as many steps, on images of no class. */
+    async withoutClass({ steps, free, seed, schedule }: KeptSearch) {
+      const { nullClass } = network
+      if (nullClass === undefined) throw new Error(`${name} has no null class`)
+      const job = await jobAt(steps, ['levels'], 0)
+      const [best] = await rankDefaults(job, denoiser)
+      const { settings } = await jobAt(steps, free as FreeName[], seed)
+      const asked = { ...protocol, condition: () => nullClass }
+      const plan = { label: 'learned', stepList: 'learned', schedule, settings: learnedSampler(settings) }
+      const learned = kept(await measureRow(denoiser, plan, asked))
+      return { steps, learned, bestDefault: kept(await measureRow(denoiser, planOf(job, best), asked)) }
+    },
     close: () => denoiser.dispose(),
   }
 }

@@ -1,11 +1,15 @@
 /** The page of what the learned schedules are worth, from the records. */
 import { pairedDifference } from '../../src/metrics/index.ts'
-import type { MixturesRecord, ShippedRecord } from '../proofSolver.ts'
+import type { MixturesRecord, PresetRecord, ShippedRecord } from '../proofSolver.ts'
 import type { KeptRow } from './measure.ts'
+import { ahead, behind } from './presets.ts'
+import type { TransferRecord } from './transfer.ts'
 
 interface Records {
   readonly mixtures: MixturesRecord | null
   readonly shipped: readonly { readonly name: string; readonly record: ShippedRecord }[]
+  readonly transfer: TransferRecord | null
+  readonly presets: readonly { readonly name: string; readonly record: PresetRecord }[]
 }
 
 const INTRO = `# Learned solvers at few steps
@@ -14,11 +18,13 @@ Every number is of images that steered nothing, from sampling seeds that chose n
 the files beside this page, which hold every schedule, value and seed.
 `
 
-export function solverPage({ mixtures, shipped }: Records): string {
+export function solverPage({ mixtures, shipped, presets, transfer }: Records): string {
   return [
     INTRO,
     ...shipped.map(({ name, record }) => modelPart(name, record)),
     mixtures ? mixturesPart(mixtures) : '',
+    ...presets.map(({ name, record }) => presetPart(name, record)),
+    transfer ? transferPart(transfer) : '',
   ].join('\n')
 }
 
@@ -58,7 +64,7 @@ function modelPart(
     const others = [same, bestDefaults[steps + 2], bestDefaults[2 * steps]]
     return line([
       steps,
-      free.length > 2 ? 'all but history' : free.join(', '),
+      free.length === 7 ? 'all but history' : free.join(', '),
       one.seed,
       `**${withError(row)}**${one.kept === 'start' ? ' (best default kept)' : ''}`,
       ...rest(row),
@@ -106,6 +112,57 @@ denoiser is known. DPM-Solver++, default settings (10 iterations from 4 starts, 
 (u, 2u², tanh 3u), 20,000 images to 100,000 draws. Best default: of all step lists, by the same measure. Commit ${commit}, \`${command}\`.
 
 ${head(['mixture', 'steps', 'free', 'best default', 'worst learned', 'learned, by seed'])}
+${lines.join('\n')}
+`
+}
+
+function transferPart({ command, commit, seeds, withoutClass }: TransferRecord): string {
+  const told = ({ mean, standardError }: TransferRecord['seeds'][number]['fid']) =>
+    `${mean.toFixed(2)}${standardError === null ? '' : ` ± ${standardError.toFixed(2)}`}`
+  const other = seeds.filter(({ learnedOn, usedOn }) => learnedOn !== usedOn)
+  const lines = other.map(({ learnedOn, usedOn, fid }) => {
+    const own = seeds.find((row) => row.learnedOn === usedOn && row.usedOn === usedOn)
+    return line([usedOn, learnedOn, told(fid), own ? told(own.fid) : '–'])
+  })
+  const classes = withoutClass.map(({ steps, learned, bestDefault }) =>
+    line([steps, withError(learned), withError(bestDefault)]),
+  )
+  return `
+## Where it was not learned
+
+Preset quick: the schedule that was learned on the network of one training seed, on the networks of others; 2 x 2,000 images. And the shipped \`digits-16\` without a class:
+schedules that were learned with the classes in turn, 2 x 4,000 images. Free levels stand at no other number of steps. Commit ${commit}, \`${command}\`.
+
+${head(['network of seed', 'schedule of seed', 'FID', 'its own schedule'])}
+${lines.join('\n')}
+
+${head(['steps', 'learned, no class', 'best default, no class'])}
+${classes.join('\n')}
+`
+}
+
+/** Runs of a whole preset: networks trained from scratch, both sides at the same number of network evaluations. */
+function presetPart(name: string, { command, commit, rows }: PresetRecord): string {
+  const told = ({ mean, standardError }: { readonly mean: number; readonly standardError: number | null }) =>
+    `${mean.toFixed(2)}${standardError === null ? '' : ` ± ${standardError.toFixed(2)}`}`
+  const lines = rows.map(({ steps, seed, learned, bestDefault, gain, kept }) =>
+    line([
+      steps,
+      seed,
+      told(learned),
+      `${told(bestDefault)} (${bestDefault.sampler}, ${bestDefault.stepList})`,
+      told(gain),
+      kept === 'start' ? 'best default' : 'learned',
+    ]),
+  )
+  return `
+## Preset ${name}: the network trained here, by seed
+
+Both sides take as many network evaluations: what the search costs, the default side trains on by. Best default less learned is paired over the
+sampling seeds. Of ${rows.length} runs learned is ahead by more than 2 standard errors in ${ahead(rows, 2)}, behind by more than 2 in ${behind(rows, 2)}, by more than 3.5 in ${behind(rows, 3.5)}.
+Commit ${commit}, \`${command}\`.
+
+${head(['steps', 'seed', 'learned, FID', 'best default', 'best default less learned', 'kept'])}
 ${lines.join('\n')}
 `
 }

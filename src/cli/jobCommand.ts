@@ -39,8 +39,9 @@ const RUNS = 'runs'
 
 export function addJobCommand(program: Command, terminal: Terminal, job: Job): void {
   const command = program.command(job.name).summary(job.summary).description(job.description)
-  const { argument, settings, out } = job
-  if (argument) command.argument(argument.name, argument.description)
+  const { argument, other, settings, out } = job
+  const named = [argument, other].flatMap((one) => one ?? [])
+  for (const { name, description } of named) command.argument(name, description)
   if (job.leaves === 'run') {
     command
       .addOption(pathOption('--config <file>', "YAML file of settings, named as in a run's config.yaml"))
@@ -57,10 +58,10 @@ export function addJobCommand(program: Command, terminal: Terminal, job: Job): v
     command.option('--allow-code', 'run the JavaScript that a --config or a resumed run names as its rewards')
   for (const option of settingOptions(settings.schema, settings.resolve([]), settings.groups)) command.addOption(option)
   command.action((...given: readonly unknown[]) => {
-    const name = argument ? given[0] : undefined
-    const flags = given[argument ? 1 : 0] as Flags
+    const words = named.map((_, i) => (typeof given[i] === 'string' ? given[i] : ''))
+    const flags = given[named.length] as Flags
     if (job.leaves === 'run' && isBare(settings.schema, flags)) return command.help({ error: true })
-    return execute(job, typeof name === 'string' ? name : '', flags, terminal)
+    return execute(job, words, flags, terminal)
   })
 }
 
@@ -68,7 +69,12 @@ export function addJobCommand(program: Command, terminal: Terminal, job: Job): v
 const isBare = (schema: z.ZodObject, flags: Flags): boolean =>
   Object.keys(flags).length === 0 && Object.keys(settingsFromEnvironment(schema).values).length === 0
 
-async function execute(job: Job, argument: string, flags: Flags, terminal: Terminal): Promise<void> {
+async function execute(
+  job: Job,
+  [argument = '', other = '']: readonly string[],
+  flags: Flags,
+  terminal: Terminal,
+): Promise<void> {
   const { settings, leaves } = job
   const resumed = flags.resume === undefined ? null : await resumedFolder(job.name, flags, terminal)
   if (resumed !== null) await requireKind(job.name, resumed)
@@ -76,11 +82,11 @@ async function execute(job: Job, argument: string, flags: Flags, terminal: Termi
   const layers = [...((await settings.below?.(argument, given)) ?? []), ...given]
   const config = settings.resolve(layers)
   const { plan } = job
-  if (flags.dryRun && plan) return dryRun(terminal, config, flags.json === true, () => plan(config, argument))
+  if (flags.dryRun && plan) return dryRun(terminal, config, flags.json === true, () => plan(config, argument, other))
   checkCode(settings.code, layers, flags)
   const folder = await folderFor(job, config, flags, resumed)
   if (leaves === 'run') terminal.display.log(`run folder: ${folder}`)
-  const request = { config, argument, folder, resume: resumed !== null, allowCode: flags.allowCode === true }
+  const request = { config, argument, other, folder, resume: resumed !== null, allowCode: flags.allowCode === true }
   const result = await runOnTerminal(job, { ...request, caller: callerOf(process) }, terminal)
   const { json, text, answers = leaves === 'answer' } = result
   if (!answers) terminal.display.log(leaves === 'run' ? `${text}\nreport: ${join(folder, 'report.html')}` : text)

@@ -4,8 +4,8 @@
  */
 import type { Shape } from '../base/index.ts'
 import { inputError, sha256, sha256Stream } from '../base/index.ts'
-import type { Pixels, Resizing } from './resize.ts'
-import { resized, resizing } from './resize.ts'
+import type { Pixels, Resizing } from './pictures/resize.ts'
+import { resized, resizing } from './pictures/resize.ts'
 import type { SplitName, SplitRows } from './split.ts'
 
 /** Images of one split, in the order of their content hashes, so that the first n are a random sample. */
@@ -37,6 +37,8 @@ export interface Dataset {
   /** Class names, the index being the label; empty where the data has no labels. */
   readonly classes: readonly string[]
   readonly provenance: Provenance
+  /** [height, width] of the images before their size was changed, where they had one. */
+  readonly readAs?: readonly [number, number]
   /** What was done to the images on reading that a reader should know, a sentence each. */
   readonly notes?: readonly string[]
 }

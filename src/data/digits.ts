@@ -3,12 +3,12 @@
  * assets/digits/README.md). The files hold them in split order, 6,000 train, 2,000 tuning, 2,000 held-out, as
  * `scripts/makeDigits.ts` dealt them by `splitByContent`.
  */
+
+import { readIdx } from './arrays/idx.ts'
 import type { Dataset, Pictures } from './dataset.ts'
-import { assemble, fromOne } from './dataset.ts'
-import { readIdx } from './idx.ts'
-import type { LoadOptions } from './idxImages.ts'
-import { pair } from './idxImages.ts'
+import { assemble, contentHash, fromOne } from './dataset.ts'
 import { loadData } from './loadData.ts'
+import type { LoadOptions } from './loadOptions.ts'
 import { packageAsset } from './packageAsset.ts'
 import type { SplitRows } from './split.ts'
 import { SPLIT_CYCLES } from './split.ts'
@@ -21,7 +21,18 @@ const LABELS = packageAsset('digits', 'labels-idx1-ubyte.gz')
 const NAMES = Array.from({ length: 10 }, (_, digit) => String(digit))
 
 async function embedded(): Promise<{ pictures: Pictures; rows: SplitRows }> {
-  const pictures = pair(await readIdx(IMAGES), await readIdx(LABELS), { images: IMAGES, labels: LABELS })
+  const [{ shape, data }, labels] = [await readIdx(IMAGES), await readIdx(LABELS)]
+  const [count, height, width] = shape
+  const size = height * width
+  const images = Array.from({ length: count }, (_, i) => data.subarray(i * size, (i + 1) * size))
+  const pictures: Pictures = {
+    channels: 1,
+    height,
+    width,
+    images,
+    labels: Int32Array.from(labels.data),
+    hashes: images.map(contentHash),
+  }
   const { train, tuning } = DIGIT_COUNTS
   const all = pictures.hashes.map((_, row) => row)
   const rows = {

@@ -5,11 +5,11 @@ import { gzipSync } from 'node:zlib'
 import { encode as encodePng } from 'fast-png'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { RandomStream } from '../base/index.ts'
+import { encodeIdx } from './arrays/idx.ts'
 import type { Split } from './dataset.ts'
 import { contentHash } from './dataset.ts'
-import { encodeIdx } from './idx.ts'
-import { requireDataSize } from './imageLimits.ts'
 import { loadData } from './loadData.ts'
+import { requireDataSize } from './pictures/imageLimits.ts'
 
 let root = ''
 beforeAll(async () => {
@@ -194,7 +194,7 @@ describe('loadData of image folders', () => {
     await expect(loadData(few, { needs: { tuning: 40 } })).rejects.toThrow(/200 different images/)
     const both = await folderOf('both', { 'a.png': png(6), 'k/b.png': png(6) })
     await expect(loadData(both)).rejects.toMatchObject({ code: 'data.layout' })
-    const deep = await folderOf('deep', { 'train/0/a.png': png(6), 'test/0/b.png': png(6) })
+    const deep = await folderOf('deep', { 'a/0/a.png': png(6), 'b/0/b.png': png(6) })
     await expect(loadData(deep)).rejects.toThrow(/right above the classes/)
   })
 })

@@ -51,6 +51,7 @@ export { DEFAULT_MINIMUM_ALPHA_BAR } from './guidance/guidedStep.ts'
 export type { ParticleOptions, Particles } from './guidance/smc.ts'
 export { imagesByWeight, sequentialMonteCarlo } from './guidance/smc.ts'
 export { anyBatch, imagesOf } from './samplers/anyBatch.ts'
+export { asExponential } from './samplers/asExponential.ts'
 export type { ClassPlan, ClassSolver, CleanRule } from './samplers/classPlan.ts'
 export type { GenerateOptions } from './samplers/generate.ts'
 export { generate } from './samplers/generate.ts'
@@ -82,7 +83,15 @@ export type { NoiseFamily } from './schedules/families/noiseParameters.ts'
 export { noiseFamily, noiseParameterFamily } from './schedules/families/noiseParameters.ts'
 export { flowSchedule } from './schedules/flowSchedule.ts'
 export type { Level } from './schedules/level.ts'
-export { dNoiseDLogSnr, dSignalDLogSnr, flowLevel, pathOf } from './schedules/level.ts'
+export {
+  dNoiseDLogSnr,
+  dSignalDLogSnr,
+  flowLevel,
+  flowLevelOf,
+  flowLevelOfLogSnr,
+  levelOfLogSnr,
+  pathOf,
+} from './schedules/level.ts'
 export type { NoiseFamilyName } from './schedules/noiseFamilies.ts'
 export { NOISE_FAMILIES } from './schedules/noiseFamilies.ts'
 export type { FamilySchedule, NoiseSchedule } from './schedules/noiseSchedule.ts'

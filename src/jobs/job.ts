@@ -29,6 +29,8 @@ export interface JobRequest<C> {
   readonly config: C
   /** The command's argument; empty for jobs without one. */
   readonly argument: string
+  /** The second argument; empty, or absent, for jobs without one. */
+  readonly other?: string
   /** Where results go; empty for jobs that leave none. */
   readonly folder: string
   /** Go on with the run in that folder. */
@@ -84,6 +86,8 @@ export interface Job<C extends Settings = Settings> {
   readonly description: string
   /** What the command is called with besides settings; `[name]` in brackets where it may be left out. Default: nothing. */
   readonly argument?: { readonly name: string; readonly description: string }
+  /** A second argument. */
+  readonly other?: { readonly name: string; readonly description: string }
   /** Help of `--json`. */
   readonly jsonHelp: string
   readonly settings: JobSettings<C>
@@ -93,7 +97,7 @@ export interface Job<C extends Settings = Settings> {
   /** Of jobs that leave runs: the best value so far, by the run's events. */
   best?(events: readonly TimedEvent[]): Best | null
   /** What it will cost at most. Absent: no network is evaluated, there is nothing to plan, and no thread is needed. */
-  plan?(config: C, argument: string): Promise<JobPlan>
+  plan?(config: C, argument: string, other?: string): Promise<JobPlan>
   /** Does it, from beginning to end. */
   run(request: JobRequest<C>, telling: JobTelling): Promise<JobResult>
 }

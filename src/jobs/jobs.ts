@@ -1,8 +1,10 @@
 /** All jobs. The command line, the working thread and resuming are made from this list. Jobs run in Node. */
 import '../runtime/node/index.ts'
 import { internalError } from '../base/index.ts'
+import { convertJob } from './convert/job.ts'
 import { entropyJob } from './entropy/job.ts'
 import { evaluateJob } from './evaluate/job.ts'
+import { fidJob } from './fid/job.ts'
 import type { Job } from './job.ts'
 import { anyJob } from './job.ts'
 import { runsJob } from './runs/job.ts'
@@ -13,7 +15,7 @@ import { showJob } from './show/job.ts'
 const WORKING = [anyJob(scheduleJob), anyJob(entropyJob), anyJob(sampleJob), anyJob(evaluateJob), anyJob(showJob)]
 
 /** In the order of the help. */
-export const JOBS: readonly Job[] = [...WORKING, anyJob(runsJob(WORKING))]
+export const JOBS: readonly Job[] = [...WORKING, anyJob(fidJob), anyJob(convertJob), anyJob(runsJob(WORKING))]
 
 /** @throws an internal error: names come from this list */
 export function jobNamed(name: string): Job {

@@ -71,7 +71,8 @@ function scalarsAt({ schedule: { levels, solver } }: Pick<Chain, 'schedule'>, i:
   return stepScalars({ before: levels[i - 1], here: levels[i], next: levels[i + 1], tau, weight })
 }
 
-function stepScalars(step: {
+/** Of the step from `here`. */
+export function stepScalars(step: {
   readonly before: Level | undefined
   readonly here: Level
   readonly next: Level
@@ -140,7 +141,7 @@ function ruleAt({ prediction, schedule, settings }: Pick<Chain, 'prediction' | '
 }
 
 /** Coefficients of D in x0Hat of step i and of the earlier steps, by step. */
-function coefficients(omega: number, history: readonly number[] | undefined, i: number): Map<number, number> {
+export function coefficients(omega: number, history: readonly number[] | undefined, i: number): Map<number, number> {
   const of = new Map([[i, 1]])
   const add = (j: number, value: number) => {
     if (value === 0) return

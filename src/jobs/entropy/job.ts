@@ -2,11 +2,9 @@
 
 import type { JobHooks } from '../../runs/index.ts'
 import type { EntropyCheckpoint, EntropyEvent, EntropyResult } from '../../tuners/index.ts'
-import { defaultsOf } from '../../tuners/index.ts'
 import type { JobProgress } from '../job.ts'
 import type { RunMaker } from '../makesRun.ts'
 import { makeRun, runJobOf } from '../makesRun.ts'
-import { describingShape } from '../opening/modelSettings.ts'
 import { bestLambda, entropyLine } from './lines.ts'
 import type { EntropyInputs } from './open.ts'
 import { openEntropyInputs } from './open.ts'
@@ -14,7 +12,7 @@ import { planEntropy } from './plan.ts'
 import type { EntropyJson } from './report/entropyJson.ts'
 import { finish, record, requireSameCode, stepOf, tune } from './run.ts'
 import type { EntropyConfig } from './settings.ts'
-import { ENTROPY_GROUPS, ENTROPY_MAY_CHANGE, entropySchema, resolveEntropyConfig } from './settings.ts'
+import { ENTROPY_EARLIER, ENTROPY_GROUPS, ENTROPY_MAY_CHANGE, entropySchema, resolveEntropyConfig } from './settings.ts'
 
 const maker: RunMaker<EntropyConfig, EntropyInputs, EntropyEvent, EntropyCheckpoint, EntropyResult, EntropyJson> = {
   name: 'entropy',
@@ -30,7 +28,7 @@ const maker: RunMaker<EntropyConfig, EntropyInputs, EntropyEvent, EntropyCheckpo
     groups: ENTROPY_GROUPS,
     resolve: resolveEntropyConfig,
     mayChange: ENTROPY_MAY_CHANGE,
-    earlier: defaultsOf(describingShape),
+    earlier: ENTROPY_EARLIER,
     code: ['reward', 'judge'],
   },
   plan: (config) => planEntropy(config),

@@ -46,7 +46,7 @@ export interface EntropyInputs {
  * is not there or does not fit together
  */
 export async function openEntropyInputs(config: EntropyConfig): Promise<EntropyInputs> {
-  const shared = sharedData(config.data === null ? null : { data: config.data, size: null })
+  const shared = sharedData({ ...config, size: null })
   const opened = await openModelAt(config.model, { ...config, pictures: shared.pictures })
   const closers = [opened.close]
   try {

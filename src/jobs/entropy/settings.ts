@@ -23,6 +23,8 @@ import {
   withDefault,
 } from '../../tuners/index.ts'
 
+import { DATA_WORDS, dataShape } from '../opening/dataSettings.ts'
+import { describingShape } from '../opening/modelSettings.ts'
 import {
   measuringShape,
   modelShape,
@@ -79,10 +81,10 @@ export const entropySchema = z.strictObject({
   size: samplingShape.size,
   data: setting(z.string().min(1).nullable(), {
     group: 'Data and model',
-    description:
-      "images like the model's, for typicality and to tell whether they are digits: 'digits' (embedded), or a path; none: no data",
+    description: `images like the model's, for typicality and to tell whether they are digits: ${DATA_WORDS}; none: no data`,
     default: 'digits',
   }),
+  ...dataShape,
   features: setting(z.string().min(1), {
     group: 'Data and model',
     description:
@@ -143,6 +145,9 @@ export type EntropyConfig = z.output<typeof entropySchema>
 
 /** What holds where nothing else says so. */
 const DEFAULTS = defaultsOf(entropySchema.shape)
+
+/** What was before there was a choice. */
+export const ENTROPY_EARLIER: Settings = { ...defaultsOf(dataShape), ...defaultsOf(describingShape) }
 
 /** Settings that do not change the result, so that a resumed run may have others. */
 export const ENTROPY_MAY_CHANGE = ['checkpointSeconds', 'rewardTimeout'] as const

@@ -86,7 +86,7 @@ export async function evaluateModel(
   const began = performance.now()
   const run = await runRecordOf(path)
   const config = await evaluateConfigOf(path, given)
-  const shared = sharedData({ data: config.data, size: null })
+  const shared = sharedData({ ...config, size: null })
   const { opened, side, notes: sideNotes } = await openSide(path, { ...config, pictures: shared.pictures })
   for (const note of await changeNotesOf([config.schedule, config.scheduler])) hooks.onNote?.(note)
   if (run?.command === 'entropy')
@@ -119,7 +119,7 @@ export async function evaluateModel(
 /** The data without what the model has seen, or the schedule was tuned on, and what is to be said of that. */
 async function unseenData(path: string, { schedule }: EvaluateConfig, whole: Dataset) {
   const seen = await seenBy(path, whole.shape[1])
-  const file = schedule?.endsWith('.json') ? schedule : null
+  const file = schedule !== null && /\.(json|txt)$/i.test(schedule) ? schedule : null
   const tuned = file === null ? new Set<string>() : await tunedBy(file)
   const found = unseen(whole, {
     trained: seen.trained,

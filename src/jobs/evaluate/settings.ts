@@ -4,12 +4,14 @@ import { MOST } from '../../base/index.ts'
 import type { SettingsLayer } from '../../runs/index.ts'
 import { resolveSettings } from '../../runs/index.ts'
 import { defaultsOf, setting } from '../../tuners/index.ts'
+import { dataSetting, dataShape } from '../opening/dataSettings.ts'
 import type { RunRecord } from '../opening/runRecord.ts'
-import { dataSetting, measuringShape, samplingShape } from '../opening/settings.ts'
+import { measuringShape, samplingShape } from '../opening/settings.ts'
 
 export const evaluateSchema = z.strictObject({
   ...samplingShape,
   data: dataSetting,
+  ...dataShape,
   ...measuringShape,
   samples: setting(z.int().min(1).max(MOST.images), {
     group: 'Measuring',
@@ -32,7 +34,8 @@ export const resolveEvaluateConfig = (layers: readonly SettingsLayer[]): Evaluat
 
 /** What a run measured with, as a layer under what is asked for: the same images give the numbers of its own table. */
 export function evaluateLayerOf(run: string, { command, settings }: RunRecord): SettingsLayer {
-  const shared = ['data', 'features', 'featuresOutput', 'featuresRange', 'judge', 'chunk'] as const
+  const read = ['data', 'resize', 'dataImages', 'onBad'] as const
+  const shared = [...read, 'features', 'featuresOutput', 'featuresRange', 'judge', 'chunk'] as const
   // What an entropy strength was tuned for is guided, and not measured here.
   const keys = command === 'schedule' ? [...shared, 'guidanceScale', 'class'] : shared
   // The judge of an entropy strength is a reward; the network that judges has a name of its own there.

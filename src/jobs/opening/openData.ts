@@ -2,22 +2,59 @@
 import { inputError } from '../../base/index.ts'
 import type { Dataset } from '../../data/index.ts'
 import { digits, loadData } from '../../data/index.ts'
+import type { ReadingSettings } from './dataSettings.ts'
 
-export interface DataSettings {
+export interface DataSettings extends ReadingSettings {
   /** `digits`, or a path. */
   readonly data: string
   /** Side of the images; null: that of the model, or the data's own. */
   readonly size: number | null
 }
 
-/** The data at the size that is asked for, or that the model takes. @throws `schedule.size`, `data.*` */
-export async function openData({ data, size }: DataSettings, modelShape?: readonly number[]): Promise<Dataset> {
+/**
+ * The data at the size that is asked for, or that the model takes.
+ * @throws `schedule.size` where they are not as the model makes images, or a way of reading is named for the embedded digits; `data.*`
+ */
+export async function openData(settings: DataSettings, modelShape?: readonly number[]): Promise<Dataset> {
+  const { data, size } = settings
   const wanted = size ?? modelShape?.[1]
-  const sized = wanted === undefined ? {} : { size: wanted }
-  const dataset = data === 'digits' ? await digits(sized) : await loadData(data, sized)
+  const dataset = data === 'digits' ? await embedded(settings, wanted) : await read(settings, wanted)
   if (!modelShape || modelShape.join() === dataset.shape.join()) return dataset
   throw inputError(
     'schedule.size',
     `the images must be as the model makes them, [${modelShape}], but ${dataset.name} has [${dataset.shape}]; choose other data or leave size out`,
   )
+}
+
+async function embedded({ resize, dataImages }: DataSettings, size: number | undefined): Promise<Dataset> {
+  const given = Object.entries({ resize, dataImages }).find(([, value]) => value !== null)
+  if (given) {
+    throw inputError(
+      'schedule.size',
+      `the embedded digits are read as they are, got ${given[0]} ${given[1]}; leave it out`,
+    )
+  }
+  return digits(size === undefined ? {} : { size })
+}
+
+async function read(
+  { data, size, resize, dataImages, onBad }: DataSettings,
+  wanted: number | undefined,
+): Promise<Dataset> {
+  // Without a side that is asked for, or a model's, a way has nothing to do: which is refused there.
+  const dataset = await loadData(data, {
+    resize,
+    most: dataImages,
+    onBad,
+    ...(wanted !== undefined && { size: wanted }),
+  })
+  return size === null && wanted !== undefined && resize === null ? withAveragesSaid(dataset, wanted) : dataset
+}
+
+/** Nobody asked for the side that the model takes. */
+function withAveragesSaid(dataset: Dataset, side: number): Dataset {
+  const { readAs } = dataset
+  if (!readAs || (readAs[0] === side && readAs[1] === side)) return dataset
+  const note = `the images of ${dataset.provenance.source} are ${readAs[1]}x${readAs[0]}, and the model takes ${side}x${side}: whole blocks of pixels are averaged`
+  return { ...dataset, notes: [...(dataset.notes ?? []), note] }
 }

@@ -16,6 +16,9 @@ import { sharedData } from './sharedData.ts'
 /** The settings that decide it; `guidance.json` keeps them. */
 export const REWARD_SETTINGS = [
   'data',
+  'resize',
+  'dataImages',
+  'onBad',
   'features',
   'featuresOutput',
   'featuresRange',
@@ -52,7 +55,7 @@ export interface RatedModel {
 export async function openRewardNetworks(
   settings: RewardSettings,
   model: RatedModel,
-  shared: SharedData = sharedData(settings.data === null ? null : { data: settings.data, size: null }),
+  shared: SharedData = sharedData({ ...settings, size: null }),
 ): Promise<RewardNetworks> {
   const data = settings.data === null ? null : await shared.open(model.imageShape)
   const { features, judge, guessingFeatures, notes, close } = data

@@ -1,8 +1,9 @@
 /** Which class an image is asked to be, and what becomes of a learned schedule's numbers under another sampler. */
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import type { SavedSchedule } from '../../diffusion/files/index.ts'
-import { samplerSettings, samplingSchedule } from '../../diffusion/index.ts'
+import { samplerSettings, samplingSchedule, samplingScheduleAt, timeOfLogSnr } from '../../diffusion/index.ts'
 import type { OpenedModel } from './openedModel.ts'
+import { openModelAt } from './openModel.ts'
 import { chooseSampling, classOfImage } from './samplingChoice.ts'
 import type { SamplingConfig } from './settings.ts'
 
@@ -74,4 +75,43 @@ test('numbers of the exponential step go with its sampler; another leaves them o
   expect(other.notes).toEqual([
     'learned exponential-3 has tau, output for exponential, which ddim does not take: left out',
   ])
+})
+
+describe('a file of steps is a schedule', () => {
+  const none = { sampler: null, steps: null, stepList: null, eta: null, scheduler: null, weightsPrefix: null }
+  const config = { ...none, side: null, class: null, size: null, timeScale: 1, chunk: 4, device: 'cpu' } as const
+  const choose = async (schedule: string, given: Partial<SamplingConfig> = {}) => {
+    const opened = await openModelAt('digits-16', config)
+    return { opened, choice: await chooseSampling(opened, { ...config, schedule, ...given } as SamplingConfig) }
+  }
+
+  test.each(['ays.txt', 'ays.json'])('%s: sigmas, told the times that have them', async (name) => {
+    const { opened, choice } = await choose(`test/found/starts/${name}`, { sampler: 'dpm-solver++' })
+    const sigmas = [14.615, 6.315, 3.771, 2.181, 1.342, 0.862, 0.555, 0.38, 0.234, 0.113, 0.029]
+    for (const [i, { signal, noise }] of choice.schedule.levels.entries())
+      expect(noise / signal / sigmas[i]).toBeCloseTo(1, 9)
+    expect(choice.schedule.times).toEqual(
+      choice.schedule.levels.map(({ logSnr }) => timeOfLogSnr(opened.schedule, logSnr)),
+    )
+    expect(choice.settings.sampler).toBe('dpm-solver++')
+    expect(choice.notes.join()).toMatch(/ays\..* is read as sigmas \(noise over signal\)/)
+  })
+
+  test('times, and a scheduler file of another model: the levels of this one there', async () => {
+    const { opened, choice } = await choose('test/found/starts/ays_times.json')
+    expect(choice.schedule).toEqual(
+      samplingScheduleAt(opened.schedule, [999, 850, 736, 645, 545, 455, 343, 233, 124, 24]),
+    )
+    const other = await choose('test/found/schedulers/acp-six-digits.json', { steps: 4 })
+    expect(other.choice.schedule).toEqual(samplingScheduleAt(opened.schedule, [999, 749, 499, 249]))
+  })
+
+  test.each([
+    ['another number of steps', 'test/found/starts/ays.txt', { steps: 5 }, /has 11 steps, got steps 5/],
+    ['a step list', 'test/found/starts/ays.txt', { stepList: 'karras' }, /its own levels and times/],
+    ['a flow', 'test/found/schedulers/flowmatch-flux2.json', {}, /the model is no flow/],
+    ['another T', 'test/found/schedulers/betas-alphas-abars.json', { steps: 4 }, /T = 1000, but .* is for T = 60/],
+  ] as const)('refused: %s', async (_, file, given, message) => {
+    await expect(choose(file, given)).rejects.toThrow(message)
+  })
 })

@@ -1,8 +1,8 @@
 /** Which schedule and sampler a command samples with: what was asked for, the learned schedule that fits, or the default. */
-import { readFile } from 'node:fs/promises'
+import { stat } from 'node:fs/promises'
 import { inputError } from '../../base/index.ts'
-import type { SavedSchedule } from '../../diffusion/files/index.ts'
-import { OWN_SAMPLER, readSamplingSchedule } from '../../diffusion/files/index.ts'
+import type { SavedSchedule, StepsFile } from '../../diffusion/files/index.ts'
+import { listNotes, OWN_SAMPLER, readStepsFile, stepsOfList, stepsOfScheduler } from '../../diffusion/files/index.ts'
 import type { Level, NoiseFamilyName, NoiseSchedule, SamplerName, Sampling } from '../../diffusion/index.ts'
 import {
   DEFAULT_SAMPLER,
@@ -59,13 +59,15 @@ export async function chooseSampling(opened: OpenedModel, given: SamplingConfig)
     requireSameProcess(opened, name, undefined)
     return levelsOf(family, name, opened, config)
   }
-  const text = await readFile(name, 'utf8').catch((cause: Error) => {
+  await stat(name).catch((cause: Error) => {
     const names = ['default', ...schedules.map((candidate) => candidate.name), ...Object.keys(NOISE_FAMILIES)].join(
       ', ',
     )
     throw inputError('sample.schedule', `a schedule is one of ${names}, or a readable file; got '${name}'`, { cause })
   })
-  const saved = readSamplingSchedule(text, name)
+  const file = await readStepsFile(name)
+  if (file.kind !== 'learned') return stepsChoice(name, file, opened, config)
+  const { saved } = file
   requireSameProcess(opened, name, pathOf(saved.schedule.levels))
   const { timesteps } = opened.schedule
   if (saved.schedule.timesteps !== timesteps) {
@@ -74,6 +76,60 @@ export async function chooseSampling(opened: OpenedModel, given: SamplingConfig)
   }
   return savedChoice(name, saved, config)
 }
+
+/** The steps of a list of sigmas or times, or of another scheduler's file, by the sampler that is asked for, else the default one. */
+function stepsChoice(
+  name: string,
+  file: Exclude<StepsFile, { readonly kind: 'learned' }>,
+  opened: OpenedModel,
+  config: StepsConfig,
+): SamplingChoice {
+  const { steps, stepList: list } = config
+  if (list !== null) throw ownStepsError(name, list)
+  const settings = settingsOf(opened, config)
+  if (file.kind === 'list') {
+    const place = { schedule: opened.schedule, told: opened.times }
+    const schedule = stepsOfList(file.path, file.list, place)
+    const { length } = schedule.levels
+    if (steps !== null && steps !== length) throw otherStepsError(name, length, steps)
+    return {
+      name,
+      schedule,
+      settings,
+      notes: [...listNotes(file.path, file.list, place), ...repeatedNotes(schedule.times)],
+    }
+  }
+  const { scheduler } = file
+  requireSameProcess(opened, name, scheduler.schedule.path)
+  const count = steps ?? file.made?.steps ?? Math.min(DEFAULT_STEPS, opened.schedule.timesteps)
+  const schedule = stepsOfScheduler(file, opened.schedule, { steps: count, tokens: tokensOf(opened) })
+  const times = toldTo(opened, schedule.times)
+  const step = scheduler.settings.sampler
+  return {
+    name: `${name}, ${count} steps`,
+    schedule: { ...schedule, times },
+    settings,
+    notes: [
+      ...scheduler.notes,
+      ...(config.sampler === null && step !== settings.sampler
+        ? [`sampled with ${settings.sampler}, the default; ${scheduler.className} is --sampler ${step}`]
+        : []),
+      ...repeatedNotes(times),
+    ],
+  }
+}
+
+const ownStepsError = (name: string, list: string) =>
+  inputError(
+    'sample.schedule',
+    `${name} has its own levels and times, got stepList ${list}; leave stepList out, or use --schedule default`,
+  )
+
+const otherStepsError = (name: string, length: number, steps: number) =>
+  inputError(
+    'sample.schedule',
+    `${name} has ${length} steps, got steps ${steps}; leave steps out, or use --schedule default`,
+  )
 
 /** What the model's scheduler file does by itself. @throws `sample.schedule`, `scheduler.own`, `steps.count` */
 function ownChoice(opened: OpenedModel, config: SamplingConfig): SamplingChoice {
@@ -125,19 +181,9 @@ function requireSameProcess({ schedule: { path } }: OpenedModel, name: string, c
 function savedChoice(name: string, saved: SavedSchedule, config: StepsConfig): SamplingChoice {
   const { sampler, steps, stepList: list, eta } = config
   const { schedule: own, settings } = saved
-  if (list !== null) {
-    throw inputError(
-      'sample.schedule',
-      `${name} has its own levels and times, got stepList ${list}; leave stepList out, or use --schedule default`,
-    )
-  }
+  if (list !== null) throw ownStepsError(name, list)
   const { length } = own.levels
-  if (steps !== null && steps !== length) {
-    throw inputError(
-      'sample.schedule',
-      `${name} has ${length} steps, got steps ${steps}; leave steps out, or use --schedule default`,
-    )
-  }
+  if (steps !== null && steps !== length) throw otherStepsError(name, length, steps)
   const other = sampler !== null && sampler !== settings.sampler
   // Another sampler does with the noise of clipped images what is its own way.
   const base = other ? { clip: settings.clip, sampler } : settings
@@ -181,16 +227,11 @@ function familyNamed(text: string, timesteps: number): NoiseSchedule | null {
  * scheduler file has. Of that file's settings the clipping holds for every sampler, the rest for its own.
  */
 function levelsOf(levels: NoiseSchedule, name: string, opened: OpenedModel, config: StepsConfig): SamplingChoice {
-  const { clippedNoise, sampling, schedule: trained } = opened
-  const { sampler: asked, steps, stepList: list, eta } = config
+  const { sampling, schedule: trained } = opened
+  const { sampler: asked, steps, stepList: list } = config
   const own = sampling.settings
-  const sampler = asked ?? DEFAULT_SAMPLER
-  const base = sampler === own.sampler ? own : { sampler, clip: own.clip }
-  const settings = samplerSettings({
-    ...base,
-    ...(sampler === DEFAULT_SAMPLER && clippedNoise && { clippedNoise }),
-    ...(eta !== null && { eta }),
-  })
+  const settings = settingsOf(opened, config)
+  const { sampler } = settings
   const count = steps ?? Math.min(DEFAULT_STEPS, levels.timesteps)
   const found = list === null && levels === trained ? levelsBetween(opened, count) : null
   const times = !found && list === null && levels.timesteps === trained.timesteps ? sampling.timesOf(count) : null
@@ -211,6 +252,18 @@ function levelsOf(levels: NoiseSchedule, name: string, opened: OpenedModel, conf
       ...(found ? [...roundedNotes(opened, found.told), ...repeatedNotes(schedule.times)] : []),
     ],
   }
+}
+
+/** The sampler that is asked for, else the default one, with what the model's scheduler file says of it. */
+function settingsOf({ clippedNoise, sampling }: OpenedModel, { sampler: asked, eta }: StepsConfig) {
+  const own = sampling.settings
+  const sampler = asked ?? DEFAULT_SAMPLER
+  const base = sampler === own.sampler ? own : { sampler, clip: own.clip }
+  return samplerSettings({
+    ...base,
+    ...(sampler === DEFAULT_SAMPLER && clippedNoise && { clippedNoise }),
+    ...(eta !== null && { eta }),
+  })
 }
 
 /** Levels of the model's scheduler that are none of training times; null: they are levels of its times. */

@@ -12,6 +12,7 @@ import type { Dataset, LeftOut, SeenImages } from '../../data/index.ts'
 import { digits, imageKeys, loadData, withoutSeen } from '../../data/index.ts'
 import type { Settings } from '../../runs/index.ts'
 import { isRecord, readManifest } from '../../runs/index.ts'
+import { dataShape } from './dataSettings.ts'
 import { isModelFile } from './modelFile.ts'
 import { modelFolderOf } from './modelFolder.ts'
 import { runRecordOf } from './runRecord.ts'
@@ -115,12 +116,16 @@ async function seenByRun(path: string, run: Settings, side: number | undefined, 
   return before ? { ...before, complete: false } : UNKNOWN_IMAGES
 }
 
-async function dataOf(path: string, { data, size }: Settings, side: number | undefined): Promise<Dataset | null> {
+async function dataOf(path: string, run: Settings, side: number | undefined): Promise<Dataset | null> {
+  const { data, size } = run
   if (typeof data !== 'string') return null
   try {
     const wanted = typeof size === 'number' ? size : side
     const sized = wanted === undefined ? {} : { size: wanted }
-    const found = data === 'digits' ? await digits(sized) : await loadData(data, sized)
+    const reading = readingSchema.safeParse(run).data
+    if (!reading) return null
+    const { dataImages: most, ...rest } = reading
+    const found = data === 'digits' ? await digits(sized) : await loadData(data, { ...rest, most, ...sized })
     const { sources } = await readManifest(path)
     const before = isRecord(sources) && isRecord(sources.data) ? sources.data.sha256 : undefined
     return before === found.provenance.sha256 ? found : null
@@ -129,6 +134,13 @@ async function dataOf(path: string, { data, size }: Settings, side: number | und
     throw error
   }
 }
+
+/** How older runs read their data: as everything was read before there was a choice. */
+const readingSchema = z.object({
+  resize: dataShape.resize.default(null),
+  dataImages: dataShape.dataImages.default(null),
+  onBad: dataShape.onBad.default('stop'),
+})
 
 /** Of a model that says it was trained on the embedded digits, by their hash. */
 async function seenByShipped(folder: string): Promise<KnownImages | null> {

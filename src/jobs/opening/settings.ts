@@ -17,11 +17,6 @@ export const pixelRange = () =>
       error: ({ input }) => `must be two numbers low,high with low < high, got ${String(input)}`,
     })
     .nullable()
-export const dataSetting = setting(z.string().min(1), {
-  group: 'Data and model',
-  description: "'digits' (embedded), or a path: IDX file, folder of MNIST's files, folder of PNG or JPEG images",
-  default: 'digits',
-})
 
 /** What a model that is given needs beside its path. */
 export const modelShape = {
@@ -105,7 +100,7 @@ export const samplingShape = {
   schedule: setting(z.string().min(1).nullable(), {
     group: 'Sampling',
     description:
-      "'default', a learned schedule of the model by name (dpm-solver++-10), a family with parameters (cosine:tau=1.4), or a sampling_schedule.json; none: the learned one that fits, else the default",
+      "'default', a learned schedule of the model by name (dpm-solver++-10), a family with parameters (cosine:tau=1.4), or a file: a sampling_schedule.json, a list of sigmas or times, a scheduler file; none: the learned one that fits, else the default",
     default: null,
   }),
   sampler: setting(z.enum([...SAMPLER_NAMES, OWN_SAMPLER]).nullable(), {

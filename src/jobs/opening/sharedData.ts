@@ -15,17 +15,18 @@ export interface SharedData {
   pictures(modelShape: readonly number[]): Promise<MeasuringPictures | null>
 }
 
-/** @param settings null: no data */
-export function sharedData(settings: DataSettings | null): SharedData {
+/** @param settings with `data` null: there are none */
+export function sharedData(settings: Omit<DataSettings, 'data'> & { readonly data: string | null }): SharedData {
   const opened = new Map<string, Promise<Dataset>>()
   const open = (modelShape?: readonly number[]) => {
-    if (settings === null) return Promise.reject(internalError('there are no data to open'))
+    const { data } = settings
+    if (data === null) return Promise.reject(internalError('there are no data to open'))
     const key = String(modelShape)
-    const promise = opened.get(key) ?? openData(settings, modelShape)
+    const promise = opened.get(key) ?? openData({ ...settings, data }, modelShape)
     opened.set(key, promise)
     return promise
   }
-  return { open, pictures: async (shape) => (settings === null ? null : picturesOf(await open(shape))) }
+  return { open, pictures: async (shape) => (settings.data === null ? null : picturesOf(await open(shape))) }
 }
 
 function picturesOf({ splits: { tuning }, shape }: Dataset): MeasuringPictures | null {

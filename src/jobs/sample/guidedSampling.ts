@@ -17,7 +17,9 @@ import {
 import type { Reward } from '../../rewards/index.ts'
 import type { SettingsLayer } from '../../runs/index.ts'
 import { requireIntact, resolveSettings } from '../../runs/index.ts'
+import { defaultsOf } from '../../tuners/index.ts'
 import { entropySchema } from '../entropy/settings.ts'
+import { dataShape } from '../opening/dataSettings.ts'
 import { requireAllowedCode, requireRecordedCode } from '../opening/namedCode.ts'
 import type { OpenedModel } from '../opening/openedModel.ts'
 import { openRewardNetworks, REWARD_SETTINGS } from '../opening/rewardNetworks.ts'
@@ -119,8 +121,9 @@ export async function openGuidance(
   requireAllowedCode(path, [saved.reward], allowCode)
   const choice = choiceOf(path, saved, opened)
   const classOf = classOfGuided(path, saved, opened, config)
+  const earlier = { source: 'the defaults', values: defaultsOf(dataShape) }
   const layer = { source: path, values: saved.rewardSettings }
-  const settings = resolveSettings(entropySchema.pick(pickOf(REWARD_SETTINGS)), [layer])
+  const settings = resolveSettings(entropySchema.pick(pickOf(REWARD_SETTINGS)), [earlier, layer])
   const { imageShape } = opened
   const { chunk: batch, device, rewardTimeout: timeout } = config
   const networks = await openRewardNetworks(settings, { imageShape, batch, device, timeout })

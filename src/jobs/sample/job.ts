@@ -21,7 +21,7 @@ export const sampleJob: Job<SampleConfig> = {
   leaves: 'files',
   out: {
     stem: 'samples',
-    help: 'new folder for the images',
+    help: 'new folder for the images; NAME.png: one picture of all of them, nothing else',
     allowCode: 'run the JavaScript that a guidance file names as its reward',
   },
   plan: (config, model) => planSample(model, config),

@@ -1,7 +1,8 @@
 /** Images from a model: a grid, a file each, and their exact values. */
 
-import { join } from 'node:path'
-import { sizeOf, tensor } from '../../base/index.ts'
+import { stat } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { inputError, sizeOf, tensor } from '../../base/index.ts'
 import type { GenerateOptions } from '../../diffusion/index.ts'
 import { generate } from '../../diffusion/index.ts'
 import { writeAtomically } from '../../files/index.ts'
@@ -37,12 +38,12 @@ export interface SampleReport {
   readonly notes: readonly string[]
   readonly networkEvaluations: number
   readonly seconds: number
-  /** Folder with `grid.png`, `images/`, `samples.safetensors`. */
+  /** Folder with `grid.png`, `images/`, `samples.safetensors`; or the one picture that was asked for, a grid of all images. */
   readonly out: string
 }
 
 export interface SampleModelOptions extends WorkHooks {
-  /** A new or empty folder for the images. */
+  /** A new or empty folder for the images; or a new file, `….png`, for one picture of all of them. */
   readonly folder: string
   /** Whether JavaScript that the guidance file names may run. Default no. */
   readonly allowCode?: boolean
@@ -65,8 +66,9 @@ export async function sampleModel(
   { folder, allowCode, signal, onProgress, onNote }: SampleModelOptions,
 ): Promise<SampleReport> {
   const began = performance.now()
-  await requireNew(folder, RESULTS)
-  const { pictures } = sharedData(config.data === null ? null : { data: config.data, size: null })
+  const picture = isPicture(folder)
+  await (picture ? requireNewPicture(folder) : requireNew(folder, RESULTS))
+  const { pictures } = sharedData({ ...config, size: null })
   const { opened, side, notes: sideNotes } = await openSide(path, { ...config, pictures }, config.guidance !== null)
   const { schedule, scheduler, guidance } = config
   const told: string[] = []
@@ -91,13 +93,16 @@ export async function sampleModel(
     const progressed = (done: number, total: number) =>
       onProgress?.({ phase: 'sample', done, total, detail: choice.name })
     const wanted = { denoiser, count, seed, ...(signal && { signal }), onProgress: progressed }
-    const { evaluations, notes } = await claimFolder(folder, RESULTS, async (inside) => {
+    const draw = async (write: typeof writeImages, place: string) => {
       const { images, ...drawn } = guided
         ? await guided.draw(wanted)
         : { ...(await drawPlain(opened, config, choice, wanted)), notes: [] }
-      await writeImages(inside, images.shape, Float32Array.from(images.data))
+      await write(place, images.shape, Float32Array.from(images.data))
       return drawn
-    })
+    }
+    const { evaluations, notes } = picture
+      ? await draw(writeGrid, folder)
+      : await claimFolder(folder, RESULTS, (inside) => draw(writeImages, inside))
     tell(notes)
     return {
       model: path,
@@ -136,8 +141,30 @@ async function writeImages(folder: string, [count, ...shape]: readonly number[],
     const one = { label: String(i), count: 1, shape, images: images.subarray(i * size, (i + 1) * size) }
     await writeAtomically(join(folder, IMAGES, `${String(i).padStart(digits, '0')}.png`), gridImage(one, 1).png)
   }
-  const columns = Math.min(COLUMNS, Math.ceil(Math.sqrt(count)))
-  await writeAtomically(join(folder, GRID), gridImage({ label: 'grid', count, shape, images }, columns).png)
+  await writeGrid(join(folder, GRID), [count, ...shape], images)
   const tensors = { samples: tensor('float32', [count, ...shape], images) }
   await writeAtomically(join(folder, SAMPLES), encodeSafetensors(tensors))
+}
+
+/** One picture of all images. */
+async function writeGrid(path: string, [count, ...shape]: readonly number[], images: Float32Array): Promise<void> {
+  const columns = Math.min(COLUMNS, Math.ceil(Math.sqrt(count)))
+  await writeAtomically(path, gridImage({ label: 'grid', count, shape, images }, columns).png)
+}
+
+const isPicture = (out: string): boolean => /\.png$/i.test(out)
+
+/** @throws `sample.out` where something is there, or no folder to put it in */
+async function requireNewPicture(path: string): Promise<void> {
+  const rule = 'a picture of samples needs a new file'
+  if (await stat(path).catch(() => null)) {
+    throw inputError('sample.out', `${rule}, but ${path} is there; give another --out`)
+  }
+  const folder = dirname(path)
+  if (!(await stat(folder).catch(() => null))?.isDirectory()) {
+    throw inputError(
+      'sample.out',
+      `${rule} in a folder that is there, but ${folder} is none; make it, or give another --out`,
+    )
+  }
 }

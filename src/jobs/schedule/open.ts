@@ -53,7 +53,7 @@ export interface ScheduleInputs extends Omit<MeasuringNetworks, 'features'> {
  * @throws `data.*`, `model.*`, `scheduler.*`, `schedule.*`, `learn.settings` on what is not there or does not fit together
  */
 export async function openScheduleInputs(config: ScheduleConfig): Promise<ScheduleInputs> {
-  const shared = sharedData(config.data === null ? null : { data: config.data, size: config.size })
+  const shared = sharedData(config)
   const { pictures } = shared
   const given = config.model === null ? null : await openGivenModel(config.model, { ...config, pictures })
   const closers: (() => Promise<void>)[] = given ? [given.close] : []

@@ -13,9 +13,10 @@ import type { ScheduleConfig } from './settings.ts'
 import { learnSettingsOf } from './settings.ts'
 
 /** @throws as `openData` */
-async function trainingData({ data, size }: ScheduleConfig): Promise<Dataset> {
+async function trainingData(config: ScheduleConfig): Promise<Dataset> {
+  const { data } = config
   if (data === null) throw internalError('a network was to be trained without data')
-  return openData({ data, size })
+  return openData({ ...config, data })
 }
 
 /** @throws as opening the job does, where what it needs is not there */

@@ -26,6 +26,7 @@ import {
   setting,
   tuningShape,
 } from '../../tuners/index.ts'
+import { DATA_WORDS, dataShape } from '../opening/dataSettings.ts'
 import { isModelFile } from '../opening/modelFile.ts'
 import { describingShape } from '../opening/modelSettings.ts'
 import {
@@ -119,8 +120,7 @@ export const scheduleSchema = z.strictObject({
 
   data: setting(z.string().min(1).nullable(), {
     group: 'Data and model',
-    description:
-      "'digits' (embedded), or a path: IDX file, folder of MNIST's files, folder of PNG or JPEG images; none: no data, for objectives that need none (a given model learned by objective teacher in pixels has none unless they are given)",
+    description: `${DATA_WORDS}; none: no data, for objectives that need none (a given model learned by objective teacher in pixels has none unless they are given)`,
     default: 'digits',
   }),
   size: setting(count(MOST.side).nullable(), {
@@ -128,6 +128,7 @@ export const scheduleSchema = z.strictObject({
     description: "side of the images in pixels; none: the model's, or as the images are",
     default: null,
   }),
+  ...dataShape,
   classConditional: setting(z.boolean(), {
     group: 'Data and model',
     description: 'train the network with the classes of the data',
@@ -162,8 +163,12 @@ export type ScheduleConfig = z.output<typeof scheduleSchema>
 /** What holds where nothing else says so. */
 const DEFAULTS = defaultsOf(scheduleSchema.shape)
 
-/** What objectives and models were before there was a choice. */
-export const EARLIER: Settings = { ...defaultsOf(objectiveShape), ...defaultsOf(describingShape) }
+/** What was before there was a choice. */
+export const EARLIER: Settings = {
+  ...defaultsOf(objectiveShape),
+  ...defaultsOf(dataShape),
+  ...defaultsOf(describingShape),
+}
 
 /** Settings of earlier releases, and what to use in their place. */
 export const REPLACED = {

@@ -36,7 +36,7 @@ export interface ShownModel {
 
 /** @throws what `openModelAt` throws, but for a convention that does not fit, which is told */
 export async function showModel(path: string, config: ShowConfig): Promise<ShownModel> {
-  const { pictures } = sharedData(config.data === null ? null : { data: config.data, size: config.size })
+  const { pictures } = sharedData(config)
   const options = { ...config, pictures, allFigures: config.data !== null }
   let refused: string | null = null
   const opened = await openModelAt(path, options).catch((error: unknown) => {

@@ -4,6 +4,7 @@ import { MOST } from '../../base/index.ts'
 import type { SettingsLayer } from '../../runs/index.ts'
 import { resolveSettings } from '../../runs/index.ts'
 import { defaultsOf, setting } from '../../tuners/index.ts'
+import { dataShape } from '../opening/dataSettings.ts'
 import { modelShape, runningShape } from '../opening/settings.ts'
 
 export const showSchema = z.strictObject({
@@ -13,6 +14,7 @@ export const showSchema = z.strictObject({
       "pictures like the model's, that every convention is measured on: 'digits' (embedded), or a path as for evaluate; none: only what can be told without",
     default: null,
   }),
+  ...dataShape,
   ...modelShape,
   size: setting(z.int().min(1).max(MOST.side).nullable(), {
     group: 'Data and model',

@@ -8,4 +8,4 @@ export {
   digitJudge,
 } from './digitClassifiers.ts'
 export { onnxFeatures } from './onnxFeatures.ts'
-export { readStatistics, writeStatistics } from './statisticsFile.ts'
+export { readLabelled, readStatistics, writeStatistics } from './statisticsFile.ts'

@@ -64,9 +64,11 @@ describe('by the teacher, on a model alone', () => {
     expect(result.learned.objective!.mean).toBeLessThan(0.9 * result.start.objective!.mean)
     const { overStart } = result.gain
     expect(overStart.mean).toBeCloseTo(result.start.objective!.mean - result.learned.objective!.mean, 12)
-    expect(result.candidates.map(({ value }) => value)).toEqual(
-      result.candidates.map(({ value }) => value).toSorted((a, b) => a - b),
+    // The best of the final first, then those of the rounds before it.
+    expect(result.candidates.map(({ samples, value }) => [samples, value])).toEqual(
+      result.candidates.map(({ samples, value }) => [samples, value]).toSorted((a, b) => b[0] - a[0] || a[1] - b[1]),
     )
+    expect(result.candidates.filter(({ samples }) => samples === 4 * 12).length).toBe(3)
     const last = progress[progress.length - 1]
     expect(last.done).toBe(last.total)
     expectRising(progress, 0)

@@ -132,17 +132,17 @@ describe('the best default', () => {
       })
       return frechetDistance(await features.features(sampled.images), reference).value
     }
-    // A quarter of 40 images is too few: 16, then 20, then 40, of which a third goes on and four at the least.
+    // A quarter of 40 images is too few: 16, then 20, then 40, of which a third goes on and four at the least; the final is of three on 160.
     let left = plans
     const all: { label: string; value: number; samples: number }[] = []
     const out: typeof all = []
-    for (const samples of [16, 20, 40]) {
+    for (const samples of [16, 20, 40, 160]) {
       const values = await Promise.all(left.map((plan) => distanceOf(plan, samples)))
       const round = left.map(({ label }, i) => ({ label, value: values[i], samples }))
       all.push(...round)
       const sorted = round.toSorted((a, b) => a.value - b.value)
-      const kept = samples === 40 ? sorted.length : Math.max(4, Math.ceil(sorted.length / 3))
-      out.unshift(...sorted.slice(samples === 40 ? 0 : kept))
+      const kept = { 16: 0, 20: 0, 40: 3, 160: sorted.length }[samples] || Math.max(4, Math.ceil(sorted.length / 3))
+      out.unshift(...sorted.slice(samples === 160 ? 0 : kept))
       left = sorted.slice(0, kept).flatMap(({ label }) => plans.find((plan) => plan.label === label) ?? [])
     }
     const named = ({ sampler, stepList, value, samples }: DefaultCandidate) => ({

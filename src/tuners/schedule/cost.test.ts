@@ -8,6 +8,7 @@ import type { LearnProgress } from './events.ts'
 import type { LearnOptions } from './job.ts'
 import { schedulePlan } from './plan.ts'
 import { expectRising, recorded } from './recorded.fixture.ts'
+import { DECISION_KEYS } from './search/cost.ts'
 import { MOST_STARTS } from './search/startPool.ts'
 import type { LearnSettings } from './settings.ts'
 import { TINY_MODES, tinyData, tinyFeatures, tinyNetwork, tinySettings } from './tiny.fixture.ts'
@@ -41,7 +42,7 @@ function tuningCost(settings: LearnSettings, estimator: string): number {
 
 /** Learned schedule and best default on the images that decide: four keys of as many as candidates have. */
 const decisionCost = ({ candidateSamples, samplingSteps }: LearnSettings): number =>
-  4 * 2 * candidateSamples * samplingSteps
+  DECISION_KEYS * 2 * candidateSamples * samplingSteps
 
 /** The plan made from the settings alone, as `--dry-run` shows it. */
 const planOf = (settings: LearnSettings, statistics = false) =>
@@ -121,7 +122,8 @@ test('a plan says which program makes its evaluations, counted by hand', () => {
   const frozen = schedulePlan(sampling, { schedule: null, trained: false, statistics: false })
   // Of a network that is trained on, the defaults are ranked at both.
   const schedule = noiseSchedule({ family: 'cosine', timesteps: 40 })
-  const ranking = defaultPlans(schedule, steps, sampling).length * sampling.candidateSamples * steps
+  // Twelve images are a single round; the best three are compared on 48.
+  const ranking = (defaultPlans(schedule, steps, sampling).length * 12 + 3 * 48) * steps
   const { total, derivative } = plan
   expect(frozen).toEqual({
     training: 0,

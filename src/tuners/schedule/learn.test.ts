@@ -21,6 +21,7 @@ import { samplingFamily } from './families.ts'
 import type { LearnOptions } from './job.ts'
 import { learnSchedule } from './learn.ts'
 import { expectRising, lasting, recorded } from './recorded.fixture.ts'
+import { DECISION_KEYS } from './search/cost.ts'
 import { tuningSeed } from './search/search.ts'
 import type { LearnSettings } from './settings.ts'
 import {
@@ -51,7 +52,7 @@ const optionsOf = (settings: Partial<LearnSettings> = {}): LearnOptions => ({
 })
 
 /** Network evaluations with which learned and the best default are told apart: four keys a side. */
-const DECISION = 4 * 2 * tinySettings.candidateSamples * tinySettings.samplingSteps
+const DECISION = DECISION_KEYS * 2 * tinySettings.candidateSamples * tinySettings.samplingSteps
 
 test.each(TINY_MODES)('$learn: the rows say what was compared, on the same seeds', async ({ learn, ...chosen }) => {
   const { result, sampling, settings } = await learnSchedule(optionsOf({ learn, ...chosen }))
@@ -62,12 +63,13 @@ test.each(TINY_MODES)('$learn: the rows say what was compared, on the same seeds
   if (learn === 'sampling') {
     const { sampler, stepList } = result.start
     expect(result.candidates).toContainEqual(expect.objectContaining({ sampler, stepList }))
-    expect(result.decision?.difference.count).toBe(4)
+    expect(result.decision?.difference.count).toBe(DECISION_KEYS)
   } else expect(result.start).toMatchObject({ sampler: settings.sampler, stepList: 'trailing' })
   expect(result.start.steps).toBe(samplingSteps)
   expect(result.learned).toMatchObject({ sampler: settings.sampler, stepList: 'learned', steps: samplingSteps })
-  const fids = result.candidates.map(({ value }) => value)
-  expect(fids).toEqual(fids.toSorted((a, b) => a - b))
+  // The best of the final first, then those of the rounds before it.
+  const fids = result.candidates.map(({ samples, value }) => [samples, value])
+  expect(fids).toEqual(fids.toSorted((a, b) => b[0] - a[0] || a[1] - b[1]))
   expect(result.bestDefault).toMatchObject({
     sampler: result.candidates[0].sampler,
     stepList: result.candidates[0].stepList,

@@ -16,7 +16,7 @@ import { networkEvaluations, predictionOf } from '../../diffusion/index.ts'
 import { frechetDistance, pairedDifference, RECOGNISED_ABOVE, verdictsOf } from '../../metrics/index.ts'
 import type { DenoisingNetwork, NetworkState } from '../../nn/index.ts'
 import { evaluationsEach } from '../classGuidance.ts'
-import { planOf, rankDefaults, rankingCost } from './candidates.ts'
+import { finalSamples, planOf, rankDefaults, rankingCost } from './candidates.ts'
 import type { LearnCheckpoint, Phase, StepsCheckpoint } from './checkpoint.ts'
 import { LEARN_START, PHASES, STEPS_START } from './checkpoint.ts'
 import { comparedBy, gainOver } from './compared.ts'
@@ -465,7 +465,7 @@ class LearnRun {
         : { learned: 0, default: 0 },
       batch: settings.batch,
       tuning: { iterations, samples, estimator },
-      bestDefaultChosenOn: `${settings.candidateSamples} generated images${comparedBy(this.#job) === 'fid' ? ' against the tuning split' : ''}`,
+      bestDefaultChosenOn: `${finalSamples(settings)} generated images${comparedBy(this.#job) === 'fid' ? ' against the tuning split' : ''}`,
       clip: settings.clip,
       clippedNoise: settings.clippedNoise,
       budget:

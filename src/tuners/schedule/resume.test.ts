@@ -8,6 +8,7 @@ import type { LearnOptions } from './job.ts'
 import { learnSchedule } from './learn.ts'
 import type { Recorded } from './recorded.fixture.ts'
 import { expectRising, lasting, recorded } from './recorded.fixture.ts'
+import { DECISION_KEYS } from './search/cost.ts'
 import type { SearchState } from './search/state.ts'
 import type { LearnSettings } from './settings.ts'
 import { errorOf, TINY_MODES, tinyData, tinyFeatures, tinyNetwork, tinySettings, tinyState } from './tiny.fixture.ts'
@@ -200,7 +201,7 @@ describe('more iterations than a run ended with', () => {
     const { done, total } = more.progress[more.progress.length - 1]
     expect(done).toBe(total)
     // Three more iterations and another decision.
-    const decided = 4 * 2 * 6 * 3
+    const decided = DECISION_KEYS * 2 * 6 * 3
     expect(after.networkEvaluations.learned - before.networkEvaluations.learned).toBe(3 * 3 * 6 * 3 + decided)
     // And that run may be cut off as any other.
     for (const [kind, at] of ofEveryKind(more.checkpoints)) {

@@ -7,7 +7,7 @@ import type { LearnSettings } from '../settings.ts'
 import { roundsOf, samplesOfRounds } from './halving.ts'
 
 /** Sample keys of the decision: as many paired differences. */
-export const DECISION_KEYS = 4
+export const DECISION_KEYS = 8
 
 /** Screening so many starts; a single one is not screened. */
 export function screeningCost(settings: LearnSettings, starts: number): number {

@@ -43,7 +43,7 @@ test('each round decides by its own values who goes on; the best of the last rou
   const entrants = Array.from({ length: 20 }, (_, i) => i)
   const ranked = await halved(
     entrants,
-    128,
+    roundsOf(20, 128),
     async (entrant, samples) => {
       asked.push([entrant, samples])
       return worth(entrant, samples)
@@ -69,7 +69,7 @@ test('each round decides by its own values who goes on; the best of the last rou
 })
 
 test('of equals the earlier one is before the later one', async () => {
-  const ranked = await halved(['a', 'b', 'c', 'd', 'e', 'f'], 64, async () => 1)
+  const ranked = await halved(['a', 'b', 'c', 'd', 'e', 'f'], roundsOf(6, 64), async () => 1)
   expect(ranked.map(({ entrant }) => entrant)).toEqual(['a', 'b', 'c', 'd', 'e', 'f'])
 })
 
@@ -78,7 +78,7 @@ test('what is no number comes last in its round, and goes on only where all that
   const asked: string[] = []
   const ranked = await halved(
     Array.from({ length: 15 }, (_, i) => i),
-    64,
+    roundsOf(15, 64),
     async (entrant, samples) => {
       asked.push(`${entrant} on ${samples}`)
       return broken(entrant) ? Number.NaN : entrant
@@ -87,10 +87,20 @@ test('what is no number comes last in its round, and goes on only where all that
   expect(ranked.map(({ entrant }) => entrant)).toEqual([1, 2, 4, 5, 7, 8, 10, 11, 13, 14, 0, 3, 6, 9, 12])
   expect(asked).toContain('5 on 64')
   expect(asked).not.toContain('0 on 64')
-  const [none] = await halved([0, 3], 64, async () => Number.NaN)
+  const [none] = await halved([0, 3], roundsOf(2, 64), async () => Number.NaN)
   expect([none.entrant, none.value]).toEqual([0, Number.NaN])
 })
 
+test('a final is one more round of the best few, unless there is nothing to choose', () => {
+  const final = { times: 4, entrants: 3 }
+  expect(roundsOf(20, 128, final)).toEqual([...roundsOf(20, 128), { samples: 512, entrants: 3 }])
+  expect(roundsOf(2, 128, final)).toEqual([...roundsOf(2, 128), { samples: 512, entrants: 2 }])
+  expect(roundsOf(1, 128, final)).toEqual(roundsOf(1, 128))
+  expect(samplesOfRounds(20, 128, final)).toBe(samplesOfRounds(20, 128) + 3 * 512)
+})
+
 test('a measure that fails ends it', async () => {
-  await expect(halved([1, 2], 8, async () => Promise.reject(new Error('no images')))).rejects.toThrow('no images')
+  await expect(halved([1, 2], roundsOf(2, 8), async () => Promise.reject(new Error('no images')))).rejects.toThrow(
+    'no images',
+  )
 })

@@ -16,8 +16,15 @@ const GO_ON = 1 / 3
 const FINALISTS = 4
 const LEAST_SAMPLES = 16
 
-/** The rounds of so many entrants on at most so many samples. */
-export function roundsOf(entrants: number, samples: number): Round[] {
+/** A last round of the best few on more samples, where what is near together has to be told apart. */
+export interface Final {
+  /** Samples of that round, in those of the round before. */
+  readonly times: number
+  readonly entrants: number
+}
+
+/** The rounds of so many entrants on at most so many samples, and of the final, if there is more than one to choose from. */
+export function roundsOf(entrants: number, samples: number, final?: Final): Round[] {
   const rounds: Round[] = []
   let left = entrants
   for (const share of SHARES) {
@@ -29,12 +36,15 @@ export function roundsOf(entrants: number, samples: number): Round[] {
     rounds.push({ samples: drawn, entrants: left })
     left = Math.max(Math.min(left, FINALISTS), Math.ceil(left * GO_ON))
   }
+  if (final && entrants > 1) {
+    rounds.push({ samples: final.times * samples, entrants: Math.min(entrants, final.entrants) })
+  }
   return rounds
 }
 
 /** Samples of all rounds together, counted once an entrant. */
-export const samplesOfRounds = (entrants: number, samples: number): number =>
-  roundsOf(entrants, samples).reduce((sum, round) => sum + round.samples * round.entrants, 0)
+export const samplesOfRounds = (entrants: number, samples: number, final?: Final): number =>
+  roundsOf(entrants, samples, final).reduce((sum, round) => sum + round.samples * round.entrants, 0)
 
 /** An entrant with its number of the last round that it was in. */
 export interface Ranked<T> {
@@ -50,13 +60,12 @@ export interface Ranked<T> {
  */
 export async function halved<T>(
   entrants: readonly T[],
-  samples: number,
+  rounds: readonly Round[],
   measure: (entrant: T, samples: number) => Promise<number>,
   onRanked?: (ranked: Ranked<T>) => void | Promise<void>,
 ): Promise<Ranked<T>[]> {
   let left: readonly T[] = entrants
   let out: Ranked<T>[] = []
-  const rounds = roundsOf(entrants.length, samples)
   for (const [i, { samples: drawn }] of rounds.entries()) {
     const ranked: Ranked<T>[] = []
     for (const entrant of left) {

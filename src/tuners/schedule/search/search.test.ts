@@ -14,6 +14,7 @@ import type { LearnSettings } from '../settings.ts'
 import { learnedSampler, learnSettings } from '../settings.ts'
 import { errorOf } from '../tiny.fixture.ts'
 import { searchedSchedules } from '../tuning.ts'
+import { DECISION_KEYS } from './cost.ts'
 import { roundsOf } from './halving.ts'
 import { Search, stillMoving, tuningSeed } from './search.ts'
 import { familyFrom, startPool } from './startPool.ts'
@@ -196,13 +197,13 @@ describe('a search from many starts', () => {
     expect(last[0]).not.toEqual(last[1])
   })
 
-  test('the decision: paired differences of the held-back images over four keys that nothing else has used', async () => {
+  test('the decision: paired differences of the held-back images over keys that nothing else has used', async () => {
     expect(job.heldBackReference).not.toBeNull()
     const held = { ...job, tuningReference: job.heldBackReference } as Job
     const objective = objectiveOf(held, 20, 3 + 2 ** 34)
     const { sampling } = search.found(run.end)
     const differences: number[] = []
-    for (const key of [0, 1, 2, 3]) {
+    for (let key = 0; key < DECISION_KEYS; key++) {
       const best = await objective.value(incumbent.schedule, key, incumbent.settings)
       differences.push(best - (await objective.value(sampling, key, learnedSampler(job.settings))))
     }
@@ -210,7 +211,7 @@ describe('a search from many starts', () => {
     const { decision } = run.end
     expect(decision?.difference.mean).toBeCloseTo(mean, 12)
     expect(decision?.difference.standardError).toBeCloseTo(standardError ?? Number.NaN, 12)
-    expect(decision?.images).toBe(4 * 20)
+    expect(decision?.images).toBe(DECISION_KEYS * 20)
     expect(decision?.kept).toBe(mean > (standardError ?? 0) ? 'learned' : 'start')
     expect(run.decisions).toEqual([decision])
   })
@@ -228,7 +229,7 @@ describe('a search from many starts', () => {
     const screened = 3 * roundsOf(pool.length, 40).reduce((sum, { samples, entrants }) => sum + samples * entrants, 0)
     const tuned = (2 + 2 + 4 + 8) * 3 * 40 * 3
     expect(run.states[0].evaluations).toBe(screened)
-    expect(run.end.evaluations).toBe(screened + tuned + 4 * 2 * 20 * 3)
+    expect(run.end.evaluations).toBe(screened + tuned + DECISION_KEYS * 2 * 20 * 3)
     const told = run.iterations.map(({ evaluations }) => evaluations)
     expect(told).toEqual(told.toSorted((a, b) => a - b))
     expect(told.at(-1)).toBe(screened + tuned)

@@ -6,13 +6,7 @@
 import { internalError, throwIfInterrupted } from '../../../base/index.ts'
 import type { DriveHooks, PenaltyState } from '../../../bilevel/index.ts'
 import { drive, penaltyInit } from '../../../bilevel/index.ts'
-import type {
-  Denoiser,
-  SamplerName,
-  SamplerSettings,
-  SamplingSchedule,
-  ScheduleFamily,
-} from '../../../diffusion/index.ts'
+import type { Denoiser, SamplerSettings, SamplingSchedule, ScheduleFamily } from '../../../diffusion/index.ts'
 import { samplerNamed } from '../../../diffusion/index.ts'
 import { meanAndStandardError, pairedDifference } from '../../../metrics/index.ts'
 import type { Job } from '../job.ts'
@@ -24,11 +18,11 @@ import type { Decision, StartTrial, TuningRecord } from '../result.ts'
 import type { SamplingPlan } from '../rows.ts'
 import { learnedSampler } from '../settings.ts'
 import { DECISION_KEYS, decisionCost, screeningCost } from './cost.ts'
-import { halved } from './halving.ts'
+import { halved, roundsOf } from './halving.ts'
 import { recordOf } from './record.ts'
 import { roundEnd } from './rounds.ts'
 import type { StartPoint } from './startPool.ts'
-import { familyFrom, startPool } from './startPool.ts'
+import { familyFrom, startPool, withStepOf } from './startPool.ts'
 import type { SearchState, StartRun } from './state.ts'
 
 /** What a search reports. */
@@ -76,7 +70,7 @@ export class Search {
     this.#incumbent = incumbent
     const pool = startPool(job.settings, job.schedule, denoiser.times, job.startPoint ?? null)
     const takes = samplerNamed(job.settings.sampler).solverNumbers === true && !job.startPoint
-    const stepped = takes ? pool.map((point) => withStepOf(point, incumbent)) : pool
+    const stepped = takes ? withStepOf(pool, incumbent) : pool
     this.#pool = pool.length > 1 ? [...neighbours, ...stepped] : stepped
     const { tuningSamples: samples, seed } = job.settings
     this.#tuned = openObjective(job, denoiser, { samples, seed: tuningSeed(seed) })
@@ -140,7 +134,7 @@ export class Search {
     }
     const ranked = await halved(
       pool,
-      settings.tuningSamples,
+      roundsOf(pool.length, settings.tuningSamples),
       async ({ name }, samples) => {
         throwIfInterrupted(hooks.signal)
         const family = this.#familyOf(name)
@@ -236,20 +230,6 @@ export class Search {
     return { decision, evaluations: state.evaluations + decisionCost(settings, this.#incumbent) }
   }
 }
-
-/**
- * The start with the noise and the second-order weight that the best default has at each step, where that is a stochastic one: at a network that it
- * suits, a start without noise is far behind. Where they are not free, they are the sampler's own.
- */
-function withStepOf({ name, sampling }: StartPoint, { settings }: SamplingPlan): StartPoint {
-  const weight = STOCHASTIC[settings.sampler]
-  if (weight === undefined || sampling.solver) return { name, sampling }
-  const each = (value: number) => Array.from({ length: sampling.levels.length - 1 }, () => value)
-  return { name, sampling: { ...sampling, solver: { tau: each(1), weight: each(weight) } } }
-}
-
-/** Defaults that are the exponential step at tau 1, by their weight. */
-const STOCHASTIC: Readonly<Partial<Record<SamplerName, number>>> = { ddpm: 0, 'sde-dpm-solver++': 1 }
 
 /** Largest difference of two schedules' levels, log-SNR. */
 const distance = (a: SamplingSchedule, b: SamplingSchedule): number =>

@@ -1,18 +1,21 @@
 /** Where a search may start: every step list and the grid between two ends, each schedule once, within what the model has. */
 import { describe, expect, test } from 'vitest'
-import type { SamplingSchedule, ToldTimes } from '../../../diffusion/index.ts'
+import type { SamplerName, SamplingSchedule, ToldTimes } from '../../../diffusion/index.ts'
 import {
+  asExponential,
   noiseSchedule,
   noiseScheduleFromBetas,
   STEP_LISTS,
+  samplerSettings,
   samplingSchedule,
   samplingScheduleFrom,
 } from '../../../diffusion/index.ts'
 import { flowSchedule } from '../../../diffusion/schedules/flowSchedule.ts'
 import { SHIFT_LISTS } from '../../../diffusion/schedules/shiftLists.ts'
+import type { SamplingPlan } from '../rows.ts'
 import type { LearnSettings } from '../settings.ts'
 import { tinySettings } from '../tiny.fixture.ts'
-import { familyFrom, MOST_STARTS, startPool } from './startPool.ts'
+import { familyFrom, MOST_STARTS, startPool, withStepOf } from './startPool.ts'
 
 const settingsOf = (settings: Partial<LearnSettings> = {}): LearnSettings => ({
   ...tinySettings,
@@ -146,6 +149,44 @@ test('where it is told to start there is no choice: a list by name, what is give
     const pool = startPool(settingsOf({ samplingSteps: 3, ...other }), cosine, 'real')
     expect(pool).toEqual([{ name: 'trailing', sampling: samplingScheduleFrom(cosine, 'trailing', 3) }])
   }
+})
+
+describe('the best default among the starts', () => {
+  const settings = settingsOf({ samplingSteps: 4, samplingFamily: 'free', free: ['levels', 'tau', 'weights'] })
+  const pool = startPool(settings, cosine, 'real')
+  const planOf = (sampler: SamplerName, clippedNoise: 'keep' | 'recompute' = 'recompute'): SamplingPlan => ({
+    label: `${sampler}, karras`,
+    stepList: 'karras',
+    schedule: samplingScheduleFrom(cosine, 'karras', 4),
+    settings: samplerSettings({ sampler, clip: [-1, 1], clippedNoise }),
+  })
+
+  test.each(['unipc', 'dpm-solver++', 'ddim'] as const)(
+    '%s: its own steps, free tau included, beside the lists',
+    (sampler) => {
+      const plan = planOf(sampler)
+      const starts = withStepOf(pool, plan)
+      expect(starts.slice(0, -1)).toEqual(pool)
+      const own = starts[starts.length - 1]
+      expect(own.name).toBe(`${sampler}, karras`)
+      const family = familyFrom(settings, cosine, 'real', own.sampling)
+      const { solver } = family.toSchedule(family.initial)
+      const want = asExponential(plan.settings, plan.schedule)
+      // The first step's weight does nothing.
+      expect(solver).toEqual({ ...want, weight: [1, ...(want?.weight ?? []).slice(1)] })
+    },
+  )
+
+  test('a stochastic one gives all starts its noise and weight, and is one of them already', () => {
+    const starts = withStepOf(pool, planOf('ddpm'))
+    expect(starts.map(({ name }) => name)).toEqual(pool.map(({ name }) => name))
+    for (const { sampling } of starts) expect(sampling.solver).toEqual({ tau: [1, 1, 1], weight: [0, 0, 0] })
+  })
+
+  test('what is no exponential step, and a single start that was named, change nothing', () => {
+    expect(withStepOf(pool, planOf('ddim', 'keep'))).toEqual(pool)
+    expect(withStepOf(pool.slice(0, 1), planOf('unipc'))).toEqual(pool.slice(0, 1))
+  })
 })
 
 test.each(['levels', 'levels+times', 'free'] as const)(

@@ -6,13 +6,16 @@
 import { BilevelError } from '../../../base/index.ts'
 import type { NoiseSchedule, SamplingSchedule, ScheduleFamily, ToldTimes } from '../../../diffusion/index.ts'
 import {
+  asExponential,
   STEP_LIST_NAMES,
+  samplerNamed,
   samplingSchedule,
   samplingScheduleFrom,
   stepListsOf,
   timeOfLogSnr,
 } from '../../../diffusion/index.ts'
 import { samplingFamily } from '../families.ts'
+import type { SamplingPlan } from '../rows.ts'
 import type { LearnSettings } from '../settings.ts'
 import { choosesStart, startingList } from '../settings.ts'
 
@@ -28,8 +31,8 @@ const NOISY_ENDS = [-9, -6, -4] as const
 const CLEAN_ENDS = [1, 3, 5, 7] as const
 const BENDS = [0.6, 1, 1.7] as const
 
-/** How many starts there are at most: what a plan counts. */
-export const MOST_STARTS = STEP_LIST_NAMES.length + NOISY_ENDS.length * CLEAN_ENDS.length * BENDS.length
+/** How many starts there are at most, the best default among them: what a plan counts. */
+export const MOST_STARTS = STEP_LIST_NAMES.length + NOISY_ENDS.length * CLEAN_ENDS.length * BENDS.length + 1
 
 /** The starts to choose from, each schedule once; a single one: no choice. */
 export function startPool(
@@ -47,13 +50,34 @@ export function startPool(
   const lists = stepListsOf(schedule).flatMap((name) =>
     tried(name, () => samplingScheduleFrom(schedule, name, steps, told)),
   )
+  return eachOnce([...lists, ...grid(schedule, steps, told)])
+}
+
+/** Of starts with the same levels, times and numbers the first. */
+function eachOnce(points: readonly StartPoint[]): StartPoint[] {
   const unique = new Map<string, StartPoint>()
-  for (const point of [...lists, ...grid(schedule, steps, told)]) {
-    const { levels, times } = point.sampling
-    const key = [...levels.map(({ logSnr }) => logSnr.toFixed(6)), ...times].join(' ')
+  for (const point of points) {
+    const { levels, times, solver } = point.sampling
+    const key = [...levels.map(({ logSnr }) => logSnr.toFixed(6)), ...times, JSON.stringify(solver)].join(' ')
     if (!unique.has(key)) unique.set(key, point)
   }
   return [...unique.values()]
+}
+
+/**
+ * The starts of the exponential step, with the best default itself among them where its steps are such ones: free tau starts above 0, so that a
+ * list alone is not the default of that list. Where the best default is a stochastic one, all starts have its noise and its second-order weight at
+ * each step: at a network that it suits, a start without noise is far behind. Numbers that are not free stay as they start.
+ */
+export function withStepOf(pool: readonly StartPoint[], { schedule, settings, stepList }: SamplingPlan): StartPoint[] {
+  const stochastic = samplerNamed(settings.sampler).noisy(settings)
+  const stepped = pool.map(({ name, sampling }) => {
+    const solver = stochastic && !sampling.solver ? asExponential(settings, sampling) : null
+    return { name, sampling: solver ? { ...sampling, solver } : sampling }
+  })
+  const own = asExponential(settings, schedule)
+  if (!own || pool.length === 1) return stepped
+  return eachOnce([...stepped, { name: `${settings.sampler}, ${stepList}`, sampling: { ...schedule, solver: own } }])
 }
 
 /** A schedule may have too few times for a list: that one is no start. */

@@ -1,0 +1,30 @@
+/** What a learned schedule is worth where it was not learned: other training seeds of the same preset, images of no class. */
+import { resolve } from 'node:path'
+import type { MeanAndStandardError } from '../../src/metrics/index.ts'
+import { bilevel } from '../tinyRuns.ts'
+import type { KeptRow } from './measure.ts'
+
+/** A schedule of one run on the network of another. */
+export interface TransferRow {
+  readonly learnedOn: number
+  readonly usedOn: number
+  readonly fid: MeanAndStandardError
+}
+
+export interface TransferRecord {
+  readonly command: string
+  readonly commit: string
+  /** Runs of preset quick, by training seed. */
+  seeds: TransferRow[]
+  /** The shipped digits-16 by number of steps. */
+  withoutClass: { readonly steps: number; readonly learned: KeptRow; readonly bestDefault: KeptRow }[]
+}
+
+/** @param runs a folder of run folders, each named by its seed */
+export async function transferRow(runs: string, learnedOn: number, usedOn: number): Promise<TransferRow> {
+  const schedule = resolve(runs, String(learnedOn), 'sampling_schedule.json')
+  const effort = ['--samples', '2000', '--seeds', '21,22', '--side', 'learned', '--json']
+  const words = ['evaluate', resolve(runs, String(usedOn)), '--schedule', schedule, ...effort]
+  const { fid } = JSON.parse((await bilevel(words, process.cwd())).stdout) as { fid: MeanAndStandardError }
+  return { learnedOn, usedOn, fid }
+}

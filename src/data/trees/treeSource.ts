@@ -1,0 +1,195 @@
+/** Images out of a tree of files: listed once, a random part kept where fewer are wanted, labels from folders or from files beside them. */
+import { inputError } from '../../base/index.ts'
+import type { ImageSource, NamedSplit, OpenOptions, SourceImage } from '../format.ts'
+import { decodeImage, OTHER_PICTURE_NAME, PICTURE_NAME, PICTURE_WORDS } from '../pictures/imageFile.ts'
+import { SampledNames } from '../sampled.ts'
+import type { FileTree, TreeFile } from './fileTree.ts'
+import type { Label } from './metadata.ts'
+import { asLabel, labelAmong, METADATA_NAME, metadataIn } from './metadata.ts'
+import type { FolderCounts } from './treeLayout.ts'
+import { inOrder, treeLayout } from './treeLayout.ts'
+
+/** More folders with images in them are no classes. */
+const MOST_FOLDERS = 100_000
+
+/** What one pass over a tree finds. */
+interface Listing {
+  readonly folders: FolderCounts
+  readonly images: number
+  readonly chosen: readonly TreeFile[]
+  readonly metadata: readonly TreeFile[]
+  /** Endings of label files that stand beside images of the same name: WebDataset's. */
+  readonly sidecar: '.cls' | '.json' | null
+  /** Pictures of formats that are not read. */
+  readonly unread: { readonly count: number; readonly example: string }
+  /** Some other file. */
+  readonly other: string | null
+}
+
+/** @throws `data.emptyFolder`, `data.layout`, `data.metadata`, `data.archive`, `data.unreadable` */
+export async function treeSource(tree: FileTree, { most }: OpenOptions): Promise<ImageSource> {
+  const listing = await list(tree, most)
+  if (listing.images === 0) throw nothingIn(tree.source, listing)
+  const { labels, notes } = await labelsOf(tree, listing)
+  const layout = treeLayout(tree.source, listing.folders, tree.packed, labels !== null)
+  const chosen = [...listing.chosen].sort((a, b) => (a.id < b.id ? -1 : 1))
+  const { unread } = listing
+  if (unread.count > 0) {
+    notes.push(`${unread.count} files of ${tree.source} are left out, being no ${PICTURE_WORDS}: ${unread.example}`)
+  }
+  return {
+    total: listing.images,
+    count: chosen.length,
+    classes: layout.classes.length > 0 ? layout.classes : labels ? classNames(labels) : null,
+    notes,
+    async *read(): AsyncIterable<SourceImage> {
+      const places = new Map(
+        chosen.map((file) => {
+          const place = layout.placeOf(folderOf(file.path))
+          const label = labels ? (labels.get(file.id) ?? null) : place.label
+          return [file.id, { split: file.split ?? place.split, label }]
+        }),
+      )
+      for await (const { id, bytes } of tree.read(new Set(places.keys()))) {
+        const name = tree.nameOf(id)
+        const { split, label } = places.get(id) as { split: NamedSplit | null; label: Label | null }
+        yield { name, split, label, decode: async () => decodeImage(await bytes(), name) }
+      }
+    },
+    close: () => tree.close(),
+  }
+}
+
+/** Names where labels are names; null where they are numbers. */
+function classNames(labels: ReadonlyMap<string, Label>): string[] | null {
+  const all = new Set([...labels.values()])
+  return [...all].every((label) => typeof label === 'number') ? null : inOrder([...all].map(String))
+}
+
+const folderOf = (path: string): string => path.slice(0, Math.max(0, path.lastIndexOf('/')))
+const nameIn = (path: string): string => path.slice(path.lastIndexOf('/') + 1)
+
+/** A path without the endings of its name: from the first dot of it on. */
+const stemOf = (path: string): string => {
+  const dot = path.indexOf('.', path.lastIndexOf('/') + 1)
+  return dot < 0 ? path : path.slice(0, dot)
+}
+
+async function list(tree: FileTree, most: number | null): Promise<Listing> {
+  const folders = new Map<string, { images: number; example: string }>()
+  const sample = new SampledNames<TreeFile>(most)
+  const metadata: TreeFile[] = []
+  const unread = { count: 0, example: '' }
+  const endings = { '.cls': 0, '.json': 0 }
+  let images = 0
+  let other: string | null = null
+  for await (const file of tree.files()) {
+    const name = nameIn(file.path)
+    if (PICTURE_NAME.test(name)) {
+      images++
+      countIn(folders, file.path, tree.source)
+      sample.add(file.id, file)
+    } else if (METADATA_NAME.test(name)) metadata.push(file)
+    else if (OTHER_PICTURE_NAME.test(name)) {
+      unread.count++
+      unread.example ||= file.path
+    } else {
+      other ??= file.path
+      if (name.endsWith('.cls')) endings['.cls']++
+      else if (name.endsWith('.json')) endings['.json']++
+    }
+  }
+  // A few are of something else.
+  const sidecar = (['.cls', '.json'] as const).find((ending) => 2 * endings[ending] > images) ?? null
+  return { folders, images, chosen: sample.items(), metadata, sidecar, unread, other }
+}
+
+function countIn(folders: Map<string, { images: number; example: string }>, path: string, source: string): void {
+  const folder = folderOf(path)
+  const counted = folders.get(folder)
+  if (counted) {
+    counted.images++
+    return
+  }
+  folders.set(folder, { images: 1, example: path })
+  if (folders.size <= MOST_FOLDERS) return
+  throw inputError(
+    'data.layout',
+    `${source}: images lie in more than ${MOST_FOLDERS} folders, which are no classes; put them into fewer`,
+  )
+}
+
+/** Labels by id that files say, and what is to be said of them; null: folders say them, or nobody. */
+async function labelsOf(
+  tree: FileTree,
+  listing: Listing,
+): Promise<{ labels: Map<string, Label> | null; notes: string[] }> {
+  const { metadata, chosen, sidecar } = listing
+  const notes: string[] = []
+  if (metadata.length > 0) {
+    const labels = await fromMetadata(tree, metadata, chosen, notes)
+    // StyleGAN's folders are parts of one set, never classes.
+    const folderless = metadata.some(({ path }) => nameIn(path) === 'dataset.json')
+    return { labels: labels.size > 0 || folderless ? labels : null, notes }
+  }
+  if (sidecar === null) return { labels: null, notes }
+  const labels = await fromSidecars(tree, chosen, sidecar)
+  if (labels.size > 0) return { labels, notes }
+  notes.push(`the ${sidecar} files of ${tree.source} hold no label; its images are read without classes`)
+  return { labels: null, notes }
+}
+
+async function fromMetadata(
+  tree: FileTree,
+  files: readonly TreeFile[],
+  chosen: readonly TreeFile[],
+  notes: string[],
+): Promise<Map<string, Label>> {
+  const idOf = new Map(chosen.map(({ path, id }) => [path, id]))
+  const pathOf = new Map(files.map(({ id, path }) => [id, path]))
+  const labels = new Map<string, Label>()
+  for await (const { id, bytes } of tree.read(new Set(pathOf.keys()))) {
+    const folder = folderOf(pathOf.get(id) as string)
+    const inTree = (path: string) => (folder === '' ? path : `${folder}/${path}`)
+    const found = await metadataIn(await bytes(), tree.nameOf(id), (path) => idOf.has(inTree(path)))
+    for (const [path, label] of found.labels) labels.set(idOf.get(inTree(path)) as string, label)
+    if (found.unlabelled) {
+      notes.push(
+        `${tree.nameOf(id)} names no labels (it has ${found.unlabelled.join(', ')}): classes are what folders say`,
+      )
+    }
+  }
+  return labels
+}
+
+async function fromSidecars(
+  tree: FileTree,
+  chosen: readonly TreeFile[],
+  ending: '.cls' | '.json',
+): Promise<Map<string, Label>> {
+  const imageOf = new Map(chosen.map(({ id }) => [stemOf(id) + ending, id]))
+  const labels = new Map<string, Label>()
+  for await (const { id, bytes } of tree.read(new Set(imageOf.keys()))) {
+    const text = new TextDecoder().decode(await bytes()).trim()
+    const label = ending === '.cls' ? text : jsonLabel(text, tree.nameOf(id))
+    if (typeof label === 'string' || typeof label === 'number') labels.set(imageOf.get(id) as string, asLabel(label))
+  }
+  return labels
+}
+
+function jsonLabel(text: string, name: string): unknown {
+  try {
+    const value = JSON.parse(text)
+    return typeof value === 'object' && value !== null ? labelAmong(value) : value
+  } catch (cause) {
+    throw inputError('data.metadata', `${name} must be JSON, got ${text.slice(0, 80)}`, { cause })
+  }
+}
+
+function nothingIn(source: string, { unread, other }: Listing): Error {
+  const came = unread.count > 0 ? `, only others, such as ${unread.example}` : other === null ? '' : `, but ${other}`
+  return inputError(
+    'data.emptyFolder',
+    `${source} holds no images (${PICTURE_WORDS}), neither in itself nor in sub-folders${came}; give a folder, an archive or a file of images`,
+  )
+}

@@ -1,0 +1,249 @@
+/**
+ * Two sets of images against each other: Fréchet distance, kernel distance, precision and recall, Vendi scores, each with how it was taken. A is the set that is
+ * judged (generated), B what it is compared with (real): precision is the share of A within B, recall the share of B within A.
+ */
+import { stat } from 'node:fs/promises'
+import { inputError, tensor, throwIfInterrupted } from '../../base/index.ts'
+import { writeStatistics } from '../../metrics/files/index.ts'
+import type { Features, FrechetReference } from '../../metrics/index.ts'
+import {
+  frechetDistance,
+  kernelDistance,
+  momentsOf,
+  precisionRecall,
+  referenceMoments,
+  vendiScore,
+} from '../../metrics/index.ts'
+import type { WorkHooks } from '../job.ts'
+import type { Network } from './network.ts'
+import { featuresOf, labelOf, openFeaturesFor, requireSameNetwork } from './network.ts'
+import type { FidConfig } from './settings.ts'
+import type { ImageSide, Side } from './sides.ts'
+import { chunksOf, openSide } from './sides.ts'
+
+export interface SideReport {
+  readonly source: string
+  readonly kind: 'images' | 'statistics'
+  /** Null where statistics do not say. */
+  readonly images: number | null
+  /** The effective number of different images among the first `pairedImages`; null of statistics. */
+  readonly vendi: number | null
+}
+
+export interface FidReport {
+  readonly a: SideReport
+  /** Null: there is none, the statistics of A alone were written. */
+  readonly b: SideReport | null
+  /** Null where two files of statistics do not say. */
+  readonly featureNetwork: { readonly name: string; readonly sha256: string } | null
+  readonly dimensions: number
+  readonly fid: number | null
+  /** |mean A - mean B|^2, the part of it that is a shift. */
+  readonly fidMeanTerm: number | null
+  readonly kid: number | null
+  readonly precision: number | null
+  readonly recall: number | null
+  readonly protocol: {
+    /** [channels, height, width] that images were compared at; null: no images. */
+    readonly imageShape: readonly number[] | null
+    /** Pixel range that the network is given; null: no network was run. */
+    readonly pixelRange: readonly [number, number] | null
+    readonly covariance: 'unbiased'
+    readonly kernel: string
+    readonly neighbours: number
+    /** The most images of a side that are compared pair by pair. */
+    readonly mostPairedImages: number
+  }
+  /** The file of statistics that was written; null: none. */
+  readonly stats: string | null
+  readonly notes: readonly string[]
+  readonly seconds: number
+}
+
+/** What compares all pairs looks at this many images of a side: the first ones, in the order of their hashes. */
+export const MOST_PAIRED_IMAGES = 2000
+const NEIGHBOURS = 3
+/** Images between words of progress. */
+const CHUNK = 256
+
+/** A side in features. */
+interface Measured {
+  readonly reference: FrechetReference
+  /** Of images, and of files that hold them. */
+  readonly rows: Features | null
+  readonly count: number | null
+}
+
+/** @throws `fid.*`, `data.*`, `metrics.*`, `schedule.features*` */
+export async function compareImages(
+  a: string,
+  b: string | null,
+  config: FidConfig,
+  { signal, onProgress, onNote }: WorkHooks,
+): Promise<FidReport> {
+  const began = performance.now()
+  const { stats } = config
+  if (stats !== null) await requireNewFile(stats)
+  if (b === null && stats === null) {
+    throw inputError(
+      'fid.other',
+      'bilevel fid compares A with B, got A alone; give both, or --stats FILE to write the statistics of A',
+    )
+  }
+  const sides: Side[] = []
+  for (const source of b === null ? [a] : [a, b]) {
+    onProgress?.({ phase: 'read', done: 0, total: 0, detail: source })
+    sides.push(await openSide(source, config.size))
+    if (signal) throwIfInterrupted(signal)
+  }
+  const notes: string[] = []
+  const images = sides.filter((side) => side.kind === 'images')
+  const network = images.length > 0 ? await openFeaturesFor(images, featuresOf(config, sides), notes) : null
+  try {
+    const label = network?.features ?? labelOf(sides, notes)
+    if (network) for (const side of sides) requireSameNetwork(side, network.features, notes)
+    const total = images.reduce((sum, { count }) => sum + count, 0)
+    let done = 0
+    const measured: Measured[] = []
+    for (const side of sides) {
+      const tell = (count: number) => {
+        done += count
+        onProgress?.({ phase: 'features', done, total, detail: side.source })
+      }
+      measured.push(
+        side.kind === 'images' ? await measure(side, network!, { signal, tell }) : ofStatistics(side, notes),
+      )
+    }
+    const [ofA, ofB] = measured
+    if (stats !== null) {
+      const { reference } = ofA
+      await writeStatistics(stats, reference, label ? { name: label.name, hash: label.hash } : undefined)
+    }
+    const [first, second] = sides
+    const numbers = ofB ? distances(ofA, ofB, { signal, onProgress, total, notes }) : NO_NUMBERS
+    for (const note of notes) onNote?.(note)
+    return {
+      a: sideReport(first, ofA),
+      b: second && ofB ? sideReport(second, ofB) : null,
+      featureNetwork: label && { name: label.name, sha256: label.hash },
+      dimensions: ofA.reference.dimensions,
+      ...numbers,
+      protocol: {
+        imageShape: network?.shape ?? null,
+        pixelRange: network?.features.range ?? null,
+        covariance: 'unbiased',
+        kernel: '(x.y/d + 1)^3, unbiased',
+        neighbours: NEIGHBOURS,
+        mostPairedImages: MOST_PAIRED_IMAGES,
+      },
+      stats,
+      notes,
+      seconds: (performance.now() - began) / 1000,
+    }
+  } finally {
+    await network?.close()
+  }
+}
+
+/** Pairs alone take long beside it. */
+const pairsOf = (rows: Features | null): Features | null => {
+  if (!rows || rows.shape[0] <= MOST_PAIRED_IMAGES) return rows
+  const [, d] = rows.shape
+  return tensor('float64', [MOST_PAIRED_IMAGES, d], Float64Array.from(rows.data.subarray(0, MOST_PAIRED_IMAGES * d)))
+}
+
+type Numbers = Pick<FidReport, 'fid' | 'fidMeanTerm' | 'kid' | 'precision' | 'recall'>
+const NO_NUMBERS: Numbers = { fid: null, fidMeanTerm: null, kid: null, precision: null, recall: null }
+
+function distances(
+  a: Measured,
+  b: Measured,
+  { signal, onProgress, total, notes }: Pick<WorkHooks, 'signal' | 'onProgress'> & { total: number; notes: string[] },
+): Numbers {
+  const { dimensions: d } = a.reference
+  if (b.reference.dimensions !== d) {
+    throw inputError(
+      'metrics.dimensions',
+      `both sides must be in the features of one network, but A has ${d} of them and B ${b.reference.dimensions}; give --features FILE.onnx, the network that the statistics were taken in`,
+    )
+  }
+  const tell = (detail: string) => {
+    if (signal) throwIfInterrupted(signal)
+    onProgress?.({ phase: 'distances', done: total, total, detail })
+  }
+  tell(`Fréchet distance in ${d} dimensions`)
+  const { value, meanTerm, warning } = a.rows
+    ? frechetDistance(a.rows, b.reference)
+    : frechetDistance(asMoments(a), b.reference)
+  if (warning) notes.push(warning)
+  const pairs = [pairsOf(a.rows), pairsOf(b.rows)] as const
+  const enough = pairs.every((rows) => rows !== null && rows.shape[0] > NEIGHBOURS)
+  const [x, y] = pairs
+  if (!x || !y || !enough) {
+    const why = x && y ? `each side needs more than ${NEIGHBOURS} images` : 'statistics have no single images'
+    notes.push(`no kernel distance, precision and recall: ${why}`)
+    return { ...NO_NUMBERS, fid: value, fidMeanTerm: meanTerm }
+  }
+  tell('kernel distance')
+  const kid = kernelDistance(x, y)
+  tell('precision and recall')
+  const { precision, recall } = precisionRecall(x, y, NEIGHBOURS)
+  return { fid: value, fidMeanTerm: meanTerm, kid, precision, recall }
+}
+
+/** Statistics as moments of so many images; where their number is not said, of enough of them. */
+function asMoments({ reference: { dimensions, mean, covariance }, count }: Measured) {
+  const images = count ?? dimensions + 1
+  return { count: images, dimensions, mean, scatter: covariance.map((value) => value * (images - 1)) }
+}
+
+function sideReport({ source, kind }: Side, { rows, count }: Measured): SideReport {
+  const pairs = pairsOf(rows)
+  return { source, kind, images: count, vendi: pairs && pairs.shape[0] > 0 ? vendiScore(pairs) : null }
+}
+
+function ofStatistics(
+  { source, statistics: { reference, rows } }: Extract<Side, { readonly kind: 'statistics' }>,
+  notes: string[],
+): Measured {
+  const { rank } = reference.factor
+  const { dimensions, count } = reference
+  if (rank < dimensions) {
+    notes.push(
+      `the covariance in ${source} has rank ${rank} of ${dimensions}: it is of too few images, about ${rank + 1}, and the Fréchet distance is biased upwards`,
+    )
+  }
+  return { reference, rows, count }
+}
+
+async function measure(
+  side: ImageSide,
+  { features, shape }: Network,
+  { signal, tell }: { readonly signal: AbortSignal | undefined; readonly tell: (count: number) => void },
+): Promise<Measured> {
+  const { count } = side
+  const d = features.dimensions
+  const data = new Float64Array(count * d)
+  let first = 0
+  for (const chunk of chunksOf(side, CHUNK, shape[0])) {
+    if (signal) throwIfInterrupted(signal)
+    const rows = await features.features(chunk)
+    data.set(rows.data, first * d)
+    first += chunk.shape[0]
+    tell(chunk.shape[0])
+  }
+  if (count < 2) {
+    throw inputError(
+      'metrics.tooFewImages',
+      `a covariance needs at least 2 images, but ${side.source} has ${count}; give more`,
+    )
+  }
+  const rows = tensor('float64', [count, d], data)
+  return { reference: count > d ? referenceMoments(momentsOf(rows)) : referenceMoments(rows), rows, count }
+}
+
+async function requireNewFile(path: string): Promise<void> {
+  if (!/\.npz$/i.test(path)) throw inputError('fid.stats', `statistics are a .npz, got ${path}; name it so`)
+  if (await stat(path).catch(() => null))
+    throw inputError('fid.stats', `statistics go to a new file, but ${path} is there; give another name`)
+}
