@@ -30,7 +30,7 @@ type Events<E> = { readonly kind: string } & E
  * `line`, `record`: an event as a line for a person (null: not worth one), and as it is kept in `events.jsonl`.
  */
 export interface RunMaker<C extends RunSettings, I extends RunInputs, E, K, R, J>
-  extends Pick<Job<C>, 'name' | 'summary' | 'description' | 'plan' | 'best'> {
+  extends Pick<Job<C>, 'name' | 'summary' | 'description' | 'example' | 'plan' | 'best'> {
   readonly settings: Job<C>['settings'] & {
     resolve(layers: readonly SettingsLayer[]): C
     /** Settings that do not change the result, so that a resumed run may have others. */
@@ -147,7 +147,7 @@ const unnamed = (before: Settings, config: Settings, earlier: Settings): string[
 export function runJobOf<C extends RunSettings, I extends RunInputs, E, K, R, J>(
   maker: RunMaker<C, I, E, K, R, J>,
 ): Job<C> {
-  const { name, summary, description, settings, plan, best } = maker
+  const { name, summary, description, example, settings, plan, best } = maker
   return {
     name,
     summary,
@@ -155,6 +155,7 @@ export function runJobOf<C extends RunSettings, I extends RunInputs, E, K, R, J>
     jsonHelp: 'print the result as one JSON object on one line',
     settings,
     leaves: 'run',
+    ...(example !== undefined && { example }),
     ...(plan && { plan }),
     ...(best && { best }),
     async run({ config, folder, resume, caller }, telling) {

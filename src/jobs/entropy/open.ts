@@ -18,6 +18,7 @@ import { chooseSampling, classOfImage } from '../opening/samplingChoice.ts'
 import { sharedData } from '../opening/sharedData.ts'
 import type { EntropyConfig } from './settings.ts'
 import { entropySettingsOf } from './settings.ts'
+import { tryRewards } from './triedRewards.ts'
 
 /** What the tuning is given of it. */
 type Subject = Pick<
@@ -63,13 +64,15 @@ export async function openEntropyInputs(config: EntropyConfig): Promise<EntropyI
     const { reward, judge } = await openBoth(networks, config)
     const derivatives = missingDerivatives(opened.differentiable, reward)
     const target = targetOf(config, derivatives.length === 0)
+    const subject = { denoiser, schedule: choice.schedule, sampler, reward, judge }
+    const tried = await tryRewards(config, {
+      ...subject,
+      ...(condition && { condition }),
+      guided: target === 'guided' && reward.differentiable,
+    })
     return {
       subject: {
-        denoiser,
-        schedule: choice.schedule,
-        sampler,
-        reward,
-        judge,
+        ...subject,
         features: networks.features,
         settings: entropySettingsOf(config, target),
         ...(condition && { condition }),
@@ -83,6 +86,7 @@ export async function openEntropyInputs(config: EntropyConfig): Promise<EntropyI
         ...networks.notes,
         ...targetNotes(config, target, derivatives),
         ...sharedNotes(networks, config),
+        ...tried,
         ...rewardNotes([reward, judge]),
       ],
       ...(opened.convention.record && { found: { convention: recordJson(opened.convention.record) } }),

@@ -28,6 +28,7 @@ import { describingShape } from '../opening/modelSettings.ts'
 import {
   measuringShape,
   modelShape,
+  onBadRewardSetting,
   REWARD_WORDS,
   rewardRangeSetting,
   rewardTimeoutSetting,
@@ -93,12 +94,15 @@ export const entropySchema = z.strictObject({
   }),
   featuresOutput: measuringShape.featuresOutput,
   featuresRange: measuringShape.featuresRange,
+  featuresMeanStd: measuringShape.featuresMeanStd,
+  featuresResize: measuringShape.featuresResize,
   judgeNetwork: setting(z.enum(['auto', 'digits', 'none']), {
     group: 'Data and model',
     description: 'the network called @judge; auto: digits where the data are digits, else none',
     default: 'auto',
   }),
   rewardRange: rewardRangeSetting,
+  onBadReward: onBadRewardSetting,
 
   ...estimatingShape,
 
@@ -147,7 +151,13 @@ export type EntropyConfig = z.output<typeof entropySchema>
 const DEFAULTS = defaultsOf(entropySchema.shape)
 
 /** What was before there was a choice. */
-export const ENTROPY_EARLIER: Settings = { ...defaultsOf(dataShape), ...defaultsOf(describingShape) }
+export const ENTROPY_EARLIER: Settings = {
+  ...defaultsOf(dataShape),
+  ...defaultsOf(describingShape),
+  guidanceScale: null,
+  ...defaultsOf({ onBadReward: onBadRewardSetting }),
+  ...defaultsOf({ featuresMeanStd: measuringShape.featuresMeanStd, featuresResize: measuringShape.featuresResize }),
+}
 
 /** Settings that do not change the result, so that a resumed run may have others. */
 export const ENTROPY_MAY_CHANGE = ['checkpointSeconds', 'rewardTimeout'] as const

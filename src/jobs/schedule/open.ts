@@ -160,7 +160,7 @@ async function withoutData(
 
 /** @throws `reward.*` */
 async function openRewardOf(
-  { reward, rewardRange, rewardTimeout, chunk, device }: ScheduleConfig,
+  { reward, rewardRange, onBadReward, rewardTimeout, chunk, device }: ScheduleConfig,
   { data, features, judge, guessingFeatures }: Pick<ScheduleInputs, 'data' | 'features' | 'judge' | 'guessingFeatures'>,
   imageShape: readonly number[],
 ): Promise<Reward | null> {
@@ -173,6 +173,7 @@ async function openRewardOf(
     labels: data && labelsOf(data),
     imageShape,
     imageRange: rewardRange,
+    onBad: onBadReward,
     batch: chunk,
     device,
     timeout: rewardTimeout,

@@ -32,6 +32,7 @@ import { describingShape } from '../opening/modelSettings.ts'
 import {
   measuringShape,
   modelShape,
+  onBadRewardSetting,
   REWARD_WORDS,
   rewardRangeSetting,
   rewardTimeoutSetting,
@@ -143,6 +144,7 @@ export const scheduleSchema = z.strictObject({
   network: networkSchema,
   ...measuringShape,
   rewardRange: rewardRangeSetting,
+  onBadReward: onBadRewardSetting,
 
   ...ownTrainingShape,
   ...tuningShape,
@@ -168,6 +170,10 @@ export const EARLIER: Settings = {
   ...defaultsOf(objectiveShape),
   ...defaultsOf(dataShape),
   ...defaultsOf(describingShape),
+  guidanceScale: null,
+  class: null,
+  judgeAccuracy: 0,
+  onBadReward: 'stop',
 }
 
 /** Settings of earlier releases, and what to use in their place. */
