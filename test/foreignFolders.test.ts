@@ -29,7 +29,10 @@ afterAll(() => rm(folder, { recursive: true, force: true }))
 
 test('sample draws all its classes, the fourth as the null class of the same weights', async () => {
   const drawn = ['--count', '1', '--steps', '2', '--json']
-  const theirs = await bilevel(['sample', 'theirs', ...GIVEN, ...drawn, '--class', '3', '--out', 'a'], folder)
+  const theirs = await bilevel(
+    ['sample', 'theirs', ...GIVEN, ...drawn, '--trust-convention', '--class', '3', '--out', 'a'],
+    folder,
+  )
   const own = await bilevelHere(['sample', 'own', ...drawn, '--class', 'unconditional', '--out', 'b'], folder)
   const bare = await bilevelHere(['sample', 'theirs', GIVEN[0], GIVEN[1], ...drawn, '--out', 'c'], folder)
   expect([theirs.code, own.code], theirs.stderr).toEqual([0, 0])
@@ -44,8 +47,10 @@ test('schedule and entropy plan with it; without a null class, what is unconditi
   const dry = ['--model', 'theirs', ...GIVEN, '--dry-run']
   const schedule = await bilevelHere(['schedule', ...dry], folder)
   const entropy = await bilevelHere(['entropy', ...dry, '--steps', '4'], folder)
-  const evaluate = await bilevelHere(['evaluate', 'theirs', ...GIVEN, '--class', 'unconditional', '--json'], folder)
-  const strength = await bilevelHere(['entropy', '--model', 'theirs', ...GIVEN, '--steps', '4'], folder)
+  // Its weights are random.
+  const given = [...GIVEN, '--trust-convention']
+  const evaluate = await bilevelHere(['evaluate', 'theirs', ...given, '--class', 'unconditional', '--json'], folder)
+  const strength = await bilevelHere(['entropy', '--model', 'theirs', ...given, '--steps', '4'], folder)
   for (const { code, stdout, stderr } of [schedule, entropy]) {
     expect(code, stderr).toBe(0)
     expect(stdout + stderr).toMatch(/plan: .*network evaluations/)

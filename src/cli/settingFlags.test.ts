@@ -1,9 +1,27 @@
+import { Command } from 'commander'
 import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
-import { flagsLayer } from './settingFlags.ts'
+import { flagsLayer, settingOptions } from './settingFlags.ts'
 
 const schema = z.strictObject({ seeds: z.array(z.int().min(0)).meta({ group: 'a', description: 'b' }) })
 const seeds = (word: string): unknown => flagsLayer(schema, { seeds: word }).values.seeds
+
+describe('a list of words', () => {
+  const words = z.strictObject({
+    input: z.array(z.string()).nullable().meta({ group: 'a', description: 'b' }),
+  })
+  const read = (...given: string[]): unknown => {
+    const command = new Command()
+    for (const option of settingOptions(words, { input: null }, ['a'])) command.addOption(option)
+    command.parse(['node', 'bilevel', ...given.flatMap((word) => ['--input', word])])
+    return flagsLayer(words, command.opts()).values.input
+  }
+
+  it('may be given with commas or several times, and keeps what looks like a range', () => {
+    expect(read('a=1', 'b=2,c3-4=5')).toBe('["a=1","b=2","c3-4=5"]')
+    expect([read('none'), read()]).toEqual([null, undefined])
+  })
+})
 
 describe('a range of whole numbers', () => {
   it('is each of them', () => {

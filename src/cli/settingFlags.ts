@@ -68,10 +68,16 @@ function optionsOf(flag: SettingFlag, value: unknown): Option[] {
   const named = inside instanceof z.ZodArray ? insideOf(inside.element) : inside
   const choices = named instanceof z.ZodEnum ? ` (${named.options.join(', ')})` : ''
   const option = new Option(`--${name} <${placeholder(inside)}>`, `${description}${choices} [${textOf(value)}]`)
+  // Given several times it is one list.
+  if (isListOfWords(inside)) option.argParser((word: string, before?: string) => (before ? `${before},${word}` : word))
   return [option.helpGroup(heading)]
 }
 
+const isListOfWords = (schema: Schema): boolean =>
+  schema instanceof z.ZodArray && insideOf(schema.element) instanceof z.ZodString
+
 function placeholder(schema: Schema): string {
+  if (isListOfWords(schema)) return 'value,value,...'
   if (schema instanceof z.ZodArray) return insideOf(schema.element) instanceof z.ZodEnum ? 'name,name,...' : 'n,n,...'
   if (schema instanceof z.ZodTuple) return 'low,high'
   if (schema instanceof z.ZodNumber) return 'n'
@@ -79,9 +85,12 @@ function placeholder(schema: Schema): string {
   return schema instanceof z.ZodEnum ? 'name' : 'value'
 }
 
-/** Of a union of a number and a word, or a list. */
-const alternative = (schema: Schema): string =>
-  schema instanceof z.ZodLiteral ? String(schema.value) : schema instanceof z.ZodArray ? 'n,n,...' : 'n'
+/** Of a union of a number and a word, a name, or a list. */
+function alternative(schema: Schema): string {
+  if (schema instanceof z.ZodLiteral) return String(schema.value)
+  if (schema instanceof z.ZodArray) return 'n,n,...'
+  return schema instanceof z.ZodString ? 'name' : 'n'
+}
 
 const textOf = (value: unknown): string =>
   value === null ? 'none' : Array.isArray(value) ? value.join(',') : String(value)
@@ -106,6 +115,7 @@ export function flagsLayer(schema: z.ZodObject, given: Readonly<Record<string, u
 function wordOf(word: string, schema: Schema): unknown {
   if (word === 'none' && isNullable(schema)) return null
   const inside = insideOf(schema)
+  if (isListOfWords(inside)) return JSON.stringify(word.split(','))
   if (inside instanceof z.ZodArray)
     return `[${word.replace(/(\d+)-(\d+)/g, (_, a, b) => rangeOf(Number(a), Number(b)))}]`
   const isList = inside instanceof z.ZodUnion && inside.options.some((option) => option instanceof z.ZodArray)

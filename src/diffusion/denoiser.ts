@@ -64,6 +64,10 @@ export interface Denoiser {
   readonly conditional?: boolean
   /** How many classes it knows, where that is known. */
   readonly classes?: number
+  /** The class that stands for none; undefined: there is none, or it is not known. */
+  readonly nullClass?: number
+  /** Network evaluations that a prediction of one image takes. Default 1. */
+  readonly evaluationsEach?: number
   /**
    * Prediction at x [batch, ...imageShape]; all images are told the same time; `condition` is a class per image. Arrays belong to the
    * caller again as soon as the call has returned, here and below: they are not read later.

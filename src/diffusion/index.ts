@@ -1,12 +1,42 @@
 /** Diffusion: noise and sampling schedules, families of them, training, samplers with derivatives. Its files: files/index.ts. */
 
+export type { Candidate } from './conventions/candidates.ts'
+export { candidatesOf, levelsOfPrediction } from './conventions/candidates.ts'
+export type {
+  ConventionPrediction,
+  DenoiserConvention,
+  PixelRange,
+  StatedConvention,
+  ToldTimeKind,
+} from './conventions/convention.ts'
+export {
+  CONVENTION_PREDICTIONS,
+  completed,
+  conventionWords,
+  ownConvention,
+  PIXEL_RANGES,
+  TOLD_LEVELS,
+  TOLD_TIMES,
+} from './conventions/convention.ts'
+export type { ToldNetwork } from './conventions/conventionDenoiser.ts'
+export { conventionDenoiser, isOwn, predictionFor, scheduleFor, toldNetwork } from './conventions/conventionDenoiser.ts'
+export type { Figure, MeasuringPictures } from './conventions/measureConvention.ts'
+export { measureConventions, noiseGivenBack, runsThroughout } from './conventions/measureConvention.ts'
+export { hasNoDarkHalf, OWN_PICTURES, ownPictures } from './conventions/ownPictures.ts'
+export { isWhole, sigmaSchedule, toldAt } from './conventions/toldTime.ts'
+export type { ConventionVerdict } from './conventions/verdict.ts'
+export { ACCEPTED, conventionVerdict } from './conventions/verdict.ts'
 export type { Denoiser, ImageData, Images, Prediction, TrainingTarget } from './denoiser.ts'
 export { predictionOf, TRAINING_TARGETS } from './denoiser.ts'
+export type { ClassifierFreeOptions } from './denoisers/classifierFree.ts'
+export { classifierFree } from './denoisers/classifierFree.ts'
 export type { CompiledDenoiser } from './denoisers/compiledDenoiser.ts'
 export { compileDenoiser } from './denoisers/compiledDenoiser.ts'
+export type { StatedClasses } from './denoisers/foreignClasses.ts'
 export type { ForeignDenoiser, ForeignDenoiserOptions } from './denoisers/foreignDenoiser.ts'
 export { openForeignDenoiser } from './denoisers/foreignDenoiser.ts'
-export type { DenoiserInputs } from './denoisers/foreignDenoiserInputs.ts'
+export type { DenoiserInputs, ImageLayout, NamedInputs } from './denoisers/foreignDenoiserInputs.ts'
+export { IMAGE_LAYOUTS } from './denoisers/foreignDenoiserInputs.ts'
 export { MOST_MEASURING_RUNS } from './denoisers/foreignRuns.ts'
 export type { FunctionDenoiserOptions } from './denoisers/functionDenoiser.ts'
 export { functionDenoiser } from './denoisers/functionDenoiser.ts'
@@ -32,6 +62,7 @@ export type { SamplerName } from './samplers/samplers.ts'
 export { DEFAULT_SAMPLER, SAMPLER_NAMES, SAMPLERS, samplerNamed } from './samplers/samplers.ts'
 export type { SamplerSettings, Sampling } from './samplers/settings.ts'
 export {
+  evaluationsBy,
   evaluationsOf,
   networkEvaluations,
   ownersOf,

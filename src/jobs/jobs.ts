@@ -11,8 +11,9 @@ import { anyJob } from './job.ts'
 import { runsJob } from './runs/job.ts'
 import { sampleJob } from './sample/job.ts'
 import { scheduleJob } from './schedule/job.ts'
+import { showJob } from './show/job.ts'
 
-const WORKING = [anyJob(scheduleJob), anyJob(entropyJob), anyJob(sampleJob), anyJob(evaluateJob)]
+const WORKING = [anyJob(scheduleJob), anyJob(entropyJob), anyJob(sampleJob), anyJob(evaluateJob), anyJob(showJob)]
 
 /** In the order of the help. */
 export const JOBS: readonly Job[] = [

@@ -17,6 +17,8 @@ import type { Job, JobProgress, JobTelling, RunSettings } from './job.ts'
 export interface RunInputs {
   /** Names and hashes of what was read, for the manifest; a resumed run must find the same. */
   readonly sources: Readonly<Record<string, Json>>
+  /** What was measured of them, for the manifest. */
+  readonly found?: Readonly<Record<string, Json>>
   /** What the user must know, a sentence each. */
   readonly notes: readonly string[]
   /** Seconds that a network evaluation was measured to take; absent or null: not known. */
@@ -105,9 +107,20 @@ export async function makeRun<C extends RunSettings, I extends RunInputs, E, K, 
     await finding(maker.requireSame?.(folder, config) ?? Promise.resolve())
   }
   const inputs = await finding(maker.open(config))
-  const { sources, notes, secondsPerEvaluation } = inputs
+  const { sources, found, notes, secondsPerEvaluation } = inputs
   const shared = { folder, resume, ...(caller && { caller }), ...(signal && { signal }), ...(onNote && { onNote }) }
-  const job = { ...shared, command, config, mayChange, moved, sources, notes, stepOf, ...(isDue && { isDue }) }
+  const job = {
+    ...shared,
+    command,
+    config,
+    mayChange,
+    moved,
+    sources,
+    ...(found && { found }),
+    notes,
+    stepOf,
+    ...(isDue && { isDue }),
+  }
   try {
     return await runJob<K, RunReport<J> & { readonly result: R }>(job, async (at) => {
       const shown = new ProgressFile(at.run.folder)

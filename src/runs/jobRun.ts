@@ -43,6 +43,8 @@ export interface Job<C> extends Pick<JobHooks<never, never>, 'folder' | 'resume'
   readonly moved?: readonly string[]
   /** Names and hashes of what was read; a resumed run must find the same. */
   readonly sources: Readonly<Record<string, Json>>
+  /** What was measured when it was opened, under names of its own in the manifest: a resumed run may find other numbers. */
+  readonly found?: Readonly<Record<string, Json>>
   readonly notes: readonly string[]
   /** How the user goes on with a run that was stopped. Default: the command with `--resume`. */
   readonly goOnWith?: string
@@ -82,7 +84,7 @@ export async function runJob<C, R>(job: Job<C>, work: (at: JobRun<C>) => Promise
     version: (await versions())['bilevel-diffusion'],
     mayChange: job.mayChange,
     decode: (checkpoint) => decodeState(checkpoint) as C,
-    manifest: { command: job.command, ...machine(), sources: job.sources, notes: job.notes },
+    manifest: { command: job.command, ...machine(), sources: job.sources, notes: job.notes, ...job.found },
   })
   for (const warning of run.warnings) onNote?.(warning)
   return new OpenJob(job, run).toEnd(work, isNew)

@@ -1,3 +1,4 @@
+export { evaluationsEach, guidanceScaleSetting, guides } from './classGuidance.ts'
 export { defaultsOf, setting, withDefault } from './declared.ts'
 export type { Draw, EntropyCheckpoint, EntropyPhase } from './entropy/checkpoint.ts'
 export { ENTROPY_PHASES } from './entropy/checkpoint.ts'

@@ -75,6 +75,8 @@ class NetworkDenoiser implements CompiledDenoiser {
   readonly times: 'integer' | 'real'
   readonly imageShape: readonly number[]
   readonly conditional: boolean
+  readonly classes?: number
+  readonly nullClass?: number
   readonly batch: number
   readonly #options: CompileDenoiserOptions
   readonly #lanes: number
@@ -92,7 +94,10 @@ class NetworkDenoiser implements CompiledDenoiser {
     this.prediction = options.prediction ?? 'noise'
     this.times = options.network.times
     this.imageShape = options.network.imageShape
-    this.conditional = options.network.classes !== undefined
+    const { classes, nullClass } = options.network
+    this.conditional = classes !== undefined
+    if (classes !== undefined) this.classes = classes
+    if (nullClass !== undefined) this.nullClass = nullClass
     this.batch = options.batch
     // Weights that change are differentiated too, and that needs more activations than are worth keeping.
     if (options.binding === 'bound') this.pullback = (x, time, condition) => this.#pullback(x, time, condition)

@@ -228,7 +228,8 @@ describe('channels that the file leaves open', () => {
 
   test.each([1, 3])('are those that its weights take: %i', async (channels) => {
     const denoiser = await open(file(channels, weighed(channels)), sides)
-    expect(denoiser).toMatchObject({ imageShape: [channels, 4, 4], evaluations: 2 })
+    // The trial, and an image alone and among others.
+    expect(denoiser).toMatchObject({ imageShape: [channels, 4, 4], evaluations: 2 + 3 })
     await denoiser.dispose()
   })
 
@@ -268,14 +269,15 @@ describe('lanes', () => {
         ),
       ),
     )
-    // One run of the whole batch, then in both rounds the share of a lane, and as time allows 16 and 8 images a run.
+    // One run of the whole batch, one that finds that every class is taken, an image alone and among others, then in both rounds the share of a lane, and as
+    // time allows 16 and 8 images a run.
     for (const [{ evaluations }, sizes] of [
       [one, 3],
       [two, 2],
     ] as const) {
-      expect(evaluations % 32).toBe(0)
+      expect(evaluations % 32).toBe(1 + 3)
       expect(evaluations).toBeGreaterThanOrEqual(32 * 3)
-      expect(evaluations).toBeLessThanOrEqual(32 * (1 + 2 * sizes))
+      expect(evaluations).toBeLessThanOrEqual(32 * (1 + 2 * sizes) + 4)
     }
     expect([8, 16, 32]).toContain(one.batchStep)
     expect([8, 16]).toContain(two.batchStep)
@@ -291,13 +293,30 @@ describe('lanes', () => {
     await Promise.all([one.dispose(), two.dispose()])
   })
 
-  test('images that depend on each other stay together', async () => {
-    const centred = file((x) => sub(x, reduceMean(x, [0], true)))
+  test('images that would depend on each other are run one by one', async () => {
+    const centred = file((x) => sub(x, mul(reduceMean(x, [0, 1, 2, 3], true), 0.5)))
     const [one, two] = await Promise.all([1, 2].map((threads) => openWith(centred, threads)))
-    expect([one.batchStep, two.batchStep, two.evaluations]).toEqual([32, undefined, 64])
-    expect(await two.predict(images(32), 9, classes)).toEqual(await one.predict(images(32), 9, classes))
-    await expect(two.predict(images(16), 9, classes.subarray(16))).rejects.toThrow(/images \[32,2,3,4\], got \[16,/)
+    for (const { batchStep, notes } of [one, two]) {
+      expect(batchStep).toBe(1)
+      expect(notes).toEqual([expect.stringMatching(/^what the model predicts .* changes by [\d.]+ % .*one by one$/)])
+    }
+    const all = await two.predict(images(32), 9, classes)
+    expect(await one.predict(images(32), 9, classes)).toEqual(all)
+    const half = await two.predict(images(16), 9, classes.subarray(0, 16))
+    expect(half.data).toEqual(all.data.subarray(0, half.data.length))
     await Promise.all([one.dispose(), two.dispose()])
+  })
+
+  test('where the file takes no fewer, that an image depends on others is said', async () => {
+    const four = trace<string, string>(typesOf(4, { time: int(4) }), ({ x, t }) => ({
+      out: sub(affine({ x, when: t }), reduceMean(x, [0], true)),
+    }))
+    const denoiser = await open(encodeModel(four), { batch: 8 })
+    expect(denoiser.notes).toEqual([
+      'the model is made for 4 images a run: images are run in parts of 4, the last part filled up',
+      expect.stringMatching(/made for 4 images a run, so an image depends on those that it is drawn with$/),
+    ])
+    await denoiser.dispose()
   })
 
   test('a part of a batch is a call too, and what it is padded to is no more than a run', async () => {
@@ -332,7 +351,8 @@ describe('lanes', () => {
   test('a file made for one image runs a batch in all of them, with the images of an open one', async () => {
     const single = encodeModel(graphOf(1, { time: int(1), classes: int(1) }))
     const one = await openWith(single, 2)
-    expect(one).toMatchObject({ batch: 32, batchStep: 1, evaluations: 32 * 3 })
+    expect(one).toMatchObject({ batch: 32, batchStep: 1, evaluations: 32 * 3 + 1 })
+    expect(one.notes).toEqual(['the model is made for one image a run: images are run one by one'])
     const free = await openWith(
       file((x) => x),
       1,
@@ -369,7 +389,12 @@ describe('what it cannot use, it names', () => {
     ],
     ['two images', { x: image, low: image, t: int(1) }, /2 inputs that could be the image/],
     ['text', { x: image, t: int(1), text: { dtype: 'float32', shape: [1, 7, 8] } }, /'text' is none of these/],
-    ['three numbers', { x: image, t: int(1), y: int(1), z: int(1) }, /3 inputs that could be the time/],
+    ['three numbers', { x: image, t: int(1), y: int(1), z: int(1) }, /'z' is none of these.*--input z=NUMBER/],
+    [
+      'three without names',
+      { x: image, a: int(1), b: int(1), c: int(1) },
+      /3 inputs that could be the time.*--input-time/,
+    ],
   ])('%s', async (_, types, message) => {
     await expect(open(file(types, half))).rejects.toThrow(message)
     await expect(open(file(types, half))).rejects.toMatchObject({ code: 'model.inputs', kind: 'input' })

@@ -3,24 +3,19 @@
  * training times 0..T-1 (0 = least noise), given in whatever element type and shape the file takes.
  */
 import type { Shape, Tensor } from '../../base/index.ts'
-import {
-  BilevelError,
-  fileName,
-  filled,
-  inputError,
-  randomStream,
-  sameShape,
-  sizeOf,
-  tensor,
-} from '../../base/index.ts'
+import { BilevelError, fileName, inputError, randomStream, sameShape, sizeOf, tensor } from '../../base/index.ts'
 import type { DeviceOptions, ForeignModel, ForeignValue, LoadedForeignModel } from '../../runtime/index.ts'
 import { lanesFor, mostLanes, openModel } from '../../runtime/index.ts'
 import type { Denoiser, Images, Prediction } from '../denoiser.ts'
 import type { NoiseSchedule } from '../schedules/noiseSchedule.ts'
-import type { ClassType, DenoiserInputs, TimeType } from './foreignDenoiserInputs.ts'
+import type { ForeignClasses, StatedClasses } from './foreignClasses.ts'
+import { knownClasses, oneHotWidth, tableRows } from './foreignClasses.ts'
+import type { DenoiserInputs, NamedInputs } from './foreignDenoiserInputs.ts'
 import { describeValues, recogniseInputs } from './foreignDenoiserInputs.ts'
 import type { WantedShape } from './foreignDenoiserShape.ts'
 import { ambiguousChannels, batchOf, imageShapesOf } from './foreignDenoiserShape.ts'
+import { feedsFor, imagesFrom } from './foreignFeeds.ts'
+import { dependenceNote, dependenceOf } from './foreignIndependence.ts'
 import type { Runs } from './foreignRuns.ts'
 import { measureRuns, runSizes } from './foreignRuns.ts'
 
@@ -45,19 +40,36 @@ export interface ForeignDenoiserOptions extends DeviceOptions {
   readonly learnedVariance?: boolean
   /** The file is told `timeScale` x time: 1/T for one that takes a fraction. Default 1; files with float times only. */
   readonly timeScale?: number
+  /** What the file is told at a time, where that is no multiple of it. Default `timeScale` x time. */
+  readonly told?: (time: number) => number
+  /** Which input and output is which, and numbers for further inputs, where that is not to be recognised. */
+  readonly inputs?: NamedInputs
+  /** How many classes it knows, and what stands for no class, where its file does not say so. */
+  readonly classes?: StatedClasses
 }
 
 /** A `Denoiser` without derivative over a loaded file. */
 export interface ForeignDenoiser extends Denoiser {
   readonly differentiable: false
-  /** Whether it takes a class, which must then be given: nobody but its author knows a null class. */
+  /** Whether it takes a class, which must then be given unless its null class is said. */
   readonly conditional: boolean
+  /** What stands for no class; undefined: nothing is known to. */
+  readonly nullClass?: number
+  /** Numbers that it takes for classes, 0 to n - 1; undefined: not known. */
+  readonly classRows?: number
+  /** What a reader must know of how it is run, a sentence each. */
+  readonly notes: readonly string[]
   /** Its inputs and output, for those who call the file elsewhere. */
   readonly inputs: DenoiserInputs
   /** Network evaluations that opening it took. */
   readonly evaluations: number
   /** Seconds that an evaluation of one image takes in a whole batch, measured when it was opened. */
   readonly secondsPerEvaluation: number
+  /**
+   * Its output where it is told any number, whatever times its schedule has: what a convention is measured by. Images: any number, or a multiple of its own
+   * where the file is made for one.
+   */
+  predictTold(x: Images, told: number, condition?: Int32Array): Promise<Images>
   /** Frees the model. */
   dispose(): Promise<void>
 }
@@ -66,9 +78,10 @@ export interface ForeignDenoiser extends Denoiser {
 const TRIAL_BATCH = 2
 
 /**
- * Opens a file, recognises its inputs and runs it once, at time T-1. A batch is run in lanes and in runs of fewer images, as many as are measured
+ * Opens a file, recognises its inputs and runs it once, at time T-1. An image alone and among others must be predicted alike, else images are run one
+ * by one. A batch is run in lanes and in runs of fewer images, as many as are measured
  * to be fastest (in 2 seconds, and the time of two batches, at most), where that gives the bytes of one run.
- * @throws `onnx.open`; `model.inputs`, `model.outputs` listing what the file has; `model.batch`, `model.imageShape`,
+ * @throws `onnx.open`; `model.inputs`, `model.outputs` listing what the file has; `model.batch`, `model.imageShape`, `model.classes`,
  * `model.timeScale` where the options do not fit it; `model.run` if it does not run so
  * @example
  * const { schedule } = await loadScheduler('scheduler_config.json')
@@ -80,17 +93,19 @@ export async function openForeignDenoiser(options: ForeignDenoiserOptions): Prom
   const model = await openModel(source, engine)
   const file = typeof source === 'string' ? fileName(source) : 'the model'
   try {
-    const inputs = recogniseInputs(file, model)
+    const inputs = recogniseInputs(file, model, options.inputs)
     const { batch, fixed } = batchOf(inputs, options.batch)
     const output = model.outputs.find(({ name }) => name === inputs.output)
-    const shapes = imageShapesOf(file, inputs.image, output, options.imageShape)
-    const runs: Runs = { models: [model], images: fixed }
-    const open = (imageShape: Shape) =>
-      new FileDenoiser({ file, declared: model.inputs, inputs, batch, imageShape, options }, runs)
-    const { denoiser, trial } = await theOneThatRuns(shapes.map(open), () => ambiguousChannels(file, inputs.image))
+    const shapes = imageShapesOf(file, inputs, output, options.imageShape)
+    const classes = knownClasses(file, inputs, options.classes ?? {}, undefined)
+    const notes = fixed === undefined ? [] : [batchNote(file, fixed)]
+    const parts = { file, declared: model.inputs, inputs, batch, options, classes, notes }
+    const open = (imageShape: Shape) => new FileDenoiser({ ...parts, imageShape }, { models: [model], images: fixed })
+    const found = await theOneThatRuns(shapes.map(open), () => ambiguousChannels(file, inputs.image))
+    const { denoiser, trial, together } = await found.denoiser.measured(model, fixed, found.trial)
     if (batch === undefined) return denoiser
-    const lanes = fixed === undefined ? lanesFor(batch, engine) : Math.min(mostLanes(engine), batch / fixed)
-    const sizes = fixed === undefined ? runSizes(batch / lanes) : [fixed]
+    const lanes = together === undefined ? lanesFor(batch, engine) : Math.min(mostLanes(engine), batch / together)
+    const sizes = together === undefined ? runSizes(batch / lanes) : [together]
     return (await denoiser.inRuns(model, { lanes, sizes }, trial)) ?? denoiser
   } catch (error) {
     await model.dispose()
@@ -115,6 +130,12 @@ interface Tried {
   readonly trial: Images
 }
 
+/** Said of a file that is made for some number of images. */
+const batchNote = (file: string, images: number): string =>
+  images === 1
+    ? `${file} is made for one image a run: images are run one by one`
+    : `${file} is made for ${images} images a run: images are run in parts of ${images}, the last part filled up`
+
 /** What a file is run on. */
 interface FileParts {
   readonly file: string
@@ -124,6 +145,8 @@ interface FileParts {
   readonly batch: number | undefined
   readonly imageShape: Shape
   readonly options: ForeignDenoiserOptions
+  readonly classes: ForeignClasses
+  readonly notes: readonly string[]
 }
 
 /** Of each image the first half of its channels. */
@@ -140,6 +163,10 @@ class FileDenoiser implements ForeignDenoiser {
   readonly times: 'integer' | 'real'
   readonly imageShape: Shape
   readonly conditional: boolean
+  readonly classes?: number
+  readonly nullClass?: number
+  readonly classRows?: number
+  readonly notes: readonly string[]
   readonly inputs: DenoiserInputs
   readonly batch?: number
   readonly batchStep?: number
@@ -148,20 +175,25 @@ class FileDenoiser implements ForeignDenoiser {
   readonly #parts: FileParts
   readonly #runs: Runs
   readonly #timesteps: number
-  readonly #timeScale: number
+  readonly #told: (time: number) => number
 
   constructor(parts: FileParts, runs: Runs) {
-    const { file, inputs, batch, imageShape, options } = parts
+    const { file, inputs, batch, imageShape, options, notes } = parts
+    const { classes, nullClass, rows } = parts.classes
     const { prediction = 'noise', timeScale = 1, noiseSchedule } = options
     this.#parts = parts
     this.#runs = runs
     this.inputs = inputs
     this.#timesteps = noiseSchedule.timesteps
-    this.#timeScale = timeScale
+    this.#told = options.told ?? ((time) => time * timeScale)
     this.prediction = prediction
     this.times = inputs.time.dtype.startsWith('int') ? 'integer' : 'real'
     this.conditional = inputs.classes !== null
     this.imageShape = imageShape
+    this.notes = notes
+    if (classes !== undefined) this.classes = classes
+    if (nullClass !== undefined) this.nullClass = nullClass
+    if (rows !== undefined) this.classRows = rows
     if (batch !== undefined) this.batch = batch
     if (batch !== undefined && runs.images !== undefined) this.batchStep = runs.images
     if (this.times === 'integer' && timeScale !== 1) {
@@ -188,6 +220,48 @@ class FileDenoiser implements ForeignDenoiser {
       const fix = 'check the schedule, the image size and the batch'
       throw inputError('model.run', `${file} must run on ${came}: ${why}; ${fix}`, { cause })
     }
+  }
+
+  /**
+   * The same with what was found out by running it: how many classes its table has, and, where an image's prediction depends on the others of a run, that
+   * images are run one by one (a file made for more takes them together, which is said).
+   */
+  async measured(
+    model: ForeignModel,
+    fixed: number | undefined,
+    trial: Images,
+  ): Promise<Tried & { readonly together: number | undefined }> {
+    const classes = await this.#classesFound()
+    // A file that does not run on other numbers of images than it was tried with says nothing of them.
+    const early = Math.floor((this.#timesteps - 1) / 4)
+    const asked = (x: Images) => this.#ask(x, early)
+    const difference = fixed === 1 ? 0 : await dependenceOf(asked, this.imageShape, fixed).catch(() => 0)
+    const apart = dependenceNote(this.#parts.file, difference, fixed)
+    const together = apart !== null && fixed === undefined ? 1 : fixed
+    const notes = apart === null ? this.notes : [...this.notes, apart]
+    const denoiser = new FileDenoiser({ ...this.#parts, classes, notes }, { models: [model], images: together })
+    Object.assign(denoiser, { evaluations: this.evaluations, secondsPerEvaluation: this.secondsPerEvaluation })
+    return { denoiser, trial: together === fixed ? trial : await denoiser.trial(), together }
+  }
+
+  /** @throws `model.classes` on classes that are said and not there */
+  async #classesFound(): Promise<ForeignClasses> {
+    const { file, inputs, options } = this.#parts
+    const { classes } = inputs
+    if (!classes || oneHotWidth(inputs) !== undefined || !classes.dtype.startsWith('int')) return this.#parts.classes
+    const { x, time } = this.#asked(0)
+    const some = itemsOf(x, 0, this.#runs.images ?? 1)
+    const rows = await tableRows((label) => this.#ask(some, time, label))
+    return knownClasses(file, inputs, options.classes ?? {}, rows ?? undefined)
+  }
+
+  /** One run, all images of one class where it takes one. */
+  async #ask(x: Images, time: number, label = 0): Promise<Images> {
+    const [count] = x.shape
+    const classes = this.conditional ? new Int32Array(count).fill(label) : undefined
+    const prediction = await this.#run(this.#runs.models[0], x, this.#told(time), classes)
+    this.evaluations += count
+    return prediction
   }
 
   /** Of the trial: the images; the last time of the schedule, in later rounds half of the one before; the first class. */
@@ -229,12 +303,22 @@ class FileDenoiser implements ForeignDenoiser {
   }
 
   async predict(x: Images, time: number, condition?: Int32Array): Promise<Images> {
-    this.#check(x, time, condition)
-    const { models, images = x.shape[0] } = this.#runs
-    if (images === x.shape[0]) return this.#run(models[0], x, time, condition)
+    this.#check(x, time)
+    return this.#inParts(x, this.#told(time), this.#labels(condition, x.shape[0]), this.#runs.images)
+  }
+
+  async predictTold(x: Images, told: number, condition?: Int32Array): Promise<Images> {
+    const { images } = this.#runs
+    const divides = images !== undefined && x.shape[0] % images === 0
+    return this.#inParts(x, told, this.#labels(condition, x.shape[0]), divides ? images : undefined)
+  }
+
+  async #inParts(x: Images, told: number, condition: Int32Array | undefined, images = x.shape[0]): Promise<Images> {
+    const { models } = this.#runs
+    if (images === x.shape[0]) return this.#run(models[0], x, told, condition)
     const parts = Array.from({ length: x.shape[0] / images }, (_, i) => {
       const classes = condition?.subarray(i * images, (i + 1) * images)
-      return this.#run(models[i % models.length], itemsOf(x, i, images), time, classes)
+      return this.#run(models[i % models.length], itemsOf(x, i, images), told, classes)
     })
     const all = new Float32Array(x.data.length)
     for (const [i, { data }] of (await Promise.all(parts)).entries()) all.set(data, i * data.length)
@@ -242,23 +326,19 @@ class FileDenoiser implements ForeignDenoiser {
   }
 
   /** Reads its arrays before it returns. */
-  async #run(model: LoadedForeignModel, x: Images, time: number, condition?: Int32Array): Promise<Images> {
-    const { image, time: timeInput, classes, output } = this.inputs
-    const result = await model.run({
-      // A copy: the engine reads it later, and the caller may fill it anew at once.
-      [image.name]: tensor('float32', x.shape, Float32Array.from(x.data)),
-      [timeInput.name]: repeated(timeInput.dtype, shapeFor(timeInput, x.shape[0]), time * this.#timeScale),
-      ...(classes && condition && { [classes.name]: integers(classes.dtype, condition) }),
-    })
-    const out = result[output]
-    if (out.dtype === 'float32' && sameShape(out.shape, x.shape)) return out as Images
+  async #run(model: LoadedForeignModel, x: Images, told: number, condition?: Int32Array): Promise<Images> {
+    const { output, layout } = this.inputs
+    const feeds = feedsFor(this.inputs, { x, told, condition })
+    const result = (await model.run(feeds, [output]))[output]
+    const out = imagesFrom(result, layout)
+    if (out && sameShape(out.shape, x.shape)) return out
     const [count, channels, ...size] = x.shape
-    const isTwice = out.dtype === 'float32' && sameShape(out.shape, [count, 2 * channels, ...size])
-    if (isTwice && this.#parts.options.learnedVariance) return firstHalf(out as Tensor<'float32'>, x.shape)
+    const isTwice = out !== null && sameShape(out.shape, [count, 2 * channels, ...size])
+    if (isTwice && this.#parts.options.learnedVariance) return firstHalf(out, x.shape)
     const fix =
       'name its variance_type, learned or learned_range, in the scheduler file, or export the first half alone'
-    const twice = out.shape[1] === 2 * channels ? ` (it seems to predict variances too: ${fix})` : ''
-    const came = `${out.dtype}[${out.shape}] for [${x.shape}]${twice}`
+    const twice = isTwice ? ` (it seems to predict variances too: ${fix})` : ''
+    const came = `${result.dtype}[${result.shape}] for [${x.shape}]${twice}`
     const rule = `the output '${output}' of ${this.#parts.file} must be as its images are`
     throw inputError('model.outputs', `${rule}, got ${came}`)
   }
@@ -272,7 +352,7 @@ class FileDenoiser implements ForeignDenoiser {
     await Promise.all(this.#runs.models.map((model) => model.dispose()))
   }
 
-  #check(x: Images, time: number, condition: Int32Array | undefined): void {
+  #check(x: Images, time: number): void {
     const [count, ...image] = x.shape
     const { batch, batchStep = batch } = this
     const fits = batch === undefined || batchStep === undefined || (count <= batch && count % batchStep === 0)
@@ -288,11 +368,28 @@ class FileDenoiser implements ForeignDenoiser {
     if (this.times === 'integer' && !Number.isInteger(time)) {
       throw inputError('times.integerOnly', `${this.#parts.file} takes integer times, got ${time}`)
     }
-    if (this.conditional ? condition?.length === count : condition === undefined) return
-    const wanted = this.conditional
-      ? `one class per image (${count}): its null class, if any, is not known`
-      : 'no class'
-    throw inputError('model.condition', `${this.#parts.file} takes ${wanted}, got ${condition?.length ?? 'none'}`)
+  }
+
+  /** A class per image, the null class where none are given; undefined: the file takes none. @throws `model.condition` */
+  #labels(condition: Int32Array | undefined, count: number): Int32Array | undefined {
+    const { classes, nullClass, classRows: rows, conditional } = this
+    const { file } = this.#parts
+    if (!conditional) {
+      if (condition === undefined) return undefined
+      throw inputError('model.condition', `${file} takes no class, got ${condition.length}`)
+    }
+    if (condition === undefined && nullClass !== undefined) return new Int32Array(count).fill(nullClass)
+    if (condition?.length !== count) {
+      const why = nullClass === undefined ? ': its null class, if any, is not known (--null-class N)' : ''
+      const came = condition?.length ?? 'none'
+      throw inputError('model.condition', `${file} takes one class per image (${count})${why}, got ${came}`)
+    }
+    const most = classes ?? rows ?? Number.POSITIVE_INFINITY
+    const odd = condition.find((label) => !(label >= 0 && (label < most || label === nullClass)))
+    if (odd === undefined) return condition
+    const none = nullClass === undefined ? '' : `, or the null class ${nullClass}`
+    const range = most === Number.POSITIVE_INFINITY ? 'from 0 on' : `0 to ${most - 1}`
+    throw inputError('model.condition', `${file} takes classes ${range}${none}, got ${odd}; give one of those`)
   }
 }
 
@@ -300,21 +397,4 @@ class FileDenoiser implements ForeignDenoiser {
 const itemsOf = ({ dtype, shape: [, ...item], data }: Images, i: number, count: number): Images => {
   const size = count * sizeOf(item)
   return { dtype, shape: [count, ...item], data: data.subarray(i * size, (i + 1) * size) } as Images
-}
-
-/** The shape of the time for `count` images: an open axis is the batch, [b,1]'s second one is 1. */
-const shapeFor = ({ shape }: ForeignValue, count: number): number[] =>
-  shape.map((extent, axis) => (typeof extent === 'number' ? extent : axis === 0 ? count : 1))
-
-function repeated(dtype: TimeType, shape: Shape, value: number): Tensor {
-  const size = sizeOf(shape)
-  if (dtype === 'float32') return filled(shape, value)
-  if (dtype === 'float64') return tensor('float64', shape, new Float64Array(size).fill(value))
-  return integers(dtype, new Int32Array(size).fill(value), shape)
-}
-
-function integers(dtype: ClassType, values: Int32Array, shape: Shape = [values.length]): Tensor {
-  return dtype === 'int32'
-    ? tensor('int32', shape, values.slice())
-    : tensor('int64', shape, BigInt64Array.from(values, BigInt))
 }

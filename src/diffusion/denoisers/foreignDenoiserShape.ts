@@ -2,9 +2,9 @@
 import type { Shape } from '../../base/index.ts'
 import { inputError, MOST } from '../../base/index.ts'
 import type { ForeignValue } from '../../runtime/index.ts'
-import type { DenoiserInputs } from './foreignDenoiserInputs.ts'
+import type { DenoiserInputs, ImageLayout } from './foreignDenoiserInputs.ts'
 
-/** [channels, height, width]; null: what the file takes. */
+/** [channels, height, width], wherever the file has its channels; null: what the file takes. */
 export type WantedShape = readonly (number | null)[]
 
 /** Numbers of channels that a file is tried with which leaves them open. */
@@ -37,16 +37,16 @@ export function batchOf(
  */
 export function imageShapesOf(
   file: string,
-  { name, shape }: ForeignValue,
+  { image: { name, shape }, layout = 'nchw' }: Pick<DenoiserInputs, 'image' | 'layout'>,
   output: ForeignValue | undefined,
   wanted: WantedShape | undefined,
 ): readonly Shape[] {
-  const declared = shape.slice(1)
+  const declared = imageAxes(shape, layout)
   if (wanted && !fits(declared, wanted)) {
     const asked = wanted.map((extent, i) => extent ?? declared[i])
     throw inputError('model.imageShape', `${file} takes images '${name}' [${declared}], got imageShape [${asked}]`)
   }
-  const predicted = output?.shape.length === 4 ? output.shape[1] : undefined
+  const predicted = output?.shape.length === 4 ? imageAxes(output.shape, layout)[0] : undefined
   const known = declared.map(
     (extent, i) => numberOf(extent) ?? wanted?.[i] ?? (i === 0 ? numberOf(predicted) : undefined),
   )
@@ -60,6 +60,11 @@ export function imageShapesOf(
   }
   const came = declared.map((extent) => extent || '?')
   throw inputError('model.imageShape', `${file} leaves its image size open ('${name}' [${came}]); give imageShape`)
+}
+
+/** [channels, height, width] of a declared [b,...], by where its channels are. */
+function imageAxes([, ...axes]: ForeignValue['shape'], layout: ImageLayout): ForeignValue['shape'] {
+  return layout === 'nchw' ? axes : [axes[2], axes[0], axes[1]]
 }
 
 /** Where more than one number of channels runs. */

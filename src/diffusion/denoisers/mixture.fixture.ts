@@ -26,7 +26,7 @@ const cosine = continuousCosine(TIMESTEPS)
 const logSnrAt = (time: number) => (time < 0.5 ? { ...cosine(0.5), slope: 0 } : cosine(time))
 
 /**
- * eps, x0 or velocity of the mixture, by component where classes are told (label: component). With p_k the components' shares at x, noisy variance
+ * eps, x0 or velocity of the mixture, by component where classes are told (label: component; one past the last: all). With p_k the components' shares at x, noisy variance
  * V_k = s^2 sd_k^2 + n^2 and score g_k = (s m_k - x)/V_k: score S = sum p_k g_k, eps = -n S, x0 = (x + n^2 S)/s.
  */
 export function mixtureOptions(
@@ -72,7 +72,8 @@ function predicted(
   label: number | undefined,
   prediction: 'noise' | 'sample' | 'velocity',
 ) {
-  const parts = (label === undefined ? components : [components[label]]).map(({ weight, mean, sd }) => {
+  const ofClass = label === undefined || label >= components.length ? components : [components[label]]
+  const parts = ofClass.map(({ weight, mean, sd }) => {
     const variance = (s * sd) ** 2 + n ** 2
     const score = x.map((v, i) => (s * mean[i] - v) / variance)
     const log =

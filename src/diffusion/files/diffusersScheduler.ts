@@ -75,6 +75,7 @@ export function readScheduler(text: string, name: string): ForeignScheduler {
   return {
     schedule: flow ? flowSchedule(classed.config.num_train_timesteps) : schedule,
     prediction,
+    ...(!('prediction_type' in fields || 'predict_epsilon' in fields) && { assumedPrediction: true }),
     learnedVariance:
       classed.rule.fields.includes('variance_type') && classed.config.variance_type?.startsWith('learned') === true,
     ...sampler,
@@ -142,6 +143,7 @@ function plainScheduler(schedule: NoiseSchedule, name: string, notes: readonly s
   return {
     schedule,
     prediction: 'noise',
+    assumedPrediction: true,
     learnedVariance: false,
     settings: samplerSettings(),
     stepList: 'trailing',

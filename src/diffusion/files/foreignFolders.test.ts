@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
 import type { NamedTensors } from '../../base/index.ts'
 import { float32, sizeOf } from '../../base/index.ts'
-import { encodeSafetensors, initialState, unet } from '../../nn/index.ts'
+import { encodeSafetensors, initialState, networkFromConfig, stateTensors, unet } from '../../nn/index.ts'
 import { compileDenoiser } from '../denoisers/compiledDenoiser.ts'
 import { noiseSchedule } from '../schedules/noiseSchedule.ts'
 import type { LoadModelOptions } from './loadModel.ts'
@@ -139,6 +139,31 @@ describe('layouts', () => {
     expect(await errorOf('classes', await folderOf(flat(whole('classes'))))).toBeLessThan(1e-4)
     const files = { ...flat(whole('classes')), 'model_index.json': null }
     expect(await errorOf('classes', await folderOf(files))).toBeLessThan(1e-4)
+  })
+
+  test("a hub repository's, from the first versions of diffusers: fewer channels, else as it is", async () => {
+    const found = async (name: string) =>
+      JSON.parse(await readFile(join(import.meta.dirname, '../../../test/found/flat-folder', name), 'utf8'))
+    const config = { ...(await found('config.json')), block_out_channels: [32, 32, 64, 64], layers_per_block: 1 }
+    const network = networkFromConfig(config)
+    const folder = await folderOf({
+      'config.json': JSON.stringify(config),
+      'model_index.json': JSON.stringify(await found('model_index.json')),
+      'scheduler_config.json': JSON.stringify(await found('scheduler_config.json')),
+      [WEIGHTS]: encodeSafetensors(stateTensors(network, initialState(network, 4))),
+    })
+    const model = await loadModel(folder)
+    expect(model).toMatchObject({
+      prediction: 'noise',
+      notes: [],
+      sampler: { className: 'DDPMScheduler', settings: { sampler: 'ddpm', variance: 'large', clip: [-1, 1] } },
+    })
+    expect(model.network.imageShape).toEqual([3, 32, 32])
+    expect(model.network.classes).toBeUndefined()
+    const { timesteps, alphaBar } = model.noiseSchedule
+    expect(timesteps).toBe(1000)
+    expect(alphaBar[0]).toBeCloseTo(1 - 1e-4, 8)
+    expect(model.state.weights).toEqual(initialState(network, 4).weights)
   })
 
   test('a network alone, with the schedule it is given', async () => {

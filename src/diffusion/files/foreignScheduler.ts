@@ -13,6 +13,8 @@ export const OWN_SAMPLER = 'own'
 export interface ForeignScheduler {
   readonly schedule: NoiseSchedule
   readonly prediction: Prediction
+  /** That the file does not say so: its class's default, or the usual one. */
+  readonly assumedPrediction?: true
   readonly settings: SamplerSettings
   /** Its network gives a variance beside its prediction. */
   readonly learnedVariance: boolean
@@ -33,4 +35,4 @@ export interface ForeignScheduler {
 }
 
 /** How it samples by itself. */
-export type OwnSampling = Omit<ForeignScheduler, 'schedule' | 'prediction'>
+export type OwnSampling = Omit<ForeignScheduler, 'schedule' | 'prediction' | 'assumedPrediction'>

@@ -3,7 +3,7 @@
  * sampling schedule. Keys: version, entropyStrength {value, low, high, resolved}, scale (1/value), target, reward, rewardHash,
  * judge, through, minimumAlphaBar, sampler, eta, variance, noisyLastStep, clip, clippedNoise, samplingSchedule (a step list or
  * a schedule's name {name, steps}, or {T, levels, times, of a flow process} as in `sampling_schedule.json`), learnedFor (the model's hash), class (of all
- * images, `unconditional`, or null: the classes in turn), rewardSettings (what the reward is opened with, by setting), and code: SHA-256 of
+ * images, `unconditional`, or null: the classes in turn), guidanceScale (of classifier-free guidance; absent: none), rewardSettings (what the reward is opened with, by setting), and code: SHA-256 of
  * the JavaScript modules that the reward names, by path (absent: it names none).
  */
 import { z } from 'zod'
@@ -49,6 +49,8 @@ export interface SavedGuidance {
   readonly learnedFor: string
   /** What each image is asked to be: one class, `unconditional`, or null: the classes in turn. */
   readonly class: number | 'unconditional' | null
+  /** Of classifier-free guidance towards that class. Absent: none. */
+  readonly guidanceScale?: number
   /** Settings that the reward is opened with (data, networks, pixel range), by their names on the command line. */
   readonly rewardSettings: Readonly<Record<string, string | number | null | readonly number[]>>
   /** SHA-256 (hex) of the modules that the reward names, by path. */
@@ -84,6 +86,7 @@ const fileSchema = z.strictObject({
   ]),
   learnedFor: z.string(),
   class: z.union([z.int().min(0), z.literal('unconditional')]).nullable(),
+  guidanceScale: z.number().min(0).exactOptional(),
   rewardSettings: z.record(z.string(), z.union([z.string(), z.number(), z.array(z.number()), z.null()])),
   code: z.record(z.string(), z.string()).optional(),
 })
@@ -112,6 +115,7 @@ export function writeGuidance(saved: SavedGuidance): string {
     samplingSchedule: 'name' in steps ? { ...steps } : levelsOf(steps),
     learnedFor: saved.learnedFor,
     class: saved.class,
+    ...(saved.guidanceScale !== undefined && { guidanceScale: saved.guidanceScale }),
     rewardSettings: mutable(saved.rewardSettings),
     ...(saved.code && Object.keys(saved.code).length > 0 && { code: { ...saved.code } }),
   }
@@ -140,7 +144,7 @@ export function readGuidance(text: string, name: string): SavedGuidance {
   const { entropyStrength, scale, target, reward, rewardHash, judge, through, minimumAlphaBar, learnedFor } =
     parsed.data
   const { sampler, eta, variance, noisyLastStep, clip, clippedNoise, samplingSchedule: steps } = parsed.data
-  const { class: wanted, rewardSettings, code } = parsed.data
+  const { class: wanted, guidanceScale, rewardSettings, code } = parsed.data
   checkStrength(entropyStrength, name)
   if (!(Math.abs(scale * entropyStrength.value - 1) < 1e-6)) {
     const came = `scale ${scale} beside the value ${entropyStrength.value}`
@@ -161,6 +165,7 @@ export function readGuidance(text: string, name: string): SavedGuidance {
         : samplingSchedule({ timesteps: steps.T, logSnr: steps.levels, times: steps.times, path: steps.process }),
     learnedFor,
     class: wanted,
+    ...(guidanceScale !== undefined && { guidanceScale }),
     rewardSettings,
     ...(code && { code }),
   }

@@ -1,6 +1,7 @@
 /** What diffusion reads from disk and writes there: model folders, schedules, schedulers in and out, guidance. */
 
 export type { ClassLevels, ClassRequest } from './classPlanOf.ts'
+export { readScheduler } from './diffusersScheduler.ts'
 export { exportScheduler } from './export.ts'
 export { ownClassFolder, SCHEDULE_FILES, scheduleFiles } from './exportedFiles.ts'
 export type { ExportedScheduler, SchedulerConfig } from './exportedScheduler.ts'
@@ -16,6 +17,8 @@ export { readGuidance, writeGuidance } from './guidanceFile.ts'
 export type { LoadedModel } from './loadModel.ts'
 export { loadModel } from './loadModel.ts'
 export { loadScheduler } from './loadScheduler.ts'
+export type { ModelDescription } from './modelDescription.ts'
+export { modelDescriptionSchema, pixelPair, predictionWord, readModelDescription } from './modelDescription.ts'
 export type { Model, NamedSchedule } from './modelFolder.ts'
 export { saveModel, scheduleName } from './modelFolder.ts'
 export { layoutOf } from './modelLayout.ts'

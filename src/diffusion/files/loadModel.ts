@@ -27,6 +27,8 @@ export interface LoadedModel extends Model {
   readonly clip: SamplerSettings['clip']
   /** The sampler that the folder's scheduler describes, and what is sampled otherwise here. */
   readonly sampler: OwnSampling
+  /** Whether this project wrote it, schedule and all: then its convention is known. */
+  readonly own: boolean
   /** What a reader must know of the network and its files, a sentence each. */
   readonly notes: readonly string[]
 }
@@ -61,6 +63,7 @@ export async function loadModel(folder: string, options: LoadModelOptions = {}):
     clip: sampler.settings.clip,
     samplingSchedules: await loadSchedules(folder, schedule),
     sampler,
+    own: layout.own && (options.scheduler ?? null) === null,
     notes: [...(network.notes ?? []), ...scheduleNotes(layout, options)],
   }
 }

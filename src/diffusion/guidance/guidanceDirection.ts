@@ -54,7 +54,7 @@ export async function guidanceDirection(of: Guided, i: number, state: GuidedStat
     ? pullback.vjp(cotangent)
     : anyBatch(denoiser).vjp(here, schedule.times[i], condition, cotangent))
   // What is charged does not depend on what could be kept: a forward pass that runs again is counted always.
-  of.onEvaluations(2 * count)
+  of.onEvaluations(2 * count * (denoiser.evaluationsEach ?? 1))
   for (let j = 0; j < dx.length; j++) dx[j] += back.data[j]
   return dx
 }

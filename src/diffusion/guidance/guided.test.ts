@@ -136,6 +136,23 @@ async function differences(denoiser: Denoiser, settings: SamplerSettings, i: num
   return out
 }
 
+test.each(['network', 'reward'] as const)(
+  'what a prediction takes twice is counted twice, through the %s',
+  async (through) => {
+    const seen: [number, number][] = []
+    const guidance: Guidance = { reward: linear(0.3), scale: 1, through }
+    const run = { schedule: scheduleOf(6), settings: EXACT, count: 5, seed: 3, guidance }
+    const once = await generateGuided({ ...run, denoiser: standard() })
+    const twice = await generateGuided({
+      ...run,
+      denoiser: { ...standard(), evaluationsEach: 2 },
+      onProgress: (done, total) => seen.push([done, total]),
+    })
+    expect(twice.evaluations).toBe(2 * once.evaluations)
+    expect(seen.at(-1)).toEqual([twice.evaluations, twice.evaluations])
+  },
+)
+
 describe('the shift', () => {
   const guidance: Guidance = { reward: nonlinearReward, scale: 0.8, minimumAlphaBar: 0 }
 

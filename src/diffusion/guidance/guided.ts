@@ -52,7 +52,9 @@ export async function generateGuided(options: GenerateOptions & { readonly guida
   const size = sizeOf(imageShape)
   const data: ImageData = dtype === 'float32' ? new Float32Array(count * size) : new Float64Array(count * size)
   const [a, b] = [new Float64Array(count), new Float64Array(count)]
-  const total = count * (evaluationsOf({ schedule, settings }) + (guidance.through === 'reward' ? 0 : 2 * guided))
+  const { evaluationsEach = 1 } = denoiser
+  const derivatives = guidance.through === 'reward' ? 0 : 2 * guided
+  const total = count * evaluationsEach * (evaluationsOf({ schedule, settings }) + derivatives)
   const chunk = denoiser.batch ?? DEFAULT_CHUNK
   let evaluations = 0
   for (let begin = 0; begin < count; begin += chunk) {

@@ -41,7 +41,7 @@ export async function guidedChain(chunk: GuidedChunk): Promise<{ data: ImageData
       const pulledBack = steps[i].guided && guidance.through !== 'reward'
       pullback = pulledBack ? await call.pullback?.(...here) : undefined
       const { data } = pullback?.prediction ?? (await call.predict(...here))
-      chunk.onEvaluations(count)
+      chunk.onEvaluations(count * (denoiser.evaluationsEach ?? 1))
       return data
     },
     noise: (i) => stepNoise(z, { count, seed, firstItem, step: i }),

@@ -151,6 +151,20 @@ test('a particle takes its class along, and the tilt says how often each class c
   expect(Math.abs(weightedMean(particles, (u) => u) - 1 / (1 + Math.exp(-0.6)))).toBeLessThan(0.02)
 })
 
+test('a network that is taken twice for a prediction is counted twice', async () => {
+  const seen: [number, number][] = []
+  const settings = samplerSettings({ eta: 1, clip: null })
+  const run = { ...BASE, settings, count: 8, seed: 1, scale: 1, reward: PROBLEMS.quadratic.reward }
+  const once = await sequentialMonteCarlo(run)
+  const twice = await sequentialMonteCarlo({
+    ...run,
+    denoiser: { ...BASE.denoiser, evaluationsEach: 2 },
+    onProgress: (done, total) => seen.push([done, total]),
+  })
+  expect(twice.evaluations).toBe(2 * once.evaluations)
+  expect(seen.at(-1)).toEqual([twice.evaluations, twice.evaluations])
+})
+
 test('systematic resampling in proportion to the weights', () => {
   const logWeights = Float64Array.from([0.5, 0.125, 0.25, 0, 0.125], Math.log)
   const counts = new Float64Array(5)

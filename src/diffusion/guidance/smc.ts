@@ -28,7 +28,7 @@ import { afterSteps, requireFiniteImages } from '../samplers/finite.ts'
 import type { GenerateOptions } from '../samplers/generate.ts'
 import { checkRequest } from '../samplers/generate.ts'
 import { checkTimes, startNoise, stepNoise } from '../samplers/sample.ts'
-import { evaluationsOf } from '../samplers/settings.ts'
+import { evaluationsBy } from '../samplers/settings.ts'
 import { alphaBarOf } from '../schedules/level.ts'
 import type { GuidedStep } from './guidedStep.ts'
 import { chainSteps, DEFAULT_MINIMUM_ALPHA_BAR, noisyStep } from './guidedStep.ts'
@@ -97,7 +97,7 @@ export async function sequentialMonteCarlo(options: ParticleOptions): Promise<Pa
   const start = startNoise({ imageShape, count, seed, firstItem, dtype: dtype ?? 'float32' }).data
   let particles = startOf(options)
   const z = like(start)
-  const evaluations = count * evaluationsOf({ schedule, settings })
+  const evaluations = count * evaluationsBy(denoiser, { schedule, settings })
   let logZ = 0
   let resampled = 0
   let done = 0
@@ -109,7 +109,7 @@ export async function sequentialMonteCarlo(options: ParticleOptions): Promise<Pa
     async predict(i, x) {
       throwIfInterrupted(options.signal)
       const { data } = await call.predict(imagesOf(x, count, imageShape), schedule.times[i], particles.condition)
-      done += count
+      done += count * (denoiser.evaluationsEach ?? 1)
       onProgress?.(done, evaluations)
       return data
     },

@@ -7,7 +7,7 @@ import type { Denoiser, ImageData, Images } from '../denoiser.ts'
 import { imagesOf } from './anyBatch.ts'
 import { sample, startNoise } from './sample.ts'
 import type { Sampling } from './settings.ts'
-import { evaluationsOf } from './settings.ts'
+import { evaluationsBy } from './settings.ts'
 
 /** Images per chunk where the network takes any number. */
 export const DEFAULT_CHUNK = 256
@@ -43,7 +43,7 @@ export async function generate(options: GenerateOptions): Promise<{ images: Imag
     requireRoom({ code: 'sampler.count', what: `${what} of [${imageShape}]`, values: items * size, bytesPerValue })
   }
   const data: ImageData = dtype === 'float32' ? new Float32Array(count * size) : new Float64Array(count * size)
-  const total = count * evaluationsOf(options)
+  const total = count * evaluationsBy(denoiser, options)
   let evaluations = 0
   for (let begin = 0; begin < count; begin += chunk) {
     const some = Math.min(chunk, count - begin)

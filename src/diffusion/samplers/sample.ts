@@ -14,7 +14,7 @@ import { like } from './denoised.ts'
 import { afterSteps, requireFiniteImages } from './finite.ts'
 import { SAMPLERS, samplerNamed } from './samplers.ts'
 import type { Sampling } from './settings.ts'
-import { evaluationsOf } from './settings.ts'
+import { evaluationsBy } from './settings.ts'
 
 /** What decides a batch of samples. */
 export interface SampleOptions extends Sampling {
@@ -118,7 +118,7 @@ export async function sample(given: SampleOptions): Promise<Sampled> {
   const count = start.shape[0]
   const steps = schedule.levels.length
   const sampler = samplerNamed(settings.sampler)
-  const evaluations = count * evaluationsOf(options)
+  const evaluations = count * evaluationsBy(denoiser, options)
   const first = steps - throughOf(options, steps)
   if (own && first < steps) {
     throw inputError('sampler.derivative', `the steps of ${own.className} have no derivative; take one of the samplers`)
@@ -151,7 +151,7 @@ export async function sample(given: SampleOptions): Promise<Sampled> {
       throwIfInterrupted(options.signal)
       requireFiniteImages(x, count, options.firstItem ?? 0, afterSteps(schedule, at))
       const prediction = await evaluate(i, at, x)
-      done += count
+      done += count * (denoiser.evaluationsEach ?? 1)
       options.onProgress?.(done, evaluations)
       return prediction
     },
@@ -204,7 +204,7 @@ export async function sampleVjp(
   const dLogSnr = new Float64Array(steps)
   const dSolver = solverCotangent(steps)
   let dTimes = hasTimeDerivative(denoiser) ? new Float64Array(steps) : null
-  const each = count * (request.weights ? 3 : 2)
+  const each = count * (denoiser.evaluationsEach ?? 1) * (request.weights ? 3 : 2)
   const evaluations = each * tape.evaluations.length
   let done = 0
   let dWeights: ImageData | undefined

@@ -1,5 +1,6 @@
 /** Everything beside the schedule that decides what a sampler does, and which settings go with which sampler. */
 import { inputError } from '../../base/index.ts'
+import type { Denoiser } from '../denoiser.ts'
 import type { SamplingSchedule } from '../schedules/samplingSchedule.ts'
 import type { ClassPlan } from './classPlan.ts'
 import { classEvaluations } from './classPlan.ts'
@@ -32,6 +33,10 @@ export const networkEvaluations = ({ sampler }: Pick<SamplerSettings, 'sampler'>
 /** Network evaluations of one image. */
 export const evaluationsOf = ({ schedule, settings, own }: Sampling): number =>
   own ? classEvaluations(own) : networkEvaluations(settings, schedule.levels.length)
+
+/** Network evaluations of one image by a network that a prediction may take more than once. */
+export const evaluationsBy = ({ evaluationsEach = 1 }: Pick<Denoiser, 'evaluationsEach'>, sampling: Sampling): number =>
+  evaluationsEach * evaluationsOf(sampling)
 
 /** The most steps that take no more than so many network evaluations; at least 1. */
 export function stepsWithin({ sampler }: Pick<SamplerSettings, 'sampler'>, evaluations: number): number {

@@ -6,6 +6,8 @@ import type { Json } from '../../runs/index.ts'
 import { jsonHash } from '../../runs/index.ts'
 import type { EntropyOptions, EntropyTarget } from '../../tuners/index.ts'
 import { ESTIMATORS_OF } from '../../tuners/index.ts'
+import { openGuidedDenoiser } from '../opening/classGuidance.ts'
+import { recordJson } from '../opening/conventionRecord.ts'
 import { fileSource } from '../opening/fileSource.ts'
 import type { CodeHashes } from '../opening/namedCode.ts'
 import { codeHashes } from '../opening/namedCode.ts'
@@ -16,6 +18,7 @@ import type { RewardNetworks } from '../opening/rewardNetworks.ts'
 import { openRewardNetworks } from '../opening/rewardNetworks.ts'
 import type { SamplingChoice } from '../opening/samplingChoice.ts'
 import { chooseSampling, classOfImage } from '../opening/samplingChoice.ts'
+import { sharedData } from '../opening/sharedData.ts'
 import type { EntropyConfig } from './settings.ts'
 import { entropySettingsOf } from './settings.ts'
 import { tryRewards } from './triedRewards.ts'
@@ -35,6 +38,8 @@ export interface EntropyInputs {
   readonly notes: readonly string[]
   /** Names and hashes of what was read, for the manifest. */
   readonly sources: Readonly<Record<string, Json>>
+  /** What was measured of the model. */
+  readonly found?: Readonly<Record<string, Json>>
   readonly secondsPerEvaluation: number | null
   close(): Promise<void>
 }
@@ -45,17 +50,18 @@ export interface EntropyInputs {
  * is not there or does not fit together
  */
 export async function openEntropyInputs(config: EntropyConfig): Promise<EntropyInputs> {
-  const opened = await openModelAt(config.model, config)
+  const shared = sharedData({ ...config, size: null })
+  const opened = await openModelAt(config.model, { ...config, pictures: shared.pictures })
   const closers = [opened.close]
   try {
-    const { denoiser, close } = await opened.openDenoiser(config)
+    const { denoiser, close } = await openGuidedDenoiser(opened, config)
     closers.unshift(close)
     const choice = await chooseSampling(opened, config)
     const sampler = samplerSettings({ ...choice.settings, variance: config.variance })
     const condition = classOfImage(opened, config.class)
     const { imageShape } = opened
     const { chunk: batch, device, rewardTimeout: timeout } = config
-    const networks = await openRewardNetworks(config, { imageShape, batch, device, timeout })
+    const networks = await openRewardNetworks(config, { imageShape, batch, device, timeout }, shared)
     closers.unshift(networks.close)
     const code = await codeHashes([config.reward, config.judge])
     const { reward, judge } = await openBoth(networks, config)
@@ -86,6 +92,7 @@ export async function openEntropyInputs(config: EntropyConfig): Promise<EntropyI
         ...tried,
         ...rewardNotes([reward, judge]),
       ],
+      ...(opened.convention.record && { found: { convention: recordJson(opened.convention.record) } }),
       secondsPerEvaluation: opened.secondsPerEvaluation,
       sources: {
         model: modelSource(config.model, opened),

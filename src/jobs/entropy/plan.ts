@@ -2,7 +2,7 @@
 import { evaluationsOf, measureRate } from '../../diffusion/index.ts'
 import { parseRewardSpec } from '../../rewards/index.ts'
 import type { EntropyTarget } from '../../tuners/index.ts'
-import { ESTIMATORS_OF, entropyCost } from '../../tuners/index.ts'
+import { ESTIMATORS_OF, entropyCost, evaluationsEach } from '../../tuners/index.ts'
 import { isModelFile } from '../opening/modelFile.ts'
 import type { OpenedModel } from '../opening/openedModel.ts'
 import { openModelAt } from '../opening/openModel.ts'
@@ -16,7 +16,7 @@ import { entropySettingsOf } from './settings.ts'
 export async function planEntropy(config: EntropyConfig, rateOf: RateOf = measureRate): Promise<JobPlan> {
   const opened = await openModelAt(config.model, config)
   try {
-    const each = evaluationsOf(await chooseSampling(opened, config))
+    const each = evaluationsEach(config) * evaluationsOf(await chooseSampling(opened, config))
     const costs = targetsOf(config, opened).map((target) => entropyCost(entropySettingsOf(config, target), each))
     const cost = costs.reduce((most, one) => (one.total > most.total ? one : most))
     const { chunk } = config

@@ -128,6 +128,7 @@ function guidanceText(result: EntropyResult, inputs: EntropyInputs, config: Entr
     samplingSchedule: schedule,
     learnedFor: model.hash,
     class: classNumber(model, config.class),
+    ...(config.guidanceScale !== null && { guidanceScale: config.guidanceScale }),
     rewardSettings: Object.fromEntries(REWARD_SETTINGS.map((name) => [name, config[name]])),
     code: Object.fromEntries(modulesIn([config.reward]).map((path) => [path, code[path]])),
   })

@@ -24,6 +24,7 @@ import {
 } from '../../tuners/index.ts'
 
 import { DATA_WORDS, dataShape } from '../opening/dataSettings.ts'
+import { describingShape } from '../opening/modelSettings.ts'
 import {
   measuringShape,
   modelShape,
@@ -123,7 +124,7 @@ function namesOf(which: (sampler: Sampler) => boolean): SamplerName[] {
 
 /** How the model is sampled; `steps` and `eta` follow from sampler and schedule where they are not given. */
 function samplingSettings() {
-  const { schedule, stepList, steps, eta, class: classSetting } = samplingShape
+  const { schedule, stepList, steps, eta, class: classSetting, guidanceScale } = samplingShape
   return {
     schedule: withDefault(schedule, 'default'),
     sampler: setting(z.enum(namesOf(({ ancestral }) => ancestral !== null)), {
@@ -140,6 +141,7 @@ function samplingSettings() {
       default: 'small',
     }),
     class: withDefault(classSetting, 'unconditional'),
+    guidanceScale,
   }
 }
 
@@ -157,6 +159,8 @@ export const ENTROPY_PLACES = ['model', 'scheduler', 'data', 'features', 'reward
 /** What was before there was a choice. */
 export const ENTROPY_EARLIER: Settings = {
   ...defaultsOf(dataShape),
+  ...defaultsOf(describingShape),
+  guidanceScale: null,
   ...defaultsOf({ onBadReward: onBadRewardSetting }),
   ...defaultsOf({ featuresMeanStd: measuringShape.featuresMeanStd, featuresResize: measuringShape.featuresResize }),
 }

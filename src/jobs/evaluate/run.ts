@@ -14,10 +14,10 @@ import {
 import type { SettingsLayer } from '../../runs/index.ts'
 import { changeNotesOf } from '../../runs/index.ts'
 import type { WorkHooks } from '../job.ts'
+import { openGuidedDenoiser } from '../opening/classGuidance.ts'
 import { fewImagesFix } from '../opening/fewImages.ts'
 import type { MeasuringNetworks } from '../opening/measuringNetworks.ts'
 import { openMeasuring } from '../opening/measuringNetworks.ts'
-import { openData } from '../opening/openData.ts'
 import { runRecordOf } from '../opening/runRecord.ts'
 import type { Side } from '../opening/runSide.ts'
 import { openSide } from '../opening/runSide.ts'
@@ -27,6 +27,7 @@ import type { ScheduleNumbers } from '../opening/scheduleNumbers.ts'
 import { scheduleNumbers } from '../opening/scheduleNumbers.ts'
 import type { HeldOutKnowledge } from '../opening/seenImages.ts'
 import { heldOutNotes, leftOutText, seenBy, tunedBy, unseen } from '../opening/seenImages.ts'
+import { sharedData } from '../opening/sharedData.ts'
 import type { EvaluateConfig } from './settings.ts'
 import { evaluateLayerOf, resolveEvaluateConfig } from './settings.ts'
 
@@ -73,6 +74,10 @@ export interface EvaluationReport {
     readonly leftOut: HeldOutKnowledge['leftOut']
     readonly samplesPerSeed: number
     readonly samplingSeeds: readonly number[]
+    /** Of all images; null: the classes in turn, where there are some. */
+    readonly class: EvaluateConfig['class']
+    /** Of classifier-free guidance towards the class; null: none. */
+    readonly guidanceScale: number | null
   }
   /** What a reader must know of model and networks, a sentence each. */
   readonly notes: readonly string[]
@@ -93,16 +98,17 @@ export async function evaluateModel(
   const began = performance.now()
   const run = await runRecordOf(path)
   const config = await evaluateConfigOf(path, given)
-  const { opened, side, notes: sideNotes } = await openSide(path, config)
+  const shared = sharedData({ ...config, size: null })
+  const { opened, side, notes: sideNotes } = await openSide(path, { ...config, pictures: shared.pictures })
   for (const note of await changeNotesOf([config.schedule, config.scheduler])) hooks.onNote?.(note)
   if (run?.command === 'entropy')
     hooks.onNote?.(`${path} tuned a guidance: what is measured here is its model, unguided`)
   const closers = [opened.close]
   try {
-    const { denoiser, close } = await opened.openDenoiser(config)
+    const { denoiser, close } = await openGuidedDenoiser(opened, config)
     closers.unshift(close)
     const choice = await chooseSampling(opened, config)
-    const { data, heldOut, seenNotes } = await unseenData(path, config, opened.imageShape)
+    const { data, heldOut, seenNotes } = await unseenData(path, config, await shared.open(opened.imageShape))
     const networks = await openMeasuring(config, data)
     try {
       const notes = [...opened.notes, ...sideNotes, ...choice.notes, ...seenNotes, ...networks.notes]
@@ -127,9 +133,7 @@ export async function evaluateModel(
 }
 
 /** The data without what the model has seen, or the schedule was tuned on, and what is to be said of that. */
-async function unseenData(path: string, config: EvaluateConfig, imageShape: readonly number[]) {
-  const { schedule } = config
-  const whole = await openData({ ...config, size: null }, imageShape)
+async function unseenData(path: string, { schedule }: EvaluateConfig, whole: Dataset) {
   const seen = await seenBy(path, whole.shape[1])
   const file = schedule !== null && /\.(json|txt)$/i.test(schedule) ? schedule : null
   const tuned = file === null ? new Set<string>() : await tunedBy(file)
@@ -261,6 +265,8 @@ function reportOf({
       leftOut: heldOut.leftOut,
       samplesPerSeed: config.samples,
       samplingSeeds: config.seeds,
+      class: config.class,
+      guidanceScale: config.guidanceScale,
     },
     notes,
     networkEvaluations,

@@ -34,7 +34,9 @@ export const resolveEvaluateConfig = (layers: readonly SettingsLayer[]): Evaluat
 
 /** What a run measured with, as a layer under what is asked for: the same images give the numbers of its own table. */
 export function evaluateLayerOf(run: string, { command, settings }: RunRecord): SettingsLayer {
-  const keys = ['data', 'resize', 'dataImages', 'onBad', ...MEASURING_KEYS, 'chunk'] as const
+  const shared = ['data', 'resize', 'dataImages', 'onBad', ...MEASURING_KEYS, 'chunk'] as const
+  // What an entropy strength was tuned for is guided, and not measured here.
+  const keys = command === 'schedule' ? ([...shared, 'guidanceScale', 'class'] as const) : shared
   // The judge of an entropy strength is a reward; the network that judges has a name of its own there.
   const own = command === 'entropy' ? { ...settings, judge: settings.judgeNetwork } : settings
   const values = Object.fromEntries(keys.map((key) => [key, own[key] ?? undefined]))

@@ -1,65 +1,149 @@
-/** Somebody else's ONNX file with its schedule, opened as a model. */
-import { inputError } from '../../base/index.ts'
-import { loadScheduler } from '../../diffusion/files/index.ts'
-import { openForeignDenoiser } from '../../diffusion/index.ts'
+/** Somebody else's ONNX file with its schedule, opened as a model of the convention that it is found to keep. */
+import { BilevelError, fileName, inputError } from '../../base/index.ts'
+import type {
+  DenoiserConvention,
+  ForeignDenoiser,
+  NoiseSchedule,
+  StatedConvention,
+  ToldNetwork,
+} from '../../diffusion/index.ts'
+import {
+  completed,
+  conventionDenoiser,
+  isOwn,
+  openForeignDenoiser,
+  predictionFor,
+  scheduleFor,
+  toldAt,
+  toldNetwork,
+} from '../../diffusion/index.ts'
 import { modelFileHash } from '../../files/index.ts'
+import type { UsedConvention } from './conventionRecord.ts'
+import { samplingFor } from './conventionSampling.ts'
+import { settleConvention } from './modelConvention.ts'
+import type { FileForm } from './modelSettings.ts'
+import { describedModel, fileFormOf } from './modelSettings.ts'
 import type { OpenedModel, OpenModelOptions } from './openedModel.ts'
+import type { StatedModel } from './statedModel.ts'
+import { statedModel } from './statedModel.ts'
 
 /** Whether a path is that of an ONNX file: what is known of a model that is not opened. */
 export const isModelFile = (path: unknown): path is string => typeof path === 'string' && path.endsWith('.onnx')
 
 /** @throws `schedule.scheduler` without its schedule, `schedule.model`, `model.*`, `scheduler.*`, `onnx.open` */
 export async function openModelFile(path: string, options: OpenModelOptions): Promise<OpenedModel> {
-  const { scheduler, weightsPrefix, chunk, device, timeScale, size } = options
+  const { weightsPrefix, chunk } = options
   if (weightsPrefix !== null) {
     throw inputError(
       'schedule.model',
       `weightsPrefix is for the tensors of a model folder, got '${weightsPrefix}' with the ONNX file ${path}; leave it out`,
     )
   }
-  if (scheduler === null) {
-    throw inputError(
-      'schedule.scheduler',
-      `an ONNX model does not say what schedule it was trained with, ${path} neither; ` +
-        'give it with --scheduler FILE: a diffusers scheduler_config.json, or {"betas": [...]}',
-    )
+  const described = await describedModel(path, options)
+  const known = await statedModel(path, described)
+  const { file, stated } = await openedFile(path, known, options, fileFormOf(described))
+  try {
+    const network = toldFile(file)
+    const used = await usedConvention(path, { ...known, stated }, file, options)
+    const { convention, trained } = used
+    const denoiser = isOwn(convention) ? file : conventionDenoiser(network, convention, trained)
+    const { imageShape, times, conditional, differentiable, inputs, batch = chunk } = file
+    const { evaluations, secondsPerEvaluation, classes, nullClass, classRows } = file
+    return {
+      imageShape,
+      prediction: predictionFor(convention),
+      times,
+      convention: used,
+      conditional,
+      classes,
+      nullClass,
+      ...(classRows !== undefined && { classRows }),
+      differentiable,
+      trainable: null,
+      saves: 'schedules',
+      inputs,
+      batch,
+      schedule: scheduleFor(convention, trained),
+      sampling: samplingFor(convention, known.sampling, times),
+      schedules: [],
+      hash: await modelFileHash(path),
+      notes: [...file.notes, ...known.sampling.notes, ...used.notes],
+      evaluations,
+      secondsPerEvaluation,
+      // One for all: it is the loaded file, freed with the model.
+      openDenoiser: async () => ({ denoiser, close: async () => undefined }),
+      close: () => file.dispose(),
+    }
+  } catch (error) {
+    await file.dispose()
+    throw error
   }
-  const { schedule, prediction, ...sampling } = await loadScheduler(scheduler)
-  const denoiser = await openForeignDenoiser({
-    model: path,
-    noiseSchedule: schedule,
-    batch: chunk,
-    prediction,
-    device,
-    timeScale,
-    learnedVariance: sampling.learnedVariance,
-    ...(size !== null && { imageShape: [null, size, size] }),
+}
+
+/** A file as a network that is told any number. */
+const toldFile = (file: ForeignDenoiser): ToldNetwork => toldNetwork(file, (...asked) => file.predictTold(...asked))
+
+/** As measured on pictures, as tried with noise alone, or, where neither is asked for, as stated. */
+async function usedConvention(
+  path: string,
+  { stated, trained, sampling }: StatedModel,
+  file: ForeignDenoiser,
+  { pictures, class: wanted = null, trustConvention = false, allFigures = false }: OpenModelOptions,
+): Promise<UsedConvention> {
+  if (!pictures) return { convention: byDefault(stated, trained), trained, record: null, figures: [], notes: [] }
+  return settleConvention({
+    file: fileName(path),
+    network: toldFile(file),
+    stated,
+    trained,
+    pictures: await pictures(file.imageShape),
+    class: wanted,
+    list: sampling.stepList,
+    trust: trustConvention,
+    all: allFigures,
   })
-  const hash = await modelFileHash(path)
-  const { imageShape, times, conditional, differentiable, inputs, batch = chunk } = denoiser
-  const { evaluations, secondsPerEvaluation } = denoiser
-  return {
-    imageShape,
-    prediction,
-    times,
-    timeScale,
-    conditional,
-    classes: undefined,
-    nullClass: undefined,
-    differentiable,
-    trainable: null,
-    saves: 'schedules',
-    inputs,
-    batch,
-    schedule,
-    sampling,
-    schedules: [],
-    hash,
-    notes: sampling.notes,
-    evaluations,
-    secondsPerEvaluation,
-    // One for all: it is the loaded file, freed with the model.
-    openDenoiser: async () => ({ denoiser, close: async () => undefined }),
-    close: () => denoiser.dispose(),
+}
+
+const byDefault = (stated: StatedConvention, { path }: NoiseSchedule): DenoiserConvention =>
+  completed(stated, path === 'flow' ? 'flow' : 'noise')
+
+/** Times that a file is opened with where it does not run with the usual ones and none are stated. */
+const OTHER_TIMES = ['fraction', 'reversed-fraction'] as const
+
+/**
+ * Opens the file, told times as it is stated. One that does not run so may be told others: a fraction that is looked up in a table ends far beyond it.
+ * @throws what `openForeignDenoiser` throws
+ */
+async function openedFile(
+  path: string,
+  { stated, trained, sampling }: StatedModel,
+  { chunk, device, size }: OpenModelOptions,
+  form: FileForm,
+): Promise<{ readonly file: ForeignDenoiser; readonly stated: StatedConvention }> {
+  const open = (convention: DenoiserConvention) =>
+    openForeignDenoiser({
+      model: path,
+      noiseSchedule: trained,
+      batch: chunk,
+      prediction: predictionFor(convention),
+      device,
+      timeScale: convention.timeScale,
+      ...(convention.time !== 'index' && { told: (t: number) => toldAt(convention, trained, t) }),
+      learnedVariance: sampling.learnedVariance,
+      ...(size !== null && { imageShape: [null, size, size] }),
+      ...form,
+    })
+  const usual = byDefault(stated, trained)
+  try {
+    return { file: await open(usual), stated }
+  } catch (error) {
+    const isTime = error instanceof BilevelError && error.code === 'model.run' && stated.time === undefined
+    if (!isTime || usual.timeScale !== 1) throw error
+    for (const time of OTHER_TIMES) {
+      const file = await open({ ...usual, time }).catch(() => null)
+      if (file?.times === 'real') return { file, stated: { ...stated, time } }
+      await file?.dispose()
+    }
+    throw error
   }
 }

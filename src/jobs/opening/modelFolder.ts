@@ -1,12 +1,28 @@
 /** A model folder, opened: by its path, as the one inside a run, or by the name of a model that comes with the project. */
 import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { inputError, sha256 } from '../../base/index.ts'
+import { fileName, inputError, sha256 } from '../../base/index.ts'
+import type { LoadedModel, ModelDescription } from '../../diffusion/files/index.ts'
 import { loadModel, SHIPPED_MODELS, shippedModelFolder } from '../../diffusion/files/index.ts'
-import { compileDenoiser } from '../../diffusion/index.ts'
+import type { Denoiser, ToldNetwork } from '../../diffusion/index.ts'
+import {
+  compileDenoiser,
+  completed,
+  conventionDenoiser,
+  isOwn,
+  predictionFor,
+  scheduleFor,
+  toldNetwork,
+} from '../../diffusion/index.ts'
 import type { NetworkState } from '../../nn/index.ts'
 import { changeNotes, isRun, requireIntactModel } from '../../runs/index.ts'
+import type { UsedConvention } from './conventionRecord.ts'
+import { samplingFor } from './conventionSampling.ts'
+import { settleConvention } from './modelConvention.ts'
+import { describedModel } from './modelSettings.ts'
 import type { OpenedModel, OpenModelOptions } from './openedModel.ts'
+import type { StatedModel } from './statedModel.ts'
+import { statedBeside } from './statedModel.ts'
 
 /**
  * The model folder at a path: itself, or of a run the one inside; of a name that is no path, the model that comes with the project.
@@ -34,40 +50,89 @@ const exists = (path: string): Promise<boolean> =>
 /** @throws `schedule.model`, `model.*`, `scheduler.*`, `nn.*`; `runs.damaged` on the model of a run that is no longer what it wrote */
 export async function openModelFolder(
   path: string,
-  { scheduler, weightsPrefix }: Pick<OpenModelOptions, 'scheduler' | 'weightsPrefix'>,
+  options: Pick<OpenModelOptions, 'scheduler' | 'weightsPrefix'> & Partial<OpenModelOptions>,
 ): Promise<OpenedModel> {
+  const { weightsPrefix } = options
   const folder = await modelFolderOf(path)
   const ofRun = folder !== path && (await isRun(path))
   if (ofRun) await requireIntactModel(path)
-  const model = await loadModel(folder, { scheduler, weightsPrefix })
-  const { network, state, prediction, sampler } = model
+  const described = await describedModel(folder, options)
+  const model = await loadModel(folder, { scheduler: described.scheduler ?? null, weightsPrefix })
+  const { network, state } = model
+  const used = await usedConvention(path, model, described, options)
+  const { convention, trained, sampling } = used
+  const own = isOwn(convention)
   const { imageShape, times, classes, nullClass } = network
   return {
     imageShape,
-    prediction,
+    prediction: predictionFor(convention),
     times,
-    timeScale: 1,
+    convention: used,
     conditional: classes !== undefined,
     classes,
     ...(model.classNames && { classNames: model.classNames }),
     nullClass,
     differentiable: true,
-    trainable: { network, state },
-    saves: 'model',
+    trainable: own ? { network, state } : null,
+    saves: own ? 'model' : 'schedules',
     inputs: null,
     batch: null,
-    schedule: model.noiseSchedule,
-    sampling: sampler,
+    schedule: scheduleFor(convention, trained),
+    sampling: samplingFor(convention, sampling, times),
     schedules: model.samplingSchedules,
     hash: hashOf(state),
-    notes: [...model.notes, ...sampler.notes, ...(ofRun ? [] : await changeNotes(folder))],
+    notes: [...model.notes, ...sampling.notes, ...used.notes, ...(ofRun ? [] : await changeNotes(folder))],
     evaluations: 0,
     secondsPerEvaluation: null,
     async openDenoiser({ chunk, device }) {
+      const prediction = predictionFor(convention)
       const denoiser = await compileDenoiser({ network, state, batch: chunk, binding: 'bound', prediction, device })
-      return { denoiser, close: () => denoiser.dispose() }
+      const close = () => denoiser.dispose()
+      return { denoiser: own ? denoiser : conventionDenoiser(told(denoiser, classes), convention, trained), close }
     },
     close: async () => undefined,
+  }
+}
+
+const told = (denoiser: Denoiser, classes: number | undefined): ToldNetwork => ({
+  ...toldNetwork(denoiser),
+  ...(classes !== undefined && { classes }),
+})
+
+/** Images a call while a convention is measured: as many as there are pictures. */
+const MEASURING_BATCH = 8
+
+/** What this project wrote is of the convention that it says; of other folders it is measured where there is something to measure it on. */
+async function usedConvention(
+  path: string,
+  model: LoadedModel,
+  described: ModelDescription,
+  { pictures, class: wanted = null, trustConvention = false, allFigures = false, device }: Partial<OpenModelOptions>,
+): Promise<UsedConvention & Pick<StatedModel, 'sampling'>> {
+  const { network, state, noiseSchedule: schedule, prediction, sampler } = model
+  const { stated, trained, sampling } = statedBeside({ schedule, prediction, ...sampler }, path, described)
+  const convention = completed(stated)
+  const said = { convention, trained, sampling, record: null, figures: [], notes: [] }
+  const { scheduler: _, ...words } = described
+  if (!pictures || (model.own && Object.keys(words).length === 0 && !allFigures)) return said
+  const images = await pictures(network.imageShape)
+  const compiled = { network, state, batch: MEASURING_BATCH, binding: 'bound', prediction } as const
+  const denoiser = await compileDenoiser({ ...compiled, ...(device && { device }) })
+  try {
+    const settled = await settleConvention({
+      file: fileName(path),
+      network: told(denoiser, network.classes),
+      stated,
+      trained,
+      pictures: images,
+      class: wanted,
+      list: sampling.stepList,
+      trust: trustConvention,
+      all: allFigures,
+    })
+    return { ...settled, sampling }
+  } finally {
+    await denoiser.dispose()
   }
 }
 

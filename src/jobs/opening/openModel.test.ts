@@ -60,8 +60,8 @@ test('a file that leaves its size open: the side that is asked for, and the chan
     saves: 'schedules',
     conditional: false,
     batch: 4,
-    // The trial, and two rounds of the one way to run four images.
-    evaluations: 12,
+    // The trial, an image alone and among others, and two rounds of the one way to run four images.
+    evaluations: 12 + 3,
   })
   await opened.close()
   await expect(openGivenModel(file, { ...options, scheduler })).rejects.toMatchObject({ code: 'model.imageShape' })

@@ -5,9 +5,12 @@ import { inputError } from '../../base/index.ts'
 import type { NamedSchedule } from '../../diffusion/files/index.ts'
 import { readSamplingSchedule } from '../../diffusion/files/index.ts'
 import type { Settings } from '../../runs/index.ts'
-import { readManifest, requireIntactModel } from '../../runs/index.ts'
+import { isRecord, readManifest, requireIntactModel } from '../../runs/index.ts'
+import type { ConventionRecord } from './conventionRecord.ts'
 import { isModelFile, openModelFile } from './modelFile.ts'
 import { openModelFolder } from './modelFolder.ts'
+import type { DescribingConfig } from './modelSettings.ts'
+import { DESCRIBING } from './modelSettings.ts'
 import type { OpenedModel, OpenModelOptions } from './openedModel.ts'
 import { runRecordOf } from './runRecord.ts'
 
@@ -36,7 +39,7 @@ export async function openGivenModel(path: string, options: OpenModelOptions): P
 export async function openModelAt(path: string, options: OpenModelOptions): Promise<OpenedModel> {
   const run = await runRecordOf(path)
   if (run?.command === 'entropy' && typeof run.settings.model === 'string') {
-    return openModelAt(run.settings.model, underRun(run.settings, options))
+    return openModelAt(run.settings.model, underRun({ ...run.settings, ...(await foundBy(path)) }, options))
   }
   if (run && isModelFile(run.settings.model)) return openLearnedFor(path, run.settings.model, run.settings, options)
   return openGivenModel(path, options)
@@ -47,12 +50,25 @@ function underRun(run: Settings, options: OpenModelOptions): OpenModelOptions {
   const { scheduler, weightsPrefix, timeScale, size } = options
   return {
     ...options,
+    ...describedUnder(run, options),
     weightsPrefix: weightsPrefix ?? ((run.weightsPrefix ?? null) as string | null),
     scheduler: scheduler ?? (run.scheduler as string | null),
     timeScale: typeof run.timeScale === 'number' ? run.timeScale : timeScale,
     size: size ?? (run.size as number | null),
   }
 }
+
+/** What is said of the model, over what the run was told and found of it. */
+function describedUnder(run: Settings, options: OpenModelOptions): Partial<DescribingConfig> {
+  const before = run as Partial<DescribingConfig>
+  return Object.fromEntries(
+    DESCRIBING.map((key) => [key, isSaid(options[key]) ? options[key] : (before[key] ?? options[key])]).filter(
+      ([, value]) => value != null,
+    ),
+  )
+}
+
+const isSaid = (value: unknown): boolean => value !== null && value !== undefined && value !== false
 
 /** The file that a run learned schedules for, and these. */
 async function openLearnedFor(
@@ -63,9 +79,18 @@ async function openLearnedFor(
 ): Promise<OpenedModel> {
   await requireIntactModel(run)
   const { weightsPrefix } = options
-  const opened = await openGivenModel(file, { ...underRun(settings, options), weightsPrefix })
+  const found = { ...settings, ...(await foundBy(run)) }
+  const opened = await openGivenModel(file, { ...underRun(found, options), weightsPrefix })
   const notes = [...opened.notes, ...(await otherModelNotes(run, file, opened.hash))]
   return { ...opened, notes, schedules: await schedulesIn(join(run, 'model', 'schedules')) }
+}
+
+/** The convention that a run's model was used by, as settings. */
+async function foundBy(run: string): Promise<Partial<DescribingConfig>> {
+  const { convention } = await readManifest(run)
+  if (!isRecord(convention)) return {}
+  const { prediction, pixels, time, timeScale, sigmaData } = convention as unknown as ConventionRecord
+  return { modelPrediction: prediction, modelPixels: pixels, modelTime: time, timeScale, sigmaData }
 }
 
 /** Said where the file that a run learned for is another one by now. */

@@ -3,10 +3,19 @@
  * asked of it, never guessed from where it came; `openModel.ts` makes it.
  */
 import type { NamedSchedule, OwnSampling } from '../../diffusion/files/index.ts'
-import type { Denoiser, DenoiserInputs, NoiseSchedule, SamplerSettings, ToldTimes } from '../../diffusion/index.ts'
+import type {
+  Denoiser,
+  DenoiserInputs,
+  MeasuringPictures,
+  NoiseSchedule,
+  SamplerSettings,
+  ToldTimes,
+} from '../../diffusion/index.ts'
 import type { DenoisingNetwork, NetworkState } from '../../nn/index.ts'
 import { jsonHash } from '../../runs/index.ts'
 import type { Device } from '../../runtime/index.ts'
+import type { UsedConvention } from './conventionRecord.ts'
+import type { DescribingConfig } from './modelSettings.ts'
 
 /** What it makes, and what it can be asked for. */
 export interface ModelCapabilities {
@@ -15,8 +24,8 @@ export interface ModelCapabilities {
   readonly prediction: Denoiser['prediction']
   /** What times it can be told. */
   readonly times: ToldTimes
-  /** It is told this times the time. */
-  readonly timeScale: number
+  /** The convention of its network, which the samplers know nothing of. */
+  readonly convention: UsedConvention
   /** Whether it takes a class per image. */
   readonly conditional: boolean
   /** Number of classes; undefined: unconditional, or not known. */
@@ -25,6 +34,8 @@ export interface ModelCapabilities {
   readonly classNames?: readonly string[]
   /** What stands for no class; undefined: nothing does, or not known. */
   readonly nullClass: number | undefined
+  /** Numbers that it takes for classes, 0 to n - 1, where that is all that is known of them. */
+  readonly classRows?: number
   /** Whether its predictions have derivatives. */
   readonly differentiable: boolean
   /** The network with its weights, to be trained on, counted and saved; null: it can only be run. */
@@ -77,7 +88,7 @@ export interface OpenedDenoiser {
   close(): Promise<void>
 }
 
-export interface OpenModelOptions extends DenoiserOptions {
+export interface OpenModelOptions extends DenoiserOptions, Partial<DescribingConfig> {
   /** Schedule of an ONNX file, or of a folder in place of its own; null: none is given. */
   readonly scheduler: string | null
   /** What stands before the names of a folder's tensors; null: nothing. */
@@ -85,6 +96,12 @@ export interface OpenModelOptions extends DenoiserOptions {
   readonly timeScale: number
   /** Side of the images of an ONNX file that leaves it open. */
   readonly size: number | null
+  /** Pictures that its convention is measured on, by the shape of its images; null: there are none. Absent: its convention is not checked, as by plans. */
+  readonly pictures?: (imageShape: readonly number[]) => Promise<MeasuringPictures | null>
+  /** What all images are asked to be of; absent or null: the classes in turn. */
+  readonly class?: number | string | null
+  /** Whether every convention is measured to the end. */
+  readonly allFigures?: boolean
 }
 
 /** A model as a manifest records it: what it is, and what it was trained with, by hash. */

@@ -10,7 +10,8 @@ import type { Json } from '../../runs/index.ts'
 import type { Device } from '../../runtime/index.ts'
 import type { EntropyConfig } from '../entropy/settings.ts'
 import { OWN_JUDGE, openMeasuring } from './measuringNetworks.ts'
-import { openData } from './openData.ts'
+import type { SharedData } from './sharedData.ts'
+import { sharedData } from './sharedData.ts'
 
 /** The settings that decide it; `guidance.json` keeps them. */
 export const REWARD_SETTINGS = [
@@ -54,9 +55,12 @@ export interface RatedModel {
 }
 
 /** @throws `data.*`, `schedule.size`, `schedule.features`, `schedule.judge`, `metrics.*`, `config.entropy` */
-export async function openRewardNetworks(settings: RewardSettings, model: RatedModel): Promise<RewardNetworks> {
-  const data =
-    settings.data === null ? null : await openData({ ...settings, data: settings.data, size: null }, model.imageShape)
+export async function openRewardNetworks(
+  settings: RewardSettings,
+  model: RatedModel,
+  shared: SharedData = sharedData({ ...settings, size: null }),
+): Promise<RewardNetworks> {
+  const data = settings.data === null ? null : await shared.open(model.imageShape)
   const { features, judge, guessingFeatures, notes, close } = data
     ? await openNetworks(settings, data, model.device)
     : withoutData(settings)

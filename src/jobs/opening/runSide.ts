@@ -7,7 +7,7 @@ import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { inputError } from '../../base/index.ts'
 import { SAMPLERS } from '../../diffusion/index.ts'
-import type { OpenedModel } from './openedModel.ts'
+import type { OpenedModel, OpenModelOptions } from './openedModel.ts'
 import { openModelAt } from './openModel.ts'
 import type { RunRecord } from './runRecord.ts'
 import { runRecordOf } from './runRecord.ts'
@@ -37,7 +37,7 @@ export interface OpenedSide {
  */
 export async function openSide(
   path: string,
-  config: SamplingConfig & { readonly side: Side | null },
+  config: SamplingConfig & Pick<OpenModelOptions, 'pictures'> & { readonly side: Side | null },
   guided = false,
 ): Promise<OpenedSide> {
   const folder = join(path, DEFAULT_SIDE)

@@ -93,7 +93,7 @@ describe('a file of steps is a schedule', () => {
   const config = { ...none, side: null, class: null, size: null, timeScale: 1, chunk: 4, device: 'cpu' } as const
   const choose = async (schedule: string, given: Partial<SamplingConfig> = {}) => {
     const opened = await openModelAt('digits-16', config)
-    return { opened, choice: await chooseSampling(opened, { ...config, schedule, ...given }) }
+    return { opened, choice: await chooseSampling(opened, { ...config, schedule, ...given } as SamplingConfig) }
   }
 
   test.each(['ays.txt', 'ays.json'])('%s: sigmas, told the times that have them', async (name) => {

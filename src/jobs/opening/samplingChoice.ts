@@ -308,7 +308,7 @@ export type ClassChoice =
   | { readonly wrong: string; readonly fix?: string }
 
 /** What a class is chosen by. */
-type Classes = Pick<OpenedModel, 'conditional' | 'classes' | 'nullClass' | 'classNames'>
+type Classes = Pick<OpenedModel, 'conditional' | 'classes' | 'nullClass' | 'classRows' | 'classNames'>
 
 /**
  * Which class each image is asked to be.
@@ -316,7 +316,7 @@ type Classes = Pick<OpenedModel, 'conditional' | 'classes' | 'nullClass' | 'clas
  * @param ofTheData number of classes of the data, where a file does not say how many it was trained with
  */
 export function classChoice(
-  { conditional, classes, nullClass, classNames }: Classes,
+  { conditional, classes, nullClass, classRows, classNames }: Classes,
   asked: SamplingConfig['class'],
   ofTheData?: number,
 ): ClassChoice {
@@ -326,18 +326,25 @@ export function classChoice(
     if (wanted === null) return { classOf: undefined }
     return { wrong: `this model knows no classes, got class ${wanted}`, fix: 'leave it out' }
   }
-  if (typeof wanted === 'number' && (classes === undefined || wanted < classes)) return { classOf: () => wanted }
+  const most = classes ?? classRows
+  if (typeof wanted === 'number' && (most === undefined || wanted < most)) return { classOf: () => wanted }
   const turn = classes ?? ofTheData
   if (turn && wanted === null) return { classOf: (item) => item % turn }
-  const range =
-    classes === undefined
-      ? 'give one with --class, since an ONNX file does not say how many there are'
-      : `0 to ${classes - 1}`
+  const range = rangeText(classes, classRows)
   const why =
     wanted === 'unconditional' && classes !== undefined
       ? ', but it has no null class, so no image of it is unconditional: give a class, or none for the classes in turn (--class none)'
       : ''
   return { wrong: `this model takes a class, ${range}; got ${wanted ?? 'none'}${why}` }
+}
+
+/** Numbers that a class may have, and what to do where it is not known how many of them are classes. */
+function rangeText(classes: number | undefined, rows: number | undefined): string {
+  if (classes !== undefined) return `0 to ${classes - 1}`
+  const give = 'give one with --class, or say how many there are with --model-classes'
+  return rows === undefined
+    ? `${give}, since an ONNX file does not say it`
+    : `0 to ${rows - 1}, as its file has ${rows} rows for them, of which one may stand for none; ${give}`
 }
 
 /** The same, where a wrong one is an error. @throws `sample.class` */

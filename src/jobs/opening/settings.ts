@@ -6,7 +6,8 @@ import { OWN_SAMPLER } from '../../diffusion/files/index.ts'
 import { DEFAULT_SAMPLER, SAMPLER_NAMES, STEP_LIST_NAMES } from '../../diffusion/index.ts'
 import { RESAMPLINGS } from '../../metrics/index.ts'
 import { MODULE_TIMEOUT } from '../../rewards/index.ts'
-import { drawingShape, setting } from '../../tuners/index.ts'
+import { drawingShape, guidanceScaleSetting, setting } from '../../tuners/index.ts'
+import { describingShape } from './modelSettings.ts'
 
 const pair = () => z.tuple([z.number(), z.number()])
 
@@ -37,6 +38,7 @@ export const modelShape = {
     description: 'an ONNX model is told this times the timestep (1/T for one that takes a fraction)',
     default: 1,
   }),
+  ...describingShape,
 }
 
 const words = () => z.string().min(1, "must not be empty; 'none', or leave it out, for none").nullable()
@@ -186,6 +188,7 @@ export const samplingShape = {
       "class of all images, by number or by its name in the data that the model was trained on, or 'unconditional'; none: the classes in turn",
     default: null,
   }),
+  guidanceScale: guidanceScaleSetting('Sampling'),
   ...modelShape,
   size: setting(z.int().min(1).max(MOST.side).nullable(), {
     group: 'Data and model',

@@ -1,5 +1,6 @@
 /** What sampling from a model will cost at most. */
 import { evaluationsOf, measureRate } from '../../diffusion/index.ts'
+import { evaluationsEach } from '../../tuners/index.ts'
 import type { OpenedModel } from '../opening/openedModel.ts'
 import { openModelAt } from '../opening/openModel.ts'
 import type { SamplingChoice } from '../opening/samplingChoice.ts'
@@ -27,7 +28,7 @@ export async function planOfSampling(
   try {
     const { chunk } = config
     const choice = await choose(opened)
-    const forward = images * evaluationsOf(choice)
+    const forward = images * evaluationsEach(config) * evaluationsOf(choice)
     const derivatives = derivative ? PER_IMAGE.derivative * forward : 0
     const networkEvaluations = forward + derivatives + opened.evaluations
     if (!opened.trainable) return measuredPlan(networkEvaluations, opened.secondsPerEvaluation)

@@ -60,9 +60,13 @@ export type PythonNetwork = {
       readonly path: string
       readonly inRun: boolean
       readonly inputs: DenoiserInputs
-      /** The file is told this times the time. */
+      /** The file is told this times the time, and `timeOffset` more. */
       readonly timeScale: number
+      /** Default 0. */
+      readonly timeOffset?: number
     }
+  /** A network of a convention that takes more than a few lines there: nothing is printed. */
+  | { readonly kind: 'none' }
 )
 
 /** What the report of an entropy strength says more. */

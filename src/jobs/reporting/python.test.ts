@@ -104,6 +104,46 @@ test('a network that diffusers has no class for runs from its ONNX file', () => 
   expect(code).toContain('output = unet(x, t)\n')
 })
 
+test('guidance towards classes is from the null class of the same network', () => {
+  const asked = { imageShape: [1, 28, 20], run: 'r', folder: 'model/schedules/s-4', guidanceScale: 2.5 }
+  const forms = exportForms({ schedule: TRAILING, settings: samplerSettings(), prediction: 'noise' })
+  const unet = { kind: 'UNet2DModel', classes: 7, nullClass: 7, learnsVariance: true } as const
+  expect(pythonCode({ ...asked, forms, network: unet })).toContain(
+    [
+      '        none = unet(x, t, class_labels=torch.full_like(classes, 7)).sample[:, :1]',
+      '        output = none + 2.5 * (unet(x, t, class_labels=classes).sample[:, :1] - none)',
+    ].join('\n'),
+  )
+  const inputs = ownInputs('real', true)
+  const onnx = { kind: 'onnx', path: 'm.onnx', inRun: true, inputs, timeScale: 1, classes: 3, nullClass: 3 } as const
+  const code = pythonCode({ ...asked, forms, network: onnx })
+  expect(code).toContain('def unet(x, time, classes=classes):')
+  expect(code).toContain(
+    '        none = unet(x, t, torch.full_like(classes, 3))\n        output = none + 2.5 * (unet(x, t) - none)',
+  )
+  for (const guidanceScale of [1, null]) {
+    expect(pythonCode({ ...asked, forms, network: onnx, guidanceScale })).toContain('        output = unet(x, t)\n')
+  }
+})
+
+test("somebody's file in other forms: channels last, half precision, one-hot classes, a constant", () => {
+  const inputs = {
+    image: { name: 'x', dtype: 'float16', shape: ['b', 28, 20, 3] },
+    time: { name: 't', dtype: 'float16', shape: ['b', 1, 1, 1] },
+    classes: { name: 'y', dtype: 'float32', shape: ['b', 10] },
+    output: 'eps',
+    layout: 'nhwc',
+    constants: [{ input: { name: 'guidance', dtype: 'float32', shape: ['b'] }, value: 2 }],
+  } as const
+  const code = codeFor({ kind: 'onnx', path: 'n.onnx', inRun: false, inputs, timeScale: 1, classes: 10 })
+  expect(code).toContain(
+    'feeds = {"x": np.ascontiguousarray(x.numpy().transpose(0, 2, 3, 1)).astype(np.float16), ' +
+      '"t": np.full([16, 1, 1, 1], float(time), np.float16), "y": np.eye(11, 10, dtype=np.float32)[classes.numpy()], ' +
+      '"guidance": np.full([16], 2, np.float32)}',
+  )
+  expect(code).toContain('network.run(["eps"], feeds)[0].transpose(0, 3, 1, 2).astype(np.float32))')
+})
+
 test("somebody's file: its names, types, batch and time scale", () => {
   const inputs = {
     image: { name: 'x', dtype: 'float32', shape: [8, 1, 28, 20] },

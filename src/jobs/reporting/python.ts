@@ -4,6 +4,8 @@ import type { ExportedForms, SchedulerConfig } from '../../diffusion/files/index
 import { OWN_CLASS, ownClassFolder, SCHEDULE_FILES } from '../../diffusion/files/index.ts'
 import type { DenoiserInputs } from '../../diffusion/index.ts'
 import type { PythonNetwork } from './context.ts'
+import { countOf, onnxCall } from './pythonOnnx.ts'
+import { list, text, within } from './pythonText.ts'
 
 export interface PythonSampling {
   readonly forms: Pick<ExportedForms, 'plain' | 'steps' | 'ownClass'>
@@ -18,6 +20,8 @@ export interface PythonSampling {
   readonly count?: number
   /** Class of all images; default: the classes in turn. */
   readonly class?: number
+  /** Of classifier-free guidance towards it, where there is a null class. Default none. */
+  readonly guidanceScale?: number | null
 }
 
 const COUNT = 16
@@ -25,6 +29,7 @@ const COUNT = 16
 /** The code, or null where diffusers has no scheduler for it. */
 export function pythonCode(asked: PythonSampling): string | null {
   const { network, imageShape, run, count: wanted = COUNT } = asked
+  if (network.kind === 'none') return null
   const loop = loopOf(asked)
   if (!loop) return null
   const count = countOf(network, wanted)
@@ -32,7 +37,7 @@ export function pythonCode(asked: PythonSampling): string | null {
     ...importsOf(network, loop),
     '',
     `run = ${text(run)}`,
-    ...classLines(network, count, asked.class),
+    ...classLines(network, count, asked),
     ...(network.kind === 'onnx'
       ? onnxCall(network, count)
       : [`unet = UNet2DModel.from_pretrained(${within(network.path ?? 'model/unet')}).eval()`]),
@@ -41,7 +46,7 @@ export function pythonCode(asked: PythonSampling): string | null {
     `x = torch.randn(${[count, ...imageShape].join(', ')})${loop.scaled ? ' * (scheduler.sigmas[0] ** 2 + 1) ** 0.5' : ''}`,
     'with torch.no_grad():',
     `    ${loop.head}`,
-    `        output = ${calledAt(network, loop.scaled ? 'scheduler.scale_model_input(x, t)' : 'x', loop.time)}${network.learnsVariance ? `[:, :${imageShape[0]}]` : ''}`,
+    ...outputLines(asked, loop),
     `        x = scheduler.step(output, t, x${loop.stepArguments}).prev_sample`,
   ]
   return lines.join('\n')
@@ -129,14 +134,6 @@ function literal(value: unknown): string {
   return JSON.stringify(value)
 }
 
-/** A path within the run, in Python. */
-const within = (path: string): string => (path === '' ? 'run' : `f"{run}/${path}"`)
-
-const list = (numbers: readonly number[]): string => `[${numbers.join(', ')}]`
-
-/** A string in Python: JSON's escapes are Python's. */
-const text = (value: string): string => JSON.stringify(value)
-
 function importsOf({ kind }: PythonNetwork, { scheduler }: Loop): string[] {
   const own = scheduler === OWN_CLASS.name
   const ofDiffusers = [...(kind === 'onnx' ? [] : ['UNet2DModel']), ...(own ? [] : [scheduler])]
@@ -148,14 +145,27 @@ function importsOf({ kind }: PythonNetwork, { scheduler }: Loop): string[] {
   ]
 }
 
-function calledAt(network: PythonNetwork, x: string, time: string): string {
+/** The network's output; guided: moved away from that of no class. */
+function outputLines({ network, imageShape, guidanceScale: scale = null }: PythonSampling, loop: Loop): string[] {
+  const half = network.learnsVariance ? `[:, :${imageShape[0]}]` : ''
+  const called = (classes: string) =>
+    `${calledAt(network, loop.scaled ? 'scheduler.scale_model_input(x, t)' : 'x', loop.time, classes)}${half}`
+  const isGuided = scale !== null && scale !== 1 && network.nullClass !== undefined
+  if (!isGuided) return [`        output = ${called('classes')}`]
+  return [
+    `        none = ${called(`torch.full_like(classes, ${network.nullClass})`)}`,
+    `        output = none + ${scale} * (${called('classes')} - none)`,
+  ]
+}
+
+function calledAt(network: PythonNetwork, x: string, time: string, labels: string): string {
   const { kind, classes } = network
-  if (kind === 'onnx') return `unet(${x}, ${time})`
-  return `unet(${x}, ${time}${classes === undefined ? '' : ', class_labels=classes'}).sample`
+  if (kind === 'onnx') return `unet(${x}, ${time}${labels === 'classes' ? '' : `, ${labels}`})`
+  return `unet(${x}, ${time}${classes === undefined ? '' : `, class_labels=${labels}`}).sample`
 }
 
 /** In turn, or all of one; of somebody's file the first one, as the page's command draws it: a file does not say how many it has. */
-function classLines(network: PythonNetwork, count: number, wanted: number | undefined): string[] {
+function classLines(network: PythonNetwork, count: number, { class: wanted }: PythonSampling): string[] {
   const { classes, nullClass } = network
   if (classes === undefined) return []
   const unknown = network.kind === 'onnx' && !network.inRun
@@ -164,37 +174,6 @@ function classLines(network: PythonNetwork, count: number, wanted: number | unde
   const known = unknown ? '' : `  # 0 to ${classes - 1}`
   const none = nullClass === undefined ? '' : `${known === '' ? '  # ' : '; '}${nullClass} stands for no class`
   return [`classes = ${given}${known}${none}`]
-}
-
-/** A file made for some number of images takes no other. */
-function countOf(network: PythonNetwork, wanted: number): number {
-  if (network.kind !== 'onnx') return wanted
-  const { image, time, classes } = network.inputs
-  // A time of one entry may be one time for all.
-  const timeBatch = time.shape[0] === 1 ? undefined : time.shape[0]
-  const fixed = [image.shape[0], timeBatch, classes?.shape[0]].find((extent) => typeof extent === 'number')
-  return typeof fixed === 'number' ? fixed : wanted
-}
-
-function onnxCall({ path, inRun, inputs, timeScale }: PythonNetwork & { kind: 'onnx' }, count: number): string[] {
-  const { image, time, classes, output } = inputs
-  const shape = time.shape.map((extent, axis) => (typeof extent === 'number' ? extent : axis === 0 ? count : 1))
-  const scaled = timeScale === 1 ? '' : ` * ${timeScale}`
-  const toldTime = time.dtype.startsWith('int') ? 'int(time)' : `float(time)${scaled}`
-  const feeds = [
-    `${text(image.name)}: x.numpy()`,
-    `${text(time.name)}: np.full(${list(shape)}, ${toldTime}, np.${time.dtype})`,
-    ...(classes ? [`${text(classes.name)}: classes.numpy().astype(np.${classes.dtype})`] : []),
-  ]
-  const file = inRun ? within(path) : text(path)
-  return [
-    `network = onnxruntime.InferenceSession(${file}, providers=["CPUExecutionProvider"])`,
-    '',
-    'def unet(x, time):',
-    `    feeds = {${feeds.join(', ')}}`,
-    `    return torch.from_numpy(network.run([${text(output)}], feeds)[0])`,
-    '',
-  ]
 }
 
 /** Inputs of `unet/model.onnx`, as `exportOnnx` writes it. */

@@ -17,7 +17,9 @@ import {
 import type { Reward } from '../../rewards/index.ts'
 import type { SettingsLayer } from '../../runs/index.ts'
 import { requireIntact, resolveSettings } from '../../runs/index.ts'
-import { ENTROPY_EARLIER, entropySchema } from '../entropy/settings.ts'
+import { defaultsOf } from '../../tuners/index.ts'
+import { entropySchema } from '../entropy/settings.ts'
+import { dataShape } from '../opening/dataSettings.ts'
 import { requireAllowedCode, requireRecordedCode } from '../opening/namedCode.ts'
 import type { OpenedModel } from '../opening/openedModel.ts'
 import { openRewardNetworks, REWARD_SETTINGS } from '../opening/rewardNetworks.ts'
@@ -37,9 +39,18 @@ export const PARTICLES_PER_IMAGE = 8
 export async function sampleLayers(model: string, given: readonly SettingsLayer[]): Promise<readonly SettingsLayer[]> {
   const asked = given.findLast(({ values }) => values.guidance !== undefined)?.values.guidance
   const path = asked === undefined ? await ownGuidance(model) : asked
-  if (typeof path !== 'string' || path === NONE) return []
-  const { class: wanted } = await guidanceAt(path)
-  return [{ source: path, values: { guidance: path, class: wanted } }]
+  if (typeof path !== 'string' || path === NONE) return scheduleLayers(model)
+  const { class: wanted, guidanceScale = null } = await guidanceAt(path)
+  return [{ source: path, values: { guidance: path, class: wanted, guidanceScale } }]
+}
+
+/** Of a run of `bilevel schedule`: what class its images were of, and how they were guided to it. */
+async function scheduleLayers(model: string): Promise<readonly SettingsLayer[]> {
+  const run = await runRecordOf(model)
+  if (run?.command !== 'schedule') return []
+  const { class: wanted, guidanceScale } = run.settings
+  const values = { class: wanted ?? undefined, guidanceScale: guidanceScale ?? undefined }
+  return [{ source: model, values }]
 }
 
 /** Nothing, as a word of the environment. */
@@ -110,7 +121,7 @@ export async function openGuidance(
   requireAllowedCode(path, [saved.reward], allowCode)
   const choice = choiceOf(path, saved, opened)
   const classOf = classOfGuided(path, saved, opened, config)
-  const earlier = { source: 'the defaults', values: ENTROPY_EARLIER }
+  const earlier = { source: 'the defaults', values: defaultsOf(dataShape) }
   const layer = { source: path, values: saved.rewardSettings }
   const settings = resolveSettings(entropySchema.pick(pickOf(REWARD_SETTINGS)), [earlier, layer])
   const { imageShape } = opened
@@ -155,11 +166,23 @@ function classOfGuided(path: string, saved: SavedGuidance, opened: OpenedModel, 
   )
 }
 
-function classNotes(path: string, saved: SavedGuidance, opened: OpenedModel, config: SampleConfig): string[] {
-  const wanted = classNumber(opened, config.class)
-  if (wanted === saved.class) return []
-  const [tuned, asked] = [saved.class, wanted].map(classWords)
-  return [`${path} was tuned for ${tuned} and the images are drawn for ${asked}: lambda may not be the best one there`]
+function classNotes(
+  path: string,
+  saved: SavedGuidance,
+  opened: OpenedModel,
+  { class: asked, guidanceScale }: SampleConfig,
+): string[] {
+  const scaleWords = (scale: number | null | undefined) => (scale === null || scale === undefined ? 'none' : `${scale}`)
+  const pairs = [
+    [saved.class, classNumber(opened, asked)].map(classWords),
+    [saved.guidanceScale, guidanceScale].map((scale) => `guidance scale ${scaleWords(scale)}`),
+  ]
+  return pairs
+    .filter(([tuned, wanted]) => tuned !== wanted)
+    .map(
+      ([tuned, wanted]) =>
+        `${path} was tuned for ${tuned} and the images are drawn for ${wanted}: lambda may not be the best one there`,
+    )
 }
 
 function changeNotes(path: string, saved: SavedGuidance, reward: Reward, { hash }: OpenedModel): string[] {

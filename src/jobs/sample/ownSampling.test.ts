@@ -166,7 +166,9 @@ test('a flow is sampled at its own levels, and schedules of other processes are 
     /the model is no flow, and the schedule .* is of a flow; take a schedule learned for this model/,
   )
   const images = (sampler: string | null, out: string) =>
-    sampleModel(file, resolveSampleConfig([flags({ ...given, count: 2, sampler })]), { folder: at(out) })
+    sampleModel(file, resolveSampleConfig([flags({ ...given, count: 2, sampler, trustConvention: true })]), {
+      folder: at(out),
+    })
   const [own, plain] = [await images('own', 'own'), await images(null, 'plain')]
   expect(own.schedule).toMatchObject({ sampler: 'own steps of FlowMatchEulerDiscreteScheduler', steps: 4, clip: null })
   expect(own.networkEvaluations).toBe(plain.networkEvaluations)

@@ -4,6 +4,8 @@ import { join, relative } from 'node:path'
 import { inputError } from '../../base/index.ts'
 import type { ExportedForms, NamedSchedule } from '../../diffusion/files/index.ts'
 import { exportForms, layoutOf, SCHEDULE_FILES } from '../../diffusion/files/index.ts'
+import { conventionWords } from '../../diffusion/index.ts'
+import { requireClasses } from '../opening/classGuidance.ts'
 import { isModelFile } from '../opening/modelFile.ts'
 import { modelFolderOf } from '../opening/modelFolder.ts'
 import type { OpenedModel } from '../opening/openedModel.ts'
@@ -16,6 +18,7 @@ import type { ScheduleNumbers } from '../opening/scheduleNumbers.ts'
 import { scheduleNumbers } from '../opening/scheduleNumbers.ts'
 import type { PythonNetwork } from '../reporting/context.ts'
 import { learnsVariance, ownInputs, pythonCode } from '../reporting/python.ts'
+import { pythonTime } from '../reporting/pythonTime.ts'
 import type { SampleConfig } from './settings.ts'
 
 export interface PrintedPython {
@@ -37,6 +40,7 @@ export async function printPython(path: string, config: SampleConfig): Promise<P
   if (weightsPrefix !== null) throw refused('its from_pretrained takes no prefix', `weightsPrefix ${weightsPrefix}`)
   const { opened, side, notes } = await openSide(path, config)
   try {
+    requireClasses(opened, config)
     const choice = await chooseSampling(opened, config)
     if (choice.own) {
       const rule = `${choice.own.className} is a class of diffusers itself`
@@ -57,6 +61,7 @@ export async function printPython(path: string, config: SampleConfig): Promise<P
       folder: await savedFolder(choice, opened, forms, run, folders),
       count,
       ...(wanted !== undefined && { class: wanted }),
+      guidanceScale: config.guidanceScale,
     })
     if (python === null) throw refused('this schedule has no form there', forms.reason ?? settings.sampler)
     const told = [...opened.notes, ...notes, ...choice.notes]
@@ -71,18 +76,21 @@ const refused = (why: string, came: string) =>
 
 /** Where Python finds the network, and the folders that may hold its schedules. */
 async function placeOf(path: string, opened: OpenedModel, side: Side | null) {
-  const { trainable, inputs, timeScale, nullClass, conditional, sampling } = opened
+  const { trainable, inputs, nullClass, conditional, sampling } = opened
   const schedulesOfRun = join(path, 'model', 'schedules')
   if (!trainable) {
     if (!inputs) throw refused('nothing says how its file is called', path)
     const classes = conditional ? 1 : undefined
+    const told = pythonTime(opened.convention)
+    if (!told) throw refused('its network is of another convention', conventionWords(opened.convention.convention))
     const network: PythonNetwork = {
       kind: 'onnx',
       path: await modelPathOf(path),
       inRun: false,
       inputs,
-      timeScale,
+      ...told,
       classes,
+      nullClass,
       learnsVariance: sampling.learnedVariance,
     }
     return { network, run: path, folders: [schedulesOfRun] }

@@ -10,6 +10,7 @@ import { encodeSafetensors } from '../../nn/index.ts'
 import { gridImage } from '../../report/index.ts'
 import { changeNotesOf, claimFolder, requireNew } from '../../runs/index.ts'
 import type { WorkHooks } from '../job.ts'
+import { openGuidedDenoiser } from '../opening/classGuidance.ts'
 import type { OpenedModel } from '../opening/openedModel.ts'
 import type { Side } from '../opening/runSide.ts'
 import { openSide } from '../opening/runSide.ts'
@@ -17,6 +18,7 @@ import type { SamplingChoice } from '../opening/samplingChoice.ts'
 import { chooseSampling, classOfImage } from '../opening/samplingChoice.ts'
 import type { ScheduleNumbers } from '../opening/scheduleNumbers.ts'
 import { scheduleNumbers } from '../opening/scheduleNumbers.ts'
+import { sharedData } from '../opening/sharedData.ts'
 import { openGuidance } from './guidedSampling.ts'
 import type { SampleConfig } from './settings.ts'
 
@@ -28,6 +30,8 @@ export interface SampleReport {
   readonly count: number
   readonly seed: number
   readonly class: SampleConfig['class']
+  /** Of classifier-free guidance towards the class; null: none. */
+  readonly guidanceScale: number | null
   /** The guidance file; null: unguided. */
   readonly guidance: string | null
   /** What a reader must know, a sentence each. */
@@ -64,7 +68,8 @@ export async function sampleModel(
   const began = performance.now()
   const picture = isPicture(folder)
   await (picture ? requireNewPicture(folder) : requireNew(folder, RESULTS))
-  const { opened, side, notes: sideNotes } = await openSide(path, config, config.guidance !== null)
+  const { pictures } = sharedData({ ...config, size: null })
+  const { opened, side, notes: sideNotes } = await openSide(path, { ...config, pictures }, config.guidance !== null)
   const { schedule, scheduler, guidance } = config
   const told: string[] = []
   const tell = (notes: readonly string[]) => {
@@ -74,7 +79,7 @@ export async function sampleModel(
   const closers = [opened.close]
   try {
     tell([...opened.notes, ...sideNotes, ...(await changeNotesOf([schedule, scheduler, guidance]))])
-    const { denoiser, close } = await opened.openDenoiser(config)
+    const { denoiser, close } = await openGuidedDenoiser(opened, config)
     closers.unshift(close)
     const { count, seed } = config
     const guided =
@@ -106,6 +111,7 @@ export async function sampleModel(
       count,
       seed,
       class: config.class,
+      guidanceScale: config.guidanceScale,
       guidance: config.guidance,
       notes: told,
       networkEvaluations: evaluations,

@@ -4,6 +4,7 @@ import { MOST } from '../../base/index.ts'
 import type { SettingsLayer } from '../../runs/index.ts'
 import { resolveSettings } from '../../runs/index.ts'
 import { defaultsOf, setting } from '../../tuners/index.ts'
+import { dataShape } from '../opening/dataSettings.ts'
 import { rewardTimeoutSetting, samplingShape } from '../opening/settings.ts'
 
 export const sampleSchema = z.strictObject({
@@ -20,6 +21,13 @@ export const sampleSchema = z.strictObject({
     description: 'seed of start noise and sampler noise',
     default: 0,
   }),
+  data: setting(z.string().min(1).nullable(), {
+    group: 'Data and model',
+    description:
+      "pictures like the model's, as for evaluate, that its convention is measured on before it is used; none: only what noise alone tells",
+    default: null,
+  }),
+  ...dataShape,
   print: setting(z.enum(['python']).nullable(), {
     group: 'Sampling',
     description:

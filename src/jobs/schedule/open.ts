@@ -12,18 +12,20 @@ import type { Json } from '../../runs/index.ts'
 import { jsonHash } from '../../runs/index.ts'
 import type { LearnSettings, StartPoint, Subject } from '../../tuners/index.ts'
 import { checkLearnSettings, denoises, stepNumbers, trainedHere, trainingScheduleOf } from '../../tuners/index.ts'
+import { recordJson } from '../opening/conventionRecord.ts'
 import { fewImagesFix } from '../opening/fewImages.ts'
 import { fileSource } from '../opening/fileSource.ts'
 import type { MeasuringNetworks } from '../opening/measuringNetworks.ts'
 import { openMeasuring, openNamedFeatures } from '../opening/measuringNetworks.ts'
 import { codeHashes } from '../opening/namedCode.ts'
-import { openData } from '../opening/openData.ts'
 import type { OpenedModel } from '../opening/openedModel.ts'
 import { modelSource } from '../opening/openedModel.ts'
 import { openGivenModel } from '../opening/openModel.ts'
 import { labelsOf, tuningOf } from '../opening/rewardNetworks.ts'
 import type { HeldOutKnowledge, KnownImages } from '../opening/seenImages.ts'
 import { heldOutNotes, leftOutText, NOTHING_SEEN, seenBy, unseen } from '../opening/seenImages.ts'
+import type { SharedData } from '../opening/sharedData.ts'
+import { sharedData } from '../opening/sharedData.ts'
 import type { ScheduleConfig } from './settings.ts'
 import { forTimes, learnSettingsOf } from './settings.ts'
 
@@ -44,6 +46,8 @@ export interface ScheduleInputs extends Omit<MeasuringNetworks, 'features'> {
   readonly seen: KnownImages | null
   readonly heldOut: HeldOutKnowledge
   readonly secondsPerEvaluation: number | null
+  /** What was measured of the model. */
+  readonly found?: Readonly<Record<string, Json>>
   /** Names and hashes of what was read, for the manifest. */
   readonly sources: Readonly<Record<string, Json>>
 }
@@ -53,10 +57,12 @@ export interface ScheduleInputs extends Omit<MeasuringNetworks, 'features'> {
  * @throws `data.*`, `model.*`, `scheduler.*`, `schedule.*`, `learn.settings` on what is not there or does not fit together
  */
 export async function openScheduleInputs(config: ScheduleConfig): Promise<ScheduleInputs> {
-  const given = config.model === null ? null : await openGivenModel(config.model, config)
+  const shared = sharedData(config)
+  const { pictures } = shared
+  const given = config.model === null ? null : await openGivenModel(config.model, { ...config, pictures })
   const closers: (() => Promise<void>)[] = given ? [given.close] : []
   try {
-    const { data, seen, heldOut } = await dataOf(config, given)
+    const { data, seen, heldOut } = await dataOf(config, given, shared)
     const subject = await subjectFor(given, data, config)
     const fitting = forTimes(config, denoises(subject).times)
     const settings = { ...learnSettingsOf(fitting), ...(given && { timesteps: given.schedule.timesteps }) }
@@ -89,6 +95,7 @@ export async function openScheduleInputs(config: ScheduleConfig): Promise<Schedu
         ...measuring.notes,
         ...(reward?.notes?.() ?? []),
       ],
+      ...(given?.convention.record && { found: { convention: recordJson(given.convention.record) } }),
       secondsPerEvaluation: given?.secondsPerEvaluation ?? null,
       sources: {
         data: data && { name: data.name, source: data.provenance.source, sha256: data.provenance.sha256 },
@@ -118,13 +125,16 @@ interface OpenedData {
   readonly heldOut: HeldOutKnowledge
 }
 
-async function dataOf(config: ScheduleConfig, given: OpenedModel | null): Promise<OpenedData> {
-  const { data, model } = config
-  if (data === null) {
+async function dataOf(
+  { data: source, model }: ScheduleConfig,
+  given: OpenedModel | null,
+  shared: SharedData,
+): Promise<OpenedData> {
+  if (source === null) {
     const seen = model === null ? null : await seenBy(model, given?.imageShape[1])
     return { data: null, seen, heldOut: { known: true, leftOut: { tuning: 0, heldOut: 0 } } }
   }
-  const whole = await openData({ ...config, data }, given?.imageShape)
+  const whole = await shared.open(given?.imageShape)
   const seen = model === null ? null : await seenBy(model, whole.shape[1])
   return { seen, ...unseen(whole, seen ?? NOTHING_SEEN) }
 }

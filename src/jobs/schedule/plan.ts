@@ -2,7 +2,7 @@
 import { internalError } from '../../base/index.ts'
 import type { Dataset } from '../../data/index.ts'
 import { measureRate, networkEvaluations } from '../../diffusion/index.ts'
-import { asideCost, schedulePlan, stepNumbers } from '../../tuners/index.ts'
+import { asideCost, evaluationsEach, schedulePlan, stepNumbers } from '../../tuners/index.ts'
 import { openData } from '../opening/openData.ts'
 import type { OpenedModel } from '../opening/openedModel.ts'
 import { openGivenModel } from '../opening/openModel.ts'
@@ -61,7 +61,9 @@ async function planOf(
   const keeps = learn === 'sampling' && plan.derivative > 0
   const kept = {
     evaluations: keeps ? plan.derivative / PER_IMAGE.derivative : 0,
-    atOnce: keeps ? tuningSamples * networkEvaluations(settings, Math.max(...stepNumbers(settings))) : 0,
+    atOnce: keeps
+      ? evaluationsEach(settings) * tuningSamples * networkEvaluations(settings, Math.max(...stepNumbers(settings)))
+      : 0,
   }
   const work: Work = [
     { kind: 'trainStep', evaluations: plan.training, batch },

@@ -12,6 +12,7 @@ import type { CodeHashes } from '../opening/namedCode.ts'
 import { requireRecordedCode } from '../opening/namedCode.ts'
 import type { PythonNetwork, ReportContext } from '../reporting/context.ts'
 import { learnsVariance, ownInputs } from '../reporting/python.ts'
+import { pythonTime } from '../reporting/pythonTime.ts'
 import { boardImages } from '../reporting/sampleGrids.ts'
 import { lossesOf } from '../reporting/stepLoss.ts'
 import { kinkNotes } from './kinkNotes.ts'
@@ -139,16 +140,21 @@ function pythonNetwork(
     const inputs = ownInputs(times, classes !== undefined)
     return { kind: 'onnx', path: 'model/unet/model.onnx', inRun: true, inputs, timeScale: 1, classes, nullClass }
   }
-  if (!given?.inputs) throw internalError('a run without a model must be for a file')
-  const { inputs, timeScale, sampling } = given
-  const classes = inputs.classes ? (data?.classes.length ?? given.classes) : undefined
+  if (!given) throw internalError('a run without a model must be for one that was given')
+  if (!given.inputs) return { kind: 'none' }
+  const { inputs, sampling } = given
+  const told = pythonTime(given.convention)
+  if (!told) return { kind: 'none' }
+  // Of unlabelled data all images are of one class.
+  const classes = inputs.classes ? given.classes || data?.classes.length || 1 : undefined
   return {
     kind: 'onnx',
     path: String(file),
     inRun: false,
     inputs,
-    timeScale,
+    ...told,
     classes,
+    nullClass: given.nullClass,
     learnsVariance: sampling.learnedVariance,
   }
 }

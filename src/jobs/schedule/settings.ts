@@ -28,6 +28,7 @@ import {
 } from '../../tuners/index.ts'
 import { DATA_WORDS, dataShape } from '../opening/dataSettings.ts'
 import { isModelFile } from '../opening/modelFile.ts'
+import { describingShape } from '../opening/modelSettings.ts'
 import {
   measuringShape,
   modelShape,
@@ -168,6 +169,9 @@ const DEFAULTS = defaultsOf(scheduleSchema.shape)
 export const EARLIER: Settings = {
   ...defaultsOf(objectiveShape),
   ...defaultsOf(dataShape),
+  ...defaultsOf(describingShape),
+  guidanceScale: null,
+  class: null,
   judgeAccuracy: 0,
   onBadReward: 'stop',
 }

@@ -22,6 +22,7 @@ import {
   stepsWithin,
   usualClippedNoise,
 } from '../../diffusion/index.ts'
+import { evaluationsEach } from '../classGuidance.ts'
 import { comparedBy } from './compared.ts'
 import type { Job } from './job.ts'
 import { teachingCost } from './objectives/cost.ts'
@@ -132,7 +133,7 @@ export function rankingCost({ settings, schedule, data }: Pick<Job, 'settings' |
     comparedBy({ settings, data }) === 'teacher'
       ? rounds.reduce((sum, round) => sum + teachingCost(settings, round.samples), 0)
       : 0
-  return samplesOfRounds(entrants, samples, FINAL) * most + taught
+  return evaluationsEach(settings) * samplesOfRounds(entrants, samples, FINAL) * most + taught
 }
 
 /**

@@ -13,6 +13,7 @@ import {
   stepsWithin,
 } from '../../diffusion/index.ts'
 import type { NetworkState } from '../../nn/index.ts'
+import { evaluationsEach } from '../classGuidance.ts'
 import { defaultSettings, planOf, rankDefaults, rankingCost, sharedOn } from './candidates.ts'
 import { comparedBy, comparedValue } from './compared.ts'
 import { atOtherSteps } from './families.ts'
@@ -102,14 +103,8 @@ export function comparisonCost(
   // Before tuning, where there is a search; and at the default side's network, where that is another one.
   const rankings = settings.learn === 'sampling' ? Math.min(2, networks) : 1
   const ceiling = (ceilingPlan(job)?.schedule.levels.length ?? 0) * evaluationSamples
-  return (
-    ceiling +
-    rankings * rankingCost(job) +
-    rows +
-    networks * taughtPerNetwork(settings) +
-    curve +
-    (equal + many) * GRID_IMAGES
-  )
+  const sampled = ceiling + rows + curve + (equal + many) * GRID_IMAGES
+  return evaluationsEach(settings) * sampled + rankings * rankingCost(job) + networks * taughtPerNetwork(settings)
 }
 
 /** Networks in the rows: one that is not trained here; else the default side's, which trained on, and the learned side's, perhaps before tuning too. */
@@ -154,7 +149,7 @@ export async function compare(job: Job, sides: Sides, progress: ComparisonProgre
     ...(signal && { signal }),
     onEvaluations: progress.onEvaluations,
   }
-  const opened = { chunk: settings.chunk, ...(device && { device }) }
+  const opened = { ...settings, ...(device && { device }) }
   const other = await openDenoiser(subject, states.default, opened)
   const own = states.learned === states.default ? other : await openDenoiser(subject, states.learned, opened)
   // Where the network was trained while tuning, it began as another one.
@@ -168,7 +163,9 @@ export async function compare(job: Job, sides: Sides, progress: ComparisonProgre
     taught.add(denoiserOf(name))
     // A run that is over may go on with other sampling seeds: then its rows are measured with those.
     if (known?.seeds?.join() === how.samplingSeeds.join()) {
-      progress.onEvaluations(evaluationsOf(plan) * how.samplesPerSeed * how.samplingSeeds.length)
+      progress.onEvaluations(
+        evaluationsEach(settings) * evaluationsOf(plan) * how.samplesPerSeed * how.samplingSeeds.length,
+      )
       return known
     }
     const row = await measureRow(denoiserOf(name), plan, how)
@@ -187,7 +184,9 @@ export async function compare(job: Job, sides: Sides, progress: ComparisonProgre
     }
     const relabelled = (row: MeasuredRow | undefined, plan: SamplingPlan, how: RowProtocol): MeasuredRow => {
       if (!row) throw internalError('the best default was to be measured first')
-      progress.onEvaluations(evaluationsOf(plan) * how.samplesPerSeed * how.samplingSeeds.length)
+      progress.onEvaluations(
+        evaluationsEach(settings) * evaluationsOf(plan) * how.samplesPerSeed * how.samplingSeeds.length,
+      )
       const { label, stepList } = plan
       return { ...row, row: { ...row.row, label, stepList } }
     }

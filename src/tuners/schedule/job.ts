@@ -19,7 +19,7 @@ import type { LearnSettings } from './settings.ts'
 import { checkLearnSettings, givenParameters } from './settings.ts'
 import type { Subject } from './subject.ts'
 import {
-  classesOf,
+  conditionOf,
   denoises,
   hasDerivativeInTime,
   isDifferentiable,
@@ -65,7 +65,7 @@ export interface Job extends LearnOptions {
   readonly heldBackReference: FrechetReference | null
   /** The held-out split in both networks; null without data. */
   readonly heldOut: EvaluationReference | null
-  /** Class of generated image `item`: the classes in turn; undefined: unconditional. */
+  /** Class of generated image `item`: the one that is asked for, or the classes in turn; undefined: unconditional. */
   readonly condition?: (item: number) => number
   /** Null for models that are not trained here. */
   readonly trainer: Trainer | null
@@ -84,7 +84,7 @@ export async function openJob(options: LearnOptions): Promise<Job> {
   checkFamily(family, denoises(subject))
   if (settings.objective !== 'fid') teacherOf({ settings, schedule }, denoises(subject))
   checkTimeDerivative(options, family)
-  const classes = await classesOf(subject, data ?? { name: 'no data', classes: [] })
+  const condition = await conditionOf(subject, data ?? { name: 'no data', classes: [] }, settings)
   const trained = trainedHere(subject)
   const heldOut =
     data && features && (await evaluationReference(imagesOfSplit(data.splits.heldOut), { features, judge }))
@@ -101,7 +101,7 @@ export async function openJob(options: LearnOptions): Promise<Job> {
       ? await tuningReferences(data, features, settings.learn === 'sampling')
       : { tuningReference: null, heldBackReference: null }),
     heldOut,
-    ...(classes !== undefined && { condition: (item: number) => item % classes }),
+    ...(condition && { condition }),
     trainer:
       trained && trainSplit
         ? await Trainer.create({

@@ -15,6 +15,7 @@ import type {
 import { networkEvaluations, predictionOf } from '../../diffusion/index.ts'
 import { frechetDistance, pairedDifference, RECOGNISED_ABOVE, verdictsOf } from '../../metrics/index.ts'
 import type { DenoisingNetwork, NetworkState } from '../../nn/index.ts'
+import { evaluationsEach } from '../classGuidance.ts'
 import { finalSamples, planOf, rankDefaults, rankingCost } from './candidates.ts'
 import type { LearnCheckpoint, Phase, StepsCheckpoint } from './checkpoint.ts'
 import { LEARN_START, PHASES, STEPS_START } from './checkpoint.ts'
@@ -148,7 +149,7 @@ class LearnRun {
   async #search(shared: TrainedState | null): Promise<Learned[]> {
     const { subject, settings, device } = this.#job
     const settled = shared && (await settle(this.#job, shared))
-    const open = await openDenoiser(subject, settled, { chunk: settings.chunk, ...(device && { device }) })
+    const open = await openDenoiser(subject, settled, { ...settings, ...(device && { device }) })
     try {
       const all: Learned[] = []
       for (const job of this.#jobs) all.push(await this.#searchAt(job, open.denoiser, all))
@@ -167,7 +168,7 @@ class LearnRun {
       this.#stepsAt(steps).defaults ??
       (await rankDefaults(job, denoiser, async (candidate) => {
         await onEvent?.({ kind: 'candidate', steps, objective: comparedBy(job), ...candidate })
-        this.#underWay += candidate.samples * networkEvaluations(job.settings, steps)
+        this.#underWay += candidate.samples * evaluationsEach(job.settings) * networkEvaluations(job.settings, steps)
         this.#progress('tune', `default ${candidate.sampler}, ${candidate.stepList}: ${words} ${told(candidate.value)}`)
       }))
     this.#underWay = 0
@@ -180,7 +181,7 @@ class LearnRun {
       ...(signal && { signal }),
       onTrial: async (trial) => {
         await onEvent?.({ kind: 'trial', steps, objective, ...trial })
-        this.#underWay += trial.samples * networkEvaluations(job.settings, steps)
+        this.#underWay += trial.samples * evaluationsEach(job.settings) * networkEvaluations(job.settings, steps)
         this.#progress('tune', `start ${trial.name}: ${words} ${told(trial.value)}`)
       },
       onIteration: async (record, start, evaluations) => {

@@ -44,8 +44,11 @@ export function schedulePlan(
 /** Times that running statistics are made again for averaged weights outside of tuning: of the start, the learned and the default side. */
 const SETTLINGS = 3
 
-/** Calls, at most, with which somebody else's model is tried: at the last time, in the runs that are measured, and at the last class. */
-const TRIALS = 2 + MOST_MEASURING_RUNS
+/**
+ * Calls, at most, with which somebody else's model is tried: at the last time, twice where images must be run one by one, alone and among others, in the
+ * runs that are measured, at a class that ends its table, and at the last class.
+ */
+const TRIALS = 6 + MOST_MEASURING_RUNS
 
 /** Network evaluations at most that no progress bar counts, beside those of `schedulePlan`. */
 export function asideCost(

@@ -27,6 +27,7 @@ import {
   TRAINING_TARGETS,
   usualClippedNoise,
 } from '../../diffusion/index.ts'
+import { guidanceScaleSetting, guides } from '../classGuidance.ts'
 import { checkDeclared, defaultsOf, refused, setting, valuesOf } from '../declared.ts'
 import { checkObjective, objectiveShape } from './objectives/settings.ts'
 
@@ -144,6 +145,16 @@ export const learnedShape = {
     group: LEARNED,
     description: 'DDIM: 0 deterministic to 1 ancestral',
     default: 0,
+  }),
+  /** w of classifier-free guidance, which the schedule is learned for; null or 1: none. */
+  guidanceScale: guidanceScaleSetting(LEARNED),
+  /** Class of all images that are generated; null: the classes in turn. */
+  class: setting(z.union([fromZero(MOST.classes), z.literal('unconditional')]).nullable(), {
+    group: LEARNED,
+    description:
+      "class of all generated images, of a model that takes one, or 'unconditional'; none: the classes in turn",
+    default: null,
+    rule: "a class from 0, 'unconditional', or null",
   }),
 }
 
@@ -426,6 +437,12 @@ export function checkLearnSettings(settings: LearnSettings): void {
   if (learn !== 'sampling' && hasZ && twinSteps < 1) refuse('twinSteps', 'at least 1 where there is a z')
   if (learn === 'tied' && settings.samplingFamily !== settings.trainingFamily) {
     refuse('samplingFamily', `the training family (${settings.trainingFamily}) where one schedule is learned for both`)
+  }
+  if (learn !== 'sampling' && guides(settings)) {
+    refuse('guidanceScale', `none or 1 with learn ${learn}, which trains the network without guidance`)
+  }
+  if (guides(settings) && settings.class === 'unconditional') {
+    refuse('class', `a class or none (the classes in turn) with guidanceScale ${settings.guidanceScale}`)
   }
   if (settings.prediction === 'flow') checkFlow(settings)
   checkGivenStart(settings, refuse)

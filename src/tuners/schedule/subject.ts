@@ -5,9 +5,10 @@
 import { inputError, internalError } from '../../base/index.ts'
 import type { Dataset } from '../../data/index.ts'
 import type { CompiledDenoiser, Denoiser, NoiseSchedule, Prediction, TrainingTarget } from '../../diffusion/index.ts'
-import { compileDenoiser, hasTimeDerivative, predictionOf, startNoise } from '../../diffusion/index.ts'
+import { classifierFree, compileDenoiser, hasTimeDerivative, predictionOf, startNoise } from '../../diffusion/index.ts'
 import type { DenoisingNetwork, NetworkState } from '../../nn/index.ts'
 import type { Device } from '../../runtime/index.ts'
+import { guides } from '../classGuidance.ts'
 import type { LearnSettings } from './settings.ts'
 import { trainingStart } from './settings.ts'
 
@@ -84,6 +85,59 @@ export const networkAt = (
 export const weightsOf = (subject: Subject, trained: NetworkState | null): NetworkState | null =>
   subject.kind === 'pretrained' ? subject.state : trained
 
+/** What stands for no class; undefined: nothing is known to. */
+const nullClassOf = (subject: Subject): number | undefined =>
+  subject.kind === 'foreign' ? subject.denoiser.nullClass : subject.network.nullClass
+
+const takesClasses = (subject: Subject): boolean =>
+  subject.kind === 'foreign'
+    ? (subject.denoiser.conditional ?? subject.classes !== undefined)
+    : subject.network.classes !== undefined
+
+/**
+ * Class of generated image `item`: the one that is asked for, or the classes in turn; undefined: unconditional.
+ * @throws `learn.classes` where it does not take what is asked for, or guidance needs what it does not have; as `classesOf`
+ */
+export async function conditionOf(
+  subject: Subject,
+  data: Pick<Dataset, 'name' | 'classes'>,
+  settings: Pick<LearnSettings, 'class' | 'guidanceScale'>,
+): Promise<((item: number) => number) | undefined> {
+  const { class: wanted, guidanceScale } = settings
+  const nullClass = nullClassOf(subject)
+  const conditional = takesClasses(subject)
+  if (guides(settings) && (!conditional || nullClass === undefined)) {
+    const came = conditional ? 'its null class is not known' : 'it takes none'
+    const fix = conditional && subject.kind === 'foreign' ? 'say its null class (--null-class N)' : 'leave it out'
+    throw inputError(
+      'learn.classes',
+      `guidanceScale ${guidanceScale} needs a model that takes classes and a null class, but ${came}; ${fix}`,
+    )
+  }
+  if (wanted === null) {
+    const classes = await classesOf(subject, data)
+    return classes === undefined ? undefined : (item) => item % classes
+  }
+  if (!conditional) {
+    if (wanted === 'unconditional') return undefined
+    throw inputError('learn.classes', `the model takes no class, got class ${wanted}; leave it out`)
+  }
+  if (wanted === 'unconditional') {
+    if (nullClass !== undefined) return undefined
+    throw inputError(
+      'learn.classes',
+      'class unconditional needs a model with a null class, of this one none is known; give a class',
+    )
+  }
+  if (subject.kind === 'foreign') {
+    await tryClass(subject.denoiser, subject.schedule.timesteps - 1, wanted)
+  } else if (wanted >= (subject.network.classes ?? 0)) {
+    const last = (subject.network.classes ?? 0) - 1
+    throw inputError('learn.classes', `the model takes a class, 0 to ${last}; got class ${wanted}`)
+  }
+  return () => wanted
+}
+
 /**
  * How many classes its images can be given; undefined: it takes none.
  * @throws `learn.classes` where a foreign model's number is not known, or it does not take that many
@@ -103,7 +157,7 @@ export async function classesOf(
     const came = subject.classes === undefined ? `${data.name} has none` : `got ${classes}`
     throw inputError(
       'learn.classes',
-      `the model takes a class per image, so there must be classes, but ${came}; give data with the classes it was trained with`,
+      `the model takes a class per image, so there must be classes, but ${came}; give data with the classes it was trained with, or a class for all images (--class N)`,
     )
   }
   await tryLastClass(denoiser, schedule.timesteps - 1, classes)
@@ -112,10 +166,8 @@ export async function classesOf(
 
 /** Nobody says how many classes a file knows: the last one is tried, at once instead of in the middle of the job. */
 async function tryLastClass(denoiser: Denoiser, time: number, classes: number): Promise<void> {
-  const { imageShape, dtype, batch: count = 1 } = denoiser
   try {
-    const noise = startNoise({ imageShape, count, seed: 0, ...(dtype && { dtype }) })
-    await denoiser.predict(noise, time, new Int32Array(count).fill(classes - 1))
+    await predictOf(denoiser, time, classes - 1)
   } catch (cause) {
     throw inputError(
       'learn.classes',
@@ -123,6 +175,23 @@ async function tryLastClass(denoiser: Denoiser, time: number, classes: number): 
       { cause },
     )
   }
+}
+
+async function tryClass(denoiser: Denoiser, time: number, wanted: number): Promise<void> {
+  try {
+    await predictOf(denoiser, time, wanted)
+  } catch (cause) {
+    throw inputError('learn.classes', `the model must take class ${wanted}, but: ${(cause as Error).message}`, {
+      cause,
+    })
+  }
+}
+
+/** Noise alone as a class. */
+async function predictOf(denoiser: Denoiser, time: number, label: number): Promise<void> {
+  const { imageShape, dtype, batch: count = 1 } = denoiser
+  const noise = startNoise({ imageShape, count, seed: 0, ...(dtype && { dtype }) })
+  await denoiser.predict(noise, time, new Int32Array(count).fill(label))
 }
 
 /** The schedule that the network is (or was) trained with before anything is learned. */
@@ -136,11 +205,24 @@ export interface OpenDenoiser {
   close(): Promise<void>
 }
 
-/** The network at fixed weights, bound; a foreign model as it is (its owner closes it). */
+/** How a denoiser is opened: images a run, guidance towards classes, and where. */
+type Opening = Pick<LearnSettings, 'chunk' | 'guidanceScale'> & { readonly device?: Device }
+
+/** The network at fixed weights, bound; a foreign model as it is (its owner closes it); guided towards its classes where the settings say so. */
 export async function openDenoiser(
   subject: Subject,
   state: NetworkState | null,
-  { chunk, device }: { readonly chunk: number; readonly device?: Device },
+  opening: Opening,
+): Promise<OpenDenoiser> {
+  const { denoiser, close } = await openPlain(subject, state, opening)
+  const { guidanceScale: scale } = opening
+  return { denoiser: scale !== null && guides(opening) ? classifierFree(denoiser, { scale }) : denoiser, close }
+}
+
+async function openPlain(
+  subject: Subject,
+  state: NetworkState | null,
+  { chunk, device }: Opening,
 ): Promise<OpenDenoiser> {
   if (subject.kind === 'foreign') return { denoiser: subject.denoiser, close: async () => undefined }
   const weights = weightsOf(subject, state)

@@ -6,6 +6,7 @@ import { count, html, significant } from '../../../report/index.ts'
 import { durationText, isRecord } from '../../../runs/index.ts'
 import type { EntropyEstimator, EntropyResult } from '../../../tuners/index.ts'
 import { modulesIn } from '../../opening/namedCode.ts'
+import { classItems } from '../../reporting/classItems.ts'
 import type { EntropyContext } from '../../reporting/context.ts'
 import { commands, sampleCommand } from '../../reporting/usage.ts'
 
@@ -31,6 +32,7 @@ export function entropyProtocol(result: EntropyResult, context: EntropyContext):
     ],
     ['Estimator', `${estimator}: ${ESTIMATOR_WORDS[estimator]}`],
     ['Sampler', samplerText(result)],
+    ...classItems(context),
     ['Guided steps', `those with noise and signal² above ${significant(result.minimumAlphaBar)}`],
     [
       'Interval',

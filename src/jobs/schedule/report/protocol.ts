@@ -8,6 +8,7 @@ import { count, html } from '../../../report/index.ts'
 import { durationText } from '../../../runs/index.ts'
 import type { ScheduleResult } from '../../../tuners/index.ts'
 import { toldText } from '../../../tuners/index.ts'
+import { classItems } from '../../reporting/classItems.ts'
 import type { PythonNetwork, ReportContext } from '../../reporting/context.ts'
 import { pythonCode } from '../../reporting/python.ts'
 import { commands, sampleCommand } from '../../reporting/usage.ts'
@@ -34,6 +35,7 @@ export function protocolList(result: ScheduleResult, context: ReportContext): Ht
       'Generated images',
       `${count(protocol.samplesPerSeed)} for each sampling seed (${seeds.join(', ')}), the same seeds in every row`,
     ],
+    ...classItems(context),
     [
       'Standard error',
       'standard deviation over sampling seeds / √seeds; gains are paired: differences of the same seed',
@@ -167,7 +169,16 @@ const MODEL_PARTS = html`<dt><code>model/scheduler/scheduler_config.json</code><
 function python(result: ScheduleResult, context: ReportContext, forms: ExportedForms, folder: string): Html | null {
   const { run, network = { kind: 'UNet2DModel' } } = context
   const [{ shape: imageShape }] = result.grids
-  const code = pythonCode({ forms, network, imageShape, run, folder })
+  const { class: wanted, guidanceScale } = context.config
+  const code = pythonCode({
+    forms,
+    network,
+    imageShape,
+    run,
+    folder,
+    ...(typeof wanted === 'number' && { class: wanted }),
+    ...(typeof guidanceScale === 'number' && { guidanceScale }),
+  })
   if (code === null) return null
   const why =
     network.kind === 'onnx' && network.inRun

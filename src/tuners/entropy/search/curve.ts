@@ -2,7 +2,7 @@
  * The trade-off: E r1, E r2, KL and diversity over the whole range of lambda, for the guided chain and for the tilt. Every path ever drawn
  * goes in where its weight reaches; a point is trusted where at least half of what it is made of is effective.
  */
-import { evaluationsOf } from '../../../diffusion/index.ts'
+import { evaluationsBy } from '../../../diffusion/index.ts'
 import type { MeanAndStandardError } from '../../../metrics/index.ts'
 import { meanAndStandardError } from '../../../metrics/index.ts'
 import type { WeightedTarget } from '../estimators/pool.ts'
@@ -156,8 +156,8 @@ function basePoint(run: EntropyRun, guided: boolean): BasePoint {
  * error by its starts comes out too small where few survive (.4 to .9 of what it is, on the Gaussian problem).
  */
 async function particlePoint(run: EntropyRun, lambda: number, scale: number): Promise<CurvePoint> {
-  const { settings, schedule, sampler } = run.job
-  const each = evaluationsOf({ schedule, settings: sampler })
+  const { denoiser, settings, schedule, sampler } = run.job
+  const each = evaluationsBy(denoiser, { schedule, settings: sampler })
   const drawn: ParticleDraw[] = []
   for (let r = 0; r < REPETITIONS; r++) {
     run.progress('curve', `particles at lambda = ${lambda.toPrecision(2)}`, settings.particles * each)

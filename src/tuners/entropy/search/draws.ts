@@ -4,7 +4,7 @@
  */
 import { failure, internalError, logSumExp } from '../../../base/index.ts'
 import type { Images } from '../../../diffusion/index.ts'
-import { evaluationsOf, generate, generateGuided, sequentialMonteCarlo } from '../../../diffusion/index.ts'
+import { evaluationsBy, generate, generateGuided, sequentialMonteCarlo } from '../../../diffusion/index.ts'
 import type { Reward } from '../../../rewards/index.ts'
 import type { Draw, EntropyPhase } from '../checkpoint.ts'
 import { ENTROPY_PHASES } from '../checkpoint.ts'
@@ -101,8 +101,8 @@ export class Draws {
   get costPerPath(): number {
     const paths = this.#log.filter(({ kind }) => kind === 'paths')
     const count = paths.reduce((sum, draw) => sum + draw.count, 0)
-    const { schedule, sampler } = this.#job
-    const plain = evaluationsOf({ schedule, settings: sampler })
+    const { denoiser, schedule, sampler } = this.#job
+    const plain = evaluationsBy(denoiser, { schedule, settings: sampler })
     if (count === 0) return this.#job.settings.through === 'reward' ? plain : 3 * plain
     return paths.reduce((sum, { evaluations }) => sum + evaluations, 0) / count
   }

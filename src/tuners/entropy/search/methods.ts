@@ -9,7 +9,7 @@
  *     smc                  populations at each scale: repetitions are items                           tilt, penalty
  */
 
-import { evaluationsOf } from '../../../diffusion/index.ts'
+import { evaluationsBy } from '../../../diffusion/index.ts'
 import type { EntropyPhase } from '../checkpoint.ts'
 import type { Shape } from '../estimators/gradientCurve.ts'
 import { GradientCurve, meanOf } from '../estimators/gradientCurve.ts'
@@ -226,7 +226,7 @@ function weightedPaths(job: EntropyOptions, draws: Draws): GradientMethod {
 }
 
 function baseSamples(job: EntropyOptions, draws: Draws): GradientMethod {
-  const { settings, schedule, sampler } = job
+  const { denoiser, settings, schedule, sampler } = job
   const { gradientAt, objectiveAt } = estimatesOf(job)
   return {
     ...{
@@ -249,11 +249,11 @@ function baseSamples(job: EntropyOptions, draws: Draws): GradientMethod {
     async profile(grid, items) {
       return profileOf(PathPool.of([await draws.base(items, 'explore')]), grid, gradientAt)
     },
-    cost: () => evaluationsOf({ schedule, settings: sampler }),
+    cost: () => evaluationsBy(denoiser, { schedule, settings: sampler }),
   }
 }
 
-function particles({ settings, schedule, sampler }: EntropyOptions, draws: Draws): GradientMethod {
+function particles({ denoiser, settings, schedule, sampler }: EntropyOptions, draws: Draws): GradientMethod {
   const { target, gamma, particles: count, seed } = settings
   const each = target === 'penalty' ? 2 : 1
   const drawnAt = async (x: number, { first, count: repetitions }: Items, phase: EntropyPhase) => {
@@ -308,7 +308,7 @@ function particles({ settings, schedule, sampler }: EntropyOptions, draws: Draws
       const paths = count * each * items.count
       return grid.map((at, j) => ({ at, over: 0, ...meanOf(rows[j]), ...UNWEIGHTED, paths }))
     },
-    cost: (nodes) => nodes * count * each * evaluationsOf({ schedule, settings: sampler }),
+    cost: (nodes) => nodes * count * each * evaluationsBy(denoiser, { schedule, settings: sampler }),
   }
 }
 

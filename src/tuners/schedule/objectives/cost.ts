@@ -2,9 +2,13 @@
 import type { UpperCost } from '../../../bilevel/index.ts'
 import type { SamplerSettings } from '../../../diffusion/index.ts'
 import { networkEvaluations } from '../../../diffusion/index.ts'
+import { evaluationsEach } from '../../classGuidance.ts'
 import type { LearnSettings } from '../settings.ts'
 
-/** One value of an objective of images and one gradient, with the last steps differentiated. */
+/**
+ * One value of an objective of images and one gradient, with the last steps differentiated.
+ * @param samples images, times the network evaluations that a prediction takes
+ */
 export function objectiveCost(
   samples: number,
   sampler: Pick<SamplerSettings, 'sampler'>,
@@ -35,14 +39,17 @@ export function taughtCost(
 
 /** The teacher's images for so many starts. */
 export const teachingCost = (
-  { teacherSampler: sampler, teacherSteps }: Pick<LearnSettings, 'teacherSampler' | 'teacherSteps'>,
+  settings: Pick<LearnSettings, 'teacherSampler' | 'teacherSteps' | 'guidanceScale'>,
   samples: number,
-): number => samples * networkEvaluations({ sampler }, teacherSteps)
+): number => {
+  const { teacherSampler: sampler, teacherSteps } = settings
+  return samples * evaluationsEach(settings) * networkEvaluations({ sampler }, teacherSteps)
+}
 
 /** The upper objective that the settings choose. */
 export function upperCost(settings: LearnSettings): UpperCost {
   const { objective, tuningSamples: samples, samplingSteps: steps, through, teacherSoft } = settings
-  const plain = objectiveCost(samples, settings, steps, through)
+  const plain = objectiveCost(samples * evaluationsEach(settings), settings, steps, through)
   if (objective !== 'teacher') return plain
   return taughtCost(plain, { perKey: teachingCost(settings, samples), soft: teacherSoft !== null })
 }

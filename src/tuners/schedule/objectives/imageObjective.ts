@@ -34,8 +34,8 @@ export abstract class ImageObjective<O extends ObjectiveSampling> implements Obj
   protected abstract requireDerivative(): void
 
   cost(steps: number): UpperCost {
-    const { samples, settings, through = 'all' } = this.options
-    return objectiveCost(samples, settings, steps, through)
+    const { samples, settings, denoiser, through = 'all' } = this.options
+    return objectiveCost(samples * (denoiser.evaluationsEach ?? 1), settings, steps, through)
   }
 
   async value(schedule: SamplingSchedule, key: number, settings?: SamplerSettings): Promise<number> {

@@ -15,7 +15,7 @@
 import { inputError, internalError, sizeOf } from '../../../base/index.ts'
 import type { UpperCost } from '../../../bilevel/index.ts'
 import type { ImageData, Images, SampleOptions, SamplerSettings, SamplingSchedule } from '../../../diffusion/index.ts'
-import { networkEvaluations, sample, samplerNamed, sampleVjp } from '../../../diffusion/index.ts'
+import { evaluationsBy, sample, samplerNamed, sampleVjp } from '../../../diffusion/index.ts'
 import type { FeatureNetwork } from '../../../metrics/index.ts'
 import { SOFT_STEPS, taughtCost } from './cost.ts'
 import type { MeasuredGradient } from './imageObjective.ts'
@@ -91,8 +91,8 @@ export class TeacherObjective extends ImageObjective<TeacherObjectiveOptions> {
 
   /** The teacher's images of a key are made once. */
   override cost(steps: number): UpperCost {
-    const { samples, teacher, soft } = this.options
-    const perKey = samples * networkEvaluations(teacher.settings, teacher.schedule.levels.length)
+    const { samples, teacher, soft, denoiser } = this.options
+    const perKey = samples * evaluationsBy(denoiser, teacher)
     return taughtCost(super.cost(steps), { perKey, soft: soft !== undefined })
   }
 

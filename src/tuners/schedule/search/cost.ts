@@ -1,6 +1,7 @@
 /** What a search costs in network evaluations (`../cost.ts` says how they are counted). */
 import type { SamplerSettings, SamplingSchedule } from '../../../diffusion/index.ts'
 import { evaluationsOf, networkEvaluations } from '../../../diffusion/index.ts'
+import { evaluationsEach } from '../../classGuidance.ts'
 import { teachingCost, upperCost } from '../objectives/cost.ts'
 import type { LearnSettings } from '../settings.ts'
 import { roundsOf, samplesOfRounds } from './halving.ts'
@@ -28,5 +29,7 @@ export function decisionCost(
   const own = networkEvaluations(settings, samplingSteps)
   const other = incumbent ? evaluationsOf(incumbent) : own
   const images = DECISION_KEYS * candidateSamples
-  return (own + other) * images + (objective === 'teacher' ? teachingCost(settings, images) : 0)
+  return (
+    evaluationsEach(settings) * (own + other) * images + (objective === 'teacher' ? teachingCost(settings, images) : 0)
+  )
 }

@@ -1,0 +1,147 @@
+/**
+ * What is tried of a model's convention where there are no data: what comes back of noise alone, and whether it takes the pictures that it draws itself for
+ * pictures.
+ */
+import { inputError } from '../../base/index.ts'
+import type { Candidate, ConventionPrediction, DenoiserConvention, Figure } from '../../diffusion/index.ts'
+import {
+  ACCEPTED,
+  CONVENTION_PREDICTIONS,
+  conventionVerdict,
+  hasNoDarkHalf,
+  measureConventions,
+  noiseGivenBack,
+  OWN_PICTURES,
+  ownPictures,
+} from '../../diffusion/index.ts'
+import type { SettleOptions, UsedConvention } from './conventionRecord.ts'
+import { flagsFor, shown, wordsOf } from './conventionRecord.ts'
+
+/** What noise alone at the noisiest time comes out as: 1 where the prediction holds the noise, 0 where it does not. */
+const GIVES: Readonly<Record<ConventionPrediction, -1 | 0 | 1>> = {
+  noise: 1,
+  flow: 1,
+  'flow-to-data': -1,
+  sample: 0,
+  velocity: 0,
+  edm: 0,
+  denoised: 0,
+}
+
+/** Below this log-SNR the noisiest level is as good as noise alone. */
+const NOISE_ALONE = Math.log(0.02)
+
+/** A network that is off by more on pictures that it drew itself draws none. Right ones were off by 0 to .23, wrong ones by .63 to 1.8. */
+const NO_PICTURES = 0.5
+
+/** Seconds that drawing pictures to check it may take. */
+const MOST_SECONDS = 20
+
+/** What was tried without data. */
+interface Tried {
+  /** Share of noise alone that comes back at the noisiest time. */
+  readonly given: number | null
+  /** What it is off by on pictures of its own. */
+  readonly own: number | null
+  readonly noDarkHalf: boolean
+}
+
+/** The convention as it is stated. @throws `model.convention` where it draws no pictures by that */
+export async function withoutPictures(
+  options: SettleOptions,
+  candidates: readonly Candidate[],
+): Promise<UsedConvention> {
+  const { file, trust } = options
+  const [candidate] = candidates
+  const { convention, trained } = candidate
+  const tried = trust ? { given: null, own: null, noDarkHalf: false } : await tryAlone(options, candidates)
+  const record = {
+    ...convention,
+    figure: null,
+    pictures: 0,
+    noiseGivenBack: tried.given,
+    ownFigure: tried.own,
+    alike: [],
+    trusted: trust,
+  }
+  return { convention, trained, record, figures: [], notes: [unchecked(file, candidate, tried, trust)] }
+}
+
+/** @throws `model.convention` */
+async function tryAlone(options: SettleOptions, candidates: readonly Candidate[]): Promise<Tried> {
+  const { file, network, stated, list } = options
+  const [candidate] = candidates
+  const { convention, trained } = candidate
+  const isNoise = trained.logSnr[trained.timesteps - 1] < NOISE_ALONE
+  const classes = network.conditional ? new Int32Array(2) : undefined
+  const began = performance.now()
+  const said = await noiseGivenBack(network, candidate, classes)
+  const seconds = (performance.now() - began) / 1000
+  const given = isNoise && Number.isFinite(said) ? said : null
+  if (given !== null) requireGiven(file, convention, given, stated.prediction !== undefined)
+  const calls = Math.ceil(OWN_PICTURES.count / (network.batch ?? OWN_PICTURES.count)) * (OWN_PICTURES.steps + 3)
+  if (seconds * calls > MOST_SECONDS) return { given, own: null, noDarkHalf: false }
+  const drawn = await ownPictures(network, candidate, list)
+  const figures = await measureConventions(network, candidates, drawn)
+  const [{ figure: own }] = figures
+  const noDarkHalf = convention.pixels.join() === '-1,1' && hasNoDarkHalf(drawn)
+  requireOwn(options, figures, noDarkHalf)
+  return { given, own: Number.isFinite(own) ? own : null, noDarkHalf }
+}
+
+/** @throws `model.convention` where pictures that it drew are none by itself, or are another's */
+function requireOwn({ file, stated }: SettleOptions, figures: readonly Figure[], noDarkHalf: boolean): void {
+  const [own] = figures
+  const { best } = conventionVerdict(figures, stated)
+  const drew = `${OWN_PICTURES.count} pictures that it drew itself`
+  const trust = '--trust-convention takes it as it is'
+  if (noDarkHalf && stated.pixels === undefined) {
+    throw inputError(
+      'model.convention',
+      `${file} is taken to be of ${wordsOf(own)}, but ${drew} have no dark pixel, as pixels in [0, 1] have none; say --model-pixels=0,1, or --model-pixels=-1,1 if that is so, or give --data with pictures like its own`,
+    )
+  }
+  if (own.figure < NO_PICTURES) return
+  const fits = best !== own && best.figure < ACCEPTED
+  const other = fits
+    ? `what fits is ${wordsOf(best)}, off by ${shown(best)}; take that with ${flagsFor(own, best).join(' ')}`
+    : 'its convention is another one; give --data with pictures like its own, and it is measured, or say it with --model-prediction, --model-pixels, --model-time'
+  throw inputError(
+    'model.convention',
+    `${file} is taken to be of ${wordsOf(own)}, but on ${drew} it is off by ${shown(own)}: ${other}; ${trust}`,
+  )
+}
+
+/** @throws `model.convention` */
+function requireGiven(file: string, convention: DenoiserConvention, given: number, isStated: boolean): void {
+  const { prediction } = convention
+  const wanted = GIVES[prediction]
+  if (Math.abs(given - wanted) <= 0.6) return
+  const near = Math.abs(given) > 1.6 ? null : Math.abs(given) < 0.5 ? 0 : Math.sign(given)
+  const others = CONVENTION_PREDICTIONS.filter((name) => GIVES[name] === near)
+  const rule = `${file} is ${isStated ? 'stated' : 'taken'} to predict ${prediction}, and so must give back about ${wanted} of noise alone at the noisiest time`
+  const which = others.length === 0 ? '--model-time' : `--model-prediction ${others.join('|')}`
+  const as =
+    others.length === 0 ? 'as one that is told other times would' : `as one that predicts ${others.join(' or ')} would`
+  const fix = `say which with ${which}, give --data with pictures like its own, and it is measured, or take it as it is with --trust-convention`
+  throw inputError('model.convention', `${rule}, got ${given.toFixed(2)}, ${as}; ${fix}`)
+}
+
+/** What could not be checked. */
+function unchecked(file: string, candidate: Candidate, { given, own }: Tried, trust: boolean): string {
+  const taken = `the convention of ${file} is taken to be ${wordsOf(candidate)}`
+  if (trust) return `${taken}, unchecked`
+  const noise = given === null ? '' : `it gives back ${given.toFixed(2)} of noise alone`
+  const drawn =
+    own === null
+      ? 'drawing pictures to check it would take too long'
+      : `is off by ${own.toFixed(2)} on ${OWN_PICTURES.count} pictures that it drew itself`
+  const rest = own === null ? doubtOf(candidate.convention.prediction) : 'the range of its pixels'
+  return `${taken}: without data, ${[noise, drawn].filter((part) => part !== '').join(' and ')}; not checked: ${rest}; --data with pictures like its own checks all of it`
+}
+
+function doubtOf(prediction: ConventionPrediction): string {
+  const others = CONVENTION_PREDICTIONS.filter((name) => name !== prediction && GIVES[name] === GIVES[prediction])
+  const kind = others.length === 0 ? '' : `whether it predicts ${others.join(' or ')} instead, `
+  return `${kind}the range of its pixels, what it is told for times`
+}

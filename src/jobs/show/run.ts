@@ -1,0 +1,132 @@
+/** What a model is: its images, its levels, how its file is called, and the convention it keeps, with the figures of every one that was tried. */
+import { BilevelError } from '../../base/index.ts'
+import { conventionWords } from '../../diffusion/index.ts'
+import { textTable } from '../../report/index.ts'
+import type { Json } from '../../runs/index.ts'
+import { recordJson, wordsOf } from '../opening/conventionRecord.ts'
+import type { OpenedModel } from '../opening/openedModel.ts'
+import { openModelAt } from '../opening/openModel.ts'
+import { sharedData } from '../opening/sharedData.ts'
+import type { ShowConfig } from './settings.ts'
+
+export interface ShownModel {
+  readonly model: string
+  readonly sha256: string
+  /** [channels, height, width]. */
+  readonly imageShape: readonly number[]
+  readonly timesteps: number
+  /** log(signal²/noise²) at the first and last time. */
+  readonly logSnr: readonly [number, number]
+  readonly flow: boolean
+  readonly scheduler: string | null
+  /** Classes that it knows; null: it takes none, or how many is not known. */
+  readonly classes: number | null
+  readonly conditional: boolean
+  readonly differentiable: boolean
+  /** Names of the learned schedules that it brings. */
+  readonly schedules: readonly string[]
+  /** Convention, as manifests keep it; where it was not checked, in words alone. */
+  readonly convention: Readonly<Record<string, Json>> | string
+  /** Why other commands refuse it as it is described; null: they do not. */
+  readonly refused: string | null
+  /** Every convention that was measured, and by which what comes out has anything to do with what went in, best first. */
+  readonly figures: readonly { readonly convention: string; readonly figure: number | null }[]
+  readonly notes: readonly string[]
+}
+
+/** @throws what `openModelAt` throws, but for a convention that does not fit, which is told */
+export async function showModel(path: string, config: ShowConfig): Promise<ShownModel> {
+  const { pictures } = sharedData(config)
+  const options = { ...config, pictures, allFigures: config.data !== null }
+  let refused: string | null = null
+  const opened = await openModelAt(path, options).catch((error: unknown) => {
+    if (!(error instanceof BilevelError && error.code === 'model.convention')) throw error
+    refused = error.message
+    return openModelAt(path, { ...options, trustConvention: true })
+  })
+  try {
+    return shownModel(path, opened, refused)
+  } finally {
+    await opened.close()
+  }
+}
+
+function shownModel(path: string, opened: OpenedModel, refused: string | null): ShownModel {
+  const { schedule, sampling, convention, classes } = opened
+  const { logSnr, timesteps } = schedule
+  const { record, figures } = convention
+  return {
+    model: path,
+    sha256: opened.hash,
+    imageShape: opened.imageShape,
+    timesteps,
+    logSnr: [logSnr[0], logSnr[timesteps - 1]],
+    flow: schedule.path === 'flow',
+    scheduler: sampling.className,
+    classes: classes ?? null,
+    conditional: opened.conditional,
+    differentiable: opened.differentiable,
+    schedules: opened.schedules.map(({ name }) => name),
+    convention: record ? recordJson(record) : conventionWords(convention.convention),
+    refused,
+    figures: figures
+      .filter(({ says }) => says)
+      .toSorted((one, other) => one.figure - other.figure)
+      .map((figure) => ({
+        convention: wordsOf(figure),
+        figure: Number.isFinite(figure.figure) ? Number(figure.figure.toFixed(4)) : null,
+      })),
+    notes: opened.notes,
+  }
+}
+
+/** Most conventions in the text; `--json` has all. */
+const LINES = 8
+
+/** For a person. */
+export function shownText(shownModel: ShownModel): string {
+  const { model, imageShape, timesteps, logSnr, flow, scheduler, classes, conditional, schedules } = shownModel
+  const { convention, refused, figures, notes, sha256 } = shownModel
+  const [first, last] = logSnr.map((value) => value.toFixed(1))
+  const taken =
+    typeof convention === 'string' ? `${convention} (this project's own, or as stated)` : recordText(convention)
+  const rows: [string, string][] = [
+    ['images', `[${imageShape.join(', ')}]`],
+    ['times', `${timesteps}, log(signal²/noise²) ${first} to ${last}${flow ? ', a flow' : ''}`],
+    ['scheduler', scheduler ?? 'levels alone'],
+    ['classes', conditional ? String(classes ?? 'not known') : 'none'],
+    ...(schedules.length > 0 ? ([['schedules', schedules.join(', ')]] as [string, string][]) : []),
+    ['convention', taken],
+    ...(refused === null ? [] : ([['refused', refused]] as [string, string][])),
+    ['sha256', sha256],
+  ]
+  const table =
+    figures.length === 0
+      ? []
+      : [
+          `${figures.length} conventions, by what they are off by on the pictures:`,
+          ...textTable(
+            [
+              ['convention', 'figure'],
+              ...figures
+                .slice(0, LINES)
+                .map((one) => [one.convention, one.figure === null ? 'fails' : one.figure.toFixed(3)]),
+            ],
+            1,
+          ).map((line) => line.replaceAll('\u00a0', ' ').trimEnd()),
+        ]
+  return [
+    model,
+    ...rows.map(([name, value]) => `  ${name.padEnd(11)}${value}`),
+    ...table,
+    ...notes.map((note) => `note: ${note}`),
+  ].join('\n')
+}
+
+function recordText(record: Readonly<Record<string, Json>>): string {
+  const { prediction, pixels, time, timeScale, figure, ownFigure, pictures } = record
+  const scale = timeScale === 1 ? '' : ` times ${timeScale}`
+  const words = `prediction ${prediction}, pixels [${(pixels as readonly number[]).join(', ')}], time ${time}${scale}`
+  if (typeof figure === 'number') return `${words}; off by ${figure.toFixed(2)} on ${pictures} pictures`
+  return typeof ownFigure === 'number' ? `${words}; off by ${ownFigure.toFixed(2)} on pictures of its own` : words
+}
