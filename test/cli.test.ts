@@ -42,14 +42,22 @@ describe('as a process of its own the command says the same, to the byte, and en
 })
 
 describe('help', () => {
-  test.each([[], ['schedule'], ['entropy'], ['sample'], ['evaluate'], ['show'], ['fid'], ['convert'], ['runs']])(
-    'bilevel %s --help',
-    async (...command) => {
-      const { code, stdout, stderr } = await bilevelHere([...command, '--help'], folder)
-      expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
-      expect(stdout).toMatchSnapshot()
-    },
-  )
+  test.each([
+    [],
+    ['schedule'],
+    ['entropy'],
+    ['sample'],
+    ['evaluate'],
+    ['show'],
+    ['fid'],
+    ['convert'],
+    ['runs'],
+    ['init'],
+  ])('bilevel %s --help', async (...command) => {
+    const { code, stdout, stderr } = await bilevelHere([...command, '--help'], folder)
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+    expect(stdout).toMatchSnapshot()
+  })
 
   test('without a command it is shown, as a mistake', async () => {
     const { code, stdout, stderr } = await bilevelHere([], folder)

@@ -4,9 +4,7 @@ import { MOST } from '../../base/index.ts'
 import type { SettingsLayer } from '../../runs/index.ts'
 import { resolveSettings } from '../../runs/index.ts'
 import { defaultsOf, setting } from '../../tuners/index.ts'
-import { measuringShape, runningShape } from '../opening/settings.ts'
-
-const { judge: _, ...featureShape } = measuringShape
+import { featuresShape, runningShape } from '../opening/settings.ts'
 
 export const fidSchema = z.strictObject({
   stats: setting(z.string().min(1).nullable(), {
@@ -20,7 +18,7 @@ export const fidSchema = z.strictObject({
     description: 'side that all images are brought to; none: as they are, which must be one size',
     default: null,
   }),
-  ...featureShape,
+  ...featuresShape,
   device: runningShape.device,
 })
 export type FidConfig = z.output<typeof fidSchema>

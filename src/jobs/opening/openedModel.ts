@@ -12,6 +12,7 @@ import type {
   ToldTimes,
 } from '../../diffusion/index.ts'
 import type { DenoisingNetwork, NetworkState } from '../../nn/index.ts'
+import { jsonHash } from '../../runs/index.ts'
 import type { Device } from '../../runtime/index.ts'
 import type { UsedConvention } from './conventionRecord.ts'
 import type { DescribingConfig } from './modelSettings.ts'
@@ -98,3 +99,10 @@ export interface OpenModelOptions extends DenoiserOptions, Partial<DescribingCon
   /** Whether every convention is measured to the end. */
   readonly allFigures?: boolean
 }
+
+/** A model as a manifest records it: what it is, and what it was trained with, by hash. */
+export const modelSource = (path: string | null, { hash, schedule }: Pick<OpenedModel, 'hash' | 'schedule'>) => ({
+  path,
+  sha256: hash,
+  schedule: jsonHash([...schedule.logSnr].map(String)),
+})

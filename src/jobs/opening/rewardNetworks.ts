@@ -9,7 +9,7 @@ import { networksOf, openReward } from '../../rewards/index.ts'
 import type { Json } from '../../runs/index.ts'
 import type { Device } from '../../runtime/index.ts'
 import type { EntropyConfig } from '../entropy/settings.ts'
-import { openMeasuring } from './measuringNetworks.ts'
+import { OWN_JUDGE, openMeasuring } from './measuringNetworks.ts'
 import type { SharedData } from './sharedData.ts'
 import { sharedData } from './sharedData.ts'
 
@@ -22,8 +22,11 @@ export const REWARD_SETTINGS = [
   'features',
   'featuresOutput',
   'featuresRange',
+  'featuresMeanStd',
+  'featuresResize',
   'judgeNetwork',
   'rewardRange',
+  'onBadReward',
 ] as const
 export type RewardSettings = Pick<EntropyConfig, (typeof REWARD_SETTINGS)[number]>
 
@@ -70,6 +73,7 @@ export async function openRewardNetworks(
     labels: data && labelsOf(data),
     imageShape: model.imageShape,
     imageRange: settings.rewardRange,
+    onBad: settings.onBadReward,
     batch: model.batch,
     device: model.device,
     timeout: model.timeout,
@@ -105,13 +109,16 @@ interface Networks {
 }
 
 async function openNetworks(settings: RewardSettings, data: Dataset, device: Device): Promise<Networks> {
-  const { data: source, features, featuresOutput, featuresRange, judgeNetwork } = settings
+  const { data: source, features, judgeNetwork } = settings
   const opened = await openMeasuring(
     {
       data: source ?? data.name,
       features: features === 'none' ? 'pixels' : features,
-      featuresOutput,
-      featuresRange,
+      featuresOutput: settings.featuresOutput,
+      featuresRange: settings.featuresRange,
+      featuresMeanStd: settings.featuresMeanStd,
+      featuresResize: settings.featuresResize,
+      ...OWN_JUDGE,
       judge: judgeNetwork,
       device,
     },
