@@ -7,9 +7,10 @@
  * FOLDER holds ONNX files, scheduler files (*.json) and pictures of theirs (data/, or an IDX file). Every file is opened with every scheduler, as `evaluate` (with the pictures) and as
  * `sample` (without) do, and stated to be of every convention that what it takes allows. What is taken is sampled, and so is what is taken wrongly: the distance to the pictures,
  * in blocks of pixels, tells right pictures from wrong ones. Shipped models, and those named by --also, too. Writes docs/results/conventions: README.md, conventions.json.
+ * Each row goes to standard error as it is measured; `--from FILE` takes those of such a file.
  */
 import { execFileSync } from 'node:child_process'
-import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { cpus } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
@@ -28,6 +29,8 @@ const { values, positionals } = parseArgs({
     also: { type: 'string', multiple: true, default: [] },
     out: { type: 'string', default: 'docs/results/conventions' },
     samples: { type: 'string', default: '300' },
+    from: { type: 'string' },
+    shipped: { type: 'string', default: 'digits-16,digits-28' },
   },
 })
 const SAMPLES = Number(values.samples)
@@ -47,6 +50,8 @@ interface Outcome {
   readonly words: string
   readonly used: UsedConvention | null
 }
+
+const nameOfScheduler = ({ scheduler }: Subject): string => scheduler?.split('/').at(-1) ?? 'its own'
 
 /** Right pictures are below this share of what wrong ones of the same file come to. */
 const WRONG = 3
@@ -145,7 +150,7 @@ async function rowOf(subject: Subject, name: string): Promise<Row> {
   }
   return {
     name,
-    scheduler: subject.scheduler?.split('/').at(-1) ?? 'its own',
+    scheduler: nameOfScheduler(subject),
     evaluate: seen.code === null ? seen.words : `refused (${seen.code})`,
     figure: seen.used?.record?.figure ?? null,
     evaluateDistance: seen.used ? await distance(subject, seen.used.convention) : null,
@@ -191,19 +196,33 @@ const also = values.also.map((text): Subject => {
   const [name, model, scheduler, data] = text.split('|')
   return { name, model, scheduler: scheduler === 'none' ? null : scheduler, data, given: {} }
 })
-const shipped = ['digits-16', 'digits-28'].map((name) => ({
-  name,
-  model: name,
-  scheduler: null,
-  data: 'digits',
-  given: {},
-}))
+const shipped = values.shipped
+  .split(',')
+  .filter((name) => name !== '')
+  .map((name) => ({
+    name,
+    model: name,
+    scheduler: null,
+    data: 'digits',
+    given: {},
+  }))
 const folder = positionals[0]
 if (folder === undefined) throw new Error('give a folder with ONNX files, scheduler files and pictures')
 
+/** Rows that an earlier call told on its standard error, which are not measured again. */
+const before =
+  values.from === undefined
+    ? []
+    : readFileSync(values.from, 'utf8')
+        .split('\n')
+        .filter((line) => line.startsWith('{'))
+        .map((line): Row => JSON.parse(line))
+
 const rows: Row[] = []
 for (const subject of [...subjectsOf(folder), ...also, ...shipped]) {
-  const row = await rowOf(subject, subject.name)
+  const scheduler = nameOfScheduler(subject)
+  const kept = before.find((row) => row.name === subject.name && row.scheduler === scheduler)
+  const row = kept ?? (await rowOf(subject, subject.name))
   rows.push(row)
   process.stderr.write(`${JSON.stringify(row)}\n`)
 }

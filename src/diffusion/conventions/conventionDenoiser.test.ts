@@ -1,9 +1,12 @@
 /** Every convention against the closed form: the exact network of Gaussian pixels, in that convention, is the exact denoiser of the samplers. */
 import { describe, expect, test } from 'vitest'
 import { tensor } from '../../base/index.ts'
+import { generate } from '../samplers/generate.ts'
+import { samplerSettings } from '../samplers/settings.ts'
 import { flowSchedule } from '../schedules/flowSchedule.ts'
 import type { NoiseSchedule } from '../schedules/noiseSchedule.ts'
 import { noiseSchedule } from '../schedules/noiseSchedule.ts'
+import { samplingScheduleFrom } from '../schedules/samplingSchedule.ts'
 import { levelsOfPrediction } from './candidates.ts'
 import type { ConventionPrediction, DenoiserConvention, PixelRange, ToldTimeKind } from './convention.ts'
 import { CONVENTION_PREDICTIONS, completed, PREDICTION_WORDS, TOLD_TIMES } from './convention.ts'
@@ -121,6 +124,27 @@ test.each(cases)('$prediction of pixels in $pixels: its derivative is that of it
     expect(dx.data[i]).toBeCloseTo(wanted, 6)
   })
 })
+
+test.each(cases.filter(({ pixels: [low, high] }) => low !== -0.5 && high <= 1))(
+  '$prediction of pixels in $pixels is sampled: the mean and deviation of the data',
+  async (stated) => {
+    const trained = trainedOf(stated.prediction)
+    const convention = completed({ ...stated, sigmaData: D })
+    const schedule = scheduleFor(convention, trained)
+    const { images } = await generate({
+      denoiser: conventionDenoiser(exactNetwork(convention, trained), convention, trained),
+      schedule: samplingScheduleFrom(schedule, 'trailing', 50),
+      settings: samplerSettings({ sampler: 'dpm-solver++', clip: null }),
+      count: 600,
+      seed: 3,
+    })
+    const values = Array.from(images.data)
+    const mean = values.reduce((sum, value) => sum + value, 0) / values.length
+    const std = Math.sqrt(values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / values.length)
+    expect(Math.abs(mean - MEAN)).toBeLessThan(0.03)
+    expect(Math.abs(std - STD)).toBeLessThan(0.03)
+  },
+)
 
 test('pixels in [-1, 1] keep the very levels, and what samplers take as it is is their own', () => {
   const trained = trainedOf('noise')

@@ -156,14 +156,17 @@ export const ENTROPY_MAY_CHANGE = ['checkpointSeconds', 'rewardTimeout', 'maxEva
 /** Settings that say where something lies: a resumed run may find the same elsewhere. */
 export const ENTROPY_PLACES = ['model', 'scheduler', 'data', 'features', 'reward', 'judge', 'schedule'] as const
 
-/** What was before there was a choice. */
-export const ENTROPY_EARLIER: Settings = {
+/** What rewards were opened with before there was a choice. */
+export const REWARDS_EARLIER: Settings = {
   ...defaultsOf(dataShape),
   ...defaultsOf(describingShape),
   guidanceScale: null,
   ...defaultsOf({ onBadReward: onBadRewardSetting }),
   ...defaultsOf({ featuresMeanStd: measuringShape.featuresMeanStd, featuresResize: measuringShape.featuresResize }),
 }
+
+/** What was before there was a choice. */
+export const ENTROPY_EARLIER: Settings = { ...REWARDS_EARLIER, ...defaultsOf(describingShape) }
 
 /**
  * Settings from layers (config file, environment, flags; later ones win) over the preset they name.

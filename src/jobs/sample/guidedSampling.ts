@@ -17,9 +17,7 @@ import {
 import type { Reward } from '../../rewards/index.ts'
 import type { SettingsLayer } from '../../runs/index.ts'
 import { requireIntact, resolveSettings } from '../../runs/index.ts'
-import { defaultsOf } from '../../tuners/index.ts'
-import { entropySchema } from '../entropy/settings.ts'
-import { dataShape } from '../opening/dataSettings.ts'
+import { entropySchema, REWARDS_EARLIER } from '../entropy/settings.ts'
 import { requireAllowedCode, requireRecordedCode } from '../opening/namedCode.ts'
 import type { OpenedModel } from '../opening/openedModel.ts'
 import { openRewardNetworks, REWARD_SETTINGS } from '../opening/rewardNetworks.ts'
@@ -121,7 +119,7 @@ export async function openGuidance(
   requireAllowedCode(path, [saved.reward], allowCode)
   const choice = choiceOf(path, saved, opened)
   const classOf = classOfGuided(path, saved, opened, config)
-  const earlier = { source: 'the defaults', values: defaultsOf(dataShape) }
+  const earlier = { source: 'the defaults', values: REWARDS_EARLIER }
   const layer = { source: path, values: saved.rewardSettings }
   const settings = resolveSettings(entropySchema.pick(pickOf(REWARD_SETTINGS)), [earlier, layer])
   const { imageShape } = opened
