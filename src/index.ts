@@ -132,7 +132,15 @@ export {
   sampleModel,
   scheduleJson,
 } from './jobs/index.ts'
-export { digitFeatures, digitJudge, onnxFeatures, readStatistics, writeStatistics } from './metrics/files/index.ts'
+export type { MeanStd } from './metrics/files/index.ts'
+export {
+  digitFeatures,
+  digitJudge,
+  meanStdNamed,
+  onnxFeatures,
+  readStatistics,
+  writeStatistics,
+} from './metrics/files/index.ts'
 export type {
   EvaluationReference,
   FeatureNetwork,
@@ -171,6 +179,7 @@ export {
 export { checkModel, encodeModel } from './onnx/index.ts'
 export type {
   FunctionRewardOptions,
+  OnBadReward,
   RatedImages,
   Reward,
   RewardContext,

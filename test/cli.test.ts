@@ -42,7 +42,7 @@ describe('as a process of its own the command says the same, to the byte, and en
 })
 
 describe('help', () => {
-  test.each([[], ['schedule'], ['entropy'], ['sample'], ['evaluate'], ['fid'], ['convert'], ['runs']])(
+  test.each([[], ['schedule'], ['entropy'], ['sample'], ['evaluate'], ['fid'], ['convert'], ['runs'], ['init']])(
     'bilevel %s --help',
     async (...command) => {
       const { code, stdout, stderr } = await bilevelHere([...command, '--help'], folder)

@@ -1,8 +1,9 @@
 /** Whole runs through the command line: results, repeatability to the byte, going on after a kill and after Ctrl-C, other people's models. */
-import { copyFile, cp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { copyFile, cp, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { decode } from 'fast-png'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { encodeIdx } from '../src/data/index.ts'
 import { decodeSafetensors } from '../src/nn/index.ts'
 import { readEvents, withoutTimes } from '../src/runs/index.ts'
 import {
@@ -167,6 +168,77 @@ describe('a run that is over', () => {
     expect(await numbersOf(at('cut'))).toEqual(await numbersOf(at('longer')))
     const files = [...SAMPLES, ...MODEL]
     expect(await tracesOf(at('cut'), files)).toEqual(await tracesOf(at('longer'), files))
+  })
+})
+
+describe('a run that was cut off and moved, as were its data', () => {
+  const images = (offset: number) =>
+    encodeIdx({
+      shape: [400, 4, 4],
+      data: new Uint8Array(400 * 16).map((_, i) => Math.imul(i ^ (i >>> 8), 2_654_435_761 + 2 * offset) >>> 24),
+    })
+  const CHANGED: Readonly<Record<string, string>> = {
+    '--features': 'features must be',
+    '--start': 'start (was "auto", now "trailing")',
+    '--evaluation-samples': 'evaluationSamples (was 20, now 30)',
+  }
+  const FEW = ['--tuning-samples', '20', '--candidate-samples', '20', '--evaluation-samples', '20', '--size', '4']
+  const PIXELS = ['--preset', 'tiny', '--iterations', '2', '--features', 'pixels', '--judge', 'none', ...FEW]
+  const resumed = (...flags: string[]) => bilevelHere(['schedule', '--resume', 'away/run', ...flags], folder)
+
+  test('goes on with the same data elsewhere, known by their hash, and is over with more sampling seeds', async () => {
+    for (const name of ['here', 'away']) await mkdir(at(name))
+    await writeFile(at('here', 'images-idx3-ubyte'), images(1))
+    await writeFile(at('away', 'other-idx3-ubyte'), images(2))
+    const words = ['schedule', ...PIXELS, '--data', 'here/images-idx3-ubyte']
+    const running = start([...words, '--sampling-seeds', '11', '--out', 'here/run'], folder)
+    await running.says('iteration 1')
+    running.kill('SIGKILL')
+    await running.finished
+    await rename(at('here', 'run'), at('away', 'run'))
+    await rename(at('here', 'images-idx3-ubyte'), at('away', 'renamed-idx3-ubyte'))
+
+    const lost = await resumed()
+    expect([lost.code, lost.stderr]).toEqual([
+      2,
+      expect.stringMatching(
+        /here\/images-idx3-ubyte cannot be read.*if it was moved, --data NEW says where it lies now/,
+      ),
+    ])
+    const other = await resumed('--data', 'away/other-idx3-ubyte')
+    expect([other.code, other.stderr]).toEqual([2, expect.stringContaining('data changed since')])
+    const found = await resumed('--data', 'away/renamed-idx3-ubyte')
+    expect(found.code, found.stderr).toBe(0)
+    const rows = async (run: string) => {
+      const {
+        learned,
+        bestDefault,
+        default: own,
+        start,
+        gain,
+      } = JSON.parse(await readFile(at(run, 'result.json'), 'utf8'))
+      return { learned, bestDefault, own, start, gain }
+    }
+    expect((await rows('away/run')).own.fid.standardError).toBeNull()
+    // From here on the run knows where its data lie.
+    const seeds = await resumed('--sampling-seeds', '11,12')
+    expect(seeds.code, seeds.stderr).toBe(0)
+
+    await rename(at('away', 'renamed-idx3-ubyte'), at('here', 'images-idx3-ubyte'))
+    const whole = await bilevel([...words, '--sampling-seeds', '11,12', '--out', 'here/whole'], folder)
+    expect(whole.code, whole.stderr).toBe(0)
+    expect(await rows('away/run')).toEqual(await rows('here/whole'))
+  })
+
+  test('what is not a place may not change', async () => {
+    for (const [flag, value] of [
+      ['--features', 'none'],
+      ['--start', 'trailing'],
+      ['--evaluation-samples', '30'],
+    ]) {
+      const { code, stderr } = await resumed('--data', 'here/images-idx3-ubyte', flag, value)
+      expect([code, stderr], stderr).toEqual([2, expect.stringContaining(CHANGED[flag])])
+    }
   })
 })
 

@@ -3,12 +3,17 @@ import { existsSync, readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import type { QuickResult, ShippedRecord } from '../scripts/readmeParts.ts'
 import { withExamples, withModelTables, withTable } from '../scripts/readmeParts.ts'
+import { REWARD_MODULE } from '../src/jobs/init/rewardModule.ts'
 
 const readme = readFileSync('README.md', 'utf8')
 
 test('its TypeScript is that of the examples, which run as tests', () => {
   expect(readme).toMatch(/```ts\nimport/)
   expect(withExamples(readme)).toBe(readme)
+})
+
+test('its reward module is the one that bilevel init writes', () => {
+  expect(readme).toContain(`\`\`\`js\n${REWARD_MODULE}\`\`\``)
 })
 
 test('its table is that of the committed run', () => {

@@ -16,6 +16,9 @@ import { decodeImage } from '../../src/data/pictures/imageFile.ts'
 import { readScheduler } from '../../src/diffusion/files/diffusersScheduler.ts'
 import { loadModel, readGuidance, readSamplingSchedule, saveModel } from '../../src/diffusion/files/index.ts'
 import { readTrainingScheduler } from '../../src/diffusion/files/modelFolderScheduler.ts'
+import { readOwnClass } from '../../src/diffusion/files/ownClassFile.ts'
+import { parsed } from '../../src/diffusion/files/stepsFile.ts'
+import { kindOf, listedSteps, stepsListIn } from '../../src/diffusion/files/stepsList.ts'
 import { noiseSchedule } from '../../src/diffusion/index.ts'
 import { add, constant, mul, trace } from '../../src/graph/index.ts'
 import { resolveEntropyConfig } from '../../src/jobs/entropy/settings.ts'
@@ -179,6 +182,38 @@ const PICTURES = JSON.parse(readFileSync(join('src', 'data', 'fixtures', 'pictur
 const jpegNamed = (name: string): Uint8Array => Uint8Array.from(Buffer.from(PICTURES[name].file, 'base64'))
 
 const binaries: readonly FuzzTarget[] = [
+  ofBytes(
+    'list of steps',
+    [
+      '14.6, 6.3, 0.5, 0.0',
+      'sigmas = torch.tensor([14.6; 2 | 5e-1])  # a comment',
+      '{"sigmas": [9, 1], "times": [9, 1]}',
+    ].map(bytesOf),
+    (bytes) => {
+      const text = textOf(bytes)
+      const list = stepsListIn(text, parsed(text))
+      if (!list) return
+      const { values } = listedSteps('the file', list, kindOf(list))
+      demand(
+        values.every((value, i) => Number.isFinite(value) && value >= 0 && (i === 0 || value < values[i - 1])),
+        'the steps do not fall',
+      )
+    },
+  ),
+  ofJson(
+    'scheduler of our own class',
+    [
+      {
+        _class_name: 'BilevelScheduler',
+        ...{ num_train_timesteps: 10, levels: [-5, 0, 4], times: [9, 5, 1], process: 'variance_preserving' },
+        ...{ clip: [-1, 1], clipped_noise: 'recompute', tau: [0.5, 0], weight: null, output: -0.1, history: null },
+      },
+    ],
+    (text) => {
+      const json = parsed(text)
+      if (json !== null && typeof json === 'object') readOwnClass(json, 'the file')
+    },
+  ),
   ofBytes('safetensors', [tensors], (bytes) => decodeSafetensors(bytes, 'the file')),
   ofJson(
     'safetensors header',
@@ -192,7 +227,14 @@ const binaries: readonly FuzzTarget[] = [
   ),
   ofBytes(
     'statistics (npz)',
-    [encodeStatistics(referenceFromStatistics(Float64Array.of(1, 2), Float64Array.of(2, 0, 0, 3)))],
+    [
+      encodeStatistics(referenceFromStatistics(Float64Array.of(1, 2), Float64Array.of(2, 0, 0, 3))),
+      encodeStatistics(referenceFromStatistics(Float64Array.of(1, 2), Float64Array.of(2, 1, 1, 3), 40), {
+        name: 'net',
+        hash: 'a'.repeat(64),
+      }),
+      Uint8Array.from(readFileSync(join('test', 'found', 'statistics', 'score-sde-pool3.npz'))),
+    ],
     (bytes) => {
       const { mean, covariance } = parseStatistics(bytes, 'the file')
       demand(mean.every(Number.isFinite) && covariance.every(Number.isFinite), 'a moment is not finite')

@@ -15,6 +15,7 @@ export {
   throwIfInterrupted,
 } from './errors.ts'
 export { fileName } from './fileName.ts'
+export { brainToFloat, floatToHalf, halfToFloat } from './half.ts'
 export type { Room } from './limits.ts'
 export { MOST, requireRoom } from './limits.ts'
 export { effectiveSampleSize, logSumExp, weightsOf } from './logWeights.ts'

@@ -68,7 +68,8 @@ export async function throwing<T>(f: () => T | Promise<T>, code: string, what: s
 export function inWords(value: unknown): string {
   const text = () => JSON.stringify(value)?.slice(0, 40) ?? String(value)
   if (value === undefined || value === null) return String(value)
-  if (typeof value === 'number' || typeof value === 'bigint') return `the single ${typeof value} ${value}`
+  if (typeof value === 'number') return `the single number ${value}`
+  if (typeof value === 'bigint') return `the bigint ${value}n`
   if (typeof value === 'string') return `the text ${text()}`
   if (ArrayBuffer.isView(value)) return `a ${value.constructor.name} of ${(value as Float32Array).length}`
   if (Array.isArray(value)) return `the list ${text()}`

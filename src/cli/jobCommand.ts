@@ -42,6 +42,7 @@ export function addJobCommand(program: Command, terminal: Terminal, job: Job): v
   const { argument, other, settings, out } = job
   const named = [argument, other].flatMap((one) => one ?? [])
   for (const { name, description } of named) command.argument(name, description)
+  if (job.example !== undefined) command.addHelpText('after', `\n${job.example}`)
   if (job.leaves === 'run') {
     command
       .addOption(pathOption('--config <file>', "YAML file of settings, named as in a run's config.yaml"))

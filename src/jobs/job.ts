@@ -84,6 +84,8 @@ export interface Job<C extends Settings = Settings> {
   readonly name: string
   readonly summary: string
   readonly description: string
+  /** What stands at the end of the help, as it is. */
+  readonly example?: string
   /** What the command is called with besides settings; `[name]` in brackets where it may be left out. Default: nothing. */
   readonly argument?: { readonly name: string; readonly description: string }
   /** A second argument. */

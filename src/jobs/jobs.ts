@@ -5,6 +5,7 @@ import { convertJob } from './convert/job.ts'
 import { entropyJob } from './entropy/job.ts'
 import { evaluateJob } from './evaluate/job.ts'
 import { fidJob } from './fid/job.ts'
+import { initJob } from './init/job.ts'
 import type { Job } from './job.ts'
 import { anyJob } from './job.ts'
 import { runsJob } from './runs/job.ts'
@@ -14,7 +15,13 @@ import { scheduleJob } from './schedule/job.ts'
 const WORKING = [anyJob(scheduleJob), anyJob(entropyJob), anyJob(sampleJob), anyJob(evaluateJob)]
 
 /** In the order of the help. */
-export const JOBS: readonly Job[] = [...WORKING, anyJob(fidJob), anyJob(convertJob), anyJob(runsJob(WORKING))]
+export const JOBS: readonly Job[] = [
+  ...WORKING,
+  anyJob(fidJob),
+  anyJob(convertJob),
+  anyJob(runsJob(WORKING)),
+  anyJob(initJob),
+]
 
 /** @throws an internal error: names come from this list */
 export function jobNamed(name: string): Job {

@@ -1,6 +1,16 @@
 /** A job that makes a run: opened, worked on, recorded, reported, in a folder that it can be gone on with from. What it works on is its own affair. */
+import { stat } from 'node:fs/promises'
+import { BilevelError } from '../base/index.ts'
 import type { JobHooks, JobRun, Json, Settings, SettingsLayer } from '../runs/index.ts'
-import { durationText, ProgressFile, readRunConfig, requireSameSettings, runJob } from '../runs/index.ts'
+import {
+  durationText,
+  isRecord,
+  ProgressFile,
+  readManifest,
+  readRunConfig,
+  requireSameSettings,
+  runJob,
+} from '../runs/index.ts'
 import type { Job, JobProgress, JobTelling, RunSettings } from './job.ts'
 
 /** What a run is made on. */
@@ -28,11 +38,13 @@ type Events<E> = { readonly kind: string } & E
  * `line`, `record`: an event as a line for a person (null: not worth one), and as it is kept in `events.jsonl`.
  */
 export interface RunMaker<C extends RunSettings, I extends RunInputs, E, K, R, J>
-  extends Pick<Job<C>, 'name' | 'summary' | 'description' | 'plan' | 'best'> {
+  extends Pick<Job<C>, 'name' | 'summary' | 'description' | 'example' | 'plan' | 'best'> {
   readonly settings: Job<C>['settings'] & {
     resolve(layers: readonly SettingsLayer[]): C
     /** Settings that do not change the result, so that a resumed run may have others. */
     readonly mayChange: readonly string[]
+    /** Settings that say where something lies, of the names of its sources: a resumed run may find the same, by its hash, elsewhere. */
+    readonly places: readonly string[]
     /** What settings that runs of earlier versions do not name were then. Default: null. */
     readonly earlier?: Settings
   }
@@ -70,18 +82,32 @@ export async function makeRun<C extends RunSettings, I extends RunInputs, E, K, 
   hooks: JobHooks<E, JobProgress>,
 ): Promise<RunReport<J> & { readonly result: R }> {
   const { name: command, stepOf, isDue } = maker
+  const { places } = maker.settings
   const mayChange = [...maker.settings.mayChange]
   const { folder, resume = false, caller, signal, onProgress, onEvent, onNote } = hooks
+  const moved: string[] = []
+  const finding = async <T>(work: Promise<T>): Promise<T> => {
+    try {
+      return await work
+    } catch (error) {
+      throw resume ? await movedError(error, config, places) : error
+    }
+  }
   if (resume) {
     const before = await readRunConfig(folder)
     mayChange.push(...unnamed(before, config, maker.settings.earlier ?? {}))
+    const recorded = (await readManifest(folder)).sources
+    // Only what was recorded can be known again somewhere else.
+    const mayMove = places.filter((name) => isRecord(recorded) && isRecord(recorded[name]))
+    moved.push(...mayMove.filter((name) => before[name] !== config[name] && typeof config[name] === 'string'))
+    mayChange.push(...moved)
     requireSameSettings(before, config, mayChange)
-    await maker.requireSame?.(folder, config)
+    await finding(maker.requireSame?.(folder, config) ?? Promise.resolve())
   }
-  const inputs = await maker.open(config)
+  const inputs = await finding(maker.open(config))
   const { sources, notes, secondsPerEvaluation } = inputs
   const shared = { folder, resume, ...(caller && { caller }), ...(signal && { signal }), ...(onNote && { onNote }) }
-  const job = { ...shared, command, config, mayChange, sources, notes, stepOf, ...(isDue && { isDue }) }
+  const job = { ...shared, command, config, mayChange, moved, sources, notes, stepOf, ...(isDue && { isDue }) }
   try {
     return await runJob<K, RunReport<J> & { readonly result: R }>(job, async (at) => {
       const shown = new ProgressFile(at.run.folder)
@@ -110,6 +136,27 @@ export async function makeRun<C extends RunSettings, I extends RunInputs, E, K, 
   }
 }
 
+/** Whether an error is about a file that a setting names, perhaps in a reward of several terms, and that is not there. */
+async function isLost(setting: string, message: string): Promise<boolean> {
+  const names = [setting, ...setting.split(/[\s+*]+/)]
+  const paths = names.filter((name) => /[./\\]/.test(name) && message.includes(name))
+  const found = await Promise.all(paths.map((path) => stat(path).catch(() => null)))
+  return paths.length > 0 && found.every((one) => one === null)
+}
+
+/** The error of a run whose files are no longer where it found them, with what to say then. */
+async function movedError(error: unknown, config: Settings, places: readonly string[]): Promise<unknown> {
+  if (!(error instanceof BilevelError) || error.kind !== 'input') return error
+  for (const name of places) {
+    const given = config[name]
+    if (typeof given !== 'string' || !(await isLost(given, error.message))) continue
+    const flag = `--${name} NEW`
+    const hint = `if it was moved, ${flag} says where it lies now: what has the same hash is taken`
+    return new BilevelError(error.kind, error.code, `${error.message}; ${hint}`, { cause: error })
+  }
+  return error
+}
+
 /** Tells how long it will take, once, where that is forecast. */
 function forecastFirst({ onProgress, onLine }: JobTelling): (progress: JobProgress) => void {
   let told = false
@@ -135,7 +182,7 @@ const unnamed = (before: Settings, config: Settings, earlier: Settings): string[
 export function runJobOf<C extends RunSettings, I extends RunInputs, E, K, R, J>(
   maker: RunMaker<C, I, E, K, R, J>,
 ): Job<C> {
-  const { name, summary, description, settings, plan, best } = maker
+  const { name, summary, description, example, settings, plan, best } = maker
   return {
     name,
     summary,
@@ -143,6 +190,7 @@ export function runJobOf<C extends RunSettings, I extends RunInputs, E, K, R, J>
     jsonHelp: 'print the result as one JSON object on one line',
     settings,
     leaves: 'run',
+    ...(example !== undefined && { example }),
     ...(plan && { plan }),
     ...(best && { best }),
     async run({ config, folder, resume, caller }, telling) {

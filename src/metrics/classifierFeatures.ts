@@ -11,7 +11,7 @@ import type { FeatureNetwork, ImageBatch } from './featureNetwork.ts'
 import { imageCount, inChunks } from './featureNetwork.ts'
 
 /** A feature network that is a classifier with a derivative. */
-export interface ClassifierFeatures extends Required<Omit<FeatureNetwork, 'notes'>> {
+export interface ClassifierFeatures extends Required<Omit<FeatureNetwork, 'notes' | 'normalised'>> {
   /** Number of classes. */
   readonly classes: number
   /**

@@ -6,6 +6,7 @@
 import { columnGram, rowProducts, symmetricEigen } from './matrix.ts'
 import type { Features } from './rows.ts'
 import { rowsOf } from './rows.ts'
+import { symmetricValues } from './symmetricValues.ts'
 
 /** Mean Euclidean distance over pairs of different rows [n,d], n >= 2. O(n^2 d). @throws `metrics.tooFewImages` */
 export function meanPairwiseDistance(features: Features): number {
@@ -28,6 +29,9 @@ export function meanPairwiseDistance(features: Features): number {
   return total / ((n * (n - 1)) / 2)
 }
 
+/** From here on eigenvectors, of which there is no need, would take long. */
+const LARGE = 512
+
 /**
  * Vendi score of rows [n,d], between 1 (all point the same way) and min(n, d). Rows of length 0 count as alike to each other and
  * unlike all others.
@@ -47,7 +51,7 @@ export function vendiScore(features: Features): number {
       )
   }
   const [similarity, size] = n < d ? [rowProducts(unit, unit, n, n, d), n] : [columnGram(unit, n, d), d]
-  const { values } = symmetricEigen(similarity, size)
+  const values = size > LARGE ? symmetricValues(similarity, size) : symmetricEigen(similarity, size).values
   const shares = [...values.map((value) => value / n), zeros / n]
   return Math.exp(-shares.reduce((sum, share) => (share > 0 ? sum + share * Math.log(share) : sum), 0))
 }

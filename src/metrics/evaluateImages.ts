@@ -137,13 +137,21 @@ async function judged(
   const { classes, confidence } = verdictsOf(probabilities)
   const shares = new Array<number>(probabilities.shape[1]).fill(0)
   for (const value of classes) shares[value] += 1 / classes.length
-  const recognised = confidence.reduce((sum, value) => sum + Number(value > RECOGNISED_ABOVE), 0)
   return {
-    recognised: recognised / classes.length,
+    recognised: shareAbove(confidence),
     classShares: shares,
     inceptionScore: inceptionScore(probabilities, splits),
     judgeFid: reference && { ...labelOf(judge), ...frechetDistance(await judge.features(images), reference) },
   }
+}
+
+const shareAbove = (confidence: Float64Array) =>
+  confidence.reduce((sum, value) => sum + Number(value > RECOGNISED_ABOVE), 0) / confidence.length
+
+/** Share of images that a judge is more than .9 sure of; null of a network that is no classifier. */
+export async function recognisedShare(images: ImageBatch, judge: FeatureNetwork): Promise<number | null> {
+  const probabilities = await judge.probabilities?.(images)
+  return probabilities ? shareAbove(verdictsOf(probabilities).confidence) : null
 }
 
 /** The first rows, so that comparing all pairs stays affordable. */

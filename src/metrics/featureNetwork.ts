@@ -21,6 +21,8 @@ export interface FeatureNetwork {
   readonly imageShape: Shape
   /** Pixel range the network itself takes; callers give [-1, 1], which is mapped to it. */
   readonly range: readonly [number, number]
+  /** The mean and standard deviation by channel that it takes them with, in words. Absent: none. */
+  readonly normalised?: string
   /** What a reader of its numbers must know, a sentence each. */
   readonly notes?: readonly string[]
   /** Feature rows [n, dimensions]. Images are read until the promise has settled, here and below. @throws `metrics.images` on images of another shape */

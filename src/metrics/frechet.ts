@@ -138,7 +138,7 @@ function momentsTerms(moments: Moments, reference: FrechetReference): Terms {
  * Sum of the roots of eigenvalues. One within rounding of 0 counts as 0: its root, about 1e-8, is noise that would drown small differences
  * where the covariance is singular.
  */
-function rootsOf({ values }: SymmetricEigen): Pick<Terms, 'rootTrace' | 'clipped'> {
+export function rootsOf({ values }: Pick<SymmetricEigen, 'values'>): Pick<Terms, 'rootTrace' | 'clipped'> {
   const rounding = values.length * Number.EPSILON * Math.max(...values)
   let rootTrace = 0
   let [total, negative, count] = [0, 0, 0]
@@ -153,7 +153,10 @@ function rootsOf({ values }: SymmetricEigen): Pick<Terms, 'rootTrace' | 'clipped
   return { rootTrace, clipped: { count, share: total > 0 ? negative / total : 0 } }
 }
 
-function assemble({ count, mean, trace, rootTrace, clipped }: Terms, reference: FrechetReference): FrechetDistance {
+export function assemble(
+  { count, mean, trace, rootTrace, clipped }: Terms,
+  reference: FrechetReference,
+): FrechetDistance {
   const d = mean.length
   const meanTerm = mean.reduce((sum, value, j) => sum + (value - reference.mean[j]) ** 2, 0)
   return {

@@ -5,14 +5,23 @@ export { applyClassifier, classifierParameters } from './classifier.ts'
 export type { ClassifierFeatures } from './classifierFeatures.ts'
 export { classifierFeatures } from './classifierFeatures.ts'
 export type { ClassifierKnowledge, LabelledImages } from './classifierKnowledge.ts'
-export { bestPixelRange, guesses, KNOWS_ABOVE, knowledgeOf, knowledgeText } from './classifierKnowledge.ts'
+export {
+  bestPixelRange,
+  guesses,
+  KNOWS_ABOVE,
+  knowledgeOf,
+  knowledgeText,
+  knownBy,
+  PIXEL_RANGES,
+} from './classifierKnowledge.ts'
 export { meanPairwiseDistance, vendiScore } from './diversity.ts'
 export type { EvaluationNetworks, EvaluationReference, ImageEvaluation } from './evaluateImages.ts'
-export { evaluateImages, evaluationReference, RECOGNISED_ABOVE } from './evaluateImages.ts'
+export { evaluateImages, evaluationReference, RECOGNISED_ABOVE, recognisedShare } from './evaluateImages.ts'
 export type { FeatureNetwork, FeatureNetworkLabel } from './featureNetwork.ts'
 export { inChunks } from './featureNetwork.ts'
 export { frechetDistance, frechetGradient } from './frechet.ts'
 export { frechetStandardError } from './frechetError.ts'
+export { largeFrechetDistance } from './frechetLarge.ts'
 export type { FrechetReference } from './frechetReference.ts'
 export { referenceFromStatistics, referenceMoments } from './frechetReference.ts'
 export type { FunctionFeaturesOptions } from './functionFeatures.ts'
@@ -25,6 +34,8 @@ export type { ParsedStatistics } from './npz.ts'
 export { encodeStatistics, parseLabelled, parseStatistics } from './npz.ts'
 export { MOST_PIXEL_FEATURES, pixelFeatures } from './pixelFeatures.ts'
 export { precisionRecall } from './precisionRecall.ts'
+export type { Resampling } from './resample.ts'
+export { RESAMPLINGS } from './resample.ts'
 export type { Features } from './rows.ts'
 export type { MeanAndStandardError } from './standardError.ts'
 export { meanAndStandardError, pairedDifference } from './standardError.ts'

@@ -4,7 +4,16 @@
  * does not fit its shape is refused. Written aligned, largest elements first, names in order: the same tensors give the same bytes.
  */
 import type { DType, NamedTensors, Shape, Tensor } from '../base/index.ts'
-import { type BilevelError, inputError, parseJson, sizeOf, standInError, tensor } from '../base/index.ts'
+import {
+  type BilevelError,
+  brainToFloat,
+  halfToFloat,
+  inputError,
+  parseJson,
+  sizeOf,
+  standInError,
+  tensor,
+} from '../base/index.ts'
 import { repeatedKey } from './repeatedKey.ts'
 
 /** Tensors by name and the file's free text, name to text. */
@@ -40,24 +49,6 @@ const WRITTEN: Readonly<Record<DType, string>> = {
 
 function widened(buffer: ArrayBuffer, value: (bits: number) => number): Float32Array {
   return Float32Array.from(new Uint16Array(buffer), value)
-}
-
-/** IEEE half precision. */
-function halfToFloat(bits: number): number {
-  const sign = bits & 0x8000 ? -1 : 1
-  const exponent = (bits >>> 10) & 0x1f
-  const fraction = bits & 0x3ff
-  if (exponent === 0x1f) return fraction ? Number.NaN : sign * Number.POSITIVE_INFINITY
-  if (exponent === 0) return sign * fraction * 2 ** -24
-  return sign * (1 + fraction / 1024) * 2 ** (exponent - 15)
-}
-
-const wordView = new DataView(new ArrayBuffer(4))
-
-/** bfloat16: the upper half of a float32. */
-function brainToFloat(bits: number): number {
-  wordView.setUint32(0, bits << 16)
-  return wordView.getFloat32(0)
 }
 
 /**

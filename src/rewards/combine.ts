@@ -93,10 +93,12 @@ export function perClass(rewards: Readonly<Record<number, Reward>>): Reward {
 /** What rewards that rate the same images have in common. */
 function joint(rewards: readonly Reward[]) {
   const without = rewards.filter(({ differentiable }) => !differentiable).map(({ name }) => `'${name}'`)
+  const drops = rewards.some(({ onBad }) => onBad === 'drop')
   const needy = rewards.some(({ needsClasses }) => needsClasses)
   return {
     imageShape: commonShape(rewards),
     ...(needy && { classes: Infinity }),
+    ...(drops && { onBad: 'drop' as const }),
     ...(without.length > 0 && { noDerivative: `${without.join(' and ')} has none; leave it out or use target tilt` }),
     notes: rewards.flatMap((reward) => reward.notes?.() ?? []),
     dispose: async () => {

@@ -61,6 +61,32 @@ describe('a plain function', () => {
     expect([...gradient.data]).toEqual([0.5, 0.5, 0.5, 0.5])
   })
 
+  /** r = sum u^3, with a derivative that says it is `factor` times what it is. */
+  const cubes = (factor: number, checkDerivative?: boolean) =>
+    functionReward({
+      name: 'cubes',
+      values: ({ data, shape: [n] }) => Array.from({ length: n }, (_, i) => data[2 * i] ** 3 + data[2 * i + 1] ** 3),
+      gradient: ({ data, shape: [n] }) => ({
+        values: Array.from({ length: n }, (_, i) => data[2 * i] ** 3 + data[2 * i + 1] ** 3),
+        gradient: data.map((u) => factor * 3 * u * u),
+      }),
+      ...(checkDerivative !== undefined && { checkDerivative }),
+    })
+
+  test.each(['float32', 'float64'] as const)('a derivative of something else is found, in %s', async (dtype) => {
+    const rated = dtype === 'float32' ? images : tensor('float64', [2, 1, 1, 2], Float64Array.from(images.data))
+    expect([...(await cubes(1).gradient(rated)).gradient.data]).toEqual([3, 0.75, 0, 3])
+    for (const factor of [0, 1.1, -1]) {
+      await expect(cubes(factor).gradient(rated)).rejects.toMatchObject({
+        code: 'reward.differences',
+        message: expect.stringMatching(
+          /'cubes' must give the derivative .* image \d it gives \S+, differences of values \S+; mend it, or say checkDerivative: false/,
+        ),
+      })
+    }
+    expect([...(await cubes(2, false).gradient(rated)).gradient.data]).toEqual([6, 1.5, 0, 6])
+  })
+
   test('its hash is that of its text, its range, or as given', () => {
     const hash = functionReward({ name: 'a', values: sums }).hash
     expect(functionReward({ name: 'b', values: sums }).hash).toBe(hash)
@@ -122,6 +148,19 @@ describe('a module', () => {
     expect([...gradient.data]).toEqual([255, 0, 255, 0])
   })
 
+  test('an object made of a class', async () => {
+    const path = written(
+      'made.mjs',
+      `class Bright { range = [0, 1]; slope = 3
+        values({ data, shape: [n] }) { return Array.from({ length: n }, (_, i) => this.slope * data[2 * i]) } }
+      export default new Bright()`,
+    )
+    const reward = await moduleReward(path)
+    expect(reward.imageRange).toEqual([0, 1])
+    expect([...(await reward.values(images))]).toEqual([0, 1.5])
+    await reward.dispose()
+  })
+
   test('CommonJS', async () => {
     const path = written(
       'plain.cjs',
@@ -141,6 +180,12 @@ describe('a module', () => {
     ['empty.mjs', 'export default { name: "x" }', /got values undefined/],
     ['typo.mjs', 'export default { value: () => [1] }', /got 'value'; did you mean 'values'\?/],
     ['range.mjs', 'export default { values: () => [1], range: [0] }', /got range \[0\]/],
+    [
+      'class.mjs',
+      'export default class Mine { values() {} }',
+      /got a class; make one of it .* export default new Name\(\)/,
+    ],
+    ['check.mjs', 'export default { values: () => [1], checkDerivative: 0 }', /got checkDerivative 0/],
     ['gradient.mjs', 'export default { values: () => [1], gradient: true }', /got gradient true/],
     ['classes.mjs', 'export default { values: () => [1], needsClasses: 3 }', /got needsClasses 3/],
   ])('%s is refused', async (name, text, message) => {
@@ -208,7 +253,11 @@ describe("somebody's module runs in a thread of its own", () => {
       'export default ({ shape: [n] }) => Array.from({ length: n }, Math.random)',
       /must depend on the image alone/,
     ],
-    ['counts', 'let c = 0; export default ({ shape: [n] }) => Array.from({ length: n }, () => c++)', /rated twice/],
+    [
+      'counts',
+      'let c = 0; export default ({ shape: [n] }) => Array.from({ length: n }, () => c++)',
+      /the same batch, rated twice, got 0 and then 3 for image 0; take out what is random or counted/,
+    ],
     [
       'numbers',
       'export default ({ shape: [n] }) => Array.from({ length: n }, (_, i) => i + 1)',
@@ -218,7 +267,7 @@ describe("somebody's module runs in a thread of its own", () => {
       'compares',
       `export default ({ data, shape: [n] }) => { const mean = data.reduce((a, b) => a + b) / data.length
         return Array.from({ length: n }, (_, i) => data[2 * i] - mean) }`,
-      /taken over the batch/,
+      /taken over the batch, or comes from other images: the pixels of image i are/,
     ],
   ])('one that %s is named', async (name, text, message) => {
     const timeout = name.startsWith('never') ? SOON : null

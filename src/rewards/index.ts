@@ -1,4 +1,5 @@
 /** Rewards: built in, traced, from ONNX files, from plain functions, and combinations of them. */
+export type { OnBadReward } from './answers.ts'
 export type { NetworkRewardOptions } from './classifier.ts'
 export { fidelity, logProbability } from './classifier.ts'
 export type { WeightedReward } from './combine.ts'

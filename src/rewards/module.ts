@@ -2,6 +2,7 @@
 import { readFile } from 'node:fs/promises'
 import { basename, resolve } from 'node:path'
 import { didYouMean, inputError } from '../base/index.ts'
+import type { OnBadReward } from './answers.ts'
 import type { FunctionRewardOptions, RatedImages, RewardFunction } from './function.ts'
 import { functionReward } from './function.ts'
 import { hashOf } from './hash.ts'
@@ -10,18 +11,19 @@ import { openModuleThread } from './moduleThread.ts'
 import type { Reward } from './reward.ts'
 
 /** What the default export of a module may hold besides `values`. */
-const KEYS = ['name', 'values', 'gradient', 'range', 'valueRange', 'needsClasses'] as const
+const KEYS = ['name', 'values', 'gradient', 'range', 'valueRange', 'needsClasses', 'checkDerivative'] as const
 
 /** Seconds that loading a module and each of its calls may take. */
 export const MODULE_TIMEOUT = 600
 
 /**
  * A reward from a module whose default export is a function of images, or an object {values, gradient?, name?, range?, valueRange?,
- * needsClasses?} as for `functionReward`. It runs in a thread of its own, whose standard output goes to stderr, until `dispose`. Hash:
+ * needsClasses?, checkDerivative?} as for `functionReward`. It runs in a thread of its own, whose standard output goes to stderr, until `dispose`. Hash:
  * SHA-256 of the file alone, without what it imports.
  * @param path  .js, .mjs or .cjs, relative to the working directory
  * @param range pixel range where the module does not declare its own; default [-1, 1], which the reward's notes then say
  * @param timeout seconds that loading and each call may take; null: no limit; default 600
+ * @param onBad what an image is that gets NaN, an infinity or null: an error, or left out; default stop
  * @throws `reward.module` if the file is missing, fails to load or exports something else, `reward.timeout`; when it rates images, as
  *   `functionReward`, and both of these where the thread has ended
  */
@@ -29,6 +31,7 @@ export async function moduleReward(
   path: string,
   range?: readonly [number, number] | null,
   timeout: number | null = MODULE_TIMEOUT,
+  onBad: OnBadReward = 'stop',
 ): Promise<Reward> {
   const file = resolve(path)
   const bytes = await readModule(path)
@@ -49,6 +52,7 @@ export async function moduleReward(
       notes: chosen ? [] : [assumed(name)],
       hash: hashOf('module', bytes, String(chosen ?? '')),
       ...(chosen && { range: chosen }),
+      onBad,
     })
     return { ...reward, dispose: () => thread.close() }
   } catch (error) {
@@ -69,7 +73,7 @@ const assumed = (name: string) =>
 
 /** What a module has, besides `values`. */
 interface CheckedExport
-  extends Pick<FunctionRewardOptions, 'range' | 'valueRange' | 'needsClasses'>,
+  extends Pick<FunctionRewardOptions, 'range' | 'valueRange' | 'needsClasses' | 'checkDerivative'>,
     Partial<Pick<FunctionRewardOptions, 'name'>> {
   readonly gradient: boolean
 }
@@ -82,6 +86,7 @@ function checkedExport(path: string, { type, fields }: ModuleExport): CheckedExp
         `${KEYS.filter((key) => key !== 'values').join(', ')}; got ${came}`,
     )
   if (type === 'function') return { gradient: false }
+  if (type === 'class') throw complain('a class; make one of it and export that: export default new Name()')
   if (type !== 'object') throw complain(type === 'undefined' ? 'no default export' : type)
   const unknown = Object.keys(fields).find((key) => !(KEYS as readonly string[]).includes(key))
   if (unknown !== undefined) throw complain(`'${unknown}'${didYouMean(unknown, KEYS)}`)
@@ -104,5 +109,6 @@ function checkedExport(path: string, { type, fields }: ModuleExport): CheckedExp
     ...held<[number, number]>('range', isPair),
     ...held<[number, number]>('valueRange', isPair),
     ...held<boolean>('needsClasses', (value) => typeof value === 'boolean'),
+    ...held<boolean>('checkDerivative', (value) => typeof value === 'boolean'),
   }
 }

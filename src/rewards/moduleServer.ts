@@ -6,7 +6,7 @@ import type { MessagePort } from 'node:worker_threads'
 
 /** What a module exports by default, as far as it can be told. */
 export interface ModuleExport {
-  /** As `typeof` says, or 'null'. */
+  /** As `typeof` says, or 'null', or 'class'. */
   readonly type: string
   /** Of an object: its fields, and their values where these are plain. */
   readonly fields: Readonly<Record<string, { readonly type: string; readonly value: unknown }>>
@@ -54,9 +54,12 @@ export function serveModule(
       return String(value)
     }
   }
+  const isClass = (value: unknown) => typeof value === 'function' && /^class\b/.test(value.toString())
   const fieldsOf = (exported: object) => {
     const given = exported as Record<string, unknown>
-    const names = [...Object.keys(given), ...keys].filter((name) => given[name] !== undefined)
+    // What is made of a class has fields of its own.
+    const own = Object.getPrototypeOf(exported) === Object.prototype ? Object.keys(given) : []
+    const names = [...own, ...keys].filter((name) => given[name] !== undefined)
     return Object.fromEntries(
       names.map((name) => {
         const value = given[name]
@@ -72,7 +75,7 @@ export function serveModule(
   const opened = load().then(
     (module) => {
       exported = module.default
-      const type = exported === null ? 'null' : typeof exported
+      const type = exported === null ? 'null' : isClass(exported) ? 'class' : typeof exported
       reply({
         kind: 'loaded',
         exported: { type, fields: type === 'object' ? fieldsOf(exported as object) : {} },

@@ -5,11 +5,12 @@
 import { basename } from 'node:path'
 import type { Shape } from '../base/index.ts'
 import { BilevelError, inputError } from '../base/index.ts'
-import { onnxFeatures } from '../metrics/files/index.ts'
+import { HOLDS_PROBABILITIES, onnxFeatures } from '../metrics/files/index.ts'
 import type { FeatureNetwork, LabelledImages } from '../metrics/index.ts'
 import { bestPixelRange, guesses, KNOWS_ABOVE, knowledgeOf } from '../metrics/index.ts'
 import type { Device } from '../runtime/index.ts'
 import { openModel } from '../runtime/index.ts'
+import type { OnBadReward } from './answers.ts'
 import { hashOf } from './hash.ts'
 import type { Reward } from './reward.ts'
 import { defineReward } from './reward.ts'
@@ -28,6 +29,8 @@ export interface OnnxRewardOptions {
   /** Real images with classes, by which the pixel range is checked where the output names these classes. */
   readonly labelled?: LabelledImages
   readonly device?: Device
+  /** What an image is that gets NaN or an infinity: an error, or left out. Default `stop`. */
+  readonly onBad?: OnBadReward
 }
 
 /**
@@ -58,6 +61,7 @@ export async function onnxReward(path: string, options: OnnxRewardOptions): Prom
       valueRange,
       notes: scaleNotes(path, network, options.output),
       noDerivative: 'it is an ONNX file, run forward only; use target tilt, or write it as a traced function',
+      ...(options.onBad && { onBad: options.onBad }),
       triedTwice: true,
       async values(images) {
         const { data } = await network.features(images)
@@ -105,12 +109,14 @@ async function checkRange(path: string, network: FeatureNetwork, open: Open, lab
   )
 }
 
-/** Of an output that is called logits, or a logarithm, and holds probabilities. */
-function scaleNotes(path: string, { notes }: FeatureNetwork, output: string | undefined): string[] {
-  if (!notes?.length) return []
-  return [
-    `the reward ${basename(path)}${output === undefined ? '' : `:${output}`} is a probability, in [0, 1], and not its logarithm, whatever the output is called`,
-  ]
+/** What the network has to say; of an output that is called logits, or a logarithm, and holds probabilities, what that means for a reward. */
+function scaleNotes(path: string, { notes = [] }: FeatureNetwork, output: string | undefined): string[] {
+  const name = `${basename(path)}${output === undefined ? '' : `:${output}`}`
+  return notes.map((note) =>
+    note.includes(HOLDS_PROBABILITIES)
+      ? `the reward ${name} is a probability, in [0, 1], and not its logarithm, whatever the output is called`
+      : note,
+  )
 }
 
 /** Splits `output` into a name and an index. The file's own names come first: some are numbers, some hold a colon. */

@@ -4,6 +4,7 @@ import { didYouMean, inputError, sameShape, sizeOf, tensor } from '../base/index
 import type { Images } from '../diffusion/index.ts'
 import type { FeatureNetwork, LabelledImages } from '../metrics/index.ts'
 import type { Device } from '../runtime/index.ts'
+import type { OnBadReward } from './answers.ts'
 import { fidelity, logProbability } from './classifier.ts'
 import { weightedSum } from './combine.ts'
 import { moduleReward } from './module.ts'
@@ -35,6 +36,8 @@ export interface RewardContext {
   readonly device?: Device
   /** Seconds that a module and each of its calls may take; null: no limit. Default 600. */
   readonly timeout?: number | null
+  /** What an image is that a file or module gives NaN, an infinity or null: an error, or left out. Default `stop`. */
+  readonly onBad?: OnBadReward
 }
 
 /** A built-in reward: what its term may say, and how it is opened. */
@@ -123,13 +126,14 @@ function checkShape({ name, imageShape }: Reward, context: RewardContext): void 
 
 async function openTerm(term: RewardTerm, context: RewardContext): Promise<Reward> {
   const { kind, name, argument, network } = term
-  if (kind === 'module') return moduleReward(name, context.imageRange, context.timeout)
+  if (kind === 'module') return moduleReward(name, context.imageRange, context.timeout, context.onBad)
   if (kind === 'onnx') {
     const { imageShape, imageRange = null } = context
     const output = argument === undefined ? {} : { output: argument }
     const labelled = labelledOf(context)
     return onnxReward(name, {
       ...placed(context),
+      ...(context.onBad && { onBad: context.onBad }),
       imageShape,
       range: imageRange,
       ...output,

@@ -107,18 +107,42 @@ describe('a call that does not fit', () => {
 describe('an answer that does not fit', () => {
   const answer = (values: unknown) => ({ values: async () => values as number[] })
   test.each([
-    ['too few', answer([1]), 'reward.shape', /one number per image, a list of 2, got a list of 1$/],
+    [
+      'too few',
+      answer([1]),
+      'reward.shape',
+      /one number per image, a list of 2 for images \[2,1,1,2\], got a list of 1$/,
+    ],
     ['nothing', answer(undefined), 'reward.shape', /got undefined$/],
-    ['a scalar', answer(3), 'reward.shape', /a list of 2, got the single number 3$/],
-    ['one text', answer('ab'), 'reward.shape', /got the text "ab"$/],
+    [
+      'a scalar',
+      answer(3),
+      'reward.shape',
+      /a list of 2 for .*, got the single number 3; rate each image by itself, not the batch$/,
+    ],
+    ['one text', answer('ab'), 'reward.shape', /got the text "ab"; make numbers of texts/],
     ['an object', answer({ data: [1, 2] }), 'reward.shape', /got an object of data$/],
-    ['a text each', answer(['1', '2']), 'reward.nan', /image 0 got the text "1";/],
-    ['a list each', answer([[1], [2]]), 'reward.nan', /image 0 got the list \[1\];/],
-    ['null', answer([1, null]), 'reward.nan', /image 1 got null;/],
+    [
+      'a tensor',
+      answer({ dims: [2], data: Float32Array.of(1, 2) }),
+      'reward.shape',
+      /got an object of dims, data; return its numbers, such as tensor.data$/,
+    ],
+    ['a bigint', answer(3n), 'reward.shape', /got the bigint 3n; make numbers of bigints with Number/],
+    ['a bigint each', answer(BigInt64Array.of(1n, 2n)), 'reward.shape', /image 0 got the bigint 1n; make numbers/],
+    ['a text each', answer(['1', '2']), 'reward.shape', /image 0 got the text "1"; make numbers of texts with Number/],
+    ['a list each', answer([[1], [2]]), 'reward.shape', /image 0 got the list \[1\]; return a flat list/],
+    [
+      'an object each',
+      answer([{ score: 1 }, 2]),
+      'reward.shape',
+      /image 0 got an object of score; return a plain number/,
+    ],
+    ['null', answer([1, null]), 'reward.nan', /image 1 got null; repair .* --on-bad-reward drop/],
     ['huge', answer([1, -2e30]), 'reward.scale', /must stay within ±1e\+30, .*, got -2.00e\+30; scale the reward down/],
     ['NaN', answer([1, Number.NaN]), 'reward.nan', /image 1 got NaN/],
     ['infinite', answer([-Infinity, 0]), 'reward.nan', /image 0 got -Infinity/],
-    ['no number', answer([1, 'two']), 'reward.nan', /image 1 got the text "two"/],
+    ['no number', answer([1, 'two']), 'reward.shape', /image 1 got the text "two"/],
     [
       'above its range',
       { valueRange: [-1, 1] as const, ...answer([1, 1.2]) },
@@ -161,5 +185,43 @@ describe('an answer that does not fit', () => {
   ])('a derivative %s', async (_, gradient, code, message) => {
     const reward = defineReward({ ...squares, gradient: async () => ({ values: [1, 2], gradient }) })
     await expect(reward.gradient(images)).rejects.toMatchObject({ code, message: expect.stringMatching(message) })
+  })
+})
+
+describe('images that a reward cannot rate, left out', () => {
+  const drops = (values: unknown[], gradient: number[] = [1, 2, 3, 4]) =>
+    defineReward({
+      ...squares,
+      onBad: 'drop',
+      values: async () => values as number[],
+      gradient: async () => ({ values: values as number[], gradient }),
+    })
+  test.each([[Number.NaN], [Infinity], [null], [undefined]])('%s: the value NaN, the derivative 0', async (bad) => {
+    expect([...(await drops([bad, 2]).values(images))]).toEqual([Number.NaN, 2])
+    const { values, gradient } = await drops([bad, 2], [Number.NaN, 5, 3, 4]).gradient(images)
+    expect([...values]).toEqual([Number.NaN, 2])
+    expect([...gradient.data]).toEqual([0, 0, 3, 4])
+  })
+
+  test('a derivative that is not finite leaves its image out; what is no number at all is still a mistake', async () => {
+    const { values, gradient } = await drops([1, 2], [1, 2, Number.NaN, 4]).gradient(images)
+    expect([...values]).toEqual([1, Number.NaN])
+    expect([...gradient.data]).toEqual([1, 2, 0, 0])
+    await expect(drops(['1', 2]).values(images)).rejects.toMatchObject({ code: 'reward.shape' })
+  })
+
+  test('at most a tenth of them', async () => {
+    const some = tensor('float64', [100, 1, 1, 1], new Float64Array(100))
+    const bad = (count: number) =>
+      defineReward({
+        ...squares,
+        onBad: 'drop',
+        values: async () => Float64Array.from({ length: 100 }, (_, i) => (i < count ? Number.NaN : i)),
+      }).values(some)
+    expect((await bad(10)).filter(Number.isNaN).length).toBe(10)
+    await expect(bad(11)).rejects.toMatchObject({
+      code: 'reward.unrated',
+      message: expect.stringMatching(/10 % of the images at most, .*, but gave no finite number for 11 of 100/),
+    })
   })
 })

@@ -6,7 +6,8 @@
 import type { Shape } from '../base/index.ts'
 import { failure, inputError, sameShape, sizeOf, tensor } from '../base/index.ts'
 import type { Images, RewardGradient } from '../diffusion/index.ts'
-import { checkedValues, requireNotLarge, requireSame, requireScale } from './answers.ts'
+import type { OnBadReward } from './answers.ts'
+import { checkedValues, requireMostRated, requireNotLarge, requireSame, requireScale } from './answers.ts'
 
 /** A function of images, one number per image; an image's value depends on that image (and its class) alone. */
 export interface Reward {
@@ -24,11 +25,13 @@ export interface Reward {
   readonly differentiable: boolean
   /** Whether it must be told the class of each image. Default no. */
   readonly needsClasses?: boolean
+  /** `drop`: an image that it cannot rate has the value NaN and no derivative, 0; `stop`, the default: it is an error. */
+  readonly onBad?: OnBadReward
   /**
    * Values [n] of images [n, ...imageShape], n >= 1, which are read until the promise has settled. Pixels outside [-1, 1] (a sampler without clipping) are passed on as they are.
    * @param classes what each image was asked to be, [n]; a sampler's condition
    * @throws `reward.images` on another shape or pixels that are not finite; `reward.classes`; `reward.shape`, `reward.nan`,
-   *   `reward.range` on what the reward returns
+   *   `reward.range`, `reward.random` on what the reward returns; `reward.unrated` where it leaves out too many
    */
   values(images: Images, classes?: Int32Array): Promise<Float64Array>
   /**
@@ -62,6 +65,10 @@ export interface RewardDefinition {
   readonly noDerivative?: string
   /** Whether somebody else wrote it, so that its first batch is rated twice: is it a function of the image alone? Default no. */
   readonly triedTwice?: boolean
+  /** What an image is that gets no finite number. Default `stop`. */
+  readonly onBad?: OnBadReward
+  /** What is asked of the derivative at its first images: compares it with differences. */
+  readonly checkGradient?: (images: Images, classes: Int32Array | undefined) => Promise<void>
   /** What a reader of its numbers must know from the start, a sentence each. Default: nothing. */
   readonly notes?: readonly string[]
   readonly dispose?: () => Promise<void>
@@ -75,24 +82,36 @@ export interface RawGradient {
 
 /** A reward with its inputs and outputs checked and its pixel range mapped. @throws `reward.range` on a range that is none */
 export function defineReward(definition: RewardDefinition): Reward {
-  const { name, hash, imageShape = null, valueRange = null, classes: classCount = 0 } = definition
+  const { name, hash, imageShape = null, valueRange = null, classes: classCount = 0, onBad = 'stop' } = definition
   const imageRange = definition.imageRange ?? [-1, 1]
   if (!imageRange.every(Number.isFinite)) throw noRange(name, 'image', imageRange)
   if (!(imageRange[0] < imageRange[1])) throw noRange(name, 'image', imageRange)
   if (valueRange && !(valueRange[0] < valueRange[1])) throw noRange(name, 'value', valueRange)
-  const checked = { name, imageShape, valueRange, classes: classCount }
+  const checked = { name, imageShape, valueRange, classes: classCount, onBad }
   const seen = { low: -1, high: 1 }
+  const counts = { rated: 0, bad: 0 }
   let tried = false
   let scaled = false
+  const checkedOf = (images: Images, returned: ArrayLike<number>): Float64Array => {
+    const values = checkedValues(checked, images.shape, returned)
+    if (onBad === 'drop') {
+      counts.rated += values.length
+      counts.bad += values.reduce((sum, value) => sum + Number(Number.isNaN(value)), 0)
+      requireMostRated(name, counts.bad, counts.rated)
+    }
+    return values
+  }
   /** The first values of all: those of rewards that somebody else wrote are compared with a second rating. */
   const tryFirst = async (images: Images, classes: Int32Array | undefined, values: Float64Array): Promise<void> => {
     if (tried) return
     tried = true
     if (!definition.triedTwice) return
+    const rate = async (some: Images, labels: Int32Array | undefined) =>
+      checkedValues(checked, some.shape, await definition.values(toRange(some, imageRange), labels))
     const order = halfBackwards(images.shape[0])
-    const [some, labels] = [imagesAt(images, order), classes && Int32Array.from(order, (image) => classes[image])]
-    const again = checkedValues(checked, order.length, await definition.values(toRange(some, imageRange), labels))
-    requireSame(name, values, order, again)
+    const labels = classes && Int32Array.from(order, (image) => classes[image])
+    const again = await rate(imagesAt(images, order), labels)
+    await requireSame(name, values, order, again, () => rate(images, classes))
   }
   return {
     name,
@@ -102,23 +121,31 @@ export function defineReward(definition: RewardDefinition): Reward {
     valueRange,
     differentiable: definition.gradient !== undefined,
     needsClasses: classCount > 0,
+    onBad,
     async values(images, classes) {
-      const count = checkRequest(checked, images, classes)
+      checkRequest(checked, images, classes)
       widen(seen, images)
-      const values = checkedValues(checked, count, await definition.values(toRange(images, imageRange), classes))
+      const values = checkedOf(images, await definition.values(toRange(images, imageRange), classes))
       await tryFirst(images, classes, values)
       return values
     },
     async gradient(images, classes) {
-      const count = checkRequest(checked, images, classes)
+      checkRequest(checked, images, classes)
       if (!definition.gradient) throw noDerivative(definition)
       widen(seen, images)
       const result = await definition.gradient(toRange(images, imageRange), classes)
-      const values = checkedValues(checked, count, result.values)
+      const values = checkedOf(images, result.values)
+      const gradient = fromRange(
+        name,
+        images,
+        imageRange,
+        onBad === 'drop' ? ratedRows(result, values) : result.gradient,
+      )
       if (!scaled) requireScale(name, values)
-      scaled = true
       await tryFirst(images, classes, values)
-      return { values, gradient: fromRange(name, images, imageRange, result.gradient) }
+      if (!scaled) await definition.checkGradient?.(toRange(images, imageRange), classes)
+      scaled = true
+      return { values, gradient }
     },
     notes: () => [...(definition.notes ?? []), ...beyond(name, seen)],
     dispose: definition.dispose ?? (async () => undefined),
@@ -141,8 +168,7 @@ function noDerivative({ name, noDerivative: why }: RewardDefinition): Error {
 
 type Checked = Required<Pick<RewardDefinition, 'name' | 'imageShape' | 'valueRange' | 'classes'>>
 
-/** @returns the number of images */
-function checkRequest(checked: Checked, images: Images, classes: Int32Array | undefined): number {
+function checkRequest(checked: Checked, images: Images, classes: Int32Array | undefined): void {
   const { name, imageShape } = checked
   const [count, ...shape] = images.shape
   if (!(count >= 1) || shape.length === 0 || (imageShape && !sameShape(shape, imageShape))) {
@@ -161,7 +187,6 @@ function checkRequest(checked: Checked, images: Images, classes: Int32Array | un
     )
   }
   checkClasses(checked, count, classes)
-  return count
 }
 
 function checkClasses({ name, classes: known }: Checked, count: number, classes: Int32Array | undefined): void {
@@ -215,6 +240,19 @@ function toRange(images: Images, [low, high]: readonly [number, number]): Images
   return images.dtype === 'float32'
     ? tensor('float32', images.shape, images.data.map(map))
     : tensor('float64', images.shape, images.data.map(map))
+}
+
+/** Derivatives with 0 for the images that have no value, or whose own are not finite: these lose their value too. */
+function ratedRows({ gradient }: RawGradient, values: Float64Array): ArrayLike<number> {
+  const size = gradient.length / values.length
+  const rows = Float64Array.from({ length: gradient.length }, (_, i) => gradient[i])
+  values.forEach((value, image) => {
+    const row = rows.subarray(image * size, (image + 1) * size)
+    if (Number.isFinite(value) && row.every(Number.isFinite)) return
+    values[image] = Number.NaN
+    row.fill(0)
+  })
+  return rows
 }
 
 /** Derivatives per unit of the range as derivatives per unit of [-1, 1], in the images' element type. */

@@ -39,7 +39,10 @@ describe('rewards in words', () => {
     ['2*', /'2\*' is none/],
     ['ink@', /'ink@' is none/],
     ['ink@teacher', /'ink@teacher' names a network 'teacher': there are @features and @judge/],
-    ['./reward.ts', /'.\/reward.ts' is no such file: rewards come from .onnx, .js/],
+    [
+      './reward.ts',
+      /'.\/reward.ts' is TypeScript; make JavaScript of it first: npx esbuild .\/reward.ts .* --outfile=.\/reward.mjs/,
+    ],
     ['a:b:c', /'a:b:c' is none/],
   ])('%j is refused', (spec, message) => {
     expect(() => parseRewardSpec(spec)).toThrow(message)

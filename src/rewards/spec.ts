@@ -27,6 +27,7 @@ const PLUS = /(?<!(?:^|\+)\s*-?[\d.]+[eE])\+/
 const WEIGHT = /^(-?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*\*\s*/
 const ONNX = /^(.+\.onnx)(?::(.+))?$/i
 const MODULE = /\.[cm]?js$/i
+const TYPESCRIPT = /\.[cm]?tsx?$/i
 const NAMED = /^([^:@]+)(?::([^:@]+))?(?:@([^:@]+))?$/
 
 /** Terms of a reward in words. @throws `reward.spec` naming the term that cannot be read */
@@ -44,6 +45,7 @@ function parseBody(body: string, term: string): Omit<RewardTerm, 'weight'> {
   const onnx = body.match(ONNX)
   if (onnx) return { kind: 'onnx', name: onnx[1], ...(onnx[2] !== undefined && { argument: onnx[2] }) }
   if (MODULE.test(body)) return { kind: 'module', name: body }
+  if (TYPESCRIPT.test(body)) throw unreadable(term, `is TypeScript; make JavaScript of it first: ${compiling(body)}`)
   const named = body.match(NAMED)
   if (!named) throw unreadable(term, 'is none')
   const [, name, argument, network] = named as [string, string, string | undefined, string | undefined]
@@ -53,6 +55,9 @@ function parseBody(body: string, term: string): Omit<RewardTerm, 'weight'> {
   }
   return { kind: 'name', name, ...(argument !== undefined && { argument }), ...(network !== undefined && { network }) }
 }
+
+const compiling = (path: string) =>
+  `npx esbuild ${path} --bundle --platform=node --format=esm --outfile=${path.replace(TYPESCRIPT, '.mjs')}`
 
 const unreadable = (term: string, why: string) =>
   inputError(

@@ -10,7 +10,7 @@ import type { Caller } from './commands.ts'
 import { commandLine, pathArgument, UNKNOWN_CALLER } from './commands.ts'
 import type { Settings } from './config.ts'
 import type { Json } from './json.ts'
-import { canonicalJson } from './json.ts'
+import { canonicalJson, isRecord } from './json.ts'
 import { readManifest } from './manifest.ts'
 import type { Run } from './runFolder.ts'
 import { openRun } from './runFolder.ts'
@@ -39,6 +39,8 @@ export interface Job<C> extends Pick<JobHooks<never, never>, 'folder' | 'resume'
   readonly config: Settings & { readonly checkpointSeconds: number }
   /** Settings that a resumed run may change. */
   readonly mayChange: readonly string[]
+  /** Settings of `mayChange` that name files which lie elsewhere now: the sources of those names must be the recorded ones. */
+  readonly moved?: readonly string[]
   /** Names and hashes of what was read; a resumed run must find the same. */
   readonly sources: Readonly<Record<string, Json>>
   readonly notes: readonly string[]
@@ -91,15 +93,31 @@ function machine(): Readonly<Record<string, Json>> {
   return { cpu: cpus()[0]?.model ?? 'unknown', threads: availableParallelism() }
 }
 
-/** A run goes on with the bytes it began with. @throws `<command>.sources` naming what has changed */
-async function requireSameSources({ folder, sources, command }: Job<never>): Promise<void> {
+/** A run goes on with the bytes it began with, wherever they lie. @throws `<command>.sources` naming what has changed */
+async function requireSameSources({ folder, sources, command, moved = [] }: Job<never>): Promise<void> {
   const before = ((await readManifest(folder)).sources ?? {}) as Readonly<Record<string, Json>>
-  const changed = Object.keys(sources).filter((name) => canonicalJson(before[name]) !== canonicalJson(sources[name]))
+  // What earlier releases did not record is not compared.
+  const other = Object.keys(sources).filter((name) => name in before && !isSame(name, before[name], sources[name]))
+  const changed = [...other, ...moved.filter((name) => !(name in sources))]
   if (changed.length === 0) return
   throw inputError(
     `${command}.sources`,
     `a resumed run must find what it began with, but ${changed.join(' and ')} changed since; bring it back or start a new run`,
   )
+}
+
+/** Says where a source lies, and what it is called there. */
+const PLACE = ['path', 'source', 'name']
+
+/** Whether a source is the recorded one: in all that was recorded of it but its place, where there is a hash. Of `code`, hashes by paths: the same modules. */
+function isSame(name: string, before: Json, now: Json): boolean {
+  if (!isRecord(before) || !isRecord(now)) return canonicalJson(before) === canonicalJson(now)
+  if (name === 'code') {
+    return canonicalJson(Object.values(before).toSorted()) === canonicalJson(Object.values(now).toSorted())
+  }
+  if (!('sha256' in before)) return canonicalJson(before) === canonicalJson(now)
+  const kept = Object.keys(before).filter((key) => !PLACE.includes(key))
+  return kept.every((key) => canonicalJson(before[key] as Json) === canonicalJson((now[key] ?? null) as Json))
 }
 
 /** Where a job stands, and the events that came before. */

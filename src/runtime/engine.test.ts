@@ -66,7 +66,7 @@ describe('the web engine', () => {
             { name: 'list', isTensor: false },
           ],
           outputMetadata: [],
-          run: async () => ({ y: { type: 'float16', dims: [1], data: new Uint16Array(1) } }),
+          run: async () => ({ y: { type: 'string', dims: [1], data: new Uint16Array(1) } }),
           release: async () => undefined,
         }
       },
@@ -94,7 +94,7 @@ describe('the web engine', () => {
     ])
     await expect(session.run({})).rejects.toMatchObject({
       code: 'runtime.run',
-      message: "output 'y' has element type float16, which is not supported",
+      message: "output 'y' has element type string, which is not supported",
     })
   })
 })

@@ -4,13 +4,14 @@
  */
 import type { BilevelError, DType, Tensor } from '../base/index.ts'
 import { deviceError } from '../base/index.ts'
+import type { Fed } from './elementTypes.ts'
 import type { GraphKey } from './graphKey.ts'
 import type { Device } from './program.ts'
 
 /** An input or output as a model declares it. */
 export interface DeclaredValue {
   readonly name: string
-  /** The model's element type; one that is no `DType` (float16, string, ...) cannot be fed. */
+  /** The model's element type; float16 is fed as float32, any other that is no `DType` (string, ...) cannot be fed. */
   readonly dtype: DType | string
   /** Extents; a name, or '' without one, where the model leaves an axis open. */
   readonly shape: readonly (number | string)[]
@@ -20,8 +21,8 @@ export interface DeclaredValue {
 export interface Session {
   readonly inputs: readonly DeclaredValue[]
   readonly outputs: readonly DeclaredValue[]
-  /** Runs once; calls wait for the ones before them. @throws `runtime.run` with the engine's message */
-  run(feeds: Readonly<Record<string, Tensor>>): Promise<Record<string, Tensor>>
+  /** Runs once, for all outputs or those that are named; calls wait for the ones before them. @throws `runtime.run` with the engine's message */
+  run(feeds: Readonly<Record<string, Fed>>, outputs?: readonly string[]): Promise<Record<string, Tensor>>
   /** Gives up this holder's share; the last one frees the session. */
   release(): Promise<void>
 }
@@ -48,8 +49,8 @@ export interface Held {
 
 /** A model loaded in a lane. */
 export interface LaneSession {
-  /** Runs once, after what was asked of the lane before. @throws `runtime.run` with the engine's message */
-  run(feeds: Readonly<Record<string, Tensor>>, from?: Held): Promise<Record<string, Tensor>>
+  /** Runs once, after what was asked of the lane before, for all outputs or those that are named. @throws `runtime.run` with the engine's message */
+  run(feeds: Readonly<Record<string, Fed>>, from?: Held, outputs?: readonly string[]): Promise<Record<string, Tensor>>
   /** The same, leaving the outputs `names` in the lane. */
   runHolding(
     feeds: Readonly<Record<string, Tensor>>,

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { float32, int64, randomStream } from '../base/index.ts'
+import { filled, float32, floatToHalf, halfToFloat, int64, randomStream } from '../base/index.ts'
 import type { SymbolicTensor } from '../graph/index.ts'
 import { add, constant, gather, groupNorm, reshape, trace, transpose } from '../graph/index.ts'
 import { encode, encodeOpenBatch } from '../onnx/index.ts'
@@ -102,5 +102,36 @@ describe('openModel', () => {
 
   it('refuses a folder', async () => {
     await expect(openModel(folder)).rejects.toThrow(/is a folder/)
+  })
+
+  it('carries half-precision numbers as float32, in this thread and in lanes', async () => {
+    const path = join(import.meta.dirname, '../../test/found/denoisers/half.onnx')
+    const model = await openModel(path, { threads: 1 })
+    expect(model.inputs.map(({ dtype }) => dtype)).toEqual(['float16', 'float16'])
+    const x = float32(randomStream({ seed: 1, purpose: 'x' }).normal(new Float32Array(128)), [2, 1, 8, 8])
+    const { out } = await model.run({ x, t: filled([2], 20) })
+    expect([out.dtype, out.shape]).toEqual(['float32', [2, 1, 8, 8]])
+    for (const value of out.data as Float32Array) expect(value).toBe(halfToFloat(floatToHalf(value)))
+    const rounded = float32(
+      Float32Array.from(x.data, (value) => halfToFloat(floatToHalf(value))),
+      x.shape,
+    )
+    expect(await model.run({ x: rounded, t: filled([2], 20) })).toEqual({ out })
+    const lanes = await model.inLanes(2)
+    for (const lane of lanes) expect(await lane.run({ x, t: filled([2], 20) })).toEqual({ out })
+    await expect(model.run({ x, t: int64([20, 20]) })).rejects.toThrow(/'t' must be float32\[batch\], got int64\[2\]/)
+    for (const one of [model, ...lanes]) await one.dispose()
+  })
+
+  it('gives the outputs that are asked for', async () => {
+    const path = join(import.meta.dirname, '../../test/found/denoisers/two-outputs.onnx')
+    const model = await openModel(path, { threads: 1 })
+    const [lane] = await model.inLanes(1)
+    const feeds = { x: filled([1, 1, 8, 8], 0.5), t: int64([20]) }
+    const all = await model.run(feeds)
+    expect(Object.keys(all)).toEqual(['noise', 'clean'])
+    expect(await model.run(feeds, ['clean'])).toEqual({ clean: all.clean })
+    expect(await lane.run(feeds, ['noise'])).toEqual({ noise: all.noise })
+    for (const one of [model, lane]) await one.dispose()
   })
 })

@@ -3,13 +3,17 @@ import type { Tensor } from '../base/index.ts'
 import { BilevelError, inputError, internalError } from '../base/index.ts'
 import type { DeviceOptions } from './device.ts'
 import { resolveDevice } from './device.ts'
-import type { DeclaredValue, Session } from './engine.ts'
+import { asDeclared, carriedType } from './elementTypes.ts'
+import type { DeclaredValue, LaneSession, Session } from './engine.ts'
 import { unavailable } from './engine.ts'
 
 /** A foreign model, loaded to be run. */
 export interface LoadedForeignModel {
-  /** Runs once, outputs by name; calls are queued. @throws `runtime.feed`, `runtime.run` */
-  run(inputs: Readonly<Record<string, Tensor>>): Promise<Record<string, Tensor>>
+  /**
+   * Runs once, outputs by name, all or those that are asked for; calls are queued. An input of float16 is fed float32, an output of it comes as
+   * float32. @throws `runtime.feed`, `runtime.run`
+   */
+  run(inputs: Readonly<Record<string, Tensor>>, outputs?: readonly string[]): Promise<Record<string, Tensor>>
   /** Frees the session. */
   dispose(): Promise<void>
 }
@@ -38,10 +42,11 @@ export async function openModel(model: string | Uint8Array, options: DeviceOptio
     throw inputError('onnx.open', `the ONNX model ${name} must load in ONNX Runtime, but: ${reason}`, { cause: error })
   })
   const { inputs, outputs } = session
-  const running = (loaded: Pick<Session, 'run' | 'release'>): LoadedForeignModel => ({
-    async run(feeds) {
+  const running = (loaded: Session | LaneSession): LoadedForeignModel => ({
+    async run(feeds, wanted) {
       checkForeignFeeds(inputs, feeds)
-      return loaded.run(Object.fromEntries(inputs.map((value) => [value.name, feeds[value.name]])))
+      const fed = Object.fromEntries(inputs.map(({ name, dtype }) => [name, asDeclared(feeds[name], dtype)]))
+      return 'runHolding' in loaded ? loaded.run(fed, undefined, wanted) : loaded.run(fed, wanted)
     },
     dispose: () => loaded.release(),
   })
@@ -66,12 +71,12 @@ function checkForeignFeeds(inputs: readonly DeclaredValue[], feeds: Readonly<Rec
     const feed = feeds[name] as Tensor | undefined
     const fits =
       feed &&
-      feed.dtype === dtype &&
+      feed.dtype === carriedType(dtype) &&
       feed.shape.length === shape.length &&
       shape.every((extent, axis) => typeof extent === 'string' || extent === feed.shape[axis])
     if (fits) continue
     const came = feed ? `${feed.dtype}[${feed.shape}]` : 'nothing'
     const wanted = shape.map((extent) => (extent === '' ? '?' : extent))
-    throw inputError('runtime.feed', `input '${name}' must be ${dtype}[${wanted}], got ${came}`)
+    throw inputError('runtime.feed', `input '${name}' must be ${carriedType(dtype)}[${wanted}], got ${came}`)
   }
 }

@@ -1,6 +1,8 @@
 /** Sessions of ONNX Runtime, whose two builds, for Node and for browsers, are called the same way. Runs are queued. */
-import type { DType, Tensor } from '../base/index.ts'
-import { failure, tensor } from '../base/index.ts'
+import type { Tensor } from '../base/index.ts'
+import { failure } from '../base/index.ts'
+import type { Fed } from './elementTypes.ts'
+import { fromEngine } from './elementTypes.ts'
 import type { DeclaredValue, Session } from './engine.ts'
 
 interface OrtValue {
@@ -19,7 +21,7 @@ interface OrtMetadata {
 interface OrtSession {
   readonly inputMetadata: readonly OrtMetadata[]
   readonly outputMetadata: readonly OrtMetadata[]
-  run(feeds: never): Promise<object>
+  run(feeds: never, fetches?: never): Promise<object>
   release(): Promise<void>
 }
 
@@ -41,7 +43,7 @@ export async function openSession(ort: OrtModule, model: Uint8Array | string, op
   return {
     inputs: handle.inputMetadata.map(declared),
     outputs: handle.outputMetadata.map(declared),
-    run: (feeds) => enqueue(() => runOnce(ort, handle, feeds)),
+    run: (feeds, outputs) => enqueue(() => runOnce(ort, handle, feeds, outputs)),
     release: () => enqueue(() => handle.release()),
   }
 }
@@ -53,7 +55,8 @@ function declared({ name, isTensor, type = '', shape = [] }: OrtMetadata): Decla
 async function runOnce(
   ort: OrtModule,
   handle: OrtSession,
-  feeds: Readonly<Record<string, Tensor>>,
+  feeds: Readonly<Record<string, Fed>>,
+  outputs: readonly string[] | undefined,
 ): Promise<Record<string, Tensor>> {
   const values = Object.entries(feeds).map(([name, { dtype, data, shape }]) => [
     name,
@@ -61,19 +64,11 @@ async function runOnce(
   ])
   let results: object
   try {
-    results = await handle.run(Object.fromEntries(values) as never)
+    const fed = Object.fromEntries(values) as never
+    results = await (outputs ? handle.run(fed, outputs as never) : handle.run(fed))
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause)
     throw failure('runtime.run', `the model could not be run: ${reason}`, { cause })
   }
   return Object.fromEntries(Object.entries(results).map(([name, value]) => [name, fromEngine(name, value as OrtValue)]))
-}
-
-/** The engine's element types that a `Tensor` can hold. */
-const KNOWN_TYPES: readonly DType[] = ['float32', 'float64', 'int64', 'int32', 'bool']
-
-function fromEngine(name: string, { type, dims, data }: OrtValue): Tensor {
-  if (!KNOWN_TYPES.some((known) => known === type))
-    throw failure('runtime.run', `output '${name}' has element type ${type}, which is not supported`)
-  return tensor(type as 'float32', dims, data as Float32Array)
 }

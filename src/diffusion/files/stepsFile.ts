@@ -83,7 +83,7 @@ async function fileIn(folder: string): Promise<string> {
 }
 
 /** JSON, or as Python writes it, with NaN and Infinity. undefined: no JSON. */
-function parsed(text: string): unknown {
+export function parsed(text: string): unknown {
   try {
     return JSON.parse(text.replace(/^\uFEFF/, '').replace(/(?<=[:[,\s])(-?Infinity|NaN)(?=\s*[,}\]])/g, 'null'))
   } catch {

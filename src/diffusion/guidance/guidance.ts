@@ -29,4 +29,6 @@ export interface Guidance {
    * of the network, but is no gradient: good as a proposal that is weighted by A and B, biased without.
    */
   readonly through?: 'network' | 'reward'
+  /** What an image is whose value is NaN: an error, or unguided at that step, its derivative then 0. Default `stop`. */
+  readonly unrated?: 'stop' | 'drop'
 }

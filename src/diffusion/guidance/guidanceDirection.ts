@@ -43,7 +43,7 @@ export async function guidanceDirection(of: Guided, i: number, state: GuidedStat
   const count = x0Hat.length / sizeOf(imageShape)
   const images = imagesOf(x0Hat, count, imageShape)
   const came = await guidance.reward(images, condition)
-  checkReward(came, images, `step ${i + 1} of ${schedule.times.length}`, of.firstItem)
+  checkReward(came, images, `step ${i + 1} of ${schedule.times.length}`, of)
   const dX0Hat = came.gradient.data
   if (guidance.through === 'reward') return pastNetwork(rule, x0Hat, dX0Hat)
   const { dx, dp } = denoisedVjp(rule, x, prediction, dX0Hat, null)
@@ -76,7 +76,12 @@ function pastNetwork({ level, clip }: DenoisingRule, x0Hat: ImageData, dX0Hat: I
  * A reward's values and gradient fit the images and are finite.
  * @throws `guidance.reward` naming image and step; `guidance.network` if the images themselves are not finite
  */
-function checkReward({ values, gradient }: RewardGradient, images: Images, step: string, firstItem: number): void {
+function checkReward(
+  { values, gradient }: RewardGradient,
+  images: Images,
+  step: string,
+  { firstItem, guidance: { unrated } }: Pick<Guided, 'firstItem' | 'guidance'>,
+): void {
   const count = images.shape[0]
   if (values.length !== count) {
     throw inputError(
@@ -93,7 +98,7 @@ function checkReward({ values, gradient }: RewardGradient, images: Images, step:
   }
   const size = images.data.length / count
   for (let n = 0; n < count; n++) {
-    let sum = values[n]
+    let sum = unrated === 'drop' && Number.isNaN(values[n]) ? 0 : values[n]
     for (let j = n * size; j < (n + 1) * size; j++) sum += gradient.data[j]
     if (!Number.isFinite(sum)) throw notFinite(images, n, values[n], `image ${firstItem + n} at ${step}`)
   }

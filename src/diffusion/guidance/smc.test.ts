@@ -192,6 +192,27 @@ test('images drawn by weight: in proportion within one, and of equal weights eve
   expect(Math.abs(times - 12)).toBeLessThanOrEqual(1)
 })
 
+test('images without a value, left out: the tilt of those that have one', async () => {
+  const [scale, most] = [1.3, 1.5]
+  const reward = mapped((u) => (u > most ? Number.NaN : a * u))
+  const runs = await Promise.all(
+    Array.from({ length: 200 }, (_, seed) =>
+      sequentialMonteCarlo({ ...BASE, reward, scale, seed, unrated: 'drop', resampleBelow: 0.8 }),
+    ),
+  )
+  for (const { images, logWeights } of runs) {
+    expect([...logWeights].map((w) => w === Number.NEGATIVE_INFINITY)).toEqual([...images.data].map((u) => u > most))
+  }
+  // Z = E e^(s a u) over u < c: e^(m^2/2) Phi(c - m), m = s a; Phi(1.5 - 1.04) = Phi(.46) = .67724.
+  const m = scale * a
+  const truth = Math.exp((m * m) / 2) * 0.67724
+  const { mean, standardError } = meanOf(runs.map(({ logZ }) => Math.exp(logZ)))
+  expect(Math.abs(mean - truth)).toBeLessThan(3 * standardError)
+  expect(standardError).toBeLessThan(0.05 * truth)
+  const none = sequentialMonteCarlo({ ...BASE, reward: mapped(() => Number.NaN), scale, seed: 0, unrated: 'drop' })
+  await expect(none).rejects.toMatchObject({ code: 'smc.reward' })
+})
+
 const nan = async (images: Images) =>
   new Float64Array(images.shape[0]).fill(0).map((_, n) => (n === 3 ? Number.NaN : 0))
 test.each<[string, Partial<ParticleOptions>, RegExp]>([

@@ -36,8 +36,13 @@ import { systematicAncestors } from './smcWeights.ts'
 
 /** What decides a population of particles. `count` of them are one population: all compete. */
 export interface ParticleOptions extends GenerateOptions {
-  /** r at x0Hat or at the final images, [n, ...imageShape] in the network's range, and their classes: one finite value per image. */
+  /** r at x0Hat or at the final images, [n, ...imageShape] in the network's range, and their classes: one finite value per image, or NaN, see `unrated`. */
   readonly reward: (x0Hat: Images, classes?: Int32Array) => Promise<Float64Array>
+  /**
+   * What an image is whose value is NaN. `stop`: an error, the default. `drop`: a final image has weight 0, so the tilt is that of the images with a value;
+   * on the way there a particle is taken for the worst of its step, as its image may still come to have one.
+   */
+  readonly unrated?: 'stop' | 'drop'
   /** s = 1/lambda, at least 0. */
   readonly scale: number
   /** Resample where ESS/n is below this, in [0, 1]; 0: never. Default .5. */
@@ -112,7 +117,7 @@ export async function sequentialMonteCarlo(options: ParticleOptions): Promise<Pa
   }
   const x = await ancestral(chain, rule, async (i, { clean }) => {
     const { sigma, twistScale } = steps[i]
-    particles = await weighted(options, particles, clean.x0Hat, twistScale, `step ${i + 1} of ${steps.length}`)
+    particles = await weighted(options, particles, clean.x0Hat, twistScale, i)
     if (!(sigma > 0 && effectiveSampleSize(weightsOf(particles.logWeights)) < resampleBelow * count)) return {}
     const random = randomStream({ seed, purpose: 'resample', step: i, item: firstItem })
     const chosen = systematicAncestors(particles.logWeights, random)
@@ -121,7 +126,7 @@ export async function sequentialMonteCarlo(options: ParticleOptions): Promise<Pa
     particles = resampledTo(particles, chosen)
     return { clean: { x0Hat: pick(clean.x0Hat, chosen), epsHat: pick(clean.epsHat, chosen) } }
   })
-  const { logWeights, ancestors } = await weighted(options, particles, x, scale, 'the final images')
+  const { logWeights, ancestors } = await weighted(options, particles, x, scale, null)
   requireFiniteImages(x, count, firstItem, afterSteps(schedule, steps.length))
   const sum = logSumExp(logWeights)
   return {
@@ -171,21 +176,41 @@ function startOf({ count, condition }: ParticleOptions): Population {
   }
 }
 
-/** The population with the twist at its images (x0Hat, in the end the images themselves) in the place of the last one. */
+/**
+ * The population with the twist at its images (x0Hat, in the end the images themselves) in the place of the last one.
+ * @param step null: in the end
+ */
 async function weighted(
-  { reward, count, denoiser, firstItem = 0 }: ParticleOptions,
+  { reward, count, denoiser, schedule, firstItem = 0, unrated }: ParticleOptions,
   particles: Population,
   images: ImageData,
   scale: number,
-  where: string,
+  step: number | null,
 ): Promise<Population> {
   const twist = new Float64Array(count)
   if (scale > 0) {
-    const values = await reward(imagesOf(images, count, denoiser.imageShape), particles.condition)
-    checkValues(values, images, count, firstItem, where)
+    const where = step === null ? 'the final images' : `step ${step + 1} of ${schedule.times.length}`
+    const came = await reward(imagesOf(images, count, denoiser.imageShape), particles.condition)
+    const mayLack = unrated === 'drop' && came.some(Number.isFinite)
+    checkValues(
+      mayLack ? came.map((value) => (Number.isNaN(value) ? 0 : value)) : came,
+      images,
+      count,
+      firstItem,
+      where,
+    )
+    const values = mayLack ? ratedInstead(came, step === null) : came
     for (let n = 0; n < count; n++) twist[n] = scale * values[n]
   }
   return { ...particles, twist, logWeights: particles.logWeights.map((w, n) => w + twist[n] - particles.twist[n]) }
+}
+
+/** Values with others in the place of NaN: of final images -Infinity, on the way there the least of the others. */
+function ratedInstead(values: Float64Array, final: boolean): Float64Array {
+  const instead = final
+    ? Number.NEGATIVE_INFINITY
+    : values.reduce((low, value) => (value < low ? value : low), Number.POSITIVE_INFINITY)
+  return values.map((value) => (Number.isNaN(value) ? instead : value))
 }
 
 /** The chosen particles, equally weighted. */

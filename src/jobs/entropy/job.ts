@@ -2,6 +2,7 @@
 
 import type { JobHooks } from '../../runs/index.ts'
 import type { EntropyCheckpoint, EntropyEvent, EntropyResult } from '../../tuners/index.ts'
+import { REWARD_MODULE } from '../init/rewardModule.ts'
 import type { JobProgress } from '../job.ts'
 import type { RunMaker } from '../makesRun.ts'
 import { makeRun, runJobOf } from '../makesRun.ts'
@@ -12,7 +13,14 @@ import { planEntropy } from './plan.ts'
 import type { EntropyJson } from './report/entropyJson.ts'
 import { finish, record, requireSameCode, stepOf, tune } from './run.ts'
 import type { EntropyConfig } from './settings.ts'
-import { ENTROPY_EARLIER, ENTROPY_GROUPS, ENTROPY_MAY_CHANGE, entropySchema, resolveEntropyConfig } from './settings.ts'
+import {
+  ENTROPY_EARLIER,
+  ENTROPY_GROUPS,
+  ENTROPY_MAY_CHANGE,
+  ENTROPY_PLACES,
+  entropySchema,
+  resolveEntropyConfig,
+} from './settings.ts'
 
 const maker: RunMaker<EntropyConfig, EntropyInputs, EntropyEvent, EntropyCheckpoint, EntropyResult, EntropyJson> = {
   name: 'entropy',
@@ -23,11 +31,13 @@ const maker: RunMaker<EntropyConfig, EntropyInputs, EntropyEvent, EntropyCheckpo
     'sample --guidance), samples, the whole trade-off in report.html.\n\n' +
     'Settings come from the preset, then --config, then the environment (BILEVEL_LAMBDA_RANGE=[.1,10]), then flags. ' +
     'In brackets: the value in preset quick.',
+  example: `A reward in JavaScript (bilevel init reward writes this one), then --reward ./reward.mjs:\n\n${REWARD_MODULE.replaceAll(/^(?=.)/gm, '  ')}`,
   settings: {
     schema: entropySchema,
     groups: ENTROPY_GROUPS,
     resolve: resolveEntropyConfig,
     mayChange: ENTROPY_MAY_CHANGE,
+    places: ENTROPY_PLACES,
     earlier: ENTROPY_EARLIER,
     code: ['reward', 'judge'],
   },

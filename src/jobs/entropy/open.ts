@@ -3,11 +3,14 @@
 import { samplerNamed, samplerSettings } from '../../diffusion/index.ts'
 import type { Reward } from '../../rewards/index.ts'
 import type { Json } from '../../runs/index.ts'
+import { jsonHash } from '../../runs/index.ts'
 import type { EntropyOptions, EntropyTarget } from '../../tuners/index.ts'
 import { ESTIMATORS_OF } from '../../tuners/index.ts'
+import { fileSource } from '../opening/fileSource.ts'
 import type { CodeHashes } from '../opening/namedCode.ts'
 import { codeHashes } from '../opening/namedCode.ts'
 import type { OpenedModel } from '../opening/openedModel.ts'
+import { modelSource } from '../opening/openedModel.ts'
 import { openModelAt } from '../opening/openModel.ts'
 import type { RewardNetworks } from '../opening/rewardNetworks.ts'
 import { openRewardNetworks } from '../opening/rewardNetworks.ts'
@@ -15,6 +18,7 @@ import type { SamplingChoice } from '../opening/samplingChoice.ts'
 import { chooseSampling, classOfImage } from '../opening/samplingChoice.ts'
 import type { EntropyConfig } from './settings.ts'
 import { entropySettingsOf } from './settings.ts'
+import { tryRewards } from './triedRewards.ts'
 
 /** What the tuning is given of it. */
 type Subject = Pick<
@@ -57,13 +61,15 @@ export async function openEntropyInputs(config: EntropyConfig): Promise<EntropyI
     const { reward, judge } = await openBoth(networks, config)
     const derivatives = missingDerivatives(opened.differentiable, reward)
     const target = targetOf(config, derivatives.length === 0)
+    const subject = { denoiser, schedule: choice.schedule, sampler, reward, judge }
+    const tried = await tryRewards(config, {
+      ...subject,
+      ...(condition && { condition }),
+      guided: target === 'guided' && reward.differentiable,
+    })
     return {
       subject: {
-        denoiser,
-        schedule: choice.schedule,
-        sampler,
-        reward,
-        judge,
+        ...subject,
         features: networks.features,
         settings: entropySettingsOf(config, target),
         ...(condition && { condition }),
@@ -77,11 +83,14 @@ export async function openEntropyInputs(config: EntropyConfig): Promise<EntropyI
         ...networks.notes,
         ...targetNotes(config, target, derivatives),
         ...sharedNotes(networks, config),
+        ...tried,
         ...rewardNotes([reward, judge]),
       ],
       secondsPerEvaluation: opened.secondsPerEvaluation,
       sources: {
-        model: { path: config.model, sha256: opened.hash },
+        model: modelSource(config.model, opened),
+        ...(config.scheduler !== null && { scheduler: await fileSource(config.scheduler) }),
+        schedule: { path: config.schedule, sha256: jsonHash([choice.schedule, choice.settings]) },
         ...networks.sources,
         reward: { name: reward.name, sha256: reward.hash },
         judge: { name: judge.name, sha256: judge.hash },

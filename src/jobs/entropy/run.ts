@@ -72,7 +72,8 @@ export async function finish(
   { folder, caller, onNote }: JobHooks<EntropyEvent, JobProgress>,
 ): Promise<RunReport<EntropyJson>> {
   const { reward, judge } = inputs.subject
-  const later = rewardNotes([reward, judge]).filter((note) => !inputs.notes.includes(note))
+  const after = [...rewardNotes([reward, judge]), ...unratedNotes(result)]
+  const later = after.filter((note) => !inputs.notes.includes(note))
   for (const note of later) onNote?.(note)
   const batch = inputs.model.batch ?? undefined
   const context: EntropyContext = {
@@ -96,6 +97,15 @@ export async function finish(
   const { value, low, high, resolved } = result.entropyStrength
   at.emit('done', { value, low, high, resolved })
   return { json, summary: entropySummary(result, context) }
+}
+
+/** Said of images that were left out. */
+function unratedNotes({ unrated = 0, estimator }: EntropyResult): string[] {
+  if (unrated === 0) return []
+  const how = estimator === 'smc' ? 'have weight 0, or were drawn again' : 'were drawn again from other noise'
+  return [
+    `${unrated} images, to which reward or judge gave no finite number, ${how}: what is tuned is the distribution of the others`,
+  ]
 }
 
 /** Of the event `done`: what runs are compared by. */

@@ -27,6 +27,7 @@ import { DATA_WORDS, dataShape } from '../opening/dataSettings.ts'
 import {
   measuringShape,
   modelShape,
+  onBadRewardSetting,
   REWARD_WORDS,
   rewardRangeSetting,
   rewardTimeoutSetting,
@@ -92,12 +93,15 @@ export const entropySchema = z.strictObject({
   }),
   featuresOutput: measuringShape.featuresOutput,
   featuresRange: measuringShape.featuresRange,
+  featuresMeanStd: measuringShape.featuresMeanStd,
+  featuresResize: measuringShape.featuresResize,
   judgeNetwork: setting(z.enum(['auto', 'digits', 'none']), {
     group: 'Data and model',
     description: 'the network called @judge; auto: digits where the data are digits, else none',
     default: 'auto',
   }),
   rewardRange: rewardRangeSetting,
+  onBadReward: onBadRewardSetting,
 
   ...estimatingShape,
 
@@ -144,11 +148,18 @@ export type EntropyConfig = z.output<typeof entropySchema>
 /** What holds where nothing else says so. */
 const DEFAULTS = defaultsOf(entropySchema.shape)
 
-/** What was before there was a choice. */
-export const ENTROPY_EARLIER: Settings = defaultsOf(dataShape)
+/** Settings that a resumed run may have others of: what does not change the result, and network evaluations, which a run that is over goes on for. */
+export const ENTROPY_MAY_CHANGE = ['checkpointSeconds', 'rewardTimeout', 'maxEvaluations'] as const
 
-/** Settings that do not change the result, so that a resumed run may have others. */
-export const ENTROPY_MAY_CHANGE = ['checkpointSeconds', 'rewardTimeout'] as const
+/** Settings that say where something lies: a resumed run may find the same elsewhere. */
+export const ENTROPY_PLACES = ['model', 'scheduler', 'data', 'features', 'reward', 'judge', 'schedule'] as const
+
+/** What was before there was a choice. */
+export const ENTROPY_EARLIER: Settings = {
+  ...defaultsOf(dataShape),
+  ...defaultsOf({ onBadReward: onBadRewardSetting }),
+  ...defaultsOf({ featuresMeanStd: measuringShape.featuresMeanStd, featuresResize: measuringShape.featuresResize }),
+}
 
 /**
  * Settings from layers (config file, environment, flags; later ones win) over the preset they name.

@@ -4,7 +4,13 @@ import { inputError, tensor } from '../../base/index.ts'
 import type { Dataset } from '../../data/index.ts'
 import { generate } from '../../diffusion/index.ts'
 import type { EvaluationReference, ImageEvaluation, MeanAndStandardError } from '../../metrics/index.ts'
-import { evaluateImages, evaluationReference, frechetDistance, meanAndStandardError } from '../../metrics/index.ts'
+import {
+  evaluateImages,
+  evaluationReference,
+  frechetDistance,
+  meanAndStandardError,
+  recognisedShare,
+} from '../../metrics/index.ts'
 import type { SettingsLayer } from '../../runs/index.ts'
 import { changeNotesOf } from '../../runs/index.ts'
 import type { WorkHooks } from '../job.ts'
@@ -34,6 +40,11 @@ interface JudgeReport {
   readonly askedImages: number
 }
 
+interface RealImages {
+  readonly fid: number
+  readonly recognised: number | null
+}
+
 export interface EvaluationReport {
   readonly model: string
   /** Whose network of a run it is: `default` is `model-default/` in its folder; null where there is only one. */
@@ -50,8 +61,8 @@ export interface EvaluationReport {
   readonly judgeFid: Estimate | null
   readonly recognised: Estimate | null
   readonly inceptionScore: Estimate | null
-  /** Real tuning images against the held-out ones: what a perfect model would score. */
-  readonly real: { readonly fid: number }
+  /** Real tuning images against the held-out ones: what a perfect model would score; the share of them that the judge recognises, null without one. */
+  readonly real: RealImages
   readonly protocol: {
     readonly data: string
     readonly split: 'heldOut'
@@ -100,7 +111,11 @@ export async function evaluateModel(
       const reference = await evaluationReference(heldOutOf(data), networks)
       const classOf = classOfImage(opened, config.class, data.classes.length)
       const measured = await measure({ classOf, denoiser, choice, networks, reference, config, hooks })
-      const real = { fid: frechetDistance(await networks.features.features(tuningOf(data)), reference.features).value }
+      const tuning = tuningOf(data)
+      const real = {
+        fid: frechetDistance(await networks.features.features(tuning), reference.features).value,
+        recognised: networks.judge && (await recognisedShare(tuning, networks.judge)),
+      }
       const json = reportOf({ path, side, choice, networks, data, heldOut, config, measured, real, notes, began })
       return { json, summary: summaryOf(json) }
     } finally {
@@ -194,7 +209,7 @@ interface Findings {
   readonly heldOut: HeldOutKnowledge
   readonly config: EvaluateConfig
   readonly measured: { readonly evaluations: readonly ImageEvaluation[]; readonly networkEvaluations: number }
-  readonly real: { readonly fid: number }
+  readonly real: RealImages
   readonly notes: readonly string[]
   readonly began: number
 }
@@ -286,7 +301,7 @@ function summaryOf(report: EvaluationReport): string {
   return [
     `${report.model}: ${schedule.name}${report.side === null ? '' : `, the ${report.side} side's network`}`,
     ...lines,
-    `${'real images'.padEnd(16)}FID ${real.fid.toFixed(3)}`,
+    `${'real images'.padEnd(16)}FID ${real.fid.toFixed(3)}${real.recognised === null ? '' : `, recognised ${real.recognised.toFixed(4)}`}`,
     `FID, KID, precision, recall, diversity in ${featureNetwork.name}${judgeNetwork ? `; judge ${judgeText(judgeNetwork)}` : ''}`,
     `${protocol.samplesPerSeed} images for each of the sampling seeds ${protocol.samplingSeeds.join(', ')}, against ${protocol.heldOutImages} held-out images of ${protocol.data}`,
     protocol.heldOutKnown

@@ -6,7 +6,7 @@ import { resolveSettings } from '../../runs/index.ts'
 import { defaultsOf, setting } from '../../tuners/index.ts'
 import { dataSetting, dataShape } from '../opening/dataSettings.ts'
 import type { RunRecord } from '../opening/runRecord.ts'
-import { measuringShape, samplingShape } from '../opening/settings.ts'
+import { MEASURING_KEYS, measuringShape, samplingShape } from '../opening/settings.ts'
 
 export const evaluateSchema = z.strictObject({
   ...samplingShape,
@@ -34,17 +34,7 @@ export const resolveEvaluateConfig = (layers: readonly SettingsLayer[]): Evaluat
 
 /** What a run measured with, as a layer under what is asked for: the same images give the numbers of its own table. */
 export function evaluateLayerOf(run: string, { command, settings }: RunRecord): SettingsLayer {
-  const keys = [
-    'data',
-    'resize',
-    'dataImages',
-    'onBad',
-    'features',
-    'featuresOutput',
-    'featuresRange',
-    'judge',
-    'chunk',
-  ] as const
+  const keys = ['data', 'resize', 'dataImages', 'onBad', ...MEASURING_KEYS, 'chunk'] as const
   // The judge of an entropy strength is a reward; the network that judges has a name of its own there.
   const own = command === 'entropy' ? { ...settings, judge: settings.judgeNetwork } : settings
   const values = Object.fromEntries(keys.map((key) => [key, own[key] ?? undefined]))

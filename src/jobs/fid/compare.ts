@@ -9,6 +9,7 @@ import type { Features, FrechetReference } from '../../metrics/index.ts'
 import {
   frechetDistance,
   kernelDistance,
+  largeFrechetDistance,
   momentsOf,
   precisionRecall,
   referenceMoments,
@@ -63,6 +64,8 @@ export interface FidReport {
 /** What compares all pairs looks at this many images of a side: the first ones, in the order of their hashes. */
 export const MOST_PAIRED_IMAGES = 2000
 const NEIGHBOURS = 3
+/** Dimensions above which eigenvectors would take longer than all else. */
+const LARGE = 512
 /** Images between words of progress. */
 const CHUNK = 256
 
@@ -172,9 +175,8 @@ function distances(
     onProgress?.({ phase: 'distances', done: total, total, detail })
   }
   tell(`Fréchet distance in ${d} dimensions`)
-  const { value, meanTerm, warning } = a.rows
-    ? frechetDistance(a.rows, b.reference)
-    : frechetDistance(asMoments(a), b.reference)
+  const { value, meanTerm, warning } =
+    d > LARGE ? largeFrechetDistance(a.reference, b.reference) : frechetDistance(a.rows ?? asMoments(a), b.reference)
   if (warning) notes.push(warning)
   const pairs = [pairsOf(a.rows), pairsOf(b.rows)] as const
   const enough = pairs.every((rows) => rows !== null && rows.shape[0] > NEIGHBOURS)

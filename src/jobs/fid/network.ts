@@ -2,7 +2,7 @@
 import { inputError } from '../../base/index.ts'
 import type { Dataset } from '../../data/index.ts'
 import type { FeatureNetwork, FeatureNetworkLabel } from '../../metrics/index.ts'
-import { openMeasuring } from '../opening/measuringNetworks.ts'
+import { OWN_JUDGE, openMeasuring } from '../opening/measuringNetworks.ts'
 import type { FidConfig } from './settings.ts'
 import type { ImageSide, Side } from './sides.ts'
 import { sharedShape } from './sides.ts'
@@ -21,7 +21,7 @@ export async function openFeaturesFor(
 ): Promise<Network> {
   const shape = sharedShape(images)
   const { data, source } = images.findLast((side) => side.data.classes.length > 1) ?? images[images.length - 1]
-  const asked = { ...config, judge: 'none', data: source }
+  const asked = { ...config, ...OWN_JUDGE, judge: 'none', data: source }
   const { features, close, notes: said } = await openMeasuring(asked, withAll(data, shape))
   notes.push(...new Set([...images.flatMap((side) => side.data.notes ?? []), ...said]))
   return { features, shape, close }

@@ -5,9 +5,7 @@ import type { SettingsLayer } from '../../runs/index.ts'
 import { resolveSettings } from '../../runs/index.ts'
 import { defaultsOf, setting } from '../../tuners/index.ts'
 import { dataShape } from '../opening/dataSettings.ts'
-import { measuringShape, runningShape } from '../opening/settings.ts'
-
-const { judge: _, ...featureShape } = measuringShape
+import { featuresShape, runningShape } from '../opening/settings.ts'
 
 export const fidSchema = z.strictObject({
   stats: setting(z.string().min(1).nullable(), {
@@ -22,7 +20,7 @@ export const fidSchema = z.strictObject({
     default: null,
   }),
   ...dataShape,
-  ...featureShape,
+  ...featuresShape,
   device: runningShape.device,
 })
 export type FidConfig = z.output<typeof fidSchema>

@@ -16,7 +16,14 @@ const auto = {
   features: 'auto',
   featuresOutput: null,
   featuresRange: null,
+  featuresMeanStd: null,
+  featuresResize: null,
   judge: 'auto',
+  judgeOutput: null,
+  judgeRange: null,
+  judgeMeanStd: null,
+  judgeResize: null,
+  judgeAccuracy: 0.5,
   device: 'cpu',
 } as const
 
@@ -114,7 +121,7 @@ describe('a classifier that somebody brings', () => {
       await expect(open(paths.logits, { featuresRange: [...range] })).rejects.toMatchObject({
         code: 'schedule.judge',
         message: expect.stringMatching(
-          /names \d+\.\d % of 500 real images.*in \[0,1\] it names 9\d\.\d %.*--features-range=0,1/,
+          /names \d+\.\d % of 500 real images.*given pixels in \[0,1\], it names 9\d\.\d %.*--judge-range=0,1/,
         ),
       })
     },
@@ -136,7 +143,7 @@ describe('a classifier that somebody brings', () => {
     const { tuning } = data.splits
     const unlabelled = { ...data, classes: [], splits: { ...data.splits, tuning: { ...tuning, labels: null } } }
     await expect(open(paths.logits, { data: folder }, unlabelled)).rejects.toThrow(
-      /has no labels to ask it about.*--features-range/,
+      /has no labels to ask it about.*--judge-range/,
     )
     const first = await open(paths.logits, { data: folder, featuresRange: [-1, 1] }, unlabelled)
     expect(first.judgeKnowledge).toBeNull()
@@ -155,7 +162,7 @@ describe('a classifier that somebody brings', () => {
     })
     expect(features.range).toEqual([0, 255])
     expect(notes.join('\n')).toMatch(
-      /read as a classifier.*distances in its features may mean little; in \[0,1\] it names/,
+      /read as a classifier.*distances in its features may mean little; given pixels in \[0,1\], it names/,
     )
     expect(guessingFeatures).toMatch(/cross-entropy/)
     await close()

@@ -7,17 +7,29 @@ import { stat } from 'node:fs/promises'
 import { inputError, tensor } from '../../base/index.ts'
 import type { Dataset } from '../../data/index.ts'
 import { firstOf } from '../../data/index.ts'
-import { DIGIT_CLASSIFIER_SIZES, digitFeatures, digitJudge, onnxFeatures } from '../../metrics/files/index.ts'
+import { DIGIT_CLASSIFIER_SIZES, digitFeatures, digitJudge, pixelsText } from '../../metrics/files/index.ts'
 import type { ClassifierKnowledge, FeatureNetwork, LabelledImages } from '../../metrics/index.ts'
-import { bestPixelRange, guesses, KNOWS_ABOVE, knowledgeOf, knowledgeText } from '../../metrics/index.ts'
+import { guesses, KNOWS_ABOVE, knowledgeOf, knowledgeText } from '../../metrics/index.ts'
 import type { Device } from '../../runtime/index.ts'
 import type { ScheduleConfig } from '../schedule/settings.ts'
+import type { BroughtNetwork } from './broughtNetwork.ts'
+import { bestInput, broughtAs, openBrought, openStated, remedyOf } from './broughtNetwork.ts'
 import { isPixels, pixelFeaturesNamed } from './pixelNames.ts'
+import type { measuringShape } from './settings.ts'
 
 /** The settings that choose the networks. */
-export type MeasuringSettings = Pick<ScheduleConfig, 'features' | 'featuresOutput' | 'featuresRange' | 'judge'> & {
+export type MeasuringSettings = Pick<ScheduleConfig, keyof typeof measuringShape> & {
   readonly data: string
   readonly device: Device
+}
+
+/** How a judge is read that comes with the project, or none. */
+export const OWN_JUDGE = {
+  judgeOutput: null,
+  judgeRange: null,
+  judgeMeanStd: null,
+  judgeResize: null,
+  judgeAccuracy: 0,
 }
 
 export interface MeasuringNetworks {
@@ -106,10 +118,13 @@ async function openFeatures(
  * @throws `schedule.features`, `schedule.featuresRange` on an ONNX file whose pixel range is not given; `metrics.*`, `onnx.open`
  */
 export async function openNamedFeatures(
-  settings: Pick<MeasuringSettings, 'features' | 'featuresOutput' | 'featuresRange' | 'device'>,
+  settings: Pick<
+    MeasuringSettings,
+    'features' | 'featuresOutput' | 'featuresRange' | 'featuresMeanStd' | 'featuresResize' | 'device'
+  >,
   imageShape: readonly number[],
 ): Promise<FeatureNetwork> {
-  const { features, featuresOutput: output, featuresRange: range, device } = settings
+  const { features, featuresRange: range, featuresMeanStd, device } = settings
   if (isPixels(features)) return pixelFeaturesNamed(features, imageShape)
   if (features === 'digits')
     return digitFeatures({ size: squareSide({ shape: imageShape, name: 'the model' }), device })
@@ -119,7 +134,7 @@ export async function openNamedFeatures(
       `features must be 'digits', 'pixels' or an ONNX file where there are no data, '${features}' is none of these`,
     )
   }
-  if (range) return onnxFeatures(features, { range, imageShape, device, ...(output !== null && { output }) })
+  if (range || featuresMeanStd) return openStated(broughtAs('features', settings, imageShape))
   throw inputError(
     'schedule.featuresRange',
     `the pixel range that ${features} takes cannot be found out without data; give it, such as --features-range 0,1`,
@@ -155,7 +170,7 @@ function squareSide({ shape: [channels, height, width], name }: Pick<Dataset, 's
 async function openFile(
   role: 'features' | 'judge',
   path: string,
-  { featuresOutput, featuresRange, device }: MeasuringSettings,
+  settings: MeasuringSettings,
   data: Dataset,
   notes: string[],
 ): Promise<FeatureNetwork> {
@@ -163,48 +178,17 @@ async function openFile(
     const words = role === 'features' ? "'auto', 'digits', 'pixels'" : "'auto', 'digits', 'none'"
     throw inputError(`schedule.${role}`, `${role} must be ${words} or an ONNX file, '${path}' is none of these`)
   }
-  const open = opener(role, path, { featuresOutput, device }, data)
-  const network = await (featuresRange ? open(featuresRange) : openInBestRange(path, open, data, notes))
+  const network = await openBrought(broughtOf(role, settings, data), data.name, labelledImages(data), notes)
   notes.push(...(network.notes ?? []))
   return network
 }
 
-type Open = (range: readonly [number, number]) => Promise<FeatureNetwork>
-
-function opener(
+/** A network as the settings of its role say, for images of the data. */
+const broughtOf = (
   role: 'features' | 'judge',
-  path: string,
-  { featuresOutput, device }: Pick<MeasuringSettings, 'featuresOutput' | 'device'>,
+  settings: MeasuringSettings,
   { shape, classes }: Dataset,
-): Open {
-  return (range) =>
-    onnxFeatures(path, {
-      range,
-      imageShape: shape,
-      device,
-      ...(classes.length > 0 && { classes: classes.length }),
-      ...(role === 'features' && featuresOutput !== null && { output: featuresOutput }),
-    })
-}
-
-/** Opens a classifier in the pixel range it knows the data in. @throws `schedule.featuresRange` where that cannot be told */
-async function openInBestRange(path: string, open: Open, data: Dataset, notes: string[]): Promise<FeatureNetwork> {
-  const labelled = labelledImages(data)
-  const best = labelled && (await bestPixelRange(open, labelled))
-  if (best && best.knowledge.accuracy > KNOWS_ABOVE) {
-    notes.push(`${path} is given pixels in [${best.range}], the range in which it knows the tuning images best`)
-    return open(best.range)
-  }
-  const why = best
-    ? `it names at most ${(100 * best.knowledge.accuracy).toFixed(0)} % of the images rightly`
-    : labelled
-      ? 'it is no classifier of these classes'
-      : `${data.name} has no labels to ask it about`
-  throw inputError(
-    'schedule.featuresRange',
-    `the pixel range that ${path} takes cannot be found out, as ${why}; give it, such as --features-range 0,1`,
-  )
-}
+): BroughtNetwork => broughtAs(role, settings, shape, classes.length)
 
 /**
  * Asks the judge about labelled tuning images.
@@ -218,7 +202,7 @@ async function askJudge(
 ): Promise<ClassifierKnowledge | null> {
   const labelled = labelledImages(data)
   const knowledge = labelled && (await knowledgeOf(judge, labelled))
-  const range = `with pixels in [${judge.range}]`
+  const range = `with ${pixelsText(judge)}`
   if (!labelled || !knowledge) {
     const why = labelled
       ? `it does not have the ${labelled.classes} classes of ${data.name}`
@@ -234,26 +218,27 @@ async function askJudge(
     const why = 'a judge must know the classes of the data, numbered as there'
     throw inputError('schedule.judge', `${why}: ${known}; ${await remedy('judge', settings, data, labelled)}`)
   }
+  if (isFile && knowledge.accuracy < settings.judgeAccuracy) {
+    const least = `${(100 * settings.judgeAccuracy).toFixed(1)} %`
+    throw inputError(
+      'schedule.judge',
+      `a judge must name at least ${least} of the real images rightly (--judge-accuracy): ${known}; ${await remedy('judge', settings, data, labelled)}`,
+    )
+  }
   if (isFile || knowledge.accuracy <= KNOWS_ABOVE) notes.push(known)
   return knowledge
 }
 
-/** What to do about a classifier that guesses: another range, where there is one in which it knows the data. */
+/** What to do about a classifier that knows little: another input, where there is one in which it knows the data. */
 async function remedy(
   role: 'features' | 'judge',
   settings: MeasuringSettings,
   data: Dataset,
   labelled: LabelledImages,
 ): Promise<string> {
-  const path = settings[role]
-  if (settings.featuresRange && path.endsWith('.onnx')) {
-    const best = await bestPixelRange(opener(role, path, settings, data), labelled)
-    if (best && !guesses(best.knowledge)) {
-      const share = `${(100 * best.knowledge.accuracy).toFixed(1)} %`
-      return `in [${best.range}] it names ${share} rightly: use --features-range=${best.range}, or leave it out`
-    }
-  }
-  return `give another one, or none`
+  const brought = broughtOf(role, settings, data)
+  const best = brought.path.endsWith('.onnx') && brought.stated ? await bestInput(brought, labelled) : null
+  return best && !guesses(best.knowledge) ? remedyOf(brought, best) : 'give another one, or none'
 }
 
 /**
@@ -270,12 +255,12 @@ async function askFeatures(
   if (!isFile && !features.probabilities) return null
   const labelled = labelledImages(data)
   const knowledge = labelled && (await knowledgeOf(features, labelled))
-  const range = `with pixels in [${features.range}]`
+  const range = `with ${pixelsText(features)}`
   if (!labelled || !knowledge) {
     if (!isFile) return null
     const why = labelled ? `it is no classifier of the classes of ${data.name}` : `${data.name} has no labels`
     notes.push(
-      `whether ${features.name} is given the pixels it takes, [${features.range}], could not be checked, as ${why}`,
+      `whether ${features.name} is given what it takes, ${pixelsText(features)}, could not be checked, as ${why}`,
     )
     return null
   }

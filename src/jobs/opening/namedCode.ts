@@ -32,7 +32,11 @@ export async function requireRecordedCode(
   recorded: CodeHashes | undefined,
 ): Promise<void> {
   const found = await codeHashes(specs)
-  const changed = Object.keys(found).find((path) => recorded?.[path] !== found[path])
+  // A module that was moved is known by its hash.
+  const known = Object.values(recorded ?? {})
+  const isRecorded = (path: string) =>
+    recorded !== undefined && (path in recorded ? recorded[path] === found[path] : known.includes(found[path]))
+  const changed = Object.keys(found).find((path) => !isRecorded(path))
   if (changed === undefined) return
   const before = recorded?.[changed] ?? 'none'
   throw inputError(

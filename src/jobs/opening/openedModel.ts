@@ -5,6 +5,7 @@
 import type { NamedSchedule, OwnSampling } from '../../diffusion/files/index.ts'
 import type { Denoiser, DenoiserInputs, NoiseSchedule, SamplerSettings, ToldTimes } from '../../diffusion/index.ts'
 import type { DenoisingNetwork, NetworkState } from '../../nn/index.ts'
+import { jsonHash } from '../../runs/index.ts'
 import type { Device } from '../../runtime/index.ts'
 
 /** What it makes, and what it can be asked for. */
@@ -85,3 +86,10 @@ export interface OpenModelOptions extends DenoiserOptions {
   /** Side of the images of an ONNX file that leaves it open. */
   readonly size: number | null
 }
+
+/** A model as a manifest records it: what it is, and what it was trained with, by hash. */
+export const modelSource = (path: string | null, { hash, schedule }: Pick<OpenedModel, 'hash' | 'schedule'>) => ({
+  path,
+  sha256: hash,
+  schedule: jsonHash([...schedule.logSnr].map(String)),
+})

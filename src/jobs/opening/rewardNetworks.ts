@@ -9,7 +9,7 @@ import { networksOf, openReward } from '../../rewards/index.ts'
 import type { Json } from '../../runs/index.ts'
 import type { Device } from '../../runtime/index.ts'
 import type { EntropyConfig } from '../entropy/settings.ts'
-import { openMeasuring } from './measuringNetworks.ts'
+import { OWN_JUDGE, openMeasuring } from './measuringNetworks.ts'
 import { openData } from './openData.ts'
 
 /** The settings that decide it; `guidance.json` keeps them. */
@@ -21,8 +21,11 @@ export const REWARD_SETTINGS = [
   'features',
   'featuresOutput',
   'featuresRange',
+  'featuresMeanStd',
+  'featuresResize',
   'judgeNetwork',
   'rewardRange',
+  'onBadReward',
 ] as const
 export type RewardSettings = Pick<EntropyConfig, (typeof REWARD_SETTINGS)[number]>
 
@@ -66,6 +69,7 @@ export async function openRewardNetworks(settings: RewardSettings, model: RatedM
     labels: data && labelsOf(data),
     imageShape: model.imageShape,
     imageRange: settings.rewardRange,
+    onBad: settings.onBadReward,
     batch: model.batch,
     device: model.device,
     timeout: model.timeout,
@@ -101,13 +105,16 @@ interface Networks {
 }
 
 async function openNetworks(settings: RewardSettings, data: Dataset, device: Device): Promise<Networks> {
-  const { data: source, features, featuresOutput, featuresRange, judgeNetwork } = settings
+  const { data: source, features, judgeNetwork } = settings
   const opened = await openMeasuring(
     {
       data: source ?? data.name,
       features: features === 'none' ? 'pixels' : features,
-      featuresOutput,
-      featuresRange,
+      featuresOutput: settings.featuresOutput,
+      featuresRange: settings.featuresRange,
+      featuresMeanStd: settings.featuresMeanStd,
+      featuresResize: settings.featuresResize,
+      ...OWN_JUDGE,
       judge: judgeNetwork,
       device,
     },

@@ -4,6 +4,7 @@ import { z } from 'zod'
 import { MOST } from '../../base/index.ts'
 import { OWN_SAMPLER } from '../../diffusion/files/index.ts'
 import { DEFAULT_SAMPLER, SAMPLER_NAMES, STEP_LIST_NAMES } from '../../diffusion/index.ts'
+import { RESAMPLINGS } from '../../metrics/index.ts'
 import { MODULE_TIMEOUT } from '../../rewards/index.ts'
 import { drawingShape, setting } from '../../tuners/index.ts'
 
@@ -38,30 +39,74 @@ export const modelShape = {
   }),
 }
 
-/** What images are measured in. */
-export const measuringShape = {
+const words = () => z.string().min(1, "must not be empty; 'none', or leave it out, for none").nullable()
+
+/** How somebody's network is read, for its role: which output, and which pixels it takes. */
+function networkShape<R extends 'features' | 'judge'>(role: R, networks: string) {
+  const own = {
+    Output: setting(words(), {
+      group: 'Data and model',
+      description:
+        role === 'features'
+          ? `output of ${networks}, where there are several`
+          : `output of ${networks} that holds logits or probabilities; none: the one that is called so, or is alone`,
+      default: null,
+    }),
+    Range: setting(pixelRange(), {
+      group: 'Data and model',
+      description:
+        role === 'features'
+          ? `pixel range of ${networks}; none: the one their classifier is right with most often`
+          : `pixel range of ${networks}; none: features-range, else the one it is right with most often`,
+      default: null,
+    }),
+    MeanStd: setting(words(), {
+      group: 'Data and model',
+      description: `mean and standard deviation by channel that ${networks} ${role === 'features' ? 'take' : 'takes'} pixels with, in [0,1] if no range is given: imagenet, clip, numbers (.5,.5,.5/.2,.2,.2), or the JSON file beside it (preprocessor_config.json)`,
+      default: null,
+    }),
+    Resize: setting(z.enum(RESAMPLINGS).nullable(), {
+      group: 'Data and model',
+      description: `how images are brought to the size of ${networks}, where it is another; none: as the file of its mean and standard deviation says`,
+      default: null,
+    }),
+  }
+  return Object.fromEntries(Object.entries(own).map(([name, value]) => [`${role}${name}`, value])) as {
+    [K in keyof typeof own as `${R}${K}`]: (typeof own)[K]
+  }
+}
+
+/** A judge that is wrong about every second real image judges nothing. */
+export const LEAST_JUDGE_ACCURACY = 0.5
+
+/** What distances are measured in. */
+export const featuresShape = {
   features: setting(z.string().min(1), {
     group: 'Data and model',
     description:
       "what distances are measured in: 'digits', 'pixels' (at most 64 averages of blocks; pixels:N: at most N, for few images), an ONNX file, or 'auto' (digits where the data are digits, else pixels)",
     default: 'auto',
   }),
-  featuresOutput: setting(z.string().min(1, "must not be empty; 'none', or leave it out, for none").nullable(), {
-    group: 'Data and model',
-    description: 'output of an ONNX feature network, where it has several',
-    default: null,
-  }),
-  featuresRange: setting(pixelRange(), {
-    group: 'Data and model',
-    description: 'pixel range of ONNX feature networks; none: the one their classifier is right with most often',
-    default: null,
-  }),
+  ...networkShape('features', 'ONNX feature networks'),
+}
+
+/** What images are measured in. */
+export const measuringShape = {
+  ...featuresShape,
   judge: setting(z.string().min(1), {
     group: 'Data and model',
-    description: "the network that judges: 'digits', an ONNX classifier with logits, 'none', or 'auto'",
+    description: "the network that judges: 'digits', an ONNX classifier, 'none', or 'auto'",
     default: 'auto',
   }),
+  ...networkShape('judge', 'an ONNX judge'),
+  judgeAccuracy: setting(z.number().min(0).max(1), {
+    group: 'Data and model',
+    description: 'share of labelled real images that a judge must at least name rightly',
+    default: LEAST_JUDGE_ACCURACY,
+  }),
 }
+
+export const MEASURING_KEYS = Object.keys(measuringShape) as (keyof typeof measuringShape)[]
 
 export const runningShape = {
   chunk: drawingShape.chunk,
@@ -85,6 +130,13 @@ export const rewardRangeSetting = setting(pixelRange(), {
   group: 'Data and model',
   description: 'pixel range that rewards of ONNX and JS files take; none: not stated',
   default: null,
+})
+
+export const onBadRewardSetting = setting(z.enum(['stop', 'drop']), {
+  group: 'Data and model',
+  description:
+    'what an image is that a reward of an ONNX or JS file gives NaN, an infinity or null: the end, or left out (entropy: drawn again), at most a tenth of them',
+  default: 'stop',
 })
 
 export const rewardTimeoutSetting = setting(z.number().positive().nullable(), {

@@ -227,7 +227,14 @@ interface Drawing extends GuidedDraw {
 async function drawGuided(drawing: Drawing): Promise<GuidedImages> {
   const { count, saved, reward, onProgress } = drawing
   const { entropyStrength, minimumAlphaBar, through } = saved
-  const guidance = { reward: reward.gradient, scale: 1 / entropyStrength.value, minimumAlphaBar, through }
+  const { onBad } = reward
+  const guidance = {
+    reward: reward.gradient,
+    scale: 1 / entropyStrength.value,
+    minimumAlphaBar,
+    through,
+    ...(onBad && { unrated: onBad }),
+  }
   const { images, evaluations } = await generateGuided({ ...requestOf(drawing, count), guidance, onProgress })
   return { images, evaluations, notes: reward.notes?.() ?? [] }
 }
@@ -240,6 +247,7 @@ async function drawTilted(drawing: Drawing): Promise<GuidedImages> {
     reward: reward.values,
     scale: 1 / saved.entropyStrength.value,
     minimumAlphaBar: saved.minimumAlphaBar,
+    ...(reward.onBad && { unrated: reward.onBad }),
     onProgress,
   })
   const { images, starts } = imagesByWeight(particles, count, randomStream({ seed, purpose: 'sample.tilt' }))

@@ -12,7 +12,15 @@ import { planSchedule } from './plan.ts'
 import type { ScheduleJson } from './report/scheduleJson.ts'
 import { finish, isDue, learn, record, requireSameRun, stepOf } from './run.ts'
 import type { ScheduleConfig } from './settings.ts'
-import { EARLIER, MAY_CHANGE, REPLACED, resolveScheduleConfig, SETTING_GROUPS, scheduleSchema } from './settings.ts'
+import {
+  EARLIER,
+  MAY_CHANGE,
+  PLACES,
+  REPLACED,
+  resolveScheduleConfig,
+  SETTING_GROUPS,
+  scheduleSchema,
+} from './settings.ts'
 
 const maker: RunMaker<ScheduleConfig, ScheduleInputs, LearnEvent, LearnCheckpoint, LearnedModel, ScheduleJson> = {
   name: 'schedule',
@@ -27,6 +35,7 @@ const maker: RunMaker<ScheduleConfig, ScheduleInputs, LearnEvent, LearnCheckpoin
     groups: SETTING_GROUPS,
     resolve: resolveScheduleConfig,
     mayChange: MAY_CHANGE,
+    places: PLACES,
     earlier: EARLIER,
     replaced: REPLACED,
     code: ['reward'],

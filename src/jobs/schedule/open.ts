@@ -9,14 +9,17 @@ import { shuffleUnet, unet } from '../../nn/index.ts'
 import type { Reward } from '../../rewards/index.ts'
 import { openReward } from '../../rewards/index.ts'
 import type { Json } from '../../runs/index.ts'
+import { jsonHash } from '../../runs/index.ts'
 import type { LearnSettings, StartPoint, Subject } from '../../tuners/index.ts'
 import { checkLearnSettings, denoises, stepNumbers, trainedHere, trainingScheduleOf } from '../../tuners/index.ts'
 import { fewImagesFix } from '../opening/fewImages.ts'
+import { fileSource } from '../opening/fileSource.ts'
 import type { MeasuringNetworks } from '../opening/measuringNetworks.ts'
 import { openMeasuring, openNamedFeatures } from '../opening/measuringNetworks.ts'
 import { codeHashes } from '../opening/namedCode.ts'
 import { openData } from '../opening/openData.ts'
 import type { OpenedModel } from '../opening/openedModel.ts'
+import { modelSource } from '../opening/openedModel.ts'
 import { openGivenModel } from '../opening/openModel.ts'
 import { labelsOf, tuningOf } from '../opening/rewardNetworks.ts'
 import type { HeldOutKnowledge, KnownImages } from '../opening/seenImages.ts'
@@ -91,7 +94,9 @@ export async function openScheduleInputs(config: ScheduleConfig): Promise<Schedu
         data: data && { name: data.name, source: data.provenance.source, sha256: data.provenance.sha256 },
         features: features && { name: features.name, sha256: features.hash },
         judge: judge && { name: judge.name, sha256: judge.hash },
-        model: given && { path: config.model, sha256: given.hash },
+        model: given && modelSource(config.model, given),
+        ...(config.scheduler !== null && { scheduler: await fileSource(config.scheduler) }),
+        ...(startPoint && { start: { path: config.start, sha256: jsonHash(startPoint.sampling) } }),
         ...(reward && { reward: { name: reward.name, sha256: reward.hash } }),
         ...(Object.keys(code).length > 0 && { code }),
       },
@@ -151,7 +156,7 @@ async function withoutData(
 
 /** @throws `reward.*` */
 async function openRewardOf(
-  { reward, rewardRange, rewardTimeout, chunk, device }: ScheduleConfig,
+  { reward, rewardRange, onBadReward, rewardTimeout, chunk, device }: ScheduleConfig,
   { data, features, judge, guessingFeatures }: Pick<ScheduleInputs, 'data' | 'features' | 'judge' | 'guessingFeatures'>,
   imageShape: readonly number[],
 ): Promise<Reward | null> {
@@ -164,6 +169,7 @@ async function openRewardOf(
     labels: data && labelsOf(data),
     imageShape,
     imageRange: rewardRange,
+    onBad: onBadReward,
     batch: chunk,
     device,
     timeout: rewardTimeout,

@@ -31,6 +31,7 @@ import { isModelFile } from '../opening/modelFile.ts'
 import {
   measuringShape,
   modelShape,
+  onBadRewardSetting,
   REWARD_WORDS,
   rewardRangeSetting,
   rewardTimeoutSetting,
@@ -142,6 +143,7 @@ export const scheduleSchema = z.strictObject({
   network: networkSchema,
   ...measuringShape,
   rewardRange: rewardRangeSetting,
+  onBadReward: onBadRewardSetting,
 
   ...ownTrainingShape,
   ...tuningShape,
@@ -163,7 +165,12 @@ export type ScheduleConfig = z.output<typeof scheduleSchema>
 const DEFAULTS = defaultsOf(scheduleSchema.shape)
 
 /** What was before there was a choice. */
-export const EARLIER: Settings = { ...defaultsOf(objectiveShape), ...defaultsOf(dataShape) }
+export const EARLIER: Settings = {
+  ...defaultsOf(objectiveShape),
+  ...defaultsOf(dataShape),
+  judgeAccuracy: 0,
+  onBadReward: 'stop',
+}
 
 /** Settings of earlier releases, and what to use in their place. */
 export const REPLACED = {
@@ -171,8 +178,11 @@ export const REPLACED = {
   startPowers: 'leave it out: start auto (--start auto, the default) tries more starts than those',
 } as const
 
-/** Settings that a resumed run may have others of: what does not change the result, and iterations, which a run that is over goes on for. */
-export const MAY_CHANGE = ['checkpointSeconds', 'rewardTimeout', 'iterations'] as const
+/** Settings that a resumed run may have others of: what does not change the result, and iterations and sampling seeds, which a run that is over goes on with. */
+export const MAY_CHANGE = ['checkpointSeconds', 'rewardTimeout', 'iterations', 'samplingSeeds'] as const
+
+/** Settings that say where something lies: a resumed run may find the same elsewhere. */
+export const PLACES = ['data', 'model', 'scheduler', 'features', 'judge', 'reward', 'start'] as const
 
 /**
  * Settings from layers (config file, environment, flags; later ones win) over the preset they name.

@@ -7,5 +7,9 @@ export {
   digitFeatures,
   digitJudge,
 } from './digitClassifiers.ts'
-export { onnxFeatures } from './onnxFeatures.ts'
+export type { PixelInput } from './imageInput.ts'
+export { pixelsText } from './imageInput.ts'
+export type { MeanStd } from './meanStd.ts'
+export { KNOWN_MEAN_STD, meanStdNamed } from './meanStd.ts'
+export { HOLDS_PROBABILITIES, onnxFeatures } from './onnxFeatures.ts'
 export { readLabelled, readStatistics, writeStatistics } from './statisticsFile.ts'

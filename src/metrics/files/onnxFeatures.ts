@@ -1,16 +1,17 @@
 /** Somebody else's ONNX model as a feature network: one image input, a chosen output, no derivative. */
 import { basename } from 'node:path'
 import type { Shape, Tensor } from '../../base/index.ts'
-import { filled, inputError, randomStream, sizeOf, tensor } from '../../base/index.ts'
+import { filled, randomStream, sha256, sizeOf, tensor } from '../../base/index.ts'
 import { modelFileHash } from '../../files/index.ts'
-import type { Device, ForeignModel, ForeignValue } from '../../runtime/index.ts'
+import type { Device, ForeignModel } from '../../runtime/index.ts'
 import { openModel } from '../../runtime/index.ts'
 import type { FeatureNetwork, ImageBatch } from '../featureNetwork.ts'
 import { imageCount, inChunks, toRange } from '../featureNetwork.ts'
+import type { ImageInputOptions } from './imageInput.ts'
+import { describe, imageInput, onnxError } from './imageInput.ts'
 
-export interface OnnxFeaturesOptions {
-  /** Pixel range the model was trained on, such as [0, 1] or [-1, 1]. No default: a wrong one gives wrong numbers without a sign. */
-  readonly range: readonly [number, number]
+/** `range` has no default: a wrong one gives wrong numbers without a sign. `imageShape` is needed where the model leaves it open. */
+export interface OnnxFeaturesOptions extends ImageInputOptions {
   /** Output taken as features, flattened per image. Default: the only output. */
   readonly output?: string
   /**
@@ -18,12 +19,10 @@ export interface OnnxFeaturesOptions {
    * has `classes` numbers per image. Where it holds probabilities already, they are taken as such, and `notes` says so.
    */
   readonly logits?: string | null
+  /** Whether the output of the logits, where one is called so, is the features too. Default false. */
+  readonly featuresAreLogits?: boolean
   /** Number of classes that a classifier would have to know. Default: not known. */
   readonly classes?: number
-  /** [channels, height, width], needed where the model leaves them open. */
-  readonly imageShape?: Shape
-  /** Images per run, where the model leaves the batch open. Default 100. */
-  readonly batch?: number
   readonly device?: Device
 }
 
@@ -32,13 +31,12 @@ const PROBED = 8
 
 /**
  * Opens a model and runs it once or twice to learn its sizes. Name: the file's name; hash: SHA-256 of the file, with the data that it keeps in
- * files beside it.
- * @throws `onnx.open`; `metrics.range`; `metrics.onnx` if the model does not have one float32 image input [b,c,h,w], or the output is not
- * known or no float
+ * files beside it, and with what images are put through before it where that is more than a pixel range.
+ * @throws `onnx.open`; `metrics.range`, `metrics.meanStd`; `metrics.onnx` if the model does not have one image input [b,c,h,w] or [b,h,w,c] of floats or
+ * bytes, images are of another size and nothing says how they are resized, or the output is not known or holds no numbers
  */
 export async function onnxFeatures(path: string, options: OnnxFeaturesOptions): Promise<FeatureNetwork> {
   const { device } = options
-  checkRange(path, options.range)
   const model = await openModel(path, device ? { device } : {})
   try {
     return await networkOf(path, model, options)
@@ -48,26 +46,31 @@ export async function onnxFeatures(path: string, options: OnnxFeaturesOptions): 
   }
 }
 
-function checkRange(path: string, [low, high]: readonly [number, number]): void {
-  if (Number.isFinite(low) && Number.isFinite(high) && low < high) return
-  throw inputError('metrics.range', `the pixel range of ${path} must be two numbers, low < high, got [${low}, ${high}]`)
-}
+/** Element types of outputs that are read. */
+const NUMBERS = ['float32', 'float64', 'int64', 'int32']
 
 async function networkOf(path: string, model: ForeignModel, options: OnnxFeaturesOptions): Promise<FeatureNetwork> {
-  const { range } = options
-  const { input, batch, imageShape } = imageInput(path, model, options)
-  const features = chosenOutput(path, model, options.output)
-  const hash = await modelFileHash(path)
+  const { range, meanStd } = options
+  const input = imageInput(path, model, options)
+  const { batch, imageShape, treatment } = input
+  const features = chosenOutput(
+    path,
+    model,
+    options.output ?? (options.featuresAreLogits ? namedLogits(model) : undefined),
+  )
+  const file = await modelFileHash(path)
 
   const rows = async (images: ImageBatch, output: string): Promise<Tensor<'float32'>> => {
     imageCount(images, imageShape)
-    return inChunks([toRange(images, range)], batch, async ([chunk]) => {
-      const result = (await model.run({ [input]: chunk }))[output]
-      if (result.shape[0] !== batch || (result.dtype !== 'float32' && result.dtype !== 'float64')) {
+    return inChunks([toRange(images, [-1, 1])], batch, async ([chunk]) => {
+      const result = (await model.run({ [input.name]: input.feed(chunk) }, [output]))[output]
+      if (result.shape[0] !== batch || !NUMBERS.includes(result.dtype)) {
         throw onnxError(path, `its output '${output}' is ${result.dtype}[${result.shape}] for ${batch} images`)
       }
       const data =
-        result.dtype === 'float32' ? (result.data as Float32Array) : Float32Array.from(result.data as Float64Array)
+        result.dtype === 'float32'
+          ? (result.data as Float32Array)
+          : Float32Array.from(result.data as Float64Array, Number)
       return tensor('float32', [batch, sizeOf(result.shape) / batch], data)
     })
   }
@@ -75,21 +78,26 @@ async function networkOf(path: string, model: ForeignModel, options: OnnxFeature
   const logits = logitsOutput(path, model, options, probe.shape[1])
   const asProbabilities = logits !== null && areProbabilities(await rows(probeImages(imageShape), logits))
   const fromRows = asProbabilities ? normalisedRows : softmaxRows
+  const notes = [...input.notes, ...(asProbabilities && /log/i.test(logits) ? [heldProbabilities(path, logits)] : [])]
   return {
     name: basename(path),
-    hash,
+    hash: treatment === '' ? file : sha256(`${file} ${treatment} of ${range}`),
     dimensions: probe.shape[1],
     imageShape,
     range,
-    ...(asProbabilities && /log/i.test(logits) && { notes: [heldProbabilities(path, logits)] }),
+    ...(meanStd && { normalised: meanStd.name }),
+    ...(notes.length > 0 && { notes }),
     features: (images) => rows(images, features),
     ...(logits !== null && { probabilities: async (images) => fromRows(await rows(images, logits)) }),
     dispose: () => model.dispose(),
   }
 }
 
+/** In the note of an output that needs no softmax. */
+export const HOLDS_PROBABILITIES = 'holds probabilities'
+
 const heldProbabilities = (path: string, output: string) =>
-  `the output '${output}' of ${path} holds probabilities, rows that are not negative and sum to 1: taken as such, without another softmax`
+  `the output '${output}' of ${path} ${HOLDS_PROBABILITIES}, rows that are not negative and sum to 1: taken as such, without another softmax`
 
 /** Images of noise, among which no two rows of logits are alike. */
 function probeImages(imageShape: Shape): Tensor<'float32'> {
@@ -98,37 +106,18 @@ function probeImages(imageShape: Shape): Tensor<'float32'> {
   return tensor('float32', [PROBED, ...imageShape], noise)
 }
 
-function onnxError(path: string, came: string): Error {
-  return inputError(
-    'metrics.onnx',
-    `a feature model must map one float32 image input [batch,channels,height,width] to float32 [batch,...]; ${path}: ${came}`,
-  )
-}
-
-const describe = (values: readonly ForeignValue[]) =>
-  values.map(({ name, dtype, shape }) => `'${name}' ${dtype}[${shape.map((extent) => extent || '?')}]`).join(', ')
-
-function imageInput(path: string, { inputs }: ForeignModel, options: OnnxFeaturesOptions) {
-  const [value] = inputs
-  if (inputs.length !== 1 || value.dtype !== 'float32' || value.shape.length !== 4) {
-    throw onnxError(path, `it takes ${describe(inputs)}`)
-  }
-  const [declaredBatch, ...declared] = value.shape
-  const imageShape = declared.map((extent, axis) => (typeof extent === 'number' ? extent : options.imageShape?.[axis]))
-  if (!imageShape.every((extent) => extent !== undefined)) {
-    throw onnxError(path, `it leaves the image size open (${describe(inputs)}); give imageShape`)
-  }
-  const batch = typeof declaredBatch === 'number' ? declaredBatch : (options.batch ?? 100)
-  return { input: value.name, batch, imageShape }
-}
-
 function chosenOutput(path: string, { outputs }: ForeignModel, name: string | undefined): string {
   if (name === undefined && outputs.length === 1) return outputs[0].name
   const found = outputs.find((output) => output.name === name)
   if (!found)
-    throw onnxError(path, `name one of its outputs, ${describe(outputs)}${name === undefined ? '' : `; got '${name}'`}`)
+    throw onnxError(
+      path,
+      `name one of its outputs, ${describe(outputs)}${name === undefined ? ' (--features-output, --judge-output)' : `; got '${name}'`}`,
+    )
   return found.name
 }
+
+const namedLogits = ({ outputs }: ForeignModel) => outputs.find((output) => /logit/i.test(output.name))?.name
 
 function logitsOutput(
   path: string,
@@ -139,8 +128,8 @@ function logitsOutput(
   if (name === null) return null
   if (name !== undefined) return chosenOutput(path, model, name)
   const { outputs } = model
-  const named = outputs.find((output) => /logit/i.test(output.name))
-  if (named) return named.name
+  const named = namedLogits(model)
+  if (named !== undefined) return named
   return outputs.length === 1 && dimensions === classes ? outputs[0].name : null
 }
 

@@ -30,6 +30,8 @@ export type LaneRequest =
       readonly feeds: Readonly<Record<string, SentTensor>>
       /** What an earlier run left: further inputs. */
       readonly from?: number
+      /** Outputs that are wanted; absent: all. */
+      readonly outputs?: readonly string[]
       /** Outputs to leave here, under this name. */
       readonly hold?: { readonly held: number; readonly names: readonly string[] }
     }
@@ -76,12 +78,13 @@ export function serveLane(port: MessagePort, engine: Engine): void {
   }
 
   const run = async (request: Extract<LaneRequest, { kind: 'run' }>) => {
-    const { session, feeds, from, hold } = request
+    const { session, feeds, from, hold, outputs: wanted } = request
     const inputs: Record<string, EngineTensor> = from === undefined ? {} : { ...held.get(from) }
     for (const [name, { dtype, data, shape }] of Object.entries(feeds)) {
       inputs[name] = new engine.Tensor(dtype, own(`${session} ${name}`, data as Float32Array), shape)
     }
-    const results = (await sessions.get(session)?.run(inputs)) ?? {}
+    const loaded = sessions.get(session)
+    const results = (await (wanted ? loaded?.run(inputs, wanted) : loaded?.run(inputs))) ?? {}
     const outputs: Record<string, SentTensor> = {}
     const kept: Record<string, EngineTensor> = {}
     for (const [name, value] of Object.entries(results)) {

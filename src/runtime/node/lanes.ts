@@ -5,7 +5,9 @@
 import { createRequire } from 'node:module'
 import { Worker } from 'node:worker_threads'
 import type { Tensor } from '../../base/index.ts'
-import { failure, tensor } from '../../base/index.ts'
+import { failure } from '../../base/index.ts'
+import type { Fed } from '../elementTypes.ts'
+import { fromEngine } from '../elementTypes.ts'
 import type { Held, LaneSession, SessionSettings } from '../engine.ts'
 import type { LaneReply, LaneRequest, SentTensor } from './laneWorker.ts'
 import { serveLane } from './laneWorker.ts'
@@ -50,12 +52,13 @@ class Lane {
       await this.#left()
       throw error
     }
-    const run = (feeds: Readonly<Record<string, Tensor>>, rest: object) =>
+    const run = (feeds: Readonly<Record<string, Fed>>, rest: object) =>
       this.#ask({ kind: 'run', session, feeds, ...rest }).then(received, (cause: Error) => {
         throw failure('runtime.run', `the model could not be run: ${cause.message}`, { cause })
       })
     return {
-      run: (feeds, from) => run(feeds, from instanceof HeldInLane ? { from: from.number } : {}),
+      run: (feeds, from, outputs) =>
+        run(feeds, { ...(from instanceof HeldInLane && { from: from.number }), ...(outputs && { outputs }) }),
       runHolding: async (feeds, names) => {
         const held = new HeldInLane(this, nextNumber())
         return { outputs: await run(feeds, { hold: { held: held.number, names } }), held }
@@ -118,7 +121,7 @@ function received(outputs: Readonly<Record<string, SentTensor>>): Record<string,
   return Object.fromEntries(
     Object.entries(outputs).map(([name, { dtype, shape, data }]) => [
       name,
-      tensor(dtype as 'float32', shape, data as Float32Array),
+      fromEngine(name, { type: dtype, dims: shape, data }),
     ]),
   )
 }

@@ -30,6 +30,8 @@ export interface Draw {
   readonly ancestors: Int32Array
   /** Feature rows [count, dimensions]; empty where they were not asked for. */
   readonly features: Float32Array
+  /** Images that reward or judge could not rate and that were drawn again; of particles, that have weight 0. Absent: none. */
+  readonly unrated?: number
   /** Network evaluations it took. */
   readonly evaluations: number
 }

@@ -128,6 +128,8 @@ export interface EntropyResult {
     readonly curve: number
     readonly total: number
   }
+  /** Images that reward or judge gave no finite number: drawn again, or particles of weight 0. Absent: none. */
+  readonly unrated?: number
   readonly curve: readonly CurvePoint[]
   readonly iterations: readonly EntropyIteration[]
   readonly grids: readonly EntropyGrid[]

@@ -206,3 +206,28 @@ test('a job that was cut off anywhere comes to the same result', async () => {
     if (share === 1) expect(events.filter((kind) => kind === 'iteration')).toEqual([])
   }
 })
+
+test('a job that was over goes on with more evaluations: to the result of a job that had them from the beginning, without drawing anew what it has', async () => {
+  const options = { a: 1, b: 1, steps: 3 } as const
+  const settings = { seed: 9, curvePaths: 16, chunk: 16, tolerance: 1.3 }
+  const short = gaussianJob({ ...options, settings: { ...settings, maxEvaluations: 3000 } })
+  const long = gaussianJob({ ...options, settings: { ...settings, maxEvaluations: 20_000 } })
+  const checkpoints: EntropyCheckpoint[] = []
+  const before = await tuneEntropyStrength({ ...short, onCheckpoint: (at) => void checkpoints.push(at) })
+  let drawn = 0
+  const whole = await tuneEntropyStrength({ ...long, onCheckpoint: () => void drawn++ })
+  expect(before.entropyStrength.resolved).toBe(false)
+  const from = structuredClone(checkpoints[checkpoints.length - 1])
+  let anew = 0
+  const events: string[] = []
+  const more = await tuneEntropyStrength({
+    ...long,
+    from,
+    onCheckpoint: () => void anew++,
+    onEvent: ({ kind }) => void events.push(kind),
+  })
+  expect({ ...more, seconds: 0 }).toEqual({ ...whole, seconds: 0 })
+  expect(anew).toBeLessThan(drawn - 5)
+  expect(anew).toBeGreaterThan(0)
+  expect(events).toContain('interval')
+})

@@ -218,6 +218,7 @@ async function assemble(
     effectiveSampleSize: tuned.effectiveSampleSize,
     paretoK: tuned.paretoK,
     networkEvaluations: { ...spent, total: totalOf(spent) },
+    ...(draws.unrated > 0 && { unrated: draws.unrated }),
     curve,
     iterations: run.iterations,
     grids,

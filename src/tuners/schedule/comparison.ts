@@ -166,7 +166,8 @@ export async function compare(job: Job, sides: Sides, progress: ComparisonProgre
     // The teacher's images are made with the first row of each network, and again where a job goes on.
     if (!taught.has(denoiserOf(name))) progress.onEvaluations(taughtPerNetwork(settings))
     taught.add(denoiserOf(name))
-    if (known) {
+    // A run that is over may go on with other sampling seeds: then its rows are measured with those.
+    if (known?.seeds?.join() === how.samplingSeeds.join()) {
       progress.onEvaluations(evaluationsOf(plan) * how.samplesPerSeed * how.samplingSeeds.length)
       return known
     }

@@ -41,6 +41,8 @@ export interface MeasuredRow {
   readonly judgeFidBySeed: readonly number[] | null
   /** Of the objective; absent with objective fid. */
   readonly objectiveBySeed?: readonly number[]
+  /** The sampling seeds, in order; absent in checkpoints of earlier releases. */
+  readonly seeds?: readonly number[]
 }
 
 /** Images of a plan for one sampling seed: image i depends on (seed, i) alone. */
@@ -88,7 +90,7 @@ export async function measureRow(denoiser: Denoiser, plan: SamplingPlan, protoco
     const measured = await protocol.measures?.(denoiser, images, seed)
     evaluations.push({ ...(await evaluated(images, protocol, pairwise)), ...measured })
   }
-  return summarise(plan, evaluations)
+  return { ...summarise(plan, evaluations), seeds: [...protocol.samplingSeeds] }
 }
 
 /** Images that the diversity of pixels looks at, the first ones. */

@@ -73,6 +73,62 @@ describe('draws', () => {
     await expect(again.paths(3, { first: 0, count: 1 }, 'confirm')).rejects.toThrow('drawn again')
   })
 
+  describe('images that cannot be rated', () => {
+    const most = 3
+    /** r2 = u, and NaN above `most`, at x0Hat too. */
+    const partial = (onBad: 'stop' | 'drop', from = most) => {
+      const whole = linearReward(1)
+      const rated = (values: ArrayLike<number>) =>
+        Float64Array.from(values, (value) => (value > from ? Number.NaN : value))
+      return defineReward({
+        ...{ name: 'partial', hash: 'partial', onBad },
+        values: async (images) => rated(await whole.values(images)),
+        gradient: async (images) => {
+          const { values, gradient } = await whole.gradient(images)
+          return { values: rated(values), gradient: gradient.data }
+        },
+      })
+    }
+
+    test('stop', async () => {
+      const draws = new Draws(job({ reward: partial('stop') }))
+      await expect(draws.paths(1.5, { first: 0, count: 200 }, 'explore')).rejects.toMatchObject({ code: 'reward.nan' })
+    })
+
+    test('are drawn again; others keep their numbers, and a record stands in for drawing', async () => {
+      const items = { first: 0, count: 400 }
+      const kept: Draw[][] = []
+      const draws = new Draws(job({ reward: partial('drop'), onCheckpoint: (now) => void kept.push([...now.draws]) }))
+      const whole = await new Draws(job()).paths(1.5, items, 'explore')
+      const batch = await draws.paths(1.5, items, 'explore')
+      // The chain is N(1.5, 1): P(u > 3) = .0668, 27 of 400.
+      expect(draws.unrated).toBeGreaterThan(12)
+      expect(draws.unrated).toBeLessThan(45)
+      const same = Array.from(batch.lower.keys()).filter((i) => batch.lower[i] === whole.lower[i])
+      expect(same.length).toBeGreaterThan(340)
+      expect(batch.lower.every((value) => value <= most)).toBe(true)
+      // E u given u < 3: 1.5 - phi(1.5)/Phi(1.5) = 1.3612; steps above 3 went unguided, which moves some paths a little.
+      const mean = batch.lower.reduce((sum, value) => sum + value, 0) / 400
+      expect(Math.abs(mean - 1.3612)).toBeLessThan(0.15)
+      expect(batch.upper.every((value, i) => Math.abs(value + (batch.lower[i] - 1) ** 2) < 1e-9)).toBe(true)
+      const again = new Draws(job({ reward: partial('drop'), from: { draws: kept.at(-1) ?? [], seconds: 0 } }))
+      expect(await again.paths(1.5, items, 'explore')).toEqual(batch)
+      expect([again.unrated, again.evaluations]).toEqual([draws.unrated, draws.evaluations])
+    })
+
+    test('particles have weight 0', async () => {
+      const draws = new Draws(job({ reward: partial('drop', 1.8) }))
+      const populations = []
+      for (let i = 0; i < 8; i++) populations.push(await draws.particles(1.5, i, 'explore', 'lower'))
+      expect(draws.unrated).toBeGreaterThan(0)
+      for (const { lower, logWeights, unrated = 0 } of populations) {
+        expect(logWeights.filter((w) => w === Number.NEGATIVE_INFINITY).length).toBe(unrated)
+        expect(logWeights.reduce((sum, w) => sum + Math.exp(w), 0)).toBeCloseTo(1, 10)
+        expect(lower.every(Number.isFinite)).toBe(true)
+      }
+    })
+  })
+
   test('whether guidance moved anything', async () => {
     const still = { ...linearReward(1), gradient: linearReward(0).gradient }
     const draws = new Draws(job({ reward: still }))

@@ -2,9 +2,10 @@
  * All that an entropy strength job draws. Items are the same start and step noise at every scale; what was drawn once, of an item at a
  * scale, is never drawn again, and what a checkpoint holds is taken from there.
  */
-import { internalError } from '../../../base/index.ts'
+import { failure, internalError, logSumExp } from '../../../base/index.ts'
 import type { Images } from '../../../diffusion/index.ts'
 import { evaluationsOf, generate, generateGuided, sequentialMonteCarlo } from '../../../diffusion/index.ts'
+import type { Reward } from '../../../rewards/index.ts'
 import type { Draw, EntropyPhase } from '../checkpoint.ts'
 import { ENTROPY_PHASES } from '../checkpoint.ts'
 import type { PathBatch } from '../estimators/pool.ts'
@@ -29,6 +30,14 @@ export interface Featured {
 }
 
 type Request = Pick<Draw, 'kind' | 'phase' | 'scale' | 'firstItem' | 'count' | 'tilt'> & { readonly features: boolean }
+/** `attempt`: how often its items were drawn before. */
+type What = Omit<Request, 'features'> & { readonly attempt?: number }
+
+/** Images with what a draw keeps of them. */
+interface Rated extends Omit<Draw, keyof Request> {
+  readonly images: Images
+  readonly classes: Int32Array | undefined
+}
 
 /** Images per call where the network takes any number. */
 const MOST_PER_CALL = 256
@@ -39,6 +48,11 @@ const ROUNDING_UNITS = 16
 /** Powers of alphaBar that populations are tempered by, one after the other: what they say must not hang on it. */
 export const TEMPERS = [1, 2]
 
+/** Attempts at images that cannot be rated, for each of them. */
+const MOST_AGAIN = 20
+/** From the seed of an attempt to the next one's. */
+const SEEDS_APART = 2 ** 32
+
 const NONE = new Float64Array()
 const NO_ROWS = new Float32Array()
 const NOBODY = new Int32Array()
@@ -47,6 +61,8 @@ export class Draws {
   readonly #job: EntropyOptions
   readonly #recorded: Map<string, Draw>
   readonly #log: Draw[] = []
+  /** Whether anything was drawn now. */
+  #made = false
   /** Where each item of a kind and scale is. */
   readonly #index = new Map<string, Map<number, { readonly draw: Draw; readonly place: number }>>()
   readonly #started = Date.now()
@@ -58,9 +74,12 @@ export class Draws {
     this.#secondsBefore = job.from?.seconds ?? 0
   }
 
-  /** Whether draws of an earlier run are still ahead: what is decided now was decided, and reported, before. */
+  /**
+   * Whether draws of an earlier run are still ahead: what is decided now was decided, and reported, before. Not where that run ended and this one goes on with
+   * more evaluations: from the first new draw on its decisions are its own, and what is left of the record is only taken where it is asked for.
+   */
   get replaying(): boolean {
-    return this.#recorded.size > 0
+    return this.#recorded.size > 0 && !this.#made
   }
 
   /** Network evaluations by phase, an earlier run's too. */
@@ -167,6 +186,11 @@ export class Draws {
     return this.#log.flatMap((draw) => Array.from(draw[which]))
   }
 
+  /** Images that could not be rated. */
+  get unrated(): number {
+    return this.#log.reduce((sum, { unrated = 0 }) => sum + unrated, 0)
+  }
+
   /** Error that rounding may leave in a value of r1, in its own units: some units in the last place of the images' element type. */
   get rounding(): number {
     const largest = this.#log.reduce((most, { upper }) => upper.reduce((a, b) => Math.max(a, Math.abs(b)), most), 0)
@@ -220,8 +244,9 @@ export class Draws {
   /** Takes a draw from the checkpoint or makes it, and keeps it. */
   async #draw(request: Request): Promise<Draw> {
     const name = nameOf(request)
-    const recorded = this.#recorded.get(name)
+    const recorded = asAsked(this.#recorded.get(name), request, this.#job.features !== null)
     this.#recorded.delete(name)
+    if (!recorded) this.#made = true
     const draw = recorded ?? (await this.#make(request))
     this.#log.push(draw)
     const known = this.#known(draw)
@@ -230,22 +255,59 @@ export class Draws {
     return draw
   }
 
-  async #make(request: Request): Promise<Draw> {
-    const { judge, reward, features: network } = this.#job
-    const { features, ...what } = request
-    const { images, classes, ...rest } = await this.#images(request)
+  async #make({ features, ...what }: Request): Promise<Draw> {
+    const { features: network } = this.#job
+    const drawn = await this.#rated(what)
+    const {
+      images,
+      classes: _,
+      ...rest
+    } = what.kind === 'particles' ? weightless(drawn) : await this.#again(what, drawn)
     return {
       ...what,
       ...rest,
-      upper: await judge.values(images, classes),
-      lower: await reward.values(images, classes),
       features: features && network ? Float32Array.from((await network.features(images)).data) : NO_ROWS,
     }
   }
 
-  async #images({ kind, scale, firstItem, count, tilt }: Request) {
+  async #rated(what: What): Promise<Rated> {
+    const { judge, reward } = this.#job
+    const drawn = await this.#images(what)
+    const { images, classes } = drawn
+    return { ...drawn, upper: await judge.values(images, classes), lower: await reward.values(images, classes) }
+  }
+
+  /**
+   * With other images in the place of those that reward or judge cannot rate: the same item from noise of another seed, until it can be rated. So
+   * what is drawn is the sampler's distribution given that there are values.
+   */
+  async #again(what: What, drawn: Rated): Promise<Rated> {
+    const bad = unratedOf(drawn)
+    if (bad.length === 0) return drawn
+    const size = drawn.images.data.length / what.count
+    let { evaluations } = drawn
+    let unrated = 0
+    for (const place of bad) {
+      const one = { ...what, firstItem: what.firstItem + place, count: 1 }
+      let another: Rated | undefined
+      while (!another || unratedOf(another).length > 0) {
+        unrated++
+        if (unrated > MOST_AGAIN * bad.length) throw unratable(one, this.#job)
+        another = await this.#rated({ ...one, attempt: unrated })
+        evaluations += another.evaluations
+      }
+      drawn.images.data.set(another.images.data, place * size)
+      for (const name of ['a', 'b', 'upper', 'lower'] as const) {
+        if (drawn[name].length > 0) drawn[name][place] = another[name][0]
+      }
+    }
+    return { ...drawn, evaluations, unrated }
+  }
+
+  async #images({ kind, scale, firstItem, count, tilt, attempt = 0 }: What) {
     const { denoiser, schedule, sampler, settings, reward, judge, condition, signal } = this.#job
-    const { seed, minimumAlphaBar, through, gamma } = settings
+    const { minimumAlphaBar, through, gamma } = settings
+    const seed = (settings.seed + attempt * SEEDS_APART) % Number.MAX_SAFE_INTEGER
     const classes = condition && Int32Array.from({ length: count }, (_, i) => condition(firstItem + i))
     const common = {
       ...{ denoiser, schedule, settings: sampler, count, seed, firstItem },
@@ -260,6 +322,7 @@ export class Draws {
         scale,
         minimumAlphaBar,
         through,
+        ...unratedBy(reward),
       }
       const { images, a, b, evaluations } = await generateGuided({ ...common, guidance })
       return { images, a, b, evaluations, ...unweighted, classes }
@@ -271,11 +334,48 @@ export class Draws {
       return lower.map((value, i) => value + upper[i] / gamma)
     }
     const temper = TEMPERS[Math.floor(firstItem / count) % TEMPERS.length]
-    const drawn = await sequentialMonteCarlo({ ...common, reward: chased, scale, minimumAlphaBar, temper })
+    const unrated = unratedBy(reward, judge)
+    const drawn = await sequentialMonteCarlo({ ...common, ...unrated, reward: chased, scale, minimumAlphaBar, temper })
     const { images, logWeights, logZ, evaluations, ancestors } = drawn
     const inherited = classes && Int32Array.from(ancestors, (ancestor) => classes[ancestor])
     return { images, logWeights, logZ, ancestors, evaluations, a: NONE, b: NONE, classes: inherited }
   }
+}
+
+/** What guidance and particles make of images that one of the rewards cannot rate. */
+export const unratedBy = (...rewards: readonly Pick<Reward, 'onBad'>[]) =>
+  rewards.some(({ onBad }) => onBad === 'drop') ? { unrated: 'drop' as const } : {}
+
+/** Places of images without a value. */
+const unratedOf = ({ upper, lower }: Pick<Draw, 'upper' | 'lower'>): number[] =>
+  Array.from(upper.keys()).filter((i) => Number.isNaN(upper[i]) || Number.isNaN(lower[i]))
+
+/** Particles without a value have weight 0. */
+function weightless(drawn: Rated): Rated {
+  const bad = unratedOf(drawn)
+  if (bad.length === 0) return drawn
+  const { upper, lower, logWeights: weights } = drawn
+  for (const place of bad) {
+    weights[place] = Number.NEGATIVE_INFINITY
+    upper[place] = 0
+    lower[place] = 0
+  }
+  const sum = logSumExp(weights)
+  return { ...drawn, logWeights: weights.map((value) => value - sum), unrated: bad.length }
+}
+
+function unratable({ kind, scale, firstItem }: What, { reward, judge }: EntropyOptions): Error {
+  return failure(
+    'entropy.unrated',
+    `images must be rated by reward and judge, but '${reward.name}' or '${judge.name}' gave none of ${MOST_AGAIN} images of item ${firstItem} ` +
+      `(${kind}, scale ${scale}) a finite number; repair it, or look at weaker guidance`,
+  )
+}
+
+/** A recorded draw as it would be drawn now: of the phase that asks for it, with feature rows only if those are asked for; null where it has none of these. */
+function asAsked(recorded: Draw | undefined, { phase, features }: Request, hasNetwork: boolean): Draw | null {
+  if (!recorded || (features && hasNetwork && recorded.features.length === 0)) return null
+  return { ...recorded, phase, ...(!features && { features: NO_ROWS }) }
 }
 
 /** Draws that are the same have the same name. */

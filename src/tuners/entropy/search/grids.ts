@@ -4,6 +4,7 @@ import type { Images } from '../../../diffusion/index.ts'
 import { generate, generateGuided, imagesByWeight, sequentialMonteCarlo } from '../../../diffusion/index.ts'
 import type { EntropyOptions } from '../job.ts'
 import type { EntropyGrid } from '../result.ts'
+import { unratedBy } from './draws.ts'
 
 /** Weak guidance is shown at the lambda of the curve that is nearest to this many times the chosen one. */
 const WEAKER = 5
@@ -67,6 +68,7 @@ async function imagesAt(
       scale,
       minimumAlphaBar,
       through,
+      ...unratedBy(reward),
     }
     return generateGuided({ ...common, guidance })
   }
@@ -75,6 +77,7 @@ async function imagesAt(
     reward: (x0Hat, own) => reward.values(x0Hat, own),
     scale,
     minimumAlphaBar,
+    ...unratedBy(reward),
   })
   const { images } = imagesByWeight(particles, gridImages, randomStream({ seed, purpose: 'entropy.grid' }))
   return { images, evaluations: particles.evaluations }

@@ -1,7 +1,7 @@
 /** A reward as the objective: what is minimised is minus its mean, with the derivative through the sampler. */
 import { expect, test } from 'vitest'
 import { gaussianDenoiser, generate, samplerSettings, samplingSchedule } from '../../../diffusion/index.ts'
-import { functionReward } from '../../../rewards/index.ts'
+import { defineReward, functionReward } from '../../../rewards/index.ts'
 import { errorOf } from '../tiny.fixture.ts'
 import { RewardObjective } from './reward.ts'
 
@@ -68,4 +68,34 @@ test('without a derivative: a value, and a gradient that says what to do', async
   const error = await errorOf(objective.gradient(at(), 0))
   expect(error).toMatchObject({ code: 'objective.derivative' })
   expect(error.message).toMatch(/plain.*two-point/)
+})
+
+test('images without a value are left out of mean and gradient', async () => {
+  const objective = new RewardObjective({ ...options, reward })
+  const whole = await objective.gradient(at(), 2)
+  const values: number[] = []
+  // The first image of the six has none.
+  const partial = defineReward({
+    ...{ name: 'partial', hash: 'partial', onBad: 'drop', classes: 2 },
+    values: async (images, classes) => Float64Array.from(await reward.values(images, classes)).fill(Number.NaN, 0, 1),
+    gradient: async (images, classes) => {
+      const came = await reward.gradient(images, classes)
+      values.push(...came.values)
+      return { values: came.values.slice().fill(Number.NaN, 0, 1), gradient: came.gradient.data }
+    },
+  })
+  const left = new RewardObjective({ ...options, reward: partial })
+  const { value, dLogSnr } = await left.gradient(at(), 2)
+  expect(value).toBeCloseTo(-values.slice(1).reduce((sum, one) => sum + one / 5, 0), 12)
+  expect(await left.value(at(), 2)).toBeCloseTo(value, 12)
+  for (let i = 0; i < LOG_SNR.length; i++) {
+    const h = 1e-4
+    const beside = (d: number) => left.value(at(LOG_SNR.map((level, j) => (j === i ? level + d : level))), 2)
+    expect(dLogSnr[i]).toBeCloseTo(((await beside(h)) - (await beside(-h))) / (2 * h), 6)
+  }
+  expect(dLogSnr).not.toEqual(whole.dLogSnr)
+  const none = { ...partial, values: async () => new Float64Array(6).fill(Number.NaN) }
+  await expect(new RewardObjective({ ...options, reward: none }).value(at(), 2)).rejects.toMatchObject({
+    code: 'objective.unrated',
+  })
 })

@@ -1,5 +1,5 @@
-/** The mean of a reward over the images, which is maximised: what is minimised is its negative. */
-import { inputError } from '../../../base/index.ts'
+/** The mean of a reward over the images that it rates, which is maximised: what is minimised is its negative. */
+import { failure, inputError } from '../../../base/index.ts'
 import type { Images } from '../../../diffusion/index.ts'
 import type { Reward } from '../../../rewards/index.ts'
 import type { MeasuredGradient } from './imageObjective.ts'
@@ -21,7 +21,8 @@ export class RewardObjective extends ImageObjective<RewardObjectiveOptions> {
   }
 
   override async ofImages(images: Images, key: number): Promise<Measured> {
-    return meanOver((await this.options.reward.values(images, this.conditionOf(key))).map((value) => -value))
+    const { reward } = this.options
+    return meanOver(rated(reward, await reward.values(images, this.conditionOf(key))).map((value) => -value))
   }
 
   protected override requireDerivative(): void {
@@ -34,9 +35,21 @@ export class RewardObjective extends ImageObjective<RewardObjectiveOptions> {
   }
 
   protected override async gradientOfImages(images: Images, key: number): Promise<MeasuredGradient> {
-    const { values, gradient } = await this.options.reward.gradient(images, this.conditionOf(key))
-    const count = images.shape[0]
-    const dImages = { ...gradient, data: gradient.data.map((value) => -value / count) } as Images
+    const { reward } = this.options
+    const came = await reward.gradient(images, this.conditionOf(key))
+    const values = rated(reward, came.values)
+    const { gradient } = came
+    const dImages = { ...gradient, data: gradient.data.map((value) => -value / values.length) } as Images
     return { ...meanOver(values.map((value) => -value)), dImages, dropped: 0 }
   }
+}
+
+/** Values of the images that have one: of those the mean is taken. The derivatives of the others are 0. @throws `objective.unrated` where none has */
+function rated({ name }: Reward, values: Float64Array): Float64Array {
+  const finite = values.filter(Number.isFinite)
+  if (finite.length > 0) return finite
+  throw failure(
+    'objective.unrated',
+    `a reward must rate images, but '${name}' gave none of ${values.length} a finite number; repair it`,
+  )
 }

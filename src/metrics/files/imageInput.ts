@@ -1,0 +1,209 @@
+/**
+ * How images [n, channels, height, width] in [-1, 1] become the input of somebody's network: its size, its channels, its pixel range, a mean and a standard
+ * deviation by channel, its layout and element type. What the file does not say is asked for, not assumed.
+ */
+import type { Shape, Tensor } from '../../base/index.ts'
+import { inputError, requireRoom, sizeOf, tensor } from '../../base/index.ts'
+import type { ForeignModel, ForeignValue } from '../../runtime/index.ts'
+import { toRange } from '../featureNetwork.ts'
+import type { Resampling } from '../resample.ts'
+import { RESAMPLINGS, resampledImages } from '../resample.ts'
+import type { MeanStd } from './meanStd.ts'
+
+/** How pixels are given to a network. */
+export interface PixelInput {
+  /** Pixel range the network was trained on, such as [0, 1] or [-1, 1]; with a mean and standard deviation, the range that these are for. */
+  readonly range: readonly [number, number]
+  /** Default null: none. */
+  readonly meanStd?: MeanStd | null
+}
+
+/** In words: `pixels in [0,1], ImageNet's mean and standard deviation`. */
+export const pixelsText = ({
+  range,
+  normalised,
+}: {
+  readonly range: readonly number[]
+  readonly normalised?: string
+}) => `pixels in [${range}]${normalised === undefined ? '' : `, ${normalised}`}`
+
+export interface ImageInputOptions extends PixelInput {
+  /** [channels, height, width] of the images that are given. Default: the network's own. */
+  readonly imageShape?: Shape
+  /** How images of another size are brought to the network's; null: that they are is an error. Default: as `meanStd` says, else null. */
+  readonly resize?: Resampling | null
+  /** Images per run, where the model leaves the batch open. Default 100. */
+  readonly batch?: number
+}
+
+/** The image input of a network. */
+export interface ImageInput {
+  readonly name: string
+  /** Images per run. */
+  readonly batch: number
+  /** [channels, height, width] of the images that it is given. */
+  readonly imageShape: Shape
+  /** What is done to images that would not be expected, for its hash; empty for most. */
+  readonly treatment: string
+  readonly notes: readonly string[]
+  /** The network's input of [batch, ...imageShape]. */
+  feed(images: Tensor<'float32'>): Tensor
+}
+
+/** Element types that pixels are given in; float16 and uint8 by way of float32. */
+const PIXEL_TYPES = ['float32', 'float64', 'float16', 'uint8']
+const BYTES = [0, 255] as const
+
+/** @throws `metrics.onnx` where the model has no image input, or none for these images; `metrics.range`, `metrics.meanStd` */
+export function imageInput(path: string, { inputs }: ForeignModel, options: ImageInputOptions): ImageInput {
+  const [value] = inputs
+  if (inputs.length !== 1 || !PIXEL_TYPES.includes(value.dtype) || value.shape.length !== 4) {
+    throw onnxError(path, `it takes ${describe(inputs)}`)
+  }
+  const layout = layoutOf(value, options.imageShape)
+  const network = networkShape(path, value, layout, options.imageShape)
+  const imageShape = options.imageShape ?? network
+  requireChannels(path, network, imageShape)
+  const kernel = resizeOf(path, network, imageShape, options)
+  const { meanStd = null } = options
+  const range = rangeOf(path, value, options)
+  if (meanStd) requireMeanStd(path, meanStd, network)
+  const [declaredBatch] = value.shape
+  const batch = typeof declaredBatch === 'number' ? declaredBatch : (options.batch ?? 100)
+  requireRoom({
+    code: 'metrics.onnx',
+    what: `${batch} images of [${network}] for ${path}`,
+    values: batch * sizeOf(network),
+  })
+  const grey = imageShape[0] < network[0]
+  return {
+    name: value.name,
+    batch,
+    imageShape,
+    treatment: [
+      ...(meanStd ? [`mean ${meanStd.mean} std ${meanStd.std}`] : []),
+      ...(kernel ? [`${kernel} ${network.slice(1)}`] : []),
+    ].join(' '),
+    notes: [
+      ...(kernel
+        ? [
+            `${path} is given images of ${sideText(imageShape)} at its own size, ${sideText(network)}, by ${kernel} interpolation`,
+          ]
+        : []),
+      ...(grey ? [`${path} takes ${network[0]} channels and is given the grey one in each of them`] : []),
+    ],
+    feed(images) {
+      const sized = kernel ? resampledImages(images, network.slice(1), kernel) : images
+      const coloured = grey ? inEachChannel(sized, network[0]) : sized
+      const ranged = toRange(coloured, range)
+      const given = meanStd ? normalised(ranged, meanStd) : ranged
+      const placed = layout === 'NHWC' ? channelsLast(given) : given
+      return value.dtype === 'float64' ? tensor('float64', placed.shape, Float64Array.from(placed.data)) : placed
+    },
+  }
+}
+
+export function onnxError(path: string, came: string): Error {
+  return inputError(
+    'metrics.onnx',
+    `a feature model must map one image input [batch,channels,height,width], or with the channels last, of floats or bytes to numbers [batch,...]; ${path}: ${came}`,
+  )
+}
+
+export const describe = (values: readonly ForeignValue[]) =>
+  values.map(({ name, dtype, shape }) => `'${name}' ${dtype}[${shape.map((extent) => extent || '?')}]`).join(', ')
+
+const sideText = ([, height, width]: Shape) => `${height}x${width}`
+
+type Layout = 'NCHW' | 'NHWC'
+
+/** Channels are few: last where only the last axis can be them. */
+function layoutOf({ shape: [, second, , last] }: ForeignValue, imageShape: Shape | undefined): Layout {
+  const few = [1, 3, 4, ...(imageShape ? [imageShape[0]] : [])]
+  const may = (extent: number | string) => typeof extent === 'number' && few.includes(extent)
+  return may(last) && !may(second) ? 'NHWC' : 'NCHW'
+}
+
+/** [channels, height, width] that the network takes: as declared, and where that is open, as the images have it. */
+function networkShape(path: string, value: ForeignValue, layout: Layout, imageShape: Shape | undefined): Shape {
+  const [, a, b, c] = value.shape
+  const declared = layout === 'NHWC' ? [c, a, b] : [a, b, c]
+  const shape = declared.map((extent, axis) => (typeof extent === 'number' ? extent : imageShape?.[axis]))
+  if (shape.every((extent) => extent !== undefined)) return shape
+  throw onnxError(path, `it leaves the image size open (${describe([value])}); give imageShape`)
+}
+
+function requireChannels(path: string, network: Shape, imageShape: Shape): void {
+  if (network[0] === imageShape[0] || imageShape[0] === 1) return
+  throw onnxError(path, `it takes ${network[0]} channels, the images have ${imageShape[0]}; use a network for these`)
+}
+
+/** @throws `metrics.onnx` on images of another size where nothing says how they are resized */
+function resizeOf(path: string, network: Shape, imageShape: Shape, { resize, meanStd }: ImageInputOptions) {
+  if (network[1] === imageShape[1] && network[2] === imageShape[2]) return null
+  const kernel = resize ?? meanStd?.resize ?? null
+  if (kernel) return kernel
+  throw onnxError(
+    path,
+    `it takes images of ${sideText(network)}, these are ${sideText(imageShape)}; say how they are resized, as it was trained with: ` +
+      `${RESAMPLINGS.join(' or ')} (--features-resize, --judge-resize)`,
+  )
+}
+
+/** @throws `metrics.range` */
+function rangeOf(path: string, { dtype }: ForeignValue, { range, meanStd }: PixelInput): readonly [number, number] {
+  const [low, high] = range
+  if (!(Number.isFinite(low) && Number.isFinite(high) && low < high)) {
+    throw inputError(
+      'metrics.range',
+      `the pixel range of ${path} must be two numbers, low < high, got [${low}, ${high}]`,
+    )
+  }
+  if (dtype !== 'uint8' || (low === BYTES[0] && high === BYTES[1] && !meanStd)) return range
+  throw inputError(
+    'metrics.range',
+    `${path} takes bytes, so pixels in [0,255] without a mean and standard deviation, got ${pixelsText({ range, ...(meanStd && { normalised: meanStd.name }) })}`,
+  )
+}
+
+/** @throws `metrics.meanStd` */
+function requireMeanStd(path: string, { name, mean, std }: MeanStd, [channels]: Shape): void {
+  if ([1, channels].includes(mean.length) && mean.length === std.length) return
+  throw inputError(
+    'metrics.meanStd',
+    `${path} takes ${channels} channels, but ${name} is for ${mean.length}; give a number for each channel, or one for all`,
+  )
+}
+
+function normalised({ shape, data }: Tensor<'float32'>, { mean, std }: MeanStd): Tensor<'float32'> {
+  const size = sizeOf(shape.slice(2))
+  const channel = (i: number) => (Math.floor(i / size) % shape[1]) % mean.length
+  return tensor(
+    'float32',
+    shape,
+    data.map((value, i) => (value - mean[channel(i)]) / std[channel(i)]),
+  )
+}
+
+/** Of images with one channel. */
+function inEachChannel({ shape: [n, , height, width], data }: Tensor<'float32'>, channels: number): Tensor<'float32'> {
+  const size = height * width
+  const out = new Float32Array(n * channels * size)
+  for (let i = 0; i < n * channels; i++) {
+    const image = Math.floor(i / channels)
+    out.set(data.subarray(image * size, (image + 1) * size), i * size)
+  }
+  return tensor('float32', [n, channels, height, width], out)
+}
+
+/** [n, c, h, w] as [n, h, w, c]. */
+function channelsLast({ shape: [n, c, height, width], data }: Tensor<'float32'>): Tensor<'float32'> {
+  const size = height * width
+  const out = new Float32Array(data.length)
+  for (let i = 0; i < n; i++) {
+    for (let k = 0; k < c; k++) {
+      for (let p = 0; p < size; p++) out[(i * size + p) * c + k] = data[(i * c + k) * size + p]
+    }
+  }
+  return tensor('float32', [n, height, width, c], out)
+}

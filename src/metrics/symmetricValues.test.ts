@@ -1,0 +1,68 @@
+/** Eigenvalues alone, against closed forms and against the decomposition with vectors; the distance that is made of them against the exact one. */
+import { describe, expect, test } from 'vitest'
+import { frechetDistance } from './frechet.ts'
+import { largeFrechetDistance } from './frechetLarge.ts'
+import { referenceFromStatistics, referenceMoments } from './frechetReference.ts'
+import { randomFeatures } from './gold.fixture.ts'
+import { columnGram, symmetricEigen } from './matrix.ts'
+import { symmetricValues } from './symmetricValues.ts'
+
+describe('eigenvalues alone', () => {
+  test('of the second difference: 2 - 2 cos(pi k / (n + 1))', () => {
+    const n = 37
+    const a = new Float64Array(n * n)
+    for (let i = 0; i < n; i++) {
+      a[i * n + i] = 2
+      if (i > 0) a[i * n + i - 1] = a[(i - 1) * n + i] = -1
+    }
+    const before = a.slice()
+    const values = symmetricValues(a, n)
+    for (let k = 1; k <= n; k++) expect(values[k - 1]).toBeCloseTo(2 - 2 * Math.cos((Math.PI * k) / (n + 1)), 12)
+    expect(a).toEqual(before)
+  })
+
+  test.each([1, 2, 3, 40])('of a full matrix of %i, as with vectors', (d) => {
+    const rows = randomFeatures(d + 3, d, 5)
+    const gram = columnGram(Float64Array.from(rows.data), d + 3, d)
+    // Below 0 too.
+    for (let i = 0; i < d; i++) gram[i * d + i] -= 2
+    const wanted = symmetricEigen(gram, d).values.toSorted()
+    for (const [i, value] of symmetricValues(gram, d).entries()) expect(value).toBeCloseTo(wanted[i], 9)
+  })
+
+  test('equal ones, zeros, and a matrix of rank 1', () => {
+    expect([...symmetricValues(Float64Array.of(3, 0, 0, 0, 3, 0, 0, 0, 3), 3)]).toEqual([3, 3, 3])
+    expect([...symmetricValues(new Float64Array(16), 4)]).toEqual([0, 0, 0, 0])
+    const one = symmetricValues(new Float64Array(25).fill(2), 5)
+    for (const value of one.slice(0, 4)) expect(value).toBeCloseTo(0, 12)
+    expect(one[4]).toBeCloseTo(10, 12)
+  })
+})
+
+describe('the distance of many dimensions', () => {
+  test('is the exact one where both sides vary in all of them', () => {
+    const [a, b] = [randomFeatures(90, 24, 1), randomFeatures(70, 24, 2)]
+    const [x, y] = [referenceMoments(a), referenceMoments(b)]
+    expect(largeFrechetDistance(x, y).value).toBeCloseTo(frechetDistance(a, y).value, 9)
+    expect(largeFrechetDistance(x, y).value).toBeCloseTo(largeFrechetDistance(y, x).value, 9)
+  })
+
+  test('of fewer images than dimensions too, with the words for it', () => {
+    const [a, b] = [randomFeatures(10, 24, 3), randomFeatures(70, 24, 4)]
+    const [x, y] = [referenceMoments(a), referenceMoments(b)]
+    const wanted = frechetDistance(a, y)
+    for (const got of [largeFrechetDistance(x, y), largeFrechetDistance(y, x)]) {
+      expect(got.value).toBeCloseTo(wanted.value, 6)
+      expect(got.warning).toMatch(/10 (generated|reference) images for 24 feature dimensions/)
+    }
+  })
+
+  test('of diagonal covariances: sum (m1 - m2)^2 + (s1 - s2)^2', () => {
+    const diagonal = (...s: number[]) => Float64Array.of(s[0] ** 2, 0, 0, 0, s[1] ** 2, 0, 0, 0, s[2] ** 2)
+    const a = referenceFromStatistics(Float64Array.of(1, 2, 3), diagonal(1, 0.5, 0))
+    const b = referenceFromStatistics(Float64Array.of(1, 0, 3), diagonal(3, 0.25, 2))
+    const { value, meanTerm, warning } = largeFrechetDistance(a, b)
+    expect([meanTerm, warning]).toEqual([4, null])
+    expect(value).toBeCloseTo(4 + 4 + 0.0625 + 4, 12)
+  })
+})
