@@ -27,7 +27,7 @@ describe.each([
     if (!solver) throw new Error('no numbers')
     const request = { denoiser: network('noise'), start: START, seed: 3 }
     const { images: want } = await sample({ ...request, schedule, settings })
-    const own = samplerSettings({ ...settings, sampler: 'exponential' })
+    const own = samplerSettings({ sampler: 'exponential', clip: settings.clip })
     const { images: got } = await sample({ ...request, schedule: { ...schedule, solver }, settings: own })
     const most = Math.max(...Array.from(got.data, (value, i) => Math.abs(value - want.data[i])))
     expect(most).toBeLessThan(1e-12)

@@ -159,14 +159,12 @@ export const ENTROPY_PLACES = ['model', 'scheduler', 'data', 'features', 'reward
 /** What rewards were opened with before there was a choice. */
 export const REWARDS_EARLIER: Settings = {
   ...defaultsOf(dataShape),
-  ...defaultsOf(describingShape),
-  guidanceScale: null,
   ...defaultsOf({ onBadReward: onBadRewardSetting }),
   ...defaultsOf({ featuresMeanStd: measuringShape.featuresMeanStd, featuresResize: measuringShape.featuresResize }),
 }
 
 /** What was before there was a choice. */
-export const ENTROPY_EARLIER: Settings = { ...REWARDS_EARLIER, ...defaultsOf(describingShape) }
+export const ENTROPY_EARLIER: Settings = { ...REWARDS_EARLIER, ...defaultsOf(describingShape), guidanceScale: null }
 
 /**
  * Settings from layers (config file, environment, flags; later ones win) over the preset they name.
