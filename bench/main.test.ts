@@ -12,7 +12,7 @@ const SCRIPT = `${FOLDER}/main.mjs`
 
 beforeAll(() => {
   mkdirSync(FOLDER, { recursive: true })
-  const flags = ['--platform', 'node', '--external', 'onnxruntime-node', '--file', SCRIPT]
+  const flags = ['--platform', 'node', '--external', 'onnxruntime-node', '--external', '@cwasm/webp', '--file', SCRIPT]
   execFileSync('node_modules/.bin/rolldown', ['bench/main.ts', ...flags], { stdio: 'pipe' })
 })
 afterAll(() => rmSync(FOLDER, { recursive: true, force: true }))

@@ -248,6 +248,9 @@ describe('guided samples', () => {
   })
 })
 
+/** A network of random weights keeps no convention. */
+const TRUST = '--trust-convention'
+
 /** The name of a run that a shell would take apart. */
 const THEIRS = `their "$HOME" isn't ours`
 
@@ -255,7 +258,17 @@ describe('without derivatives', () => {
   test("somebody's ONNX file: the target is tilt, said so, and samples come by weight", async () => {
     await copyFile(at('plain', 'unet', 'model.onnx'), at('theirs.onnx'))
     await copyFile(at('plain', 'scheduler', 'scheduler_config.json'), at('theirs.json'))
-    const args = ['--preset', 'tiny', '--model', 'theirs.onnx', '--scheduler', 'theirs.json', '--judge', './judge.mjs']
+    const args = [
+      '--preset',
+      'tiny',
+      '--model',
+      'theirs.onnx',
+      '--scheduler',
+      'theirs.json',
+      '--judge',
+      './judge.mjs',
+      TRUST,
+    ]
     const run = await bilevel(['entropy', ...args, '--max-evaluations', '3000', '--out', THEIRS, '--json'], folder)
     expect(run.code, run.stderr).toBe(0)
     expect(run.stderr).toContain('note: the model has no derivative, so the target is tilt')

@@ -60,7 +60,7 @@ describe('a run', () => {
       start: { ...row, steps: 2, stepList: expect.any(String) },
       manySteps: { ...row, steps: 10 },
       learned: { ...row, schedule: { family: expect.any(String), levels: [finite, finite] } },
-      decision: { kept: expect.stringMatching(/^(learned|start)$/), difference: estimate, images: 4 * 72 },
+      decision: { kept: expect.stringMatching(/^(learned|start)$/), difference: estimate, images: 8 * 72 },
       stillMoving: false,
       steps: [{ samplingSteps: 2 }],
       judgeFid: { default: estimate, bestDefault: estimate, learned: estimate },
@@ -417,7 +417,7 @@ describe('models that exist', () => {
     await copyFile(join(model, 'unet', 'model.onnx'), at('theirs.onnx'))
     await copyFile(join(model, 'scheduler', 'scheduler_config.json'), at('theirs.json'))
     await writeFile(at('f.onnx'), await classifierFile(50))
-    const given = ['--model', 'theirs.onnx', '--scheduler', 'theirs.json', '--features', 'f.onnx']
+    const given = ['--model', 'theirs.onnx', '--scheduler', 'theirs.json', '--features', 'f.onnx', '--trust-convention']
     const small = ['--iterations', '1', '--tuning-samples', '24', '--candidate-samples', '24', '--sampling-seeds', '5']
     const { code, stdout, stderr } = await bilevel(
       [
