@@ -1,5 +1,5 @@
 /**
- * Errors with codes, seeded random streams, tensors, hashes, the nearest known word, derivatives against differences, files that stand in for others:
+ * Errors with codes, seeded random streams, tensors, hashes, the nearest known word, interpolation, derivatives against differences, files that stand in for others:
  * what every layer stands on.
  */
 export type { Disagreement } from './disagreement.ts'
@@ -16,6 +16,8 @@ export {
 } from './errors.ts'
 export { fileName } from './fileName.ts'
 export { brainToFloat, floatToHalf, halfToFloat } from './half.ts'
+export type { InterpolationWindow, Resampling } from './interpolation.ts'
+export { interpolationWindows, RESAMPLINGS } from './interpolation.ts'
 export type { Room } from './limits.ts'
 export { MOST, requireRoom } from './limits.ts'
 export { effectiveSampleSize, logSumExp, weightsOf } from './logWeights.ts'

@@ -3,6 +3,7 @@
  * shrinks, so that nothing aliases: Pillow's `resize` with `BICUBIC`. Bytes become the very bytes that Pillow gives, which rounds after each of its two
  * passes; other numbers are not rounded.
  */
+import { interpolationWindows } from '../../base/index.ts'
 import type { Pixels } from './resize.ts'
 
 /** `fit`: the whole picture, with black borders where it is no square. `crop`: the middle square of it. */
@@ -74,12 +75,6 @@ function scaled({ height, width, pixels }: Plane, high: number, wide: number): P
   return out
 }
 
-/** What one output value is made of: inputs from `first` on, with weights that sum to 1. */
-interface Window {
-  readonly first: number
-  readonly weights: readonly number[]
-}
-
 interface Pass {
   /** Lines, each of `from` values `stride` apart, the lines `rowStride` apart. */
   readonly rows: number
@@ -95,7 +90,7 @@ const WEIGHT_BITS = 22
 /** All lines at another length, [rows, to]. */
 function pass(values: Pixels, { rows, from, to, stride, rowStride }: Pass): Pixels {
   const bytes = values instanceof Uint8Array
-  const windows = windowsOf(from, to)
+  const windows = interpolationWindows(from, to, 'bicubic')
   const scale = bytes ? 2 ** WEIGHT_BITS : 1
   const whole = windows.map(({ weights }) => (bytes ? weights.map((weight) => Math.round(weight * scale)) : weights))
   const out = emptyLike(values, rows * to)
@@ -113,25 +108,4 @@ function pass(values: Pixels, { rows, from, to, stride, rowStride }: Pass): Pixe
     }
   }
   return out
-}
-
-function windowsOf(from: number, to: number): Window[] {
-  const scale = from / to
-  const spread = Math.max(1, scale)
-  return Array.from({ length: to }, (_, i) => {
-    const centre = (i + 0.5) * scale
-    const first = Math.max(0, Math.floor(centre - 2 * spread + 0.5))
-    const last = Math.min(from, Math.floor(centre + 2 * spread + 0.5))
-    const raw = Array.from({ length: last - first }, (_, j) => cubic((first + j - centre + 0.5) / spread))
-    const sum = raw.reduce((a, b) => a + b, 0)
-    return { first, weights: raw.map((weight) => weight / sum) }
-  })
-}
-
-/** Keys' kernel. */
-function cubic(distance: number): number {
-  const x = Math.abs(distance)
-  if (x < 1) return (1.5 * x - 2.5) * x * x + 1
-  if (x < 2) return ((-0.5 * x + 2.5) * x - 4) * x + 2
-  return 0
 }

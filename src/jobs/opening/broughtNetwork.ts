@@ -2,10 +2,11 @@
  * ONNX networks that somebody brings to measure with: opened as is stated, or, where they are classifiers of the data, with the pixels in which they
  * know real images best: of the common ranges, and for three channels ImageNet's and CLIP's mean and standard deviation.
  */
+import type { Resampling } from '../../base/index.ts'
 import { BilevelError, inputError } from '../../base/index.ts'
 import type { MeanStd, PixelInput } from '../../metrics/files/index.ts'
 import { KNOWN_MEAN_STD, meanStdNamed, onnxFeatures, pixelsText } from '../../metrics/files/index.ts'
-import type { ClassifierKnowledge, FeatureNetwork, LabelledImages, Resampling } from '../../metrics/index.ts'
+import type { ClassifierKnowledge, FeatureNetwork, LabelledImages } from '../../metrics/index.ts'
 import { KNOWS_ABOVE, knownBy, PIXEL_RANGES } from '../../metrics/index.ts'
 import type { Device } from '../../runtime/index.ts'
 

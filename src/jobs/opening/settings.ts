@@ -1,10 +1,9 @@
 /** Settings that several jobs share: how a model is opened and sampled, what its images are measured in, where it runs. */
 
 import { z } from 'zod'
-import { MOST } from '../../base/index.ts'
+import { MOST, RESAMPLINGS } from '../../base/index.ts'
 import { OWN_SAMPLER } from '../../diffusion/files/index.ts'
 import { DEFAULT_SAMPLER, SAMPLER_NAMES, STEP_LIST_NAMES } from '../../diffusion/index.ts'
-import { RESAMPLINGS } from '../../metrics/index.ts'
 import { MODULE_TIMEOUT } from '../../rewards/index.ts'
 import { drawingShape, guidanceScaleSetting, setting } from '../../tuners/index.ts'
 import { describingShape } from './modelSettings.ts'

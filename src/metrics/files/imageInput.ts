@@ -2,12 +2,11 @@
  * How images [n, channels, height, width] in [-1, 1] become the input of somebody's network: its size, its channels, its pixel range, a mean and a standard
  * deviation by channel, its layout and element type. What the file does not say is asked for, not assumed.
  */
-import type { Shape, Tensor } from '../../base/index.ts'
-import { inputError, requireRoom, sizeOf, tensor } from '../../base/index.ts'
+import type { Resampling, Shape, Tensor } from '../../base/index.ts'
+import { inputError, RESAMPLINGS, requireRoom, sizeOf, tensor } from '../../base/index.ts'
 import type { ForeignModel, ForeignValue } from '../../runtime/index.ts'
 import { toRange } from '../featureNetwork.ts'
-import type { Resampling } from '../resample.ts'
-import { RESAMPLINGS, resampledImages } from '../resample.ts'
+import { resampledImages } from '../resample.ts'
 import type { MeanStd } from './meanStd.ts'
 
 /** How pixels are given to a network. */

@@ -1,8 +1,8 @@
 /** Mean and standard deviation by channel that networks take pixels with, by name or from the files that lie beside them. */
 import { readFile } from 'node:fs/promises'
 import { basename } from 'node:path'
+import type { Resampling } from '../../base/index.ts'
 import { inputError, parseJson } from '../../base/index.ts'
-import type { Resampling } from '../resample.ts'
 
 /** u = (pixel - mean) / std by channel, of pixels in a range. */
 export interface MeanStd {
