@@ -1,5 +1,5 @@
 /** What all phases of a schedule learning job share: the subject, the settings, the networks that measure, and the way to report. */
-import { inputError, internalError, tensor } from '../../base/index.ts'
+import { inputError, internalError, sizeOf, tensor } from '../../base/index.ts'
 import type { Hooks } from '../../bilevel/index.ts'
 import type { Dataset, Split } from '../../data/index.ts'
 import type { NoiseSchedule, ScheduleFamily } from '../../diffusion/index.ts'
@@ -59,10 +59,10 @@ export interface Job extends LearnOptions {
   /** Moments of the tuning split in the feature network; null without data. */
   readonly tuningReference: FrechetReference | null
   /**
-   * Moments of the part of the tuning split that steers nothing and decides what is kept: every fourth image; null where the rest would be too
-   * few, or there are no data.
+   * Moments of images that steer no schedule and decide what is kept: every fourth of the tuning split, where the rest are enough, and the training
+   * split's; null where they are too few, or there are no data.
    */
-  readonly heldBackReference: FrechetReference | null
+  readonly decisionReference: FrechetReference | null
   /** The held-out split in both networks; null without data. */
   readonly heldOut: EvaluationReference | null
   /** Class of generated image `item`: the one that is asked for, or the classes in turn; undefined: unconditional. */
@@ -99,7 +99,7 @@ export async function openJob(options: LearnOptions): Promise<Job> {
     rate: learningRate({ kind: 'constant', rate: settings.learningRate, warmUpSteps: settings.warmUpSteps }),
     ...(data && features
       ? await tuningReferences(data, features, settings.learn === 'sampling')
-      : { tuningReference: null, heldBackReference: null }),
+      : { tuningReference: null, decisionReference: null }),
     heldOut,
     ...(condition && { condition }),
     trainer:
@@ -120,26 +120,39 @@ export async function openJob(options: LearnOptions): Promise<Job> {
 
 /** One in so many images of the tuning split steers nothing. */
 const HELD_BACK = 4
+/** Images of the training split that decide, at most: what a reference of few images is off by is the same at every sampling seed. */
+const MOST_DECIDING = 4000
 
-/** Moments of the tuning split, less what of it is held back. */
+/** Moments of the tuning split, less what of it is held back, and of what decides. */
 async function tuningReferences(
-  { splits: { tuning } }: Dataset,
+  { splits: { tuning, train } }: Dataset,
   features: FeatureNetwork,
   decides: boolean,
-): Promise<Pick<Job, 'tuningReference' | 'heldBackReference'>> {
+): Promise<Pick<Job, 'tuningReference' | 'decisionReference'>> {
   const all = await features.features(imagesOfSplit(tuning))
+  if (!decides) return { tuningReference: referenceMoments(all), decisionReference: null }
   const { dimensions } = features
-  const part = (wanted: (row: number) => boolean) => {
+  const part = (wanted: (row: number) => boolean): Float64Array => {
     const rows = Array.from({ length: tuning.count }, (_, row) => row).filter(wanted)
-    const values = rows.flatMap((row) => [...all.data.subarray(row * dimensions, (row + 1) * dimensions)])
-    return tensor('float64', [rows.length, dimensions], Float64Array.from(values))
+    const values = new Float64Array(rows.length * dimensions)
+    for (const [i, row] of rows.entries()) {
+      values.set(all.data.subarray(row * dimensions, (row + 1) * dimensions), i * dimensions)
+    }
+    return values
   }
+  const moments = (values: Float64Array) =>
+    referenceMoments(tensor('float64', [values.length / dimensions, dimensions], values))
+  const most = Math.min(train.count, MOST_DECIDING)
+  const images = train.images.subarray(0, most * sizeOf(train.shape))
+  const trained = most > 0 ? await features.features(imagesOfSplit({ ...train, count: most, images })) : null
   const heldBack = part((row) => row % HELD_BACK === 0)
-  if (!decides || heldBack.shape[0] <= dimensions)
-    return { tuningReference: referenceMoments(all), heldBackReference: null }
+  if (heldBack.length <= dimensions * dimensions) {
+    const decisionReference = trained && most > dimensions ? referenceMoments(trained) : null
+    return { tuningReference: referenceMoments(all), decisionReference }
+  }
   return {
-    tuningReference: referenceMoments(part((row) => row % HELD_BACK !== 0)),
-    heldBackReference: referenceMoments(heldBack),
+    tuningReference: moments(part((row) => row % HELD_BACK !== 0)),
+    decisionReference: moments(Float64Array.from([...heldBack, ...(trained?.data ?? [])])),
   }
 }
 

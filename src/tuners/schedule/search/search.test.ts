@@ -198,8 +198,8 @@ describe('a search from many starts', () => {
   })
 
   test('the decision: paired differences of the held-back images over keys that nothing else has used', async () => {
-    expect(job.heldBackReference).not.toBeNull()
-    const held = { ...job, tuningReference: job.heldBackReference } as Job
+    expect(job.decisionReference).not.toBeNull()
+    const held = { ...job, tuningReference: job.decisionReference } as Job
     const objective = objectiveOf(held, 20, 3 + 2 ** 34)
     const { sampling } = search.found(run.end)
     const differences: number[] = []

@@ -205,9 +205,9 @@ export class Search {
 
   async #decide(state: SearchState, { signal, onDecision }: SearchHooks): Promise<Partial<SearchState>> {
     const job = this.#job
-    const { settings, heldBackReference } = job
+    const { settings, decisionReference } = job
     const { candidateSamples: samples, seed } = settings
-    const parts = { ...job, tuningReference: heldBackReference ?? job.tuningReference }
+    const parts = { ...job, tuningReference: decisionReference ?? job.tuningReference }
     const objective = rankingObjective(parts, this.#denoiser, { samples, seed: decisionSeed(seed), ranking: true })
     const values = async (sampling: SamplingSchedule, sampler: SamplerSettings) => {
       const list: number[] = []
