@@ -4,8 +4,8 @@
  *
  *     npm run proof:solver
  *     npm run proof:solver -- --parts digits-16 --steps 3,5 --images 2000 --out /tmp/solver
- *     npm run build && npm run proof:solver -- --parts quick,tiny --seeds 0,1,2,3,4
- *     npm run proof:solver -- --parts transfer --runs runs/quick --seeds 0,1,2,3,4      runs of preset quick, each in a folder named by its seed
+ *     npm run build && npm run proof:solver -- --parts quick,transfer --runs runs/quick --seeds 0,1,2,3,4      runs kept, each in a folder named by its seed
+ *     npm run build && npm run proof:solver -- --parts tiny --seeds 0,1,2,3,4,5,6,7,8,9
  *     npm run proof:solver -- --parts none              the page alone, from what is there
  *
  * Goes on where it was cut off. Writes docs/results/solver: a file for each part, and README.md.
@@ -145,7 +145,7 @@ async function preset(name: 'quick' | 'tiny'): Promise<void> {
   for (const seed of numbers(values.seeds)) {
     for (const steps of all) {
       if (record.rows.some((row) => row.seed === seed && (steps === null || row.steps === steps))) continue
-      const row = await runPreset(name, seed, steps)
+      const row = await runPreset(name, seed, steps, name === 'quick' ? (values.runs ?? null) : null)
       record.rows.push(row)
       console.error(`${name}, ${row.steps} steps, seed ${seed}: best default less learned ${row.gain.mean.toFixed(2)}`)
       write(path, record)

@@ -1,7 +1,7 @@
 /** Runs of a preset, as a user starts them: what is learned against the best default, on noise of the held-out rows, run by run. */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import type { MeanAndStandardError } from '../../src/metrics/index.ts'
 import { bilevel } from '../tinyRuns.ts'
 
@@ -42,11 +42,21 @@ export function presetRow(json: string): PresetRow {
   }
 }
 
-/** Runs `bilevel schedule --preset …` from the built command. */
-export async function runPreset(preset: string, seed: number, steps: number | null): Promise<PresetRow> {
+/**
+ * Runs `bilevel schedule --preset …` from the built command.
+ *
+ * @param runs where the run is kept, in a folder named by its seed; null: nowhere
+ */
+export async function runPreset(
+  preset: string,
+  seed: number,
+  steps: number | null,
+  runs: string | null,
+): Promise<PresetRow> {
   const folder = mkdtempSync(join(tmpdir(), 'bilevel-preset-'))
   const counted = steps === null ? [] : ['--sampling-steps', String(steps)]
-  const words = ['schedule', '--preset', preset, '--seed', String(seed), ...counted, '--out', 'run', '--json']
+  const out = runs === null ? 'run' : resolve(runs, String(seed))
+  const words = ['schedule', '--preset', preset, '--seed', String(seed), ...counted, '--out', out, '--json']
   try {
     return presetRow((await bilevel(words, folder)).stdout)
   } finally {
