@@ -76,7 +76,8 @@ function shownModel(path: string, opened: OpenedModel, refused: string | null): 
         convention: wordsOf(figure),
         figure: Number.isFinite(figure.figure) ? Number(figure.figure.toFixed(4)) : null,
       })),
-    notes: opened.notes,
+    // What is refused is not taken, as these would say.
+    notes: refused === null ? opened.notes : opened.notes.filter((note) => !convention.notes.includes(note)),
   }
 }
 
