@@ -65,7 +65,7 @@ async function networkOf(path: string, model: ForeignModel, options: OnnxFeature
     imageCount(images, imageShape)
     return inChunks([toRange(images, [-1, 1])], batch, async ([chunk]) => {
       const result = (await model.run({ [input.name]: input.feed(chunk) }, [output]))[output]
-      if (result.shape[0] !== batch || !NUMBERS.includes(result.dtype)) {
+      if (result.shape[0] !== batch || !NUMBERS.includes(result.dtype) || result.data.length === 0) {
         throw onnxError(
           path,
           `its output '${output}' is ${result.dtype}[${result.shape}] for ${batch} images`,
