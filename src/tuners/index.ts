@@ -64,7 +64,7 @@ export type {
   LearnSettings,
   SamplingFamilyName,
   TrainingParameters,
-} from './schedule/settings.ts'
+} from './schedule/settings/index.ts'
 export {
   checkLearnSettings,
   drawingShape,
@@ -79,6 +79,6 @@ export {
   samplerFor,
   stepNumbers,
   tuningShape,
-} from './schedule/settings.ts'
+} from './schedule/settings/index.ts'
 export type { Subject } from './schedule/subject.ts'
 export { denoises, trainedHere, trainingScheduleOf } from './schedule/subject.ts'

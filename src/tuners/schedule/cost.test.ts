@@ -10,7 +10,7 @@ import { schedulePlan } from './plan.ts'
 import { expectRising, recorded } from './recorded.fixture.ts'
 import { DECISION_KEYS } from './search/cost.ts'
 import { MOST_STARTS } from './search/startPool.ts'
-import type { LearnSettings } from './settings.ts'
+import type { LearnSettings } from './settings/index.ts'
 import { TINY_MODES, tinyData, tinyFeatures, tinyNetwork, tinySettings } from './tiny.fixture.ts'
 
 let features: FeatureNetwork

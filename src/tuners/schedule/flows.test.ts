@@ -24,8 +24,8 @@ import { learnSchedule } from './learn.ts'
 import { schedulePlan } from './plan.ts'
 import { expectRising, lasting, recorded } from './recorded.fixture.ts'
 import { familyFrom, startPool } from './search/startPool.ts'
-import type { GivenSettings, LearnSettings } from './settings.ts'
-import { learnedSampler, learnSettings } from './settings.ts'
+import type { GivenSettings, LearnSettings } from './settings/index.ts'
+import { learnedSampler, learnSettings } from './settings/index.ts'
 import { errorOf, tinyData, tinyFeatures, tinyNetwork, tinySettings, tinyState } from './tiny.fixture.ts'
 
 const T = 1000

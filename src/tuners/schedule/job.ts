@@ -15,8 +15,8 @@ import type { LearnEvent, LearnProgress } from './events.ts'
 import { checkObjectiveParts, teacherOf, withoutDerivative } from './objectives/open.ts'
 import type { StartPoint } from './search/startPool.ts'
 import { familyFrom } from './search/startPool.ts'
-import type { LearnSettings } from './settings.ts'
-import { checkLearnSettings, givenParameters } from './settings.ts'
+import type { LearnSettings } from './settings/index.ts'
+import { checkLearnSettings, givenParameters } from './settings/index.ts'
 import type { Subject } from './subject.ts'
 import {
   conditionOf,

@@ -23,7 +23,7 @@ import { learnSchedule } from './learn.ts'
 import { expectRising, lasting, recorded } from './recorded.fixture.ts'
 import { DECISION_KEYS } from './search/cost.ts'
 import { tuningSeed } from './search/search.ts'
-import type { LearnSettings } from './settings.ts'
+import type { LearnSettings } from './settings/index.ts'
 import {
   errorOf,
   SHAPE,

@@ -10,7 +10,7 @@ import type { Recorded } from './recorded.fixture.ts'
 import { expectRising, lasting, recorded } from './recorded.fixture.ts'
 import { DECISION_KEYS } from './search/cost.ts'
 import type { SearchState } from './search/state.ts'
-import type { LearnSettings } from './settings.ts'
+import type { LearnSettings } from './settings/index.ts'
 import { errorOf, TINY_MODES, tinyData, tinyFeatures, tinyNetwork, tinySettings, tinyState } from './tiny.fixture.ts'
 
 let features: FeatureNetwork
