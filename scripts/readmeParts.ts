@@ -113,7 +113,7 @@ const ROLE_WORDS: Readonly<Record<Role, string>> = {
 
 function modelTable(record: ShippedRecord): string {
   const { name, imagesPerSeed, samplingSeeds, rows, gains, real, candidates } = record
-  const steps = [...new Set(gains.map((one) => one.steps))]
+  const labels = [...new Set(gains.map((one) => one.label))]
   const tried = [...new Set(Object.values(candidates).map((one) => one.tried))]
   const line = (row: ShippedRow) => {
     const { role, sampler, stepList, classes, fid, standardError, recognised, ofItsClass } = row
@@ -122,17 +122,17 @@ function modelTable(record: ShippedRecord): string {
     const distance = `${fid.toFixed(2)} ± ${(standardError ?? 0).toFixed(2)}`
     return `| ${role === 'learned' ? `**${label}**` : label} | ${classes} | ${distance} | ${recognised.toFixed(3)} | ${ofItsClass?.toFixed(3) ?? ''} |`
   }
-  const standing = steps.map((n) =>
+  const standing = labels.map((label) =>
     standings(
-      `- ${n} steps: learned`,
-      gains.filter((one) => one.steps === n).map(({ over, gain }) => [OTHERS[over], gain] as const),
+      `- ${label}`,
+      gains.filter((one) => one.label === label).map(({ over, gain }) => [OTHERS[over], gain] as const),
     ),
   )
   return [
     `\`${name}\`: ${samplingSeeds.length} sampling seeds of ${imagesPerSeed.toLocaleString('en')} images a row, ± one standard error over them. FID: Fréchet distance to the held-out images in the`,
     `features of \`${record.featureNetwork.name}\`, with this many images. Recognised: share of images that \`${record.judgeNetwork.name}\` is more than`,
     `.9 sure of (real held-out images ${real.recognised.toFixed(3)}). Of its class: share that the judge takes for the class that was asked for. Best default: of`,
-    `${tried.join(' or ')} (DDIM, DDPM, DPM-Solver++ on every step list), chosen on ${record.candidateImages} images against the tuning split.`,
+    `${tried.join(' or ')} (every sampler on every step list), ranked by ${record.candidateImages} images against the tuning split, the first three by four times as many.`,
     '',
     '| sampler, steps | class | FID | recognised | of its class |',
     '| --- | --- | --- | --- | --- |',
