@@ -180,8 +180,11 @@ test('in words', async () => {
     'plan: at most 1,234,567 network evaluations, which take about 2 min 05 s on this machine if it is idle, and about 812 MiB',
   )
   const file = { networkEvaluations: 40, seconds: 10.4, memoryMiB: null }
+  expect(await planLine(Promise.resolve({ ...file, networkEvaluations: 0, lines: ['A: a.npz'] }))).toBe(
+    'plan: no network is run\nA: a.npz',
+  )
   expect(await planLine(Promise.resolve(file))).toBe(
-    'plan: at most 40 network evaluations, which take about 10 s at the pace measured just now; the memory of an ONNX file is not known',
+    'plan: at most 40 network evaluations, which take about 10 s at the pace measured just now; how much memory is not known',
   )
   expect(await planLine(Promise.reject(inputError('schedule.model', 'a model must be there')))).toBe(
     'plan: not known, as a model must be there',

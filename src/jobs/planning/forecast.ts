@@ -5,7 +5,7 @@ import { activationBytes, KEPT_BYTES, memoryOfPrograms, programSize, secondsOfRu
 import type { DenoisingNetwork } from '../../nn/index.ts'
 import { durationText } from '../../runs/index.ts'
 
-/** A forecast. Seconds are about what that many evaluations take; memory is null for networks that are known as a file only. */
+/** A forecast. Seconds are about what that many evaluations take; memory is null where it is not known, as of networks that are a file. */
 export interface JobPlan {
   /** The most there can be. */
   readonly networkEvaluations: number
@@ -69,9 +69,10 @@ export async function planLine(plan: Promise<JobPlan>): Promise<string> {
   try {
     const { networkEvaluations, seconds, memoryMiB, lines = [] } = await plan
     const more = lines.map((line) => `\n${line}`).join('')
+    if (networkEvaluations === 0) return `plan: no network is run${more}`
     const count = `plan: at most ${networkEvaluations.toLocaleString('en')} network evaluations`
     if (memoryMiB === null) {
-      return `${count}, which take about ${durationText(seconds)} at the pace measured just now; the memory of an ONNX file is not known${more}`
+      return `${count}, which take about ${durationText(seconds)} at the pace measured just now; how much memory is not known${more}`
     }
     return `${count}, which take about ${durationText(seconds)} on this machine if it is idle, and about ${Math.round(memoryMiB)} MiB${more}`
   } catch (error) {
