@@ -9,6 +9,7 @@ import type { Features, FrechetReference } from '../../metrics/index.ts'
 import {
   frechetDistance,
   kernelDistance,
+  LARGE_DIMENSIONS,
   LEAST_FOR_NEIGHBOURS,
   largeFrechetDistance,
   MOST_PAIRED_IMAGES,
@@ -69,8 +70,6 @@ export interface FidReport {
   readonly seconds: number
 }
 
-/** Dimensions above which eigenvectors would take longer than all else. */
-const LARGE = 512
 /** Images between words of progress. */
 const CHUNK = 256
 
@@ -180,7 +179,9 @@ function distances(a: Measured, b: Measured, { sides, features, signal, onProgre
   if (few === null) {
     tell(`Fréchet distance in ${d} dimensions`)
     const { value, meanTerm } =
-      d > LARGE ? largeFrechetDistance(a.reference, b.reference) : frechetDistance(a.rows ?? asMoments(a), b.reference)
+      d > LARGE_DIMENSIONS
+        ? largeFrechetDistance(a.reference, b.reference)
+        : frechetDistance(a.rows ?? asMoments(a), b.reference)
     numbers.fid = value
     numbers.fidMeanTerm = meanTerm
   } else notes.push(few)
@@ -214,9 +215,13 @@ function ofStatistics(
   { source, statistics: { reference, rows } }: Extract<Side, { readonly kind: 'statistics' }>,
   notes: string[],
 ): Measured {
-  const { rank } = reference.factor
-  const { dimensions, count } = reference
-  if (rank < dimensions) {
+  const { dimensions, count, triangle } = reference
+  if (triangle === null) {
+    notes.push(
+      `the covariance in ${source} has negative directions, as those of too few images have that were rounded to float32; they count as 0, and the Fréchet distance is biased upwards`,
+    )
+  } else if (triangle.rank < dimensions) {
+    const { rank } = triangle
     notes.push(
       `the covariance in ${source} has rank ${rank} of ${dimensions}: it is of too few images, about ${rank + 1}, and the Fréchet distance is biased upwards`,
     )
