@@ -4,9 +4,9 @@
  * dimensions are to be exact, `frechetDistance`.
  */
 import { congruence } from './congruence.ts'
-import type { FrechetDistance } from './frechet.ts'
-import { assemble, rootsOf } from './frechet.ts'
 import type { FrechetReference } from './frechetReference.ts'
+import type { FrechetDistance } from './frechetTerms.ts'
+import { assemble, rootsOf } from './frechetTerms.ts'
 import { traceOf } from './matrix.ts'
 import { sameDimensions } from './rows.ts'
 import { symmetricValues } from './symmetricValues.ts'

@@ -5,6 +5,7 @@ import { largeFrechetDistance } from './frechetLarge.ts'
 import { referenceFromStatistics, referenceMoments } from './frechetReference.ts'
 import { randomFeatures } from './gold.fixture.ts'
 import { columnGram, symmetricEigen } from './matrix.ts'
+import { momentsOf } from './moments.ts'
 import type { Features } from './rows.ts'
 import { symmetricValues } from './symmetricValues.ts'
 
@@ -78,6 +79,20 @@ describe('the distance of many dimensions', () => {
       expect(largeFrechetDistance(x, y).value).toBeCloseTo(frechetDistance(asMoments, y).value, 5)
     }
     expect(largeFrechetDistance(few, whole).value).toBeCloseTo(largeFrechetDistance(whole, few).value, 12)
+  })
+
+  test('is what frechetDistance takes above 512 dimensions: of features against their own moments, shifted, the shift', () => {
+    const [n, d] = [530, 520]
+    const features = randomFeatures(n, d, 8)
+    const { mean, covariance } = referenceMoments(momentsOf(features))
+    const shifted = referenceFromStatistics(
+      mean.map((value) => value + 0.5),
+      covariance,
+    )
+    const distance = frechetDistance(features, shifted)
+    expect(distance).toMatchObject({ count: n, dimensions: d, warning: null })
+    expect(distance.value).toBeCloseTo(0.25 * d, 8)
+    expect(distance).toEqual(largeFrechetDistance(referenceMoments(momentsOf(features)), shifted))
   })
 
   test('of diagonal covariances: sum (m1 - m2)^2 + (s1 - s2)^2', () => {
