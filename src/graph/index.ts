@@ -13,11 +13,12 @@ export { liveBytes, writtenElements } from './liveBytes.ts'
 export { operationCount } from './operationCount.ts'
 export type { OperatorDefinition } from './operator.ts'
 export { allOperators, apply, defineOperator, operatorFor, operatorOf } from './operator.ts'
-export { gelu, silu } from './ops/activation.ts'
+export { gelu, geluTanh, silu } from './ops/activation.ts'
 export { cast, identity, stopGradient } from './ops/cast.ts'
 export {
   and,
   clip,
+  elu,
   equal,
   greater,
   greaterOrEqual,
@@ -62,6 +63,7 @@ export {
   pow,
   reciprocal,
   relu,
+  round,
   sigmoid,
   sign,
   sin,
@@ -75,6 +77,7 @@ export type { Reduction } from './ops/gather.ts'
 export { gather, gatherElements, gatherND, oneHot, scatterAdd, scatterElements, scatterND } from './ops/gather.ts'
 export type { GemmOptions } from './ops/matmul.ts'
 export { attention, gemm, linear, matmul } from './ops/matmul.ts'
+export { floorMod, fmod } from './ops/mod.ts'
 export type { BatchNormOptions, BatchNormTrainingOptions } from './ops/normBatch.ts'
 export { batchNorm, batchNormTraining } from './ops/normBatch.ts'
 export type { GroupNormOptions } from './ops/normGroup.ts'
@@ -92,6 +95,9 @@ export type { Padding, SliceRange } from './ops/slice.ts'
 export { pad, slice } from './ops/slice.ts'
 export { logSoftmax, softmax } from './ops/softmax.ts'
 export { expand, reduceSum, unbroadcast } from './ops/sum.ts'
+export type { TopKOptions } from './ops/topK.ts'
+export { topK } from './ops/topK.ts'
+export { acos, acosh, asin, asinh, atan, atanh, cosh, sinh, tan } from './ops/trigonometry.ts'
 export { absorbShuffles } from './passes/absorbShuffles.ts'
 export { foldBatchNorm } from './passes/foldBatchNorm.ts'
 export { foldConstants } from './passes/foldConstants.ts'
