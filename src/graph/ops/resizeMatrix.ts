@@ -31,13 +31,22 @@ export interface Crop {
   readonly end: number
 }
 
-const COORDINATES: Record<Coordinates, (i: number, scale: number, input: number, output: number) => number> = {
-  half_pixel: (i, scale) => (i + 0.5) / scale - 0.5,
-  half_pixel_symmetric: (i, scale, input, output) =>
-    (input / 2) * (1 - output / (scale * input)) + (i + 0.5) / scale - 0.5,
-  pytorch_half_pixel: (i, scale, _, output) => (output > 1 ? (i + 0.5) / scale - 0.5 : 0),
-  asymmetric: (i, scale) => i / scale,
-  align_corners: (i, _, input, output) => (output > 1 ? (i * (input - 1)) / (output - 1) : 0),
+/** A number as it is, or as float32. */
+type Precision = (x: number) => number
+
+const COORDINATES: Record<
+  Coordinates,
+  (i: number, scale: number, input: number, output: number, r: Precision) => number
+> = {
+  half_pixel: (i, scale, _, __, r) => r(r((i + 0.5) / scale) - 0.5),
+  half_pixel_symmetric(i, scale, input, output, r) {
+    const adjustment = r(output / r(scale * input))
+    const offset = r((input / 2) * r(1 - adjustment))
+    return r(r(offset + r((i + 0.5) / scale)) - 0.5)
+  },
+  pytorch_half_pixel: (i, scale, _, output, r) => (output > 1 ? r(r((i + 0.5) / scale) - 0.5) : 0),
+  asymmetric: (i, scale, _, __, r) => r(i / scale),
+  align_corners: (i, _, input, output, r) => (output > 1 ? r(r(i * (input - 1)) / (output - 1)) : 0),
 }
 
 const ROUNDING: Record<Rounding, (x: number) => number> = {
@@ -50,9 +59,21 @@ const ROUNDING: Record<Rounding, (x: number) => number> = {
 export const isCoordinates = (name: string): name is Coordinates => Object.hasOwn(COORDINATES, name)
 export const isRounding = (name: string): name is Rounding => Object.hasOwn(ROUNDING, name)
 
-/** The place on the input axis of output element i, which may lie outside. */
-function placeOf({ coordinates }: Interpolation, i: number, scale: number, input: number, output: number): number {
-  if (typeof coordinates === 'string') return COORDINATES[coordinates](i, scale, input, output)
+/**
+ * The place on the input axis of output element i, which may lie outside. For `nearest` it is computed in float32, as engines do: where it lies
+ * halfway between two elements, the last bit decides.
+ */
+function placeOf(
+  { coordinates, mode }: Interpolation,
+  i: number,
+  scale: number,
+  input: number,
+  output: number,
+): number {
+  const precision: Precision = mode === 'nearest' ? Math.fround : (x) => x
+  if (typeof coordinates === 'string') {
+    return COORDINATES[coordinates](i, precision(scale), input, output, precision)
+  }
   const { start, end } = coordinates
   const along = output > 1 ? start + (i * (end - start)) / (output - 1) : (start + end) / 2
   return along * (input - 1)
