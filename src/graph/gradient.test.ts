@@ -163,7 +163,10 @@ describe('vjp', () => {
     const logits = mul(input('table', [2, 3]), x)
     const accuracy = reduceMean(cast(equal(argMax(logits, 1), constant(labels)), 'float32'))
     expect(() => gradient(accuracy, [x])).toThrow(/ArgMax has no derivative/)
-    expect(() => gradient(reduceSum(mul(sign(x), x)), [x])).toThrow(/Sign has no derivative/)
+    // |x|.
+    expect(numbersIn(gradient(reduceSum(mul(sign(x), x)), [x])[0], feeds)).toEqual([...feeds.x.data].map(Math.sign))
+    expect(() => gradient(reduceSum(sign(x)), [x])).toThrow(/Sign has no derivative/)
+    expect(() => gradient(reduceSum(mul(sign(square(x)), 2)), [x])).toThrow(/Sign has no derivative/)
   })
 
   test('an integer variable, a wrong cotangent and a vector as scalar are refused', () => {

@@ -14,8 +14,8 @@ import { filledTensor } from './values.ts'
  * @param outputs   float tensors
  * @param cotangents one per output, of the same shape
  * @param wrt       graph inputs or any intermediate tensors (an intermediate is treated as independent of what made it)
- * @throws `graph.derivative` if a path from `wrt` to an output passes an operator without a derivative (comparisons and indices may
- *   stand beside a smooth path, not in its place); `graph.cotangent` if a cotangent is not of its output's type
+ * @throws `graph.derivative` if a path from `wrt` to an output passes an operator without a derivative (comparisons, indices and
+ *   steps such as Sign may stand beside a smooth path, not in its place); `graph.cotangent` if a cotangent is not of its output's type
  */
 export function vjp(
   outputs: readonly SymbolicTensor[],
@@ -56,7 +56,8 @@ function dependentsOf(nodes: readonly Node[], wrt: readonly SymbolicTensor[]): R
   }
   const dependent = new Set(wrt)
   for (const node of nodes) {
-    if (stopsGradient(node) || !node.inputs.some((value) => value && dependent.has(value))) continue
+    if (stopsGradient(node) || node.operator.isStep || !node.inputs.some((value) => value && dependent.has(value)))
+      continue
     for (const output of node.outputs) if (isFloat(output)) dependent.add(output)
   }
   return dependent
@@ -91,7 +92,8 @@ function refuseCutPaths(
   for (const node of nodes) {
     const through = node.inputs.filter((value) => value && reached.has(value))
     if (through.length === 0 || stopsGradient(node)) continue
-    if (through.some((value) => value && isFloat(value)) && !node.outputs.some(isFloat)) cut ??= node
+    const isCut = node.operator.isStep || !node.outputs.some(isFloat)
+    if (through.some((value) => value && isFloat(value)) && isCut) cut ??= node
     for (const output of node.outputs) if (!targets.has(output)) reached.add(output)
   }
   if (cut && outputs.some((output) => reached.has(output))) throw noDerivative(cut)

@@ -123,6 +123,8 @@ export interface Operator<A extends Attributes = Attributes> {
   evaluate(inputs: readonly (Reference | null)[], attributes: A, types: readonly TensorType[]): Float64Array[]
   /** Vector-Jacobian product: for each input its cotangent, or null where the operator does not depend on it smoothly. */
   differentiate?(call: DerivativeCall<A>): (SymbolicTensor | null)[]
+  /** A step function, whose derivative is 0 wherever there is one: it may stand beside a smooth path, as a comparison may. */
+  readonly isStep?: boolean
   /** Composite only: the same outputs in terms of standard ONNX operators. */
   expand?(inputs: readonly (SymbolicTensor | null)[], attributes: A): SymbolicTensor[]
 }

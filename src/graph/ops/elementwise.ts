@@ -129,6 +129,8 @@ interface UnaryRule<A extends Attributes> {
   readonly pullBack?: (g: SymbolicTensor, x: SymbolicTensor, y: SymbolicTensor, attributes: A) => SymbolicTensor
   /** Whether integers are allowed. */
   readonly integers?: boolean
+  /** A step function, in the place of a derivative. */
+  readonly isStep?: boolean
   /** First operator set with this form. */
   readonly since: number
   readonly attributes?: OperatorDefinition<A>['attributes']
@@ -137,7 +139,7 @@ interface UnaryRule<A extends Attributes> {
 /** Defines an elementwise operator of one input. */
 export function unary<A extends Attributes = Record<string, never>>(
   name: string,
-  { f, pullBack, integers = false, since, attributes = {} }: UnaryRule<A>,
+  { f, pullBack, integers = false, isStep = false, since, attributes = {} }: UnaryRule<A>,
 ): (x: SymbolicTensor, attributes: A) => SymbolicTensor {
   const operator = defineOperator<A>({
     name,
@@ -149,6 +151,7 @@ export function unary<A extends Attributes = Record<string, never>>(
       return [x!]
     },
     evaluate: ([x], values) => [x!.data.map((element) => f(element, values))],
+    ...(isStep && { isStep }),
     ...(pullBack && {
       differentiate: ({ inputs: [x], outputs: [y], cotangents: [g], attributes: values }) => [
         pullBack(g!, x!, y, values),
@@ -193,13 +196,13 @@ export const sigmoid = plain('Sigmoid', {
 /** Absolute value; the derivative at 0 is taken as 0. */
 export const abs = plain('Abs', { since: 6, f: Math.abs, integers: true, pullBack: (g, x) => mul(g, sign(x)) })
 /** -1, 0 or 1. Its derivative, 0 almost everywhere, is refused: it would hide a mistake. */
-export const sign = plain('Sign', { since: 9, f: Math.sign, integers: true })
+export const sign = plain('Sign', { since: 9, f: Math.sign, integers: true, isStep: true })
 /** The largest integer not above x; no derivative. */
-export const floor = plain('Floor', { since: 6, f: Math.floor })
+export const floor = plain('Floor', { since: 6, f: Math.floor, isStep: true })
 /** The smallest integer not below x; no derivative. */
-export const ceil = plain('Ceil', { since: 6, f: Math.ceil })
+export const ceil = plain('Ceil', { since: 6, f: Math.ceil, isStep: true })
 /** The nearest integer, of two equally near ones the even; no derivative. */
-export const round = plain('Round', { since: 11, f: roundToEven })
+export const round = plain('Round', { since: 11, f: roundToEven, isStep: true })
 /** Error function, 2/sqrt(pi) times the integral of exp(-t^2) from 0 to x. */
 export const erf = plain('Erf', {
   since: 9,
