@@ -3,11 +3,15 @@ import type { Shape } from '../base/index.ts'
 import { inputError } from '../base/index.ts'
 import type { Graph, SymbolicTensor } from '../graph/index.ts'
 import { input } from '../graph/index.ts'
-import { decode, decodedVjp, readModel } from '../onnx/index.ts'
+import type { OnnxModel } from '../onnx/index.ts'
+import { decode, decodedVjp, readModel, typeName } from '../onnx/index.ts'
+import type { DeclaredValue, ModelFiles } from './engine.ts'
 import type { ForeignModel } from './foreign.ts'
 
 /** A decoded file. */
 export interface DecodedForeign {
+  readonly inputs: readonly DeclaredValue[]
+  readonly outputs: readonly DeclaredValue[]
   /** Whether it computes in 16 bits somewhere, which is 32 bits here. */
   readonly halved: boolean
   /**
@@ -30,10 +34,17 @@ export const derivativeName = (name: string): string => `d ${name}`
 
 /** @throws `onnx.*` on a file that is not read */
 export async function decodeForeign(model: Pick<ForeignModel, 'files'>, source?: string): Promise<DecodedForeign> {
-  const { bytes, files } = await model.files()
+  return decodeFiles(await model.files(), source)
+}
+
+/** The same of bytes. @throws `onnx.*` */
+export function decodeFiles({ bytes, files }: ModelFiles, source?: string): DecodedForeign {
   const read = readModel(bytes, source)
+  const { graph } = read
   return {
     halved: read.halved,
+    inputs: graph.inputs.filter(({ name }) => !graph.initializers.has(name)).map(declared),
+    outputs: graph.outputs.map(declared),
     derivativeGraph(shapes, { output, wrt }) {
       const decoded = decode(read, { shapes, files, outputs: [output] })
       const { inputs, outputs } = decoded.graph
@@ -50,3 +61,10 @@ export async function decodeForeign(model: Pick<ForeignModel, 'files'>, source?:
     },
   }
 }
+
+/** As engines give it. */
+const declared = ({ name, dataType, axes }: OnnxModel['graph']['inputs'][number]): DeclaredValue => ({
+  name,
+  dtype: dataType === undefined ? '' : typeName(dataType),
+  shape: axes ?? [],
+})

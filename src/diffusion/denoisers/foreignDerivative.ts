@@ -5,10 +5,21 @@
 import type { Shape, Tensor } from '../../base/index.ts'
 import { BilevelError, filled, inputError, sizeOf, tensor } from '../../base/index.ts'
 import type { Graph, SymbolicTensor } from '../../graph/index.ts'
-import type { BatchProgram, DecodedForeign, DeviceOptions, ForeignModel } from '../../runtime/index.ts'
-import { COTANGENT, compileBatch, decodeForeign, derivativeName, lanesFor, splitGraph } from '../../runtime/index.ts'
+import type { BatchProgram, DecodedForeign, DeviceOptions, ForeignModel, ModelFiles } from '../../runtime/index.ts'
+import {
+  COTANGENT,
+  compileBatch,
+  decodeFiles,
+  decodeForeign,
+  derivativeName,
+  lanesFor,
+  splitGraph,
+} from '../../runtime/index.ts'
 import type { DenoiserGradient, Images, Pullback } from '../denoiser.ts'
-import type { DenoiserInputs } from './foreignDenoiserInputs.ts'
+import type { DenoiserInputs, NamedInputs } from './foreignDenoiserInputs.ts'
+import { recogniseInputs } from './foreignDenoiserInputs.ts'
+import type { WantedShape } from './foreignDenoiserShape.ts'
+import { batchOf, imageShapesOf } from './foreignDenoiserShape.ts'
 import type { Asked } from './foreignFeeds.ts'
 import { feedsFor, imagesFor, imagesFrom } from './foreignFeeds.ts'
 
@@ -54,6 +65,45 @@ export async function findDerivative(model: ForeignModel, options: FindOptions):
   } catch (error) {
     if (!(error instanceof BilevelError) || error.kind !== 'input') throw error
     return { derivative: null, missing: error.message }
+  }
+}
+
+/** What is known of a file before it is opened. */
+export interface ProbeOptions {
+  /** What to call it. */
+  readonly file: string
+  /** Which input is which, where that is said. */
+  readonly inputs?: NamedInputs
+  /** [channels, height, width] where the file leaves them open; null: as it has it. */
+  readonly imageShape?: WantedShape
+}
+
+/**
+ * What keeps a denoising network from having a derivative in its images; null: nothing does. Nothing is run. Where the file is no denoiser that is
+ * recognised, that is what is said.
+ */
+export function derivativeMissing(files: ModelFiles, { file, inputs: named, imageShape }: ProbeOptions): string | null {
+  try {
+    const decoded = decodeFiles(files, file)
+    const inputs = recogniseInputs(file, decoded, named)
+    const output = decoded.outputs.find(({ name }) => name === inputs.output)
+    const images = batchOf(inputs, undefined).fixed ?? 2
+    const tried = imageShapesOf(file, inputs, output, imageShape).map((shape) =>
+      missingAt(decoded, { file, inputs, imageShape: shape, images }),
+    )
+    return tried.includes(null) ? null : tried[0]
+  } catch (error) {
+    if (error instanceof BilevelError && error.kind === 'input') return error.message
+    throw error
+  }
+}
+
+function missingAt(decoded: DecodedForeign, options: FindOptions): string | null {
+  try {
+    return new FileDerivative(decoded, options) && null
+  } catch (error) {
+    if (error instanceof BilevelError && error.kind === 'input') return error.message
+    throw error
   }
 }
 

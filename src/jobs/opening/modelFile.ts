@@ -59,6 +59,7 @@ export async function openModelFile(path: string, options: OpenModelOptions): Pr
       nullClass,
       ...(classRows !== undefined && { classRows }),
       differentiable,
+      ...(file.missingDerivative !== null && { missingDerivative: file.missingDerivative }),
       trainable: null,
       saves: 'schedules',
       inputs,
