@@ -58,7 +58,7 @@ export interface Denoiser {
   readonly batch?: number
   /** A call may also be of fewer images than `batch`, as many times this. Default: of `batch` alone. */
   readonly batchStep?: number
-  /** Whether `vjp` exists. False for other people's ONNX files. */
+  /** Whether `vjp` exists. False for plain functions that bring none, and for ONNX files whose operators are not all known here or have none. */
   readonly differentiable: boolean
   /** Whether `vjp` gives the derivative in the told time. Default: where times are real. */
   readonly timeDerivative?: boolean
