@@ -59,8 +59,11 @@ test.each<[string, Partial<ForeignDenoiserOptions>, Int32Array | undefined, numb
   ['batch-4', {}, undefined, 1e-4],
   ['batch-4', { batch: 8 }, undefined, 1e-4],
   ['nhwc', {}, undefined, 1e-4],
+  ['time-b1', {}, undefined, 1e-4],
   ['time-b111', {}, undefined, 1e-4],
   ['time-scalar', { batch: 3 }, undefined, 1e-4],
+  // Images, noise and weights are rounded to eleven bits.
+  ['half', { batch: 3 }, undefined, 0.03],
   ['two-outputs', { inputs: { output: 'noise' } }, undefined, 1e-4],
   ['variance', { learnedVariance: true }, undefined, 1e-4],
   ['classes', { batch: 3 }, CLASSES, 1e-4],

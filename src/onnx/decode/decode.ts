@@ -73,9 +73,22 @@ interface Scope {
   readonly inside: readonly string[]
 }
 
+/** The newest operator set of the standard domain whose operators were looked at (onnx 1.23; ONNX Runtime 1.30 takes 26). Older ones: each by its form. */
+const NEWEST_OPSET = 28
+
+/** @throws `onnx.opset` */
+function requireOpset(opsets: ReadonlyMap<string, number>): void {
+  const version = opsets.get('') ?? 0
+  if (version <= NEWEST_OPSET) return
+  throw inputError(
+    'onnx.opset',
+    `a model must use an operator set up to ${NEWEST_OPSET}, this one uses ${version}; export it anew with opset_version=20`,
+  )
+}
+
 /**
  * Decodes a model for given shapes.
- * @throws `onnx.inputs` on wrong names or shapes; `onnx.graph` on a broken graph; `onnx.operators`, which lists every node that cannot be brought
+ * @throws `onnx.opset`; `onnx.inputs` on wrong names or shapes; `onnx.graph` on a broken graph; `onnx.operators`, which lists every node that cannot be brought
  * in; `onnx.tensor` on an initializer that is not whole
  * @example decode(readModel(bytes), { shapes: { x: [4, 1, 28, 28], t: [4] } }).graph
  */
@@ -99,6 +112,7 @@ class Decoder {
 
   decode(): DecodedModel {
     const { graph, opsets } = this.model
+    requireOpset(opsets)
     const wanted = wantedOutputs(graph, this.options.outputs)
     const inputs = this.inputs(graph)
     const values = new Map<string, Value>(Object.entries(inputs))

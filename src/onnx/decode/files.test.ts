@@ -296,6 +296,12 @@ describe('graphs that are none', () => {
     expect(() => decoded(written)).toThrow(message)
   })
 
+  it('operator sets that nobody here has seen, and operators in forms of long ago', () => {
+    expect(() => decoded({ ...model(neg('x', 'y')), opset: 29 })).toThrow(/up to 28, this one uses 29; export it anew/)
+    const add = { operator: 'Add', name: 'old', inputs: ['x', 'x'], outputs: ['y'] }
+    expect(() => decoded({ ...model(add), opset: 6 })).toThrow(/it has not: Add \(old\)/)
+  })
+
   it('inputs are named and shaped as the file has them', () => {
     const open = { ...model(neg('x', 'y')), inputs: [['x', FLOAT, ['n', 3]] as const] }
     expect(() => decoded(open)).toThrow(/the input 'x' is float32\[n,3\]: give its shape/)
