@@ -8,6 +8,12 @@ import { decode, decodedVjp, readModel, typeName } from '../onnx/index.ts'
 import type { DeclaredValue, ModelFiles } from './engine.ts'
 import type { ForeignModel } from './foreign.ts'
 
+/**
+ * Bytes of a model and the files beside it, together, up to which they are read: with its derivative a model's weights are in memory several times, and
+ * what is written anew must stay below ONNX's 2 GiB.
+ */
+export const MOST_MODEL_BYTES = 2 ** 30
+
 /** A decoded file. */
 export interface DecodedForeign {
   readonly inputs: readonly DeclaredValue[]

@@ -4,9 +4,10 @@
  */
 import { readFileSync, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { BilevelError, fileName } from '../../base/index.ts'
+import { BilevelError, fileName, inputError } from '../../base/index.ts'
 import { derivativeMissing } from '../../diffusion/index.ts'
 import { externalLocations, isConfined } from '../../onnx/index.ts'
+import { MOST_MODEL_BYTES } from '../../runtime/index.ts'
 import type { DescribingConfig } from './modelSettings.ts'
 import { describedAtOnce, fileFormOf } from './modelSettings.ts'
 
@@ -50,7 +51,13 @@ function probed(path: string, said: SaidOfModel): string | null {
 /** Zeros in the place of weights that lie beside the file: it is the operators that decide. */
 function standInsFor(path: string, bytes: Uint8Array): Record<string, Uint8Array> {
   const locations = externalLocations(bytes).filter(isConfined)
-  return Object.fromEntries(
-    locations.map((location) => [location, new Uint8Array(statSync(join(dirname(path), location)).size)]),
-  )
+  const sizes = locations.map((location) => statSync(join(dirname(path), location)).size)
+  const all = sizes.reduce((sum, size) => sum + size, bytes.length)
+  if (all > MOST_MODEL_BYTES) {
+    throw inputError(
+      'onnx.open',
+      `${path} has ${all} bytes with its weights, beyond the ${MOST_MODEL_BYTES} that are read`,
+    )
+  }
+  return Object.fromEntries(locations.map((location, i) => [location, new Uint8Array(sizes[i])]))
 }

@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, open, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
@@ -57,4 +57,15 @@ test('what is not there is named', async () => {
   await writeFile(at('model', 'm.onnx'), pointingTo('gone.data'))
   await expect(readModelFiles(at('model', 'm.onnx'))).rejects.toThrow(/gone.data' must be a file that can be read/)
   await expect(readModelFiles(at('no.onnx'))).rejects.toMatchObject({ code: 'onnx.open' })
+})
+
+test('data beyond what a derivative has room for are not read', async () => {
+  await writeFile(at('model', 'm.onnx'), pointingTo('huge.data'))
+  const huge = await open(at('model', 'huge.data'), 'w')
+  // A hole: nothing is on the disk.
+  await huge.truncate(2 ** 31)
+  await huge.close()
+  await expect(readModelFiles(at('model', 'm.onnx'))).rejects.toThrow(
+    /huge.data' must be a file that can be read: with 2147483648 bytes it is beyond the 1073741824 that are read of a model/,
+  )
 })

@@ -3,6 +3,7 @@ import { readFile, realpath, stat } from 'node:fs/promises'
 import { dirname, join, sep } from 'node:path'
 import { inputError } from '../../base/index.ts'
 import { externalLocations, isConfined } from '../../onnx/index.ts'
+import { MOST_MODEL_BYTES } from '../decodeForeign.ts'
 import type { ModelFiles } from '../engine.ts'
 
 /**
@@ -11,7 +12,8 @@ import type { ModelFiles } from '../engine.ts'
  * @throws `onnx.external` on data elsewhere; `onnx.open` on what cannot be read
  */
 export async function readModelFiles(path: string): Promise<ModelFiles> {
-  const bytes = await readAt(path)
+  const room = { left: MOST_MODEL_BYTES }
+  const bytes = await readAt(path, room)
   const folders = await Promise.all([realpath(dirname(path)), realpath(path).then(dirname)])
   const files = await Promise.all(
     externalLocations(bytes).map(async (location) => {
@@ -23,20 +25,19 @@ export async function readModelFiles(path: string): Promise<ModelFiles> {
       const found = join(dirname(path), location)
       const real = await realpath(found).catch(() => null)
       if (real !== null && !folders.some((folder) => real.startsWith(folder + sep))) throw outside
-      return [location, await readAt(found)] as const
+      return [location, await readAt(found, room)] as const
     }),
   )
   return { bytes, files: Object.fromEntries(files) }
 }
 
-/** What a model may hold that is written anew, with its derivative: ONNX's format ends at 2 GiB. */
-const MOST_BYTES = 2 ** 31
-
-async function readAt(path: string): Promise<Uint8Array> {
+async function readAt(path: string, room: { left: number }): Promise<Uint8Array> {
   try {
     const { size } = await stat(path)
-    if (size < MOST_BYTES) return await readFile(path)
-    throw new Error(`it has ${size} bytes, and ONNX's format holds ${MOST_BYTES} at most`)
+    room.left -= size
+    if (room.left < 0)
+      throw new Error(`with ${size} bytes it is beyond the ${MOST_MODEL_BYTES} that are read of a model`)
+    return await readFile(path)
   } catch (cause) {
     throw inputError('onnx.open', `'${path}' must be a file that can be read: ${(cause as Error).message}`, { cause })
   }
