@@ -6,13 +6,11 @@ export type { ClassifierFeatures } from './classifierFeatures.ts'
 export { classifierFeatures } from './classifierFeatures.ts'
 export type { ClassifierKnowledge, LabelledImages } from './classifierKnowledge.ts'
 export {
-  bestPixelRange,
   guesses,
   KNOWS_ABOVE,
   knowledgeOf,
   knowledgeText,
   knownBy,
-  PIXEL_RANGES,
 } from './classifierKnowledge.ts'
 export { meanPairwiseDistance, vendiScore } from './diversity.ts'
 export type { EvaluationNetworks, EvaluationReference, ImageEvaluation } from './evaluateImages.ts'
@@ -21,7 +19,7 @@ export type { FeatureNetwork, FeatureNetworkLabel } from './featureNetwork.ts'
 export { inChunks } from './featureNetwork.ts'
 export { frechetDistance, frechetGradient } from './frechet.ts'
 export { frechetStandardError } from './frechetError.ts'
-export { largeFrechetDistance } from './frechetLarge.ts'
+export { LARGE_DIMENSIONS, largeFrechetDistance } from './frechetLarge.ts'
 export type { FrechetReference } from './frechetReference.ts'
 export { referenceFromStatistics, referenceMoments } from './frechetReference.ts'
 export type { FunctionFeaturesOptions } from './functionFeatures.ts'
@@ -32,8 +30,9 @@ export { spectralFunction, symmetricEigen } from './matrix.ts'
 export { covarianceOf, mergeMoments, momentsOf } from './moments.ts'
 export type { ParsedStatistics } from './npz.ts'
 export { encodeStatistics, parseLabelled, parseStatistics } from './npz.ts'
+export { MOST_PAIRED_IMAGES, pairedRows } from './pairedRows.ts'
 export { MOST_PIXEL_FEATURES, pixelFeatures } from './pixelFeatures.ts'
-export { precisionRecall } from './precisionRecall.ts'
+export { LEAST_FOR_NEIGHBOURS, NEIGHBOURS, precisionRecall } from './precisionRecall.ts'
 export type { Features } from './rows.ts'
 export type { MeanAndStandardError } from './standardError.ts'
 export { meanAndStandardError, pairedDifference } from './standardError.ts'
