@@ -15,6 +15,7 @@ import {
   tracesOf,
   untrainedModel,
 } from './cli.fixture.ts'
+import { foundDenoiser } from './found/denoisers/exact.fixture.ts'
 
 /** A reward without derivative that is best where the mean pixel is .15. */
 const JUDGE = `export default ({ data, shape: [n] }) => {
@@ -254,30 +255,39 @@ const TRUST = '--trust-convention'
 /** The name of a run that a shell would take apart. */
 const THEIRS = `their "$HOME" isn't ours`
 
-describe('without derivatives', () => {
-  test("somebody's ONNX file: the target is tilt, said so, and samples come by weight", async () => {
-    await copyFile(at('plain', 'unet', 'model.onnx'), at('theirs.onnx'))
-    await copyFile(at('plain', 'scheduler', 'scheduler_config.json'), at('theirs.json'))
+describe("somebody's ONNX file", () => {
+  test('without a derivative: the target is tilt, said with the operators, and samples come by weight', async () => {
     const args = [
       '--preset',
       'tiny',
       '--model',
-      'theirs.onnx',
+      foundDenoiser('int8.onnx'),
       '--scheduler',
-      'theirs.json',
-      '--judge',
-      './judge.mjs',
-      TRUST,
+      foundDenoiser('scheduler.json'),
     ]
-    const run = await bilevel(['entropy', ...args, '--max-evaluations', '3000', '--out', THEIRS, '--json'], folder)
+    const given = [...args, '--judge', './judge.mjs', TRUST, '--max-evaluations', '3000']
+    const run = await bilevel(['entropy', ...given, '--out', THEIRS, '--json'], folder)
     expect(run.code, run.stderr).toBe(0)
-    expect(run.stderr).toContain('note: the model has no derivative, so the target is tilt')
+    expect(run.stderr).toMatch(/note: the model has no derivative \(.*DynamicQuantizeLinear.*\), so the target is tilt/)
     expect(JSON.parse(run.stdout)).toMatchObject({ target: 'tilt', estimator: 'smc', kl: { kind: 'tilt' } })
     const [command] = await printedBy(at(THEIRS))
     const drawn = await shell(`${command} --count 5 --out from-theirs --json`, folder)
     expect(drawn.code, drawn.stderr).toBe(0)
     expect(drawn.stderr).toContain('drawn from the tilt by weighted particles')
-    expect((await samplesOf('from-theirs/samples.safetensors')).length).toBe(5 * 256)
+    expect((await samplesOf('from-theirs/samples.safetensors')).length).toBe(5 * 64)
+  })
+
+  test('with one: it is guided', async () => {
+    await copyFile(at('plain', 'unet', 'model.onnx'), at('theirs.onnx'))
+    await copyFile(at('plain', 'scheduler', 'scheduler_config.json'), at('theirs.json'))
+    const args = ['--preset', 'tiny', '--model', 'theirs.onnx', '--scheduler', 'theirs.json', '--judge', './judge.mjs']
+    const run = await bilevel(
+      ['entropy', ...args, TRUST, '--max-evaluations', '3000', '--out', 'guided', '--json'],
+      folder,
+    )
+    expect(run.code, run.stderr).toBe(0)
+    expect(run.stderr).not.toContain('no derivative')
+    expect(JSON.parse(run.stdout)).toMatchObject({ target: 'guided' })
   })
 })
 

@@ -30,6 +30,8 @@ export interface DenoiserGradient {
   readonly dtime: number | null
   /** Cotangent of the flat weights, where asked for: float32 from networks, float64 from closed forms. */
   readonly dweights?: ImageData
+  /** What was predicted there, where it is at hand. */
+  readonly prediction?: Images
 }
 
 /** A prediction that kept what its derivative needs. */
@@ -56,7 +58,7 @@ export interface Denoiser {
   readonly batch?: number
   /** A call may also be of fewer images than `batch`, as many times this. Default: of `batch` alone. */
   readonly batchStep?: number
-  /** Whether `vjp` exists. False for other people's ONNX files. */
+  /** Whether `vjp` exists. False for plain functions that bring none, and for ONNX files whose operators are not all known here or have none. */
   readonly differentiable: boolean
   /** Whether `vjp` gives the derivative in the told time. Default: where times are real. */
   readonly timeDerivative?: boolean

@@ -37,6 +37,7 @@ export type { ForeignDenoiser, ForeignDenoiserOptions } from './denoisers/foreig
 export { openForeignDenoiser } from './denoisers/foreignDenoiser.ts'
 export type { DenoiserInputs, ImageLayout, NamedInputs } from './denoisers/foreignDenoiserInputs.ts'
 export { IMAGE_LAYOUTS } from './denoisers/foreignDenoiserInputs.ts'
+export { derivativeMissing } from './denoisers/foreignDerivative.ts'
 export { MOST_MEASURING_RUNS } from './denoisers/foreignRuns.ts'
 export type { FunctionDenoiserOptions } from './denoisers/functionDenoiser.ts'
 export { functionDenoiser } from './denoisers/functionDenoiser.ts'

@@ -6,7 +6,7 @@
 export { callOf } from './contract.ts'
 export { evaluate, evaluateTensors, toReference } from './evaluate.ts'
 export { expandComposites } from './expand.ts'
-export { gradient, vjp } from './gradient.ts'
+export { gradient, nodesWithoutDerivative, vjp } from './gradient.ts'
 export type { Graph, Named, Rewrite } from './graph.ts'
 export { bind, mapRecord, nodesOf, rewrite, trace } from './graph.ts'
 export { liveBytes, writtenElements } from './liveBytes.ts'

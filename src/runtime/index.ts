@@ -5,8 +5,17 @@ export type { CompileOptions } from './compile.ts'
 export { compile } from './compile.ts'
 export type { HeldOutputs } from './compileLanes.ts'
 export { lanesFor, mostLanes } from './compileLanes.ts'
+export type { DecodedForeign } from './decodeForeign.ts'
+export { COTANGENT, decodeFiles, decodeForeign, derivativeName, MOST_MODEL_BYTES } from './decodeForeign.ts'
 export type { DeviceOptions } from './device.ts'
-export type { DeclaredValue as ForeignValue, Engine, LaneSession, Session, SessionSettings } from './engine.ts'
+export type {
+  DeclaredValue as ForeignValue,
+  Engine,
+  LaneSession,
+  ModelFiles,
+  Session,
+  SessionSettings,
+} from './engine.ts'
 export { useEngine } from './engine.ts'
 export type { ForeignModel, LoadedForeignModel } from './foreign.ts'
 export { openModel } from './foreign.ts'

@@ -91,7 +91,7 @@ export async function openEntropyInputs(config: EntropyConfig): Promise<EntropyI
         ...choice.notes,
         ...varianceNotes(choice, config),
         ...networks.notes,
-        ...targetNotes(config, target, derivatives),
+        ...targetNotes(config, target, derivatives, opened),
         ...sharedNotes(networks, config),
         ...tried,
         ...rewardNotes([reward, judge]),
@@ -160,9 +160,15 @@ function targetOf({ target, estimator, through }: EntropyConfig, differentiable:
   return differentiable && fits ? 'guided' : 'tilt'
 }
 
-function targetNotes({ target }: EntropyConfig, chosen: EntropyTarget, missing: readonly string[]): string[] {
+function targetNotes(
+  { target }: EntropyConfig,
+  chosen: EntropyTarget,
+  missing: readonly string[],
+  { missingDerivative: why }: OpenedModel,
+): string[] {
   if (target !== 'auto' || chosen === 'guided' || missing.length === 0) return []
+  const reason = why === undefined ? '' : ` (${why})`
   return [
-    `${missing.join(' and ')} has no derivative, so the target is tilt: lambda is best for the tilted distribution itself, drawn by weights`,
+    `${missing.join(' and ')} has no derivative${reason}, so the target is tilt: lambda is best for the tilted distribution itself, drawn by weights`,
   ]
 }

@@ -2,6 +2,7 @@
  * What is said of a given model: settings (flags, environment, config) over the JSON file beside it. A key of that file is a setting `modelKey` here, made
  * one value by `describedModel`.
  */
+import { existsSync, readFileSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { dirname, isAbsolute, join } from 'node:path'
 import { z } from 'zod'
@@ -117,7 +118,11 @@ export interface DescribingConfig {
 
 /** What is said of the model at a path: the settings over the JSON file. @throws `model.description` */
 export async function describedModel(path: string, config: Partial<DescribingConfig>): Promise<ModelDescription> {
-  const file = await fileOf(path, config.modelJson ?? null)
+  return describedBy(await fileOf(path, config.modelJson ?? null), config)
+}
+
+/** The settings over a description. */
+function describedBy(file: ModelDescription, config: Partial<DescribingConfig>): ModelDescription {
   const given = Object.entries({
     prediction: config.modelPrediction,
     pixels: config.modelPixels,
@@ -135,6 +140,13 @@ export async function describedModel(path: string, config: Partial<DescribingCon
     nullClass: config.nullClass,
   }).filter(([, value]) => value !== null && value !== undefined)
   return { ...file, ...Object.fromEntries(given) }
+}
+
+/** The same at once, for what is asked of a file before its job is opened. @throws `model.description` */
+export function describedAtOnce(path: string, config: Partial<DescribingConfig>): ModelDescription {
+  const place = descriptionPlace(path, config.modelJson ?? null)
+  const text = existsSync(place) ? readFileSync(place, 'utf8') : null
+  return describedBy(text === null ? {} : descriptionIn(text, place), config)
 }
 
 /** Numbers by name of `guidance=2`, .... @throws `model.description` where a name has several */
@@ -180,7 +192,7 @@ export function fileFormOf({
 
 /** @throws `model.description` on a named file that is not there */
 async function fileOf(path: string, named: string | null): Promise<ModelDescription> {
-  const place = named ?? (path.endsWith('.onnx') ? path.replace(/\.onnx$/, '.model.json') : join(path, 'model.json'))
+  const place = descriptionPlace(path, named)
   const text = await readFile(place, 'utf8').catch((cause: Error) => {
     if (named === null) return null
     throw inputError(
@@ -189,7 +201,13 @@ async function fileOf(path: string, named: string | null): Promise<ModelDescript
       { cause },
     )
   })
-  if (text === null) return {}
+  return text === null ? {} : descriptionIn(text, place)
+}
+
+const descriptionPlace = (path: string, named: string | null): string =>
+  named ?? (path.endsWith('.onnx') ? path.replace(/\.onnx$/, '.model.json') : join(path, 'model.json'))
+
+function descriptionIn(text: string, place: string): ModelDescription {
   const { scheduler, ...said } = readModelDescription(text, place)
   if (scheduler === undefined) return said
   return { ...said, scheduler: isAbsolute(scheduler) ? scheduler : join(dirname(place), scheduler) }

@@ -39,6 +39,8 @@ export interface ModelCapabilities {
   readonly classRows?: number
   /** Whether its predictions have derivatives. */
   readonly differentiable: boolean
+  /** What keeps them from having one, its operators named; absent: nothing does. */
+  readonly missingDerivative?: string
   /** The network with its weights, to be trained on, counted and saved; null: it can only be run. */
   readonly trainable: TrainableNetwork | null
   /** What a run folder can hold of it: the model itself, or only schedules learned for it, which name it. */

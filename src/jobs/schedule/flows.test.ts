@@ -59,7 +59,7 @@ async function openedRun(name: string, values: Readonly<Record<string, unknown>>
   return { prediction, schedule, choice }
 }
 
-test('an ONNX file that is a flow: its shift is learned without derivatives, and sampled', async () => {
+test('an ONNX file that is a flow: its shift is learned by its derivative, and sampled', async () => {
   const scheduler = at('source', 'scheduler', 'scheduler_config.json')
   const model = at('source', 'unet', 'model.onnx')
   const { learned, json } = await learn('file', {

@@ -92,7 +92,7 @@ export async function openScheduleInputs(config: ScheduleConfig): Promise<Schedu
       seen,
       heldOut,
       notes: [
-        ...(given ? [...given.notes, ...ownSamplingNotes(given, settings)] : []),
+        ...(given ? [...given.notes, ...derivativeNotes(given), ...ownSamplingNotes(given, settings)] : []),
         ...(fitting === config ? [] : ['the network is told whole numbers for times, so told times are not learned']),
         ...dropoutNotes(subject),
         ...(data ? heldOutNotes(heldOut, config.model) : []),
@@ -275,6 +275,10 @@ async function subjectOf(given: OpenedModel, config: ScheduleConfig): Promise<Su
   if (config.learn === 'sampling') return { kind: 'pretrained', ...trainable, schedule, prediction }
   return { kind: 'train', ...trainable, prediction: schedule.path === 'flow' ? 'flow' : prediction }
 }
+
+/** Said of a model that is tuned without its derivative. */
+const derivativeNotes = ({ missingDerivative }: OpenedModel): string[] =>
+  missingDerivative === undefined ? [] : [`the model has no derivative, so it is tuned without: ${missingDerivative}`]
 
 /** Said where the model's own scheduler file clips otherwise than is learned for: learning takes its own settings alone. */
 function ownSamplingNotes({ sampling }: OpenedModel, { clip }: LearnSettings): string[] {

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
+import { foundDenoiser } from '../../../test/found/denoisers/exact.fixture.ts'
 import { LEARN_DEFAULTS } from '../../tuners/index.ts'
 import { resolveEvaluateConfig } from '../evaluate/settings.ts'
 import { resolveSampleConfig } from '../sample/settings.ts'
@@ -73,6 +74,23 @@ describe('schedule settings', () => {
     [{ free: ['levels', 'tau'], model: 'a.onnx' }, 'free'],
   ])('let the sampling family follow: %j', (values, samplingFamily) => {
     expect(flags(values).samplingFamily).toBe(samplingFamily)
+  })
+
+  it('let the estimator follow from whether the network in a file has a derivative', () => {
+    const [smooth, quantised] = ['plain.onnx', 'int8.onnx'].map(foundDenoiser)
+    const without = { estimator: 'coordinate', samplingFamily: 'level-power', freshSamples: false, starts: 1 }
+    const own = { candidateSamples: 128, evaluationSamples: 500, ceilingSteps: null, otherSteps: false }
+    expect(flags({ model: smooth })).toMatchObject({ estimator: 'backpropagation', samplingFamily: 'free', ...own })
+    expect(flags({ model: smooth }).free).toContain('times')
+    expect(flags({ model: quantised })).toMatchObject({ ...without, ...own })
+    // What the derivative would have to go on through has none, or it is not wanted.
+    expect(flags({ model: smooth, features: 'f.onnx' })).toMatchObject({ ...without, ...own })
+    expect(flags({ model: smooth, objective: 'reward', reward: './r.mjs' })).toMatchObject({ ...without, ...own })
+    expect(flags({ model: smooth, estimator: 'two-point' })).toMatchObject({ ...without, estimator: 'two-point' })
+    // Which of its inputs is which decides, and is said by settings too.
+    const unnamed = foundDenoiser('unnamed.onnx')
+    expect(flags({ model: unnamed }).estimator).toBe('coordinate')
+    expect(flags({ model: unnamed, inputTime: 'arg1' }).estimator).toBe('backpropagation')
   })
 
   it('let the sampler follow what is free', () => {

@@ -28,9 +28,11 @@ import {
 } from '../../tuners/index.ts'
 import type { WantedClass } from '../opening/classChoice.ts'
 import { DATA_WORDS, dataShape } from '../opening/dataSettings.ts'
+import type { SaidOfModel } from '../opening/derivativeProbe.ts'
+import { derivativeMissingOf } from '../opening/derivativeProbe.ts'
 import { FILE_SETTINGS } from '../opening/fileSource.ts'
 import { isModelFile } from '../opening/modelFile.ts'
-import { describingShape } from '../opening/modelSettings.ts'
+import { DESCRIBING, describingShape } from '../opening/modelSettings.ts'
 import { requireOnnxReward } from '../opening/rewardReading.ts'
 import {
   classType,
@@ -286,15 +288,8 @@ function presetNamed(name: string): Settings {
   throw inputError('config.preset', `a preset is one of ${known.join(', ')}, got '${name}'${didYouMean(name, known)}`)
 }
 
-/**
- * A model without derivatives: one exponent of the best start's levels, found by differences on the same images throughout (new ones each time drown
- * them), in steps that reach twice the exponent in half the iterations; and half of the images elsewhere, without rows of many steps, which take longer than all the rest. Measured: docs/results/foreign-mnist-ddpm.
- */
+/** An ONNX file: half of the images where nothing is learned by them, without rows of many steps, which take longer than all the rest. */
 const FOREIGN_DEFAULTS = {
-  samplingFamily: 'level-power',
-  starts: 1,
-  freshSamples: false,
-  upperRate: 2,
   candidateSamples: 128,
   evaluationSamples: 500,
   ceilingSteps: null,
@@ -302,7 +297,38 @@ const FOREIGN_DEFAULTS = {
 } as const
 
 /**
- * Defaults that follow from what was given. A model brings its own size; an ONNX file has no derivative, so it is tuned by the estimator
+ * One without derivatives: one exponent of the best start's levels, found by differences on the same images throughout (new ones each time drown
+ * them), in steps that reach twice the exponent in half the iterations. Measured: docs/results/foreign-mnist-ddpm.
+ */
+const WITHOUT_DERIVATIVE = { samplingFamily: 'level-power', starts: 1, freshSamples: false, upperRate: 2 } as const
+
+/** Whether the derivative of an objective ends at a file: features in one have none. */
+const isUnderived = (given: (key: string) => unknown): boolean =>
+  isModelFile(given('features')) || isUnderivedFile(given)
+
+/** Whether the model is a file that is tuned without derivatives: as it is asked for, or as it or a reward in a file has none. */
+function isUnderivedFile(given: (key: string) => unknown): boolean {
+  const [model, reward, estimator = 'backpropagation'] = ['model', 'reward', 'estimator'].map(given)
+  if (!isModelFile(model)) return false
+  if (estimator !== 'backpropagation' || isModelFile(given('features'))) return true
+  const isRewardFile = typeof reward === 'string' && /\.(onnx|[mc]?js)\b/.test(reward)
+  return isRewardFile || derivativeMissingOf(model, saidOf(given)) !== null
+}
+
+/** What is said of the model's form, as far as it is of the kinds that it should be. */
+function saidOf(given: (key: string) => unknown): SaidOfModel {
+  const input = given('input')
+  const size = Number(given('size') ?? Number.NaN)
+  const entries = DESCRIBING.map((key) => [key, given(key)] as const).filter(([, value]) => typeof value === 'string')
+  return {
+    ...Object.fromEntries(entries),
+    input: Array.isArray(input) ? input.map(String) : typeof input === 'string' ? input.split(',') : null,
+    size: Number.isInteger(size) ? size : null,
+  }
+}
+
+/**
+ * Defaults that follow from what was given. A model brings its own size; an ONNX file without a derivative is tuned by the estimator
  * without one, on the one exponent of its own levels; tuning starts at the levels of the training family, or is tied to it; DDPM's noise is
  * that of the clipped image.
  */
@@ -317,9 +343,10 @@ function consequences(preset: Settings, given: (key: string) => unknown): Settin
   const sampler = SAMPLER_NAMES.find((name) => name === asked) ?? DEFAULTS.sampler
   return {
     ...(typeof model === 'string' && { size: null }),
-    ...((isModelFile(model) || isModelFile(given('features'))) && { estimator: 'coordinate' }),
+    ...(isUnderived(given) && { estimator: 'coordinate' }),
     ...(preset.samplingFamily === undefined && { samplingFamily: prediction === 'flow' ? 'levels' : trainingFamily }),
     ...(isModelFile(model) && FOREIGN_DEFAULTS),
+    ...(isUnderivedFile(given) && WITHOUT_DERIVATIVE),
     ...followingSettings({ learn, trainingFamily, sampler, free, prediction }),
     ...(isBare(given) && BARE_DEFAULTS),
     ...(samplerFor(free) && { sampler }),
@@ -333,9 +360,8 @@ function consequences(preset: Settings, given: (key: string) => unknown): Settin
  */
 function freeByDefault(preset: Settings, given: (key: string) => unknown): readonly FreeName[] | null {
   const said = ['free', 'samplingFamily', 'sampler', 'clippedNoise', 'eta'].some((key) => given(key) !== undefined)
-  const derived = isModelFile(given('model')) || isModelFile(given('features'))
   const estimator = given('estimator') ?? DEFAULTS.estimator
-  if (said || derived || preset.samplingFamily === undefined || estimator !== 'backpropagation') return null
+  if (said || isUnderived(given) || preset.samplingFamily === undefined || estimator !== 'backpropagation') return null
   if ((given('learn') ?? DEFAULTS.learn) !== 'sampling') return null
   const words = given('samplingSteps') ?? preset.samplingSteps ?? DEFAULTS.samplingSteps
   const fewest = Math.min(...(String(words).match(/\d+/g) ?? []).map(Number))

@@ -8,6 +8,7 @@ import type { Graph, Node } from '../../graph/index.ts'
 import { constant, frozenWeights, input, SymbolicTensor } from '../../graph/index.ts'
 import { AttributeReader } from './attributes.ts'
 import { carriedAs, typeName } from './elementTypes.ts'
+import { groupedNames } from './groupedNames.ts'
 import { importNode, isKnown, operatorName } from './importNode.ts'
 import type {
   OnnxAttributeValue,
@@ -72,9 +73,22 @@ interface Scope {
   readonly inside: readonly string[]
 }
 
+/** The newest operator set of the standard domain whose operators were looked at (onnx 1.23; ONNX Runtime 1.30 takes 26). Older ones: each by its form. */
+const NEWEST_OPSET = 28
+
+/** @throws `onnx.opset` */
+function requireOpset(opsets: ReadonlyMap<string, number>): void {
+  const version = opsets.get('') ?? 0
+  if (version <= NEWEST_OPSET) return
+  throw inputError(
+    'onnx.opset',
+    `a model must use an operator set up to ${NEWEST_OPSET}, this one uses ${version}; export it anew with opset_version=20`,
+  )
+}
+
 /**
  * Decodes a model for given shapes.
- * @throws `onnx.inputs` on wrong names or shapes; `onnx.graph` on a broken graph; `onnx.operators`, which lists every node that cannot be brought
+ * @throws `onnx.opset`; `onnx.inputs` on wrong names or shapes; `onnx.graph` on a broken graph; `onnx.operators`, which lists every node that cannot be brought
  * in; `onnx.tensor` on an initializer that is not whole
  * @example decode(readModel(bytes), { shapes: { x: [4, 1, 28, 28], t: [4] } }).graph
  */
@@ -98,6 +112,7 @@ class Decoder {
 
   decode(): DecodedModel {
     const { graph, opsets } = this.model
+    requireOpset(opsets)
     const wanted = wantedOutputs(graph, this.options.outputs)
     const inputs = this.inputs(graph)
     const values = new Map<string, Value>(Object.entries(inputs))
@@ -338,23 +353,10 @@ function whyUnknown(domain: string, operator: string, { opsets }: Scope): { why?
   return {}
 }
 
-/** Nodes named of each operator at most. */
-const NAMED = 5
-
 function refusalError(refusals: readonly Refusal[]): BilevelError {
-  const groups = new Map<string, Refusal[]>()
-  for (const refusal of refusals) {
-    const key = `${refusal.operator}: ${refusal.why ?? ''}`
-    groups.set(key, [...(groups.get(key) ?? []), refusal])
-  }
-  const parts = [...groups.values()].map((same) => {
-    const [{ operator, why }] = same
-    const named = same.slice(0, NAMED).map(({ node }) => node)
-    const more = same.length > NAMED ? ` and ${same.length - NAMED} more` : ''
-    return `${operator} (${named.join(', ')}${more})${why ? `: ${why}` : ''}`
-  })
+  const named = groupedNames(refusals.map(({ operator, node, why }) => ({ group: operator, node, why })))
   return inputError(
     'onnx.operators',
-    `every operator of the model must be one that this project has; it has not: ${parts.join('; ')}`,
+    `every operator of the model must be one that this project has; it has not: ${named.join('; ')}`,
   )
 }
