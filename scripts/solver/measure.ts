@@ -15,7 +15,7 @@ import type { MeasuredRow, SamplingPlan } from '../../src/tuners/schedule/rows.t
 import { measureRow } from '../../src/tuners/schedule/rows.ts'
 import { Search } from '../../src/tuners/schedule/search/search.ts'
 import { SEARCH_START } from '../../src/tuners/schedule/search/state.ts'
-import { learnedSampler } from '../../src/tuners/schedule/settings.ts'
+import { learnedSampler } from '../../src/tuners/schedule/settings/index.ts'
 
 /** What is asked of a row. */
 export interface Effort {

@@ -13,7 +13,7 @@ import { openJob } from '../../src/tuners/schedule/job.ts'
 import { FrechetObjective } from '../../src/tuners/schedule/objectives/fid.ts'
 import { Search } from '../../src/tuners/schedule/search/search.ts'
 import { SEARCH_START } from '../../src/tuners/schedule/search/state.ts'
-import { learnedSampler } from '../../src/tuners/schedule/settings.ts'
+import { learnedSampler } from '../../src/tuners/schedule/settings/index.ts'
 
 interface Part {
   readonly weight: number

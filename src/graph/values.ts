@@ -5,9 +5,17 @@ import { filled, sizeOf, tensor } from '../base/index.ts'
 const MAKERS: { readonly [D in DType]: (numbers: ArrayLike<number>) => TypedArrays[D] } = {
   float32: (numbers) => new Float32Array(numbers),
   float64: (numbers) => new Float64Array(numbers),
-  int64: (numbers) => BigInt64Array.from({ length: numbers.length }, (_, i) => BigInt(Math.trunc(numbers[i]))),
+  int64: (numbers) => BigInt64Array.from({ length: numbers.length }, (_, i) => toInt64(numbers[i])),
   int32: (numbers) => Int32Array.from(numbers),
   bool: (numbers) => Uint8Array.from(numbers, (value) => Number(value !== 0)),
+}
+
+const [LEAST, GREATEST] = [-(2n ** 63n), 2n ** 63n - 1n]
+
+/** Towards zero; beyond the ends the end: files say "to the end of an axis" by the greatest one, which a double rounds up. */
+function toInt64(value: number): bigint {
+  if (value >= 2 ** 63) return GREATEST
+  return value <= -(2 ** 63) ? LEAST : BigInt(Math.trunc(value))
 }
 
 /** A tensor of that element type, numbers rounded as the type needs. @throws `tensor.size` if the lengths differ */

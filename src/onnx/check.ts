@@ -4,8 +4,7 @@
  * initializers hold as many bytes as their shapes say.
  */
 import { inputError } from '../base/index.ts'
-import type { ProtoField } from './protobuf.ts'
-import { readFields, text } from './protobuf.ts'
+import { Message } from './message.ts'
 import { ATTRIBUTE, DATA_TYPES, GRAPH, MODEL, NODE, OPSET, TENSOR, TYPE, VALUE_INFO } from './schema.ts'
 
 /** An axis: its extent, or its name where the file leaves it open. */
@@ -51,19 +50,19 @@ const broken = (message: string) => inputError('onnx.check', message)
 
 /** Reads and checks a model. @throws `onnx.parse` on broken bytes, `onnx.check` on the first rule that does not hold */
 export function checkModel(bytes: Uint8Array): CheckedModel {
-  const fields = [...readFields(bytes)]
-  const opsets = new Map(blobs(fields, MODEL.opsetImport).map(readOpset))
-  const graphs = blobs(fields, MODEL.graph)
+  const fields = new Message(bytes)
+  const opsets = new Map(fields.messages(MODEL.opsetImport).map(readOpset))
+  const graphs = fields.messages(MODEL.graph)
   if (graphs.length !== 1) throw broken(`a model must hold one graph, it holds ${graphs.length}`)
-  const graph = [...readFields(graphs[0])]
-  if (!strings(graph, GRAPH.name)[0]) throw broken('a graph must have a name')
+  const [graph] = graphs
+  if (!graph.string(GRAPH.name)) throw broken('a graph must have a name')
   const model: CheckedModel = {
-    irVersion: integers(fields, MODEL.irVersion)[0] ?? 0,
+    irVersion: fields.integer(MODEL.irVersion) ?? 0,
     opsets,
-    nodes: blobs(graph, GRAPH.node).map(readNode),
-    inputs: blobs(graph, GRAPH.input).map(readValue),
-    outputs: blobs(graph, GRAPH.output).map(readValue),
-    initializers: new Map(blobs(graph, GRAPH.initializer).map(readInitializer)),
+    nodes: graph.messages(GRAPH.node).map(readNode),
+    inputs: graph.messages(GRAPH.input).map(readValue),
+    outputs: graph.messages(GRAPH.output).map(readValue),
+    initializers: new Map(graph.messages(GRAPH.initializer).map(readInitializer)),
   }
   checkNames(model)
   return model
@@ -93,79 +92,44 @@ function checkNames({ nodes, inputs, outputs, initializers, opsets }: CheckedMod
   for (const { name } of outputs) if (!made.has(name)) throw broken(`output '${name}' must be made by a node`)
 }
 
-function readOpset(bytes: Uint8Array): [string, number] {
-  const fields = [...readFields(bytes)]
-  return [strings(fields, OPSET.domain)[0] ?? '', integers(fields, OPSET.version)[0] ?? 0]
+function readOpset(opset: Message): [string, number] {
+  return [opset.string(OPSET.domain), opset.integer(OPSET.version) ?? 0]
 }
 
-function readNode(bytes: Uint8Array): DeclaredNode {
-  const fields = [...readFields(bytes)]
-  const [operator] = strings(fields, NODE.opType)
+function readNode(node: Message): DeclaredNode {
+  const operator = node.string(NODE.opType)
   if (!operator) throw broken('a node must have an operator')
-  const attributes = blobs(fields, NODE.attribute).map((attribute) => {
-    const parts = [...readFields(attribute)]
-    const [name] = strings(parts, ATTRIBUTE.name)
-    if (!name || integers(parts, ATTRIBUTE.type).length !== 1)
+  const attributes = node.messages(NODE.attribute).map((attribute) => {
+    const name = attribute.string(ATTRIBUTE.name)
+    if (!name || attribute.integers(ATTRIBUTE.type).length !== 1)
       throw broken(`${operator}: an attribute needs name and type`)
     return name
   })
-  const domain = strings(fields, NODE.domain)[0] ?? ''
-  return { operator, domain, inputs: strings(fields, NODE.input), outputs: strings(fields, NODE.output), attributes }
+  const [domain, inputs, outputs] = [node.string(NODE.domain), node.strings(NODE.input), node.strings(NODE.output)]
+  return { operator, domain, inputs, outputs, attributes }
 }
 
-function readValue(bytes: Uint8Array): DeclaredValue {
-  const fields = [...readFields(bytes)]
-  const type = blobs(fields, VALUE_INFO.type).flatMap((message) => [...readFields(message)])
-  const tensor = blobs(type, TYPE.tensorType).flatMap((message) => [...readFields(message)])
-  const shape = blobs(tensor, TYPE.shape).flatMap((message) => blobs([...readFields(message)], TYPE.dim).map(readAxis))
-  const [name] = strings(fields, VALUE_INFO.name)
-  const [dataType] = integers(tensor, TYPE.elemType)
+function readValue(value: Message): DeclaredValue {
+  const [tensor] = value.messages(VALUE_INFO.type).flatMap((type) => type.messages(TYPE.tensorType))
+  const shape = tensor?.messages(TYPE.shape).flatMap((axes) => axes.messages(TYPE.dim).map(readAxis)) ?? []
+  const name = value.string(VALUE_INFO.name)
+  const dataType = tensor?.integer(TYPE.elemType) ?? 0
   if (!name || !(dataType in ELEMENT_BYTES)) throw broken(`'${name}' must have a name and a supported element type`)
   return { name, dataType, shape }
 }
 
-function readAxis(bytes: Uint8Array): DeclaredAxis {
-  const fields = [...readFields(bytes)]
-  const axis = strings(fields, TYPE.dimParam)[0] ?? integers(fields, TYPE.dimValue)[0]
-  if (axis === undefined) throw broken('an axis must have an extent or a name')
-  return axis
+function readAxis(axis: Message): DeclaredAxis {
+  const declared = axis.strings(TYPE.dimParam).at(-1) ?? axis.integer(TYPE.dimValue)
+  if (declared === undefined) throw broken('an axis must have an extent or a name')
+  return declared
 }
 
-function readInitializer(bytes: Uint8Array): [string, number] {
-  const fields = [...readFields(bytes)]
-  const dims = blobs(fields, TENSOR.dims).flatMap(unpack)
-  const [name] = strings(fields, TENSOR.name)
-  const [dataType] = integers(fields, TENSOR.dataType)
-  const [raw] = blobs(fields, TENSOR.rawData)
-  const size = dims.reduce((product, extent) => product * extent, ELEMENT_BYTES[dataType])
+function readInitializer(tensor: Message): [string, number] {
+  const name = tensor.string(TENSOR.name)
+  const [raw] = tensor.blobs(TENSOR.rawData)
+  const bytes = ELEMENT_BYTES[tensor.integer(TENSOR.dataType) ?? 0]
+  const size = tensor.integers(TENSOR.dims).reduce((product, extent) => product * Number(extent), bytes)
   if (!name || !raw || raw.length !== size)
     throw broken(`initializer '${name}' must hold ${size} bytes, has ${raw?.length}`)
   return [name, size]
-}
-
-/** Packed non-negative varints. */
-function unpack(packed: Uint8Array): number[] {
-  const values: number[] = []
-  let value = 0
-  let scale = 1
-  for (const byte of packed) {
-    value += (byte & 0x7f) * scale
-    scale *= 0x80
-    if (byte < 0x80) {
-      values.push(value)
-      value = 0
-      scale = 1
-    }
-  }
-  return values
-}
-
-function blobs(fields: readonly ProtoField[], field: number): Uint8Array[] {
-  return fields.flatMap((entry) => (entry.field === field && entry.kind === 'bytes' ? [entry.value] : []))
-}
-
-const strings = (fields: readonly ProtoField[], field: number): string[] => blobs(fields, field).map(text)
-
-function integers(fields: readonly ProtoField[], field: number): number[] {
-  return fields.flatMap((entry) => (entry.field === field && entry.kind === 'varint' ? [Number(entry.value)] : []))
 }

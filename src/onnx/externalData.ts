@@ -3,10 +3,7 @@
  */
 import { BilevelError } from '../base/index.ts'
 import { readFields, text } from './protobuf.ts'
-
-/** Field numbers of onnx.proto3 on the way to tensors. */
-const TENSOR_EXTERNAL_DATA = 13
-const ENTRY = { key: 1, value: 2 } as const
+import { ENTRY, TENSOR } from './schema.ts'
 
 /** A message: which of its fields are messages that may hold tensors, by field number. */
 interface Message {
@@ -44,7 +41,7 @@ function* locationsIn(bytes: Uint8Array, message: Message): Generator<string> {
     if (kind !== 'bytes') continue
     const inner = message[field]
     if (inner) yield* locationsIn(value, inner())
-    else if (message === tensor && field === TENSOR_EXTERNAL_DATA) yield* locationOf(value)
+    else if (message === tensor && field === TENSOR.externalData) yield* locationOf(value)
   }
 }
 

@@ -34,15 +34,16 @@ export type { LearnCheckpoint, Phase, TuningState } from './schedule/checkpoint.
 export { LEARN_START, PHASES } from './schedule/checkpoint.ts'
 export type { PlannedCost } from './schedule/cost.ts'
 export type { LearnEvent, LearnProgress } from './schedule/events.ts'
-export type { LearnOptions } from './schedule/job.ts'
 export type { LearnedModel } from './schedule/learn.ts'
-export { learnSchedule, requireNoFewerIterations } from './schedule/learn.ts'
+export { learnSchedule } from './schedule/learn.ts'
 export type { ObjectiveName, TeacherSpace } from './schedule/objectives/names.ts'
 export { OBJECTIVE_NAMES, OBJECTIVE_WORDS, toldText, toldValue } from './schedule/objectives/names.ts'
 export { objectiveNeeds } from './schedule/objectives/open.ts'
 export { objectiveShape } from './schedule/objectives/settings.ts'
+export type { LearnOptions } from './schedule/options.ts'
 export type { PlannedSubject } from './schedule/plan.ts'
 export { asideCost, schedulePlan } from './schedule/plan.ts'
+export { requireNoFewerIterations } from './schedule/reopen.ts'
 export type {
   Decision,
   DefaultCandidate,
@@ -64,7 +65,7 @@ export type {
   LearnSettings,
   SamplingFamilyName,
   TrainingParameters,
-} from './schedule/settings.ts'
+} from './schedule/settings/index.ts'
 export {
   checkLearnSettings,
   drawingShape,
@@ -79,6 +80,6 @@ export {
   samplerFor,
   stepNumbers,
   tuningShape,
-} from './schedule/settings.ts'
+} from './schedule/settings/index.ts'
 export type { Subject } from './schedule/subject.ts'
 export { denoises, trainedHere, trainingScheduleOf } from './schedule/subject.ts'

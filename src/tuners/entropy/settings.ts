@@ -2,7 +2,7 @@
 import { z } from 'zod'
 import { inputError, MOST } from '../../base/index.ts'
 import { checkDeclared, defaultsOf, setting, valuesOf, withDefault } from '../declared.ts'
-import { drawingShape } from '../schedule/settings.ts'
+import { drawingShape } from '../schedule/settings/index.ts'
 
 /**
  * What the strength is optimal for. `guided`: the guided chain as it will be run. `tilt`: p* proportional to p0 e^(r2/lambda) itself.

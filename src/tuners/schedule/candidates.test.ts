@@ -14,8 +14,8 @@ import type { FeatureNetwork } from '../../metrics/index.ts'
 import { frechetDistance, referenceMoments } from '../../metrics/index.ts'
 import { defaultPlans, planOf, rankDefaults, rankingCost } from './candidates.ts'
 import type { DefaultCandidate } from './result.ts'
-import type { LearnSettings } from './settings.ts'
-import { learnedSampler } from './settings.ts'
+import type { LearnSettings } from './settings/index.ts'
+import { learnedSampler } from './settings/index.ts'
 import { SHAPE, tinyData, tinyFeatures, tinyNetwork, tinySettings, tinyState } from './tiny.fixture.ts'
 
 const schedule = noiseSchedule({ family: 'cosine', timesteps: 40 })

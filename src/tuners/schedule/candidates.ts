@@ -31,8 +31,8 @@ import type { DefaultCandidate } from './result.ts'
 import type { SamplingPlan } from './rows.ts'
 import { imagesOfPlan } from './rows.ts'
 import { halved, roundsOf, samplesOfRounds } from './search/halving.ts'
-import type { LearnSettings } from './settings.ts'
-import { learnedSampler } from './settings.ts'
+import type { LearnSettings } from './settings/index.ts'
+import { learnedSampler } from './settings/index.ts'
 import { denoises } from './subject.ts'
 
 /** What of the settings defaults share with the learned sampler. */

@@ -57,3 +57,5 @@ export const LEARN_START: LearnCheckpoint = {
   continued: null,
   seconds: { train: 0, tune: 0, continue: 0, measure: 0 },
 }
+
+export const isBefore = (a: Phase, b: Phase): boolean => PHASES.indexOf(a) < PHASES.indexOf(b)

@@ -5,8 +5,8 @@ import { gaussianDenoiser, noiseSchedule } from '../../diffusion/index.ts'
 import type { FeatureNetwork } from '../../metrics/index.ts'
 import { asideCost, schedulePlan } from './plan.ts'
 import { recorded } from './recorded.fixture.ts'
-import type { LearnSettings } from './settings.ts'
-import { checkLearnSettings } from './settings.ts'
+import type { LearnSettings } from './settings/index.ts'
+import { checkLearnSettings } from './settings/index.ts'
 import { SHAPE, tinyData, tinyFeatures, tinyNetwork, tinySettings } from './tiny.fixture.ts'
 
 let features: FeatureNetwork

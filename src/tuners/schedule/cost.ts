@@ -12,8 +12,8 @@ import { penaltySettings } from './penalty.ts'
 import { decisionCost, screeningCost } from './search/cost.ts'
 import { iterationsOfStarts } from './search/rounds.ts'
 import { MOST_STARTS } from './search/startPool.ts'
-import type { LearnSettings } from './settings.ts'
-import { choosesStart } from './settings.ts'
+import type { LearnSettings } from './settings/index.ts'
+import { choosesStart } from './settings/index.ts'
 
 /** One training step: forward, and both derivatives. */
 export const trainingStepCost = ({ batch }: Pick<LearnSettings, 'batch'>): number => 3 * batch

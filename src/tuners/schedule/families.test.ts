@@ -8,7 +8,7 @@ import {
   samplingScheduleFrom,
 } from '../../diffusion/index.ts'
 import { atOtherSteps, samplingFamily } from './families.ts'
-import type { SamplingFamilyName } from './settings.ts'
+import type { SamplingFamilyName } from './settings/index.ts'
 
 const STEPS = 8
 const levels = ({ levels: all }: ReturnType<typeof samplingScheduleFrom>) => all.map(({ logSnr }) => logSnr)

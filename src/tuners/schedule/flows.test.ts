@@ -19,13 +19,13 @@ import {
 import type { FeatureNetwork } from '../../metrics/index.ts'
 import { frechetDistance, functionFeatures, referenceMoments } from '../../metrics/index.ts'
 import { defaultPlans } from './candidates.ts'
-import type { LearnOptions } from './job.ts'
 import { learnSchedule } from './learn.ts'
+import type { LearnOptions } from './options.ts'
 import { schedulePlan } from './plan.ts'
 import { expectRising, lasting, recorded } from './recorded.fixture.ts'
 import { familyFrom, startPool } from './search/startPool.ts'
-import type { GivenSettings, LearnSettings } from './settings.ts'
-import { learnedSampler, learnSettings } from './settings.ts'
+import type { GivenSettings, LearnSettings } from './settings/index.ts'
+import { learnedSampler, learnSettings } from './settings/index.ts'
 import { errorOf, tinyData, tinyFeatures, tinyNetwork, tinySettings, tinyState } from './tiny.fixture.ts'
 
 const T = 1000

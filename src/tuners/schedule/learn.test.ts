@@ -18,12 +18,12 @@ import { mlp, shuffleUnet } from '../../nn/index.ts'
 import { defaultSettings } from './candidates.ts'
 import type { LearnEvent } from './events.ts'
 import { samplingFamily } from './families.ts'
-import type { LearnOptions } from './job.ts'
 import { learnSchedule } from './learn.ts'
+import type { LearnOptions } from './options.ts'
 import { expectRising, lasting, recorded } from './recorded.fixture.ts'
 import { DECISION_KEYS } from './search/cost.ts'
 import { tuningSeed } from './search/search.ts'
-import type { LearnSettings } from './settings.ts'
+import type { LearnSettings } from './settings/index.ts'
 import {
   errorOf,
   SHAPE,

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { noiseSchedule, samplingSchedule } from '../../diffusion/index.ts'
 import type { Job } from './job.ts'
 import { neighbourOf, resampled } from './neighbour.ts'
-import type { LearnSettings } from './settings.ts'
+import type { LearnSettings } from './settings/index.ts'
 import { tinyNetwork, tinySettings, tinyState } from './tiny.fixture.ts'
 
 const THREE = samplingSchedule({ timesteps: 100, logSnr: [-6, -1, 5], times: [95, 60.5, 10] })

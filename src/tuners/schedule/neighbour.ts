@@ -3,7 +3,7 @@ import type { SamplingSchedule, SolverNumbers } from '../../diffusion/index.ts'
 import { samplingSchedule } from '../../diffusion/index.ts'
 import type { Job } from './job.ts'
 import type { StartPoint } from './search/startPool.ts'
-import { choosesStart } from './settings.ts'
+import { choosesStart } from './settings/index.ts'
 import { denoises } from './subject.ts'
 import type { LearnedSchedules } from './tuning.ts'
 

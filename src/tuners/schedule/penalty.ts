@@ -2,7 +2,7 @@
 import type { PenaltySettings } from '../../bilevel/index.ts'
 import { estimatorByName, PENALTY_DEFAULTS } from '../../bilevel/index.ts'
 import { learnedFamily } from '../../diffusion/index.ts'
-import type { LearnSettings } from './settings.ts'
+import type { LearnSettings } from './settings/index.ts'
 
 export function penaltySettings(settings: LearnSettings): PenaltySettings {
   const { estimator, delta, iterations, seed, upperRate, gamma, lowerSteps, twinSteps, z, emaDecay, freshSamples } =

@@ -30,8 +30,8 @@ import { learnSchedule } from './learn.ts'
 import type { FrechetObjectiveOptions } from './objectives/fid.ts'
 import { FrechetObjective } from './objectives/fid.ts'
 import { samplingProblem } from './problem.ts'
-import type { LearnSettings } from './settings.ts'
-import { learnSettings } from './settings.ts'
+import type { LearnSettings } from './settings/index.ts'
+import { learnSettings } from './settings/index.ts'
 import { errorOf } from './tiny.fixture.ts'
 
 /** One number: the features (u, 2u^2, tanh 3u). */

@@ -7,7 +7,7 @@ import type { DenoisingNetwork } from '../../nn/index.ts'
 import { shuffleUnet } from '../../nn/index.ts'
 import { asideCost, schedulePlan } from './plan.ts'
 import { recorded } from './recorded.fixture.ts'
-import type { LearnSettings } from './settings.ts'
+import type { LearnSettings } from './settings/index.ts'
 import { SHAPE, tinyData, tinyFeatures, tinyNetwork, tinySettings } from './tiny.fixture.ts'
 
 let features: FeatureNetwork

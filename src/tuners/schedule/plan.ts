@@ -6,8 +6,8 @@ import type { PlannedCost } from './cost.ts'
 import { plannedCost, scheduleTuningCost, settlingCost } from './cost.ts'
 import { teacherOf } from './objectives/open.ts'
 import { familyFrom } from './search/startPool.ts'
-import type { LearnSettings } from './settings.ts'
-import { settingsAt, stepNumbers, trainingStart } from './settings.ts'
+import type { LearnSettings } from './settings/index.ts'
+import { settingsAt, stepNumbers, trainingStart } from './settings/index.ts'
 
 /** What of the model decides the cost. */
 export interface PlannedSubject {

@@ -30,7 +30,7 @@ import type { FrechetObjectiveGradient } from './objectives/fid.ts'
 import { FrechetObjective } from './objectives/fid.ts'
 import type { TrainedProblemParts } from './problem.ts'
 import { samplingProblem, splitProblem, tiedProblem } from './problem.ts'
-import type { LearnSettings } from './settings.ts'
+import type { LearnSettings } from './settings/index.ts'
 import { SHAPE, tinyData, tinyFeatures, tinyNetwork, tinySettings, tinyState } from './tiny.fixture.ts'
 
 /** Inside the family's box, off its defaults and its kinks. */

@@ -2,9 +2,9 @@
 import { expect } from 'vitest'
 import type { LearnCheckpoint } from './checkpoint.ts'
 import type { LearnEvent, LearnProgress } from './events.ts'
-import type { LearnOptions } from './job.ts'
 import type { LearnedModel } from './learn.ts'
 import { learnSchedule } from './learn.ts'
+import type { LearnOptions } from './options.ts'
 
 /** Everything that must repeat: all but the seconds. */
 export const lasting = ({ result: { seconds: _, ...result }, ...learned }: LearnedModel) => {

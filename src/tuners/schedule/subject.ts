@@ -9,8 +9,8 @@ import { classifierFree, compileDenoiser, hasTimeDerivative, predictionOf, start
 import type { DenoisingNetwork, NetworkState } from '../../nn/index.ts'
 import type { Device } from '../../runtime/index.ts'
 import { guides } from '../classGuidance.ts'
-import type { LearnSettings } from './settings.ts'
-import { trainingStart } from './settings.ts'
+import type { LearnSettings } from './settings/index.ts'
+import { trainingStart } from './settings/index.ts'
 
 export type Subject =
   /** Trained by the job itself, from `state` if there is one, else from fresh weights. */

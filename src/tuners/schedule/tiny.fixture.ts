@@ -5,8 +5,8 @@ import type { FeatureNetwork } from '../../metrics/index.ts'
 import { classifierFeatures, classifierParameters } from '../../metrics/index.ts'
 import type { NetworkState } from '../../nn/index.ts'
 import { flatSize, initialVector, mlp, unflatten } from '../../nn/index.ts'
-import type { LearnSettings } from './settings.ts'
-import { LEARN_DEFAULTS } from './settings.ts'
+import type { LearnSettings } from './settings/index.ts'
+import { LEARN_DEFAULTS } from './settings/index.ts'
 
 export const SHAPE = [1, 4, 4] as const
 const PIXELS = 16

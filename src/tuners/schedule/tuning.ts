@@ -28,7 +28,7 @@ import { recordOf } from './search/record.ts'
 import type { Search } from './search/search.ts'
 import { tuningSeed } from './search/search.ts'
 import type { SearchState } from './search/state.ts'
-import { givenParameters, learnedSampler, startingList } from './settings.ts'
+import { givenParameters, learnedSampler, startingList } from './settings/index.ts'
 import { denoises, targetOf, trainedHere } from './subject.ts'
 
 type AnyProblem = BilevelProblem<string, TrainingState | null, Minibatch>

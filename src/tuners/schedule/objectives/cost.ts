@@ -3,7 +3,7 @@ import type { UpperCost } from '../../../bilevel/index.ts'
 import type { SamplerSettings } from '../../../diffusion/index.ts'
 import { networkEvaluations } from '../../../diffusion/index.ts'
 import { evaluationsEach } from '../../classGuidance.ts'
-import type { LearnSettings } from '../settings.ts'
+import type { LearnSettings } from '../settings/index.ts'
 
 /**
  * One value of an objective of images and one gradient, with the last steps differentiated.

@@ -3,7 +3,7 @@ import type { SamplerSettings, SamplingSchedule } from '../../../diffusion/index
 import { evaluationsOf, networkEvaluations } from '../../../diffusion/index.ts'
 import { evaluationsEach } from '../../classGuidance.ts'
 import { teachingCost, upperCost } from '../objectives/cost.ts'
-import type { LearnSettings } from '../settings.ts'
+import type { LearnSettings } from '../settings/index.ts'
 import { roundsOf, samplesOfRounds } from './halving.ts'
 
 /** Sample keys of the decision: as many paired differences. */

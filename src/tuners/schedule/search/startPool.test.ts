@@ -13,7 +13,7 @@ import {
 import { flowSchedule } from '../../../diffusion/schedules/flowSchedule.ts'
 import { SHIFT_LISTS } from '../../../diffusion/schedules/shiftLists.ts'
 import type { SamplingPlan } from '../rows.ts'
-import type { LearnSettings } from '../settings.ts'
+import type { LearnSettings } from '../settings/index.ts'
 import { tinySettings } from '../tiny.fixture.ts'
 import { familyFrom, MOST_STARTS, startPool, withStepOf } from './startPool.ts'
 

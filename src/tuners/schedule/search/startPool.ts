@@ -16,8 +16,8 @@ import {
 } from '../../../diffusion/index.ts'
 import { samplingFamily } from '../families.ts'
 import type { SamplingPlan } from '../rows.ts'
-import type { LearnSettings } from '../settings.ts'
-import { choosesStart, startingList } from '../settings.ts'
+import type { LearnSettings } from '../settings/index.ts'
+import { choosesStart, startingList } from '../settings/index.ts'
 
 /** A schedule to start from, by its name in reports. */
 export interface StartPoint {

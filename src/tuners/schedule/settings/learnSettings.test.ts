@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import type { LearnSettings } from './settings.ts'
-import { checkLearnSettings, LEARN_DEFAULTS, learnedSampler, learnSettings, startingSchedule } from './settings.ts'
+import type { LearnSettings } from './index.ts'
+import { checkLearnSettings, LEARN_DEFAULTS, learnedSampler, learnSettings, startingSchedule } from './index.ts'
 
 const check = (settings: object) => () => checkLearnSettings({ ...LEARN_DEFAULTS, ...settings })
 

@@ -1,42 +1,24 @@
 /** Everything that decides a schedule learning job apart from its data and networks: plain data, as config files hold it, each setting declared once. */
 import { z } from 'zod'
-import { MOST } from '../../base/index.ts'
-import { ESTIMATOR_NAMES } from '../../bilevel/index.ts'
-import type {
-  FamilySchedule,
-  NoiseFamilyName,
-  NoiseSchedule,
-  SamplerName,
-  SamplerSettings,
-  StepListName,
-} from '../../diffusion/index.ts'
+import { MOST } from '../../../base/index.ts'
+import { ESTIMATOR_NAMES } from '../../../bilevel/index.ts'
+import type { NoiseFamilyName } from '../../../diffusion/index.ts'
 import {
-  checkFree,
   FREE_CHOICES,
-  flowSchedule,
-  LEARNED_FAMILIES,
-  learnedFamily,
   NOISE_FAMILIES,
-  needsSolver,
-  noiseSchedule,
   SAMPLER_NAMES,
   SAMPLING_FAMILY_NAMES,
   STEP_LIST_NAMES,
-  samplerNamed,
-  samplerSettings,
   TRAINING_TARGETS,
-  usualClippedNoise,
-} from '../../diffusion/index.ts'
-import { guidanceScaleSetting, guides } from '../classGuidance.ts'
-import { checkDeclared, defaultsOf, refused, setting, valuesOf } from '../declared.ts'
-import { checkObjective, objectiveShape } from './objectives/settings.ts'
+} from '../../../diffusion/index.ts'
+import { guidanceScaleSetting } from '../../classGuidance.ts'
+import { defaultsOf, setting, valuesOf } from '../../declared.ts'
+import { objectiveShape } from '../objectives/settings.ts'
 
 /** What is learned: one schedule for training and sampling, the sampling schedule alone, or one for each. */
 export type LearnMode = 'tied' | 'sampling' | 'both'
 
 const MODES = ['tied', 'sampling', 'both'] as const satisfies readonly LearnMode[]
-
-export type { SamplingFamilyName } from '../../diffusion/index.ts'
 
 const NOISE_FAMILY_NAMES = Object.keys(NOISE_FAMILIES) as NoiseFamilyName[]
 
@@ -295,7 +277,7 @@ export const drawingShape = {
   seed: setting(seed(), { group: RUNNING, description: 'seed of everything random', default: 0 }),
 }
 
-const learnShape = {
+export const learnShape = {
   ...learnedShape,
   ...objectiveShape,
   ...ownTrainingShape,
@@ -318,182 +300,4 @@ export const learnSettingsAmong = (settings: LearnSettings): LearnSettings => va
 /** Settings of which some are given. */
 export type GivenSettings = Partial<Omit<LearnSettings, 'training'>> & {
   readonly training?: Partial<TrainingParameters>
-}
-
-/**
- * Defaults that follow from other settings: the noise of a clipped image is what the sampler makes of it, DDPM's and a flow's that of the clipped image; a schedule learned for both levels is of one
- * family, and without z, with which it got worse in three of five seeds (docs/results/schedule-digits16); a training schedule of its
- * own is learned through z alone.
- */
-export function followingSettings({
-  learn,
-  trainingFamily,
-  sampler,
-  free = null,
-  prediction = null,
-}: Pick<LearnSettings, 'learn' | 'trainingFamily' | 'sampler'> &
-  Partial<Pick<LearnSettings, 'free' | 'prediction'>>): Partial<LearnSettings> {
-  return {
-    clippedNoise: prediction === 'flow' ? 'recompute' : usualClippedNoise(sampler),
-    ...(learn === 'tied' && { samplingFamily: trainingFamily }),
-    ...(free && { samplingFamily: 'free' as const }),
-    ...(learn === 'both' && { z: true }),
-  }
-}
-
-/** The sampler of what is free, where nobody says another; null: any. */
-export const samplerFor = (free: readonly string[] | null): SamplerName | null =>
-  needsSolver(free ?? []) ? 'exponential' : null
-
-/**
- * Settings with the rest at the defaults, and at what follows from those given: `tied` learns the training family.
- * @throws as `checkLearnSettings`
- * @example learnSettings({ learn: 'tied', trainingFamily: 'sigmoid', training: { tau: 0.8 } }).samplingFamily // 'sigmoid'
- */
-export function learnSettings(given: GivenSettings = {}): LearnSettings {
-  const { learn = LEARN_DEFAULTS.learn, trainingFamily = LEARN_DEFAULTS.trainingFamily } = given
-  const { free = null, prediction = null } = given
-  const { sampler = samplerFor(free) ?? LEARN_DEFAULTS.sampler } = given
-  const settings: LearnSettings = {
-    ...LEARN_DEFAULTS,
-    sampler,
-    ...followingSettings({ learn, trainingFamily, sampler, free, prediction }),
-    ...given,
-    training: { ...LEARN_DEFAULTS.training, ...given.training },
-  }
-  checkLearnSettings(settings)
-  return settings
-}
-
-/** The parameters that are given, by name. */
-export function givenParameters({ training }: Pick<LearnSettings, 'training'>): Readonly<Record<string, number>> {
-  const given = Object.entries(training).filter((entry): entry is [string, number] => entry[1] !== null)
-  return Object.fromEntries(given)
-}
-
-/**
- * The training schedule before anything is learned.
- * @throws `schedule.family`; `schedule.box` on a parameter outside the family's box or that the family lacks
- */
-export function startingSchedule({
-  trainingFamily: family,
-  timesteps,
-  training,
-}: Pick<LearnSettings, 'trainingFamily' | 'timesteps' | 'training'>): FamilySchedule {
-  return noiseSchedule({ family, timesteps, ...givenParameters({ training }) })
-}
-
-/** The schedule that a model trained here is trained with before anything is learned: `startingSchedule`, or a flow's. @throws as that */
-export const trainingStart = (settings: LearnSettings): NoiseSchedule =>
-  settings.prediction === 'flow' ? flowSchedule(settings.timesteps) : startingSchedule(settings)
-
-/** Whether where tuning starts is a choice: of the families that may start anywhere, where nobody made it. */
-export const choosesStart = ({ learn, samplingFamily, start }: LearnSettings): boolean =>
-  learn === 'sampling' && start === 'auto' && learnedFamily(samplingFamily).startsAnywhere
-
-/** The step list that the sampling schedule starts from where nothing else is chosen. */
-export const startingList = ({ start }: Pick<LearnSettings, 'start'>): StepListName =>
-  start === 'auto' || start === 'given' ? 'trailing' : start
-
-/** Every number of steps that a schedule is learned for, the first one first. */
-export const stepNumbers = ({ samplingSteps, moreSteps }: Pick<LearnSettings, 'samplingSteps' | 'moreSteps'>) => [
-  samplingSteps,
-  ...moreSteps,
-]
-
-/** The settings for one number of steps. */
-export const settingsAt = (settings: LearnSettings, steps: number): LearnSettings => ({
-  ...settings,
-  samplingSteps: steps,
-  moreSteps: [],
-  // The model's own, whatever the number of steps: measured once.
-  ceilingSteps: steps === settings.samplingSteps ? settings.ceilingSteps : null,
-})
-
-/** Settings of the sampler that is learned for. */
-export function learnedSampler({ sampler, clip, clippedNoise, eta }: LearnSettings): SamplerSettings {
-  return samplerSettings({ sampler, clip, clippedNoise, eta })
-}
-
-/** @throws `learn.settings` naming the first setting that is not what it may be; `learn.free`; `schedule.*` and `sampler.*` by their own rules */
-export function checkLearnSettings(settings: LearnSettings): void {
-  const refuse = (name: keyof LearnSettings, rule: string) => {
-    throw refused('learn.settings', name, rule, settings[name])
-  }
-  // The family knows what its parameters may be.
-  const { training: _, ...shape } = learnShape
-  checkDeclared(shape, settings, 'learn.settings')
-  const { learn, z: hasZ, twinSteps, samplingSteps, timesteps } = settings
-  if (samplingSteps > timesteps) refuse('samplingSteps', `at most the ${timesteps} timesteps`)
-  const all = stepNumbers(settings)
-  const beyond = all.find((steps) => steps > timesteps)
-  if (beyond !== undefined || new Set(all).size < all.length) {
-    refuse('moreSteps', `numbers of steps up to the ${timesteps} timesteps, each once beside ${samplingSteps}`)
-  }
-  if (learn !== 'sampling' && all.length > 1) {
-    refuse('moreSteps', 'none: a network that is trained for its schedule is trained for one number of steps')
-  }
-  if (learn === 'both' && !hasZ) refuse('z', 'true: the training schedule of its own is learned through z alone')
-  if (learn !== 'sampling' && hasZ && twinSteps < 1) refuse('twinSteps', 'at least 1 where there is a z')
-  if (learn === 'tied' && settings.samplingFamily !== settings.trainingFamily) {
-    refuse('samplingFamily', `the training family (${settings.trainingFamily}) where one schedule is learned for both`)
-  }
-  if (learn !== 'sampling' && guides(settings)) {
-    refuse('guidanceScale', `none or 1 with learn ${learn}, which trains the network without guidance`)
-  }
-  if (guides(settings) && settings.class === 'unconditional') {
-    refuse('class', `a class or none (the classes in turn) with guidanceScale ${settings.guidanceScale}`)
-  }
-  if (settings.prediction === 'flow') checkFlow(settings)
-  checkGivenStart(settings, refuse)
-  checkFreedom(settings)
-  checkObjective(settings)
-  learnedSampler(settings)
-  startingSchedule(settings)
-}
-
-/** @throws `learn.settings` on a training schedule, which a flow has none of */
-function checkFlow(settings: LearnSettings): void {
-  const { learn, trainingFamily, timesteps } = settings
-  const [given] = Object.entries(givenParameters(settings))
-  const why = 'with prediction flow, whose levels are sigma = t/T'
-  if (learn !== 'sampling') throw refused('learn.settings', 'learn', `sampling ${why}`, learn)
-  if (given) throw refused('learn.settings', `training.${given[0]}`, `left out ${why}`, given[1])
-  if (timesteps >= MOST.timesteps)
-    throw refused('learn.settings', 'timesteps', `below ${MOST.timesteps} ${why}`, timesteps)
-  if (trainingFamily === LEARN_DEFAULTS.trainingFamily) return
-  throw refused('learn.settings', 'trainingFamily', `left out ${why}`, trainingFamily)
-}
-
-/** A schedule that comes beside the settings has its own number of steps, and only free numbers can start there. */
-function checkGivenStart(settings: LearnSettings, refuse: (name: keyof LearnSettings, rule: string) => void): void {
-  const { learn, samplingFamily, start, moreSteps } = settings
-  if (start !== 'given') return
-  if (moreSteps.length > 0) refuse('moreSteps', 'none where the start is given: it has one number of steps')
-  if (learn === 'sampling' && learnedFamily(samplingFamily).startsAnywhere) return
-  const free = LEARNED_FAMILIES.filter(({ startsAnywhere }) => startsAnywhere).map(({ name }) => name)
-  refuse(
-    'start',
-    `auto or a step list with family ${samplingFamily}: a given schedule is a start of ${free.join(', ')}`,
-  )
-}
-
-/** @throws `learn.settings`, `learn.free` on what is free and does not go with family, sampler, clip or steps */
-function checkFreedom(settings: LearnSettings): void {
-  const { samplingFamily, free, sampler, clip } = settings
-  if ((samplingFamily === 'free') !== (free !== null)) {
-    const rule = free
-      ? 'free, where what is free is given by name (free)'
-      : 'one whose parameters say what is free, or free must name what is (levels,times)'
-    throw refused('learn.settings', 'samplingFamily', rule, samplingFamily)
-  }
-  if (!free) return
-  for (const steps of stepNumbers(settings)) checkFree(free, steps)
-  if (needsSolver(free) && !samplerNamed(sampler).solverNumbers) {
-    const rule = `${samplerFor(free)} with ${free.filter((name) => needsSolver([name])).join(', ')} free`
-    throw refused('learn.settings', 'sampler', rule, sampler)
-  }
-  if (free.includes('clip') && (clip === null || clip[0] !== -clip[1])) {
-    throw refused('learn.settings', 'clip', 'a range [-r, r] where clip is free: its bounds start there', clip)
-  }
 }

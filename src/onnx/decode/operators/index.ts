@@ -1,0 +1,40 @@
+/** The table of importers: one file a family. A new family is a file beside this one and its line here. */
+import { internalError } from '../../../base/index.ts'
+import type { ImporterTable } from '../importer.ts'
+import { arithmetic } from './arithmetic.ts'
+import { constants } from './constants.ts'
+import { convolution } from './convolution.ts'
+import { indexing } from './indexing.ts'
+import { matrix } from './matrix.ts'
+import { normalization } from './normalization.ts'
+import { quantized } from './quantized.ts'
+import { reduction } from './reduction.ts'
+import { resizing } from './resizing.ts'
+import { shape } from './shape.ts'
+import { types } from './types.ts'
+
+const FAMILIES: readonly ImporterTable[] = [
+  arithmetic,
+  constants,
+  convolution,
+  indexing,
+  matrix,
+  normalization,
+  quantized,
+  reduction,
+  resizing,
+  shape,
+  types,
+]
+
+/** @throws `internal` where two families hold the same operator */
+function merged(families: readonly ImporterTable[]): ImporterTable {
+  const all = families.flatMap((family) => Object.entries(family))
+  const names = all.map(([name]) => name)
+  const twice = names.find((name, i) => names.indexOf(name) !== i)
+  if (twice !== undefined) throw internalError(`two importers of ${twice}`)
+  return Object.fromEntries(all)
+}
+
+/** All importers by operator. */
+export const IMPORTERS: ImporterTable = merged(FAMILIES)

@@ -1,0 +1,28 @@
+/** Reductions. Their axes became an input: of the sum in operator set 13, of the others in 18. */
+import type { SymbolicTensor } from '../../../graph/index.ts'
+import { reduceMax, reduceMean, reduceMin, reduceSum } from '../../../graph/index.ts'
+import type { Importer, ImporterTable } from '../importer.ts'
+import { required } from '../importer.ts'
+import { axesOf } from './shape.ts'
+
+type Reduce = (x: SymbolicTensor, axes?: readonly number[], keepDims?: boolean) => SymbolicTensor
+
+/** @param since the operator set in which its axes became an input */
+export const reducing =
+  (reduce: Reduce, since: number): Importer =>
+  (call) => {
+    const x = required(call, 0, 'data')
+    const { attributes } = call
+    const axes = axesOf(call, since)
+    const keep = attributes.int('keepdims', 1) !== 0
+    const nothing = attributes.int('noop_with_empty_axes', 0) !== 0
+    if (!axes || axes.length === 0) return [nothing ? x : reduce(x, undefined, keep)]
+    return [reduce(x, axes, keep)]
+  }
+
+export const reduction: ImporterTable = {
+  ReduceSum: reducing(reduceSum, 13),
+  ReduceMean: reducing(reduceMean, 18),
+  ReduceMax: reducing(reduceMax, 18),
+  ReduceMin: reducing(reduceMin, 18),
+}
