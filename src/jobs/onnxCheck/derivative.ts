@@ -3,21 +3,16 @@ import type { Tensor } from '../../base/index.ts'
 import { randomStream } from '../../base/index.ts'
 import type { Reference } from '../../graph/index.ts'
 import { evaluateTensors, tensorOf, toReference } from '../../graph/index.ts'
+import type { Sum } from './differences.ts'
 import { centralDerivative } from './differences.ts'
 import type { CheckedNetwork } from './network.ts'
 
 /** Random directions of each variable. */
 const DIRECTIONS = 3
-/** Directions that are tried for one along which there is a derivative; each but the first from another point. */
-const TRIES = 5
+/** Directions that are tried; from the first along which there is none, each from a point of its own. */
+const TRIES = 9
 /** How far a point is moved from a kink, in units of its size. */
 const MOVE = 0.01
-
-/** Derivatives along directions. */
-interface Along {
-  readonly byGraph: number[]
-  readonly byDifferences: number[]
-}
 
 /** Of one variable. */
 export interface DerivativeError {
@@ -34,40 +29,43 @@ export async function derivativeErrors(
   feeds: Feeds,
   seed: number,
 ): Promise<DerivativeError[]> {
+  const here = await network.run(feeds)
   const errors: DerivativeError[] = []
   for (const [item, variable] of network.variables.entries()) {
     const random = randomStream({ seed, purpose: 'onnx directions', item })
-    const along: Along = { byGraph: [], byDifferences: [] }
-    for (let direction = 0; direction < DIRECTIONS; direction++) {
-      for (let attempt = 0; attempt < TRIES; attempt++) {
-        const point = attempt === 0 ? feeds : moved(feeds, variable, random.normal(numbersLike(feeds[variable])), MOVE)
-        const line = random.normal(numbersLike(feeds[variable]))
-        const found = differencesAlong(network, point, variable, line)
-        if (found === null) continue
-        const { gradients } = await network.run(point)
-        along.byGraph.push(dot(gradients[variable].data as Float32Array, line))
-        along.byDifferences.push(found)
-        break
-      }
+    const normal = () => random.normal(new Float64Array(feeds[variable].data.length))
+    const byGraph: number[] = []
+    const byDifferences: number[] = []
+    for (let tried = 0; tried < TRIES && byGraph.length < DIRECTIONS; tried++) {
+      // At the point that is given, as long as there is a derivative.
+      const isHere = tried === byGraph.length
+      const point = isHere ? feeds : moved(feeds, variable, normal())
+      const { gradients } = isHere ? here : await network.run(point)
+      const line = normal()
+      const given = dot(numbersOf(gradients[variable]), line)
+      const found = differencesAlong(network, point, variable, line, given)
+      if (found === null) continue
+      byGraph.push(given)
+      byDifferences.push(found)
     }
-    errors.push({
-      variable,
-      maxRelativeError: along.byGraph.length > 0 ? relativeError(along.byGraph, along.byDifferences) : null,
-    })
+    const maxRelativeError = byGraph.length > 0 ? relativeError(byGraph, byDifferences) : null
+    errors.push({ variable, maxRelativeError })
   }
   return errors
 }
 
-const numbersLike = ({ data }: Tensor): Float64Array => new Float64Array(data.length)
+/** Of a float tensor. */
+const numbersOf = ({ data }: Tensor): Float64Array => Float64Array.from(data, Number)
 
 /** Root mean square; 1 for zeros. */
-const sizeOfNumbers = (data: ArrayLike<number>): number => Math.sqrt(dot(data, data) / data.length) || 1
+const sizeOfNumbers = (data: Float64Array): number => Math.sqrt(dot(data, data) / data.length) || 1
 
-function moved(feeds: Feeds, variable: string, by: Float64Array, distance: number): Feeds {
-  const { dtype, shape, data } = feeds[variable]
-  const step = distance * sizeOfNumbers(data as Float32Array)
-  const numbers = Float64Array.from(data as Float32Array, (x, i) => x + step * by[i])
-  return { ...feeds, [variable]: tensorOf(dtype, shape, numbers) }
+function moved(feeds: Feeds, variable: string, by: Float64Array): Feeds {
+  const { dtype, shape } = feeds[variable]
+  const numbers = numbersOf(feeds[variable])
+  const step = MOVE * sizeOfNumbers(numbers)
+  const there = numbers.map((x, i) => x + step * by[i])
+  return { ...feeds, [variable]: tensorOf(dtype, shape, there) }
 }
 
 /** d <cotangent, output> / d distance along a line; null at a kink. */
@@ -76,20 +74,18 @@ function differencesAlong(
   point: Feeds,
   variable: string,
   line: Float64Array,
+  given: number,
 ): number | null {
   const references = Object.fromEntries(Object.entries(point).map(([name, value]) => [name, toReference(value)]))
-  const at: Reference = references[variable]
-  const outputAt = (distance: number): Float64Array => {
-    const data = at.data.map((x, i) => x + distance * line[i])
-    return evaluateTensors([output], { ...references, [variable]: { ...at, data } })[0].data
+  const start: Reference = references[variable]
+  const weights = numbersOf(cotangent)
+  const at = (distance: number): Sum => {
+    const data = start.data.map((x, i) => x + distance * line[i])
+    const [{ data: outputs }] = evaluateTensors([output], { ...references, [variable]: { ...start, data } })
+    const size = outputs.reduce((sum, y, i) => sum + Math.abs(y * weights[i]), 0)
+    return { value: dot(weights, outputs), size }
   }
-  const weights = cotangent.data as Float32Array
-  const here = outputAt(0)
-  return centralDerivative({
-    value: (distance) => dot(weights, outputAt(distance)),
-    size: here.reduce((sum, y, i) => sum + Math.abs(y * weights[i]), 0),
-    unit: sizeOfNumbers(at.data),
-  })
+  return centralDerivative(at, sizeOfNumbers(start.data), given)
 }
 
 function dot(a: ArrayLike<number>, b: ArrayLike<number>): number {

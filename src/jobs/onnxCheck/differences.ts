@@ -1,33 +1,39 @@
 /**
- * The derivative of a function along a line by central differences (f(h) - f(-h))/2h in float64, and whether it has one there: at steps from large to
- * small the first two that agree are taken. A kink between the points, or one at the point itself, keeps them from agreeing.
+ * A derivative along a line against central differences (f(h) - f(-h))/2h in float64, at steps from large to small. The first step at which both agree
+ * is enough, as nothing agrees by chance to four digits. Else the first two steps that agree with each other say what the derivative is: a kink
+ * between the points, or one at the point itself, keeps them from that.
  */
 
-/** In units of the argument's size. Rounding leaves 1e-13 / 1e-7 of the function's size at the last. */
-const STEPS = [1e-3, 1e-4, 1e-5, 1e-6, 1e-7]
-/** Two that agree to this differ from the derivative by about as much. */
+/** In units of the argument's size. Rounding leaves 1e-14 / 1e-7 of the function's size at the last. */
+const STEPS = [1e-4, 1e-5, 1e-6, 1e-7]
+/** Relative difference from the derivative that is given, within which no smaller step is tried. */
+const NEAR = 1e-4
+/** Two steps that agree to this differ from the derivative by about as much. */
 const AGREEMENT = 1e-5
-/** What sums of a network in float64 are off by, relative to the sum of their sizes. */
+/** What sums of a network in float64 are off by, relative to the size of their terms. */
 const ROUNDING = 1e-14
 
-/** A function along a line. */
-export interface AlongLine {
-  /** Value at a distance from the point. */
-  readonly value: (distance: number) => number
-  /** Size of the terms that a value is the sum of, for what rounding does to it. */
+/** A value with the size of the terms that it is the sum of. */
+export interface Sum {
+  readonly value: number
   readonly size: number
-  /** Size of the argument: what a step of 1 is. */
-  readonly unit: number
 }
 
-/** d value / d distance at 0; null where no two steps agree. */
-export function centralDerivative({ value, size, unit }: AlongLine): number | null {
+/**
+ * d f / d distance at 0 by differences; null where no two steps agree.
+ * @param at    f at a distance from the point
+ * @param unit  the argument's size: what a step of 1 is
+ * @param given the derivative that is to be compared
+ */
+export function centralDerivative(at: (distance: number) => Sum, unit: number, given: number): number | null {
   let before: number | null = null
   for (const step of STEPS) {
     const h = step * unit
-    const found = (value(h) - value(-h)) / (2 * h)
+    const [below, above] = [at(-h), at(h)]
+    const found = (above.value - below.value) / (2 * h)
     if (!Number.isFinite(found)) continue
-    const rounding = (ROUNDING * size) / h
+    const rounding = (ROUNDING * (above.size + below.size)) / (2 * h)
+    if (Math.abs(found - given) <= NEAR * Math.abs(found)) return found
     if (before !== null && Math.abs(found - before) <= AGREEMENT * Math.abs(found) + rounding) return found
     before = found
   }
