@@ -155,7 +155,7 @@ async function preset(name: 'quick' | 'tiny'): Promise<void> {
 
 async function transfer(): Promise<void> {
   const path = join(values.out, 'transfer.json')
-  const record = read<TransferRecord>(path) ?? { command, commit, seeds: [], withoutClass: [] }
+  const record = read<TransferRecord>(path) ?? { command, commit, seeds: [], withoutClass: [], oneMoreStep: [] }
   const { runs } = values
   const seeds = runs ? numbers(values.seeds) : []
   for (const usedOn of seeds) {
@@ -165,11 +165,16 @@ async function transfer(): Promise<void> {
     }
   }
   const learned = read<ShippedRecord>(join(values.out, 'digits-16.json'))?.learned ?? []
-  const { withoutClass, close } = await openShipped('digits-16', { images: 4000, samplingSeeds: [21, 22] })
+  const { withoutClass, oneMoreStep, close } = await openShipped('digits-16', { images: 4000, samplingSeeds: [21, 22] })
   for (const found of learned.filter(({ kept, free }) => kept !== 'start' && free.length === SETS.all.length)) {
-    if (record.withoutClass.some(({ steps }) => steps === found.steps)) continue
-    record.withoutClass.push(await withoutClass(found))
-    write(path, record)
+    for (const [rows, measure] of [
+      [record.withoutClass, withoutClass],
+      [record.oneMoreStep, oneMoreStep],
+    ] as const) {
+      if (rows.some(({ steps }) => steps === found.steps)) continue
+      rows.push(await measure(found))
+      write(path, record)
+    }
   }
   await close()
 }

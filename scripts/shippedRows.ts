@@ -72,8 +72,10 @@ export interface ShippedRow {
   readonly ofItsClass: number | null
 }
 
-/** What learning gained at a number of steps: other minus learned, paired over sampling seeds. */
+/** What learning gained: other minus learned at as many steps, paired over sampling seeds. */
 export interface ShippedGain {
+  /** Of the learned row; in records of earlier versions absent. */
+  readonly label?: string
   readonly steps: number
   readonly over: Exclude<Role, 'learned'>
   readonly gain: Pick<MeanAndStandardError, 'mean' | 'standardError'>
@@ -148,8 +150,7 @@ async function waysAt(denoiser: Denoiser, steps: number, { model, data, networks
   say(
     `${steps} steps: best default ${best.label} of ${ranked.length}, FID ${ranked[0].value.toFixed(2)} on the tuning split`,
   )
-  const saved = samplingSchedules.find(({ name }) => name === `dpm-solver++-${steps}`)
-  if (!saved) throw new Error(`the model has no learned schedule of ${steps} steps`)
+  const learned = samplingSchedules.filter((saved) => saved.schedule.levels.length === steps)
   const trailing = samplingScheduleFrom(schedule, 'trailing', steps)
   const ways: Way[] = [
     {
@@ -166,13 +167,13 @@ async function waysAt(denoiser: Denoiser, steps: number, { model, data, networks
       schedule: best.schedule,
       settings: best.settings,
     },
-    {
+    ...learned.map(({ name, schedule, settings }) => ({
       role: 'learned',
-      label: `learned ${saved.name}`,
+      label: `learned ${name}`,
       stepList: 'learned',
-      schedule: saved.schedule,
-      settings: saved.settings,
-    },
+      schedule,
+      settings,
+    })),
   ].map((way) => ({ ...way, conditional: true }) as Way)
   return {
     ways,
@@ -221,11 +222,14 @@ async function measured(
 
 function gainsOf(rows: readonly ShippedRow[]): ShippedGain[] {
   const inTurn = rows.filter(({ classes }) => classes === 'in turn')
-  return inTurn.flatMap(({ role, steps, fidBySeed }) => {
-    const learned = inTurn.find((other) => other.role === 'learned' && other.steps === steps)
-    if (role === 'learned' || !learned) return []
-    const { mean, standardError } = pairedDifference(fidBySeed, learned.fidBySeed)
-    return [{ steps, over: role, gain: { mean, standardError } }]
+  return inTurn.flatMap((learned) => {
+    if (learned.role !== 'learned') return []
+    const { label, steps } = learned
+    return inTurn.flatMap(({ role: over, steps: taken, fidBySeed }) => {
+      if (over === 'learned' || taken !== steps) return []
+      const { mean, standardError } = pairedDifference(fidBySeed, learned.fidBySeed)
+      return [{ label, steps, over, gain: { mean, standardError } }]
+    })
   })
 }
 

@@ -5,7 +5,8 @@
  *     npm run train:models -- --model digits-16
  *     npm run train:models -- --model digits-28
  *
- * With `--measure` nothing is trained or learned: what the folder holds is measured again, and the record's figures are replaced.
+ * With `--learn` nothing is trained: the schedules are learned again for the network that the folder holds. With `--measure` nothing is learned either:
+ * what the folder holds is measured again. Both replace the record's figures.
  * Each is one command of less than two hours on two cores. What is trained is kept in runs/models/<name>.v8 on the way, so that the same
  * command goes on where it was cut off; `--fresh` forgets it. `--folder` writes elsewhere.
  */
@@ -20,7 +21,7 @@ import type { Dataset } from '../src/data/index.ts'
 import { digits } from '../src/data/index.ts'
 import type { NamedSchedule, SavedSchedule } from '../src/diffusion/files/index.ts'
 import { loadModel, saveModel, scheduleName } from '../src/diffusion/files/index.ts'
-import type { FamilySchedule, TrainedState } from '../src/diffusion/index.ts'
+import type { FamilySchedule, FreeName, NoiseSchedule, TrainedState } from '../src/diffusion/index.ts'
 import { noiseSchedule, Trainer, train } from '../src/diffusion/index.ts'
 import { digitFeatures, digitJudge } from '../src/metrics/files/index.ts'
 import type { DenoisingNetwork, NetworkState } from '../src/nn/index.ts'
@@ -84,9 +85,19 @@ const PLANS: Readonly<Record<string, Plan>> = {
 }
 
 const CLASSES = 10
-const SCHEDULE_STEPS = [5, 10, 20]
+/** Everything of the exponential step but its history; and levels alone, which the schedulers of diffusers take. */
+const SOLVER: readonly FreeName[] = ['levels', 'times', 'tau', 'weights', 'scale', 'output', 'clip']
+const LEVELS: readonly FreeName[] = ['levels']
+const SCHEDULES: readonly { readonly steps: number; readonly free: readonly FreeName[] }[] = [
+  { steps: 3, free: SOLVER },
+  { steps: 5, free: SOLVER },
+  { steps: 5, free: LEVELS },
+  { steps: 8, free: SOLVER },
+  { steps: 10, free: LEVELS },
+]
+const SCHEDULE_STEPS = [...new Set(SCHEDULES.map(({ steps }) => steps))]
 /** What `learnSchedule` compares by itself is kept small: the rows of the record are measured apart. */
-const SMALL = { candidateSamples: 72, evaluationSamples: 72, samplingSeeds: [11] }
+const SMALL = { evaluationSamples: 72, samplingSeeds: [11], otherSteps: false }
 const CHUNK = 100
 const SAVE_EVERY = 500
 
@@ -129,26 +140,41 @@ async function trained(
 }
 
 /** How a schedule of that many steps is learned. */
-const settingsOf = ({ seed, iterations, tuningSamples }: Plan, samplingSteps: number) =>
-  learnSettings({ samplingSteps, iterations, tuningSamples, chunk: CHUNK, seed, ...SMALL })
+function settingsOf(plan: Plan, samplingSteps: number, free: readonly FreeName[] = LEVELS) {
+  const { seed, iterations, tuningSamples, candidateImages: candidateSamples } = plan
+  return learnSettings({
+    samplingSteps,
+    free,
+    iterations,
+    tuningSamples,
+    candidateSamples,
+    chunk: CHUNK,
+    seed,
+    ...SMALL,
+  })
+}
 
-/** The learned sampling schedules, for few steps and many. */
+/** The learned sampling schedules; none where the best default was kept. */
 async function learned(
   name: string,
   plan: Plan,
-  subject: { network: DenoisingNetwork; state: NetworkState; schedule: FamilySchedule },
+  subject: { network: DenoisingNetwork; state: NetworkState; schedule: NoiseSchedule },
   data: Dataset,
   networks: Networks,
 ): Promise<NamedSchedule[]> {
   const schedules: NamedSchedule[] = []
-  for (const samplingSteps of SCHEDULE_STEPS) {
-    say(`${name}: learns the schedule of ${samplingSteps} steps`)
-    const { sampling, settings } = await learnSchedule({
+  for (const { steps, free } of SCHEDULES) {
+    say(`${name}: learns ${free.join(', ')} of ${steps} steps`)
+    const { sampling, settings, result } = await learnSchedule({
       subject: { kind: 'pretrained', ...subject },
       data,
       ...networks,
-      settings: settingsOf(plan, samplingSteps),
+      settings: settingsOf(plan, steps, free),
     })
+    if (result.decision?.kept === 'start') {
+      say(`${name}: ${free.join(', ')} of ${steps} steps are no better than the best default, which has no file here`)
+      continue
+    }
     const { name: features, hash } = networks.features
     const saved: SavedSchedule = { schedule: sampling, settings, learnedFor: { features, hash } }
     schedules.push({ name: scheduleName(saved), ...saved })
@@ -171,10 +197,7 @@ async function make(name: string, plan: Plan, root: string) {
   const folder = join(root, name)
   const model = { network, state, noiseSchedule: schedule }
   await saveModel(folder, { ...model, samplingSchedules: [] })
-  const networks = { features: await digitFeatures({ size }), judge: await digitJudge({ size }) }
-  const samplingSchedules = await learned(name, plan, { network, state, schedule }, data, networks)
-  const { notes } = await saveModel(folder, { ...model, samplingSchedules })
-  for (const note of notes) say(note)
+  await learnAgain(name, plan, folder)
   return {
     name,
     command: `npm run train:models -- --model ${name}`,
@@ -188,6 +211,18 @@ async function make(name: string, plan: Plan, root: string) {
     plan,
     seconds: Math.round((Date.now() - started) / 1000),
   }
+}
+
+/** Learns the schedules of the model in a folder, in the place of those that it has. */
+async function learnAgain(name: string, plan: Plan, folder: string): Promise<void> {
+  const { size } = plan
+  const data = await digits({ size })
+  const { network, state, noiseSchedule: schedule } = await loadModel(folder)
+  const networks = { features: await digitFeatures({ size }), judge: await digitJudge({ size }) }
+  const samplingSchedules = await learned(name, plan, { network, state, schedule }, data, networks)
+  rmSync(join(folder, 'schedules'), { recursive: true, force: true })
+  const { notes } = await saveModel(folder, { network, state, noiseSchedule: schedule, samplingSchedules })
+  for (const note of notes) say(note)
 }
 
 const commit = () => execFileSync('git', ['rev-parse', 'HEAD'], { encoding: 'utf8' }).trim()
@@ -217,6 +252,7 @@ async function measure(name: string, plan: Plan, folder: string, made: object): 
     ...made,
     measured: {
       command: `npm run train:models -- --model ${name} --measure`,
+      commit: commit(),
       machine: machine(),
       seconds: Math.round((Date.now() - started) / 1000),
     },
@@ -240,6 +276,7 @@ const { values } = parseArgs({
     model: { type: 'string' },
     folder: { type: 'string', default: 'assets/models' },
     fresh: { type: 'boolean', default: false },
+    learn: { type: 'boolean', default: false },
     measure: { type: 'boolean', default: false },
   },
 })
@@ -248,6 +285,8 @@ if (!Object.hasOwn(PLANS, name)) throw new Error(`--model is one of ${Object.key
 mkdirSync(CACHE, { recursive: true })
 if (values.fresh) rmSync(join(CACHE, `${name}.v8`), { force: true })
 const folder = join(values.folder, name)
-const made = values.measure ? madeBefore(folder, PLANS[name]) : await make(name, PLANS[name], values.folder)
+const { learn, measure: measureAgain } = values
+const made = learn || measureAgain ? madeBefore(folder, PLANS[name]) : await make(name, PLANS[name], values.folder)
+if (learn) await learnAgain(name, PLANS[name], folder)
 await measure(name, PLANS[name], folder, made)
 process.exit(0)

@@ -10,6 +10,7 @@ import { evaluationReference } from '../../src/metrics/index.ts'
 import { learnSettings } from '../../src/tuners/index.ts'
 import { planOf, rankDefaults } from '../../src/tuners/schedule/candidates.ts'
 import { openJob } from '../../src/tuners/schedule/job.ts'
+import { resampled } from '../../src/tuners/schedule/neighbour.ts'
 import type { ScheduleRow } from '../../src/tuners/schedule/result.ts'
 import type { MeasuredRow, SamplingPlan } from '../../src/tuners/schedule/rows.ts'
 import { measureRow } from '../../src/tuners/schedule/rows.ts'
@@ -129,6 +130,17 @@ export async function openShipped(name: 'digits-16' | 'digits-28', effort: Effor
       const plan = { label: 'learned', stepList: 'learned', schedule, settings: learnedSampler(settings) }
       const learned = kept(await measureRow(denoiser, plan, asked))
       return { steps, learned, bestDefault: kept(await measureRow(denoiser, planOf(job, best), asked)) }
+    },
+    /** A schedule that was learned at one number of steps, read between its steps at one more, not tuned there; and the best default of one more. */
+    async oneMoreStep({ steps: learnedAt, free, seed, schedule }: KeptSearch) {
+      const steps = learnedAt + 1
+      const job = await jobAt(steps, ['levels'], 0)
+      const [best] = await rankDefaults(job, denoiser)
+      const { settings } = await jobAt(learnedAt, free as FreeName[], seed)
+      const between = resampled(schedule, steps, denoiser.times === 'integer')
+      const plan = { label: 'learned', stepList: 'learned', schedule: between, settings: learnedSampler(settings) }
+      const learned = kept(await measureRow(denoiser, plan, protocol))
+      return { steps: learnedAt, learned, bestDefault: kept(await measureRow(denoiser, planOf(job, best), protocol)) }
     },
     close: () => denoiser.dispose(),
   }

@@ -58,7 +58,8 @@ function modelPart(
   name: string,
   { command, commit, images, samplingSeeds, bestDefaults, ceiling, learned }: ShippedRecord,
 ): string {
-  const rows = learned.map((one) => {
+  const inOrder = [...learned].sort((a, b) => a.steps - b.steps || b.free.length - a.free.length)
+  const rows = inOrder.map((one) => {
     const { steps, free, row } = one
     const same = bestDefaults[steps]
     const others = [same, bestDefaults[steps + 2], bestDefaults[2 * steps]]
@@ -116,7 +117,7 @@ ${lines.join('\n')}
 `
 }
 
-function transferPart({ command, commit, seeds, withoutClass }: TransferRecord): string {
+function transferPart({ command, commit, seeds, withoutClass, oneMoreStep }: TransferRecord): string {
   const told = ({ mean, standardError }: TransferRecord['seeds'][number]['fid']) =>
     `${mean.toFixed(2)}${standardError === null ? '' : ` ± ${standardError.toFixed(2)}`}`
   const other = seeds.filter(({ learnedOn, usedOn }) => learnedOn !== usedOn)
@@ -124,20 +125,25 @@ function transferPart({ command, commit, seeds, withoutClass }: TransferRecord):
     const own = seeds.find((row) => row.learnedOn === usedOn && row.usedOn === usedOn)
     return line([usedOn, learnedOn, told(fid), own ? told(own.fid) : '–'])
   })
-  const classes = withoutClass.map(({ steps, learned, bestDefault }) =>
-    line([steps, withError(learned), withError(bestDefault)]),
-  )
+  const elsewhere = (rows: TransferRecord['withoutClass'], more: number) =>
+    rows.map(({ steps, learned, bestDefault }) =>
+      line([steps, steps + more, withError(learned), withError(bestDefault)]),
+    )
   return `
 ## Where it was not learned
 
 Preset quick: the schedule that was learned on the network of one training seed, on the networks of others; 2 x 2,000 images. And the shipped \`digits-16\` without a class:
-schedules that were learned with the classes in turn, 2 x 4,000 images. Free levels stand at no other number of steps. Commit ${commit}, \`${command}\`.
+schedules that were learned with the classes in turn, 2 x 4,000 images; and at one step more than was learned for, levels, told times and numbers read straight between the
+steps, not tuned there. Commit ${commit}, \`${command}\`.
 
 ${head(['network of seed', 'schedule of seed', 'FID', 'its own schedule'])}
 ${lines.join('\n')}
 
-${head(['steps', 'learned, no class', 'best default, no class'])}
-${classes.join('\n')}
+${head(['learned for steps', 'used at', 'learned, no class', 'best default, no class'])}
+${elsewhere(withoutClass, 0).join('\n')}
+
+${head(['learned for steps', 'used at', 'learned', 'best default there'])}
+${elsewhere(oneMoreStep, 1).join('\n')}
 `
 }
 

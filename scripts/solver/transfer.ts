@@ -11,13 +11,21 @@ export interface TransferRow {
   readonly fid: MeanAndStandardError
 }
 
+/** What was learned at so many steps, used elsewhere, and the best default there. */
+export interface ElsewhereRow {
+  readonly steps: number
+  readonly learned: KeptRow
+  readonly bestDefault: KeptRow
+}
+
 export interface TransferRecord {
   readonly command: string
   readonly commit: string
   /** Runs of preset quick, by training seed. */
   seeds: TransferRow[]
-  /** The shipped digits-16 by number of steps. */
-  withoutClass: { readonly steps: number; readonly learned: KeptRow; readonly bestDefault: KeptRow }[]
+  /** The shipped digits-16 by the number of steps that was learned for: images of no class; one step more. */
+  withoutClass: ElsewhereRow[]
+  oneMoreStep: ElsewhereRow[]
 }
 
 /** @param runs a folder of run folders, each named by its seed */
