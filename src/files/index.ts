@@ -3,5 +3,5 @@ export { diskFailure, isPartialName, makeFolder, partialName, writeAtomically, w
 export { fileHash } from './fileHash.ts'
 export { modelFileHash } from './modelFileHash.ts'
 export type { OnnxFile } from './onnxFile.ts'
-export { readOnnxFile } from './onnxFile.ts'
+export { readOnnxFile, readOnnxModel } from './onnxFile.ts'
 export { readSafetensors, writeSafetensors } from './safetensorsFile.ts'

@@ -23,10 +23,14 @@ export async function readOnnxFile(path: string): Promise<OnnxFile> {
   const model = readModel(bytes, `'${path}'`)
   const files: Record<string, Uint8Array> = {}
   for (const location of externalLocations(bytes)) {
-    files[location] = await bytesOf(await placeOf(path, location), `the weights of '${path}'`)
+    files[location] = await bytesOf(await outsidePlace(path, location), `the weights of '${path}'`)
   }
   return { model, files }
 }
+
+/** The same without what lies beside it. @throws as `readOnnxFile` */
+export const readOnnxModel = async (path: string): Promise<OnnxModel> =>
+  readModel(await bytesOf(path, 'an ONNX model'), `'${path}'`)
 
 async function bytesOf(path: string, what: string): Promise<Uint8Array> {
   const refuse = (why: string, cause?: unknown) =>
@@ -56,10 +60,13 @@ async function standInAt(path: string): Promise<BilevelError | null> {
 }
 
 /**
- * Where outside data lies. A link is followed where it stays in the folder, or where the model's own link leads (caches of downloads hold links to
+ * Where outside data of a model lies. A link is followed where it stays in the folder, or where the model's own link leads (caches of downloads hold links to
  * one folder of files).
+ * @param path     of the model
+ * @param location as the model names it
+ * @throws `onnx.outside`
  */
-async function placeOf(path: string, location: string): Promise<string> {
+export async function outsidePlace(path: string, location: string): Promise<string> {
   const folder = dirname(path)
   const refuse = () =>
     inputError(

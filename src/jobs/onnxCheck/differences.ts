@@ -1,7 +1,7 @@
 /**
  * A derivative along a line against central differences (f(h) - f(-h))/2h in float64, at steps from large to small. The first step at which both agree
  * is enough, as nothing agrees by chance to four digits. Else the first two steps that agree with each other say what the derivative is: a kink
- * between the points, or one at the point itself, keeps them from that.
+ * between the points keeps them from that, and one at the point itself shows as slopes of both sides that stay apart.
  */
 
 /** In units of the argument's size. Rounding leaves 1e-14 / 1e-7 of the function's size at the last. */
@@ -26,16 +26,21 @@ export interface Sum {
  * @param given the derivative that is to be compared
  */
 export function centralDerivative(at: (distance: number) => Sum, unit: number, given: number): number | null {
-  let before: number | null = null
+  let here: number | null = null
+  let before: { readonly found: number; readonly bend: number } | null = null
   for (const step of STEPS) {
     const h = step * unit
     const [below, above] = [at(-h), at(h)]
     const found = (above.value - below.value) / (2 * h)
     if (!Number.isFinite(found)) continue
-    const rounding = (ROUNDING * (above.size + below.size)) / (2 * h)
     if (Math.abs(found - given) <= NEAR * Math.abs(found)) return found
-    if (before !== null && Math.abs(found - before) <= AGREEMENT * Math.abs(found) + rounding) return found
-    before = found
+    here ??= at(0).value
+    // What the slopes of both sides differ by: h f'' of a smooth function, the same at every step of a kink at the point.
+    const bend = Math.abs(above.value + below.value - 2 * here) / h
+    const close = AGREEMENT * Math.abs(found) + (ROUNDING * (above.size + below.size)) / h
+    const smooth = before !== null && (bend <= before.bend / 2 || bend <= close)
+    if (before !== null && smooth && Math.abs(found - before.found) <= close) return found
+    before = { found, bend }
   }
   return null
 }

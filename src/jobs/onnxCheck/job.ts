@@ -1,6 +1,7 @@
 /** `bilevel onnx check`: whether an ONNX file can be brought in, and whether its outputs and derivatives are right. */
 import type { Job } from '../job.ts'
-import { checkOnnx, faultOf } from './run.ts'
+import { faultOf } from './fault.ts'
+import { checkOnnx } from './run.ts'
 import type { OnnxCheckConfig } from './settings.ts'
 import { ONNX_CHECK_GROUPS, onnxCheckSchema, resolveOnnxCheckConfig } from './settings.ts'
 import { checkText } from './text.ts'

@@ -1,6 +1,6 @@
 /** What `bilevel onnx check` finds: whether a file can be brought in, and whether its outputs and derivatives are right. */
 import type { NamedTensors, Tensor } from '../../base/index.ts'
-import { BilevelError, failure, fileName, inputError, sameShape } from '../../base/index.ts'
+import { BilevelError, failure, inputError, sameShape } from '../../base/index.ts'
 import { readNpz } from '../../data/index.ts'
 import type { OnnxFile } from '../../files/index.ts'
 import { readOnnxFile } from '../../files/index.ts'
@@ -16,9 +16,6 @@ import { checkedNetwork, randomCotangent } from './network.ts'
 import type { OnnxCheckConfig } from './settings.ts'
 import type { Variables } from './variables.ts'
 import { nodesWithoutDerivative, variablesOf } from './variables.ts'
-
-/** What must hold of `maxRelativeError`, max |a - b| / max |b| of a tensor. */
-export const LIMITS = { differences: 1e-3, output: 1e-4, gradient: 1e-3 } as const
 
 /** An operator that a file has and this project has not. */
 export interface UnsupportedOperator {
@@ -186,32 +183,3 @@ function requireFinite({ data }: Tensor, name: string): void {
     `the output '${name}' must be finite to have a derivative, it has ${data[at]} at ${at}; give inputs that the network is made for: --inputs FILE.npz`,
   )
 }
-
-/** Why a checked file is not right, in a sentence; undefined: it is. */
-export function faultOf(path: string, { json, variables }: OnnxCheck): string | undefined {
-  const { unsupported, maxRelativeError, output, gradient } = json
-  if (unsupported.length > 0) {
-    const named = unsupported.map(({ operator, nodes, reason }) => `${operator} (${namedNodes(nodes)}): ${reason}`)
-    return `every operator of ${fileName(path)} must be one that this project has, with a derivative: ${named.join('; ')}`
-  }
-  const measured = [
-    ...(variables.length > 0
-      ? [{ what: 'its derivative against differences', error: maxRelativeError, limit: LIMITS.differences }]
-      : []),
-    ...(output ? [{ what: 'its output', error: output.maxRelativeError, limit: LIMITS.output }] : []),
-    ...(gradient ? [{ what: 'its gradient', error: gradient.maxRelativeError, limit: LIMITS.gradient }] : []),
-  ]
-  const off = measured.filter(({ error, limit }) => !(error !== null && error <= limit))
-  if (off.length === 0) return undefined
-  const words = off.map(
-    ({ what, error, limit }) =>
-      `${what} ${error === null || Number.isNaN(error) ? 'is none' : `is off by ${error.toPrecision(3)}`}, at most ${limit}`,
-  )
-  return `${fileName(path)} must be computed here as it is where it was made: ${words.join('; ')}`
-}
-
-/** Named at most. */
-const NAMED = 5
-
-const namedNodes = (nodes: readonly string[]): string =>
-  [...nodes.slice(0, NAMED), ...(nodes.length > NAMED ? [`${nodes.length - NAMED} more`] : [])].join(', ')

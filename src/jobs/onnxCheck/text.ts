@@ -1,37 +1,44 @@
 /** What was found of an ONNX file, for a person. */
-import { describedFile } from '../show/onnxFile.ts'
-import type { OnnxCheck } from './run.ts'
+import { describedFile, shownOnnx } from '../show/onnxFile.ts'
+import type { OnnxCheck, UnsupportedOperator } from './run.ts'
+
+type Row = readonly [name: string, value: string]
 
 /** For a person. */
-export function checkText(path: string, { json, file, graph, variables, notes }: OnnxCheck): string {
-  const { unsupported, maxRelativeError, output, gradient } = json
+export function checkText(path: string, check: OnnxCheck): string {
+  const { json, file, graph, notes } = check
   const given = Object.entries(graph?.inputs ?? {}).map(([name, { dtype, shape }]) => `${name} ${dtype}[${shape}]`)
-  const rows: [string, string][] = [
-    ...describedFile(file.model),
-    ...(graph ? ([['given', given.join(', ')]] as [string, string][]) : []),
-    ...unsupported.map(({ operator, nodes, reason }): [string, string] => [
-      'missing',
-      `${operator} (${nodes.slice(0, 5).join(', ')}${nodes.length > 5 ? `, ${nodes.length - 5} more` : ''}): ${reason}`,
-    ]),
-    ...(graph && unsupported.length === 0
-      ? ([
-          [
-            'derivative',
-            variables.length === 0
-              ? 'there is nothing to differentiate in'
-              : `in ${variables.join(', ')}: ${offBy(maxRelativeError)} central differences`,
-          ],
-        ] as [string, string][])
-      : []),
-    ...(output ? ([['output', `${offBy(output.maxRelativeError)} the given one`]] as [string, string][]) : []),
-    ...(gradient ? ([['gradient', `${offBy(gradient.maxRelativeError)} the given one`]] as [string, string][]) : []),
+  const rows: readonly Row[] = [
+    ...describedFile(shownOnnx(file.model)),
+    ...(graph ? [['given', given.join(', ')] as const] : []),
+    ...json.unsupported.map((one) => ['missing', missingText(one)] as const),
+    ...(graph && json.unsupported.length === 0 ? measuredRows(check) : []),
   ]
+  const lines = rows.map(([name, value]) => `  ${name.padEnd(11)}${value}`)
+  return [path, ...lines, ...notes.map((note) => `note: ${note}`)].join('\n')
+}
+
+function measuredRows({ json, variables }: OnnxCheck): readonly Row[] {
+  const { maxRelativeError, output, gradient } = json
+  const derivative =
+    variables.length === 0
+      ? 'there is nothing to differentiate in'
+      : `in ${variables.join(', ')}: ${offBy(maxRelativeError)} central differences`
   return [
-    path,
-    ...rows.map(([name, value]) => `  ${name.padEnd(11)}${value}`),
-    ...notes.map((note) => `note: ${note}`),
-  ].join('\n')
+    ['derivative', derivative],
+    ...(output ? [['output', `${offBy(output.maxRelativeError)} the given one`] as const] : []),
+    ...(gradient ? [['gradient', `${offBy(gradient.maxRelativeError)} the given one`] as const] : []),
+  ]
 }
 
 const offBy = (error: number | null): string =>
   error === null || Number.isNaN(error) ? 'not to be compared with' : `off by ${error.toExponential(1)} from`
+
+/** Nodes named of an operator at most. */
+const NAMED = 5
+
+/** `Einsum (/a, /b, 3 more): why` */
+export function missingText({ operator, nodes, reason }: UnsupportedOperator): string {
+  const more = nodes.length > NAMED ? [`${nodes.length - NAMED} more`] : []
+  return `${operator} (${[...nodes.slice(0, NAMED), ...more].join(', ')}): ${reason}`
+}

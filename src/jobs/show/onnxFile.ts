@@ -69,8 +69,8 @@ export const valueText = ({ name, type, shape }: ShownValue): string =>
 const NAMED = 24
 
 /** Rows for a person. */
-export function describedFile(model: OnnxModel): [name: string, value: string][] {
-  const { producer, opsets, inputs, outputs, nodes, operators, functions, parameters } = shownOnnx(model)
+export function describedFile(shown: ShownOnnx): [name: string, value: string][] {
+  const { producer, opsets, inputs, outputs, nodes, operators, functions, parameters } = shown
   const counts = Object.entries(operators)
   const more = counts.length > NAMED ? `, ${counts.length - NAMED} more` : ''
   const bodies = functions > 0 ? `, ${functions} functions` : ''

@@ -54,17 +54,17 @@ def unet2d():
 
 
 def unet2d_attention():
-    net = UNet2DModel(sample_size=8, in_channels=3, out_channels=3, block_out_channels=(8, 8), layers_per_block=1, norm_num_groups=4, attention_head_dim=4,
+    net = UNet2DModel(sample_size=4, in_channels=3, out_channels=3, block_out_channels=(8, 8), layers_per_block=1, norm_num_groups=4, attention_head_dim=4,
                       down_block_types=("DownBlock2D", "AttnDownBlock2D"), up_block_types=("AttnUpBlock2D", "UpBlock2D"), downsample_type="resnet",
                       upsample_type="resnet", time_embedding_type="fourier")
-    return Of(net, lambda n, x, t: n(x, t).sample), (images(3, 8), torch.tensor([0.3, 8.5]))
+    return Of(net, lambda n, x, t: n(x, t).sample), (images(3, 4), torch.tensor([0.3, 8.5]))
 
 
 def unet2d_condition():
-    net = UNet2DConditionModel(sample_size=8, in_channels=4, out_channels=4, block_out_channels=(8, 8), layers_per_block=1, norm_num_groups=4,
+    net = UNet2DConditionModel(sample_size=4, in_channels=4, out_channels=4, block_out_channels=(8, 8), layers_per_block=1, norm_num_groups=4,
                                attention_head_dim=2, cross_attention_dim=8, down_block_types=("CrossAttnDownBlock2D", "DownBlock2D"),
                                up_block_types=("UpBlock2D", "CrossAttnUpBlock2D"))
-    return Of(net, lambda n, x, t, c: n(x, t, encoder_hidden_states=c).sample), (images(4, 8), torch.tensor([3, 950]), torch.randn(BATCH, 5, 8))
+    return Of(net, lambda n, x, t, c: n(x, t, encoder_hidden_states=c).sample), (images(4, 4), torch.tensor([3, 950]), torch.randn(BATCH, 5, 8))
 
 
 def vae_decoder():
