@@ -372,9 +372,13 @@ export async function openTargets(): Promise<{ readonly targets: readonly FuzzTa
 /** Files of others as graphs with their derivatives, for random damage in operators, attributes, shapes and names. */
 function decodedTarget(): FuzzTarget {
   const folder = join('test', 'found')
-  const seeds = ['denoisers/plain', 'denoisers/guidance', 'denoisers/one-hot', 'judges/imagenet', 'onnx/vit-eager.dynamo-20'].map(
-    (name) => new Uint8Array(readFileSync(join(folder, `${name}.onnx`))),
-  )
+  const seeds = [
+    'denoisers/plain',
+    'denoisers/guidance',
+    'denoisers/one-hot',
+    'judges/imagenet',
+    'onnx/vit-eager.dynamo-20',
+  ].map((name) => new Uint8Array(readFileSync(join(folder, `${name}.onnx`))))
   return ofBytes('decoded onnx', seeds, (bytes) => {
     const model = readModel(bytes, 'the file')
     const { graph } = decode(model, { shapes: inputShapes(model, {}, {}) })
