@@ -26,15 +26,12 @@ beforeAll(async () => {
 })
 afterAll(() => rm(folder, { recursive: true }))
 
-/** Operators that are on their way. */
-const LATER = ['Attention', 'Einsum']
 
 describe('exported by PyTorch', () => {
   const files = readdirSync(FOUND).filter((name) => name.endsWith('.onnx'))
   test.each(files)('%s', async (name) => {
     const check = await checkOnnx(found(name), config({ inputs: npzOf(name) }))
     const { nodes, operators, unsupported, maxRelativeError, output, gradient } = check.json
-    if (unsupported.every(({ operator }) => LATER.includes(operator)) && unsupported.length > 0) return
     expect(unsupported).toEqual([])
     expect(nodes).toBe(Object.values(operators).reduce((a, b) => a + b, 0))
     expect(maxRelativeError).toBeLessThan(1e-4)
