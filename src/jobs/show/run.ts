@@ -49,10 +49,16 @@ export type ShownFile = Pick<ShownModel, 'model' | 'sha256' | 'notes'> & { reado
  */
 export async function show(path: string, config: ShowConfig): Promise<ShownModel | ShownFile> {
   if (!isModelFile(path)) return showModel(path, config)
-  const onnx = shownOnnx(await readOnnxModel(path))
+  // What the engine takes and our own reader does not is still a model.
+  const onnx = await readOnnxModel(path).then(shownOnnx, (error: unknown) => {
+    if (error instanceof BilevelError && error.code === 'onnx.parse') return error
+    throw error
+  })
   try {
-    return { ...(await showModel(path, config)), onnx }
+    const shown = await showModel(path, config)
+    return onnx instanceof BilevelError ? { ...shown, notes: [...shown.notes, onnx.message] } : { ...shown, onnx }
   } catch (error) {
+    if (onnx instanceof BilevelError) throw onnx
     // Without a schedule it may be a classifier, a decoder, a reward.
     if (!(error instanceof BilevelError && error.code === 'schedule.scheduler')) throw error
     const notes = [`nothing says that it is a model of diffusion: ${error.message}`]
