@@ -6,10 +6,10 @@
  *     npm run proof:onnx -- FOLDER ...       those, and every ONNX file below the folders
  *     npm run proof:onnx -- --only FOLDER    a folder alone, and nothing is written
  *
- * Writes docs/results/onnx: README.md, onnx.json; exit code 1 if a file is off or an operator is missing.
+ * `--from FILE` takes what was right in such an onnx.json, of the same commit or after changes that it does not touch. Writes docs/results/onnx: README.md, onnx.json; exit code 1 if a file is off or an operator is missing.
  */
 import { execFileSync } from 'node:child_process'
-import { existsSync, mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { cpus } from 'node:os'
 import { basename, dirname, join } from 'node:path'
 import { parseArgs } from 'node:util'
@@ -22,7 +22,11 @@ import { resolveOnnxCheckConfig } from '../src/jobs/onnxCheck/settings.ts'
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { only: { type: 'string' }, out: { type: 'string', default: join('docs', 'results', 'onnx') } },
+  options: {
+    only: { type: 'string' },
+    from: { type: 'string' },
+    out: { type: 'string', default: join('docs', 'results', 'onnx') },
+  },
 })
 
 interface Row {
@@ -44,11 +48,13 @@ const filesBelow = (folder: string): string[] =>
         .map((name) => join(folder, name))
         .toSorted()
 
+/** Models of the repository by their place, others by their name. */
+const nameOf = (path: string): string => (path.startsWith('/') ? join(basename(dirname(path)), basename(path)) : path)
+
 async function rowOf(path: string): Promise<Row> {
   const before = performance.now()
   const beside = join(dirname(path), basename(path).replace(/\..*$/, '.npz'))
-  // Models of the repository by their place, others by their name.
-  const file = path.startsWith('/') ? join(basename(dirname(path)), basename(path)) : path
+  const file = nameOf(path)
   const seconds = () => (performance.now() - before) / 1000
   const inputs = existsSync(beside) ? { inputs: beside } : {}
   try {
@@ -62,9 +68,11 @@ async function rowOf(path: string): Promise<Row> {
 
 const own = [join('test', 'found', 'onnx'), 'test', 'assets']
 const folders = values.only !== undefined ? [values.only] : [...own, ...positionals]
+/** Rows of an earlier proof. */
+const before: readonly Row[] = values.from === undefined ? [] : JSON.parse(readFileSync(values.from, 'utf8')).rows
 const rows: Row[] = []
 for (const path of new Set(folders.flatMap(filesBelow))) {
-  const row = await rowOf(path)
+  const row = before.find(({ file, fault }) => fault === null && file === nameOf(path)) ?? (await rowOf(path))
   rows.push(row)
   process.stderr.write(`${row.file}: ${row.fault ?? 'right'}, ${row.seconds.toFixed(1)} s\n`)
 }

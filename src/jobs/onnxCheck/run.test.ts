@@ -26,7 +26,6 @@ beforeAll(async () => {
 })
 afterAll(() => rm(folder, { recursive: true }))
 
-
 describe('exported by PyTorch', () => {
   const files = readdirSync(FOUND).filter((name) => name.endsWith('.onnx'))
   test.each(files)('%s', async (name) => {
@@ -108,6 +107,15 @@ describe('inputs', () => {
     const [{ maxRelativeError }] = await derivativeErrors(network, zeros, 0)
     await network.dispose()
     expect(maxRelativeError).toBeLessThan(1e-6)
+  })
+
+  test('a time that is rounded for a table has no derivative, and the image has', async () => {
+    const path = join('test', 'found', 'denoisers', 'time-b1.onnx')
+    const check = await checkOnnx(path, config({}))
+    expect(check.variables).toEqual(['x'])
+    expect(check.notes.join()).toMatch(/^there is no derivative in the input 't': /)
+    expect(check.json.maxRelativeError).toBeLessThan(1e-4)
+    expect(faultOf(path, check)).toBeUndefined()
   })
 
   test('a network without a derivative has none', async () => {

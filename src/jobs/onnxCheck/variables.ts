@@ -77,11 +77,16 @@ export function nodesWithoutDerivative(
   outputs: readonly SymbolicTensor[],
   variables: readonly SymbolicTensor[],
 ): Node[] {
+  const nodes = nodesOf(outputs)
   const reached = new Set(variables)
-  return nodesOf(outputs).filter((node) => {
-    if (!node.inputs.some((value) => value && isFloat(value) && reached.has(value))) return false
-    const floats = node.outputs.filter(isFloat)
-    for (const value of floats) reached.add(value)
-    return floats.length > 0 && !node.operator.differentiate
+  for (const node of nodes) {
+    if (!node.inputs.some((value) => value && reached.has(value))) continue
+    for (const value of node.outputs) if (isFloat(value)) reached.add(value)
+  }
+  const needed = new Set(outputs.filter((value) => reached.has(value)))
+  return nodes.toReversed().filter((node) => {
+    if (!node.outputs.some((value) => needed.has(value))) return false
+    for (const value of node.inputs) if (value && reached.has(value)) needed.add(value)
+    return !node.operator.differentiate
   })
 }
