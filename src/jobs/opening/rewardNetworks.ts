@@ -9,7 +9,9 @@ import { networksOf, openReward } from '../../rewards/index.ts'
 import type { Json } from '../../runs/index.ts'
 import type { Device } from '../../runtime/index.ts'
 import type { EntropyConfig } from '../entropy/settings.ts'
-import { OWN_JUDGE, openMeasuring } from './measuringNetworks.ts'
+import { openMeasuring } from './measuringNetworks.ts'
+import { readingOf } from './rewardReading.ts'
+import { judgeReadingShape, rewardReadingShape } from './settings.ts'
 import type { SharedData } from './sharedData.ts'
 import { sharedData } from './sharedData.ts'
 
@@ -25,8 +27,8 @@ export const REWARD_SETTINGS = [
   'featuresMeanStd',
   'featuresResize',
   'judgeNetwork',
-  'rewardRange',
-  'onBadReward',
+  ...(Object.keys(judgeReadingShape) as (keyof typeof judgeReadingShape)[]),
+  ...(Object.keys(rewardReadingShape) as (keyof typeof rewardReadingShape)[]),
 ] as const
 export type RewardSettings = Pick<EntropyConfig, (typeof REWARD_SETTINGS)[number]>
 
@@ -72,8 +74,7 @@ export async function openRewardNetworks(
     tuning: data && tuningOf(data),
     labels: data && labelsOf(data),
     imageShape: model.imageShape,
-    imageRange: settings.rewardRange,
-    onBad: settings.onBadReward,
+    ...(await readingOf(settings)),
     batch: model.batch,
     device: model.device,
     timeout: model.timeout,
@@ -112,13 +113,9 @@ async function openNetworks(settings: RewardSettings, data: Dataset, device: Dev
   const { data: source, features, judgeNetwork } = settings
   const opened = await openMeasuring(
     {
+      ...settings,
       data: source ?? data.name,
       features: features === 'none' ? 'pixels' : features,
-      featuresOutput: settings.featuresOutput,
-      featuresRange: settings.featuresRange,
-      featuresMeanStd: settings.featuresMeanStd,
-      featuresResize: settings.featuresResize,
-      ...OWN_JUDGE,
       judge: judgeNetwork,
       device,
     },
