@@ -191,6 +191,7 @@ if (!only) {
     refused: count('refused'),
     wrong: count('wrong'),
     known: KNOWN,
+    standard: tests.operators,
     operators: Object.fromEntries(
       all.map(([name, { why, ...row }]) => [name, { ...row, ...(why.size > 0 && { why: [...why].slice(0, 3) }) }]),
     ),
