@@ -23,12 +23,14 @@ import { noiseSchedule } from '../../src/diffusion/index.ts'
 import { add, constant, mul, trace } from '../../src/graph/index.ts'
 import { resolveEntropyConfig } from '../../src/jobs/entropy/settings.ts'
 import { resolveEvaluateConfig } from '../../src/jobs/evaluate/settings.ts'
+import { inputShapes } from '../../src/jobs/onnxCheck/feeds.ts'
+import { variablesOf } from '../../src/jobs/onnxCheck/variables.ts'
 import { resolveSampleConfig } from '../../src/jobs/sample/settings.ts'
 import { resolveScheduleConfig } from '../../src/jobs/schedule/settings.ts'
 import { referenceFromStatistics } from '../../src/metrics/frechetReference.ts'
 import { encodeStatistics, parseStatistics } from '../../src/metrics/npz.ts'
 import { decodeSafetensors, encodeSafetensors, initialState, unet } from '../../src/nn/index.ts'
-import { checkModel, encodeModel } from '../../src/onnx/index.ts'
+import { checkModel, decode, encodeModel, readModel } from '../../src/onnx/index.ts'
 import { parseRewardSpec } from '../../src/rewards/spec.ts'
 import { loadCheckpoint, saveCheckpoint } from '../../src/runs/checkpoint.ts'
 import { environmentLayer, parseSettings } from '../../src/runs/config.ts'
@@ -355,8 +357,35 @@ const words: readonly FuzzTarget[] = [
 /** All targets. Those that read folders do so in one that `close` removes. */
 export async function openTargets(): Promise<{ readonly targets: readonly FuzzTarget[]; close(): Promise<void> }> {
   const folder = await mkdtemp(join(tmpdir(), 'bilevel-fuzz-'))
-  const targets = [...schedules, ...words, ...binaries, onnxTarget(), ...settings, ...(await folderTargets(folder))]
+  const targets = [
+    ...schedules,
+    ...words,
+    ...binaries,
+    onnxTarget(),
+    decodedTarget(),
+    ...settings,
+    ...(await folderTargets(folder)),
+  ]
   return { targets, close: () => rm(folder, { recursive: true, force: true }) }
+}
+
+/** Files of others as graphs with their derivatives, for random damage in operators, attributes, shapes and names. */
+function decodedTarget(): FuzzTarget {
+  const folder = join('test', 'found')
+  const seeds = [
+    'denoisers/plain',
+    'denoisers/guidance',
+    'denoisers/one-hot',
+    'judges/imagenet',
+    'onnx/vit-eager.dynamo-20',
+  ].map((name) => new Uint8Array(readFileSync(join(folder, `${name}.onnx`))))
+  return ofBytes('decoded onnx', seeds, (bytes) => {
+    const model = readModel(bytes, 'the file')
+    const { graph } = decode(model, { shapes: inputShapes(model, {}, {}) })
+    const [output] = Object.values(graph.outputs)
+    demand(output.shape.every(Number.isSafeInteger), 'its output has no shape')
+    if (output.dtype.startsWith('float')) variablesOf(graph, output)
+  })
 }
 
 function onnxTarget(): FuzzTarget {

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { Command } from 'commander'
 import { JOBS } from '../jobs/index.ts'
+import { allCommands } from './commandTree.ts'
 import { complain } from './complaint.ts'
 import { addJobCommand } from './jobCommand.ts'
 import type { Terminal } from './terminal.ts'
@@ -18,7 +19,7 @@ export async function runCommand(words: readonly string[], terminal: Terminal): 
   for (const job of JOBS) addJobCommand(program, terminal, job)
 
   const { out: writeOut, err: writeErr } = terminal
-  for (const command of [program, ...program.commands]) {
+  for (const command of allCommands(program)) {
     command
       .exitOverride()
       .showSuggestionAfterError(false)

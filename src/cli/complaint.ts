@@ -4,6 +4,7 @@ import { CommanderError } from 'commander'
 import pc from 'picocolors'
 import { BilevelError, exitCodeOf, nearestOf } from '../base/index.ts'
 import { JOBS } from '../jobs/index.ts'
+import { commandOf, nameOf } from './commandTree.ts'
 import { flagNamed } from './settingFlags.ts'
 
 const USAGE = 2
@@ -33,20 +34,21 @@ export function complain(
 function usageText({ code, message }: CommanderError, program: Command, words: readonly string[]): string {
   const text = message.replace(/^error: /, '')
   const [, word] = /'([^']*)'/.exec(text) ?? []
-  const used = program.commands.find((candidate) => words.includes(candidate.name()))
+  const used = commandOf(program, words)
+  const name = nameOf(used)
   const known = {
-    'commander.unknownOption': (used ?? program).options.flatMap(({ long }) => long ?? []),
-    'commander.unknownCommand': program.commands.map((candidate) => candidate.name()),
+    'commander.unknownOption': used.options.flatMap(({ long }) => long ?? []),
+    'commander.unknownCommand': used.commands.map((candidate) => candidate.name()),
   }[code]
-  const gone = code === 'commander.unknownOption' && word !== undefined && replacedBy(word, used?.name())
+  const gone = code === 'commander.unknownOption' && word !== undefined && replacedBy(word, name)
   if (gone) return gone
   const nearest = word === undefined ? undefined : nearestOf(word.split('=')[0], known ?? [])
   if (nearest !== undefined) return `${text}; did you mean '${nearest}'?`
-  return `${text}; see bilevel ${used ? `${used.name()} ` : ''}--help`
+  return `${text}; see bilevel ${name ? `${name} ` : ''}--help`
 }
 
 /** Of a flag of earlier releases: what to use in its place; null: it is none. */
-function replacedBy(word: string, command: string | undefined): string | null {
+function replacedBy(word: string, command: string): string | null {
   const [flag] = word.split('=')
   const replaced = JOBS.find(({ name }) => name === command)?.settings.replaced ?? {}
   const found = Object.entries(replaced).find(([key]) => flag === flagNamed([key]))

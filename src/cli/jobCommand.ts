@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import type { Command } from 'commander'
 import type { z } from 'zod'
 import type { BilevelError } from '../base/index.ts'
-import { inputError } from '../base/index.ts'
+import { failure, inputError } from '../base/index.ts'
 import type { Job } from '../jobs/index.ts'
 import { JOBS, requireAllowedCode } from '../jobs/index.ts'
 import type { SettingsLayer } from '../runs/index.ts'
@@ -18,6 +18,7 @@ import {
   readSettingsFile,
 } from '../runs/index.ts'
 import { callerOf } from './callerOf.ts'
+import { newCommand } from './commandTree.ts'
 import { addDryRun, dryRun } from './dryRun.ts'
 import { settingsFromEnvironment } from './environment.ts'
 import { pathOption } from './pathOption.ts'
@@ -38,7 +39,7 @@ interface Flags {
 const RUNS = 'runs'
 
 export function addJobCommand(program: Command, terminal: Terminal, job: Job): void {
-  const command = program.command(job.name).summary(job.summary).description(job.description)
+  const command = newCommand(program, job.name).summary(job.summary).description(job.description)
   const { argument, other, settings, out } = job
   const named = [argument, other].flatMap((one) => one ?? [])
   for (const { name, description } of named) command.argument(name, description)
@@ -89,10 +90,11 @@ async function execute(
   if (leaves === 'run') terminal.display.log(`run folder: ${folder}`)
   const request = { config, argument, other, folder, resume: resumed !== null, allowCode: flags.allowCode === true }
   const result = await runOnTerminal(job, { ...request, caller: callerOf(process) }, terminal)
-  const { json, text, answers = leaves === 'answer' } = result
+  const { json, text, failed, answers = leaves === 'answer' } = result
   if (!answers) terminal.display.log(leaves === 'run' ? `${text}\nreport: ${join(folder, 'report.html')}` : text)
   if (flags.json) terminal.out(`${JSON.stringify(json)}\n`)
   else if (answers) terminal.out(`${text}\n`)
+  if (failed !== undefined) throw failure('job.failed', failed)
 }
 
 /** Where the results go: the resumed run, the folder that was named, or one of our own naming that is not there yet. */

@@ -70,6 +70,8 @@ function optionsOf(flag: SettingFlag, value: unknown): Option[] {
   const option = new Option(`--${name} <${placeholder(inside)}>`, `${description}${choices} [${textOf(value)}]`)
   // Given several times it is one list.
   if (isListOfWords(inside)) option.argParser((word: string, before?: string) => (before ? `${before},${word}` : word))
+  if (inside instanceof z.ZodRecord)
+    option.argParser((word: string, before?: string) => (before ? `${before}\n${word}` : word))
   return [option.helpGroup(heading)]
 }
 
@@ -78,6 +80,7 @@ const isListOfWords = (schema: Schema): boolean =>
 
 function placeholder(schema: Schema): string {
   if (isListOfWords(schema)) return 'value,value,...'
+  if (schema instanceof z.ZodRecord) return 'name=n,n,...'
   if (schema instanceof z.ZodArray) return insideOf(schema.element) instanceof z.ZodEnum ? 'name,name,...' : 'n,n,...'
   if (schema instanceof z.ZodTuple) return 'low,high'
   if (schema instanceof z.ZodNumber) return 'n'
@@ -93,7 +96,10 @@ function alternative(schema: Schema): string {
 }
 
 const textOf = (value: unknown): string =>
-  value === null ? 'none' : Array.isArray(value) ? value.join(',') : String(value)
+  value === null || isEmpty(value) ? 'none' : Array.isArray(value) ? value.join(',') : String(value)
+
+const isEmpty = (value: unknown): boolean =>
+  typeof value === 'object' && !Array.isArray(value) && Object.keys(value ?? {}).length === 0
 
 /** The settings that flags were given for, as words. */
 export function flagsLayer(schema: z.ZodObject, given: Readonly<Record<string, unknown>>): SettingsLayer {
@@ -116,10 +122,25 @@ function wordOf(word: string, schema: Schema): unknown {
   if (word === 'none' && isNullable(schema)) return null
   const inside = insideOf(schema)
   if (isListOfWords(inside)) return JSON.stringify(word.split(','))
+  if (inside instanceof z.ZodRecord) return listsByName(word)
   if (inside instanceof z.ZodArray)
     return `[${word.replace(/(\d+)-(\d+)/g, (_, a, b) => rangeOf(Number(a), Number(b)))}]`
   const isList = inside instanceof z.ZodUnion && inside.options.some((option) => option instanceof z.ZodArray)
   return inside instanceof z.ZodTuple || (isList && word.includes(',')) ? `[${word}]` : word
+}
+
+/** `a=1,2` on each line. What is no such line is left as it is, for the check of the setting to refuse. */
+function listsByName(lines: string): unknown {
+  const entries = lines.split('\n').map((line) => /^(.+)=([\d\s,-]*)$/.exec(line))
+  if (entries.includes(null)) return lines
+  const lists = entries.map((entry) => [
+    entry?.[1],
+    entry?.[2]
+      .split(',')
+      .filter((n) => n.trim())
+      .map(Number),
+  ])
+  return Object.fromEntries(lists)
 }
 
 /** @throws `config.range` on a range that is longer than a list of seeds may be */

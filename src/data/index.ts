@@ -1,5 +1,6 @@
 /** Data: the embedded digits, and whatever lies at a path, dealt into splits by content. */
 export { encodeIdx } from './arrays/idx.ts'
+export { readNpz } from './arrays/npzTensors.ts'
 export type { Dataset, Provenance, Split } from './dataset.ts'
 export { contentHash } from './dataset.ts'
 export type { DigitsOptions } from './digits.ts'

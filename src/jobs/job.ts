@@ -68,6 +68,8 @@ export interface JobResult {
   readonly text: string
   /** That the text is what was asked for, and goes to standard output; default: of jobs that leave nothing but their answer. */
   readonly answers?: true
+  /** That what was asked about is not as it must be, in a sentence: said after the answer, with exit code 1. */
+  readonly failed?: string
 }
 
 /** What a job leaves: a run folder, to go on with and to report; a new folder of files; or nothing but its answer. */
@@ -81,7 +83,7 @@ export interface Best {
 
 /** A job with settings C. */
 export interface Job<C extends Settings = Settings> {
-  /** Name of the command, and the manifest's `command` of its runs. */
+  /** Name of the command, of one word or, in a group of `JOB_GROUPS`, two, and the manifest's `command` of its runs. */
   readonly name: string
   readonly summary: string
   readonly description: string

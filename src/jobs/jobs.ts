@@ -8,6 +8,7 @@ import { fidJob } from './fid/job.ts'
 import { initJob } from './init/job.ts'
 import type { Job } from './job.ts'
 import { anyJob } from './job.ts'
+import { onnxCheckJob } from './onnxCheck/job.ts'
 import { runsJob } from './runs/job.ts'
 import { sampleJob } from './sample/job.ts'
 import { scheduleJob } from './schedule/job.ts'
@@ -20,9 +21,18 @@ export const JOBS: readonly Job[] = [
   ...WORKING,
   anyJob(fidJob),
   anyJob(convertJob),
+  anyJob(onnxCheckJob),
   anyJob(runsJob(WORKING)),
   anyJob(initJob),
 ]
+
+/** What commands of two words begin with. */
+export const JOB_GROUPS: Readonly<Record<string, { readonly summary: string; readonly description: string }>> = {
+  onnx: {
+    summary: 'what ONNX files are worth here: check',
+    description: "Looks at other people's ONNX files. What a file holds: bilevel show FILE.onnx.",
+  },
+}
 
 /** @throws an internal error: names come from this list */
 export function jobNamed(name: string): Job {

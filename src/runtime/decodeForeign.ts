@@ -4,7 +4,7 @@ import { inputError } from '../base/index.ts'
 import type { Graph, SymbolicTensor } from '../graph/index.ts'
 import { input } from '../graph/index.ts'
 import type { OnnxModel } from '../onnx/index.ts'
-import { decode, decodedVjp, readModel, typeName } from '../onnx/index.ts'
+import { decode, decodedVjp, elementTypeName, readModel } from '../onnx/index.ts'
 import type { DeclaredValue, ModelFiles } from './engine.ts'
 import type { ForeignModel } from './foreign.ts'
 
@@ -71,6 +71,6 @@ export function decodeFiles({ bytes, files }: ModelFiles, source?: string): Deco
 /** As engines give it. */
 const declared = ({ name, dataType, axes }: OnnxModel['graph']['inputs'][number]): DeclaredValue => ({
   name,
-  dtype: dataType === undefined ? '' : typeName(dataType),
+  dtype: dataType === undefined ? '' : elementTypeName(dataType),
   shape: axes ?? [],
 })

@@ -60,10 +60,14 @@ export function requireNpyLength(header: NpyHeader, length: number, name: string
   )
 }
 
+/** The bytes of all numbers, in C's order. @param bytes behind the header */
+export const rowMajorBytes = ({ shape, type, columnMajor }: NpyHeader, bytes: Uint8Array): Uint8Array =>
+  columnMajor ? inRows(bytes, shape, type.bytes) : bytes
+
 /** Rows of numbers that are in memory, in C's order. */
 export function rowsInMemory(name: string, header: NpyHeader, bytes: Uint8Array): NumberRows {
   const { shape, type } = header
-  const data = header.columnMajor ? inRows(bytes, shape, type.bytes) : bytes
+  const data = rowMajorBytes(header, bytes)
   const size = sizeOf(shape.slice(1)) * type.bytes
   return { name, shape, type, row: (index) => data.subarray(index * size, (index + 1) * size) }
 }

@@ -1,7 +1,7 @@
 /** `bilevel show`: what a model is, and which convention it keeps. */
 import type { Job } from '../job.ts'
 import { modelArgument } from '../opening/modelArgument.ts'
-import { showModel, shownText } from './run.ts'
+import { show, shownText } from './run.ts'
 import type { ShowConfig } from './settings.ts'
 import { resolveShowConfig, SHOW_GROUPS, showSchema } from './settings.ts'
 
@@ -11,14 +11,15 @@ export const showJob: Job<ShowConfig> = {
   description:
     'Opens a model and prints its images, its levels, its classes and its convention: what it predicts, the range of its pixels, what it is told for times. With --data ' +
     'every convention is measured on pictures: noised as each says, the network is told what each says, and what it is off by is printed. Of a convention that does ' +
-    'not fit what is described it says what other commands refuse and what takes it.\n\n' +
+    'not fit what is described it says what other commands refuse and what takes it. Of an ONNX file of any kind it prints inputs and outputs with their shapes, operator set, producer and ' +
+    'operators; what is computed of it is checked by bilevel onnx check.\n\n' +
     'Settings come from the environment (BILEVEL_DATA=digits), then flags.',
   argument: modelArgument,
   jsonHelp: 'print it as one JSON object on one line',
   settings: { schema: showSchema, groups: SHOW_GROUPS, resolve: resolveShowConfig },
   leaves: 'answer',
   async run({ config, argument }) {
-    const json = await showModel(argument, config)
+    const json = await show(argument, config)
     return { json, text: shownText(json) }
   },
 }

@@ -2,17 +2,23 @@
 import { BilevelError } from '../../base/index.ts'
 import type { DenoiserConvention } from '../../diffusion/index.ts'
 import { conventionWords } from '../../diffusion/index.ts'
+import { modelFileHash, readOnnxModel } from '../../files/index.ts'
 import { textTable } from '../../report/index.ts'
 import type { Json } from '../../runs/index.ts'
 import { recordJson, wordsOf } from '../opening/conventionRecord.ts'
+import { isModelFile } from '../opening/modelFile.ts'
 import type { OpenedModel } from '../opening/openedModel.ts'
 import { openModelAt } from '../opening/openModel.ts'
 import { sharedData } from '../opening/sharedData.ts'
+import type { ShownOnnx } from './onnxFile.ts'
+import { describedFile, shownOnnx } from './onnxFile.ts'
 import type { ShowConfig } from './settings.ts'
 
 export interface ShownModel {
   readonly model: string
   readonly sha256: string
+  /** What an ONNX file says of itself; null: it is none. */
+  readonly onnx: ShownOnnx | null
   /** [channels, height, width]. */
   readonly imageShape: readonly number[]
   readonly timesteps: number
@@ -33,6 +39,32 @@ export interface ShownModel {
   /** Every convention that was measured, and by which what comes out has anything to do with what went in, best first. */
   readonly figures: readonly { readonly convention: string; readonly figure: number | null }[]
   readonly notes: readonly string[]
+}
+
+/** An ONNX file of which nothing says that it is a model of diffusion. */
+export type ShownFile = Pick<ShownModel, 'model' | 'sha256' | 'notes'> & { readonly onnx: ShownOnnx }
+
+/**
+ * A model, or an ONNX file of any kind.
+ * @throws what `openModelAt` throws, but for a convention that does not fit, which is told
+ */
+export async function show(path: string, config: ShowConfig): Promise<ShownModel | ShownFile> {
+  if (!isModelFile(path)) return showModel(path, config)
+  // What the engine takes and our own reader does not is still a model.
+  const onnx = await readOnnxModel(path).then(shownOnnx, (error: unknown) => {
+    if (error instanceof BilevelError && error.code === 'onnx.parse') return error
+    throw error
+  })
+  try {
+    const shown = await showModel(path, config)
+    return onnx instanceof BilevelError ? { ...shown, notes: [...shown.notes, onnx.message] } : { ...shown, onnx }
+  } catch (error) {
+    if (onnx instanceof BilevelError) throw onnx
+    // Without a schedule it may be a classifier, a decoder, a reward.
+    if (!(error instanceof BilevelError && error.code === 'schedule.scheduler')) throw error
+    const notes = [`nothing says that it is a model of diffusion: ${error.message}`]
+    return { model: path, sha256: await modelFileHash(path), onnx, notes }
+  }
 }
 
 /** @throws what `openModelAt` throws, but for a convention that does not fit, which is told */
@@ -59,6 +91,7 @@ function shownModel(path: string, opened: OpenedModel, refused: string | null): 
   return {
     model: path,
     sha256: opened.hash,
+    onnx: null,
     imageShape: opened.imageShape,
     timesteps,
     logSnr: [logSnr[0], logSnr[timesteps - 1]],
@@ -86,9 +119,18 @@ function shownModel(path: string, opened: OpenedModel, refused: string | null): 
 const LINES = 8
 
 /** For a person. */
-export function shownText(shownModel: ShownModel): string {
-  const { model, imageShape, timesteps, logSnr, flow, scheduler, classes, conditional, schedules } = shownModel
-  const { convention, refused, figures, notes, sha256 } = shownModel
+export function shownText(shown: ShownModel | ShownFile): string {
+  const lines = 'imageShape' in shown ? modelLines(shown) : rowLines([['sha256', shown.sha256]])
+  const file = shown.onnx ? rowLines(describedFile(shown.onnx)) : []
+  return [shown.model, ...file, ...lines, ...shown.notes.map((note) => `note: ${note}`)].join('\n')
+}
+
+const rowLines = (rows: readonly (readonly [name: string, value: string])[]): string[] =>
+  rows.map(([name, value]) => `  ${name.padEnd(11)}${value}`)
+
+function modelLines(shownModel: ShownModel): string[] {
+  const { imageShape, timesteps, logSnr, flow, scheduler, classes, conditional, schedules } = shownModel
+  const { convention, refused, figures, sha256 } = shownModel
   const [first, last] = logSnr.map((value) => value.toFixed(1))
   const taken =
     typeof convention === 'string' ? `${convention} (this project's own, or as stated)` : recordText(convention)
@@ -117,12 +159,7 @@ export function shownText(shownModel: ShownModel): string {
             1,
           ).map((line) => line.replaceAll('\u00a0', ' ').trimEnd()),
         ]
-  return [
-    model,
-    ...rows.map(([name, value]) => `  ${name.padEnd(11)}${value}`),
-    ...table,
-    ...notes.map((note) => `note: ${note}`),
-  ].join('\n')
+  return [...rowLines(rows), ...table]
 }
 
 function recordText(record: Readonly<Record<string, Json>>): string {

@@ -46,8 +46,8 @@ export interface DecodedModel {
   readonly nameOf: (node: Node) => string
 }
 
-/** A node that cannot be brought in. */
-interface Refusal {
+/** A node that cannot be brought in: `onnx.operators` has a list of these as its cause. */
+export interface Refusal {
   readonly operator: string
   readonly node: string
   /** Absent: there is no such operator here. */
@@ -358,5 +358,6 @@ function refusalError(refusals: readonly Refusal[]): BilevelError {
   return inputError(
     'onnx.operators',
     `every operator of the model must be one that this project has; it has not: ${named.join('; ')}`,
+    { cause: refusals },
   )
 }

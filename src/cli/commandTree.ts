@@ -1,0 +1,27 @@
+/** Commands of one word, and of two, the first of which names what they are about: `bilevel onnx check`. */
+import type { Command } from 'commander'
+import { JOB_GROUPS } from '../jobs/index.ts'
+
+/** The command of a job's name, its group made with the first that is in it. */
+export function newCommand(program: Command, name: string): Command {
+  const [first, second] = name.split(' ')
+  if (second === undefined) return program.command(first)
+  const group = program.commands.find((one) => one.name() === first) ?? newGroup(program, first)
+  return group.command(second)
+}
+
+const newGroup = (program: Command, name: string): Command =>
+  program.command(name).summary(JOB_GROUPS[name].summary).description(JOB_GROUPS[name].description)
+
+/** The program, its commands, and those in groups. */
+export const allCommands = (program: Command): Command[] => [program, ...program.commands.flatMap(allCommands)]
+
+/** The command that words ask for, or the group as far as it is known; the program itself where they ask for none. */
+export function commandOf(program: Command, words: readonly string[]): Command {
+  const used = program.commands.find((candidate) => words.includes(candidate.name()))
+  return used ? commandOf(used, words) : program
+}
+
+/** What it is called with behind `bilevel`: `onnx check`; nothing for the program itself. */
+export const nameOf = (command: Command): string =>
+  command.parent ? [nameOf(command.parent), command.name()].filter(Boolean).join(' ') : ''
