@@ -48,7 +48,7 @@ def rate_at(step: int, steps: int, warm: int, fall: float) -> float:
     return min(1.0, (step + 1) / warm) * (0.5 - 0.5 * math.cos(math.pi * min(1.0, left)))
 
 
-def train(parameters, rate: float, steps: int, decay: float, loss_of) -> None:
+def train(what: str, parameters, rate: float, steps: int, decay: float, loss_of) -> None:
     optimizer = torch.optim.AdamW(parameters, rate, weight_decay=decay)
     for step in range(steps):
         for group in optimizer.param_groups:
@@ -58,6 +58,8 @@ def train(parameters, rate: float, steps: int, decay: float, loss_of) -> None:
         loss.backward()
         nn.utils.clip_grad_norm_(parameters, 1.0)
         optimizer.step()
+        if (step + 1) % 250 == 0:
+            say(**{what: step + 1}, loss=round(loss.item(), 4))
 
 
 def train_judge(digits: Digits, unseen: Digits, path: Path, steps: int) -> Judge:
@@ -76,7 +78,7 @@ def train_judge(digits: Digits, unseen: Digits, path: Path, steps: int) -> Judge
             + functional.cross_entropy(logits[:, 18:], drawn.ground)
         )
 
-    train(list(judge.parameters()), 3e-3, steps, 1e-3, loss_of)
+    train("judge", list(judge.parameters()), 3e-3, steps, 1e-3, loss_of)
     judge.eval()
     drawn = unseen.draw(4000, random_of(1, steps))
     with torch.no_grad():
@@ -101,13 +103,13 @@ def train_clip(digits: Digits, unseen: Digits, tokenizer: CLIPTokenizer, folder:
         loss = -(true / true.sum(1, keepdim=True) * logits.log_softmax(1)).sum(1).mean()
         return loss - (true / true.sum(0, keepdim=True) * logits.log_softmax(0)).sum(0).mean()
 
-    train(list(clip.parameters()), 1.5e-3, steps, 1e-3, loss_of)
+    train("clip", list(clip.parameters()), 1.5e-3, steps, 1e-3, loss_of)
     clip.eval()
     drawn = unseen.draw(400, random_of(2, steps))
     forms = torch.randint(FULL_FORMS, (400,), generator=random_of(2, steps + 1))
     with torch.no_grad():
         best = clip(input_ids=ids_of(tokenizer, captions_of(drawn, forms)), pixel_values=drawn.images).logits_per_image.argmax(1)
-    say(clip_right_of_400=float(fits(drawn, forms)[torch.arange(400), best].float().mean()), scale=float(clip.logit_scale.exp()))
+    say(clip_right_of_400=float(fits(drawn, forms)[torch.arange(400), best].float().mean()), scale=float(clip.logit_scale.detach().exp()))
     clip.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return clip
