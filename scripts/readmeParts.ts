@@ -1,5 +1,5 @@
-/** The parts of README.md that are copies, so that a test can hold them to what they copy. */
-import { readFileSync } from 'node:fs'
+/** The parts of README.md and docs/guide that are copies, so that a test can hold them to what they copy. */
+import { readdirSync, readFileSync } from 'node:fs'
 import { standingOf } from '../src/jobs/schedule/report/verdict.ts'
 import type { Role, ShippedNumbers, ShippedRow } from './shippedRows.ts'
 
@@ -32,9 +32,15 @@ export interface QuickResult {
   }
 }
 
-/** README with each `<!-- example: FILE -->` followed by that file's code, its opening comment left out. */
-export function withExamples(readme: string): string {
-  return readme.replace(/(<!-- example: (\S+) -->\n```ts\n)[\s\S]*?```/g, (_, head: string, file: string) => {
+/** README.md and the pages of the guide. */
+export const GUIDE_PAGES: readonly string[] = [
+  'README.md',
+  ...readdirSync('docs/guide').map((name) => `docs/guide/${name}`),
+]
+
+/** A page with each `<!-- example: FILE -->` followed by that file's code, its opening comment left out. */
+export function withExamples(page: string): string {
+  return page.replace(/(<!-- example: (\S+) -->\n```ts\n)[\s\S]*?```/g, (_, head: string, file: string) => {
     const code = readFileSync(file, 'utf8').replace(/^\/\*\*[\s\S]*?\*\/\n/, '')
     return `${head}${code}\`\`\``
   })
@@ -113,7 +119,8 @@ const ROLE_WORDS: Readonly<Record<Role, string>> = {
 
 function modelTable(record: ShippedRecord): string {
   const { name, imagesPerSeed, samplingSeeds, rows, gains, real, candidates } = record
-  const labels = [...new Set(gains.map((one) => one.label))]
+  const whose = ({ label, steps }: ShippedNumbers['gains'][number]) => label ?? `${steps} steps: learned`
+  const labels = [...new Set(gains.map(whose))]
   const tried = [...new Set(Object.values(candidates).map((one) => one.tried))]
   const line = (row: ShippedRow) => {
     const { role, sampler, stepList, classes, fid, standardError, recognised, ofItsClass } = row
@@ -125,14 +132,14 @@ function modelTable(record: ShippedRecord): string {
   const standing = labels.map((label) =>
     standings(
       `- ${label}`,
-      gains.filter((one) => one.label === label).map(({ over, gain }) => [OTHERS[over], gain] as const),
+      gains.filter((one) => whose(one) === label).map(({ over, gain }) => [OTHERS[over], gain] as const),
     ),
   )
   return [
     `\`${name}\`: ${samplingSeeds.length} sampling seeds of ${imagesPerSeed.toLocaleString('en')} images a row, ± one standard error over them. FID: Fréchet distance to the held-out images in the`,
     `features of \`${record.featureNetwork.name}\`, with this many images. Recognised: share of images that \`${record.judgeNetwork.name}\` is more than`,
     `.9 sure of (real held-out images ${real.recognised.toFixed(3)}). Of its class: share that the judge takes for the class that was asked for. Best default: of`,
-    `${tried.join(' or ')} (every sampler on every step list), ranked by ${record.candidateImages} images against the tuning split, the first three by four times as many.`,
+    `${tried.join(' or ')} (samplers on every step list), chosen on ${record.candidateImages} images or more against the tuning split.`,
     '',
     '| sampler, steps | class | FID | recognised | of its class |',
     '| --- | --- | --- | --- | --- |',

@@ -74,8 +74,8 @@ export interface ShippedRow {
 
 /** What learning gained: other minus learned at as many steps, paired over sampling seeds. */
 export interface ShippedGain {
-  /** Of the learned row. */
-  readonly label: string
+  /** Of the learned row; in records of earlier versions absent. */
+  readonly label?: string
   readonly steps: number
   readonly over: Exclude<Role, 'learned'>
   readonly gain: Pick<MeanAndStandardError, 'mean' | 'standardError'>

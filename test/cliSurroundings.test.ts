@@ -35,7 +35,9 @@ describe('environment variables', () => {
   })
 
   test('these are all that are documented', async () => {
-    const texts = ['README.md', 'test/__snapshots__/cli.test.ts.snap'].map((path) => readFile(path, 'utf8'))
+    const texts = ['README.md', 'docs/guide/runs.md', 'test/__snapshots__/cli.test.ts.snap'].map((path) =>
+      readFile(path, 'utf8'),
+    )
     const prose = (await Promise.all(texts)).join('\n').replaceAll(/```ts\n.*?```/gs, '')
     const words = prose.match(/\b(?:[A-Z]{2,}_)+[A-Z]{2,}\b/g) ?? []
     expect([...new Set(words)].toSorted()).toEqual(Object.keys(environment()))

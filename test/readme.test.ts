@@ -1,19 +1,26 @@
-/** README says what is there: its code runs (the examples' own tests), its table is that of the committed run, its commands parse. */
+/** README and the guide say what is there: its code runs (the examples' own tests), its table is that of the committed run, its commands parse. */
 import { existsSync, readFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { expect, test } from 'vitest'
 import type { QuickResult, ShippedRecord } from '../scripts/readmeParts.ts'
-import { withExamples, withModelTables, withTable } from '../scripts/readmeParts.ts'
+import { GUIDE_PAGES, withExamples, withModelTables, withTable } from '../scripts/readmeParts.ts'
 import { REWARD_MODULE } from '../src/jobs/init/rewardModule.ts'
 
 const readme = readFileSync('README.md', 'utf8')
 
-test('its TypeScript is that of the examples, which run as tests', () => {
-  expect(readme).toMatch(/```ts\nimport/)
-  expect(withExamples(readme)).toBe(readme)
+test.each(GUIDE_PAGES)('the TypeScript of %s is that of the examples, which run as tests', (page) => {
+  const text = readFileSync(page, 'utf8')
+  expect(withExamples(text)).toBe(text)
+  expect(text.match(/```ts\n/g) ?? []).toHaveLength((text.match(/<!-- example: /g) ?? []).length)
+})
+
+test('README and the page on TypeScript have examples', () => {
+  for (const page of ['README.md', 'docs/guide/typescript.md'])
+    expect(readFileSync(page, 'utf8')).toMatch(/```ts\nimport/)
 })
 
 test('its reward module is the one that bilevel init writes', () => {
-  expect(readme).toContain(`\`\`\`js\n${REWARD_MODULE}\`\`\``)
+  expect(readFileSync('docs/guide/entropy.md', 'utf8')).toContain(`\`\`\`js\n${REWARD_MODULE}\`\`\``)
 })
 
 test('its table is that of the committed run', () => {
@@ -45,9 +52,15 @@ test('a table says in words what its numbers say, also where learning did not wi
   expect(text).toContain('not distinguishable from its start, not tuned (lower by 0.10 ± 0.20)')
 })
 
-test('every file it points to is there', () => {
-  const targets = [...readme.matchAll(/\]\(([^)]+)\)/g)].map(([, target]) => target)
-  expect(targets.filter((target) => !target.startsWith('https:') && !existsSync(target))).toEqual([])
+test.each(GUIDE_PAGES)('every file that %s points to is there', (page) => {
+  const targets = [...readFileSync(page, 'utf8').matchAll(/\]\(([^)]+)\)/g)].map(([, target]) => target)
+  const isDead = (target: string) => !target.startsWith('https:') && !existsSync(join(dirname(page), target))
+  expect(targets.filter(isDead)).toEqual([])
+})
+
+test('README leads to every page of the guide', () => {
+  const unnamed = GUIDE_PAGES.slice(1).filter((page) => !readme.includes(`](${page})`))
+  expect(unnamed).toEqual([])
 })
 
 test('both commands of a fresh machine stand on lines of their own', () => {

@@ -1,4 +1,4 @@
-/** A reward module that works, with its derivative: what `bilevel init reward` writes, and the help and README show. */
+/** A reward module that works, with its derivative: what `bilevel init reward` writes, and the help and docs/guide/entropy.md show. */
 export const REWARD_MODULE = `// A reward for bilevel entropy: a number for each image, more is better. Here: how near its mean brightness is to WANTED.
 const WANTED = 0.3 // of 0, black, to 1, white
 const SCALE = 100
