@@ -106,6 +106,8 @@ describe('layers', () => {
       expect(RANKS[other], `${file} imports ${resolved}`).toBeLessThan(RANKS[folder])
       // What is loaded only when it is used is named itself: its facade would load everything.
       if (isLazy(file, target)) continue
+      // What supports tests is in no facade.
+      if (isSupport(file) && isSupport(resolved)) continue
       const facade = join(edgeOf(resolved) ?? join('src', other), 'index.ts')
       expect(resolved, `${file} reaches into ${other} past its facade`).toBe(facade)
     }

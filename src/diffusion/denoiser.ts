@@ -30,6 +30,8 @@ export interface DenoiserGradient {
   readonly dtime: number | null
   /** Cotangent of the flat weights, where asked for: float32 from networks, float64 from closed forms. */
   readonly dweights?: ImageData
+  /** What was predicted there, where it is at hand. */
+  readonly prediction?: Images
 }
 
 /** A prediction that kept what its derivative needs. */

@@ -9,11 +9,14 @@ import { convCases } from './ops/conv.cases.ts'
 import { elementwiseCases } from './ops/elementwise.cases.ts'
 import { gatherCases } from './ops/gather.cases.ts'
 import { matmulCases } from './ops/matmul.cases.ts'
+import { modCases } from './ops/mod.cases.ts'
 import { normCases } from './ops/norm.cases.ts'
 import { poolCases } from './ops/pool.cases.ts'
 import { reduceCases } from './ops/reduce.cases.ts'
 import { resizeCases } from './ops/resize.cases.ts'
 import { shapeCases } from './ops/shape.cases.ts'
+import { topKCases } from './ops/topK.cases.ts'
+import { trigonometryCases } from './ops/trigonometry.cases.ts'
 
 export const operatorCases: readonly OperatorCase[] = [
   ...elementwiseCases,
@@ -27,4 +30,7 @@ export const operatorCases: readonly OperatorCase[] = [
   ...normCases,
   ...convCases,
   ...activationCases,
+  ...trigonometryCases,
+  ...modCases,
+  ...topKCases,
 ]

@@ -10,10 +10,20 @@ import { isFloat } from './ops/elementwise.ts'
 
 /** Operators without a derivative: step functions, comparisons, choices of an index; and the derivatives themselves (first order only). */
 const WITHOUT_DERIVATIVE = new Set([
-  ...['Silu', 'Gelu', 'GroupNorm', 'BatchNormTraining', 'UpsampleNearest', 'UpsampleBilinear', 'AveragePool', 'MaxPool']
+  ...[
+    'Silu',
+    'Gelu',
+    'GeluTanh',
+    'GroupNorm',
+    'BatchNormTraining',
+    'UpsampleNearest',
+    'UpsampleBilinear',
+    'AveragePool',
+    'MaxPool',
+  ]
     .concat(['ConvInput', 'ConvWeight'])
     .map((name) => `composite:${name}Gradient`),
-  ...['Sign', 'Floor', 'Ceil', 'ArgMax', 'OneHot'],
+  ...['Sign', 'Floor', 'Ceil', 'Round', 'ArgMax', 'OneHot'],
   ...['Less', 'LessOrEqual', 'Greater', 'GreaterOrEqual', 'Equal', 'And', 'Or', 'Not'],
 ])
 

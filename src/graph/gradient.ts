@@ -62,6 +62,24 @@ function dependentsOf(nodes: readonly Node[], wrt: readonly SymbolicTensor[]): R
   return dependent
 }
 
+/**
+ * Operator calls that keep a derivative from existing: they lie between `wrt` and a float output, change float numbers into float numbers, and have
+ * no derivative of their own. What is empty may still be refused by `vjp`, where all that leads on is a choice of indices.
+ */
+export function nodesWithoutDerivative(
+  outputs: readonly SymbolicTensor[],
+  wrt: readonly SymbolicTensor[],
+): readonly Node[] {
+  const nodes = nodesOf(outputs)
+  const dependent = dependentsOf(nodes, wrt)
+  return nodes.filter(
+    (node) =>
+      !node.operator.differentiate &&
+      node.outputs.some((value) => dependent.has(value)) &&
+      node.inputs.some((value) => value && dependent.has(value)),
+  )
+}
+
 function checkCotangents(outputs: readonly SymbolicTensor[], cotangents: readonly SymbolicTensor[]): void {
   outputs.forEach((output, i) => {
     const given = cotangents[i]

@@ -25,6 +25,12 @@ const graph: Message = { 1: () => node, 5: () => tensor, 15: () => sparseTensor 
 const functionBody: Message = { 7: () => node, 11: () => attribute }
 const model: Message = { 7: () => graph, 25: () => functionBody }
 
+/** Whether a path of outside data stays in the model's folder: relative, without a way up. */
+export function isConfined(location: string): boolean {
+  const parts = location.split(/[\\/]/)
+  return location !== '' && parts[0] !== '' && !/^[a-zA-Z]:/.test(location) && !parts.includes('..')
+}
+
 /** Paths of outside data, relative to the model's folder, each once and in order; none in bytes that are no ONNX file. */
 export function externalLocations(bytes: Uint8Array): string[] {
   try {

@@ -1,7 +1,7 @@
 /** ONNX files: graph to bytes, a strict reading of them, and the files they point to. */
 export { checkModel } from './check.ts'
-export type { DecodedModel, DecodeOptions, ExternalFiles, OnnxModel } from './decode/index.ts'
-export { decode, readModel } from './decode/index.ts'
+export type { DecodedModel, DecodeOptions, ExternalFiles, MissingDerivative, OnnxModel } from './decode/index.ts'
+export { decode, decodedVjp, missingDerivatives, readModel } from './decode/index.ts'
 export { encode, encodeModel } from './encode.ts'
-export { externalLocations } from './externalData.ts'
+export { externalLocations, isConfined } from './externalData.ts'
 export { encodeOpenBatch } from './openBatch.ts'

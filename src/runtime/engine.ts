@@ -59,6 +59,12 @@ export interface LaneSession {
   release(): Promise<void>
 }
 
+/** A model's file, and the files beside it by the paths that it names. */
+export interface ModelFiles {
+  readonly bytes: Uint8Array
+  readonly files: Readonly<Record<string, Uint8Array>>
+}
+
 /** Loads a model; with a path, also writes it there as the engine has it in memory. */
 export type Load<S> = (model: Uint8Array, savePath?: string) => Promise<S>
 
@@ -74,6 +80,8 @@ export interface Engine {
   load(model: Uint8Array | string, settings: SessionSettings): Promise<Session>
   /** @throws what is wrong with the file of a model that is given by its path */
   checkFile?(path: string): Promise<void>
+  /** The bytes of a model that is given by its path, for those who read the network in it. @throws `onnx.open`, `onnx.external` */
+  readModelFiles?(path: string): Promise<ModelFiles>
   /** Loads a model, bytes or a file, in lane `number`, 0, 1, ...: lanes run at the same time, models of one lane can hand each other what they hold. */
   loadInLane?(number: number, model: Uint8Array | string, settings: SessionSettings): Promise<LaneSession>
   /**

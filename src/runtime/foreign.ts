@@ -4,7 +4,7 @@ import { BilevelError, inputError, internalError } from '../base/index.ts'
 import type { DeviceOptions } from './device.ts'
 import { resolveDevice } from './device.ts'
 import { asDeclared, carriedType } from './elementTypes.ts'
-import type { DeclaredValue, LaneSession, Session } from './engine.ts'
+import type { DeclaredValue, LaneSession, ModelFiles, Session } from './engine.ts'
 import { unavailable } from './engine.ts'
 
 /** A foreign model, loaded to be run. */
@@ -22,6 +22,8 @@ export interface LoadedForeignModel {
 export interface ForeignModel extends LoadedForeignModel {
   readonly inputs: readonly DeclaredValue[]
   readonly outputs: readonly DeclaredValue[]
+  /** Its bytes, with those of the files beside it. @throws `onnx.open`, `onnx.external`, and where the engine has no way to them */
+  files(): Promise<ModelFiles>
   /** The same model in each of several lanes, which run at the same time and share its threads. Each is to be freed by itself. */
   inLanes(lanes: number): Promise<readonly LoadedForeignModel[]>
 }
@@ -54,6 +56,11 @@ export async function openModel(model: string | Uint8Array, options: DeviceOptio
     inputs,
     outputs,
     ...running(session),
+    async files() {
+      if (typeof model !== 'string') return { bytes: model, files: {} }
+      if (engine.readModelFiles) return engine.readModelFiles(model)
+      throw inputError('onnx.open', `this engine gives no bytes of '${model}'; open the model from its bytes`)
+    },
     async inLanes(lanes) {
       const { loadInLane } = engine
       if (!loadInLane) throw internalError(`${lanes} lanes of an engine that has none`)

@@ -1,6 +1,6 @@
 """Which inputs and attributes ONNX's operators have, version by version: what the entries of src/graph/ops are checked against.
 
-    pip install onnx==1.19.1
+    pip install onnx==1.23.2
     python test/gold/onnxSchemas.py > test/gold/onnxSchemas.json
 
 Of every operator named below: [first version of its operator set, [[input, 0 single | 1 may be absent | 2 any number], ...],
@@ -11,10 +11,10 @@ import json
 import onnx
 from onnx import defs, helper
 
-NAMES = """Abs Add And ArgMax AveragePool BatchNormalization Cast Ceil Clip Concat Conv ConvTranspose Cos CumSum Div Equal Erf Exp Expand
-Floor Gather GatherElements GatherND Gemm GlobalAveragePool Greater GreaterOrEqual Identity InstanceNormalization LayerNormalization LeakyRelu
-Less LessOrEqual Log LogSoftmax MatMul Max MaxPool Min Mul Neg Not OneHot Or Pad Pow Reciprocal ReduceMax ReduceMean ReduceMin ReduceSum Relu
-Reshape Resize ScatterElements ScatterND Sigmoid Sign Sin Slice Softmax Softplus Split Sqrt Sub Tanh Transpose Where""".split()
+NAMES = """Abs Acos Acosh Add And ArgMax Asin Asinh Atan Atanh AveragePool BatchNormalization Cast Ceil Clip Concat Conv ConvTranspose Cos Cosh
+CumSum Div Elu Equal Erf Exp Expand Floor Gather GatherElements GatherND Gemm GlobalAveragePool Greater GreaterOrEqual Identity InstanceNormalization LayerNormalization LeakyRelu
+Less LessOrEqual Log LogSoftmax MatMul Max MaxPool Min Mod Mul Neg Not OneHot Or Pad Pow Reciprocal ReduceMax ReduceMean ReduceMin ReduceSum Relu
+Reshape Resize Round ScatterElements ScatterND Sigmoid Sign Sin Sinh Slice Softmax Softplus Split Sqrt Sub Tan Tanh TopK Transpose Where""".split()
 NEWEST = 22
 
 

@@ -2,6 +2,7 @@
 import { describe, expect, test } from 'vitest'
 import { tensor } from '../../base/index.ts'
 import { generate } from '../samplers/generate.ts'
+import { hasTimeDerivative } from '../samplers/sample.ts'
 import { samplerSettings } from '../samplers/settings.ts'
 import { flowSchedule } from '../schedules/flowSchedule.ts'
 import type { NoiseSchedule } from '../schedules/noiseSchedule.ts'
@@ -123,6 +124,60 @@ test.each(cases)('$prediction of pixels in $pixels: its derivative is that of it
     const wanted = (cotangent[i] * (up[i] - down[i])) / (2 * h)
     expect(dx.data[i]).toBeCloseTo(wanted, 6)
   })
+})
+
+/** A network that is smooth in what it is told, of the same size whatever that is. */
+function smoothNetwork(size: number): ToldNetwork {
+  const f = (X: number, told: number) =>
+    Math.tanh(0.4 * X) * (1 + 0.5 * Math.sin(told / size)) + 0.3 * Math.cos(told / size)
+  const derivatives = (X: number, told: number) => ({
+    dX: (0.4 / Math.cosh(0.4 * X) ** 2) * (1 + 0.5 * Math.sin(told / size)),
+    dTold: (0.5 * Math.tanh(0.4 * X) * Math.cos(told / size) - 0.3 * Math.sin(told / size)) / size,
+  })
+  return {
+    times: 'real',
+    imageShape: [1, 1, 5],
+    dtype: 'float64',
+    differentiable: true,
+    predict: async ({ shape, data }, told) =>
+      tensor(
+        'float64',
+        shape,
+        Float64Array.from(data, (value) => f(value, told)),
+      ),
+    async vjp({ shape, data }, told, _, cotangent) {
+      const each = Array.from(data, (value) => derivatives(value, told))
+      return {
+        dx: tensor(
+          'float64',
+          shape,
+          Float64Array.from(each, ({ dX }, i) => dX * cotangent.data[i]),
+        ),
+        dtime: each.reduce((sum, { dTold }, i) => sum + dTold * cotangent.data[i], 0),
+      }
+    },
+  }
+}
+
+const timeCases = cases.flatMap((stated) => TOLD_TIMES.map((time) => ({ ...stated, time })))
+
+test.each(timeCases)('$prediction of pixels in $pixels, told $time: its derivative in the time', async (stated) => {
+  const trained = trainedOf(stated.prediction)
+  const convention = completed({ ...stated, timeScale: 1.5, sigmaData: D })
+  // Levels between whole times are straight in log-SNR: away from the kinks.
+  const t = 0.4 * trained.timesteps + 0.37
+  const size = Math.max(1, Math.abs(toldAt(convention, trained, t)))
+  const denoiser = conventionDenoiser(smoothNetwork(size), convention, trained)
+  const images = (data: Float64Array) => tensor('float64', [1, 1, 1, 5], data)
+  const cotangent = Float64Array.of(0.3, -1, 2, 0.5, -0.7)
+  const { dtime } = await denoiser.vjp(images(X.slice()), t, undefined, images(cotangent))
+  const h = 1e-3
+  const [up, down] = await Promise.all(
+    [h, -h].map(async (step) => (await denoiser.predict(images(X.slice()), t + step)).data),
+  )
+  const wanted = cotangent.reduce((sum, value, i) => sum + (value * (up[i] - down[i])) / (2 * h), 0)
+  expect(Math.abs(dtime! - wanted), `${dtime} ${wanted}`).toBeLessThan(1e-5 * Math.max(1e-2, Math.abs(wanted)))
+  expect(hasTimeDerivative(denoiser)).toBe(true)
 })
 
 test.each(cases.filter(({ pixels: [low, high] }) => low !== -0.5 && high <= 1))(

@@ -16,6 +16,7 @@ import { like } from '../samplers/denoised.ts'
 import { levelOfLogSnr } from '../schedules/level.ts'
 import type { NoiseSchedule } from '../schedules/noiseSchedule.ts'
 import type { ConventionPrediction, DenoiserConvention, PixelRange } from './convention.ts'
+import { slopeAt } from './slope.ts'
 import { isWhole, toldAt } from './toldTime.ts'
 
 const isFlow = (prediction: ConventionPrediction): boolean => prediction === 'flow' || prediction === 'flow-to-data'
@@ -99,16 +100,30 @@ export type ToldNetwork = Omit<Denoiser, 'prediction' | 'pullback'>
 /**
  * A denoiser as a network that is told any number.
  * @param predict what is told a number; default its own `predict`, which then takes any
+ * @param vjp its derivative, `dtime` being that in what it is told; default its own
  */
 export function toldNetwork(
   denoiser: Denoiser,
   predict: Denoiser['predict'] = (...asked) => denoiser.predict(...asked),
+  vjp: Denoiser['vjp'] = (...asked) => denoiser.vjp(...asked),
 ): ToldNetwork {
-  const { times, imageShape, dtype, batch, batchStep, differentiable, conditional, classes, nullClass } = denoiser
+  const {
+    times,
+    imageShape,
+    dtype,
+    batch,
+    batchStep,
+    differentiable,
+    timeDerivative,
+    conditional,
+    classes,
+    nullClass,
+  } = denoiser
   return {
     times,
     imageShape,
     differentiable,
+    ...(timeDerivative !== undefined && { timeDerivative }),
     ...(dtype && { dtype }),
     ...(batch !== undefined && { batch }),
     ...(batchStep !== undefined && { batchStep }),
@@ -116,7 +131,7 @@ export function toldNetwork(
     ...(classes !== undefined && { classes }),
     ...(nullClass !== undefined && { nullClass }),
     predict,
-    vjp: (...asked) => denoiser.vjp(...asked),
+    vjp,
   }
 }
 
@@ -136,7 +151,6 @@ export function conventionDenoiser(
   return {
     ...network,
     prediction: predictionFor(convention),
-    timeDerivative: false,
     async predict(x, time, condition) {
       const at = scalars(time)
       const own = mapped(x, (value) => at.inX * value + at.inOne)
@@ -147,13 +161,58 @@ export function conventionDenoiser(
       const at = scalars(time)
       const own = mapped(x, (value) => at.inX * value + at.inOne)
       const back = mapped(cotangent, (value) => at.outP * value)
-      const { dx, dweights } = await network.vjp(own, told(time), condition, back, options)
+      const gradient = await network.vjp(own, told(time), condition, back, options)
+      const { dx, dtime, dweights } = gradient
       const direct = at.inX * at.outX
       const data = dx.data.map((value, i) => at.inX * value + direct * cotangent.data[i])
       const [count, ...image] = x.shape
-      return { dx: imagesOf(data, count, image), dtime: null, ...(dweights && { dweights }) }
+      const last = trained.timesteps - 1
+      const slopes = () => slopesOf((t) => scalarsAt(convention, trained, t), time, last)
+      const output = async () => gradient.prediction ?? network.predict(own, told(time), condition)
+      return {
+        dx: imagesOf(data, count, image),
+        dtime:
+          dtime === null
+            ? null
+            : dtime * slopeAt((t) => toldAt(convention, trained, t), time, last) +
+              (await alongScalars({ x, own, cotangent, dx, output }, at, slopes())),
+        ...(dweights && { dweights }),
+      }
     },
   }
+}
+
+/** Derivatives of the scalars in the time. */
+function slopesOf(scalars: (t: number) => ConventionScalars, time: number, last: number): ConventionScalars {
+  const slope = (name: keyof ConventionScalars) => slopeAt((t) => scalars(t)[name], time, last)
+  return { inX: slope('inX'), inOne: slope('inOne'), outX: slope('outX'), outP: slope('outP'), outOne: slope('outOne') }
+}
+
+/** What a derivative in the time through the scalars is made of. */
+interface AlongScalars {
+  readonly x: Images
+  readonly own: Images
+  readonly cotangent: Images
+  /** Cotangent of the network's x. */
+  readonly dx: Images
+  output(): Promise<Images>
+}
+
+/** g (outX' X + outX X' + outP' P + outOne') + dX X', summed, with X' = inX' x' + inOne' and ' the derivative in the time. */
+async function alongScalars(
+  { x, own, cotangent: g, dx, output }: AlongScalars,
+  at: ConventionScalars,
+  slope: ConventionScalars,
+): Promise<number> {
+  if (Object.values(slope).every((value) => value === 0)) return 0
+  const predicted = slope.outP === 0 ? null : (await output()).data
+  let total = 0
+  for (let i = 0; i < g.data.length; i++) {
+    const dX = slope.inX * x.data[i] + slope.inOne
+    const ofOutput = predicted === null ? 0 : slope.outP * predicted[i]
+    total += g.data[i] * (slope.outX * own.data[i] + at.outX * dX + ofOutput + slope.outOne) + dx.data[i] * dX
+  }
+  return total
 }
 
 /** p' of X and P. */

@@ -5,7 +5,20 @@ import { afterAll, describe, expect, test } from 'vitest'
 import type { DType, Shape } from '../../base/index.ts'
 import { filled, float32, tensor } from '../../base/index.ts'
 import type { Named, SymbolicTensor, TensorType } from '../../graph/index.ts'
-import { add, cast, concat, constant, conv, gather, mul, reduceMean, reshape, sub, trace } from '../../graph/index.ts'
+import {
+  add,
+  cast,
+  concat,
+  constant,
+  conv,
+  floor,
+  gather,
+  mul,
+  reduceMean,
+  reshape,
+  sub,
+  trace,
+} from '../../graph/index.ts'
 import { encodeModel, encodeOpenBatch } from '../../onnx/index.ts'
 import type { Denoiser, Images } from '../denoiser.ts'
 import { loadScheduler } from '../files/loadScheduler.ts'
@@ -104,7 +117,9 @@ describe('the time, in any type and shape', () => {
       prediction: 'noise',
       times: integer ? 'integer' : 'real',
       imageShape: [2, 3, 4],
-      differentiable: false,
+      differentiable: true,
+      timeDerivative: !integer,
+      missingDerivative: null,
       conditional: false,
       batch: undefined,
     })
@@ -114,6 +129,10 @@ describe('the time, in any type and shape', () => {
       const y = await denoiser.predict(x, time)
       expect(y.shape).toEqual(x.shape)
       y.data.forEach((value, i) => void expect(value).toBeCloseTo(x.data[i] / 2 + time / 100, 5))
+      const { dx, dtime } = await denoiser.vjp(x, time, undefined, x)
+      dx.data.forEach((value, i) => void expect(value).toBeCloseTo(x.data[i] / 2, 6))
+      if (integer) expect(dtime).toBeNull()
+      else expect(dtime).toBeCloseTo(x.data.reduce((sum, value) => sum + value, 0) / 100, 5)
     }
     if (integer) await expect(denoiser.predict(images(1), 1.5)).rejects.toMatchObject({ code: 'times.integerOnly' })
     await expect(denoiser.predict(images(1), 50)).rejects.toMatchObject({ code: 'schedule.time' })
@@ -125,6 +144,8 @@ describe('the time, in any type and shape', () => {
     const denoiser = await open(file, { timeScale: 1 / 50, prediction: 'velocity' })
     const y = await denoiser.predict(tensor('float64', [1, 2, 3, 4], new Float64Array(24)), 25)
     expect(y.data[0]).toBeCloseTo(0.005, 7)
+    const { dtime } = await denoiser.vjp(images(1), 25, undefined, filled([1, 2, 3, 4], 1))
+    expect(dtime).toBeCloseTo((24 * 0.01) / 50, 7)
     expect(denoiser.prediction).toBe('velocity')
     const whole = openFile((batch) => ({ time: int(batch) }))
     await expect(open(whole, { timeScale: 0.1 })).rejects.toMatchObject({ code: 'model.timeScale' })
@@ -430,10 +451,22 @@ describe('what it cannot use, it names', () => {
     expect((await open(model, { noiseSchedule: four })).times).toBe('integer')
   })
 
-  test('a derivative', async () => {
-    const denoiser = await open(openFile((batch) => ({ time: int(batch) })))
-    const asked = denoiser.vjp(images(1), 1, undefined, images(1))
-    await expect(asked).rejects.toThrow(/no derivative; use an estimator that needs none: two-point/)
+  test('a derivative, where its operators are not known or have none', async () => {
+    const [x, small] = [images(1), images(1, [1, 2, 2])]
+    const rounded = file({ x: image, t: int(1) }, ({ x: input, t }) => ({
+      out: add(floor(mul(input, 8)), beside(cast(t, 'float32'))),
+    }))
+    const denoiser = await open(rounded)
+    expect(denoiser).toMatchObject({
+      differentiable: false,
+      missingDerivative: expect.stringMatching(/these have none: Floor \(Floor of '.+'\)$/),
+    })
+    expect(denoiser.pullback).toBeUndefined()
+    await expect(denoiser.vjp(small, 1, undefined, small)).rejects.toThrow(
+      /has no derivative here: .*Floor.*; use an estimator that needs none: two-point/,
+    )
+    const affine = await open(openFile((batch) => ({ time: int(batch) })))
+    await expect(affine.vjp(x, 1, undefined, x, { weights: true })).rejects.toThrow(/no derivative in its weights/)
   })
 })
 

@@ -1,12 +1,13 @@
 /**
- * Somebody else's ONNX file as a `Denoiser`: run as it is, with a stated schedule and no derivative. Told times are its own
- * training times 0..T-1 (0 = least noise), given in whatever element type and shape the file takes.
+ * Somebody else's ONNX file as a `Denoiser`: run as it is, with a stated schedule; its derivative by the graph in it, where all of that is known here.
+ * Told times are its own training times 0..T-1 (0 = least noise), given in whatever element type and shape the file takes.
  */
 import type { Shape, Tensor } from '../../base/index.ts'
 import { BilevelError, fileName, inputError, randomStream, sameShape, sizeOf, tensor } from '../../base/index.ts'
 import type { DeviceOptions, ForeignModel, ForeignValue, LoadedForeignModel } from '../../runtime/index.ts'
 import { lanesFor, mostLanes, openModel } from '../../runtime/index.ts'
-import type { Denoiser, Images, Prediction } from '../denoiser.ts'
+import { slopeAt } from '../conventions/slope.ts'
+import type { Denoiser, DenoiserGradient, Images, Prediction, Pullback } from '../denoiser.ts'
 import type { NoiseSchedule } from '../schedules/noiseSchedule.ts'
 import type { ForeignClasses, StatedClasses } from './foreignClasses.ts'
 import { knownClasses, oneHotWidth, tableRows } from './foreignClasses.ts'
@@ -14,8 +15,10 @@ import type { DenoiserInputs, NamedInputs } from './foreignDenoiserInputs.ts'
 import { describeValues, recogniseInputs } from './foreignDenoiserInputs.ts'
 import type { WantedShape } from './foreignDenoiserShape.ts'
 import { ambiguousChannels, batchOf, imageShapesOf } from './foreignDenoiserShape.ts'
+import type { DerivativeCall, ForeignDerivative, FoundDerivative } from './foreignDerivative.ts'
+import { findDerivative } from './foreignDerivative.ts'
 import { feedsFor, imagesFrom } from './foreignFeeds.ts'
-import { dependenceNote, dependenceOf } from './foreignIndependence.ts'
+import { dependenceNote, dependenceOf, relativeDifference } from './foreignIndependence.ts'
 import type { Runs } from './foreignRuns.ts'
 import { measureRuns, runSizes } from './foreignRuns.ts'
 
@@ -48,9 +51,10 @@ export interface ForeignDenoiserOptions extends DeviceOptions {
   readonly classes?: StatedClasses
 }
 
-/** A `Denoiser` without derivative over a loaded file. */
+/** A `Denoiser` over a loaded file. */
 export interface ForeignDenoiser extends Denoiser {
-  readonly differentiable: false
+  /** What keeps it from having a derivative, its operators named; null: nothing does. */
+  readonly missingDerivative: string | null
   /** Whether it takes a class, which must then be given unless its null class is said. */
   readonly conditional: boolean
   /** What stands for no class; undefined: nothing is known to. */
@@ -70,9 +74,14 @@ export interface ForeignDenoiser extends Denoiser {
    * where the file is made for one.
    */
   predictTold(x: Images, told: number, condition?: Int32Array): Promise<Images>
+  /** The derivative of `predictTold`, `dtime` being that in what it is told. @throws `denoiser.derivative` */
+  vjpTold(x: Images, told: number, condition: Int32Array | undefined, cotangent: Images): Promise<DenoiserGradient>
   /** Frees the model. */
   dispose(): Promise<void>
 }
+
+/** Rounding of float16 between operators, and far below what another network would give. */
+const MOST_DISAGREEMENT = 0.02
 
 /** Images of the trial run where the file leaves the batch open: with one alone, a batch that is no batch would go unnoticed. */
 const TRIAL_BATCH = 2
@@ -99,14 +108,37 @@ export async function openForeignDenoiser(options: ForeignDenoiserOptions): Prom
     const shapes = imageShapesOf(file, inputs, output, options.imageShape)
     const classes = knownClasses(file, inputs, options.classes ?? {}, undefined)
     const notes = fixed === undefined ? [] : [batchNote(file, fixed)]
-    const parts = { file, declared: model.inputs, inputs, batch, options, classes, notes }
+    const parts = {
+      file,
+      declared: model.inputs,
+      inputs,
+      batch,
+      options,
+      classes,
+      notes,
+      derivative: NONE_YET,
+      together: fixed,
+    }
     const open = (imageShape: Shape) => new FileDenoiser({ ...parts, imageShape }, { models: [model], images: fixed })
     const found = await theOneThatRuns(shapes.map(open), () => ambiguousChannels(file, inputs.image))
-    const { denoiser, trial, together } = await found.denoiser.measured(model, fixed, found.trial)
+    const { imageShape } = found.denoiser
+    const derivative = await findDerivative(model, {
+      ...engine,
+      file,
+      inputs,
+      imageShape,
+      images: fixed ?? batch ?? TRIAL_BATCH,
+    })
+    const { denoiser, trial, together } = await found.denoiser.measured({
+      model,
+      fixed,
+      trial: found.trial,
+      derivative,
+    })
     if (batch === undefined) return denoiser
     const lanes = together === undefined ? lanesFor(batch, engine) : Math.min(mostLanes(engine), batch / together)
     const sizes = together === undefined ? runSizes(batch / lanes) : [together]
-    return (await denoiser.inRuns(model, { lanes, sizes }, trial)) ?? denoiser
+    return (await denoiser.inRuns(model, { lanes, sizes }, trial)) ?? denoiser.asWhole(batch)
   } catch (error) {
     await model.dispose()
     throw error
@@ -122,6 +154,14 @@ async function theOneThatRuns(denoisers: readonly FileDenoiser[], ambiguous: () 
   if (running.length > 1) throw ambiguous()
   if (running.length === 1) return running[0].value
   throw (trials[0] as PromiseRejectedResult).reason
+}
+
+/** What a file is measured with: what it predicted when it was tried, and its derivative. */
+interface Measured {
+  readonly model: ForeignModel
+  readonly fixed: number | undefined
+  readonly trial: Images
+  readonly derivative: FoundDerivative
 }
 
 /** A denoiser, and what it predicted when it was tried. */
@@ -147,7 +187,13 @@ interface FileParts {
   readonly options: ForeignDenoiserOptions
   readonly classes: ForeignClasses
   readonly notes: readonly string[]
+  readonly derivative: FoundDerivative
+  /** Images of a run that a derivative is to be taken in; undefined: any number. */
+  readonly together: number | undefined
 }
+
+/** Before it is looked for. */
+const NONE_YET: FoundDerivative = { derivative: null, missing: '' }
 
 /** Of each image the first half of its channels. */
 function firstHalf({ data }: Tensor<'float32'>, shape: Shape): Tensor<'float32'> {
@@ -158,7 +204,9 @@ function firstHalf({ data }: Tensor<'float32'>, shape: Shape): Tensor<'float32'>
 }
 
 class FileDenoiser implements ForeignDenoiser {
-  readonly differentiable = false
+  readonly differentiable: boolean
+  readonly timeDerivative: boolean
+  readonly missingDerivative: string | null
   readonly prediction: Prediction
   readonly times: 'integer' | 'real'
   readonly imageShape: Shape
@@ -172,6 +220,9 @@ class FileDenoiser implements ForeignDenoiser {
   readonly batchStep?: number
   evaluations = 0
   secondsPerEvaluation = 0
+  readonly pullback?: Denoiser['pullback']
+  /** Whether the derivative's network was seen to predict what the file does. */
+  #agrees = false
   readonly #parts: FileParts
   readonly #runs: Runs
   readonly #timesteps: number
@@ -191,6 +242,11 @@ class FileDenoiser implements ForeignDenoiser {
     this.conditional = inputs.classes !== null
     this.imageShape = imageShape
     this.notes = notes
+    const { derivative, missing } = parts.derivative
+    this.differentiable = derivative !== null
+    this.timeDerivative = derivative?.inTime ?? false
+    this.missingDerivative = missing
+    if (derivative) this.pullback = (...asked) => this.#pullback(derivative, ...asked)
     if (classes !== undefined) this.classes = classes
     if (nullClass !== undefined) this.nullClass = nullClass
     if (rows !== undefined) this.classRows = rows
@@ -226,11 +282,12 @@ class FileDenoiser implements ForeignDenoiser {
    * The same with what was found out by running it: how many classes its table has, and, where an image's prediction depends on the others of a run, that
    * images are run one by one (a file made for more takes them together, which is said).
    */
-  async measured(
-    model: ForeignModel,
-    fixed: number | undefined,
-    trial: Images,
-  ): Promise<Tried & { readonly together: number | undefined }> {
+  async measured({
+    model,
+    fixed,
+    trial,
+    derivative,
+  }: Measured): Promise<Tried & { readonly together: number | undefined }> {
     const classes = await this.#classesFound()
     // A file that does not run on other numbers of images than it was tried with says nothing of them.
     const early = Math.floor((this.#timesteps - 1) / 4)
@@ -239,7 +296,10 @@ class FileDenoiser implements ForeignDenoiser {
     const apart = dependenceNote(this.#parts.file, difference, fixed)
     const together = apart !== null && fixed === undefined ? 1 : fixed
     const notes = apart === null ? this.notes : [...this.notes, apart]
-    const denoiser = new FileDenoiser({ ...this.#parts, classes, notes }, { models: [model], images: together })
+    const denoiser = new FileDenoiser(
+      { ...this.#parts, classes, notes, derivative, together },
+      { models: [model], images: together },
+    )
     Object.assign(denoiser, { evaluations: this.evaluations, secondsPerEvaluation: this.secondsPerEvaluation })
     return { denoiser, trial: together === fixed ? trial : await denoiser.trial(), together }
   }
@@ -295,11 +355,18 @@ class FileDenoiser implements ForeignDenoiser {
     const evaluations = this.evaluations + predictions * count
     if (images === null) {
       this.evaluations = evaluations
-      if (models !== this.#runs.models) await Promise.all(models.map((lane) => lane.dispose()))
+      if (models !== this.#runs.models) await disposeAll(models)
       return null
     }
-    if (models !== this.#runs.models) await this.dispose()
+    if (models !== this.#runs.models) await disposeAll(this.#runs.models)
     return Object.assign(inRunsOf(images), { evaluations, secondsPerEvaluation: seconds / count })
+  }
+
+  /** The same, of whole batches alone: its runs are not to be divided. */
+  asWhole(batch: number): FileDenoiser {
+    const whole = new FileDenoiser({ ...this.#parts, together: batch }, this.#runs)
+    const { evaluations, secondsPerEvaluation } = this
+    return Object.assign(whole, { evaluations, secondsPerEvaluation })
   }
 
   async predict(x: Images, time: number, condition?: Int32Array): Promise<Images> {
@@ -343,13 +410,67 @@ class FileDenoiser implements ForeignDenoiser {
     throw inputError('model.outputs', `${rule}, got ${came}`)
   }
 
-  async vjp(): Promise<never> {
+  async vjp(
+    x: Images,
+    time: number,
+    condition: Int32Array | undefined,
+    cotangent: Images,
+    { weights = false }: { readonly weights?: boolean } = {},
+  ): Promise<DenoiserGradient> {
+    this.#check(x, time)
+    if (weights) throw this.#underivable('no derivative in its weights')
+    return this.#inTime(await this.vjpTold(x, this.#told(time), condition, cotangent), time)
+  }
+
+  async vjpTold(x: Images, told: number, condition: Int32Array | undefined, cotangent: Images) {
+    const { derivative, missing } = this.#parts.derivative
+    if (!derivative) throw this.#underivable(`no derivative here: ${missing}`)
+    const call = this.#callOf(x, told, condition)
+    const gradient = await derivative.vjp(call, copied(cotangent))
+    await this.#requireAgreement(call, gradient.prediction)
+    return gradient
+  }
+
+  async #pullback(derivative: ForeignDerivative, x: Images, time: number, condition?: Int32Array): Promise<Pullback> {
+    this.#check(x, time)
+    const call = this.#callOf(x, this.#told(time), condition)
+    const pullback = await derivative.pullback(call)
+    await this.#requireAgreement(call, pullback.prediction)
+    return { ...pullback, vjp: async (cotangent) => this.#inTime(await pullback.vjp(cotangent), time) }
+  }
+
+  /** What is asked, in arrays of its own: they are read later. */
+  #callOf(x: Images, told: number, condition: Int32Array | undefined) {
+    const classes = this.#labels(condition, x.shape[0])?.slice()
+    return { x: copied(x), told, condition: classes, images: this.#parts.together }
+  }
+
+  /** The derivative in the time of that in what is told. */
+  #inTime({ dx, dtime }: DenoiserGradient, time: number): DenoiserGradient {
+    return { dx, dtime: dtime === null ? null : dtime * slopeAt(this.#told, time, this.#timesteps - 1) }
+  }
+
+  /** The first time: a derivative of something else than the file would lead astray. @throws `denoiser.derivative` */
+  async #requireAgreement({ x, told, condition, images }: DerivativeCall, { data }: Images): Promise<void> {
+    if (this.#agrees) return
+    const own = await this.#inParts(x, told, condition, images ?? this.#runs.images)
+    const difference = relativeDifference(data, own.data)
+    if (!(difference <= MOST_DISAGREEMENT)) {
+      throw this.#underivable(
+        `no derivative here: its network, as it is read here, predicts what is off by ${Number((100 * difference).toPrecision(2))} % from what ONNX Runtime gives`,
+      )
+    }
+    this.#agrees = true
+  }
+
+  #underivable(what: string): Error {
     const fix = 'use an estimator that needs none: two-point, one-point or coordinate'
-    throw inputError('denoiser.derivative', `${this.#parts.file}, an ONNX file, has no derivative; ${fix}`)
+    return inputError('denoiser.derivative', `${this.#parts.file}, an ONNX file, has ${what}; ${fix}`)
   }
 
   async dispose(): Promise<void> {
-    await Promise.all(this.#runs.models.map((model) => model.dispose()))
+    const { derivative } = this.#parts.derivative
+    await disposeAll([...this.#runs.models, ...(derivative ? [derivative] : [])])
   }
 
   #check(x: Images, time: number): void {
@@ -398,3 +519,7 @@ const itemsOf = ({ dtype, shape: [, ...item], data }: Images, i: number, count: 
   const size = count * sizeOf(item)
   return { dtype, shape: [count, ...item], data: data.subarray(i * size, (i + 1) * size) } as Images
 }
+
+const copied = (images: Images): Images => ({ ...images, data: images.data.slice() }) as Images
+
+const disposeAll = (parts: readonly { dispose(): Promise<void> }[]) => Promise.all(parts.map((part) => part.dispose()))

@@ -30,7 +30,8 @@ export function feedsFor(inputs: DenoiserInputs, { x, told, condition }: Asked):
   }
 }
 
-function imagesFor({ dtype }: ForeignValue, x: Images, layout: DenoiserInputs['layout']): Tensor {
+/** Images in the layout and element type of a value of the file. */
+export function imagesFor({ dtype }: Pick<ForeignValue, 'dtype'>, x: Images, layout: DenoiserInputs['layout']): Tensor {
   const { shape, data } = x
   const own = dtype === 'float64' ? Float64Array.from(data) : Float32Array.from(data)
   const axes = layout === 'nhwc' ? channelsLast(shape) : shape

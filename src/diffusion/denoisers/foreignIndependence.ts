@@ -32,7 +32,7 @@ export async function dependenceOf(
 }
 
 /** Root mean square of a - b, relative to b's. */
-function relativeDifference(a: ArrayLike<number>, b: ArrayLike<number>): number {
+export function relativeDifference(a: ArrayLike<number>, b: ArrayLike<number>): number {
   let [difference, size] = [0, 0]
   for (let i = 0; i < b.length; i++) {
     difference += (a[i] - b[i]) ** 2

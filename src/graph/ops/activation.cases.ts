@@ -3,7 +3,7 @@ import type { CaseInput, OperatorCase } from '../caseType.fixture.ts'
 import { exactly } from '../caseType.fixture.ts'
 import { vjp } from '../gradient.ts'
 import type { SymbolicTensor } from '../symbolic.ts'
-import { gelu, silu } from './activation.ts'
+import { gelu, geluTanh, silu } from './activation.ts'
 
 const ends: CaseInput = { shape: [7], draw: exactly(-30, -8, -1.5, 0, 0.3, 5, 30) }
 
@@ -28,4 +28,8 @@ function casesOf(name: string, activation: (x: SymbolicTensor) => SymbolicTensor
   ]
 }
 
-export const activationCases: readonly OperatorCase[] = [...casesOf('Silu', silu), ...casesOf('Gelu', gelu)]
+export const activationCases: readonly OperatorCase[] = [
+  ...casesOf('Silu', silu),
+  ...casesOf('Gelu', gelu),
+  ...casesOf('GeluTanh', geluTanh),
+]

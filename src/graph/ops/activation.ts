@@ -72,3 +72,27 @@ export const gelu = activation('Gelu', {
     return mul(g, add(distribution(x), mul(x, density)))
   },
 })
+
+/** u(x) = sqrt(2 / pi) (x + CUBIC x^3): tanh u is close to erf(x / sqrt 2). */
+const CUBIC = 0.044715
+const LINEAR = Math.sqrt(2 / Math.PI)
+
+/** 2 u(x) by way of x^2, which the derivative needs too. */
+const twiceU = (x: SymbolicTensor, squared: SymbolicTensor) => mul(x, add(mul(squared, 2 * LINEAR * CUBIC), 2 * LINEAR))
+
+/** GELU by the hyperbolic tangent, x (1 + tanh u) / 2 = x sigmoid(2 u), u = sqrt(2 / pi) (x + 0.044715 x^3); elementwise. */
+export const geluTanh = activation('GeluTanh', {
+  f: (x) => x * logistic(2 * LINEAR * (x + CUBIC * x ** 3)),
+  slope(x) {
+    const s = logistic(2 * LINEAR * (x + CUBIC * x ** 3))
+    return s + x * s * (1 - s) * 2 * LINEAR * (1 + 3 * CUBIC * x * x)
+  },
+  expand: (x) => mul(x, sigmoid(twiceU(x, mul(x, x)))),
+  // With s = sigmoid(2 u) and y = x s: s + y (1 - s) 2 u'(x).
+  expandSlope(x, g) {
+    const squared = mul(x, x)
+    const s = sigmoid(twiceU(x, squared))
+    const slope = add(mul(squared, 6 * LINEAR * CUBIC), 2 * LINEAR)
+    return mul(g, add(s, mul(mul(mul(x, s), sub(1, s)), slope)))
+  },
+})

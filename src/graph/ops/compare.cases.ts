@@ -5,6 +5,7 @@ import type { SymbolicTensor } from '../symbolic.ts'
 import {
   and,
   clip,
+  elu,
   equal,
   greater,
   greaterOrEqual,
@@ -87,6 +88,13 @@ export const compareCases: readonly OperatorCase[] = [
   { operator: 'Max', title: 'a number', inputs: { a: apart }, call: ({ a }) => [maximum(a, 0.1)] },
   { operator: 'LeakyRelu', title: 'slope 0.3', inputs: { x: apart }, call: ({ x }) => [leakyRelu(x, 0.3)] },
   { operator: 'LeakyRelu', title: 'default slope', inputs: { x: apart }, call: ({ x }) => [leakyRelu(x)] },
+  { operator: 'Elu', title: 'factor 0.7', inputs: { x: apart }, call: ({ x }) => [elu(x, 0.7)] },
+  {
+    operator: 'Elu',
+    title: 'far from zero',
+    inputs: { x: { shape: [4], draw: exactly(-200, -12, 9, 300) } },
+    call: ({ x }) => [elu(x)],
+  },
   { operator: 'Clip', title: 'both bounds', inputs: { x: apart }, call: ({ x }) => [clip(x, -0.3, 0.4)] },
   { operator: 'Clip', title: 'no lower bound', inputs: { x: apart }, call: ({ x }) => [clip(x, -Infinity, 0.1)] },
   { operator: 'Clip', title: 'no upper bound', inputs: { x: apart }, call: ({ x }) => [clip(x, -0.1, Infinity)] },

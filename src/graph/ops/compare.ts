@@ -1,9 +1,9 @@
-/** Comparisons, logic, choice by a condition, and what is built on choice: minimum, maximum, leaky ReLU, clip. */
+/** Comparisons, logic, choice by a condition, and what is built on choice: minimum, maximum, leaky ReLU, ELU, clip. */
 import { apply, defineOperator } from '../operator.ts'
 import type { SymbolicTensor } from '../symbolic.ts'
 import { broadcastOffsets, broadcastShape } from './broadcast.ts'
 import type { Operand } from './elementwise.ts'
-import { binary, dtypeAmong, lift, mul, unary } from './elementwise.ts'
+import { add, binary, dtypeAmong, lift, mul, unary } from './elementwise.ts'
 import { reduceSum, unbroadcast } from './sum.ts'
 
 /** a < b, elementwise with broadcasting: bool, no derivative; so are all the comparisons. */
@@ -92,6 +92,19 @@ const leaky = unary<{ alpha: number }>('LeakyRelu', {
 /** x where positive, alpha x elsewhere. */
 export function leakyRelu(x: SymbolicTensor, alpha = 0.01): SymbolicTensor {
   return leaky(x, { alpha })
+}
+
+const eluOperator = unary<{ alpha: number }>('Elu', {
+  since: 6,
+  attributes: { alpha: { kind: 'float', default: 1 } },
+  f: (x, { alpha }) => (x > 0 ? x : alpha * Math.expm1(x)),
+  // Where x <= 0, alpha e^x = y + alpha.
+  pullBack: (g, x, y, { alpha }) => where(greater(x, 0), g, mul(g, add(y, alpha))),
+})
+
+/** x where positive, alpha (e^x - 1) elsewhere (Clevert, Unterthiner, Hochreiter 2016). */
+export function elu(x: SymbolicTensor, alpha = 1): SymbolicTensor {
+  return eluOperator(x, { alpha })
 }
 
 const clipOperator = defineOperator<Record<string, never>>({

@@ -17,6 +17,7 @@ import {
   pow,
   reciprocal,
   relu,
+  round,
   sigmoid,
   sign,
   sin,
@@ -99,4 +100,11 @@ export const elementwiseCases: readonly OperatorCase[] = [
   roundingCase('Sign', sign),
   roundingCase('Floor', floor),
   roundingCase('Ceil', ceil),
+  roundingCase('Round', round),
+  unaryCase(
+    'Round',
+    round,
+    exactly(...[-4.5, -3.5, -2.5, -0.5, 0.4, 1.5, 2.4999, 6.5, 7.51].flatMap((x) => [x, -x])),
+    'halves',
+  ),
 ]

@@ -158,7 +158,8 @@ export function unary<A extends Attributes = Record<string, never>>(
   return (x, values) => apply(operator, [x], values)[0]
 }
 
-function plain(name: string, rule: UnaryRule<Record<string, never>>): (x: SymbolicTensor) => SymbolicTensor {
+/** The same without attributes. */
+export function plain(name: string, rule: UnaryRule<Record<string, never>>): (x: SymbolicTensor) => SymbolicTensor {
   const call = unary(name, rule)
   return (x) => call(x, {})
 }
@@ -197,6 +198,8 @@ export const sign = plain('Sign', { since: 9, f: Math.sign, integers: true })
 export const floor = plain('Floor', { since: 6, f: Math.floor })
 /** The smallest integer not below x; no derivative. */
 export const ceil = plain('Ceil', { since: 6, f: Math.ceil })
+/** The nearest integer, of two equally near ones the even; no derivative. */
+export const round = plain('Round', { since: 11, f: roundToEven })
 /** Error function, 2/sqrt(pi) times the integral of exp(-t^2) from 0 to x. */
 export const erf = plain('Erf', {
   since: 9,
@@ -215,6 +218,12 @@ export const softplus = plain('Softplus', {
 /** x squared. */
 export function square(x: SymbolicTensor): SymbolicTensor {
   return pow(x, 2)
+}
+
+function roundToEven(x: number): number {
+  const below = Math.floor(x)
+  if (x - below !== 0.5) return Math.round(x)
+  return below % 2 === 0 ? below : below + 1
 }
 
 /** Series with positive terms only (Abramowitz and Stegun 7.1.6): no cancellation; beyond 6 the result is 1 in float64. */

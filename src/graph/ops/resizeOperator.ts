@@ -1,4 +1,4 @@
-/** ONNX's Resize: nearest and linear interpolation to any size. Cubic interpolation, cropping and antialiasing are not offered. */
+/** ONNX's Resize: nearest and linear interpolation to any size. Cubic interpolation, cropping and antialiasing: `resample.ts`. */
 import type { Shape } from '../../base/index.ts'
 import { float32, int64 } from '../../base/index.ts'
 import { apply, defineOperator } from '../operator.ts'
@@ -20,7 +20,7 @@ export interface ResizeOptions {
   readonly sizes?: readonly number[]
   readonly mode?: 'nearest' | 'linear'
   /** Default `half_pixel`. */
-  readonly coordinates?: Coordinates
+  readonly coordinates?: Exclude<Coordinates, 'half_pixel_symmetric'>
   /** Default `round_prefer_floor`. */
   readonly rounding?: Rounding
 }
@@ -28,7 +28,9 @@ export interface ResizeOptions {
 function interpolationOf(attributes: ResizeAttributes): Interpolation {
   const { mode, coordinate_transformation_mode: coordinates, nearest_mode: rounding } = attributes
   if (mode !== 'nearest' && mode !== 'linear') throw new Error(`mode must be nearest or linear, got ${mode}`)
-  if (!isCoordinates(coordinates)) throw new Error(`coordinate transformation '${coordinates}' is not offered`)
+  if (!isCoordinates(coordinates) || coordinates === 'half_pixel_symmetric') {
+    throw new Error(`coordinate transformation '${coordinates}' is not offered`)
+  }
   if (!isRounding(rounding)) throw new Error(`nearest mode '${rounding}' is not known`)
   return { mode, coordinates, rounding }
 }

@@ -81,7 +81,12 @@ export async function openModelFile(path: string, options: OpenModelOptions): Pr
 }
 
 /** A file as a network that is told any number. */
-const toldFile = (file: ForeignDenoiser): ToldNetwork => toldNetwork(file, (...asked) => file.predictTold(...asked))
+const toldFile = (file: ForeignDenoiser): ToldNetwork =>
+  toldNetwork(
+    file,
+    (...asked) => file.predictTold(...asked),
+    (x, told, condition, cotangent) => file.vjpTold(x, told, condition, cotangent),
+  )
 
 /** As measured on pictures, as tried with noise alone, or, where neither is asked for, as stated. */
 async function usedConvention(

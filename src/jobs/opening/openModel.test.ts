@@ -55,7 +55,7 @@ test('a file that leaves its size open: the side that is asked for, and the chan
   const opened = await openGivenModel(file, { ...options, scheduler, size: 16 })
   expect(opened).toMatchObject({
     imageShape: [3, 16, 16],
-    differentiable: false,
+    differentiable: true,
     trainable: null,
     saves: 'schedules',
     conditional: false,

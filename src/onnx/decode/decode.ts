@@ -8,6 +8,7 @@ import type { Graph, Node } from '../../graph/index.ts'
 import { constant, frozenWeights, input, SymbolicTensor } from '../../graph/index.ts'
 import { AttributeReader } from './attributes.ts'
 import { carriedAs, typeName } from './elementTypes.ts'
+import { groupedNames } from './groupedNames.ts'
 import { importNode, isKnown, operatorName } from './importNode.ts'
 import type {
   OnnxAttributeValue,
@@ -336,23 +337,10 @@ function whyUnknown(domain: string, operator: string, { opsets }: Scope): { why?
   return {}
 }
 
-/** Nodes named of each operator at most. */
-const NAMED = 5
-
 function refusalError(refusals: readonly Refusal[]): BilevelError {
-  const groups = new Map<string, Refusal[]>()
-  for (const refusal of refusals) {
-    const key = `${refusal.operator}: ${refusal.why ?? ''}`
-    groups.set(key, [...(groups.get(key) ?? []), refusal])
-  }
-  const parts = [...groups.values()].map((same) => {
-    const [{ operator, why }] = same
-    const named = same.slice(0, NAMED).map(({ node }) => node)
-    const more = same.length > NAMED ? ` and ${same.length - NAMED} more` : ''
-    return `${operator} (${named.join(', ')}${more})${why ? `: ${why}` : ''}`
-  })
+  const named = groupedNames(refusals.map(({ operator, node, why }) => ({ group: operator, node, why })))
   return inputError(
     'onnx.operators',
-    `every operator of the model must be one that this project has; it has not: ${parts.join('; ')}`,
+    `every operator of the model must be one that this project has; it has not: ${named.join('; ')}`,
   )
 }

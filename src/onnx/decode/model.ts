@@ -99,6 +99,8 @@ export interface OnnxModel {
   /** Version of each imported operator set; the standard domain is ''. */
   readonly opsets: ReadonlyMap<string, number>
   readonly graph: OnnxGraph
+  /** Whether numbers of 16 bits are in it, which are carried as float32. */
+  readonly halved: boolean
   /** By `functionKey`. */
   readonly functions: ReadonlyMap<string, OnnxFunction>
 }
@@ -154,14 +156,26 @@ function modelOf(model: Message): OnnxModel {
   if (graphs.length !== 1) throw broken(`it must hold one graph, it holds ${graphs.length}`)
   const opsets = opsetsOf(model, MODEL.opsetImport)
   if (opsets.size === 0) throw broken('it must say which operator sets it uses')
+  const graph = graphOf(graphs[0], 0)
   return {
     producer: [model.string(MODEL.producerName), model.string(MODEL.producerVersion)].filter(Boolean).join(' '),
     irVersion: model.integer(MODEL.irVersion) ?? 0,
     opsets,
-    graph: graphOf(graphs[0], 0),
+    graph,
+    halved: isHalved(graph),
     functions: new Map(model.messages(MODEL.functions).map(functionOf)),
   }
 }
+
+/** float16 and bfloat16 of TensorProto.DataType. */
+const HALVES: readonly (number | undefined)[] = [10, 16]
+
+const isHalved = ({ initializers, inputs, nodes }: OnnxGraph): boolean =>
+  [...initializers.values(), ...inputs].some(({ dataType }) => HALVES.includes(dataType)) ||
+  nodes.some(({ operator, attributes }) => {
+    const to = attributes.get('to')
+    return operator === 'Cast' && to?.kind === 'int' && HALVES.includes(to.value)
+  })
 
 const opsetsOf = (message: Message, field: number): Map<string, number> =>
   new Map(

@@ -17,11 +17,20 @@ const MAKERS: { readonly [D in DType]: (size: number) => TypedArrays[D] } = {
   bool: (size) => new Uint8Array(size),
 }
 
+/** What was read already: a model is decoded for each shape of its inputs, its weights are read once. */
+const read = new WeakMap<OnnxTensor, Tensor>()
+
 /**
  * Reads a tensor. How many bytes there are is checked against its shape before anything of that size is made.
  * @throws `onnx.tensor` where they do not agree, the type is not read, or an outside file is missing or too short
  */
 export function tensorData(source: OnnxTensor, files: ExternalFiles = {}): Tensor {
+  const known = read.get(source) ?? readTensor(source, files)
+  read.set(source, known)
+  return known
+}
+
+function readTensor(source: OnnxTensor, files: ExternalFiles): Tensor {
   const { name, dims, dataType } = source
   const refuse = (why: string) =>
     inputError('onnx.tensor', `the tensor '${name}' ${typeName(dataType)}[${dims}]: ${why}`)

@@ -9,6 +9,7 @@ import { unavailable } from '../engine.ts'
 import { openSession } from '../ortSession.ts'
 import { loadInLane } from './lanes.ts'
 import { loadKept } from './modelCache.ts'
+import { readModelFiles } from './modelFiles.ts'
 import { sessionOptions } from './sessionOptions.ts'
 import { keepTelemetryOff } from './telemetry.ts'
 
@@ -39,6 +40,7 @@ export const nodeEngine: Engine = {
     return openSession(ort, model, sessionOptions(settings))
   },
   checkFile,
+  readModelFiles,
   loadInLane,
   loadKept: (graph, how, make, load) => loadKept(version, graph, how, make, load),
 }

@@ -1,6 +1,6 @@
 /** Elementwise operators whose form in files is another: of any number of inputs, with bounds as attributes, of mixed element types. */
 import type { SymbolicTensor } from '../../../graph/index.ts'
-import { add, clip, constant, equal, gelu, maximum, minimum, mul, not, reshape, tanh } from '../../../graph/index.ts'
+import { add, clip, constant, equal, maximum, minimum, mul, not, reshape } from '../../../graph/index.ts'
 import type { Importer, ImporterTable } from '../importer.ts'
 import { asWritten, refused, required } from '../importer.ts'
 import { castTo } from './types.ts'
@@ -18,12 +18,6 @@ const overAll =
 function bound(value: SymbolicTensor | null | undefined): SymbolicTensor | null {
   if (!value || value.rank === 0) return value ?? null
   return value.constant && value.size === 1 ? constant({ ...value.constant, shape: [] }) : reshape(value, [])
-}
-
-/** 0.5 x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))) (Hendrycks, Gimpel 2016). */
-export function geluByTanh(x: SymbolicTensor): SymbolicTensor {
-  const inner = mul(mul(x, add(mul(mul(x, x), 0.044715), 1)), Math.sqrt(2 / Math.PI))
-  return mul(mul(x, 0.5), add(tanh(inner), 1))
 }
 
 export const arithmetic: ImporterTable = {
@@ -44,13 +38,6 @@ export const arithmetic: ImporterTable = {
   Pow(call) {
     const [x, exponent] = [required(call, 0, 'X'), required(call, 1, 'Y')]
     return asWritten(call, { inputs: [x, castTo(exponent, x.dtype)] })
-  },
-
-  Gelu(call) {
-    const form = call.attributes.string('approximate', 'none')
-    if (form !== 'none' && form !== 'tanh') throw refused(`its approximation must be none or tanh, got ${form}`)
-    const x = required(call, 0, 'X')
-    return [form === 'none' ? gelu(x) : geluByTanh(x)]
   },
 
   /** Of all numbers NaN alone is not equal to itself. */

@@ -1,6 +1,20 @@
 /** Convolutions and pooling: padding that a file leaves to the engine (`auto_pad`), windows that hang over the end (`ceil_mode`). */
+import { filled, sizeOf } from '../../../base/index.ts'
 import type { Attribute, SymbolicTensor } from '../../../graph/index.ts'
-import { reduceMax } from '../../../graph/index.ts'
+import {
+  abs,
+  averagePool,
+  constant,
+  conv,
+  div,
+  mul,
+  pow,
+  reduceMax,
+  reduceSum,
+  reshape,
+  sqrt,
+  tensorOf,
+} from '../../../graph/index.ts'
 import type { Importer, ImporterTable, NodeCall } from '../importer.ts'
 import { asWritten, refused, required } from '../importer.ts'
 
@@ -103,37 +117,92 @@ function overhang(window: Window, pads: readonly number[]): number[] {
   })
 }
 
-const pooling: Importer = (call) => {
-  const { attributes, operator } = call
+/** The window of a pooling call with all its padding, and how much of that at the ends is there for `ceil_mode` alone. */
+function pooledWindow(call: NodeCall) {
+  const { attributes } = call
   const x = required(call, 0, 'X')
   const window = windowOf(call, x, attributes.ints('kernel_shape'))
-  const pads = padsOf(call, window)
-  const over = attributes.int('ceil_mode', 0) !== 0 ? overhang(window, pads) : window.input.map(() => 0)
-  const countsPadding = operator === 'AveragePool' && attributes.int('count_include_pad', 0) !== 0
-  if (countsPadding && over.some((extent) => extent > 0)) {
-    throw refused('an average that counts padding and hangs over the end (ceil_mode) is not offered')
-  }
-  if (call.outputs[1] && attributes.int('storage_order', 0) !== 0) throw refused('indices by columns are not offered')
-  attributes.ignore('storage_order')
-  const all = [...pads.slice(0, over.length), ...over.map((extent, axis) => extent + pads[over.length + axis])]
-  const { dilations, ...rest } = slidingAttributes(window, all)
-  const dilated = window.dilations.some((distance) => distance !== 1)
-  return asWritten(call, {
-    attributes: {
-      ...rest,
-      ...((dilated || operator === 'MaxPool') && { dilations }),
-      kernel_shape: window.kernel,
-      ...(operator === 'AveragePool' && { count_include_pad: Number(countsPadding) }),
-    },
-  })
+  const given = padsOf(call, window)
+  const over = attributes.int('ceil_mode', 0) !== 0 ? overhang(window, given) : window.input.map(() => 0)
+  const axes = over.length
+  const pads = [...given.slice(0, axes), ...over.map((extent, axis) => extent + given[axes + axis])]
+  return { x, window, given, pads, over }
 }
+
+const maximum: Importer = (call) => {
+  const { attributes, outputs } = call
+  const { window, pads } = pooledWindow(call)
+  if (outputs[1] && attributes.int('storage_order', 0) !== 0) throw refused('indices by columns are not offered')
+  attributes.ignore('storage_order')
+  return asWritten(call, { attributes: { ...slidingAttributes(window, pads), kernel_shape: window.kernel } })
+}
+
+/** How many of the taps of each window lie within the padded input, one after the other. */
+function tapsWithin(
+  { input, kernel, strides, dilations }: Window,
+  padded: readonly number[],
+  output: readonly number[],
+): number[] {
+  return input.reduce<number[]>(
+    (counts, _, axis) =>
+      counts.flatMap((count) =>
+        Array.from({ length: output[axis] }, (_, at) => {
+          const taps = Array.from({ length: kernel[axis] }, (_, tap) => at * strides[axis] + tap * dilations[axis])
+          return count * taps.filter((place) => place < padded[axis]).length
+        }),
+      ),
+    [1],
+  )
+}
+
+/** A window's sum over a number for each of its places, one plane after the other. */
+function windowSums(x: SymbolicTensor, window: Window, pads: readonly number[]): SymbolicTensor {
+  const { input, kernel, strides, dilations } = window
+  const planes = reshape(x, [sizeOf(x.shape.slice(0, 2)), 1, ...input])
+  const ones = constant(filled([1, 1, ...kernel], 1))
+  const sums = conv(planes, ones, { strides, dilations, padding: pads })
+  return reshape(sums, [...x.shape.slice(0, 2), ...sums.shape.slice(2)])
+}
+
+/** An average counts what is real, or the padding too, but never what hangs over the end. */
+const average: Importer = (call) => {
+  const { x, window, given, pads, over } = pooledWindow(call)
+  const countsPadding = call.attributes.int('count_include_pad', 0) !== 0
+  const { kernel, strides, dilations, input } = window
+  const isDilated = dilations.some((distance) => distance !== 1)
+  const hangs = countsPadding && over.some((extent) => extent > 0)
+  if (!isDilated && !hangs) return [averagePool(x, { kernel, strides, padding: pads, countPadding: countsPadding })]
+  const sums = windowSums(x, window, pads)
+  const axes = input.length
+  const padded = input.map((extent, axis) => extent + given[axis] + given[axes + axis])
+  const shape = sums.shape.slice(2)
+  const counts = countsPadding
+    ? constant(tensorOf('float32', [1, 1, ...shape], tapsWithin(window, padded, shape)))
+    : windowSums(constant(filled([1, 1, ...input], 1)), window, pads)
+  return [div(sums, counts)]
+}
+
+/** The p-norm of what each window sees. */
+const norms: Importer = (call) => {
+  const { x, window, pads } = pooledWindow(call)
+  const p = call.attributes.int('p', 2)
+  return [root(windowSums(power(x, p), window, pads), p)]
+}
+
+const power = (x: SymbolicTensor, p: number) => (p === 1 ? abs(x) : p === 2 ? mul(x, x) : pow(abs(x), p))
+const root = (x: SymbolicTensor, p: number) => (p === 1 ? x : p === 2 ? sqrt(x) : pow(x, 1 / p))
 
 const spatialAxes = (x: SymbolicTensor) => x.shape.slice(2).map((_, axis) => axis + 2)
 
 export const convolution: ImporterTable = {
   Conv: convolution_,
   ConvTranspose: transposed,
-  MaxPool: pooling,
-  AveragePool: pooling,
+  MaxPool: maximum,
+  AveragePool: average,
+  LpPool: norms,
+  GlobalLpPool(call) {
+    const [x, p] = [required(call, 0, 'X'), call.attributes.int('p', 2)]
+    return [root(reduceSum(power(x, p), spatialAxes(x), true), p)]
+  },
   GlobalMaxPool: (call) => [reduceMax(required(call, 0, 'X'), spatialAxes(required(call, 0, 'X')), true)],
 }

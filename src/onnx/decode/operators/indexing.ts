@@ -1,6 +1,19 @@
 /** Parts of tensors: slices, pieces, borders, elements by index. Indices of any integer type are taken. */
+import { sameShape } from '../../../base/index.ts'
 import type { SymbolicTensor } from '../../../graph/index.ts'
-import { constant, pad, slice, split, tensorOf, where } from '../../../graph/index.ts'
+import {
+  concat,
+  constant,
+  expand,
+  gatherND,
+  isBorder,
+  pad,
+  padByBorder,
+  slice,
+  split,
+  tensorOf,
+  triangle,
+} from '../../../graph/index.ts'
 import type { Importer, ImporterTable, NodeCall } from '../importer.ts'
 import { asWritten, callEntry, integerConstant, numbersOf, refused, required } from '../importer.ts'
 import { castTo } from './types.ts'
@@ -52,15 +65,40 @@ function padded(call: NodeCall): SymbolicTensor[] {
   const outside = all.map((width) => Math.max(0, width))
   const filling =
     value && value.rank > 0 ? callEntry('Reshape', [value, integerConstant([])], { allowzero: 1 })[0] : value
-  if (mode !== 'constant') return callEntry('Pad', [cut, integerConstant(outside)], { mode })
+  const around = { before: outside.slice(0, x.rank), after: outside.slice(x.rank) }
+  if (isBorder(mode)) return [padByBorder(cut, around, mode)]
   if (filling) return callEntry('Pad', [cut, integerConstant(outside), filling], { mode })
-  return [pad(cut, { before: outside.slice(0, x.rank), after: outside.slice(x.rank) })]
+  return [pad(cut, around)]
+}
+
+/** Indices that name the place along the first `count` axes too, which x and they have in common. */
+function withStackPlaces(x: SymbolicTensor, indices: SymbolicTensor, count: number): SymbolicTensor {
+  if (count === 0) return indices
+  const shape = indices.shape.with(-1, 1)
+  const stack = shape.slice(0, count)
+  if (!sameShape(stack, x.shape.slice(0, count)))
+    throw refused(`data and indices must begin with the same ${count} extents`)
+  const places = stack.map((extent, axis) => {
+    const along = shape.map((_, i) => (i === axis ? extent : 1))
+    const counting = constant(
+      tensorOf(
+        'int64',
+        along,
+        Array.from({ length: extent }, (_, i) => i),
+      ),
+    )
+    return expand(counting, shape)
+  })
+  return concat([...places, indices], indices.rank - 1)
 }
 
 export const indexing: ImporterTable = {
   Gather: withIndices,
   GatherElements: withIndices,
-  GatherND: withIndices,
+  GatherND(call) {
+    const [x, indices] = [required(call, 0, 'data'), castTo(required(call, 1, 'indices'), 'int64')]
+    return [gatherND(x, withStackPlaces(x, indices, call.attributes.int('batch_dims', 0)))]
+  },
   ScatterElements: withIndices,
   ScatterND: withIndices,
   Scatter(call) {
@@ -99,12 +137,6 @@ export const indexing: ImporterTable = {
     const x = required(call, 0, 'input')
     const upper = call.attributes.int('upper', 1) !== 0
     const [k] = numbersOf(call.inputs[1], 'k') ?? [0]
-    const [rows, columns] = x.shape.slice(-2)
-    if (x.rank < 2) throw refused(`it takes matrices or stacks of them, got [${x.shape}]`)
-    const kept = Uint8Array.from({ length: rows * columns }, (_, i) => {
-      const [row, column] = [Math.floor(i / columns), i % columns]
-      return Number(upper ? column - row >= k : column - row <= k)
-    })
-    return [where(constant({ dtype: 'bool', shape: [rows, columns], data: kept }), x, 0)]
+    return [triangle(x, upper ? 'upper' : 'lower', k)]
   },
 }

@@ -1,6 +1,17 @@
 /** Reductions. Their axes became an input: of the sum in operator set 13, of the others in 18. */
 import type { SymbolicTensor } from '../../../graph/index.ts'
-import { reduceMax, reduceMean, reduceMin, reduceSum } from '../../../graph/index.ts'
+import {
+  logSumExp,
+  reduceL1,
+  reduceL2,
+  reduceLogSum,
+  reduceMax,
+  reduceMean,
+  reduceMin,
+  reduceProd,
+  reduceSum,
+  reduceSumSquare,
+} from '../../../graph/index.ts'
 import type { Importer, ImporterTable } from '../importer.ts'
 import { required } from '../importer.ts'
 import { axesOf } from './shape.ts'
@@ -16,7 +27,8 @@ export const reducing =
     const axes = axesOf(call, since)
     const keep = attributes.int('keepdims', 1) !== 0
     const nothing = attributes.int('noop_with_empty_axes', 0) !== 0
-    if (!axes || axes.length === 0) return [nothing ? x : reduce(x, undefined, keep)]
+    // With no axes and nothing to sum, what is done before and after the sum stays.
+    if (!axes || axes.length === 0) return [reduce(x, nothing ? [] : undefined, keep)]
     return [reduce(x, axes, keep)]
   }
 
@@ -25,4 +37,10 @@ export const reduction: ImporterTable = {
   ReduceMean: reducing(reduceMean, 18),
   ReduceMax: reducing(reduceMax, 18),
   ReduceMin: reducing(reduceMin, 18),
+  ReduceProd: reducing(reduceProd, 18),
+  ReduceL1: reducing(reduceL1, 18),
+  ReduceL2: reducing(reduceL2, 18),
+  ReduceLogSum: reducing(reduceLogSum, 18),
+  ReduceLogSumExp: reducing(logSumExp, 18),
+  ReduceSumSquare: reducing(reduceSumSquare, 18),
 }

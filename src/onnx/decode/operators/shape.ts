@@ -1,7 +1,7 @@
 /** Rearrangements. Axes that older operator sets wrote as attributes are inputs in newer ones. */
 import { sizeOf } from '../../../base/index.ts'
 import type { SymbolicTensor } from '../../../graph/index.ts'
-import { expand, flatten, reshape, squeeze, transpose, unsqueeze } from '../../../graph/index.ts'
+import { flatten, reshape, squeeze, tile, transpose, unsqueeze } from '../../../graph/index.ts'
 import type { ImporterTable, NodeCall } from '../importer.ts'
 import { numbersOf, refused, required } from '../importer.ts'
 
@@ -9,19 +9,6 @@ import { numbersOf, refused, required } from '../importer.ts'
 export function axesOf({ inputs, attributes, opset }: NodeCall, since: number): readonly number[] | undefined {
   if (opset >= since) return numbersOf(inputs[1], 'axes')
   return attributes.has('axes') ? attributes.ints('axes') : undefined
-}
-
-/** Each axis repeated as a whole. */
-export function tile(x: SymbolicTensor, repeats: readonly number[]): SymbolicTensor {
-  if (repeats.length !== x.rank || repeats.some((count) => !Number.isInteger(count) || count < 0)) {
-    throw refused(`repeats must be ${x.rank} integers of at least 0, got [${repeats}]`)
-  }
-  const apart = x.shape.flatMap((extent, axis) => (repeats[axis] === 1 ? [extent] : [1, extent]))
-  const wide = x.shape.flatMap((extent, axis) => (repeats[axis] === 1 ? [extent] : [repeats[axis], extent]))
-  return reshape(
-    expand(reshape(x, apart), wide),
-    x.shape.map((extent, axis) => extent * repeats[axis]),
-  )
 }
 
 /** Blocks of channels to blocks of space, or back. */
