@@ -3,7 +3,9 @@ import { cp, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { tensor } from '../../base/index.ts'
+import { writeSafetensors } from '../../files/index.ts'
 import { decode, encodeModel, readModel } from '../../onnx/index.ts'
+import { networksOf, openReward } from '../open.ts'
 import { imageShape, images, openedClip, relative, vectors } from './clip.fixture.ts'
 import type { ClipTowers } from './index.ts'
 import { clipScore, openClip } from './index.ts'
@@ -180,5 +182,39 @@ describe('what is refused', () => {
     await expect(score({ towers: uncut })).rejects.toThrow(/18 x 25 must not be smaller than the crop of 20 x 20/)
     await expect(score({ imageShape: [4, 18, 25] })).rejects.toThrow(/they have 4/)
     await expect(score({ prompts: [] })).rejects.toThrow(/there is none/)
+  })
+})
+
+describe('in words', () => {
+  test('terms look through the folder that they name, or the one that is set', async () => {
+    const [prompt] = vectors.prompts
+    await writeSafetensors(join(folder, 'head.safetensors'), { weight: (await towers.embedTexts([prompt])).embeds })
+    const open = async (spec: string, context = {}) =>
+      clip.keep(
+        await openReward(spec, {
+          features: null,
+          judge: null,
+          tuning: null,
+          imageShape,
+          prompts: [prompt],
+          batch: 3,
+          ...context,
+        }),
+      )
+    const sum = await open(`2*clip-score:${folder} + clip-head:${join(folder, 'head.safetensors')}`, { clip: folder })
+    const values = await sum.values(images)
+    expect(
+      relative(
+        values,
+        [0, 1, 2].map((i) => 3 * cosineOf(i, 0)),
+      ),
+    ).toBeLessThan(1e-4)
+    expect(sum.differentiable).toBe(true)
+    expect([...networksOf('clip-score + -1*ink', { features: null, judge: null, clip: folder }).keys()]).toEqual([
+      folder,
+    ])
+    await expect(open('clip-score')).rejects.toThrow(/give its folder by --clip/)
+    await expect(open('clip-score', { clip: folder, prompts: null })).rejects.toThrow(/give it by --prompts/)
+    await expect(open('clip-head', { clip: folder })).rejects.toThrow(/names the file of the head/)
   })
 })

@@ -10,7 +10,7 @@ import type { SymbolicTensor } from '../../graph/index.ts'
 import { concat, div, reduceL2, rewrite, slice } from '../../graph/index.ts'
 import type { OnnxModel } from '../../onnx/index.ts'
 import { decode, readModel } from '../../onnx/index.ts'
-import type { Device, ForeignModel, ForeignValue, ModelFiles } from '../../runtime/index.ts'
+import type { Device, ForeignModel, ForeignValue } from '../../runtime/index.ts'
 import { openModel } from '../../runtime/index.ts'
 import type { PromptTokens } from '../../text/index.ts'
 import { openTokenizer } from '../../text/index.ts'
@@ -92,6 +92,9 @@ const AS_IT_IS: ClipPreprocessing = {
   mean: [0.5],
   deviation: [0.5],
 }
+
+/** A file's bytes, and those of the files beside it. */
+type ModelFiles = Awaited<ReturnType<ForeignModel['files']>>
 
 interface ImageTower {
   readonly dimensions: number
