@@ -9,38 +9,19 @@ interpolation, cut to [0, 1] as the bytes of the processor are, cropped and norm
 
 import json
 import sys
-import warnings
 from pathlib import Path
 
-import onnx
 import torch
-from torch import nn
 from torch.nn import functional
 from transformers import CLIPConfig, CLIPModel, CLIPTextConfig, CLIPTokenizer, CLIPVisionConfig
 
+from exporting import export, image_embeds, text_embeds
 from words import ids_of
 
 MEAN = [0.48145466, 0.4578275, 0.40821073]
 DEVIATION = [0.26862954, 0.26130258, 0.27577711]
 SIZE = 12
 PROMPTS = ["a red three on blue", "", "the number 7, white on black", "a red three on blue " * 4]
-
-
-class Tower(nn.Module):
-    def __init__(self, clip: CLIPModel, embed):
-        super().__init__()
-        self.clip, self.embed = clip, embed
-
-    def forward(self, taken):
-        return self.embed(self.clip, taken)
-
-
-def image_embeds(clip: CLIPModel, pixels):
-    return clip.visual_projection(clip.vision_model(pixel_values=pixels).pooler_output)
-
-
-def text_embeds(clip: CLIPModel, ids):
-    return clip.text_projection(clip.text_model(input_ids=ids).pooler_output)
 
 
 def make(tokenizer: CLIPTokenizer) -> CLIPModel:
@@ -74,26 +55,7 @@ def processed(images):
     return (pixels - torch.tensor(MEAN)[:, None, None]) / torch.tensor(DEVIATION)[:, None, None]
 
 
-def export(model: nn.Module, example, path: Path, taken: str, given: str) -> None:
-    program = torch.onnx.export(
-        model,
-        (example,),
-        input_names=[taken],
-        output_names=[given],
-        dynamo=True,
-        external_data=False,
-        verbose=False,
-        dynamic_shapes=({0: torch.export.Dim.DYNAMIC},),
-    )
-    proto = program.model_proto
-    del proto.graph.value_info[:]
-    for node in proto.graph.node:
-        del node.metadata_props[:]
-    onnx.save(proto, path)
-
-
 def main() -> None:
-    warnings.filterwarnings("ignore")
     tokenizer = CLIPTokenizer.from_pretrained(sys.argv[1])
     folder = Path(sys.argv[2])
     folder.mkdir(parents=True, exist_ok=True)
@@ -112,7 +74,7 @@ def main() -> None:
         ("vision_model", image_embeds, processed(images).detach(), "pixel_values", "image_embeds"),
         ("text_model", text_embeds, ids, "input_ids", "text_embeds"),
     ]:
-        export(Tower(clip, embed).requires_grad_(False), example, folder / f"{name}.onnx", taken, given)
+        export(clip, embed, {taken: example}, given, folder / f"{name}.onnx")
     settings = {
         "crop_size": {"height": SIZE, "width": SIZE},
         "do_center_crop": True,

@@ -4,4 +4,6 @@ export type { DecodedModel, DecodeOptions, ExternalFiles, MissingDerivative, Onn
 export { decode, decodedVjp, missingDerivatives, readModel } from './decode/index.ts'
 export { encode, encodeModel } from './encode.ts'
 export { externalLocations, isConfined } from './externalData.ts'
+export type { TableOptions } from './inputFromTable.ts'
+export { inputFromTable } from './inputFromTable.ts'
 export { encodeOpenBatch } from './openBatch.ts'

@@ -26,6 +26,7 @@ import {
 import { DATA_WORDS, dataShape } from '../opening/dataSettings.ts'
 import { describingShape } from '../opening/modelSettings.ts'
 import {
+  clipSetting,
   measuringShape,
   modelShape,
   onBadRewardSetting,
@@ -58,6 +59,7 @@ export const entropySchema = z.strictObject({
     description: 'the reward that notices over-optimisation (r1), which lambda is chosen by',
     default: 'log-probability:3@judge + 5*typicality@features',
   }),
+  clip: clipSetting,
   target: setting(z.enum(['auto', 'guided', 'tilt', 'penalty']), {
     group: 'What is tuned',
     description:
@@ -159,7 +161,7 @@ export const ENTROPY_PLACES = ['model', 'scheduler', 'data', 'features', 'reward
 /** What rewards were opened with before there was a choice. */
 export const REWARDS_EARLIER: Settings = {
   ...defaultsOf(dataShape),
-  ...defaultsOf({ onBadReward: onBadRewardSetting }),
+  ...defaultsOf({ onBadReward: onBadRewardSetting, clip: clipSetting, prompts: describingShape.prompts }),
   ...defaultsOf({ featuresMeanStd: measuringShape.featuresMeanStd, featuresResize: measuringShape.featuresResize }),
 }
 

@@ -1,5 +1,5 @@
 /** Somebody else's ONNX file with its schedule, opened as a model of the convention that it is found to keep. */
-import { BilevelError, fileName, inputError } from '../../base/index.ts'
+import { BilevelError, fileName, inputError, sha256 } from '../../base/index.ts'
 import type {
   DenoiserConvention,
   ForeignDenoiser,
@@ -30,8 +30,11 @@ import { statedModel } from './statedModel.ts'
 /** Whether a path is that of an ONNX file: what is known of a model that is not opened. */
 export const isModelFile = (path: unknown): path is string => typeof path === 'string' && path.endsWith('.onnx')
 
-/** @throws `schedule.scheduler` without its schedule, `schedule.model`, `model.*`, `scheduler.*`, `onnx.open` */
-export async function openModelFile(path: string, options: OpenModelOptions): Promise<OpenedModel> {
+/**
+ * @param bytes of the file, where what is at the path has been made into another one
+ * @throws `schedule.scheduler` without its schedule, `schedule.model`, `model.*`, `scheduler.*`, `onnx.open`
+ */
+export async function openModelFile(path: string, options: OpenModelOptions, bytes?: Uint8Array): Promise<OpenedModel> {
   const { weightsPrefix, chunk } = options
   if (weightsPrefix !== null) {
     throw inputError(
@@ -41,7 +44,7 @@ export async function openModelFile(path: string, options: OpenModelOptions): Pr
   }
   const described = await describedModel(path, options)
   const known = await statedModel(path, described)
-  const { file, stated } = await openedFile(path, known, options, fileFormOf(described))
+  const { file, stated } = await openedFile(bytes ?? path, known, options, fileFormOf(described))
   try {
     const network = toldFile(file)
     const used = await usedConvention(path, { ...known, stated }, file, options)
@@ -66,7 +69,7 @@ export async function openModelFile(path: string, options: OpenModelOptions): Pr
       schedule: scheduleFor(convention, trained),
       sampling: samplingFor(convention, known.sampling, times),
       schedules: [],
-      hash: await modelFileHash(path),
+      hash: bytes ? sha256(bytes) : await modelFileHash(path),
       notes: [...file.notes, ...known.sampling.notes, ...used.notes],
       evaluations,
       secondsPerEvaluation,
@@ -120,14 +123,14 @@ const OTHER_TIMES = ['fraction', 'reversed-fraction'] as const
  * @throws what `openForeignDenoiser` throws
  */
 async function openedFile(
-  path: string,
+  model: string | Uint8Array,
   { stated, trained, sampling }: StatedModel,
   { chunk, device, size }: OpenModelOptions,
   form: FileForm,
 ): Promise<{ readonly file: ForeignDenoiser; readonly stated: StatedConvention }> {
   const open = (convention: DenoiserConvention) =>
     openForeignDenoiser({
-      model: path,
+      model,
       noiseSchedule: trained,
       batch: chunk,
       prediction: predictionFor(convention),

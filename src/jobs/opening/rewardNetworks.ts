@@ -8,6 +8,7 @@ import type { Reward, RewardContext } from '../../rewards/index.ts'
 import { networksOf, openReward } from '../../rewards/index.ts'
 import type { Json } from '../../runs/index.ts'
 import type { Device } from '../../runtime/index.ts'
+import { readPrompts } from '../../text/index.ts'
 import type { EntropyConfig } from '../entropy/settings.ts'
 import { OWN_JUDGE, openMeasuring } from './measuringNetworks.ts'
 import type { SharedData } from './sharedData.ts'
@@ -26,6 +27,8 @@ export const REWARD_SETTINGS = [
   'featuresResize',
   'judgeNetwork',
   'rewardRange',
+  'clip',
+  'prompts',
   'onBadReward',
 ] as const
 export type RewardSettings = Pick<EntropyConfig, (typeof REWARD_SETTINGS)[number]>
@@ -72,6 +75,8 @@ export async function openRewardNetworks(
     tuning: data && tuningOf(data),
     labels: data && labelsOf(data),
     imageShape: model.imageShape,
+    clip: settings.clip,
+    prompts: settings.prompts === null ? null : await readPrompts(settings.prompts),
     imageRange: settings.rewardRange,
     onBad: settings.onBadReward,
     batch: model.batch,
