@@ -88,13 +88,16 @@ def train_judge(digits: Digits, unseen: Digits, path: Path, steps: int) -> Judge
     return judge
 
 
-def train_clip(digits: Digits, unseen: Digits, tokenizer: CLIPTokenizer, folder: Path, steps: int) -> CLIPModel:
-    """Contrastive; a caption that leaves something open is right for every image it is true of."""
+def train_clip(digits: Digits, unseen: Digits, tokenizer: CLIPTokenizer, folder: Path, steps: int, known: CLIPModel | None = None) -> CLIPModel:
+    """Contrastive; a caption that leaves something open is right for every image it is true of. Of a `known` model the image tower alone is trained on:
+    the text tower stays the one that the UNet was trained with."""
     torch.manual_seed(2)
-    clip = make_clip(tokenizer)
+    clip = known or make_clip(tokenizer)
+    seed = 2 if known is None else 3
+    learned = [*clip.parameters()] if known is None else [*clip.vision_model.parameters(), *clip.visual_projection.parameters(), clip.logit_scale]
 
     def loss_of(step: int) -> torch.Tensor:
-        random = random_of(2, step)
+        random = random_of(seed, step)
         drawn = digits.draw(96, random)
         forms = torch.randint(len(FORMS), (96,), generator=random)
         forms = torch.where(torch.rand(96, generator=random) < 0.6, forms % FULL_FORMS, forms)
@@ -103,7 +106,7 @@ def train_clip(digits: Digits, unseen: Digits, tokenizer: CLIPTokenizer, folder:
         loss = -(true / true.sum(1, keepdim=True) * logits.log_softmax(1)).sum(1).mean()
         return loss - (true / true.sum(0, keepdim=True) * logits.log_softmax(0)).sum(0).mean()
 
-    train("clip", list(clip.parameters()), 1.5e-3, steps, 1e-3, loss_of)
+    train("clip" if known is None else "image_tower", learned, 1.5e-3, steps, 1e-3, loss_of)
     clip.eval()
     drawn = unseen.draw(400, random_of(2, steps))
     forms = torch.randint(FULL_FORMS, (400,), generator=random_of(2, steps + 1))
@@ -256,6 +259,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--judge-steps", type=int, default=1500)
     parser.add_argument("--clip-steps", type=int, default=2000)
+    parser.add_argument("--image-steps", type=int, default=6000, help="further steps of CLIP's image tower alone, when all else is trained")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     diffusers.utils.logging.set_verbosity_error()
@@ -277,6 +281,10 @@ def main() -> None:
     else:
         clip = train_clip(digits, unseen, tokenizer, out / "clip", options.clip_steps)
     train_unet(digits, judge, clip, tokenizer, out, options)
+    finished = out / "clip" / "finished"
+    if not finished.exists():
+        train_clip(digits, unseen, tokenizer, out / "clip", options.image_steps, clip.train())
+        finished.touch()
 
 
 if __name__ == "__main__":
