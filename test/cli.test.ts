@@ -181,6 +181,18 @@ describe('--dry-run', () => {
     expect(JSON.parse(program.stdout)).toMatchObject(settings)
     expect(await readdir(folder)).toEqual(before)
   })
+
+  test.each([
+    [['--size', '14'], 'sample_size must be a multiple of 4 with 3 levels, got 14x14'],
+    [['--model', 'digits-61'], "'digits-61' is none of them"],
+    [['--data', 'nowhere'], 'nowhere cannot be read'],
+    [['--objective', 'reward', '--reward', './none.mjs'], "'./none.mjs' is none"],
+  ])('schedule %j is refused as the work itself refuses it', async (args, why) => {
+    const dry = await refused(['schedule', ...args, '--dry-run'])
+    expect([dry.code, dry.stderr]).toEqual([2, expect.stringContaining(why)])
+    const run = await bilevelHere(['schedule', ...args, '--out', 'refused'], folder)
+    expect(run.stderr.split('\n').find((line) => line.startsWith('error: '))).toBe(dry.stderr.trim())
+  })
 })
 
 /** One error line, the exit code, and nothing written. */

@@ -1,4 +1,5 @@
 /** The page of what the learned schedules are worth, from the records. */
+import type { MeanAndStandardError } from '../../src/metrics/index.ts'
 import { pairedDifference } from '../../src/metrics/index.ts'
 import type { MixturesRecord, PresetRecord, ShippedRecord } from '../proofSolver.ts'
 import type { KeptRow } from './measure.ts'
@@ -151,24 +152,29 @@ ${elsewhere(oneMoreStep, 1).join('\n')}
 function presetPart(name: string, { command, commit, rows }: PresetRecord): string {
   const told = ({ mean, standardError }: { readonly mean: number; readonly standardError: number | null }) =>
     `${mean.toFixed(2)}${standardError === null ? '' : ` ± ${standardError.toFixed(2)}`}`
-  const lines = rows.map(({ steps, seed, learned, bestDefault, gain, kept }) =>
+  const lines = rows.map(({ steps, seed, learned, bestDefault, gain, gainOverStart, kept }) =>
     line([
       steps,
       seed,
       told(learned),
       `${told(bestDefault)} (${bestDefault.sampler}, ${bestDefault.stepList})`,
       told(gain),
+      told(gainOverStart),
       kept === 'start' ? 'best default' : 'learned',
     ]),
   )
+  const against = (gains: readonly MeanAndStandardError[]) =>
+    `ahead by more than 2 standard errors in ${ahead(gains, 2)}, behind by more than 2 in ${behind(gains, 2)}, by more than 3.5 in ${behind(gains, 3.5)}`
   return `
 ## Preset ${name}: the network trained here, by seed
 
-Both sides take as many network evaluations: what the search costs, the default side trains on by. Best default less learned is paired over the
-sampling seeds. Of ${rows.length} runs learned is ahead by more than 2 standard errors in ${ahead(rows, 2)}, behind by more than 2 in ${behind(rows, 2)}, by more than 3.5 in ${behind(rows, 3.5)}.
+Both sides take as many network evaluations: what the search costs, the best default's network trains on by. The start is the best default at the network that the schedule was
+learned for. Differences are paired over the sampling seeds. Of ${rows.length} runs learned is
+${against(rows.map(({ gain }) => gain))} against the best default,
+${against(rows.map(({ gainOverStart }) => gainOverStart))} against the start.
 Commit ${commit}, \`${command}\`.
 
-${head(['steps', 'seed', 'learned, FID', 'best default', 'best default less learned', 'kept'])}
+${head(['steps', 'seed', 'learned, FID', 'best default', 'best default less learned', 'start less learned', 'kept'])}
 ${lines.join('\n')}
 `
 }

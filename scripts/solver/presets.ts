@@ -12,8 +12,10 @@ export interface PresetRow {
   readonly seed: number
   readonly learned: MeanAndStandardError
   readonly bestDefault: MeanAndStandardError & { readonly sampler: string; readonly stepList: string }
-  /** FID of the best default less that of the learned one, paired over sampling seeds. */
+  /** FID of the best default, whose network trained on by what the search cost, less that of the learned one, paired over sampling seeds. */
   readonly gain: MeanAndStandardError
+  /** The same of the best default at the network that the schedule was learned for. */
+  readonly gainOverStart: MeanAndStandardError
   readonly kept: 'learned' | 'start' | null
   readonly seconds: number
 }
@@ -23,7 +25,7 @@ interface Told {
   readonly seed: number
   readonly learned: { readonly fid: MeanAndStandardError }
   readonly bestDefault: { readonly fid: MeanAndStandardError; readonly sampler: string; readonly stepList: string }
-  readonly gain: { readonly overBestDefault: MeanAndStandardError }
+  readonly gain: { readonly overBestDefault: MeanAndStandardError; readonly overStart: MeanAndStandardError }
   readonly decision: { readonly kept: 'learned' | 'start' } | null
   readonly seconds: number
 }
@@ -37,6 +39,7 @@ export function presetRow(json: string): PresetRow {
     learned: learned.fid,
     bestDefault: { ...fid, sampler, stepList },
     gain: gain.overBestDefault,
+    gainOverStart: gain.overStart,
     kept: decision?.kept ?? null,
     seconds,
   }
@@ -65,9 +68,9 @@ export async function runPreset(
 }
 
 /** How often the learned side is behind by more than so many standard errors. */
-export const behind = (rows: readonly PresetRow[], errors: number): number =>
-  rows.filter(({ gain: { mean, standardError } }) => mean < -errors * (standardError ?? 0)).length
+export const behind = (gains: readonly MeanAndStandardError[], errors: number): number =>
+  gains.filter(({ mean, standardError }) => mean < -errors * (standardError ?? 0)).length
 
 /** How often it is ahead by more than so many. */
-export const ahead = (rows: readonly PresetRow[], errors: number): number =>
-  rows.filter(({ gain: { mean, standardError } }) => mean > errors * (standardError ?? 0)).length
+export const ahead = (gains: readonly MeanAndStandardError[], errors: number): number =>
+  gains.filter(({ mean, standardError }) => mean > errors * (standardError ?? 0)).length

@@ -1,8 +1,8 @@
-/** `--dry-run`: the resolved settings on stdout, and for a person what the work will cost; nothing is done. */
+/** `--dry-run`: the resolved settings on stdout, and for a person what the work will cost; nothing is done, and what cannot be done is refused as by the work itself. */
 import type { Command } from 'commander'
 import { stringify as toYaml } from 'yaml'
 import type { JobPlan } from '../jobs/index.ts'
-import { planLine } from '../jobs/index.ts'
+import { planText } from '../jobs/index.ts'
 import type { Settings } from '../runs/index.ts'
 import type { Terminal } from './terminal.ts'
 
@@ -17,6 +17,9 @@ export async function dryRun(
   json: boolean,
   plan: () => Promise<JobPlan>,
 ): Promise<void> {
-  terminal.out(json ? `${JSON.stringify(config)}\n` : toYaml(config))
-  if (!json) terminal.display.log(await planLine(plan()))
+  if (json) return terminal.out(`${JSON.stringify(config)}\n`)
+  // Made before anything is printed: what a run would refuse is refused.
+  const text = planText(await plan())
+  terminal.out(toYaml(config))
+  terminal.display.log(text)
 }

@@ -163,7 +163,7 @@ async function movedError(error: unknown, config: Settings, places: readonly str
   for (const name of places) {
     const given = config[name]
     if (typeof given !== 'string' || !(await isLost(given, error.message))) continue
-    const flag = `--${name} NEW`
+    const flag = `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)} NEW`
     const hint = `if it was moved, ${flag} says where it lies now: what has the same hash is taken`
     return new BilevelError(error.kind, error.code, `${error.message}; ${hint}`, { cause: error })
   }

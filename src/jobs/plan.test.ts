@@ -1,9 +1,8 @@
 /** Plans of jobs from their settings: against counts by hand, and as `--dry-run` words them. */
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { inputError } from '../base/index.ts'
 import type { SymbolicTensor } from '../graph/index.ts'
 import { mul, trace } from '../graph/index.ts'
 import { encodeOpenBatch } from '../onnx/index.ts'
@@ -14,7 +13,7 @@ import { resolveEntropyConfig } from './entropy/settings.ts'
 import { planEvaluate } from './evaluate/plan.ts'
 import { evaluateConfigOf, evaluateModel } from './evaluate/run.ts'
 import { anyJob } from './job.ts'
-import { planLine } from './planning/forecast.ts'
+import { planText } from './planning/forecast.ts'
 import { sampleLayers } from './sample/guidedSampling.ts'
 import { planSample } from './sample/plan.ts'
 import { sampleModel } from './sample/run.ts'
@@ -174,21 +173,32 @@ test('a file is planned by what it was measured to take, and a run of it says so
   expect(done).toBeLessThanOrEqual(networkEvaluations)
 })
 
-test('in words', async () => {
+test('in words', () => {
   const plan = { networkEvaluations: 1_234_567, seconds: 125, memoryMiB: 812.4 }
-  expect(await planLine(Promise.resolve(plan))).toBe(
+  expect(planText(plan)).toBe(
     'plan: at most 1,234,567 network evaluations, which take about 2 min 05 s on this machine if it is idle, and about 812 MiB',
   )
-  const file = { networkEvaluations: 40, seconds: 10.4, memoryMiB: null }
-  expect(await planLine(Promise.resolve(file))).toBe(
-    'plan: at most 40 network evaluations, which take about 10 s at the pace measured just now; the memory of an ONNX file is not known',
+  const file = { networkEvaluations: 1040, checking: 1000, seconds: 10.4, memoryMiB: null, lines: ['data: some'] }
+  expect(planText(file)).toBe(
+    'plan: at most 1,040 network evaluations, 1,000 of them to check what was given, which take about 10 s at the pace measured just now; the memory of an ONNX file is not known\ndata: some',
   )
-  expect(await planLine(Promise.reject(inputError('schedule.model', 'a model must be there')))).toBe(
-    'plan: not known, as a model must be there',
-  )
-  await expect(planLine(Promise.reject(new Error('a bug')))).rejects.toThrow('a bug')
-  // A scheduler file is read, and one that is refused is so without a plan.
-  for (const code of ['scheduler.class', 'scheduler.unsupported', 'schedule.betas']) {
-    await expect(planLine(Promise.reject(inputError(code, 'refused')))).rejects.toThrow('refused')
+})
+
+test('checking what is given is planned and counted: a convention with pictures and without, rewards of files', async () => {
+  const found = (name: string) => resolve('test/found', name)
+  const [model, scheduler] = ['eps.onnx', 'sched.json'].map((name) => found(`conventions/${name}`))
+  const data = found('conventions/pictures-idx3-ubyte.gz')
+  const config = resolveSampleConfig(given({ scheduler, count: 2, steps: 2, chunk: 8 }))
+  for (const how of [config, { ...config, data }]) {
+    const { networkEvaluations, checking = 0 } = await planSample(model, how)
+    const report = await sampleModel(model, how, { folder: join(folder, `checked ${how.data}`) })
+    expect(networkEvaluations - checking).toBe(report.networkEvaluations)
+    expect(report.checkingEvaluations).toBeGreaterThan(100)
+    expect(report.checkingEvaluations).toBeLessThanOrEqual(checking)
   }
+  const reward = found('rewards/perimage.mjs')
+  const entropy = (values: Record<string, unknown>) =>
+    planEntropy(resolveEntropyConfig(given({ steps: 6, target: 'tilt', ...values })), rateOf)
+  expect((await entropy({ reward })).checking).toBe(16 * 6)
+  expect((await entropy({ reward: 'ink' })).checking).toBe(0)
 })

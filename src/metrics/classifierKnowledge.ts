@@ -77,15 +77,6 @@ export function guesses({ accuracy, crossEntropy, images, classes }: ClassifierK
   return !(accuracy > chance + clearly && crossEntropy < Math.log(classes))
 }
 
-/** The common pixel range in which a classifier knows the images best, by cross-entropy; null if it is no classifier of these classes. */
-export async function bestPixelRange(
-  open: (range: readonly [number, number]) => Promise<FeatureNetwork>,
-  labelled: LabelledImages,
-): Promise<{ readonly range: readonly [number, number]; readonly knowledge: ClassifierKnowledge } | null> {
-  const [best] = await knownBy(PIXEL_RANGES, open, labelled)
-  return best ? { range: best.way, knowledge: best.knowledge } : null
-}
-
 /**
  * What a network knows of the images by each way of opening it, best first by cross-entropy, of equals the first; empty if it is no classifier of these
  * classes.

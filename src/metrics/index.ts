@@ -6,13 +6,11 @@ export type { ClassifierFeatures } from './classifierFeatures.ts'
 export { classifierFeatures } from './classifierFeatures.ts'
 export type { ClassifierKnowledge, LabelledImages } from './classifierKnowledge.ts'
 export {
-  bestPixelRange,
   guesses,
   KNOWS_ABOVE,
   knowledgeOf,
   knowledgeText,
   knownBy,
-  PIXEL_RANGES,
 } from './classifierKnowledge.ts'
 export { meanPairwiseDistance, vendiScore } from './diversity.ts'
 export type { EvaluationNetworks, EvaluationReference, ImageEvaluation } from './evaluateImages.ts'

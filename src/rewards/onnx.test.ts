@@ -4,8 +4,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
 import { randomStream, tensor } from '../base/index.ts'
+import { digits } from '../data/index.ts'
 import type { SymbolicTensor } from '../graph/index.ts'
 import { log, mul, reduceMean, reduceSum, reshape, trace } from '../graph/index.ts'
+import { meanStdNamed } from '../metrics/files/index.ts'
 import { encodeModel } from '../onnx/index.ts'
 import { onnxReward } from './onnx.ts'
 import type { Reward } from './reward.ts'
@@ -97,6 +99,64 @@ describe('a reward file', () => {
       await open(path, { range: [0, 1], output: '1' }),
     ].map(({ hash }) => hash)
     expect(new Set(hashes).size).toBe(3)
+  })
+})
+
+describe('pixels are given as judges take them', () => {
+  const judge = (name: string) => `test/found/judges/${name}.onnx`
+  const shape = [6, 1, 16, 16]
+  const grey = tensor(
+    'float32',
+    shape,
+    randomStream({ seed: 4, purpose: 'reward pixels' })
+      .normal(new Float32Array(6 * 256))
+      .map((value) => Math.max(-1, Math.min(1, value))),
+  )
+  const three = { output: '3', imageShape: [1, 16, 16] }
+
+  test.each<[string, string | [number, number], number]>([
+    ['imagenet', 'imagenet', 1e-3],
+    ['nhwc', [0, 1], 1e-4],
+    ['bytes', [0, 255], 0.5],
+  ])('%s', async (name, pixels, within) => {
+    const truth = await (await open(judge('logits'), { ...three, range: [0, 1] })).values(grey)
+    const how = typeof pixels === 'string' ? { meanStd: await meanStdNamed(pixels) } : { range: pixels }
+    const values = await (await open(judge(name), { ...three, ...how })).values(grey)
+    expect(Math.max(...truth) - Math.min(...truth)).toBeGreaterThan(1)
+    values.forEach((value, i) => {
+      expect(Math.abs(value - truth[i])).toBeLessThan(within)
+    })
+  })
+
+  test('of another size they are resized as is stated, or that is asked for; the hash tells', async () => {
+    await expect(onnxReward(judge('large'), { ...three, range: [0, 1] })).rejects.toMatchObject({
+      code: 'reward.shape',
+      message: expect.stringMatching(
+        /^an ONNX reward must .*32x32, these are 16x16; .*--reward-resize bilinear or bicubic/,
+      ),
+    })
+    const resized = await open(judge('large'), { ...three, range: [0, 1], resize: 'bilinear' })
+    const other = await open(judge('large'), { ...three, range: [0, 1], resize: 'bicubic' })
+    expect(resized.notes?.()).toEqual([expect.stringMatching(/at its own size, 32x32, by bilinear interpolation/)])
+    expect(other.hash).not.toBe(resized.hash)
+  })
+
+  test('given others than it knows digits by, with the flag that it knows them by', async () => {
+    const { splits, classes } = await digits({ size: 16 })
+    const { tuning } = splits
+    const labelled = {
+      images: tensor('float32', [200, 1, 16, 16], tuning.images.slice(0, 200 * 256)),
+      labels: tuning.labels?.slice(0, 200) ?? new Int32Array(0),
+      classes: classes.length,
+    }
+    await expect(onnxReward(judge('imagenet'), { ...three, range: [0, 255], labelled })).rejects.toMatchObject({
+      code: 'reward.range',
+      message: expect.stringMatching(/with ImageNet's|ImageNet's mean and .*; give it --reward-mean-std imagenet$/),
+    })
+    const clip = await meanStdNamed('.9/.1')
+    await expect(onnxReward(judge('logits'), { ...three, meanStd: clip, labelled })).rejects.toThrow(
+      /, mean 0.9 and standard deviation 0.1, no better.* give it --reward-range=0,1 without --reward-mean-std$/,
+    )
   })
 })
 

@@ -1,13 +1,22 @@
 /**
- * Somebody else's ONNX file as a reward: forward only. Its pixel range must be declared: a file that expects [0, 1] and is fed [-1, 1]
+ * Somebody else's ONNX file as a reward: forward only. The pixels that it takes must be declared: a file that expects [0, 1] and is fed [-1, 1]
  * gives plausible numbers, and the optimum of something else.
  */
 import { basename } from 'node:path'
-import type { Shape } from '../base/index.ts'
+import type { Resampling, Shape } from '../base/index.ts'
 import { BilevelError, inputError } from '../base/index.ts'
-import { HOLDS_PROBABILITIES, onnxFeatures } from '../metrics/files/index.ts'
+import type { MeanStd, PixelInput } from '../metrics/files/index.ts'
+import {
+  bestInput,
+  HOLDS_PROBABILITIES,
+  inputFlags,
+  inputText,
+  onnxFeatures,
+  pixelInputOf,
+  pixelsText,
+} from '../metrics/files/index.ts'
 import type { FeatureNetwork, LabelledImages } from '../metrics/index.ts'
-import { bestPixelRange, guesses, KNOWS_ABOVE, knowledgeOf } from '../metrics/index.ts'
+import { guesses, KNOWS_ABOVE, knowledgeOf } from '../metrics/index.ts'
 import type { Device } from '../runtime/index.ts'
 import { openModel } from '../runtime/index.ts'
 import type { OnBadReward } from './answers.ts'
@@ -16,8 +25,12 @@ import type { Reward } from './reward.ts'
 import { defineReward } from './reward.ts'
 
 export interface OnnxRewardOptions {
-  /** Pixel range the file takes, such as [0, 1]. Required; the type allows leaving it out so that the error can say so. */
+  /** Pixel range the file takes, such as [0, 1]. Required without `meanStd`; the type allows leaving it out so that the error can say so. */
   readonly range?: readonly [number, number] | null
+  /** Mean and standard deviation by channel that it takes pixels with; `range` is by default the one these are for. Default null: none. */
+  readonly meanStd?: MeanStd | null
+  /** How images of another size are brought to the file's. Default: as `meanStd` says, else that they are is an error. */
+  readonly resize?: Resampling | null
   /** `NAME`, `INDEX` or `NAME:INDEX`: the output, and which of its numbers per image. Default: the only ones. */
   readonly output?: string
   /** Default null: not declared. */
@@ -34,29 +47,31 @@ export interface OnnxRewardOptions {
 }
 
 /**
- * Opens a file with one float32 image input [b,c,h,w] and takes a number per image from an output [b], [b,1] or [b,k].
- * @throws `reward.range` without a pixel range, or with one in which it only guesses the classes of `labelled` while it knows them in another;
- *   `reward.shape` if input or output are not of these shapes, or the output or number is not chosen; `onnx.open`
+ * Opens a file with one image input [b,c,h,w] or [b,h,w,c] of floats or bytes and takes a number per image from an output [b], [b,1] or [b,k].
+ * @throws `reward.range` where nothing says what pixels it takes, or with such by which it only guesses the classes of `labelled` while it knows them by others;
+ *   `metrics.range`, `metrics.meanStd`; `reward.shape` if input or output are not of these shapes, images are of another size and nothing says how they are
+ *   resized, or the output or number is not chosen; `onnx.open`
  */
 export async function onnxReward(path: string, options: OnnxRewardOptions): Promise<Reward> {
-  const { range, valueRange = null } = options
-  if (!range) {
+  const { range = null, meanStd = null, valueRange = null } = options
+  if (!range && !meanStd) {
     throw inputError(
       'reward.range',
       `an ONNX reward must declare the pixel range it takes, '${path}' has none: a file that expects [0,1] would be fed [-1,1] without a ` +
-        'sign; give it, such as --reward-range 0,1',
+        'sign; give it, such as --reward-range 0,1, or the mean and standard deviation that it takes them with, such as --reward-mean-std imagenet',
     )
   }
+  const input = pixelInputOf(range, meanStd)
   const { output, index } = await chosen(path, options)
   const open = opener(path, output, options)
-  const network = await open(range).catch(asRewardError)
+  const network = await open(input).catch(asRewardError)
   try {
     const column = columnOf(path, network, index)
-    if (options.labelled) await checkRange(path, network, open, options.labelled)
+    if (options.labelled) await checkInput(path, network, { open, labelled: options.labelled, meanStd })
     const label = options.output === undefined ? '' : `:${options.output}`
     return defineReward({
       name: `${basename(path)}${label}`,
-      hash: hashOf('onnx', network.hash, options.output ?? '', String(range)),
+      hash: hashOf('onnx', network.hash, options.output ?? '', String(input.range)),
       imageShape: network.imageShape,
       valueRange,
       notes: scaleNotes(path, network, options.output),
@@ -75,17 +90,19 @@ export async function onnxReward(path: string, options: OnnxRewardOptions): Prom
   }
 }
 
-type Open = (range: readonly [number, number]) => Promise<FeatureNetwork>
+type Open = (input: PixelInput) => Promise<FeatureNetwork>
 
 /** Opens the file with the rewarded output read as logits too, so that it can be asked as a classifier. */
 function opener(
   path: string,
   output: string | undefined,
-  { imageShape, batch, device, labelled }: OnnxRewardOptions,
+  { imageShape, batch, device, labelled, resize }: OnnxRewardOptions,
 ): Open {
-  return (range) =>
+  return (input) =>
     onnxFeatures(path, {
-      range,
+      ...input,
+      role: 'reward',
+      ...(resize && { resize }),
       ...(output !== undefined && { output, logits: output }),
       ...(labelled && { classes: labelled.classes }),
       ...(imageShape && { imageShape }),
@@ -94,18 +111,28 @@ function opener(
     })
 }
 
-/** @throws `reward.range` where the file only guesses the classes of real images in this pixel range, but knows them in another */
-async function checkRange(path: string, network: FeatureNetwork, open: Open, labelled: LabelledImages): Promise<void> {
+interface InputCheck {
+  readonly open: Open
+  readonly labelled: LabelledImages
+  readonly meanStd: MeanStd | null
+}
+
+/** @throws `reward.range` where the file only guesses the classes of real images that are given so, but knows them otherwise */
+async function checkInput(
+  path: string,
+  network: FeatureNetwork,
+  { open, labelled, meanStd }: InputCheck,
+): Promise<void> {
   const knowledge = await knowledgeOf(network, labelled)
   if (!knowledge || !guesses(knowledge)) return
-  const best = await bestPixelRange(open, labelled)
+  const best = await bestInput(open, labelled)
   if (!best || best.knowledge.accuracy <= KNOWS_ABOVE) return
   const share = ({ accuracy }: { readonly accuracy: number }) => `${(100 * accuracy).toFixed(1)} %`
   throw inputError(
     'reward.range',
-    `an ONNX reward must be given the pixels it takes: '${path}' names ${share(knowledge)} of ${knowledge.images} real images rightly with pixels in ` +
-      `[${network.range}], no better than guessing by its cross-entropy, and ${share(best.knowledge)} in [${best.range}]; ` +
-      `give it --reward-range=${best.range}`,
+    `an ONNX reward must be given the pixels it takes: '${path}' names ${share(knowledge)} of ${knowledge.images} real images rightly with ` +
+      `${pixelsText(network)}, no better than guessing by its cross-entropy, and ${share(best.knowledge)} with ${inputText(best.way)}; ` +
+      `give it ${inputFlags('reward', best.way, meanStd?.name ?? null)}`,
   )
 }
 
@@ -148,5 +175,5 @@ function columnOf(path: string, { dimensions }: FeatureNetwork, index: number | 
 /** A file that is no image model is a reward of the wrong shape here. */
 function asRewardError(error: unknown): never {
   if (!(error instanceof BilevelError) || error.code !== 'metrics.onnx') throw error
-  throw inputError('reward.shape', error.message.replace('a feature model', 'an ONNX reward'), { cause: error })
+  throw inputError('reward.shape', error.message, { cause: error })
 }

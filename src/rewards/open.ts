@@ -1,7 +1,8 @@
 /** Opens a reward from its words: finds what each term names, and adds the terms up. */
-import type { Shape } from '../base/index.ts'
+import type { Resampling, Shape } from '../base/index.ts'
 import { didYouMean, inputError, sameShape, sizeOf, tensor } from '../base/index.ts'
 import type { Images } from '../diffusion/index.ts'
+import type { MeanStd } from '../metrics/files/index.ts'
 import type { FeatureNetwork, LabelledImages } from '../metrics/index.ts'
 import type { Device } from '../runtime/index.ts'
 import type { OnBadReward } from './answers.ts'
@@ -36,6 +37,10 @@ export interface RewardContext {
   readonly imageShape: Shape
   /** Pixel range that ONNX files take, and modules that do not declare their own. */
   readonly imageRange?: readonly [number, number] | null
+  /** Mean and standard deviation that ONNX files take pixels with; null or absent: none. */
+  readonly imageMeanStd?: MeanStd | null
+  /** How images are brought to the size of ONNX files, where it is another; null or absent: as the mean and standard deviation say. */
+  readonly imageResize?: Resampling | null
   /** Images per program run; best the model's own batch. Default 100. */
   readonly batch?: number
   readonly device?: Device
@@ -139,7 +144,7 @@ async function openTerm(term: RewardTerm, context: RewardContext): Promise<Rewar
   if (kind === 'clip-score' || kind === 'clip-head') return openClipTerm(kind, name, { ...context, ...placed(context) })
   if (kind === 'module') return moduleReward(name, context.imageRange, context.timeout, context.onBad)
   if (kind === 'onnx') {
-    const { imageShape, imageRange = null } = context
+    const { imageShape, imageRange = null, imageMeanStd = null, imageResize = null } = context
     const output = argument === undefined ? {} : { output: argument }
     const labelled = labelledOf(context)
     return onnxReward(name, {
@@ -147,6 +152,8 @@ async function openTerm(term: RewardTerm, context: RewardContext): Promise<Rewar
       ...(context.onBad && { onBad: context.onBad }),
       imageShape,
       range: imageRange,
+      meanStd: imageMeanStd,
+      resize: imageResize,
       ...output,
       ...(labelled && { labelled }),
     })

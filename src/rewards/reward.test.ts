@@ -223,5 +223,17 @@ describe('images that a reward cannot rate, left out', () => {
       code: 'reward.unrated',
       message: expect.stringMatching(/10 % of the images at most, .*, but gave no finite number for 11 of 100/),
     })
+    // An image that is left out by its derivative is one of them.
+    const steep = (count: number) =>
+      defineReward({
+        ...squares,
+        onBad: 'drop',
+        gradient: async () => ({
+          values: new Float64Array(100).fill(1),
+          gradient: Float64Array.from({ length: 100 }, (_, i) => (i < count ? Infinity : 1)),
+        }),
+      }).gradient(some)
+    expect((await steep(10)).values.filter(Number.isNaN).length).toBe(10)
+    await expect(steep(11)).rejects.toMatchObject({ code: 'reward.unrated' })
   })
 })

@@ -92,14 +92,11 @@ export function defineReward(definition: RewardDefinition): Reward {
   const counts = { rated: 0, bad: 0 }
   let tried = false
   let scaled = false
-  const checkedOf = (images: Images, returned: ArrayLike<number>): Float64Array => {
-    const values = checkedValues(checked, images.shape, returned)
-    if (onBad === 'drop') {
-      counts.rated += values.length
-      counts.bad += values.reduce((sum, value) => sum + Number(Number.isNaN(value)), 0)
-      requireMostRated(name, counts.bad, counts.rated)
-    }
-    return values
+  const countRated = (values: Float64Array): void => {
+    if (onBad !== 'drop') return
+    counts.rated += values.length
+    counts.bad += values.reduce((sum, value) => sum + Number(Number.isNaN(value)), 0)
+    requireMostRated(name, counts.bad, counts.rated)
   }
   /** The first values of all: those of rewards that somebody else wrote are compared with a second rating. */
   const tryFirst = async (images: Images, classes: Int32Array | undefined, values: Float64Array): Promise<void> => {
@@ -125,7 +122,8 @@ export function defineReward(definition: RewardDefinition): Reward {
     async values(images, classes) {
       checkRequest(checked, images, classes)
       widen(seen, images)
-      const values = checkedOf(images, await definition.values(toRange(images, imageRange), classes))
+      const values = checkedValues(checked, images.shape, await definition.values(toRange(images, imageRange), classes))
+      countRated(values)
       await tryFirst(images, classes, values)
       return values
     },
@@ -134,13 +132,10 @@ export function defineReward(definition: RewardDefinition): Reward {
       if (!definition.gradient) throw noDerivative(definition)
       widen(seen, images)
       const result = await definition.gradient(toRange(images, imageRange), classes)
-      const values = checkedOf(images, result.values)
-      const gradient = fromRange(
-        name,
-        images,
-        imageRange,
-        onBad === 'drop' ? ratedRows(result, values) : result.gradient,
-      )
+      const values = checkedValues(checked, images.shape, result.values)
+      const rows = onBad === 'drop' ? ratedRows(result, values) : result.gradient
+      countRated(values)
+      const gradient = fromRange(name, images, imageRange, rows)
       if (!scaled) requireScale(name, values)
       await tryFirst(images, classes, values)
       if (!scaled) await definition.checkGradient?.(toRange(images, imageRange), classes)

@@ -2,6 +2,7 @@
 import { flowSchedule } from '../schedules/flowSchedule.ts'
 import type { NoiseSchedule } from '../schedules/noiseSchedule.ts'
 import { noiseSchedule } from '../schedules/noiseSchedule.ts'
+import type { ToldTimes } from '../schedules/samplingSchedule.ts'
 import type { ConventionPrediction, DenoiserConvention, StatedConvention, ToldTimeKind } from './convention.ts'
 import { completed, PIXEL_RANGES, usualTime } from './convention.ts'
 import { isWhole, sigmaSchedule } from './toldTime.ts'
@@ -50,11 +51,7 @@ export const levelsOfPrediction = (prediction: ConventionPrediction): Family['le
  * @param trained the levels that are stated
  * @param times what the network's input for the time takes
  */
-export function candidatesOf(
-  stated: StatedConvention,
-  trained: NoiseSchedule,
-  times: 'integer' | 'real',
-): readonly Candidate[] {
+export function candidatesOf(stated: StatedConvention, trained: NoiseSchedule, times: ToldTimes): readonly Candidate[] {
   const { sigmaData, timeScale, pixels } = stated
   const shared = { ...(sigmaData !== undefined && { sigmaData }), ...(timeScale !== undefined && { timeScale }) }
   const own = completed(stated, trained.path === 'flow' ? 'flow' : 'noise')
@@ -81,7 +78,7 @@ function strangeness({ convention: { pixels, time, prediction }, levels }: Candi
   return (range === 0 ? 0 : 2) + (time === usualTime(prediction) ? 0 : 1) + (levels === null ? 0 : 1)
 }
 
-function timesOf({ times }: Family, { time, timeScale = 1 }: StatedConvention, takes: 'integer' | 'real') {
+function timesOf({ times }: Family, { time, timeScale = 1 }: StatedConvention, takes: ToldTimes) {
   // A scale that is stated is that of what is told with it.
   if (timeScale !== 1) return [time ?? 'index']
   const all = time !== undefined && !times.includes(time) ? [...times, time] : times

@@ -7,6 +7,9 @@ import type { Shape } from '../../base/index.ts'
 import { randomStream, sizeOf, tensor } from '../../base/index.ts'
 import type { Images } from '../denoiser.ts'
 import { anyBatch } from '../samplers/anyBatch.ts'
+import type { Level } from '../schedules/level.ts'
+import type { NoiseSchedule } from '../schedules/noiseSchedule.ts'
+import type { ToldTimes } from '../schedules/samplingSchedule.ts'
 import { timeOfLogSnr } from '../schedules/sigmaSpacing.ts'
 import { roundHalfEven } from '../schedules/stepList.ts'
 import type { Candidate } from './candidates.ts'
@@ -84,7 +87,31 @@ export async function measureConventions(
   }))
 }
 
-/** What the network said, each once: candidates that differ in what is predicted alone ask the same. */
+/** Where a candidate puts pictures, and what it tells the network there. */
+interface Question {
+  readonly level: Level
+  readonly scalars: ConventionScalars
+  readonly told: number
+  /** The same for questions of one answer. */
+  readonly key: string
+}
+
+/** What a candidate asks at about a signal-to-noise ratio. */
+function questionOf({ convention, trained }: Candidate, ratio: number, times: ToldTimes): Question {
+  const schedule = scheduleFor(convention, trained)
+  const t = timeAt(schedule, Math.log(ratio), times)
+  const level = schedule.level(t)
+  const scalars = scalarsAt(convention, trained, t)
+  const told = toldAt(convention, trained, t)
+  return { level, scalars, told, key: [level.signal, level.noise, scalars.inX, scalars.inOne, told].join() }
+}
+
+/** Predictions of the pictures that measuring candidates takes at most, where none is given up: candidates that differ in what is predicted alone ask the same. */
+export function mostPredictions(candidates: readonly Candidate[], times: ToldTimes): number {
+  return new Set(candidates.flatMap((one) => RATIOS.map((ratio) => questionOf(one, ratio, times).key))).size
+}
+
+/** What the network said, each once. */
 class Asked {
   readonly #outputs = new Map<string, Promise<{ own: Images; output: Images } | null>>()
   readonly #network: ReturnType<typeof anyBatch>
@@ -101,16 +128,12 @@ class Asked {
 
   /** rms of what a candidate's prediction is off by, at about a signal-to-noise ratio, and with each picture's output exchanged for the next one's. */
   async errors(candidate: Candidate, ratio: number): Promise<{ own: number; exchanged: number }> {
-    const { convention, trained } = candidate
-    const schedule = scheduleFor(convention, trained)
-    const t = timeAt(schedule, Math.log(ratio), this.#network.times)
-    const level = schedule.level(t)
-    const scalars = scalarsAt(convention, trained, t)
-    const told = toldAt(convention, trained, t)
-    const said = await this.#ask(level, scalars, told)
+    const question = questionOf(candidate, ratio, this.#network.times)
+    const said = await this.#ask(question)
     if (!said) return { own: Number.POSITIVE_INFINITY, exchanged: 0 }
     const { own, output } = said
-    const kind = predictionFor(convention)
+    const { level, scalars } = question
+    const kind = predictionFor(candidate.convention)
     const [x0, eps] = [this.#images.data, this.#noise.data]
     const [toNoise, toImage] =
       kind === 'noise'
@@ -136,8 +159,7 @@ class Asked {
     return { own: rms(0), exchanged: rms(next) }
   }
 
-  #ask({ signal, noise }: { signal: number; noise: number }, { inX, inOne }: ConventionScalars, told: number) {
-    const key = [signal, noise, inX, inOne, told].join()
+  #ask({ level: { signal, noise }, scalars: { inX, inOne }, told, key }: Question) {
     const before = this.#outputs.get(key)
     if (before) return before
     const [x0, eps] = [this.#images.data, this.#noise.data]
@@ -157,7 +179,7 @@ class Asked {
 }
 
 /** The time of a schedule whose level is nearest to a log-SNR: whole, unless it is a flow told real ones, which has every time. */
-function timeAt(schedule: Parameters<typeof timeOfLogSnr>[0], logSnr: number, times: 'integer' | 'real'): number {
+function timeAt(schedule: NoiseSchedule, logSnr: number, times: ToldTimes): number {
   const t = timeOfLogSnr(schedule, logSnr)
   return times === 'integer' || schedule.path !== 'flow' ? roundHalfEven(t) : t
 }

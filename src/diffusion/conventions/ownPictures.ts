@@ -6,6 +6,7 @@
 import { tensor } from '../../base/index.ts'
 import { generate } from '../samplers/generate.ts'
 import { samplerSettings } from '../samplers/settings.ts'
+import type { NoiseSchedule } from '../schedules/noiseSchedule.ts'
 import { samplingScheduleFrom } from '../schedules/samplingSchedule.ts'
 import type { StepListName } from '../schedules/stepList.ts'
 import type { Candidate } from './candidates.ts'
@@ -16,18 +17,22 @@ import type { MeasuringPictures } from './measureConvention.ts'
 /** Pictures, and steps of each: enough to be like those of more. */
 export const OWN_PICTURES = { count: 4, steps: 12 }
 
+/** Steps of each, of a schedule that has so many. */
+export const ownSteps = ({ timesteps }: Pick<NoiseSchedule, 'timesteps'>): number =>
+  Math.min(OWN_PICTURES.steps, timesteps - 1 || 1)
+
 /** Pictures that a network draws by a candidate, all of class 0 where it takes a class. */
 export async function ownPictures(
   network: ToldNetwork,
   { convention, trained }: Candidate,
   list: StepListName,
 ): Promise<MeasuringPictures> {
-  const { count, steps } = OWN_PICTURES
+  const { count } = OWN_PICTURES
   const schedule = scheduleFor(convention, trained)
   const classes = network.conditional ? new Int32Array(count) : undefined
   const { images } = await generate({
     denoiser: conventionDenoiser(network, convention, trained),
-    schedule: samplingScheduleFrom(schedule, list, Math.min(steps, schedule.timesteps - 1 || 1), network.times),
+    schedule: samplingScheduleFrom(schedule, list, ownSteps(schedule), network.times),
     // The raw noise of clipped pictures is what a wrong convention shows by.
     settings: samplerSettings({
       sampler: 'ddim',

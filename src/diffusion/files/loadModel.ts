@@ -54,6 +54,7 @@ export async function loadModel(folder: string, options: LoadModelOptions = {}):
   const { tensors, source } = await readWeights(layout.networkFolder, weightsPrefix)
   const state = stateFromTensors(network, tensors, source)
   const { schedule, prediction, ...sampler } = await loadTrainingScheduler(folder, layout, options)
+  const { schedules, leftOut } = await fittingSchedules(folder, schedule, options)
   return {
     network,
     state,
@@ -61,10 +62,10 @@ export async function loadModel(folder: string, options: LoadModelOptions = {}):
     prediction,
     ...(await classNamesIn(folder)),
     clip: sampler.settings.clip,
-    samplingSchedules: await loadSchedules(folder, schedule),
+    samplingSchedules: schedules,
     sampler,
     own: layout.own && (options.scheduler ?? null) === null,
-    notes: [...(network.notes ?? []), ...scheduleNotes(layout, options)],
+    notes: [...(network.notes ?? []), ...scheduleNotes(layout, options), ...leftOut],
   }
 }
 
@@ -95,8 +96,38 @@ function scheduleNotes({ scheduler: own }: ModelLayout, { scheduler: given = nul
   return [`its schedule is read from ${given}, not from the folder's own ${own}`]
 }
 
+/** Learned sampling schedules that fit the training schedule; where that is another one than the folder's own, the others are left out and said. */
+async function fittingSchedules(
+  folder: string,
+  schedule: NoiseSchedule,
+  { scheduler = null }: LoadModelOptions,
+): Promise<{ readonly schedules: readonly NamedSchedule[]; readonly leftOut: readonly string[] }> {
+  const all = await loadSchedules(folder)
+  const unfit = all.filter((one) => misfit(one, schedule) !== null)
+  if (unfit.length === 0) return { schedules: all, leftOut: [] }
+  const [first] = unfit
+  if (scheduler === null) {
+    const file = join(folder, MODEL_FILES.schedules, first.name, 'sampling_schedule.json')
+    throw inputError('model.schedules', `${file} must be for ${misfit(first, schedule)}`)
+  }
+  const names = unfit.map(({ name }) => name).join(', ')
+  return {
+    schedules: all.filter((one) => !unfit.includes(one)),
+    leftOut: [`its learned schedules ${names} are left out: they must be for ${misfit(first, schedule)}`],
+  }
+}
+
+/** What a learned schedule must be for and is not; null: it fits. */
+function misfit({ schedule: own }: NamedSchedule, { timesteps, path }: NoiseSchedule): string | null {
+  if (own.timesteps !== timesteps) {
+    return `the model's number of timesteps, it has T = ${own.timesteps}, the model ${timesteps}`
+  }
+  if (pathOf(own.levels) === path) return null
+  return `the model's process, it is for ${path === 'flow' ? 'no flow, the model is one' : 'a flow, the model is none'}`
+}
+
 /** Learned sampling schedules by name, in order; none where there is no such folder. */
-async function loadSchedules(folder: string, { timesteps, path }: NoiseSchedule): Promise<NamedSchedule[]> {
+async function loadSchedules(folder: string): Promise<NamedSchedule[]> {
   const names = await readdir(join(folder, MODEL_FILES.schedules)).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return []
     throw error
@@ -104,17 +135,7 @@ async function loadSchedules(folder: string, { timesteps, path }: NoiseSchedule)
   return Promise.all(
     names.toSorted().map(async (name) => {
       const file = join(MODEL_FILES.schedules, name, 'sampling_schedule.json')
-      const saved = readSamplingSchedule(await readModelText(join(folder, file)), join(folder, file))
-      if (saved.schedule.timesteps !== timesteps) {
-        const came = `T = ${saved.schedule.timesteps}, the model ${timesteps}`
-        throw inputError(
-          'model.schedules',
-          `${join(folder, file)} must be for the model's number of timesteps, it has ${came}`,
-        )
-      }
-      if (pathOf(saved.schedule.levels) === path) return { name, ...saved }
-      const came = path === 'flow' ? 'no flow, the model is one' : 'a flow, the model is none'
-      throw inputError('model.schedules', `${join(folder, file)} must be for the model's process, it is for ${came}`)
+      return { name, ...readSamplingSchedule(await readModelText(join(folder, file)), join(folder, file)) }
     }),
   )
 }

@@ -1,14 +1,15 @@
 /** What an entropy strength job works on: model, sampler and schedule, rewards and networks, opened from the settings and checked against each other. */
 
-import { samplerNamed, samplerSettings } from '../../diffusion/index.ts'
+import { evaluationsOf, samplerNamed, samplerSettings } from '../../diffusion/index.ts'
 import type { Reward } from '../../rewards/index.ts'
 import type { Json } from '../../runs/index.ts'
 import { jsonHash } from '../../runs/index.ts'
 import type { EntropyOptions, EntropyTarget } from '../../tuners/index.ts'
-import { ESTIMATORS_OF } from '../../tuners/index.ts'
+import { ESTIMATORS_OF, evaluationsEach } from '../../tuners/index.ts'
+import { classOfImage, withClassNames } from '../opening/classChoice.ts'
 import { openGuidedDenoiser } from '../opening/classGuidance.ts'
 import { recordJson } from '../opening/conventionRecord.ts'
-import { fileSource } from '../opening/fileSource.ts'
+import { fileSource, fileSources } from '../opening/fileSource.ts'
 import type { CodeHashes } from '../opening/namedCode.ts'
 import { codeHashes } from '../opening/namedCode.ts'
 import type { OpenedModel } from '../opening/openedModel.ts'
@@ -17,11 +18,11 @@ import { openModelAt } from '../opening/openModel.ts'
 import type { RewardNetworks } from '../opening/rewardNetworks.ts'
 import { openRewardNetworks } from '../opening/rewardNetworks.ts'
 import type { SamplingChoice } from '../opening/samplingChoice.ts'
-import { chooseSampling, classOfImage } from '../opening/samplingChoice.ts'
+import { chooseSampling } from '../opening/samplingChoice.ts'
 import { sharedData } from '../opening/sharedData.ts'
 import type { EntropyConfig } from './settings.ts'
 import { entropySettingsOf } from './settings.ts'
-import { tryRewards } from './triedRewards.ts'
+import { triedEvaluations, tryRewards } from './triedRewards.ts'
 
 /** What the tuning is given of it. */
 type Subject = Pick<
@@ -41,6 +42,8 @@ export interface EntropyInputs {
   /** What was measured of the model. */
   readonly found?: Readonly<Record<string, Json>>
   readonly secondsPerEvaluation: number | null
+  /** Network evaluations by which model and rewards were checked. */
+  readonly checking: number
   close(): Promise<void>
 }
 
@@ -51,9 +54,10 @@ export interface EntropyInputs {
  */
 export async function openEntropyInputs(config: EntropyConfig): Promise<EntropyInputs> {
   const shared = sharedData({ ...config, size: null })
-  const opened = await openModelAt(config.model, { ...config, pictures: shared.pictures })
-  const closers = [opened.close]
+  const plain = await openModelAt(config.model, { ...config, pictures: shared.pictures })
+  const closers = [plain.close]
   try {
+    const opened = config.data === null ? plain : withClassNames(plain, (await shared.open(plain.imageShape)).classes)
     const { denoiser, close } = await openGuidedDenoiser(opened, config)
     closers.unshift(close)
     const choice = await chooseSampling(opened, config)
@@ -94,9 +98,11 @@ export async function openEntropyInputs(config: EntropyConfig): Promise<EntropyI
       ],
       ...(opened.convention.record && { found: { convention: recordJson(opened.convention.record) } }),
       secondsPerEvaluation: opened.secondsPerEvaluation,
+      checking: opened.evaluations + triedEvaluations(config, evaluationsEach(config) * evaluationsOf(choice)),
       sources: {
         model: modelSource(config.model, opened),
         ...(config.scheduler !== null && { scheduler: await fileSource(config.scheduler) }),
+        ...(await fileSources(config)),
         schedule: { path: config.schedule, sha256: jsonHash([choice.schedule, choice.settings]) },
         ...networks.sources,
         reward: { name: reward.name, sha256: reward.hash },

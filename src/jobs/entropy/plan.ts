@@ -11,6 +11,7 @@ import type { JobPlan, RateOf, Work } from '../planning/forecast.ts'
 import { forecast, measuredPlan, PER_IMAGE } from '../planning/forecast.ts'
 import type { EntropyConfig } from './settings.ts'
 import { entropySettingsOf } from './settings.ts'
+import { triedEvaluations } from './triedRewards.ts'
 
 /** Target `auto` is decided by the rewards, which a plan does not open: the dearer one counts. */
 export async function planEntropy(config: EntropyConfig, rateOf: RateOf = measureRate): Promise<JobPlan> {
@@ -20,14 +21,16 @@ export async function planEntropy(config: EntropyConfig, rateOf: RateOf = measur
     const costs = targetsOf(config, opened).map((target) => entropyCost(entropySettingsOf(config, target), each))
     const cost = costs.reduce((most, one) => (one.total > most.total ? one : most))
     const { chunk } = config
-    const networkEvaluations = cost.total + opened.evaluations
-    if (!opened.trainable) return measuredPlan(networkEvaluations, opened.secondsPerEvaluation)
+    const found = opened.evaluations + opened.checking[config.data === null ? 'alone' : 'seen']
+    const checking = found + triedEvaluations(config, each)
+    const networkEvaluations = cost.total + checking
+    if (!opened.trainable) return measuredPlan(networkEvaluations, checking, opened.secondsPerEvaluation)
     const work: Work = [
       { kind: 'derivative', evaluations: cost.derivative, batch: chunk },
       { kind: 'predict', evaluations: networkEvaluations - cost.derivative, batch: chunk },
     ]
     const kept = { evaluations: cost.derivative / PER_IMAGE.derivative, atOnce: cost.derivative > 0 ? chunk : 0 }
-    return { networkEvaluations, ...(await forecast(opened.trainable.network, work, kept, rateOf)) }
+    return { networkEvaluations, checking, ...(await forecast(opened.trainable.network, work, kept, rateOf)) }
   } finally {
     await opened.close()
   }

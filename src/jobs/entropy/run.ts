@@ -8,10 +8,10 @@ import type { EntropyCheckpoint, EntropyEvent, EntropyResult } from '../../tuner
 import { tuneEntropyStrength } from '../../tuners/index.ts'
 import type { JobProgress } from '../job.ts'
 import type { RunReport, WorkHooks } from '../makesRun.ts'
+import { classNumber } from '../opening/classChoice.ts'
 import type { CodeHashes } from '../opening/namedCode.ts'
 import { modulesIn, requireRecordedCode } from '../opening/namedCode.ts'
 import { REWARD_SETTINGS } from '../opening/rewardNetworks.ts'
-import { classNumber } from '../opening/samplingChoice.ts'
 import type { EntropyContext } from '../reporting/context.ts'
 import { saveReport } from '../reporting/reportOutputs.ts'
 import { boardImages, saveSampleGrids } from '../reporting/sampleGrids.ts'
@@ -84,6 +84,7 @@ export async function finish(
     versions: await versions(),
     ...(caller && { caller }),
     ...(batch !== undefined && { batch }),
+    checking: inputs.checking,
     model: config.model,
     sources: inputs.sources,
     notes: [...inputs.notes, ...later],

@@ -24,14 +24,16 @@ import {
 } from '../../tuners/index.ts'
 
 import { DATA_WORDS, dataShape } from '../opening/dataSettings.ts'
+import { FILE_SETTINGS } from '../opening/fileSource.ts'
 import { describingShape } from '../opening/modelSettings.ts'
+import { requireOnnxReward } from '../opening/rewardReading.ts'
 import {
   clipSetting,
+  judgeReadingShape,
   measuringShape,
   modelShape,
-  onBadRewardSetting,
   REWARD_WORDS,
-  rewardRangeSetting,
+  rewardReadingShape,
   rewardTimeoutSetting,
   runningShape,
   samplingShape,
@@ -98,13 +100,14 @@ export const entropySchema = z.strictObject({
   featuresRange: measuringShape.featuresRange,
   featuresMeanStd: measuringShape.featuresMeanStd,
   featuresResize: measuringShape.featuresResize,
-  judgeNetwork: setting(z.enum(['auto', 'digits', 'none']), {
+  judgeNetwork: setting(z.string().min(1), {
     group: 'Data and model',
-    description: 'the network called @judge; auto: digits where the data are digits, else none',
+    description:
+      "the network called @judge: 'digits', an ONNX classifier, 'none', or 'auto' (digits where the data are digits, else none)",
     default: 'auto',
   }),
-  rewardRange: rewardRangeSetting,
-  onBadReward: onBadRewardSetting,
+  ...judgeReadingShape,
+  ...rewardReadingShape,
 
   ...estimatingShape,
 
@@ -156,12 +159,24 @@ const DEFAULTS = defaultsOf(entropySchema.shape)
 export const ENTROPY_MAY_CHANGE = ['checkpointSeconds', 'rewardTimeout', 'maxEvaluations'] as const
 
 /** Settings that say where something lies: a resumed run may find the same elsewhere. */
-export const ENTROPY_PLACES = ['model', 'scheduler', 'data', 'features', 'reward', 'judge', 'schedule'] as const
+export const ENTROPY_PLACES = [
+  'model',
+  'scheduler',
+  'data',
+  'features',
+  'judgeNetwork',
+  'reward',
+  'judge',
+  'schedule',
+  ...FILE_SETTINGS,
+] as const
 
 /** What rewards were opened with before there was a choice. */
 export const REWARDS_EARLIER: Settings = {
   ...defaultsOf(dataShape),
-  ...defaultsOf({ onBadReward: onBadRewardSetting, clip: clipSetting, prompts: describingShape.prompts }),
+  ...defaultsOf(judgeReadingShape),
+  ...defaultsOf(rewardReadingShape),
+  ...defaultsOf({ clip: clipSetting, prompts: describingShape.prompts }),
   ...defaultsOf({ featuresMeanStd: measuringShape.featuresMeanStd, featuresResize: measuringShape.featuresResize }),
 }
 
@@ -170,7 +185,7 @@ export const ENTROPY_EARLIER: Settings = { ...REWARDS_EARLIER, ...defaultsOf(des
 
 /**
  * Settings from layers (config file, environment, flags; later ones win) over the preset they name.
- * @throws `config.preset`, `config.unknownKey`, `config.invalid`, `config.entropy`, `sampler.eta`, `entropy.*`
+ * @throws `config.preset`, `config.unknownKey`, `config.invalid`, `config.entropy`, `config.reward`, `reward.spec`, `sampler.eta`, `entropy.*`
  */
 export function resolveEntropyConfig(layers: readonly SettingsLayer[]): EntropyConfig {
   const given = (key: string) => layers.findLast(({ values }) => values[key] !== undefined)?.values[key]
@@ -183,6 +198,7 @@ export function resolveEntropyConfig(layers: readonly SettingsLayer[]): EntropyC
   ])
   checkSampler(config)
   checkLambda(config)
+  requireOnnxReward(config, [config.reward, config.judge])
   return config
 }
 

@@ -33,7 +33,7 @@ export interface TriedRewards {
  * @throws what the rewards throw; `entropy.scale` where no lambda of the range can matter, or every one is beyond the model
  */
 export async function tryRewards(config: EntropyConfig, tried: TriedRewards): Promise<string[]> {
-  const [chased, judging] = [config.reward, config.judge].map(isBrought)
+  const [chased, judging] = broughtAmong(config)
   if (!chased && !judging) return []
   const { denoiser, schedule, sampler, reward, judge, condition, guided } = tried
   const classes = condition && Int32Array.from({ length: TRIED_IMAGES }, (_, item) => condition(item))
@@ -48,7 +48,13 @@ export async function tryRewards(config: EntropyConfig, tried: TriedRewards): Pr
   return scaleNotes(reward.name, values, config.lambdaRange)
 }
 
-const isBrought = (spec: string): boolean => parseRewardSpec(spec).some(({ kind }) => kind !== 'name')
+/** Whether reward and judge come from files. */
+const broughtAmong = ({ reward, judge }: Pick<EntropyConfig, 'reward' | 'judge'>): boolean[] =>
+  [reward, judge].map((spec) => parseRewardSpec(spec).some(({ kind }) => kind !== 'name'))
+
+/** Network evaluations of it. @param each those of an image without guidance */
+export const triedEvaluations = (config: Pick<EntropyConfig, 'reward' | 'judge'>, each: number): number =>
+  broughtAmong(config).includes(true) ? TRIED_IMAGES * each : 0
 
 /**
  * Whether the range of lambda is in the reward's units.

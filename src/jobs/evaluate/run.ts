@@ -14,6 +14,7 @@ import {
 import type { SettingsLayer } from '../../runs/index.ts'
 import { changeNotesOf } from '../../runs/index.ts'
 import type { WorkHooks } from '../job.ts'
+import { classOfImage, withClassNames } from '../opening/classChoice.ts'
 import { openGuidedDenoiser } from '../opening/classGuidance.ts'
 import { fewImagesFix } from '../opening/fewImages.ts'
 import type { MeasuringNetworks } from '../opening/measuringNetworks.ts'
@@ -22,7 +23,7 @@ import { runRecordOf } from '../opening/runRecord.ts'
 import type { Side } from '../opening/runSide.ts'
 import { openSide } from '../opening/runSide.ts'
 import type { SamplingChoice } from '../opening/samplingChoice.ts'
-import { chooseSampling, classOfImage } from '../opening/samplingChoice.ts'
+import { chooseSampling } from '../opening/samplingChoice.ts'
 import type { ScheduleNumbers } from '../opening/scheduleNumbers.ts'
 import { scheduleNumbers } from '../opening/scheduleNumbers.ts'
 import type { HeldOutKnowledge } from '../opening/seenImages.ts'
@@ -82,6 +83,8 @@ export interface EvaluationReport {
   /** What a reader must know of model and networks, a sentence each. */
   readonly notes: readonly string[]
   readonly networkEvaluations: number
+  /** Beside them: those by which the model was tried and its convention found. */
+  readonly checkingEvaluations: number
   readonly seconds: number
 }
 
@@ -115,14 +118,15 @@ export async function evaluateModel(
       for (const note of notes) hooks.onNote?.(note)
       checkCounts(data, config, networks, heldOut)
       const reference = await evaluationReference(heldOutOf(data), networks)
-      const classOf = classOfImage(opened, config.class, data.classes.length)
+      const classOf = classOfImage(withClassNames(opened, data.classes), config.class, data.classes.length)
       const measured = await measure({ classOf, denoiser, choice, networks, reference, config, hooks })
       const tuning = tuningOf(data)
       const real = {
         fid: frechetDistance(await networks.features.features(tuning), reference.features).value,
         recognised: networks.judge && (await recognisedShare(tuning, networks.judge)),
       }
-      const json = reportOf({ path, side, choice, networks, data, heldOut, config, measured, real, notes, began })
+      const found = { path, side, choice, networks, data, heldOut, config, measured, real, notes, began }
+      const json = reportOf({ ...found, checking: opened.evaluations })
       return { json, summary: summaryOf(json) }
     } finally {
       await networks.close()
@@ -215,6 +219,7 @@ interface Findings {
   readonly measured: { readonly evaluations: readonly ImageEvaluation[]; readonly networkEvaluations: number }
   readonly real: RealImages
   readonly notes: readonly string[]
+  readonly checking: number
   readonly began: number
 }
 
@@ -229,6 +234,7 @@ function reportOf({
   measured,
   real,
   notes,
+  checking,
   began,
 }: Findings): EvaluationReport {
   const { evaluations, networkEvaluations } = measured
@@ -270,6 +276,7 @@ function reportOf({
     },
     notes,
     networkEvaluations,
+    checkingEvaluations: checking,
     seconds: (performance.now() - began) / 1000,
   }
 }

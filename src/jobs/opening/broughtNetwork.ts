@@ -3,11 +3,18 @@
  * know real images best: of the common ranges, and for three channels ImageNet's and CLIP's mean and standard deviation.
  */
 import type { Resampling } from '../../base/index.ts'
-import { BilevelError, inputError } from '../../base/index.ts'
-import type { MeanStd, PixelInput } from '../../metrics/files/index.ts'
-import { KNOWN_MEAN_STD, meanStdNamed, onnxFeatures, pixelsText } from '../../metrics/files/index.ts'
-import type { ClassifierKnowledge, FeatureNetwork, LabelledImages } from '../../metrics/index.ts'
-import { KNOWS_ABOVE, knownBy, PIXEL_RANGES } from '../../metrics/index.ts'
+import { inputError } from '../../base/index.ts'
+import type { KnownInput, PixelInput } from '../../metrics/files/index.ts'
+import {
+  bestInput,
+  inputFlags,
+  inputText,
+  meanStdNamed,
+  onnxFeatures,
+  pixelInputOf,
+} from '../../metrics/files/index.ts'
+import type { FeatureNetwork, LabelledImages } from '../../metrics/index.ts'
+import { KNOWS_ABOVE } from '../../metrics/index.ts'
 import type { Device } from '../../runtime/index.ts'
 
 /** What the settings say of a network by its role. */
@@ -59,11 +66,10 @@ export function broughtAs(
   }
 }
 
-const WITHOUT_MEAN = [0, 1] as const
-
 function openedWith({ role, path, output, resize, imageShape, classes, device }: BroughtNetwork, input: PixelInput) {
   return onnxFeatures(path, {
     ...input,
+    role,
     imageShape,
     device,
     ...(resize && { resize }),
@@ -76,12 +82,8 @@ function openedWith({ role, path, output, resize, imageShape, classes, device }:
 
 /** Opens it as is stated. @throws `metrics.*`, `onnx.open` */
 export async function openStated(brought: BroughtNetwork): Promise<FeatureNetwork> {
-  return openedWith(brought, await statedInput(brought))
-}
-
-async function statedInput({ range, meanStd }: BroughtNetwork): Promise<PixelInput> {
-  const found: MeanStd | null = meanStd === null ? null : await meanStdNamed(meanStd)
-  return { range: range ?? found?.range ?? WITHOUT_MEAN, meanStd: found }
+  const { range, meanStd } = brought
+  return openedWith(brought, pixelInputOf(range, meanStd === null ? null : await meanStdNamed(meanStd)))
 }
 
 /**
@@ -98,10 +100,10 @@ export async function openBrought(
 ): Promise<FeatureNetwork> {
   if (brought.stated) return openStated(brought)
   const { role, path } = brought
-  const best = labelled && (await bestInput(brought, labelled))
+  const best = labelled && (await bestFor(brought, labelled))
   if (best && best.knowledge.accuracy > KNOWS_ABOVE) {
     notes.push(
-      `${path} is given ${textOf(best.way)}, the way in which it knows the tuning images best${nearText(brought, best)}`,
+      `${path} is given ${inputText(best.way)}, the way in which it knows the tuning images best${nearText(brought, best)}`,
     )
     return openedWith(brought, best.way)
   }
@@ -117,60 +119,22 @@ export async function openBrought(
   )
 }
 
-/** What a network knows of real images, by how they are given to it. */
-export interface KnownInput {
-  readonly way: PixelInput
-  readonly knowledge: ClassifierKnowledge
-  /** Others that it knows them as well by. */
-  readonly near: readonly { readonly way: PixelInput; readonly knowledge: ClassifierKnowledge }[]
-}
-
-/** Inputs with cross-entropies that lie this near each other, in nats, are not told apart. */
-const NEAR = 0.05
-
-/**
- * Of the common inputs that in which it knows the images best; null if it is no classifier of these classes. ImageNet's mean and CLIP's are so alike that a
- * network of one may know the images better by the other: then it is ImageNet's, and `near` says so.
- */
-export async function bestInput(brought: BroughtNetwork, labelled: LabelledImages): Promise<KnownInput | null> {
-  const known = await knownBy(COMMON_INPUTS, (way) => openedWith(brought, way).catch(unlessAnotherInput), labelled)
-  if (known.length === 0) return null
-  const [first] = known
-  const alike = known.filter(({ knowledge }) => knowledge.crossEntropy - first.knowledge.crossEntropy < NEAR)
-  const usual = alike.find(({ way }) => way.meanStd === KNOWN_MEAN_STD.imagenet)
-  const best = first.way.meanStd && usual ? usual : first
-  return { ...best, near: alike.filter((one) => one !== best) }
-}
-
-/** Ranges, and for networks of three channels means and standard deviations. */
-const COMMON_INPUTS: readonly PixelInput[] = [
-  ...PIXEL_RANGES.map((range) => ({ range })),
-  ...Object.values(KNOWN_MEAN_STD).map((meanStd) => ({ range: WITHOUT_MEAN, meanStd })),
-]
-
-/** Bytes have one range, and ImageNet's mean is for three channels. */
-function unlessAnotherInput(error: unknown): null {
-  if (error instanceof BilevelError && ['metrics.range', 'metrics.meanStd'].includes(error.code)) return null
-  throw error
-}
-
 /** That the input is one of several that cannot be told apart. */
 function nearText({ role }: BroughtNetwork, { knowledge, near }: KnownInput): string {
   if (near.length === 0) return ''
-  const others = near.map(({ way, knowledge: { crossEntropy } }) => `${textOf(way)} (${crossEntropy.toFixed(2)})`)
+  const others = near.map(({ way, knowledge: { crossEntropy } }) => `${inputText(way)} (${crossEntropy.toFixed(2)})`)
   return (
     `; by cross-entropy (${knowledge.crossEntropy.toFixed(2)}) it cannot be told from ${others.join(' and ')}: state what it was trained with, by ` +
     `--${role}-range or --${role}-mean-std`
   )
 }
 
-const textOf = ({ range, meanStd }: PixelInput) => pixelsText({ range, ...(meanStd && { normalised: meanStd.name }) })
+/** Of the common inputs that in which it knows real images best; null if it is no classifier of their classes. */
+export const bestFor = (brought: BroughtNetwork, labelled: LabelledImages): Promise<KnownInput | null> =>
+  bestInput((way) => openedWith(brought, way), labelled)
 
 /** Says in which input it knows the data, and the flag for it. */
 export function remedyOf({ role, meanStd }: BroughtNetwork, { way, knowledge }: KnownInput): string {
   const share = `${(100 * knowledge.accuracy).toFixed(1)} %`
-  const name = Object.entries(KNOWN_MEAN_STD).find(([, known]) => known === way.meanStd)?.[0]
-  const flag = name === undefined ? `--${role}-range=${way.range}` : `--${role}-mean-std ${name}`
-  const without = meanStd === null || name !== undefined ? '' : ` without --${role}-mean-std`
-  return `given ${textOf(way)}, it names ${share} rightly: use ${flag}${without}, or leave it out`
+  return `given ${inputText(way)}, it names ${share} rightly: use ${inputFlags(role, way, meanStd)}, or leave it out`
 }

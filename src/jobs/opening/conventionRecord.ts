@@ -54,6 +54,8 @@ export interface UsedConvention extends Pick<Candidate, 'convention' | 'trained'
   readonly record: ConventionRecord | null
   /** Every candidate with its figure, where they were measured. */
   readonly figures: readonly Figure[]
+  /** Network evaluations that finding it took. */
+  readonly evaluations: number
   /** What a reader must know, a sentence each. */
   readonly notes: readonly string[]
 }

@@ -81,7 +81,7 @@ describe('a judge, asked about labelled real images', () => {
     await expect(opened('large')).rejects.toMatchObject({
       code: 'metrics.onnx',
       message: expect.stringMatching(
-        /takes images of 32x32, these are 16x16; say how .* bilinear or bicubic \(--features-resize, --judge-resize\)/,
+        /^a judge must map .*takes images of 32x32, these are 16x16; say how .*: --judge-resize bilinear or bicubic$/,
       ),
     })
     const { accuracy, notes } = await opened('large', { judgeResize: 'bicubic' })
@@ -120,7 +120,7 @@ describe('a judge, asked about labelled real images', () => {
   })
 
   it.each([
-    [{}, /several.onnx: name one of its outputs, 'pixels' .*'scores' .* \(--features-output, --judge-output\)/],
+    [{}, /several.onnx: name one of its outputs, 'pixels' .*'scores' .*, with --judge-output NAME$/],
     [{ judgeOutput: 'logit' }, /name one of its outputs, .*; got 'logit'/],
     [{ judgeOutput: 'pixels', judgeRange: [0, 1] }, /could not be asked about real images/],
   ] as [Change, RegExp][])('with several outputs: %o', async (change, message) => {

@@ -13,7 +13,7 @@ import { guesses, KNOWS_ABOVE, knowledgeOf, knowledgeText } from '../../metrics/
 import type { Device } from '../../runtime/index.ts'
 import type { ScheduleConfig } from '../schedule/settings.ts'
 import type { BroughtNetwork } from './broughtNetwork.ts'
-import { bestInput, broughtAs, openBrought, openStated, remedyOf } from './broughtNetwork.ts'
+import { bestFor, broughtAs, openBrought, openStated, remedyOf } from './broughtNetwork.ts'
 import { isPixels, pixelFeaturesNamed } from './pixelNames.ts'
 import type { measuringShape } from './settings.ts'
 
@@ -175,8 +175,11 @@ async function openFile(
   notes: string[],
 ): Promise<FeatureNetwork> {
   if (!(await stat(path).catch(() => null))?.isFile()) {
-    const words = role === 'features' ? "'auto', 'digits', 'pixels'" : "'auto', 'digits', 'none'"
-    throw inputError(`schedule.${role}`, `${role} must be ${words} or an ONNX file, '${path}' is none of these`)
+    const [what, words] =
+      role === 'features'
+        ? ['features', "'auto', 'digits', 'pixels'"]
+        : ["the judge's network", "'auto', 'digits', 'none'"]
+    throw inputError(`schedule.${role}`, `${what} must be ${words} or an ONNX file, '${path}' is none of these`)
   }
   const network = await openBrought(broughtOf(role, settings, data), data.name, labelledImages(data), notes)
   notes.push(...(network.notes ?? []))
@@ -237,7 +240,7 @@ async function remedy(
   labelled: LabelledImages,
 ): Promise<string> {
   const brought = broughtOf(role, settings, data)
-  const best = brought.path.endsWith('.onnx') && brought.stated ? await bestInput(brought, labelled) : null
+  const best = brought.path.endsWith('.onnx') && brought.stated ? await bestFor(brought, labelled) : null
   return best && !guesses(best.knowledge) ? remedyOf(brought, best) : 'give another one, or none'
 }
 

@@ -16,8 +16,24 @@ import { withoutPictures } from './conventionAlone.ts'
 import type { SettleOptions, UsedConvention } from './conventionRecord.ts'
 import { flagsFor, shown, wordsOf } from './conventionRecord.ts'
 
-/** @throws `model.convention` where another convention fits, or none and the stated one is not the nearest; `model.prediction` */
+/** @throws `model.convention` where another convention fits, or none and the stated one is not the nearest */
 export async function settleConvention(options: SettleOptions): Promise<UsedConvention> {
+  const { network } = options
+  let evaluations = 0
+  const counted: ToldNetwork = {
+    ...network,
+    async predict(x, ...rest) {
+      const prediction = await network.predict(x, ...rest)
+      evaluations += x.shape[0]
+      return prediction
+    },
+  }
+  return { ...(await settled({ ...options, network: counted })), evaluations }
+}
+
+type Settled = Omit<UsedConvention, 'evaluations'>
+
+async function settled(options: SettleOptions): Promise<Settled> {
   const { network, stated, trained, pictures, class: wanted, trust, all } = options
   const candidates = candidatesOf(stated, trained, network.times)
   if (!pictures) return withoutPictures(options, candidates)

@@ -2,12 +2,14 @@
 import { BilevelError, fileName, inputError, sha256 } from '../../base/index.ts'
 import type {
   DenoiserConvention,
+  DenoiserInputs,
   ForeignDenoiser,
   NoiseSchedule,
   StatedConvention,
   ToldNetwork,
 } from '../../diffusion/index.ts'
 import {
+  candidatesOf,
   completed,
   conventionDenoiser,
   isOwn,
@@ -18,6 +20,8 @@ import {
   toldNetwork,
 } from '../../diffusion/index.ts'
 import { modelFileHash } from '../../files/index.ts'
+import { jsonHash } from '../../runs/index.ts'
+import { checkingCost } from './checkingCost.ts'
 import type { UsedConvention } from './conventionRecord.ts'
 import { samplingFor } from './conventionSampling.ts'
 import { settleConvention } from './modelConvention.ts'
@@ -35,7 +39,7 @@ export const isModelFile = (path: unknown): path is string => typeof path === 's
  * @throws `schedule.scheduler` without its schedule, `schedule.model`, `model.*`, `scheduler.*`, `onnx.open`
  */
 export async function openModelFile(path: string, options: OpenModelOptions, bytes?: Uint8Array): Promise<OpenedModel> {
-  const { weightsPrefix, chunk } = options
+  const { weightsPrefix, chunk, trustConvention = false } = options
   if (weightsPrefix !== null) {
     throw inputError(
       'schedule.model',
@@ -44,14 +48,15 @@ export async function openModelFile(path: string, options: OpenModelOptions, byt
   }
   const described = await describedModel(path, options)
   const known = await statedModel(path, described)
-  const { file, stated } = await openedFile(bytes ?? path, known, options, fileFormOf(described))
+  const form = fileFormOf(described)
+  const { file, stated } = await openedFile(bytes ?? path, known, options, form)
   try {
     const network = toldFile(file)
     const used = await usedConvention(path, { ...known, stated }, file, options)
     const { convention, trained } = used
     const denoiser = isOwn(convention) ? file : conventionDenoiser(network, convention, trained)
     const { imageShape, times, conditional, differentiable, inputs, batch = chunk } = file
-    const { evaluations, secondsPerEvaluation, classes, nullClass, classRows } = file
+    const { secondsPerEvaluation, classes, nullClass, classRows } = file
     return {
       imageShape,
       prediction: predictionFor(convention),
@@ -69,9 +74,11 @@ export async function openModelFile(path: string, options: OpenModelOptions, byt
       schedule: scheduleFor(convention, trained),
       sampling: samplingFor(convention, known.sampling, times),
       schedules: [],
-      hash: bytes ? sha256(bytes) : await modelFileHash(path),
+      hash: functionHash(bytes ? sha256(bytes) : await modelFileHash(path), inputs),
+      used: jsonHash([convention, form]),
       notes: [...file.notes, ...known.sampling.notes, ...used.notes],
-      evaluations,
+      evaluations: file.evaluations + used.evaluations,
+      checking: checkingCost(network, candidatesOf(stated, known.trained, times), trustConvention),
       secondsPerEvaluation,
       // One for all: it is the loaded file, freed with the model.
       openDenoiser: async () => ({ denoiser, close: async () => undefined }),
@@ -81,6 +88,12 @@ export async function openModelFile(path: string, options: OpenModelOptions, byt
     await file.dispose()
     throw error
   }
+}
+
+/** SHA-256 of the function that a file is used as: of the file, and of the numbers for its further inputs, which make another one of it. */
+function functionHash(file: string, { constants = [] }: DenoiserInputs): string {
+  const filled = constants.map(({ input, value }) => `${JSON.stringify(input.name)}=${value}`).toSorted()
+  return filled.length === 0 ? file : sha256(`${file} ${filled.join()}`)
 }
 
 /** A file as a network that is told any number. */
@@ -98,7 +111,9 @@ async function usedConvention(
   file: ForeignDenoiser,
   { pictures, class: wanted = null, trustConvention = false, allFigures = false }: OpenModelOptions,
 ): Promise<UsedConvention> {
-  if (!pictures) return { convention: byDefault(stated, trained), trained, record: null, figures: [], notes: [] }
+  if (!pictures) {
+    return { convention: byDefault(stated, trained), trained, record: null, figures: [], evaluations: 0, notes: [] }
+  }
   return settleConvention({
     file: fileName(path),
     network: toldFile(file),

@@ -6,6 +6,7 @@ import type { LoadedModel, ModelDescription } from '../../diffusion/files/index.
 import { loadModel, SHIPPED_MODELS, shippedModelFolder } from '../../diffusion/files/index.ts'
 import type { Denoiser, ToldNetwork } from '../../diffusion/index.ts'
 import {
+  candidatesOf,
   compileDenoiser,
   completed,
   conventionDenoiser,
@@ -15,12 +16,15 @@ import {
   toldNetwork,
 } from '../../diffusion/index.ts'
 import type { NetworkState } from '../../nn/index.ts'
-import { changeNotes, isRun, requireIntactModel } from '../../runs/index.ts'
+import { changeNotes, isRun, jsonHash, requireIntactModel } from '../../runs/index.ts'
+import type { CheckingCost } from './checkingCost.ts'
+import { checkingCost, NO_CHECKING } from './checkingCost.ts'
 import type { UsedConvention } from './conventionRecord.ts'
 import { samplingFor } from './conventionSampling.ts'
 import { settleConvention } from './modelConvention.ts'
 import { describedModel } from './modelSettings.ts'
 import type { OpenedModel, OpenModelOptions } from './openedModel.ts'
+import { PICTURES } from './sharedData.ts'
 import type { StatedModel } from './statedModel.ts'
 import { statedBeside } from './statedModel.ts'
 
@@ -60,7 +64,7 @@ export async function openModelFolder(
   const model = await loadModel(folder, { scheduler: described.scheduler ?? null, weightsPrefix })
   const { network, state } = model
   const used = await usedConvention(path, model, described, options)
-  const { convention, trained, sampling } = used
+  const { convention, trained, sampling, checking } = used
   const own = isOwn(convention)
   const { imageShape, times, classes, nullClass } = network
   return {
@@ -81,8 +85,10 @@ export async function openModelFolder(
     sampling: samplingFor(convention, sampling, times),
     schedules: model.samplingSchedules,
     hash: hashOf(state),
+    used: jsonHash([convention]),
     notes: [...model.notes, ...sampling.notes, ...used.notes, ...(ofRun ? [] : await changeNotes(folder))],
-    evaluations: 0,
+    evaluations: used.evaluations,
+    checking,
     secondsPerEvaluation: null,
     async openDenoiser({ chunk, device }) {
       const prediction = predictionFor(convention)
@@ -99,29 +105,32 @@ const told = (denoiser: Denoiser, classes: number | undefined): ToldNetwork => (
   ...(classes !== undefined && { classes }),
 })
 
-/** Images a call while a convention is measured: as many as there are pictures. */
-const MEASURING_BATCH = 8
-
 /** What this project wrote is of the convention that it says; of other folders it is measured where there is something to measure it on. */
 async function usedConvention(
   path: string,
   model: LoadedModel,
   described: ModelDescription,
   { pictures, class: wanted = null, trustConvention = false, allFigures = false, device }: Partial<OpenModelOptions>,
-): Promise<UsedConvention & Pick<StatedModel, 'sampling'>> {
+): Promise<UsedConvention & Pick<StatedModel, 'sampling'> & { readonly checking: CheckingCost }> {
   const { network, state, noiseSchedule: schedule, prediction, sampler } = model
   const { stated, trained, sampling } = statedBeside({ schedule, prediction, ...sampler }, path, described)
   const convention = completed(stated)
-  const said = { convention, trained, sampling, record: null, figures: [], notes: [] }
+  const { times, classes, nullClass } = network
   const { scheduler: _, ...words } = described
-  if (!pictures || (model.own && Object.keys(words).length === 0 && !allFigures)) return said
+  const isKnown = model.own && Object.keys(words).length === 0 && !allFigures
+  const asked = { times, batch: PICTURES, conditional: classes !== undefined, nullClass }
+  const checking = isKnown ? NO_CHECKING : checkingCost(asked, candidatesOf(stated, trained, times), trustConvention)
+  if (!pictures || isKnown) {
+    return { convention, trained, sampling, checking, record: null, figures: [], evaluations: 0, notes: [] }
+  }
   const images = await pictures(network.imageShape)
-  const compiled = { network, state, batch: MEASURING_BATCH, binding: 'bound', prediction } as const
+  // As many a call as there are pictures.
+  const compiled = { network, state, batch: PICTURES, binding: 'bound', prediction } as const
   const denoiser = await compileDenoiser({ ...compiled, ...(device && { device }) })
   try {
     const settled = await settleConvention({
       file: fileName(path),
-      network: told(denoiser, network.classes),
+      network: told(denoiser, classes),
       stated,
       trained,
       pictures: images,
@@ -130,7 +139,7 @@ async function usedConvention(
       trust: trustConvention,
       all: allFigures,
     })
-    return { ...settled, sampling }
+    return { ...settled, sampling, checking }
   } finally {
     await denoiser.dispose()
   }

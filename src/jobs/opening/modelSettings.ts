@@ -137,17 +137,25 @@ export async function describedModel(path: string, config: Partial<DescribingCon
     inputImage: config.inputImage,
     inputTime: config.inputTime,
     inputClass: config.inputClass,
-    input: config.input && Object.fromEntries(config.input.map(numberNamed)),
+    input: config.input && numbersNamed(config.input),
     classes: config.modelClasses,
     nullClass: config.nullClass,
   }).filter(([, value]) => value !== null && value !== undefined)
   return { ...file, ...Object.fromEntries(given) }
 }
 
-/** `guidance=2` */
-function numberNamed(text: string): [string, number] {
-  const at = text.lastIndexOf('=')
-  return [text.slice(0, at), Number(text.slice(at + 1))]
+/** Numbers by name of `guidance=2`, .... @throws `model.description` where a name has several */
+function numbersNamed(texts: readonly string[]): Readonly<Record<string, number>> {
+  const named = texts.map((text): [string, number] => {
+    const at = text.lastIndexOf('=')
+    return [text.slice(0, at), Number(text.slice(at + 1))]
+  })
+  const twice = named.find(([name], i) => named.some(([other], j) => j < i && other === name))
+  if (!twice) return Object.fromEntries(named)
+  throw inputError(
+    'model.description',
+    `an input takes one number, but '${twice[0]}' has several in ${texts.join(',')}`,
+  )
 }
 
 /** What of a description is of an ONNX file's inputs, outputs and classes. */

@@ -3,13 +3,16 @@ import { cp, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
+import { foundDenoiser } from '../../../test/found/denoisers/exact.fixture.ts'
 import { filled } from '../../base/index.ts'
 import { saveModel, shippedModelFolder } from '../../diffusion/files/index.ts'
 import { noiseSchedule as cosine } from '../../diffusion/index.ts'
+import { modelFileHash } from '../../files/index.ts'
 import { add, constant, conv, trace } from '../../graph/index.ts'
 import { initialState, unet2d } from '../../nn/index.ts'
 import { encodeModel } from '../../onnx/index.ts'
 import { modelFolderOf } from './modelFolder.ts'
+import type { OpenModelOptions } from './openedModel.ts'
 import { openGivenModel } from './openModel.ts'
 
 const ONE_LEVEL = {
@@ -37,10 +40,45 @@ test('a path is the folder itself, or the model inside a run', async () => {
   expect(await modelFolderOf(join(root, 'digits-16'))).toBe(join(root, 'digits-16', 'model'))
 })
 
+test('learned schedules of another number of times are an error of a folder, and left out where another schedule is given', async () => {
+  const scheduler = join(root, 'sixty.json')
+  await writeFile(scheduler, JSON.stringify({ betas: Array.from({ length: 60 }, (_, t) => 0.001 + 0.01 * t) }))
+  const { schedules, notes } = await openGivenModel('digits-16', { ...options, scheduler })
+  expect(schedules).toEqual([])
+  expect(notes.join('\n')).toMatch(/dpm-solver\+\+-10, .* are left out: they must be for .*T = 1000, the model 60/)
+  const folder = join(root, 'other-times')
+  await cp(shipped, folder, { recursive: true })
+  await cp(scheduler, join(folder, 'scheduler', 'scheduler_config.json'))
+  await expect(openGivenModel(folder, options)).rejects.toMatchObject({ code: 'model.schedules' })
+})
+
 test('a name that is nothing names the models that come with the project', async () => {
   const opening = openGivenModel('digits-61', options)
   await expect(opening).rejects.toMatchObject({ code: 'schedule.model', kind: 'input' })
   await expect(opening).rejects.toThrow(/digits-16 or digits-28; 'digits-61' is none of them/)
+})
+
+test('the numbers for further inputs make another model of a file, other words for it do not', async () => {
+  const scheduler = foundDenoiser('scheduler.json')
+  const opened = async (name: string, given: Partial<OpenModelOptions>) => {
+    const { hash, used, close } = await openGivenModel(foundDenoiser(name), { ...options, scheduler, ...given })
+    await close()
+    return { hash, used }
+  }
+  const [one, same, two] = [
+    await opened('guidance.onnx', { input: ['guidance=1'] }),
+    await opened('guidance.onnx', { input: ['guidance=1.0'] }),
+    await opened('guidance.onnx', { input: ['guidance=2'] }),
+  ]
+  expect(same).toEqual(one)
+  expect(two.hash).not.toBe(one.hash)
+  const [noise, x0] = [
+    await opened('two-outputs.onnx', { modelOutput: 'noise' }),
+    await opened('two-outputs.onnx', { modelOutput: 'noise', modelPrediction: 'velocity' }),
+  ]
+  expect([x0.hash, x0.used === noise.used]).toEqual([noise.hash, false])
+  // A file without further inputs keeps the hash of its bytes.
+  expect((await opened('plain.onnx', {})).hash).toBe(await modelFileHash(foundDenoiser('plain.onnx')))
 })
 
 test('a file that leaves its size open: the side that is asked for, and the channels that it takes', async () => {

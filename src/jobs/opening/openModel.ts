@@ -6,6 +6,7 @@ import type { NamedSchedule } from '../../diffusion/files/index.ts'
 import { findPromptPipeline, readSamplingSchedule } from '../../diffusion/files/index.ts'
 import type { Settings } from '../../runs/index.ts'
 import { isRecord, readManifest, requireIntactModel } from '../../runs/index.ts'
+import { withClassNames } from './classChoice.ts'
 import type { ConventionRecord } from './conventionRecord.ts'
 import { isModelFile, openModelFile } from './modelFile.ts'
 import { openModelFolder } from './modelFolder.ts'
@@ -90,7 +91,8 @@ async function openLearnedFor(
   const found = { ...settings, ...(await foundBy(run)) }
   const opened = await openGivenModel(file, { ...underRun(found, options), weightsPrefix })
   const notes = [...opened.notes, ...(await otherModelNotes(run, file, opened.hash))]
-  return { ...opened, notes, schedules: await schedulesIn(join(run, 'model', 'schedules')) }
+  const schedules = await schedulesIn(join(run, 'model', 'schedules'))
+  return { ...withClassNames(opened, await classNamesOf(run)), notes, schedules }
 }
 
 /** The convention that a run's model was used by, as settings. */
@@ -99,6 +101,12 @@ async function foundBy(run: string): Promise<Partial<DescribingConfig>> {
   if (!isRecord(convention)) return {}
   const { prediction, pixels, time, timeScale, sigmaData } = convention as unknown as ConventionRecord
   return { modelPrediction: prediction, modelPixels: pixels, modelTime: time, timeScale, sigmaData }
+}
+
+/** Names that the data of a run gave the classes of its model. */
+async function classNamesOf(run: string): Promise<readonly string[] | undefined> {
+  const { classNames } = await readManifest(run)
+  return Array.isArray(classNames) && classNames.every((name) => typeof name === 'string') ? classNames : undefined
 }
 
 /** Said where the file that a run learned for is another one by now. */

@@ -14,6 +14,7 @@ import type {
 import type { DenoisingNetwork, NetworkState } from '../../nn/index.ts'
 import { jsonHash } from '../../runs/index.ts'
 import type { Device } from '../../runtime/index.ts'
+import type { CheckingCost } from './checkingCost.ts'
 import type { UsedConvention } from './conventionRecord.ts'
 import type { DescribingConfig } from './modelSettings.ts'
 
@@ -62,12 +63,16 @@ export interface OpenedModel extends ModelCapabilities {
   readonly schedules: readonly NamedSchedule[]
   /** What the run it is of did with the noise of clipped images under DDIM; absent: what the model's scheduler does. */
   readonly clippedNoise?: SamplerSettings['clippedNoise']
-  /** SHA-256 of its weights or file, with the data that it keeps in files beside it. */
+  /** SHA-256 of its weights or file, with the data that it keeps in files beside it, and the numbers that its further inputs are given. */
   readonly hash: string
+  /** SHA-256 of how it is used: its convention, and of a file which inputs and output are which, and its classes. */
+  readonly used: string
   /** What a reader must know of its network, files and scheduler, a sentence each. */
   readonly notes: readonly string[]
-  /** Network evaluations that opening it took. */
+  /** Network evaluations that opening it took: trials of a file, and what its convention was found by. */
   readonly evaluations: number
+  /** Those at most that finding its convention takes. */
+  readonly checking: CheckingCost
   /** Seconds that an evaluation of one image takes on this machine, measured when it was opened; null: it follows from its network. */
   readonly secondsPerEvaluation: number | null
   /** The model for sampling. To be closed before the model is. */
@@ -105,8 +110,12 @@ export interface OpenModelOptions extends DenoiserOptions, Partial<DescribingCon
 }
 
 /** A model as a manifest records it: what it is, and what it was trained with, by hash. */
-export const modelSource = (path: string | null, { hash, schedule }: Pick<OpenedModel, 'hash' | 'schedule'>) => ({
+export const modelSource = (
+  path: string | null,
+  { hash, used, schedule }: Pick<OpenedModel, 'hash' | 'used' | 'schedule'>,
+) => ({
   path,
   sha256: hash,
+  used,
   schedule: jsonHash([...schedule.logSnr].map(String)),
 })

@@ -10,7 +10,9 @@ import type { Json } from '../../runs/index.ts'
 import type { Device } from '../../runtime/index.ts'
 import { readPrompts } from '../../text/index.ts'
 import type { EntropyConfig } from '../entropy/settings.ts'
-import { OWN_JUDGE, openMeasuring } from './measuringNetworks.ts'
+import { openMeasuring } from './measuringNetworks.ts'
+import { readingOf } from './rewardReading.ts'
+import { judgeReadingShape, rewardReadingShape } from './settings.ts'
 import type { SharedData } from './sharedData.ts'
 import { sharedData } from './sharedData.ts'
 
@@ -26,10 +28,10 @@ export const REWARD_SETTINGS = [
   'featuresMeanStd',
   'featuresResize',
   'judgeNetwork',
-  'rewardRange',
+  ...(Object.keys(judgeReadingShape) as (keyof typeof judgeReadingShape)[]),
+  ...(Object.keys(rewardReadingShape) as (keyof typeof rewardReadingShape)[]),
   'clip',
   'prompts',
-  'onBadReward',
 ] as const
 export type RewardSettings = Pick<EntropyConfig, (typeof REWARD_SETTINGS)[number]>
 
@@ -77,8 +79,7 @@ export async function openRewardNetworks(
     imageShape: model.imageShape,
     clip: settings.clip,
     prompts: settings.prompts === null ? null : await readPrompts(settings.prompts),
-    imageRange: settings.rewardRange,
-    onBad: settings.onBadReward,
+    ...(await readingOf(settings)),
     batch: model.batch,
     device: model.device,
     timeout: model.timeout,
@@ -117,13 +118,9 @@ async function openNetworks(settings: RewardSettings, data: Dataset, device: Dev
   const { data: source, features, judgeNetwork } = settings
   const opened = await openMeasuring(
     {
+      ...settings,
       data: source ?? data.name,
       features: features === 'none' ? 'pixels' : features,
-      featuresOutput: settings.featuresOutput,
-      featuresRange: settings.featuresRange,
-      featuresMeanStd: settings.featuresMeanStd,
-      featuresResize: settings.featuresResize,
-      ...OWN_JUDGE,
       judge: judgeNetwork,
       device,
     },

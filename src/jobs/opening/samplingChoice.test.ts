@@ -1,71 +1,11 @@
-/** Which class an image is asked to be, and what becomes of a learned schedule's numbers under another sampler. */
+/** What becomes of a learned schedule's numbers under another sampler, and files of steps as schedules. */
 import { describe, expect, test } from 'vitest'
 import type { SavedSchedule } from '../../diffusion/files/index.ts'
 import { samplerSettings, samplingSchedule, samplingScheduleAt, timeOfLogSnr } from '../../diffusion/index.ts'
 import type { OpenedModel } from './openedModel.ts'
 import { openModelAt } from './openModel.ts'
-import { chooseSampling, classNumber, classOfImage } from './samplingChoice.ts'
+import { chooseSampling } from './samplingChoice.ts'
 import type { SamplingConfig } from './settings.ts'
-
-type Opened = Pick<OpenedModel, 'conditional' | 'classes' | 'nullClass'>
-const folder = (classes: number | undefined, nullClass = classes): Opened => ({
-  conditional: classes !== undefined,
-  classes,
-  nullClass,
-})
-/** As diffusers counts classes. */
-const withoutNull: Opened = { ...folder(3), nullClass: undefined }
-const file = (conditional: boolean): Opened => ({
-  conditional,
-  classes: undefined,
-  nullClass: undefined,
-})
-const firstFour = (classOf: ReturnType<typeof classOfImage>) => classOf && [0, 1, 2, 3].map(classOf)
-
-test('the classes in turn: as many as the model knows, else as the data have', () => {
-  expect(firstFour(classOfImage(folder(3), null))).toEqual([0, 1, 2, 0])
-  expect(firstFour(classOfImage(folder(3), null, 2))).toEqual([0, 1, 2, 0])
-  expect(firstFour(classOfImage(file(true), null, 2))).toEqual([0, 1, 0, 1])
-})
-
-test('a class by its name in the data', () => {
-  const named = { ...folder(3), classNames: ['cat', 'dog', 'owl'] }
-  expect(firstFour(classOfImage(named, 'dog'))).toEqual([1, 1, 1, 1])
-  expect(classNumber(named, 'owl')).toBe(2)
-  expect(classNumber(named, 'unconditional')).toBe('unconditional')
-  expect(() => classNumber(named, 'dgo')).toThrow(
-    /one of its names \(cat, dog, owl\), or 'unconditional'; got 'dgo'.*'dog'/,
-  )
-  expect(() => classOfImage(folder(3), 'dog')).toThrow(/a number, as the model names none/)
-})
-
-test('one class, the null class, or none', () => {
-  expect(firstFour(classOfImage(folder(3), 2))).toEqual([2, 2, 2, 2])
-  expect(firstFour(classOfImage(withoutNull, 2))).toEqual([2, 2, 2, 2])
-  expect(firstFour(classOfImage(withoutNull, null))).toEqual([0, 1, 2, 0])
-  expect(firstFour(classOfImage(file(true), 7, 2))).toEqual([7, 7, 7, 7])
-  expect(classOfImage(folder(3), 'unconditional')).toBeUndefined()
-  for (const opened of [folder(undefined), file(false)]) {
-    expect(classOfImage(opened, null, 10)).toBeUndefined()
-    expect(classOfImage(opened, 'unconditional', 10)).toBeUndefined()
-  }
-})
-
-test.each([
-  ['a class the model does not have', folder(3), 3, undefined, /0 to 2; got 3/],
-  ['a class for a model without any', folder(undefined), 1, 10, /knows no classes, got class 1/],
-  ['a file that needs one, and data without labels', file(true), null, 0, /give one with --class/],
-  [
-    'the null class of a model without one',
-    withoutNull,
-    'unconditional',
-    10,
-    /0 to 2; got unconditional, but it has no null/,
-  ],
-  ['the null class of a file', file(true), 'unconditional', 10, /give one with --class.*got unconditional/],
-] as const)('refused: %s', (_, opened, wanted, ofTheData, message) => {
-  expect(() => classOfImage(opened, wanted, ofTheData)).toThrow(message)
-})
 
 test('numbers of the exponential step go with its sampler; another leaves them out and says so', async () => {
   const solver = { tau: [0.3, 0.2], output: 0.1 }

@@ -1,6 +1,6 @@
 /** Which schedule and sampler a command samples with: what was asked for, the learned schedule that fits, or the default. */
 import { stat } from 'node:fs/promises'
-import { didYouMean, inputError } from '../../base/index.ts'
+import { inputError } from '../../base/index.ts'
 import type { SavedSchedule, StepsFile } from '../../diffusion/files/index.ts'
 import { listNotes, OWN_SAMPLER, readStepsFile, stepsOfList, stepsOfScheduler } from '../../diffusion/files/index.ts'
 import type { Level, NoiseFamilyName, NoiseSchedule, SamplerName, Sampling } from '../../diffusion/index.ts'
@@ -301,77 +301,3 @@ function neighbourNotes({ sampling, schedule }: OpenedModel, times: readonly num
   if (same || !className?.startsWith('DDIM') || list === 'linspace') return []
   return [`${className} steps from t to t - ${stride}; here each step goes to the next time of the list`]
 }
-
-/** A class per image; undefined: the model takes none, or gets its null class. Or what is wrong with the wanted one, and what to do. */
-export type ClassChoice =
-  | { readonly classOf: ((item: number) => number) | undefined }
-  | { readonly wrong: string; readonly fix?: string }
-
-/** What a class is chosen by. */
-type Classes = Pick<OpenedModel, 'conditional' | 'classes' | 'nullClass' | 'classRows' | 'classNames'>
-
-/**
- * Which class each image is asked to be.
- * @param wanted    of all images, `unconditional`, or null: the classes in turn
- * @param ofTheData number of classes of the data, where a file does not say how many it was trained with
- */
-export function classChoice(
-  { conditional, classes, nullClass, classRows, classNames }: Classes,
-  asked: SamplingConfig['class'],
-  ofTheData?: number,
-): ClassChoice {
-  const wanted = classNumber({ classNames }, asked)
-  if (wanted === 'unconditional' && (!conditional || nullClass !== undefined)) return { classOf: undefined }
-  if (!conditional) {
-    if (wanted === null) return { classOf: undefined }
-    return { wrong: `this model knows no classes, got class ${wanted}`, fix: 'leave it out' }
-  }
-  const most = classes ?? classRows
-  if (typeof wanted === 'number' && (most === undefined || wanted < most)) return { classOf: () => wanted }
-  const turn = classes ?? ofTheData
-  if (turn && wanted === null) return { classOf: (item) => item % turn }
-  const range = rangeText(classes, classRows)
-  const why =
-    wanted === 'unconditional' && classes !== undefined
-      ? ', but it has no null class, so no image of it is unconditional: give a class, or none for the classes in turn (--class none)'
-      : ''
-  return { wrong: `this model takes a class, ${range}; got ${wanted ?? 'none'}${why}` }
-}
-
-/** Numbers that a class may have, and what to do where it is not known how many of them are classes. */
-function rangeText(classes: number | undefined, rows: number | undefined): string {
-  if (classes !== undefined) return `0 to ${classes - 1}`
-  const give = 'give one with --class, or say how many there are with --model-classes'
-  return rows === undefined
-    ? `${give}, since an ONNX file does not say it`
-    : `0 to ${rows - 1}, as its file has ${rows} rows for them, of which one may stand for none; ${give}`
-}
-
-/** The same, where a wrong one is an error. @throws `sample.class` */
-export function classOfImage(...asked: Parameters<typeof classChoice>): ((item: number) => number) | undefined {
-  const choice = classChoice(...asked)
-  if ('classOf' in choice) return choice.classOf
-  const { wrong, fix } = choice
-  throw inputError('sample.class', fix === undefined ? wrong : `${wrong}; ${fix}`)
-}
-
-/** What may be asked for of the class of all images, by number. */
-export type WantedClass = number | 'unconditional' | null
-
-/** A class by number, where it was asked for by its name. @throws `sample.class` on a name that is none of the model's */
-export function classNumber(
-  { classNames }: Pick<OpenedModel, 'classNames'>,
-  asked: SamplingConfig['class'],
-): WantedClass {
-  if (typeof asked !== 'string' || asked === 'unconditional') return asked
-  const index = classNames?.indexOf(asked) ?? -1
-  if (index >= 0) return index
-  const names = classNames
-    ? `one of its names (${classNames.slice(0, MOST_NAMED).join(', ')}${classNames.length > MOST_NAMED ? ', …' : ''})`
-    : 'a number, as the model names none'
-  const near = classNames ? didYouMean(asked, classNames) : ''
-  throw inputError('sample.class', `a class is ${names}, or 'unconditional'; got '${asked}'${near}`)
-}
-
-/** Names that an error tells. */
-const MOST_NAMED = 20

@@ -42,28 +42,42 @@ export const modelShape = {
 
 const words = () => z.string().min(1, "must not be empty; 'none', or leave it out, for none").nullable()
 
-/** How somebody's network is read, for its role: which output, and which pixels it takes. */
-function networkShape<R extends 'features' | 'judge'>(role: R, networks: string) {
-  const own = {
-    Output: setting(words(), {
-      group: 'Data and model',
-      description:
-        role === 'features'
-          ? `output of ${networks}, where there are several`
-          : `output of ${networks} that holds logits or probabilities; none: the one that is called so, or is alone`,
-      default: null,
-    }),
-    Range: setting(pixelRange(), {
-      group: 'Data and model',
-      description:
-        role === 'features'
-          ? `pixel range of ${networks}; none: the one their classifier is right with most often`
-          : `pixel range of ${networks}; none: features-range, else the one it is right with most often`,
-      default: null,
-    }),
+/** Who looks at images through an ONNX file. */
+type Role = 'features' | 'judge' | 'reward'
+
+const OF_ROLE = {
+  features: {
+    networks: 'ONNX feature networks',
+    take: 'take',
+    output: 'output of ONNX feature networks, where there are several',
+    range: 'pixel range of ONNX feature networks; none: the one their classifier is right with most often',
+  },
+  judge: {
+    networks: 'an ONNX judge',
+    take: 'takes',
+    output: 'output of an ONNX judge that holds logits or probabilities; none: the one that is called so, or is alone',
+    range: 'pixel range of an ONNX judge; none: features-range, else the one it is right with most often',
+  },
+  reward: {
+    networks: 'ONNX rewards',
+    take: 'take',
+    range: 'pixel range that rewards of ONNX and JS files take; none: not stated',
+  },
+} as const
+
+const namedFor = <R extends Role, S extends object>(role: R, own: S) =>
+  Object.fromEntries(Object.entries(own).map(([name, value]) => [`${role}${name}`, value])) as {
+    [K in keyof S as K extends string ? `${R}${K}` : never]: S[K]
+  }
+
+/** Which pixels somebody's network takes. */
+function pixelsShape<R extends Role>(role: R) {
+  const { networks, take, range } = OF_ROLE[role]
+  return namedFor(role, {
+    Range: setting(pixelRange(), { group: 'Data and model', description: range, default: null }),
     MeanStd: setting(words(), {
       group: 'Data and model',
-      description: `mean and standard deviation by channel that ${networks} ${role === 'features' ? 'take' : 'takes'} pixels with, in [0,1] if no range is given: imagenet, clip, numbers (.5,.5,.5/.2,.2,.2), or the JSON file beside it (preprocessor_config.json)`,
+      description: `mean and standard deviation by channel that ${networks} ${take} pixels with, in [0,1] if no range is given: imagenet, clip, numbers (.5,.5,.5/.2,.2,.2), or the JSON file beside it (preprocessor_config.json)`,
       default: null,
     }),
     Resize: setting(z.enum(RESAMPLINGS).nullable(), {
@@ -71,10 +85,13 @@ function networkShape<R extends 'features' | 'judge'>(role: R, networks: string)
       description: `how images are brought to the size of ${networks}, where it is another; none: as the file of its mean and standard deviation says`,
       default: null,
     }),
-  }
-  return Object.fromEntries(Object.entries(own).map(([name, value]) => [`${role}${name}`, value])) as {
-    [K in keyof typeof own as `${R}${K}`]: (typeof own)[K]
-  }
+  })
+}
+
+/** How somebody's network is read: which output, and which pixels it takes. */
+function networkShape<R extends 'features' | 'judge'>(role: R) {
+  const output = setting(words(), { group: 'Data and model', description: OF_ROLE[role].output, default: null })
+  return { ...namedFor(role, { Output: output }), ...pixelsShape(role) }
 }
 
 /** A judge that is wrong about every second real image judges nothing. */
@@ -88,7 +105,17 @@ export const featuresShape = {
       "what distances are measured in: 'digits', 'pixels' (at most 64 averages of blocks; pixels:N: at most N, for few images), an ONNX file, or 'auto' (digits where the data are digits, else pixels)",
     default: 'auto',
   }),
-  ...networkShape('features', 'ONNX feature networks'),
+  ...networkShape('features'),
+}
+
+/** How a judge is read that somebody brings, and what it must know. */
+export const judgeReadingShape = {
+  ...networkShape('judge'),
+  judgeAccuracy: setting(z.number().min(0).max(1), {
+    group: 'Data and model',
+    description: 'share of labelled real images that a judge must at least name rightly',
+    default: LEAST_JUDGE_ACCURACY,
+  }),
 }
 
 /** What images are measured in. */
@@ -99,12 +126,7 @@ export const measuringShape = {
     description: "the network that judges: 'digits', an ONNX classifier, 'none', or 'auto'",
     default: 'auto',
   }),
-  ...networkShape('judge', 'an ONNX judge'),
-  judgeAccuracy: setting(z.number().min(0).max(1), {
-    group: 'Data and model',
-    description: 'share of labelled real images that a judge must at least name rightly',
-    default: LEAST_JUDGE_ACCURACY,
-  }),
+  ...judgeReadingShape,
 }
 
 export const MEASURING_KEYS = Object.keys(measuringShape) as (keyof typeof measuringShape)[]
@@ -134,24 +156,25 @@ export const clipSetting = setting(z.string().min(1).nullable(), {
   default: null,
 })
 
-export const rewardRangeSetting = setting(pixelRange(), {
-  group: 'Data and model',
-  description: 'pixel range that rewards of ONNX and JS files take; none: not stated',
-  default: null,
-})
-
-export const onBadRewardSetting = setting(z.enum(['stop', 'drop']), {
-  group: 'Data and model',
-  description:
-    'what an image is that a reward of an ONNX or JS file gives NaN, an infinity or null: the end, or left out (entropy: drawn again), at most a tenth of them',
-  default: 'stop',
-})
+/** How rewards of files are read. */
+export const rewardReadingShape = {
+  ...pixelsShape('reward'),
+  onBadReward: setting(z.enum(['stop', 'drop']), {
+    group: 'Data and model',
+    description:
+      'what an image is that a reward of an ONNX or JS file gives NaN, an infinity or null: the end, or left out (entropy: drawn again), at most a tenth of them',
+    default: 'stop',
+  }),
+}
 
 export const rewardTimeoutSetting = setting(z.number().positive().nullable(), {
   group: 'Running',
   description: 'seconds that a reward in JavaScript may take for loading and for each call; none: no limit',
   default: MODULE_TIMEOUT,
 })
+
+/** A class by its number or its name. */
+export const classType = () => z.union([z.int().min(0).max(MOST.classes), z.string().regex(/\D/)]).nullable()
 
 /** How a model is opened and sampled. */
 export const samplingShape = {
@@ -188,10 +211,10 @@ export const samplingShape = {
     description: "ddim: 0 deterministic to 1 ancestral; none: the schedule's",
     default: null,
   }),
-  class: setting(z.union([z.int().min(0).max(MOST.classes), z.string().regex(/\D/)]).nullable(), {
+  class: setting(classType(), {
     group: 'Sampling',
     description:
-      "class of all images, by number or by its name in the data that the model was trained on, or 'unconditional'; none: the classes in turn",
+      "class of all images, by number or by its name in the data, as the model or --data has it, or 'unconditional'; none: the classes in turn",
     default: null,
   }),
   guidanceScale: guidanceScaleSetting('Sampling'),

@@ -6,7 +6,7 @@ import type { DataSettings } from './openData.ts'
 import { openData } from './openData.ts'
 
 /** Pictures that a convention is measured on: few, so that opening a model stays fast. */
-const PICTURES = 8
+export const PICTURES = 8
 
 export interface SharedData {
   /** As `openData`, once for a shape. */

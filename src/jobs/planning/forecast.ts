@@ -1,5 +1,5 @@
 /** What a job will cost, for --dry-run: seconds and memory from the counts of its network, for the evaluations that its settings allow. */
-import { BilevelError, internalError } from '../../base/index.ts'
+import { internalError } from '../../base/index.ts'
 import type { ProgramKind } from '../../diffusion/index.ts'
 import { activationBytes, KEPT_BYTES, memoryOfPrograms, programSize, secondsOfRun } from '../../diffusion/index.ts'
 import type { DenoisingNetwork } from '../../nn/index.ts'
@@ -9,6 +9,8 @@ import { durationText } from '../../runs/index.ts'
 export interface JobPlan {
   /** The most there can be. */
   readonly networkEvaluations: number
+  /** Of them those at most by which what is given is checked before it is used: a model's convention, somebody's rewards. */
+  readonly checking?: number
   readonly seconds: number
   readonly memoryMiB: number | null
   /** What else is to be said before anything is done, a line each. */
@@ -55,27 +57,24 @@ export async function forecast(
 }
 
 /** The plan of a network that is known as a file only: what one evaluation was measured to take, so many times. */
-export const measuredPlan = (networkEvaluations: number, secondsPerEvaluation: number | null): JobPlan => {
+export const measuredPlan = (
+  networkEvaluations: number,
+  checking: number,
+  secondsPerEvaluation: number | null,
+): JobPlan => {
   if (secondsPerEvaluation === null) throw internalError('a model without a network must have been measured')
-  return { networkEvaluations, seconds: networkEvaluations * secondsPerEvaluation, memoryMiB: null }
+  return { networkEvaluations, checking, seconds: networkEvaluations * secondsPerEvaluation, memoryMiB: null }
 }
 
-/** What is wrong with a scheduler file that is there: no plan is made of it, and nothing would be. */
-const refusesSchedule = ({ code }: BilevelError): boolean =>
-  (code.startsWith('scheduler.') && code !== 'scheduler.open') || code === 'schedule.betas'
-
-/** A plan in a line; where it cannot be made, why. @throws what refuses a scheduler file */
-export async function planLine(plan: Promise<JobPlan>): Promise<string> {
-  try {
-    const { networkEvaluations, seconds, memoryMiB, lines = [] } = await plan
-    const more = lines.map((line) => `\n${line}`).join('')
-    const count = `plan: at most ${networkEvaluations.toLocaleString('en')} network evaluations`
-    if (memoryMiB === null) {
-      return `${count}, which take about ${durationText(seconds)} at the pace measured just now; the memory of an ONNX file is not known${more}`
-    }
-    return `${count}, which take about ${durationText(seconds)} on this machine if it is idle, and about ${Math.round(memoryMiB)} MiB${more}`
-  } catch (error) {
-    if (!(error instanceof BilevelError) || refusesSchedule(error)) throw error
-    return `plan: not known, as ${error.message}`
-  }
+/** A plan in lines. */
+export function planText({ networkEvaluations, checking = 0, seconds, memoryMiB, lines = [] }: JobPlan): string {
+  const of = checking > 0 ? `, ${counted(checking)} of them to check what was given` : ''
+  const count = `plan: at most ${counted(networkEvaluations)} network evaluations${of}`
+  const cost =
+    memoryMiB === null
+      ? `which take about ${durationText(seconds)} at the pace measured just now; the memory of an ONNX file is not known`
+      : `which take about ${durationText(seconds)} on this machine if it is idle, and about ${Math.round(memoryMiB)} MiB`
+  return [`${count}, ${cost}`, ...lines].join('\n')
 }
+
+const counted = (evaluations: number): string => evaluations.toLocaleString('en')

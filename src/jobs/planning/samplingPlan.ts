@@ -20,7 +20,7 @@ interface SamplingWork {
 /** The plan of sampling from a model. */
 export async function planOfSampling(
   model: string,
-  config: SamplingConfig,
+  config: SamplingConfig & { readonly data: string | null },
   { images, choose, derivative = false }: SamplingWork,
   rateOf: RateOf = measureRate,
 ): Promise<JobPlan> {
@@ -30,14 +30,15 @@ export async function planOfSampling(
     const choice = await choose(opened)
     const forward = images * evaluationsEach(config) * evaluationsOf(choice)
     const derivatives = derivative ? PER_IMAGE.derivative * forward : 0
-    const networkEvaluations = forward + derivatives + opened.evaluations
-    if (!opened.trainable) return measuredPlan(networkEvaluations, opened.secondsPerEvaluation)
+    const checking = opened.evaluations + opened.checking[config.data === null ? 'alone' : 'seen']
+    const networkEvaluations = forward + derivatives + checking
+    if (!opened.trainable) return measuredPlan(networkEvaluations, checking, opened.secondsPerEvaluation)
     const work: Work = [
       { kind: 'derivative', evaluations: derivatives, batch: chunk },
-      { kind: 'predict', evaluations: forward, batch: chunk },
+      { kind: 'predict', evaluations: forward + checking, batch: chunk },
     ]
     const kept = { evaluations: derivative ? forward : 0, atOnce: derivative ? chunk : 0 }
-    return { networkEvaluations, ...(await forecast(opened.trainable.network, work, kept, rateOf)) }
+    return { networkEvaluations, checking, ...(await forecast(opened.trainable.network, work, kept, rateOf)) }
   } finally {
     await opened.close()
   }

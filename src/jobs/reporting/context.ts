@@ -31,6 +31,10 @@ export interface ReportContext {
   readonly network?: PythonNetwork
   /** What the network predicts. Default `noise`. */
   readonly prediction?: Prediction
+  /** Class of all generated images by number; absent: as the settings say it. */
+  readonly class?: number
+  /** Network evaluations by which what was given was checked first, beside those of the result. Absent: none. */
+  readonly checking?: number
   /** Versions by name: this package, Node, ONNX Runtime, the platform. */
   readonly versions: Readonly<Record<string, string>>
 }

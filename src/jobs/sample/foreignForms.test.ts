@@ -84,6 +84,7 @@ test.each<[string, Record<string, unknown>, string, RegExp]>([
   ['two-outputs', {}, 'model.outputs', /'noise' .*'clean' .*; name its prediction with --model-output/],
   ['unnamed', { class: 0 }, 'model.inputs', /which of 'arg1' and 'arg2' is the class cannot be told.*--input-class/],
   ['guidance', { class: 0 }, 'model.inputs', /--input guidance=NUMBER/],
+  ['guidance', { class: 0, input: ['guidance=1', 'guidance=2'] }, 'model.description', /'guidance' has several/],
   ['classes', { class: 5 }, 'sample.class', /0 to 4, as its file has 5 rows for them, .*; got 5/],
   ['classes', {}, 'sample.class', /or say how many there are with --model-classes; got none/],
   ['one-hot', { class: 4 }, 'sample.class', /takes a class, 0 to 3; got 4/],

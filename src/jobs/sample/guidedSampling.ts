@@ -18,12 +18,12 @@ import type { Reward } from '../../rewards/index.ts'
 import type { SettingsLayer } from '../../runs/index.ts'
 import { requireIntact, resolveSettings } from '../../runs/index.ts'
 import { entropySchema, REWARDS_EARLIER } from '../entropy/settings.ts'
+import { classChoice, classNumber, classOfImage } from '../opening/classChoice.ts'
 import { requireAllowedCode, requireRecordedCode } from '../opening/namedCode.ts'
 import type { OpenedModel } from '../opening/openedModel.ts'
 import { openRewardNetworks, REWARD_SETTINGS } from '../opening/rewardNetworks.ts'
 import { runRecordOf } from '../opening/runRecord.ts'
 import type { SamplingChoice } from '../opening/samplingChoice.ts'
-import { classChoice, classNumber, classOfImage } from '../opening/samplingChoice.ts'
 import type { SampleConfig } from './settings.ts'
 
 /** Particles drawn for each image of a tilted distribution, so that few images repeat. */

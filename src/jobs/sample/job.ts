@@ -32,7 +32,11 @@ export const sampleJob: Job<SampleConfig> = {
       return { json, text: json.python, answers: true }
     }
     const json = await sampleModel(argument, config, { folder, allowCode, ...telling })
-    const { count, schedule, networkEvaluations, out } = json
-    return { json, text: `${count} images by ${schedule.name} (${networkEvaluations} network evaluations): ${out}` }
+    const { count, schedule, networkEvaluations, checkingEvaluations: checking, out } = json
+    const more = checking > 0 ? `, ${checking} more to check the model` : ''
+    return {
+      json,
+      text: `${count} images by ${schedule.name} (${networkEvaluations} network evaluations${more}): ${out}`,
+    }
   },
 }

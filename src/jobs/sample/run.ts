@@ -10,12 +10,13 @@ import { encodeSafetensors } from '../../nn/index.ts'
 import { gridImage } from '../../report/index.ts'
 import { changeNotesOf, claimFolder, requireNew } from '../../runs/index.ts'
 import type { WorkHooks } from '../job.ts'
+import { classOfImage, withClassNames } from '../opening/classChoice.ts'
 import { openGuidedDenoiser } from '../opening/classGuidance.ts'
 import type { OpenedModel } from '../opening/openedModel.ts'
 import type { Side } from '../opening/runSide.ts'
 import { openSide } from '../opening/runSide.ts'
 import type { SamplingChoice } from '../opening/samplingChoice.ts'
-import { chooseSampling, classOfImage } from '../opening/samplingChoice.ts'
+import { chooseSampling } from '../opening/samplingChoice.ts'
 import type { ScheduleNumbers } from '../opening/scheduleNumbers.ts'
 import { scheduleNumbers } from '../opening/scheduleNumbers.ts'
 import { sharedData } from '../opening/sharedData.ts'
@@ -37,6 +38,8 @@ export interface SampleReport {
   /** What a reader must know, a sentence each. */
   readonly notes: readonly string[]
   readonly networkEvaluations: number
+  /** Beside them: those by which the model was tried and its convention found. */
+  readonly checkingEvaluations: number
   readonly seconds: number
   /** Folder with `grid.png`, `images/`, `samples.safetensors`; or the one picture that was asked for, a grid of all images. */
   readonly out: string
@@ -68,16 +71,22 @@ export async function sampleModel(
   const began = performance.now()
   const picture = isPicture(folder)
   await (picture ? requireNewPicture(folder) : requireNew(folder, RESULTS))
-  const { pictures } = sharedData({ ...config, size: null })
-  const { opened, side, notes: sideNotes } = await openSide(path, { ...config, pictures }, config.guidance !== null)
+  const shared = sharedData({ ...config, size: null })
+  const { pictures } = shared
+  const {
+    opened: plain,
+    side,
+    notes: sideNotes,
+  } = await openSide(path, { ...config, pictures }, config.guidance !== null)
   const { schedule, scheduler, guidance } = config
   const told: string[] = []
   const tell = (notes: readonly string[]) => {
     told.push(...notes)
     for (const note of notes) onNote?.(note)
   }
-  const closers = [opened.close]
+  const closers = [plain.close]
   try {
+    const opened = config.data === null ? plain : withClassNames(plain, (await shared.open(plain.imageShape)).classes)
     tell([...opened.notes, ...sideNotes, ...(await changeNotesOf([schedule, scheduler, guidance]))])
     const { denoiser, close } = await openGuidedDenoiser(opened, config)
     closers.unshift(close)
@@ -115,6 +124,7 @@ export async function sampleModel(
       guidance: config.guidance,
       notes: told,
       networkEvaluations: evaluations,
+      checkingEvaluations: opened.evaluations,
       seconds: (performance.now() - began) / 1000,
       out: folder,
     }

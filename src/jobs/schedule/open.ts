@@ -12,9 +12,10 @@ import type { Json } from '../../runs/index.ts'
 import { jsonHash } from '../../runs/index.ts'
 import type { LearnSettings, StartPoint, Subject } from '../../tuners/index.ts'
 import { checkLearnSettings, denoises, stepNumbers, trainedHere, trainingScheduleOf } from '../../tuners/index.ts'
+import { classNumber, withClassNames } from '../opening/classChoice.ts'
 import { recordJson } from '../opening/conventionRecord.ts'
 import { fewImagesFix } from '../opening/fewImages.ts'
-import { fileSource } from '../opening/fileSource.ts'
+import { fileSource, fileSources } from '../opening/fileSource.ts'
 import type { MeasuringNetworks } from '../opening/measuringNetworks.ts'
 import { openMeasuring, openNamedFeatures } from '../opening/measuringNetworks.ts'
 import { codeHashes } from '../opening/namedCode.ts'
@@ -22,6 +23,7 @@ import type { OpenedModel } from '../opening/openedModel.ts'
 import { modelSource } from '../opening/openedModel.ts'
 import { openGivenModel } from '../opening/openModel.ts'
 import { labelsOf, tuningOf } from '../opening/rewardNetworks.ts'
+import { readingOf } from '../opening/rewardReading.ts'
 import type { HeldOutKnowledge, KnownImages } from '../opening/seenImages.ts'
 import { heldOutNotes, leftOutText, NOTHING_SEEN, seenBy, unseen } from '../opening/seenImages.ts'
 import type { SharedData } from '../opening/sharedData.ts'
@@ -59,13 +61,15 @@ export interface ScheduleInputs extends Omit<MeasuringNetworks, 'features'> {
 export async function openScheduleInputs(config: ScheduleConfig): Promise<ScheduleInputs> {
   const shared = sharedData(config)
   const { pictures } = shared
-  const given = config.model === null ? null : await openGivenModel(config.model, { ...config, pictures })
-  const closers: (() => Promise<void>)[] = given ? [given.close] : []
+  const opened = config.model === null ? null : await openGivenModel(config.model, { ...config, pictures })
+  const closers: (() => Promise<void>)[] = opened ? [opened.close] : []
   try {
-    const { data, seen, heldOut } = await dataOf(config, given, shared)
+    const { data, seen, heldOut } = await dataOf(config, opened, shared)
+    const given = opened && withClassNames(opened, data?.classes)
+    const wanted = classNumber({ classNames: given ? given.classNames : data?.classes }, config.class)
     const subject = await subjectFor(given, data, config)
     const fitting = forTimes(config, denoises(subject).times)
-    const settings = { ...learnSettingsOf(fitting), ...(given && { timesteps: given.schedule.timesteps }) }
+    const settings = { ...learnSettingsOf(fitting, wanted), ...(given && { timesteps: given.schedule.timesteps }) }
     checkLearnSettings(settings)
     const measuring = data
       ? await openMeasuring({ ...config, data: config.data ?? data.name }, data)
@@ -95,7 +99,7 @@ export async function openScheduleInputs(config: ScheduleConfig): Promise<Schedu
         ...measuring.notes,
         ...(reward?.notes?.() ?? []),
       ],
-      ...(given?.convention.record && { found: { convention: recordJson(given.convention.record) } }),
+      ...(given && { found: foundOf(given, opened) }),
       secondsPerEvaluation: given?.secondsPerEvaluation ?? null,
       sources: {
         data: data && { name: data.name, source: data.provenance.source, sha256: data.provenance.sha256 },
@@ -103,6 +107,7 @@ export async function openScheduleInputs(config: ScheduleConfig): Promise<Schedu
         judge: judge && { name: judge.name, sha256: judge.hash },
         model: given && modelSource(config.model, given),
         ...(config.scheduler !== null && { scheduler: await fileSource(config.scheduler) }),
+        ...(await fileSources(config)),
         ...(startPoint && { start: { path: config.start, sha256: jsonHash(startPoint.sampling) } }),
         ...(reward && { reward: { name: reward.name, sha256: reward.hash } }),
         ...(Object.keys(code).length > 0 && { code }),
@@ -112,6 +117,17 @@ export async function openScheduleInputs(config: ScheduleConfig): Promise<Schedu
   } catch (error) {
     await closeAll(closers)
     throw error
+  }
+}
+
+/** What was found of a given model. Names that the data gave its classes are kept, for who samples with the run. */
+function foundOf(
+  { convention: { record }, classNames }: OpenedModel,
+  opened: OpenedModel | null,
+): Record<string, Json> {
+  return {
+    ...(record && { convention: recordJson(record) }),
+    ...(classNames && classNames !== opened?.classNames && { classNames: [...classNames] }),
   }
 }
 
@@ -166,10 +182,11 @@ async function withoutData(
 
 /** @throws `reward.*` */
 async function openRewardOf(
-  { reward, rewardRange, onBadReward, rewardTimeout, chunk, device }: ScheduleConfig,
+  config: ScheduleConfig,
   { data, features, judge, guessingFeatures }: Pick<ScheduleInputs, 'data' | 'features' | 'judge' | 'guessingFeatures'>,
   imageShape: readonly number[],
 ): Promise<Reward | null> {
+  const { reward, rewardTimeout, chunk, device } = config
   if (reward === null) return null
   return openReward(reward, {
     features,
@@ -178,8 +195,7 @@ async function openRewardOf(
     tuning: data && tuningOf(data),
     labels: data && labelsOf(data),
     imageShape,
-    imageRange: rewardRange,
-    onBad: onBadReward,
+    ...(await readingOf(config)),
     batch: chunk,
     device,
     timeout: rewardTimeout,

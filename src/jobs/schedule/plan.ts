@@ -3,6 +3,8 @@ import { internalError } from '../../base/index.ts'
 import type { Dataset } from '../../data/index.ts'
 import { measureRate, networkEvaluations } from '../../diffusion/index.ts'
 import { asideCost, evaluationsEach, schedulePlan, stepNumbers } from '../../tuners/index.ts'
+import { classNumber, withClassNames } from '../opening/classChoice.ts'
+import { codeHashes } from '../opening/namedCode.ts'
 import { openData } from '../opening/openData.ts'
 import type { OpenedModel } from '../opening/openedModel.ts'
 import { openGivenModel } from '../opening/openModel.ts'
@@ -29,6 +31,7 @@ function trainingData(data: Dataset | null): Dataset {
 export async function planSchedule(config: ScheduleConfig, rateOf: RateOf = measureRate): Promise<JobPlan> {
   const given = config.model === null ? null : await openGivenModel(config.model, config)
   try {
+    if (config.reward !== null) await codeHashes([config.reward])
     const data = await plannedData(config, given)
     const plan = await planOf(config, given, data, rateOf)
     if (data === null || config.data === null) return plan
@@ -38,17 +41,23 @@ export async function planSchedule(config: ScheduleConfig, rateOf: RateOf = meas
   }
 }
 
+/** Of finding a given model's convention. */
+const checkingOf = ({ checking }: OpenedModel, { data }: ScheduleConfig): number =>
+  checking[data === null ? 'alone' : 'seen']
+
 async function planOf(
   config: ScheduleConfig,
   given: OpenedModel | null,
   data: Dataset | null,
   rateOf: RateOf,
 ): Promise<JobPlan> {
-  const settings = learnSettingsOf(config)
+  const names = given ? withClassNames(given, data?.classes).classNames : data?.classes
+  const settings = learnSettingsOf(config, classNumber({ classNames: names }, config.class))
   if (given && !given.trainable) {
     const subject = { trained: false, statistics: false }
     const { total } = schedulePlan(settings, { ...subject, schedule: given.schedule })
-    return measuredPlan(total + asideCost(settings, { ...subject, foreign: true }), given.secondsPerEvaluation)
+    const checking = asideCost(settings, { ...subject, foreign: true }) + checkingOf(given, config)
+    return measuredPlan(total + checking, checking, given.secondsPerEvaluation)
   }
   const network = given?.trainable?.network ?? networkFor(config, trainingData(data))
   const subject = {
@@ -56,7 +65,8 @@ async function planOf(
     statistics: network.statistics.length > 0,
   }
   const plan = schedulePlan(settings, { ...subject, schedule: given?.schedule ?? null })
-  const aside = asideCost(settings, { ...subject, foreign: false })
+  const checking = given ? checkingOf(given, config) : 0
+  const aside = asideCost(settings, { ...subject, foreign: false }) + checking
   const { batch, chunk, learn, tuningSamples } = settings
   const keeps = learn === 'sampling' && plan.derivative > 0
   const kept = {
@@ -70,5 +80,5 @@ async function planOf(
     { kind: 'derivative', evaluations: plan.derivative, batch: chunk },
     { kind: 'predict', evaluations: plan.sampling + aside, batch: chunk },
   ]
-  return { networkEvaluations: plan.total + aside, ...(await forecast(network, work, kept, rateOf)) }
+  return { networkEvaluations: plan.total + aside, checking, ...(await forecast(network, work, kept, rateOf)) }
 }

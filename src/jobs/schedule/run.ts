@@ -76,6 +76,8 @@ export async function finish(
     config: config as unknown as ReportContext['config'],
     peakMemoryMiB: peakMemoryMiB(),
     savedModel: inputs.model?.saves !== 'schedules',
+    ...(typeof inputs.settings.class === 'number' && { class: inputs.settings.class }),
+    ...(inputs.model && { checking: inputs.model.evaluations }),
     losses: lossesOf(await readEvents(join(folder, 'events.jsonl'))),
     ...(inputs.judge && { judgeKnowledge: inputs.judgeKnowledge }),
     heldOut: inputs.heldOut,

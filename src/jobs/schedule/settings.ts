@@ -26,15 +26,18 @@ import {
   setting,
   tuningShape,
 } from '../../tuners/index.ts'
+import type { WantedClass } from '../opening/classChoice.ts'
 import { DATA_WORDS, dataShape } from '../opening/dataSettings.ts'
+import { FILE_SETTINGS } from '../opening/fileSource.ts'
 import { isModelFile } from '../opening/modelFile.ts'
 import { describingShape } from '../opening/modelSettings.ts'
+import { requireOnnxReward } from '../opening/rewardReading.ts'
 import {
+  classType,
   measuringShape,
   modelShape,
-  onBadRewardSetting,
   REWARD_WORDS,
-  rewardRangeSetting,
+  rewardReadingShape,
   rewardTimeoutSetting,
   runningShape,
   seedSetting,
@@ -83,8 +86,8 @@ const networkSchema = z.strictObject({
   }),
 })
 
-/** `start` and the numbers of steps are read as users give them. */
-const { start: _start, samplingSteps: _steps, moreSteps: _more, ...ownLearnedShape } = learnedShape
+/** `start`, the numbers of steps and the class are read as users give them. */
+const { start: _start, samplingSteps: _steps, moreSteps: _more, class: _class, ...ownLearnedShape } = learnedShape
 const stepCount = () => count(MOST.timesteps)
 
 /** Every setting. */
@@ -106,6 +109,12 @@ export const scheduleSchema = z.strictObject({
       rule: 'a number of steps, or a list of them',
     },
   ),
+  class: setting(classType(), {
+    group: 'What is learned',
+    description:
+      "class of all generated images, of a model that takes one, by number or by its name in the model or the data, or 'unconditional'; none: the classes in turn",
+    default: null,
+  }),
   start: setting(z.string().min(1), {
     group: 'What is learned',
     description:
@@ -143,8 +152,7 @@ export const scheduleSchema = z.strictObject({
   ...modelShape,
   network: networkSchema,
   ...measuringShape,
-  rewardRange: rewardRangeSetting,
-  onBadReward: onBadRewardSetting,
+  ...rewardReadingShape,
 
   ...ownTrainingShape,
   ...tuningShape,
@@ -174,6 +182,8 @@ export const EARLIER: Settings = {
   class: null,
   judgeAccuracy: 0,
   onBadReward: 'stop',
+  rewardMeanStd: null,
+  rewardResize: null,
 }
 
 /** Settings of earlier releases, and what to use in their place. */
@@ -186,7 +196,7 @@ export const REPLACED = {
 export const MAY_CHANGE = ['checkpointSeconds', 'rewardTimeout', 'iterations', 'samplingSeeds'] as const
 
 /** Settings that say where something lies: a resumed run may find the same elsewhere. */
-export const PLACES = ['data', 'model', 'scheduler', 'features', 'judge', 'reward', 'start'] as const
+export const PLACES = ['data', 'model', 'scheduler', 'features', 'judge', 'reward', 'start', ...FILE_SETTINGS] as const
 
 /**
  * Settings from layers (config file, environment, flags; later ones win) over the preset they name.
@@ -206,6 +216,7 @@ export function resolveScheduleConfig(layers: readonly SettingsLayer[]): Schedul
   checkLearnSettings(learnSettingsOf(config))
   checkNetwork(config)
   checkReward(config)
+  requireOnnxReward(config, config.reward === null ? [] : [config.reward])
   checkData(config)
   return config
 }
@@ -384,12 +395,21 @@ function checkNetwork({ network, classConditional, learn, model }: ScheduleConfi
   }
 }
 
-/** The part of the settings that the learning itself reads. */
-export function learnSettingsOf(config: ScheduleConfig): LearnSettings {
+/**
+ * The part of the settings that the learning itself reads.
+ * @param wanted the class by number; before names are known one stands for the first
+ */
+export function learnSettingsOf(
+  config: ScheduleConfig,
+  wanted: WantedClass = isName(config.class) ? 0 : config.class,
+): LearnSettings {
   const [samplingSteps, ...moreSteps] = stepsOf(config)
   const start: LearnSettings['start'] = START_NAMES.find((name) => name === config.start) ?? 'given'
-  return learnSettingsAmong({ ...config, samplingSteps, moreSteps, start })
+  return learnSettingsAmong({ ...config, samplingSteps, moreSteps, start, class: wanted })
 }
+
+const isName = (asked: ScheduleConfig['class']): asked is string =>
+  typeof asked === 'string' && asked !== 'unconditional'
 
 /** The numbers of steps, the first one first. */
 export const stepsOf = ({ samplingSteps }: Pick<ScheduleConfig, 'samplingSteps'>): readonly number[] =>

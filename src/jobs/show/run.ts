@@ -1,5 +1,6 @@
 /** What a model is: its images, its levels, how its file is called, and the convention it keeps, with the figures of every one that was tried. */
 import { BilevelError } from '../../base/index.ts'
+import type { DenoiserConvention } from '../../diffusion/index.ts'
 import { conventionWords } from '../../diffusion/index.ts'
 import { textTable } from '../../report/index.ts'
 import type { Json } from '../../runs/index.ts'
@@ -76,7 +77,8 @@ function shownModel(path: string, opened: OpenedModel, refused: string | null): 
         convention: wordsOf(figure),
         figure: Number.isFinite(figure.figure) ? Number(figure.figure.toFixed(4)) : null,
       })),
-    notes: opened.notes,
+    // What is refused is not taken, as these would say.
+    notes: refused === null ? opened.notes : opened.notes.filter((note) => !convention.notes.includes(note)),
   }
 }
 
@@ -124,9 +126,8 @@ export function shownText(shownModel: ShownModel): string {
 }
 
 function recordText(record: Readonly<Record<string, Json>>): string {
-  const { prediction, pixels, time, timeScale, figure, ownFigure, pictures } = record
-  const scale = timeScale === 1 ? '' : ` times ${timeScale}`
-  const words = `prediction ${prediction}, pixels [${(pixels as readonly number[]).join(', ')}], time ${time}${scale}`
+  const { figure, ownFigure, pictures } = record
+  const words = conventionWords(record as unknown as DenoiserConvention)
   if (typeof figure === 'number') return `${words}; off by ${figure.toFixed(2)} on ${pictures} pictures`
   return typeof ownFigure === 'number' ? `${words}; off by ${ownFigure.toFixed(2)} on pictures of its own` : words
 }

@@ -1,11 +1,10 @@
 /** Settings of looking at a model. */
 import { z } from 'zod'
-import { MOST } from '../../base/index.ts'
 import type { SettingsLayer } from '../../runs/index.ts'
 import { resolveSettings } from '../../runs/index.ts'
 import { defaultsOf, setting } from '../../tuners/index.ts'
 import { dataShape } from '../opening/dataSettings.ts'
-import { modelShape, runningShape } from '../opening/settings.ts'
+import { modelShape, runningShape, samplingShape } from '../opening/settings.ts'
 
 export const showSchema = z.strictObject({
   data: setting(z.string().min(1).nullable(), {
@@ -16,11 +15,7 @@ export const showSchema = z.strictObject({
   }),
   ...dataShape,
   ...modelShape,
-  size: setting(z.int().min(1).max(MOST.side).nullable(), {
-    group: 'Data and model',
-    description: 'side of the images of an ONNX model that leaves it open',
-    default: null,
-  }),
+  size: samplingShape.size,
   ...runningShape,
 })
 export type ShowConfig = z.output<typeof showSchema>

@@ -17,6 +17,21 @@ export interface PixelInput {
   readonly meanStd?: MeanStd | null
 }
 
+/** An input as far as it is stated: the range of the mean and standard deviation where none is given, and [0, 1] where these say none. */
+export const pixelInputOf = (range: PixelInput['range'] | null, meanStd: MeanStd | null): PixelInput => ({
+  range: range ?? meanStd?.range ?? [0, 1],
+  meanStd,
+})
+
+/** Who is given the images: in errors, and in the flags that they name. */
+export type NetworkRole = 'features' | 'judge' | 'reward'
+
+const CALLED: Readonly<Record<NetworkRole, string>> = {
+  features: 'a feature model',
+  judge: 'a judge',
+  reward: 'an ONNX reward',
+}
+
 /** In words: `pixels in [0,1], ImageNet's mean and standard deviation`. */
 export const pixelsText = ({
   range,
@@ -33,6 +48,8 @@ export interface ImageInputOptions extends PixelInput {
   readonly resize?: Resampling | null
   /** Images per run, where the model leaves the batch open. Default 100. */
   readonly batch?: number
+  /** Default `features`. */
+  readonly role?: NetworkRole
 }
 
 /** The image input of a network. */
@@ -56,13 +73,14 @@ const BYTES = [0, 255] as const
 /** @throws `metrics.onnx` where the model has no image input, or none for these images; `metrics.range`, `metrics.meanStd` */
 export function imageInput(path: string, { inputs }: ForeignModel, options: ImageInputOptions): ImageInput {
   const [value] = inputs
+  const { role } = options
   if (inputs.length !== 1 || !PIXEL_TYPES.includes(value.dtype) || value.shape.length !== 4) {
-    throw onnxError(path, `it takes ${describe(inputs)}`)
+    throw onnxError(path, `it takes ${describe(inputs)}`, role)
   }
   const layout = layoutOf(value, options.imageShape)
-  const network = networkShape(path, value, layout, options.imageShape)
+  const network = networkShape(path, value, layout, options)
   const imageShape = options.imageShape ?? network
-  requireChannels(path, network, imageShape)
+  requireChannels(path, network, imageShape, role)
   const kernel = resizeOf(path, network, imageShape, options)
   const { meanStd = null } = options
   const range = rangeOf(path, value, options)
@@ -89,7 +107,7 @@ export function imageInput(path: string, { inputs }: ForeignModel, options: Imag
             `${path} is given images of ${sideText(imageShape)} at its own size, ${sideText(network)}, by ${kernel} interpolation`,
           ]
         : []),
-      ...(grey ? [`${path} takes ${network[0]} channels and is given the grey one in each of them`] : []),
+      ...(grey ? [`${path} takes ${channelsText(network)} and is given the grey one in each of them`] : []),
     ],
     feed(images) {
       const sized = kernel ? resampledImages(images, network.slice(1), kernel) : images
@@ -102,15 +120,17 @@ export function imageInput(path: string, { inputs }: ForeignModel, options: Imag
   }
 }
 
-export function onnxError(path: string, came: string): Error {
+export function onnxError(path: string, came: string, role: NetworkRole = 'features'): Error {
   return inputError(
     'metrics.onnx',
-    `a feature model must map one image input [batch,channels,height,width], or with the channels last, of floats or bytes to numbers [batch,...]; ${path}: ${came}`,
+    `${CALLED[role]} must map one image input [batch,channels,height,width], or with the channels last, of floats or bytes to numbers [batch,...]; ${path}: ${came}`,
   )
 }
 
 export const describe = (values: readonly ForeignValue[]) =>
   values.map(({ name, dtype, shape }) => `'${name}' ${dtype}[${shape.map((extent) => extent || '?')}]`).join(', ')
+
+const channelsText = ([channels]: Shape) => `${channels} channel${channels === 1 ? '' : 's'}`
 
 const sideText = ([, height, width]: Shape) => `${height}x${width}`
 
@@ -124,28 +144,43 @@ function layoutOf({ shape: [, second, , last] }: ForeignValue, imageShape: Shape
 }
 
 /** [channels, height, width] that the network takes: as declared, and where that is open, as the images have it. */
-function networkShape(path: string, value: ForeignValue, layout: Layout, imageShape: Shape | undefined): Shape {
+function networkShape(
+  path: string,
+  value: ForeignValue,
+  layout: Layout,
+  { imageShape, role }: Pick<ImageInputOptions, 'imageShape' | 'role'>,
+): Shape {
   const [, a, b, c] = value.shape
   const declared = layout === 'NHWC' ? [c, a, b] : [a, b, c]
   const shape = declared.map((extent, axis) => (typeof extent === 'number' ? extent : imageShape?.[axis]))
   if (shape.every((extent) => extent !== undefined)) return shape
-  throw onnxError(path, `it leaves the image size open (${describe([value])}); give imageShape`)
+  throw onnxError(path, `it leaves the image size open (${describe([value])}); give imageShape`, role)
 }
 
-function requireChannels(path: string, network: Shape, imageShape: Shape): void {
+function requireChannels(path: string, network: Shape, imageShape: Shape, role: NetworkRole | undefined): void {
   if (network[0] === imageShape[0] || imageShape[0] === 1) return
-  throw onnxError(path, `it takes ${network[0]} channels, the images have ${imageShape[0]}; use a network for these`)
+  throw onnxError(
+    path,
+    `it takes ${channelsText(network)}, the images have ${imageShape[0]}; use a network for these`,
+    role,
+  )
 }
 
 /** @throws `metrics.onnx` on images of another size where nothing says how they are resized */
-function resizeOf(path: string, network: Shape, imageShape: Shape, { resize, meanStd }: ImageInputOptions) {
+function resizeOf(
+  path: string,
+  network: Shape,
+  imageShape: Shape,
+  { resize, meanStd, role = 'features' }: ImageInputOptions,
+) {
   if (network[1] === imageShape[1] && network[2] === imageShape[2]) return null
   const kernel = resize ?? meanStd?.resize ?? null
   if (kernel) return kernel
   throw onnxError(
     path,
     `it takes images of ${sideText(network)}, these are ${sideText(imageShape)}; say how they are resized, as it was trained with: ` +
-      `${RESAMPLINGS.join(' or ')} (--features-resize, --judge-resize)`,
+      `--${role}-resize ${RESAMPLINGS.join(' or ')}`,
+    role,
   )
 }
 
@@ -166,11 +201,11 @@ function rangeOf(path: string, { dtype }: ForeignValue, { range, meanStd }: Pixe
 }
 
 /** @throws `metrics.meanStd` */
-function requireMeanStd(path: string, { name, mean, std }: MeanStd, [channels]: Shape): void {
-  if ([1, channels].includes(mean.length) && mean.length === std.length) return
+function requireMeanStd(path: string, { name, mean, std }: MeanStd, network: Shape): void {
+  if ([1, network[0]].includes(mean.length) && mean.length === std.length) return
   throw inputError(
     'metrics.meanStd',
-    `${path} takes ${channels} channels, but ${name} is for ${mean.length}; give a number for each channel, or one for all`,
+    `${path} takes ${channelsText(network)}, but ${name} is for ${mean.length}; give a number for each channel, or one for all`,
   )
 }
 

@@ -1,4 +1,6 @@
 /** What metrics read from disk: the classifiers that come with the project, other people's models, statistics. */
+export type { KnownInput } from './commonInputs.ts'
+export { bestInput, inputFlags, inputText } from './commonInputs.ts'
 export type { ClassifierRecord } from './digitClassifiers.ts'
 export {
   DIGIT_CLASSIFIER_SIZES,
@@ -7,9 +9,9 @@ export {
   digitFeatures,
   digitJudge,
 } from './digitClassifiers.ts'
-export type { PixelInput } from './imageInput.ts'
-export { pixelsText } from './imageInput.ts'
+export type { NetworkRole, PixelInput } from './imageInput.ts'
+export { pixelInputOf, pixelsText } from './imageInput.ts'
 export type { MeanStd } from './meanStd.ts'
-export { KNOWN_MEAN_STD, meanStdNamed } from './meanStd.ts'
+export { meanStdNamed } from './meanStd.ts'
 export { HOLDS_PROBABILITIES, onnxFeatures } from './onnxFeatures.ts'
 export { readLabelled, readStatistics, writeStatistics } from './statisticsFile.ts'

@@ -41,6 +41,8 @@ test('of the files that come with networks: processors of Hugging Face, timm', a
   const plain = { do_normalize: false, image_mean: [0.5], image_std: [0.5], rescale_factor: 1 / 127.5 }
   const none = await meanStdNamed(written('plain.json', plain))
   expect([none.mean, none.std, none.range?.[1]]).toEqual([[0], [1], 2])
+  const bytes = { do_rescale: false, image_mean: [127.5], image_std: [127.5], rescale_factor: 1 / 255 }
+  expect((await meanStdNamed(written('bytes.json', bytes))).range).toEqual([0, 255])
 })
 
 test.each([

@@ -36,7 +36,7 @@ const NUMBERS = /^[-+\d.eE,\s]+\/[-+\d.eE,\s]+$/
 
 /**
  * Mean and standard deviation from words: `imagenet`, `clip`, numbers by channel `.5,.5,.5/.2,.2,.2`, or the JSON file that comes with a network
- * (`preprocessor_config.json` of Hugging Face: `image_mean`, `image_std`, `rescale_factor`, `resample`; timm's `config.json`: `mean`, `std`,
+ * (`preprocessor_config.json` of Hugging Face: `image_mean`, `image_std`, `do_rescale`, `rescale_factor`, `do_normalize`, `resample`; timm's `config.json`: `mean`, `std`,
  * `interpolation`).
  * @throws `metrics.meanStd`
  */
@@ -76,7 +76,13 @@ const PILLOW: Readonly<Record<string, Resampling>> = { 2: 'bilinear', 3: 'bicubi
 function fromFile(json: unknown, path: string): MeanStd {
   const top = (json ?? {}) as Readonly<Record<string, unknown>>
   const fields = { ...top, ...((top.pretrained_cfg ?? {}) as Readonly<Record<string, unknown>>) }
-  const { image_mean: imageMean, image_std: imageStd, rescale_factor: factor = 1 / 255 } = fields
+  const {
+    image_mean: imageMean,
+    image_std: imageStd,
+    do_rescale: rescales,
+    rescale_factor: rescaled = 1 / 255,
+  } = fields
+  const factor = rescales === false ? 1 : rescaled
   const [mean, std] = [imageMean ?? fields.mean, imageStd ?? fields.std]
   const kernel = PILLOW[String(fields.resample)] ?? fields.interpolation
   const resize = kernel === 'bilinear' || kernel === 'bicubic' ? kernel : undefined

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
 import { randomStream, tensor } from '../../base/index.ts'
 import type { Graph } from '../../graph/index.ts'
-import { add, mul, reduceMean, reshape, trace } from '../../graph/index.ts'
+import { add, mul, reduceMean, reshape, slice, trace } from '../../graph/index.ts'
 import { encode } from '../../onnx/index.ts'
 import { onnxFeatures } from './onnxFeatures.ts'
 
@@ -75,6 +75,8 @@ describe('features of a foreign model', () => {
 describe('models that do not fit', () => {
   const range = [0, 1] as const
   const flat = trace({ x: { dtype: 'float32', shape: [2, 6] } }, ({ x }) => ({ y: mul(x, 2) }))
+  const image = { dtype: 'float32', shape: [2, 1, 2, 3] } as const
+  const none = trace({ image }, ({ image: x }) => ({ y: slice(x, { axis: 3, end: 0 }) }))
   const two = trace(
     {
       image: { dtype: 'float32', shape: [2, 1, 2, 3] },
@@ -95,6 +97,11 @@ describe('models that do not fit', () => {
       'a range the wrong way round',
       () => onnxFeatures(saved('r.onnx', model(2)), { range: [1, 0], output: 'pooled' }),
       /r.onnx must be two numbers, low < high, got \[1, 0\]/,
+    ],
+    [
+      'an output without numbers',
+      () => onnxFeatures(saved('none.onnx', none), { range }),
+      /its output 'y' is float32\[2,1,2,0\] for 2 images/,
     ],
     ['no such output', () => onnxFeatures(saved('b.onnx', model(2)), { range, output: 'z' }), /'logits'.*got 'z'/],
   ])('%s', async (_, call, message) => {

@@ -7,7 +7,7 @@ import type { Device, ForeignModel } from '../../runtime/index.ts'
 import { openModel } from '../../runtime/index.ts'
 import type { FeatureNetwork, ImageBatch } from '../featureNetwork.ts'
 import { imageCount, inChunks, toRange } from '../featureNetwork.ts'
-import type { ImageInputOptions } from './imageInput.ts'
+import type { ImageInputOptions, NetworkRole } from './imageInput.ts'
 import { describe, imageInput, onnxError } from './imageInput.ts'
 
 /** `range` has no default: a wrong one gives wrong numbers without a sign. `imageShape` is needed where the model leaves it open. */
@@ -57,6 +57,7 @@ async function networkOf(path: string, model: ForeignModel, options: OnnxFeature
     path,
     model,
     options.output ?? (options.featuresAreLogits ? namedLogits(model) : undefined),
+    options.role,
   )
   const file = await modelFileHash(path)
 
@@ -64,8 +65,12 @@ async function networkOf(path: string, model: ForeignModel, options: OnnxFeature
     imageCount(images, imageShape)
     return inChunks([toRange(images, [-1, 1])], batch, async ([chunk]) => {
       const result = (await model.run({ [input.name]: input.feed(chunk) }, [output]))[output]
-      if (result.shape[0] !== batch || !NUMBERS.includes(result.dtype)) {
-        throw onnxError(path, `its output '${output}' is ${result.dtype}[${result.shape}] for ${batch} images`)
+      if (result.shape[0] !== batch || !NUMBERS.includes(result.dtype) || result.data.length === 0) {
+        throw onnxError(
+          path,
+          `its output '${output}' is ${result.dtype}[${result.shape}] for ${batch} images`,
+          options.role,
+        )
       }
       const data =
         result.dtype === 'float32'
@@ -106,27 +111,36 @@ function probeImages(imageShape: Shape): Tensor<'float32'> {
   return tensor('float32', [PROBED, ...imageShape], noise)
 }
 
-function chosenOutput(path: string, { outputs }: ForeignModel, name: string | undefined): string {
+function chosenOutput(
+  path: string,
+  { outputs }: ForeignModel,
+  name: string | undefined,
+  role: NetworkRole = 'features',
+): string {
   if (name === undefined && outputs.length === 1) return outputs[0].name
   const found = outputs.find((output) => output.name === name)
   if (!found)
     throw onnxError(
       path,
-      `name one of its outputs, ${describe(outputs)}${name === undefined ? ' (--features-output, --judge-output)' : `; got '${name}'`}`,
+      `name one of its outputs, ${describe(outputs)}${name === undefined ? `, ${outputForm(path, role)}` : `; got '${name}'`}`,
+      role,
     )
   return found.name
 }
+
+const outputForm = (path: string, role: NetworkRole): string =>
+  role === 'reward' ? `as ${basename(path)}:NAME` : `with --${role}-output NAME`
 
 const namedLogits = ({ outputs }: ForeignModel) => outputs.find((output) => /logit/i.test(output.name))?.name
 
 function logitsOutput(
   path: string,
   model: ForeignModel,
-  { logits: name, classes }: OnnxFeaturesOptions,
+  { logits: name, classes, role }: OnnxFeaturesOptions,
   dimensions: number,
 ): string | null {
   if (name === null) return null
-  if (name !== undefined) return chosenOutput(path, model, name)
+  if (name !== undefined) return chosenOutput(path, model, name, role)
   const { outputs } = model
   const named = namedLogits(model)
   if (named !== undefined) return named

@@ -69,6 +69,8 @@ export interface EntropyJson {
   /** In all; `networkEvaluationsOf` by phase. */
   readonly networkEvaluations: number
   readonly networkEvaluationsOf: Omit<EntropyResult['networkEvaluations'], 'total'>
+  /** Beside them: those by which model and rewards were checked first. */
+  readonly checkingEvaluations: number
   readonly seconds: number
   readonly peakMemoryMiB: number | null
   readonly run: string
@@ -110,6 +112,7 @@ export function entropyJson(result: EntropyResult, context: ReportContext): Entr
     iterations: iterations.map((iteration) => ({ ...iteration, gradient: estimate(iteration.gradient) })),
     networkEvaluations: total,
     networkEvaluationsOf: byPhase,
+    checkingEvaluations: context.checking ?? 0,
     seconds: result.seconds,
     peakMemoryMiB: context.peakMemoryMiB,
     run: context.run,

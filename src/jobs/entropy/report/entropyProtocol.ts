@@ -6,6 +6,7 @@ import { count, html, significant } from '../../../report/index.ts'
 import { durationText, isRecord } from '../../../runs/index.ts'
 import type { EntropyEstimator, EntropyResult } from '../../../tuners/index.ts'
 import { modulesIn } from '../../opening/namedCode.ts'
+import { checkingText } from '../../reporting/checkingText.ts'
 import { classItems } from '../../reporting/classItems.ts'
 import type { EntropyContext } from '../../reporting/context.ts'
 import { commands, sampleCommand } from '../../reporting/usage.ts'
@@ -48,7 +49,7 @@ export function entropyProtocol(result: EntropyResult, context: EntropyContext):
     ],
     [
       'Network evaluations',
-      `${count(spent.total)}: explore ${count(spent.explore)}, refine ${count(spent.refine)}, confirm ${count(spent.confirm)}, curve ${count(spent.curve)}; a derivative counts 2`,
+      `${count(spent.total)}: explore ${count(spent.explore)}, refine ${count(spent.refine)}, confirm ${count(spent.confirm)}, curve ${count(spent.curve)}; a derivative counts 2${checkingText(context)}`,
     ],
     ['Time', durationText(seconds)],
     ['Peak memory', peakMemoryMiB === null ? 'not measured' : `${count(peakMemoryMiB)} MiB`],

@@ -8,6 +8,7 @@ import { count, html } from '../../../report/index.ts'
 import { durationText } from '../../../runs/index.ts'
 import type { ScheduleResult } from '../../../tuners/index.ts'
 import { toldText } from '../../../tuners/index.ts'
+import { checkingText } from '../../reporting/checkingText.ts'
 import { classItems } from '../../reporting/classItems.ts'
 import type { PythonNetwork, ReportContext } from '../../reporting/context.ts'
 import { pythonCode } from '../../reporting/python.ts'
@@ -58,7 +59,7 @@ export function protocolList(result: ScheduleResult, context: ReportContext): Ht
     ['Best default', `chosen on ${protocol.bestDefaultChosenOn}, among all samplers and step lists`],
     [
       'Budget',
-      `network evaluations: learned side ${count(networkEvaluations.learned)}, default side ${count(networkEvaluations.default)}; ${protocol.budget}`,
+      `network evaluations: learned side ${count(networkEvaluations.learned)}, default side ${count(networkEvaluations.default)}; ${protocol.budget}${checkingText(context)}`,
     ],
     ['Clipping of x0Hat', clipText(protocol)],
     ['Sampler', samplerText(settings)],
@@ -169,14 +170,14 @@ const MODEL_PARTS = html`<dt><code>model/scheduler/scheduler_config.json</code><
 function python(result: ScheduleResult, context: ReportContext, forms: ExportedForms, folder: string): Html | null {
   const { run, network = { kind: 'UNet2DModel' } } = context
   const [{ shape: imageShape }] = result.grids
-  const { class: wanted, guidanceScale } = context.config
+  const { guidanceScale } = context.config
   const code = pythonCode({
     forms,
     network,
     imageShape,
     run,
     folder,
-    ...(typeof wanted === 'number' && { class: wanted }),
+    ...(context.class !== undefined && { class: context.class }),
     ...(typeof guidanceScale === 'number' && { guidanceScale }),
   })
   if (code === null) return null

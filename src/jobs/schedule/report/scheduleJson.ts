@@ -133,6 +133,8 @@ export interface ScheduleJson {
   /** Every number of steps that a schedule was learned for; what stands above is of the first. */
   readonly steps: readonly StepsJson[]
   readonly networkEvaluations: ScheduleResult['networkEvaluations']
+  /** Beside them: those by which the given model was tried and its convention found. */
+  readonly checkingEvaluations: number
   /** Seconds of the whole job; `secondsOf` by phase. */
   readonly seconds: number
   readonly secondsOf: Omit<ScheduleResult['seconds'], 'total'>
@@ -229,6 +231,7 @@ export function scheduleJson(
     })),
     steps: all.map(stepsJson),
     networkEvaluations: result.networkEvaluations,
+    checkingEvaluations: context.checking ?? 0,
     seconds: total,
     secondsOf,
     peakMemoryMiB: context.peakMemoryMiB,

@@ -316,6 +316,27 @@ test('more starts than there are: all of them', async () => {
   expect(end.runs.filter(({ out }) => !out).length).toBe(1)
 })
 
+describe('one start', () => {
+  test('is the best default where its step is an exponential one, and is not screened', async () => {
+    const free = ['levels', 'times', 'tau', 'weights'] as const
+    const { search, incumbent } = await openedAt({ starts: 1, iterations: 1, free })
+    const { end } = await runOf(search)
+    const { settings, stepList, schedule: best } = incumbent
+    expect(end.trials).toEqual([{ name: `${settings.sampler}, ${stepList}`, value: null, samples: 0 }])
+    const { family } = search.found(end)
+    const { levels, times } = family.toSchedule(family.initial)
+    expect(levels.map(({ logSnr }) => logSnr)).toEqual(best.levels.map(({ logSnr }) => expect.closeTo(logSnr, 9)))
+    expect(times).toEqual(best.times.map((time) => expect.closeTo(time, 6)))
+  })
+
+  test('of another sampler is the best of those that are screened', async () => {
+    const { search } = await openedAt({ starts: 1, iterations: 1 })
+    const { end } = await runOf(search)
+    expect(end.trials?.length).toBeGreaterThan(10)
+    expect(end.runs.map(({ start }) => start)).toEqual([end.trials?.[0].name])
+  })
+})
+
 describe('behind the best default nothing ends', () => {
   test('where nothing can be better, the best default is what is returned: schedule and sampler settings', async () => {
     // The same image, whatever the schedule.

@@ -22,7 +22,7 @@ import { halved, roundsOf } from './halving.ts'
 import { recordOf } from './record.ts'
 import { roundEnd } from './rounds.ts'
 import type { StartPoint } from './startPool.ts'
-import { familyFrom, startPool, withStepOf } from './startPool.ts'
+import { familyFrom, startOf, startPool, withStepOf } from './startPool.ts'
 import type { SearchState, StartRun } from './state.ts'
 
 /** What a search reports. */
@@ -70,8 +70,11 @@ export class Search {
     this.#incumbent = incumbent
     const pool = startPool(job.settings, job.schedule, denoiser.times, job.startPoint ?? null)
     const takes = samplerNamed(job.settings.sampler).solverNumbers === true && !job.startPoint
+    const own = takes && job.settings.starts === 1 ? startOf(incumbent) : null
     const stepped = takes ? withStepOf(pool, incumbent) : pool
-    this.#pool = pool.length > 1 ? [...neighbours, ...stepped] : stepped
+    // Of one start: the best default, which was chosen by more images than any screening has.
+    const starts = own ? [own] : stepped
+    this.#pool = pool.length > 1 ? [...neighbours, ...starts] : stepped
     const { tuningSamples: samples, seed } = job.settings
     this.#tuned = openObjective(job, denoiser, { samples, seed: tuningSeed(seed) })
   }

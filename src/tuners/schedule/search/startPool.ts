@@ -69,15 +69,22 @@ function eachOnce(points: readonly StartPoint[]): StartPoint[] {
  * list alone is not the default of that list. Where the best default is a stochastic one, all starts have its noise and its second-order weight at
  * each step: at a network that it suits, a start without noise is far behind. Numbers that are not free stay as they start.
  */
-export function withStepOf(pool: readonly StartPoint[], { schedule, settings, stepList }: SamplingPlan): StartPoint[] {
+export function withStepOf(pool: readonly StartPoint[], incumbent: SamplingPlan): StartPoint[] {
+  const { settings } = incumbent
   const stochastic = samplerNamed(settings.sampler).noisy(settings)
   const stepped = pool.map(({ name, sampling }) => {
     const solver = stochastic && !sampling.solver ? asExponential(settings, sampling) : null
     return { name, sampling: solver ? { ...sampling, solver } : sampling }
   })
-  const own = asExponential(settings, schedule)
+  const own = startOf(incumbent)
   if (!own || pool.length === 1) return stepped
-  return eachOnce([...stepped, { name: `${settings.sampler}, ${stepList}`, sampling: { ...schedule, solver: own } }])
+  return eachOnce([...stepped, own])
+}
+
+/** The best default as a start of the exponential step; null where its own step is none. */
+export function startOf({ schedule, settings, stepList }: SamplingPlan): StartPoint | null {
+  const solver = asExponential(settings, schedule)
+  return solver && { name: `${settings.sampler}, ${stepList}`, sampling: { ...schedule, solver } }
 }
 
 /** A schedule may have too few times for a list: that one is no start. */
