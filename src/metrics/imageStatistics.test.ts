@@ -18,7 +18,7 @@ const batch = (...images: readonly (readonly number[])[]) =>
   )
 
 describe('one kind of image', () => {
-  const of = (...images: Parameters<typeof batch>) => imageStatistics(batch(...images))
+  const of = (...images: readonly (readonly number[])[]) => imageStatistics(batch(...images))
 
   test('a flat colour: its luma and saturation, no edges, no entropy', () => {
     const { darkness, saturation, edges, entropy, diversity } = of(image(() => [0.8, 0.2, 0.4]))
