@@ -103,7 +103,7 @@ async function distance(
     },
   }
   try {
-    return (await evaluateModel(model, source)).json.fid.mean
+    return (await evaluateModel(model, source)).json.fid?.mean ?? null
   } catch (error) {
     if (error instanceof BilevelError) return null
     throw error

@@ -46,6 +46,12 @@ describe('progress', () => {
     expect(text.slice(2)).toEqual(['a line\n'])
   })
 
+  it('of a phase whose end nobody knows says what it does, and no share or time', () => {
+    const { display, text } = shown(true, 200)
+    display.show({ phase: 'read', done: 0, total: 0, detail: 'photos' })
+    expect(text[0]).toMatch(/\] read: photos$/)
+  })
+
   it('of a resumed run does not count what was there before', () => {
     const { text, at } = shown(true, 200)
     at(0, 3000)

@@ -58,9 +58,13 @@ function bar({ done, total }: JobProgress): string {
   return `[${'#'.repeat(full)}${'-'.repeat(BAR_WIDTH - full)}]`
 }
 
-/** `12% train, 2 min 05 s left, 1203 evaluations/s: training step 40, loss 0.31`: what may be cut off stands last. */
+/**
+ * `12% train, 2 min 05 s left, 1203 evaluations/s: training step 40, loss 0.31`: what may be cut off stands last. Of a total of 0 nobody knows how far it
+ * is: `read: photos`.
+ */
 export function statusText({ phase, done, total, detail }: JobProgress, progress: Progress): string {
-  const percent = total > 0 ? Math.floor((100 * done) / total) : 0
+  if (total === 0) return `${phase}: ${detail}`
+  const percent = Math.floor((100 * done) / total)
   const rate = rateOf(progress)
   const left = secondsLeft(progress)
   const rest = left === null ? '' : `, ${durationText(left)} left`

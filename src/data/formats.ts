@@ -21,3 +21,15 @@ export async function formatOf(found: Found): Promise<DataFormat | null> {
   for (const format of FORMATS) if (await format.recognises(found)) return format
   return null
 }
+
+/** What else lies in a folder that is read in a format. */
+export async function otherFormatsOf(found: Found, format: DataFormat): Promise<readonly DataFormat[]> {
+  if (found.names === null) return []
+  const others: DataFormat[] = []
+  for (const other of FORMATS) {
+    // Any folder may be one of image files.
+    if (other === format || (other === folderOfPictures && !found.pictures)) continue
+    if (await other.recognises(found)) others.push(other)
+  }
+  return others
+}

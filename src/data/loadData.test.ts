@@ -76,6 +76,9 @@ describe('loadData of IDX', () => {
     expect(whole.splits.train.labels).toBeNull()
     expect(whole.classes).toEqual([])
     expect(whole.splits.train.count + whole.splits.tuning.count).toBe(55)
+    expect(whole.notes).toEqual([
+      `5 images of ${folder} are left out, being copies of images that are held out, or tune`,
+    ])
     const kept = bytesOf(whole.splits.train)
     const part = await loadData(folder, { exclude: new Set(kept.slice(3, 10)) })
     expect(bytesOf(part.splits.train)).toEqual([...kept.slice(0, 3), ...kept.slice(10)])

@@ -4,7 +4,7 @@ import type { Dataset } from './dataset.ts'
 import type { DataFormat, Found } from './format.ts'
 import { folderOfPictures } from './formats/pictureTrees.ts'
 import { unreadFile, unreadFolder } from './formats/unread.ts'
-import { FORMATS, formatOf } from './formats.ts'
+import { FORMATS, formatOf, otherFormatsOf } from './formats.ts'
 import { beginningOf, lookAt, wrappersIn } from './found.ts'
 import type { LoadOptions } from './loadOptions.ts'
 import { readSource } from './readSource.ts'
@@ -48,7 +48,12 @@ export async function loadData(path: string, options: LoadOptions = {}): Promise
 async function read(format: DataFormat, found: Found, path: string, options: LoadOptions): Promise<Dataset> {
   const source = await format.open(found, { most: options.most ?? null })
   try {
-    return await readSource(source, path, options)
+    const dataset = await readSource(source, path, options)
+    const others = await otherFormatsOf(found, format)
+    if (others.length === 0) return dataset
+    const beside = others.map(({ name }) => name).join(' and ')
+    const note = `${found.path} holds ${beside} too, which are left out: ${format.name} are read; to read the others, give one of their files`
+    return { ...dataset, notes: [...(dataset.notes ?? []), note] }
   } finally {
     await source.close()
   }

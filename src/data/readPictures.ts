@@ -177,7 +177,7 @@ const MOST_NAMED = 3
 
 function badNotes(bad: readonly BilevelError[], count: number, path: string): string[] {
   if (bad.length === 0) return []
-  const named = bad.slice(0, MOST_NAMED).map(({ message }) => message)
+  const named = bad.slice(0, MOST_NAMED).map(({ message }) => message.replace(/; [^;)]*$/, ''))
   const more = bad.length > MOST_NAMED ? `, and ${bad.length - MOST_NAMED} more` : ''
   return [
     `${bad.length} of the ${count} images of ${path} are left out, as they cannot be read: ${named.join('; ')}${more}`,

@@ -112,6 +112,7 @@ export { absorbShuffles } from './passes/absorbShuffles.ts'
 export { foldBatchNorm } from './passes/foldBatchNorm.ts'
 export { foldConstants } from './passes/foldConstants.ts'
 export { doubledSource, foldDoubling } from './passes/foldDoubling.ts'
+export { recognize, recognized } from './passes/recognize.ts'
 export { simplify, tidy } from './passes/simplify.ts'
 export type {
   Attribute,

@@ -45,6 +45,7 @@ export interface JobRequest<C> {
 export interface JobProgress {
   readonly phase: string
   readonly done: number
+  /** 0: how much there is to do in this phase is not known. */
   readonly total: number
   readonly detail: string
   /** Evaluations a second that were forecast, where they were. */

@@ -182,6 +182,9 @@ test('in words', () => {
   expect(planText(file)).toBe(
     'plan: at most 1,040 network evaluations, 1,000 of them to check what was given, which take about 10 s at the pace measured just now; the memory of an ONNX file is not known\ndata: some',
   )
+  expect(planText({ ...file, networkEvaluations: 0, checking: 0, lines: ['A: a.npz'] })).toBe(
+    'plan: no network is run\nA: a.npz',
+  )
 })
 
 test('checking what is given is planned and counted: a convention with pictures and without, rewards of files', async () => {

@@ -7,22 +7,20 @@ import { verdictsOf } from './accuracy.ts'
 import { meanPairwiseDistance, vendiScore } from './diversity.ts'
 import type { FeatureNetwork, FeatureNetworkLabel, ImageBatch } from './featureNetwork.ts'
 import { labelOf } from './featureNetwork.ts'
-import type { FrechetDistance } from './frechet.ts'
 import { frechetDistance } from './frechet.ts'
 import type { FrechetReference } from './frechetReference.ts'
 import { referenceMoments } from './frechetReference.ts'
+import type { FrechetDistance } from './frechetTerms.ts'
 import type { InceptionScore } from './inceptionScore.ts'
 import { inceptionScore } from './inceptionScore.ts'
 import { kernelDistance } from './kernelDistance.ts'
+import { pairedRows } from './pairedRows.ts'
 import type { PrecisionRecall } from './precisionRecall.ts'
-import { precisionRecall } from './precisionRecall.ts'
+import { LEAST_FOR_NEIGHBOURS, precisionRecall } from './precisionRecall.ts'
 import type { Features } from './rows.ts'
 
 /** Confidence of the judge above which an image counts as recognised. */
 export const RECOGNISED_ABOVE = 0.9
-
-/** Metrics that compare all pairs of images look at this many at most, the first ones. */
-const MOST_PAIRED_IMAGES = 2000
 
 /** The two networks; without a judge its metrics are null. */
 export interface EvaluationNetworks {
@@ -52,11 +50,11 @@ export type LabelledDistance = FeatureNetworkLabel & FrechetDistance
 
 export interface ImageEvaluation {
   readonly count: number
-  /** Fréchet distance in the feature network's features. */
+  /** Fréchet distance in the feature network's features; its `warning` says where there are too few images for it. */
   readonly fid: LabelledDistance
   /** Unbiased kernel distance there; null without reference rows or `pairwise`. */
   readonly kid: number | null
-  /** Improved precision and recall there, k = 3; null without reference rows or `pairwise`. */
+  /** Improved precision and recall there, k = 3; null without reference rows or `pairwise`, and below 4 images on either side. */
   readonly precisionRecall: PrecisionRecall | null
   /** Diversity there, of the generated images alone; null without `pairwise`. */
   readonly diversity: { readonly meanPairwiseDistance: number; readonly vendiScore: number } | null
@@ -87,7 +85,7 @@ export async function evaluationReference(
 
 /**
  * Evaluates generated images [n,c,h,w] in [-1, 1].
- * @throws `metrics.judge` if the judge is no classifier; `metrics.tooFewImages` below 4 images with reference rows, else below 2
+ * @throws `metrics.judge` if the judge is no classifier; `metrics.tooFewImages` below 2 images
  * @example
  * const networks = { features: await digitFeatures({ size: 16 }), judge: await digitJudge({ size: 16 }) }
  * const reference = await evaluationReference(heldOut, networks)
@@ -108,11 +106,12 @@ type Paired = Pick<ImageEvaluation, 'kid' | 'precisionRecall' | 'diversity' | 'p
 
 function paired(rows: Features, real: Features | null, wanted: boolean): Paired {
   if (!wanted) return { kid: null, precisionRecall: null, diversity: null, pairedCount: 0 }
-  const pairs = firstRows(rows)
-  const realPairs = real && firstRows(real)
+  const pairs = pairedRows(rows)
+  const realPairs = real && pairedRows(real)
+  const enough = realPairs && Math.min(pairs.shape[0], realPairs.shape[0]) >= LEAST_FOR_NEIGHBOURS
   return {
     kid: realPairs && kernelDistance(pairs, realPairs),
-    precisionRecall: realPairs && precisionRecall(pairs, realPairs),
+    precisionRecall: enough ? precisionRecall(pairs, realPairs) : null,
     diversity: { meanPairwiseDistance: meanPairwiseDistance(pairs), vendiScore: vendiScore(pairs) },
     pairedCount: pairs.shape[0],
   }
@@ -152,15 +151,4 @@ const shareAbove = (confidence: Float64Array) =>
 export async function recognisedShare(images: ImageBatch, judge: FeatureNetwork): Promise<number | null> {
   const probabilities = await judge.probabilities?.(images)
   return probabilities ? shareAbove(verdictsOf(probabilities).confidence) : null
-}
-
-/** The first rows, so that comparing all pairs stays affordable. */
-function firstRows(rows: Features): Features {
-  const [count, dimensions] = rows.shape
-  if (count <= MOST_PAIRED_IMAGES) return rows
-  return {
-    ...rows,
-    shape: [MOST_PAIRED_IMAGES, dimensions],
-    data: rows.data.subarray(0, MOST_PAIRED_IMAGES * dimensions),
-  } as Features
 }

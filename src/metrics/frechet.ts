@@ -5,7 +5,8 @@
  *     FID = |m1 - m2|^2 + tr C1 + tr C2 - 2 tr (C1^(1/2) C2 C1^(1/2))^(1/2)
  *
  * m, C: float64 means and unbiased covariances. The trace term is found by eigenvalues (frechetEigen.ts); where both sides have directions of
- * small spread, which eigenvalues lose, by singular values of factors (frechetFactored.ts). Where both hold they agree to rounding.
+ * small spread, which eigenvalues lose, by singular values of factors (frechetFactored.ts). Where both hold they agree to rounding. Of thousands of dimensions
+ * the value alone takes another way (frechetLarge.ts).
  */
 import type { Tensor } from '../base/index.ts'
 import { tensor } from '../base/index.ts'
@@ -13,26 +14,16 @@ import { choleskyFactor, factorOfRows } from './covarianceFactor.ts'
 import type { EigenForm, Generated } from './frechetEigen.ts'
 import { covarianceEigen, eigenForm, indefiniteEigen } from './frechetEigen.ts'
 import { factoredDerivative, factoredTrace } from './frechetFactored.ts'
+import { LARGE_DIMENSIONS, largeFrechetDistance } from './frechetLarge.ts'
 import type { FrechetReference } from './frechetReference.ts'
-import type { SymmetricEigen } from './matrix.ts'
+import { referenceMoments } from './frechetReference.ts'
+import type { FrechetDistance, Terms } from './frechetTerms.ts'
+import { assemble, rootsOf } from './frechetTerms.ts'
 import { traceOf } from './matrix.ts'
 import type { Moments } from './moments.ts'
 import { covarianceOf, meanRow, momentsOfRows } from './moments.ts'
 import type { Features } from './rows.ts'
 import { rowsOf, sameDimensions } from './rows.ts'
-
-/** A Fréchet distance and what is to be known about its numbers. */
-export interface FrechetDistance {
-  readonly value: number
-  /** |m1 - m2|^2, the part of the value that is a shift. */
-  readonly meanTerm: number
-  readonly count: number
-  readonly dimensions: number
-  /** Eigenvalues that rounding made negative, taken as 0: how many, and minus their sum relative to the sum of all. */
-  readonly clipped: { readonly count: number; readonly share: number }
-  /** Stated where the number is not to be trusted as it stands (fewer images than dimensions, a derivative at a kink); else null. */
-  readonly warning: string | null
-}
 
 /** The same with its derivative in the features. */
 export interface FrechetGradient extends FrechetDistance {
@@ -55,6 +46,12 @@ export interface FrechetGradient extends FrechetDistance {
  * @example frechetDistance(await network.features(images), referenceMoments(await network.features(real))).value
  */
 export function frechetDistance(generated: Features | Moments, reference: FrechetReference): FrechetDistance {
+  const [count, d] =
+    'scatter' in generated ? [generated.count, generated.dimensions] : [generated.shape[0], generated.shape[1]]
+  if (d > LARGE_DIMENSIONS && count > d) {
+    const moments = 'scatter' in generated ? generated : momentsOfRows(rowsOf(generated, 2))
+    return largeFrechetDistance(referenceMoments(moments), reference)
+  }
   if ('scatter' in generated) {
     sameDimensions(generated.dimensions, reference.dimensions)
     return assemble(momentsTerms(generated, reference), reference)
@@ -95,17 +92,6 @@ function generatedSide(generated: Features, reference: FrechetReference): Genera
   return { rows, mean: moments.mean, covariance: covarianceOf(moments) }
 }
 
-/** What a distance is put together from. */
-interface Terms {
-  readonly count: number
-  readonly mean: Float64Array
-  /** tr C1 */
-  readonly trace: number
-  /** tr (C1^(1/2) C2 C1^(1/2))^(1/2) */
-  readonly rootTrace: number
-  readonly clipped: FrechetDistance['clipped']
-}
-
 const NONE_CLIPPED = { count: 0, share: 0 }
 
 function eigenTerms({ rows, mean }: Generated, { trace, eigen }: EigenForm): Terms {
@@ -134,41 +120,6 @@ function momentsTerms(moments: Moments, reference: FrechetReference): Terms {
   return { ...terms, rootTrace, clipped: NONE_CLIPPED }
 }
 
-/**
- * Sum of the roots of eigenvalues. One within rounding of 0 counts as 0: its root, about 1e-8, is noise that would drown small differences
- * where the covariance is singular.
- */
-export function rootsOf({ values }: Pick<SymmetricEigen, 'values'>): Pick<Terms, 'rootTrace' | 'clipped'> {
-  const rounding = values.length * Number.EPSILON * Math.max(...values)
-  let rootTrace = 0
-  let [total, negative, count] = [0, 0, 0]
-  for (const value of values) {
-    total += Math.abs(value)
-    if (value > rounding) rootTrace += Math.sqrt(value)
-    if (value < 0) {
-      negative -= value
-      count++
-    }
-  }
-  return { rootTrace, clipped: { count, share: total > 0 ? negative / total : 0 } }
-}
-
-export function assemble(
-  { count, mean, trace, rootTrace, clipped }: Terms,
-  reference: FrechetReference,
-): FrechetDistance {
-  const d = mean.length
-  const meanTerm = mean.reduce((sum, value, j) => sum + (value - reference.mean[j]) ** 2, 0)
-  return {
-    value: meanTerm + trace + traceOf(reference.covariance, d) - 2 * rootTrace,
-    meanTerm,
-    count,
-    dimensions: d,
-    clipped,
-    warning: fewImagesWarning(count, d, reference.count),
-  }
-}
-
 /** Adds the derivative of |m1 - m2|^2, 2 (m1 - m2)/n in each row. */
 function withMeanTerm(dRows: Float64Array, mean: Float64Array, reference: FrechetReference): Tensor<'float64'> {
   const d = mean.length
@@ -178,17 +129,6 @@ function withMeanTerm(dRows: Float64Array, mean: Float64Array, reference: Freche
     'float64',
     [n, d],
     dRows.map((value, i) => value + shift[i % d]),
-  )
-}
-
-function fewImagesWarning(count: number, dimensions: number, referenceCount: number | null): string | null {
-  const few: string[] = []
-  if (count <= dimensions) few.push(`${count} generated`)
-  if (referenceCount !== null && referenceCount <= dimensions) few.push(`${referenceCount} reference`)
-  if (few.length === 0) return null
-  return (
-    `${few.join(' and ')} images for ${dimensions} feature dimensions: the covariance is singular and the Fréchet distance ` +
-    'biased upwards; use more images than dimensions'
   )
 }
 

@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest'
 import { float32, tensor } from '../base/index.ts'
 import { contrastsOf, fromContrasts } from './contrasts.ts'
-import { choleskyFactor, factorOfCovariance, factorOfRows } from './covarianceFactor.ts'
+import { choleskyFactor, factorOfEigen, factorOfRows } from './covarianceFactor.ts'
 import { frechetDistance, frechetGradient } from './frechet.ts'
 import { referenceFromStatistics, referenceMoments } from './frechetReference.ts'
 import { edges, randomFeatures, rowsTensor } from './gold.fixture.ts'
@@ -151,7 +151,8 @@ describe('factors of a covariance', () => {
     const gaussian = { mean: moments.mean, covariance, count: n }
     const rows = { count: n, dimensions: 5, data: features.data }
     for (const { rank, data } of [
-      factorOfCovariance(gaussian),
+      choleskyFactor(gaussian)!.factor,
+      factorOfEigen(gaussian),
       factorOfRows(rows, gaussian),
       factorOfRows(rows, null),
     ]) {

@@ -1,7 +1,7 @@
 /** The Gaussian that generated features are compared with: mean and covariance of features of real images, and two roots of the covariance. */
 import { inputError } from '../base/index.ts'
 import type { CovarianceFactor } from './covarianceFactor.ts'
-import { factorOfCovariance, factorOfRows } from './covarianceFactor.ts'
+import { choleskyFactor, factorOfEigen, factorOfRows } from './covarianceFactor.ts'
 import { spectralFunction, symmetricEigen } from './matrix.ts'
 import type { Moments } from './moments.ts'
 import { covarianceOf, momentsOfRows } from './moments.ts'
@@ -21,6 +21,8 @@ export interface FrechetReference {
   readonly root: Float64Array
   /** L of the covariance L L^T, which keeps directions of small spread; made at first use. */
   readonly factor: CovarianceFactor
+  /** The same by Cholesky's decomposition of the covariance, whatever else is known of it; null: it has negative directions. */
+  readonly triangle: CovarianceFactor | null
 }
 
 /** Reference from mean [d] and covariance [d,d]. @throws `metrics.reference` on shapes that do not fit or values not finite */
@@ -40,6 +42,7 @@ export function referenceFromStatistics(
   }
   let root: Float64Array | undefined
   let factor: CovarianceFactor | undefined
+  let triangle: CovarianceFactor | null | undefined
   return {
     dimensions,
     count,
@@ -49,8 +52,12 @@ export function referenceFromStatistics(
       root ??= spectralFunction(symmetricEigen(covariance, dimensions), (value) => Math.sqrt(Math.max(value, 0)))
       return root
     },
+    get triangle() {
+      if (triangle === undefined) triangle = choleskyFactor({ mean, covariance, count })?.factor ?? null
+      return triangle
+    },
     get factor() {
-      factor ??= factorOfCovariance({ mean, covariance, count })
+      factor ??= this.triangle ?? factorOfEigen({ mean, covariance, count })
       return factor
     },
   }

@@ -7,6 +7,11 @@ import { inputError } from '../base/index.ts'
 import type { Features, Rows } from './rows.ts'
 import { rowPair } from './rows.ts'
 
+/** As published. */
+export const NEIGHBOURS = 3
+/** Images that the published neighbours need on each side. */
+export const LEAST_FOR_NEIGHBOURS = NEIGHBOURS + 1
+
 export interface PrecisionRecall {
   readonly precision: number
   readonly recall: number
@@ -16,10 +21,10 @@ export interface PrecisionRecall {
 /**
  * @param generated [n,d], n > k
  * @param real      [m,d], m > k
- * @param k         neighbours, default 3 as published
+ * @param k         neighbours, default `NEIGHBOURS`
  * @throws `metrics.neighbours` unless k is a positive integer; `metrics.tooFewImages` unless more than k rows in each set
  */
-export function precisionRecall(generated: Features, real: Features, k = 3): PrecisionRecall {
+export function precisionRecall(generated: Features, real: Features, k = NEIGHBOURS): PrecisionRecall {
   if (!Number.isInteger(k) || k < 1) {
     throw inputError('metrics.neighbours', `the number of neighbours must be a positive integer, got ${k}`)
   }

@@ -5,6 +5,8 @@ import { largeFrechetDistance } from './frechetLarge.ts'
 import { referenceFromStatistics, referenceMoments } from './frechetReference.ts'
 import { randomFeatures } from './gold.fixture.ts'
 import { columnGram, symmetricEigen } from './matrix.ts'
+import { momentsOf } from './moments.ts'
+import type { Features } from './rows.ts'
 import { symmetricValues } from './symmetricValues.ts'
 
 describe('eigenvalues alone', () => {
@@ -33,6 +35,7 @@ describe('eigenvalues alone', () => {
   test('equal ones, zeros, and a matrix of rank 1', () => {
     expect([...symmetricValues(Float64Array.of(3, 0, 0, 0, 3, 0, 0, 0, 3), 3)]).toEqual([3, 3, 3])
     expect([...symmetricValues(new Float64Array(16), 4)]).toEqual([0, 0, 0, 0])
+    expect([...symmetricValues(new Float64Array(0), 0)]).toEqual([])
     const one = symmetricValues(new Float64Array(25).fill(2), 5)
     for (const value of one.slice(0, 4)) expect(value).toBeCloseTo(0, 12)
     expect(one[4]).toBeCloseTo(10, 12)
@@ -55,6 +58,41 @@ describe('the distance of many dimensions', () => {
       expect(got.value).toBeCloseTo(wanted.value, 6)
       expect(got.warning).toMatch(/10 (generated|reference) images for 24 feature dimensions/)
     }
+  })
+
+  test('of a covariance with negative directions, as in float32: by the other side, and where both have some by eigenvectors', () => {
+    const d = 12
+    const bent = (features: Features) => {
+      const { mean, covariance } = referenceMoments(features)
+      const rounded = Float64Array.from(covariance, (value, i) => Math.fround(value) - (i % (d + 1) === 0 ? 1e-7 : 0))
+      return referenceFromStatistics(mean, rounded)
+    }
+    const [few, others] = [bent(randomFeatures(6, d, 5)), bent(randomFeatures(7, d, 6))]
+    const whole = referenceMoments(randomFeatures(40, d, 7))
+    expect([few.triangle, others.triangle]).toEqual([null, null])
+    for (const [x, y] of [
+      [few, whole],
+      [whole, few],
+      [few, others],
+    ]) {
+      const asMoments = { count: 50, dimensions: d, mean: x.mean, scatter: x.covariance.map((value) => 49 * value) }
+      expect(largeFrechetDistance(x, y).value).toBeCloseTo(frechetDistance(asMoments, y).value, 5)
+    }
+    expect(largeFrechetDistance(few, whole).value).toBeCloseTo(largeFrechetDistance(whole, few).value, 12)
+  })
+
+  test('is what frechetDistance takes above 512 dimensions: of features against their own moments, shifted, the shift', () => {
+    const [n, d] = [530, 520]
+    const features = randomFeatures(n, d, 8)
+    const { mean, covariance } = referenceMoments(momentsOf(features))
+    const shifted = referenceFromStatistics(
+      mean.map((value) => value + 0.5),
+      covariance,
+    )
+    const distance = frechetDistance(features, shifted)
+    expect(distance).toMatchObject({ count: n, dimensions: d, warning: null })
+    expect(distance.value).toBeCloseTo(0.25 * d, 8)
+    expect(distance).toEqual(largeFrechetDistance(referenceMoments(momentsOf(features)), shifted))
   })
 
   test('of diagonal covariances: sum (m1 - m2)^2 + (s1 - s2)^2', () => {

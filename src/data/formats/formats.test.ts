@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { zipSync } from 'fflate'
 import { packTar } from 'modern-tar'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, test } from 'vitest'
 import { encodeIdx } from '../arrays/idx.ts'
 import type { Dataset } from '../dataset.ts'
 import type { TestFolders } from '../fixtures/folder.fixture.ts'
@@ -115,7 +115,7 @@ describe('folders', () => {
     const data = await loadData(folder, { onBad: 'skip' })
     expect(countsOf(data)).toEqual([18, 6, 6])
     expect(data.notes).toEqual([
-      expect.stringMatching(/^3 of the 33 images of .*bad are left out.*x\.png.*y\.png.*z\.webp/),
+      expect.stringMatching(/^3 of the 33 images of .*bad are left out.*x\.png.*y\.png.*z\.webp[^;]*$/),
     ])
   })
 
@@ -160,7 +160,7 @@ describe('folders', () => {
     await expect(loadData(deep)).rejects.toThrow(/right above the classes, or say the classes in a metadata\.jsonl/)
     const gifs = await folders.of('gifs', { 'a.gif': 'GIF89a', 'b.txt': '' })
     await expect(loadData(gifs)).rejects.toThrow(
-      /holds no images \(PNG, JPEG, WebP, TIFF or BMP\).*only others, such as a\.gif/,
+      /holds no images \(PNG, JPEG, WebP, TIFF or BMP\).*only others, such as a\.gif; convert them to PNG/,
     )
   })
 })
@@ -412,6 +412,29 @@ describe("CIFAR's binary version", () => {
       message: expect.stringMatching(/3073 bytes \(CIFAR-10\)/),
     })
   })
+})
+
+test('several formats in a folder: one is read, and the others are said', async () => {
+  const arrays = zipSync({ 'images.npy': npyOf([30, 4, 4], noise(480)) })
+  const images = encodeIdx({ shape: [20, 4, 4], data: noise(320) })
+  const folder = await folders.of('several', { 'train-images-idx3-ubyte': images, 'other.npz': arrays })
+  const data = await loadData(folder)
+  expect([data.shape, countsOf(data)]).toEqual([
+    [1, 4, 4],
+    [12, 4, 4],
+  ])
+  expect(data.notes).toEqual([
+    expect.stringMatching(
+      /several holds NumPy arrays \(\.npz, \.npy\) too, which are left out: IDX files \(MNIST's\) are read/,
+    ),
+  ])
+  expect((await loadData(join(folder, 'other.npz'))).notes).toBeUndefined()
+})
+
+test('statistics of images are no images', async () => {
+  await expect(loadData('test/found/statistics/pytorch-fid.npz')).rejects.toThrow(
+    /holds statistics of images \(mu, sigma\), not images; compare with them by bilevel fid/,
+  )
 })
 
 describe('formats that are not read', () => {

@@ -217,6 +217,12 @@ async function partsOf(source: string, arrays: readonly NamedArray[], notes: str
     images.length === 0 && arrays.length === 1 ? [{ what: 'images', split: null, array: arrays[0] } as const] : []
   const all = [...images, ...alone]
   const keys = arrays.map(({ key }) => key)
+  if (['mu', 'sigma'].every((key) => keys.includes(key))) {
+    throw inputError(
+      'data.arrays',
+      `${source} holds statistics of images (mu, sigma), not images; compare with them by bilevel fid, and give the images here`,
+    )
+  }
   if (all.length === 0 || new Set(all.map(({ split }) => split)).size < all.length) {
     throw inputError(
       'data.arrays',

@@ -53,8 +53,9 @@ export function tarTree(source: string, archives: readonly string[]): FileTree {
       }
     },
     async *read(ids) {
+      const wanted = new Set(Array.from(ids, (id) => id.slice(0, id.indexOf(SEPARATOR) + 1)))
       for (const { archive, prefix } of whole) {
-        if (![...ids].some((id) => id.startsWith(prefix))) continue
+        if (!wanted.has(prefix)) continue
         for await (const { header, body } of entriesOf(archive)) {
           const id = prefix + pathOf(header)
           if (isFile(header) && ids.has(id)) yield { id, bytes: () => bytesOf(header, body, archive) }

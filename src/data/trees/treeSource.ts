@@ -188,8 +188,12 @@ function jsonLabel(text: string, name: string): unknown {
 
 function nothingIn(source: string, { unread, other }: Listing): Error {
   const came = unread.count > 0 ? `, only others, such as ${unread.example}` : other === null ? '' : `, but ${other}`
+  const way =
+    unread.count > 0
+      ? 'convert them to PNG, such as with ImageMagick: magick mogrify -format png *'
+      : 'give a folder, an archive or a file of images'
   return inputError(
     'data.emptyFolder',
-    `${source} holds no images (${PICTURE_WORDS}), neither in itself nor in sub-folders${came}; give a folder, an archive or a file of images`,
+    `${source} holds no images (${PICTURE_WORDS}), neither in itself nor in sub-folders${came}; ${way}`,
   )
 }

@@ -133,7 +133,7 @@ function roundingNotes(key: string, values: readonly number[]): string[] {
   const error = 0.5 * 10 ** -digits * Math.max(1 / least, 1 / (1 - values[0] || 1))
   if (!(error > 1e-3)) return []
   const same = values.filter((value, t) => value === values[t - 1]).length
-  const equal = same > 0 ? `, ${same} of them are as the one before` : ''
+  const equal = same > 0 ? `, ${same} of them ${same === 1 ? 'is' : 'are'} as the one before` : ''
   return [
     `${key} is rounded to ${digits} digits: log-SNRs at the ends are uncertain by ${error.toPrecision(2)}${equal}; write more digits if you can`,
   ]

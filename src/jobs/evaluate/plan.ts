@@ -6,6 +6,7 @@ import { chooseSampling } from '../opening/samplingChoice.ts'
 import { dataLines } from '../planning/dataLines.ts'
 import type { JobPlan, RateOf } from '../planning/forecast.ts'
 import { planOfSampling } from '../planning/samplingPlan.ts'
+import { comparedCounts, wayToFid } from './figures.ts'
 import type { EvaluateConfig } from './settings.ts'
 
 export async function planEvaluate(
@@ -22,5 +23,6 @@ export async function planEvaluate(
   const plan = await planOfSampling(model, config, { images, choose }, rateOf)
   if (config.data === 'digits') return plan
   const data = await openData({ ...config, size: null }, imageShape)
-  return { ...plan, lines: await dataLines(config, data) }
+  const counts = comparedCounts(data, config)
+  return { ...plan, lines: await dataLines(config, data, { counts, fix: wayToFid(data, config) }) }
 }

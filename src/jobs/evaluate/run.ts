@@ -1,9 +1,9 @@
 /** A model's images against held-out ones: every metric with its standard error over sampling seeds, and how it was made. */
 
-import { inputError, tensor } from '../../base/index.ts'
+import { tensor } from '../../base/index.ts'
 import type { Dataset } from '../../data/index.ts'
 import { generate } from '../../diffusion/index.ts'
-import type { EvaluationReference, ImageEvaluation, MeanAndStandardError } from '../../metrics/index.ts'
+import type { EvaluationReference, FeatureNetwork, ImageEvaluation, MeanAndStandardError } from '../../metrics/index.ts'
 import {
   evaluateImages,
   evaluationReference,
@@ -16,7 +16,7 @@ import { changeNotesOf } from '../../runs/index.ts'
 import type { WorkHooks } from '../job.ts'
 import { classOfImage, withClassNames } from '../opening/classChoice.ts'
 import { openGuidedDenoiser } from '../opening/classGuidance.ts'
-import { fewImagesFix } from '../opening/fewImages.ts'
+import { noFidText, splitCounts, whyNoFid } from '../opening/fewImages.ts'
 import type { MeasuringNetworks } from '../opening/measuringNetworks.ts'
 import { openMeasuring } from '../opening/measuringNetworks.ts'
 import { runRecordOf } from '../opening/runRecord.ts'
@@ -29,6 +29,7 @@ import { scheduleNumbers } from '../opening/scheduleNumbers.ts'
 import type { HeldOutKnowledge } from '../opening/seenImages.ts'
 import { heldOutNotes, leftOutText, seenBy, tunedBy, unseen } from '../opening/seenImages.ts'
 import { sharedData } from '../opening/sharedData.ts'
+import { comparedCounts, noFidNotes } from './figures.ts'
 import type { EvaluateConfig } from './settings.ts'
 import { evaluateLayerOf, resolveEvaluateConfig } from './settings.ts'
 
@@ -43,7 +44,7 @@ interface JudgeReport {
 }
 
 interface RealImages {
-  readonly fid: number
+  readonly fid: number | null
   readonly recognised: number | null
 }
 
@@ -53,9 +54,10 @@ export interface EvaluationReport {
   readonly side: Side | null
   readonly schedule: ScheduleNumbers
   /** Names with hashes: `fid` and what follows it are in the features of the first, `judgeFid`, `recognised` and `inceptionScore` the judge's. */
-  readonly featureNetwork: { readonly name: string; readonly sha256: string }
+  readonly featureNetwork: { readonly name: string; readonly sha256: string; readonly dimensions: number }
   readonly judgeNetwork: JudgeReport | null
-  readonly fid: Estimate
+  /** Null, and `judgeFid` too, where there are no more images on either side than features. */
+  readonly fid: Estimate | null
   readonly kid: Estimate | null
   readonly precision: Estimate | null
   readonly recall: Estimate | null
@@ -91,7 +93,7 @@ export interface EvaluationReport {
 /**
  * @param path a run, a model folder, or an ONNX file
  * @param given settings over those of the run, if the path is one
- * @throws `schedule.tooFewImages`, `sample.*`; what opening, sampling and measuring throw
+ * @throws `schedule.tooFewImages` where there is one image a seed, `sample.*`; what opening, sampling and measuring throw
  */
 export async function evaluateModel(
   path: string,
@@ -114,15 +116,17 @@ export async function evaluateModel(
     const { data, heldOut, seenNotes } = await unseenData(path, config, await shared.open(opened.imageShape))
     const networks = await openMeasuring(config, data)
     try {
-      const notes = [...opened.notes, ...sideNotes, ...choice.notes, ...seenNotes, ...networks.notes]
+      const few = noFidNotes(data, config, networks, leftOutText(heldOut.leftOut))
+      const notes = [...opened.notes, ...sideNotes, ...choice.notes, ...seenNotes, ...networks.notes, ...few]
       for (const note of notes) hooks.onNote?.(note)
-      checkCounts(data, config, networks, heldOut)
       const reference = await evaluationReference(heldOutOf(data), networks)
       const classOf = classOfImage(withClassNames(opened, data.classes), config.class, data.classes.length)
       const measured = await measure({ classOf, denoiser, choice, networks, reference, config, hooks })
       const tuning = tuningOf(data)
       const real = {
-        fid: frechetDistance(await networks.features.features(tuning), reference.features).value,
+        fid: whyNoFid(splitCounts(data), networks.features)
+          ? null
+          : frechetDistance(await networks.features.features(tuning), reference.features).value,
         recognised: networks.judge && (await recognisedShare(tuning, networks.judge)),
       }
       const found = { path, side, choice, networks, data, heldOut, config, measured, real, notes, began }
@@ -243,23 +247,25 @@ function reportOf({
     return values.length === evaluations.length ? meanAndStandardError(values) : null
   }
   const { features, judge, judgeKnowledge } = networks
+  const allows = (network: FeatureNetwork | null) =>
+    network !== null && whyNoFid(comparedCounts(data, config), network) === null
   return {
     model: path,
     side,
     schedule: scheduleNumbers(choice),
-    featureNetwork: { name: features.name, sha256: features.hash },
+    featureNetwork: { name: features.name, sha256: features.hash, dimensions: features.dimensions },
     judgeNetwork: judge && {
       name: judge.name,
       sha256: judge.hash,
       accuracy: judgeKnowledge?.accuracy ?? null,
       askedImages: judgeKnowledge?.images ?? 0,
     },
-    fid: meanAndStandardError(evaluations.map(({ fid }) => fid.value)),
+    fid: allows(features) ? over(({ fid }) => fid.value) : null,
     kid: over(({ kid }) => kid),
     precision: over(({ precisionRecall }) => precisionRecall?.precision),
     recall: over(({ precisionRecall }) => precisionRecall?.recall),
     diversity: over(({ diversity }) => diversity?.meanPairwiseDistance),
-    judgeFid: over(({ judgeFid }) => judgeFid?.value),
+    judgeFid: allows(judge) ? over(({ judgeFid }) => judgeFid?.value) : null,
     recognised: over(({ recognised }) => recognised),
     inceptionScore: over(({ inceptionScore }) => inceptionScore?.value),
     real,
@@ -281,27 +287,10 @@ function reportOf({
   }
 }
 
-/** A covariance of d features needs more than d images on either side. @throws `schedule.tooFewImages` */
-function checkCounts(
-  data: Dataset,
-  { samples }: EvaluateConfig,
-  { features }: MeasuringNetworks,
-  { leftOut }: HeldOutKnowledge,
-): void {
-  const { heldOut } = data.splits
-  if (samples > features.dimensions && heldOut.count > features.dimensions) return
-  throw inputError(
-    'schedule.tooFewImages',
-    `the Fréchet distance needs more images than the ${features.dimensions} features of ${features.name}, ` +
-      `got ${samples} generated and ${heldOut.count} held-out ones${leftOutText(leftOut)}; ${samples > features.dimensions ? fewImagesFix(data) : 'take more (--samples)'}`,
-  )
-}
-
 /** The numbers as lines of text. */
 function summaryOf(report: EvaluationReport): string {
   const { schedule, protocol, featureNetwork, judgeNetwork, real } = report
   const rows: [string, Estimate | null][] = [
-    ['FID', report.fid],
     ['KID', report.kid],
     ['precision', report.precision],
     ['recall', report.recall],
@@ -311,10 +300,15 @@ function summaryOf(report: EvaluationReport): string {
     ['inception score', report.inceptionScore],
   ]
   const lines = rows.flatMap(([name, estimate]) => (estimate ? [`${name.padEnd(16)}${estimateText(estimate)}`] : []))
+  const realFigures = [
+    ...(real.fid === null ? [] : [`FID ${real.fid.toFixed(3)}`]),
+    ...(real.recognised === null ? [] : [`recognised ${real.recognised.toFixed(4)}`]),
+  ]
   return [
     `${report.model}: ${schedule.name}${report.side === null ? '' : `, the ${report.side} side's network`}`,
+    `${'FID'.padEnd(16)}${report.fid ? estimateText(report.fid) : noFidText(featureNetwork.dimensions)}`,
     ...lines,
-    `${'real images'.padEnd(16)}FID ${real.fid.toFixed(3)}${real.recognised === null ? '' : `, recognised ${real.recognised.toFixed(4)}`}`,
+    ...(realFigures.length > 0 ? [`${'real images'.padEnd(16)}${realFigures.join(', ')}`] : []),
     `FID, KID, precision, recall, diversity in ${featureNetwork.name}${judgeNetwork ? `; judge ${judgeText(judgeNetwork)}` : ''}`,
     `${protocol.samplesPerSeed} images for each of the sampling seeds ${protocol.samplingSeeds.join(', ')}, against ${protocol.heldOutImages} held-out images of ${protocol.data}`,
     protocol.heldOutKnown

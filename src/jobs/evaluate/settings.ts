@@ -13,7 +13,7 @@ export const evaluateSchema = z.strictObject({
   data: dataSetting,
   ...dataShape,
   ...measuringShape,
-  samples: setting(z.int().min(1).max(MOST.images), {
+  samples: setting(z.int().min(2).max(MOST.images), {
     group: 'Measuring',
     description: 'images a sampling seed',
     default: 1000,

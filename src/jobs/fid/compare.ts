@@ -9,13 +9,19 @@ import type { Features, FrechetReference } from '../../metrics/index.ts'
 import {
   frechetDistance,
   kernelDistance,
+  LARGE_DIMENSIONS,
+  LEAST_FOR_NEIGHBOURS,
   largeFrechetDistance,
+  MOST_PAIRED_IMAGES,
   momentsOf,
+  NEIGHBOURS,
+  pairedRows,
   precisionRecall,
   referenceMoments,
   vendiScore,
 } from '../../metrics/index.ts'
 import type { WorkHooks } from '../job.ts'
+import { noFidNote } from './figures.ts'
 import type { Network } from './network.ts'
 import { featuresOf, labelOf, openFeaturesFor, requireSameNetwork } from './network.ts'
 import type { FidConfig } from './settings.ts'
@@ -27,7 +33,7 @@ export interface SideReport {
   readonly kind: 'images' | 'statistics'
   /** Null where statistics do not say. */
   readonly images: number | null
-  /** The effective number of different images among the first `pairedImages`; null of statistics. */
+  /** The effective number of different images among the first `mostPairedImages`; null of statistics. */
   readonly vendi: number | null
 }
 
@@ -38,10 +44,13 @@ export interface FidReport {
   /** Null where two files of statistics do not say. */
   readonly featureNetwork: { readonly name: string; readonly sha256: string } | null
   readonly dimensions: number
+  /** Null where a side is of no more images than dimensions. */
   readonly fid: number | null
   /** |mean A - mean B|^2, the part of it that is a shift. */
   readonly fidMeanTerm: number | null
+  /** Null of statistics. */
   readonly kid: number | null
+  /** Both null of statistics, and of fewer than 4 images. */
   readonly precision: number | null
   readonly recall: number | null
   readonly protocol: {
@@ -61,11 +70,6 @@ export interface FidReport {
   readonly seconds: number
 }
 
-/** What compares all pairs looks at this many images of a side: the first ones, in the order of their hashes. */
-export const MOST_PAIRED_IMAGES = 2000
-const NEIGHBOURS = 3
-/** Dimensions above which eigenvectors would take longer than all else. */
-const LARGE = 512
 /** Images between words of progress. */
 const CHUNK = 256
 
@@ -123,7 +127,8 @@ export async function compareImages(
       await writeStatistics(stats, reference, label ? { name: label.name, hash: label.hash } : undefined)
     }
     const [first, second] = sides
-    const numbers = ofB ? distances(ofA, ofB, { signal, onProgress, total, notes }) : NO_NUMBERS
+    const features = label?.name ?? 'the statistics'
+    const numbers = ofB ? distances(ofA, ofB, { sides, features, signal, onProgress, notes }) : NO_NUMBERS
     for (const note of notes) onNote?.(note)
     return {
       a: sideReport(first, ofA),
@@ -148,21 +153,16 @@ export async function compareImages(
   }
 }
 
-/** Pairs alone take long beside it. */
-const pairsOf = (rows: Features | null): Features | null => {
-  if (!rows || rows.shape[0] <= MOST_PAIRED_IMAGES) return rows
-  const [, d] = rows.shape
-  return tensor('float64', [MOST_PAIRED_IMAGES, d], Float64Array.from(rows.data.subarray(0, MOST_PAIRED_IMAGES * d)))
-}
-
-type Numbers = Pick<FidReport, 'fid' | 'fidMeanTerm' | 'kid' | 'precision' | 'recall'>
+type Numbers = { -readonly [K in 'fid' | 'fidMeanTerm' | 'kid' | 'precision' | 'recall']: FidReport[K] }
 const NO_NUMBERS: Numbers = { fid: null, fidMeanTerm: null, kid: null, precision: null, recall: null }
 
-function distances(
-  a: Measured,
-  b: Measured,
-  { signal, onProgress, total, notes }: Pick<WorkHooks, 'signal' | 'onProgress'> & { total: number; notes: string[] },
-): Numbers {
+type Comparison = Pick<WorkHooks, 'signal' | 'onProgress'> & {
+  readonly sides: readonly Side[]
+  readonly features: string
+  readonly notes: string[]
+}
+
+function distances(a: Measured, b: Measured, { sides, features, signal, onProgress, notes }: Comparison): Numbers {
   const { dimensions: d } = a.reference
   if (b.reference.dimensions !== d) {
     throw inputError(
@@ -172,25 +172,33 @@ function distances(
   }
   const tell = (detail: string) => {
     if (signal) throwIfInterrupted(signal)
-    onProgress?.({ phase: 'distances', done: total, total, detail })
+    onProgress?.({ phase: 'distances', done: 0, total: 0, detail })
   }
-  tell(`Fréchet distance in ${d} dimensions`)
-  const { value, meanTerm, warning } =
-    d > LARGE ? largeFrechetDistance(a.reference, b.reference) : frechetDistance(a.rows ?? asMoments(a), b.reference)
-  if (warning) notes.push(warning)
-  const pairs = [pairsOf(a.rows), pairsOf(b.rows)] as const
-  const enough = pairs.every((rows) => rows !== null && rows.shape[0] > NEIGHBOURS)
-  const [x, y] = pairs
-  if (!x || !y || !enough) {
-    const why = x && y ? `each side needs more than ${NEIGHBOURS} images` : 'statistics have no single images'
-    notes.push(`no kernel distance, precision and recall: ${why}`)
-    return { ...NO_NUMBERS, fid: value, fidMeanTerm: meanTerm }
+  const numbers = { ...NO_NUMBERS }
+  const few = noFidNote(sides, { name: features, dimensions: d })
+  if (few === null) {
+    tell(`Fréchet distance in ${d} dimensions`)
+    const { value, meanTerm } =
+      d > LARGE_DIMENSIONS
+        ? largeFrechetDistance(a.reference, b.reference)
+        : frechetDistance(a.rows ?? asMoments(a), b.reference)
+    numbers.fid = value
+    numbers.fidMeanTerm = meanTerm
+  } else notes.push(few)
+  if (!a.rows || !b.rows) {
+    notes.push('no KID, precision and recall: statistics have no single images')
+    return numbers
   }
+  const [x, y] = [pairedRows(a.rows), pairedRows(b.rows)]
   tell('kernel distance')
-  const kid = kernelDistance(x, y)
+  numbers.kid = kernelDistance(x, y)
+  if (Math.min(x.shape[0], y.shape[0]) < LEAST_FOR_NEIGHBOURS) {
+    notes.push(`no precision and recall: they need ${LEAST_FOR_NEIGHBOURS} images or more on either side`)
+    return numbers
+  }
   tell('precision and recall')
-  const { precision, recall } = precisionRecall(x, y, NEIGHBOURS)
-  return { fid: value, fidMeanTerm: meanTerm, kid, precision, recall }
+  const { precision, recall } = precisionRecall(x, y)
+  return { ...numbers, precision, recall }
 }
 
 /** Statistics as moments of so many images; where their number is not said, of enough of them. */
@@ -200,17 +208,20 @@ function asMoments({ reference: { dimensions, mean, covariance }, count }: Measu
 }
 
 function sideReport({ source, kind }: Side, { rows, count }: Measured): SideReport {
-  const pairs = pairsOf(rows)
-  return { source, kind, images: count, vendi: pairs && pairs.shape[0] > 0 ? vendiScore(pairs) : null }
+  return { source, kind, images: count, vendi: rows && vendiScore(pairedRows(rows)) }
 }
 
 function ofStatistics(
   { source, statistics: { reference, rows } }: Extract<Side, { readonly kind: 'statistics' }>,
   notes: string[],
 ): Measured {
-  const { rank } = reference.factor
-  const { dimensions, count } = reference
-  if (rank < dimensions) {
+  const { dimensions, count, triangle } = reference
+  if (triangle === null) {
+    notes.push(
+      `the covariance in ${source} has negative directions, as those of too few images have that were rounded to float32; they count as 0, and the Fréchet distance is biased upwards`,
+    )
+  } else if (triangle.rank < dimensions) {
+    const { rank } = triangle
     notes.push(
       `the covariance in ${source} has rank ${rank} of ${dimensions}: it is of too few images, about ${rank + 1}, and the Fréchet distance is biased upwards`,
     )

@@ -15,7 +15,10 @@ import {
   referenceFromStatistics,
   referenceMoments,
 } from '../../metrics/index.ts'
+import { UNKNOWN_CALLER } from '../../runs/index.ts'
+import { anyJob } from '../job.ts'
 import { compareImages } from './compare.ts'
+import { fidJob } from './job.ts'
 import { planFid } from './plan.ts'
 import { resolveFidConfig } from './settings.ts'
 
@@ -101,12 +104,12 @@ describe('two folders of pictures', () => {
     const other = await fid(four, file)
     expect(other.fid).toBeCloseTo(whole.fid!, 9)
     expect([other.kid, other.precision]).toEqual([null, null])
-    expect(other.notes.join()).toMatch(/no kernel distance, precision and recall: statistics have no single images/)
+    expect(other.notes.join()).toMatch(/no KID, precision and recall: statistics have no single images/)
     await expect(fid(three, null, { stats: file })).rejects.toMatchObject({ code: 'fid.stats' })
   })
 
   test('grey beside colour is compared in colour; another size is an error that names both', async () => {
-    await pictures('grey', 30, 1, 100)
+    await pictures('grey', 50, 1, 100)
     await pictures('colour', 60, 3, 100)
     const report = await fid(join(folder, 'grey'), join(folder, 'colour'))
     expect(report.protocol.imageShape).toEqual([3, 4, 4])
@@ -126,11 +129,44 @@ describe('two folders of pictures', () => {
     expect((await fid(left, join(left, 'images'))).fid).toBeCloseTo(0, 9)
   })
 
-  test('images of fewer than their features: said, and a number all the same', async () => {
-    await pictures('few', 6, 1, 100)
-    const { fid: value, notes } = await fid(join(folder, 'few'), join(folder, 'few'))
-    expect(value).toBeCloseTo(0, 6)
-    expect(notes.join()).toMatch(/6 generated and 6 reference images for 16 feature dimensions/)
+  test('images of no more than their features: no FID, with what it needs, and all other numbers', async () => {
+    const all = await pictures('few', 6, 1, 100)
+    const few = join(folder, 'few')
+    const report = await fid(few, few)
+    expect([report.fid, report.fidMeanTerm]).toEqual([null, null])
+    expect(report.kid).toBeCloseTo(kernelDistance(rowsOf(all), rowsOf(all)), 6)
+    expect([report.precision, report.recall]).toEqual([1, 1])
+    expect(report.notes.join()).toMatch(
+      /no FID: the 16 features of .* need 17 images or more on either side, got 6 in A and 6 in B; give more images, or take --features pixels:4 /,
+    )
+    const { lines } = await planFid(few, few, resolveFidConfig([]))
+    expect(lines?.at(-1)).toMatch(
+      /^figures: KID, precision, recall, Vendi scores can be had .*no FID, as the 16 features/,
+    )
+    const { text } = await anyJob(fidJob).run(
+      {
+        config: resolveFidConfig([]),
+        argument: few,
+        other: few,
+        folder: '',
+        resume: false,
+        allowCode: false,
+        caller: UNKNOWN_CALLER,
+      },
+      { signal: new AbortController().signal, onNote: () => {}, onLine: () => {}, onProgress: () => {} },
+    )
+    expect(text).toMatch(/^FID {13}not available, needs 17 images or more on either side\nKID/)
+    expect(text).not.toMatch(/unbiased covariances/)
+    const fewer = await fid(few, few, { features: 'pixels:4' })
+    expect(fewer.fid).toBeCloseTo(0, 9)
+  })
+
+  test('of three images there is a KID, and no precision and recall', async () => {
+    await pictures('three images', 3, 1, 100)
+    const report = await fid(join(folder, 'three images'), join(folder, 'three images'))
+    expect([report.fid, report.precision, report.recall]).toEqual([null, null, null])
+    expect(report.kid).toBeLessThan(0)
+    expect(report.notes.join()).toMatch(/no precision and recall: they need 4 images or more/)
   })
 })
 

@@ -1,10 +1,12 @@
 /** `bilevel fid`: two sets of images against each other, without a model. */
 import type { Job } from '../job.ts'
+import { noFidText } from '../opening/fewImages.ts'
 import type { FidReport, SideReport } from './compare.ts'
 import { compareImages } from './compare.ts'
 import { planFid } from './plan.ts'
 import type { FidConfig } from './settings.ts'
 import { FID_GROUPS, fidSchema, resolveFidConfig } from './settings.ts'
+import { sideText } from './sides.ts'
 
 export const fidJob: Job<FidConfig> = {
   name: 'fid',
@@ -29,29 +31,38 @@ export const fidJob: Job<FidConfig> = {
 
 function textOf(report: FidReport): string {
   const { a, b, featureNetwork, dimensions, protocol, stats } = report
-  const row = (name: string, value: number | null | undefined, rest = '') =>
-    value === null || value === undefined
-      ? []
-      : [`${name.padEnd(16)}${value.toFixed(4).replace(/^-(0\.0+)$/, '$1')}${rest}`]
-  const name = featureNetwork?.name ?? 'features of a network that the statistics do not name'
-  const paired = `the first ${protocol.mostPairedImages.toLocaleString('en')} images of a side in the order of their hashes`
+  const row = (name: string, value: number | null | undefined) =>
+    value === null || value === undefined ? [] : [`${name.padEnd(16)}${numberText(value)}`]
+  const means = report.fidMeanTerm === null ? '' : ` (of which means: ${numberText(report.fidMeanTerm)})`
+  const fid = report.fid === null ? noFidText(dimensions) : `${numberText(report.fid)}${means}`
+  const { imageShape, pixelRange } = protocol
+  const images = imageShape ? `, images [${imageShape.join(', ')}], pixels in [${pixelRange?.join(', ')}]` : ''
   return [
-    ...row('FID', report.fid, ` (of which means: ${report.fidMeanTerm?.toFixed(4)})`),
+    ...(b ? [`${'FID'.padEnd(16)}${fid}`] : []),
     ...row('KID', report.kid),
     ...row('precision', report.precision),
     ...row('recall', report.recall),
     ...row('Vendi score A', a.vendi),
     ...row('Vendi score B', b?.vendi),
     `A: ${sideText(a)}${b ? `; B: ${sideText(b)}` : ''}`,
-    `in ${name}, ${dimensions} dimensions${protocol.imageShape ? `, images [${protocol.imageShape.join(', ')}], pixels in [${protocol.pixelRange?.join(', ')}]` : ''}`,
-    ...(b
-      ? [
-          `unbiased covariances of all images; KID with kernel ${protocol.kernel}, precision and recall with ${protocol.neighbours} neighbours, on ${paired}`,
-        ]
-      : []),
+    `in ${featureNetwork?.name ?? 'features of a network that the statistics do not name'}, ${dimensions} dimensions${images}`,
+    ...(b ? protocolLines(report, [a, b]) : []),
     ...(stats === null ? [] : [`statistics of A: ${stats}`]),
   ].join('\n')
 }
 
-const sideText = ({ source, kind, images }: SideReport): string =>
-  `${source}, ${kind === 'images' ? '' : 'statistics of '}${images === null ? 'a number of images that is not said' : `${images.toLocaleString('en')} images`}`
+/** How the numbers were taken that there are. */
+function protocolLines({ fid, kid, precision, protocol }: FidReport, sides: readonly SideReport[]): string[] {
+  const most = protocol.mostPairedImages
+  const ways = [
+    ...(fid === null ? [] : ['FID with unbiased covariances of all images']),
+    ...(kid === null ? [] : [`KID with kernel ${protocol.kernel}`]),
+    ...(precision === null ? [] : [`precision and recall with ${protocol.neighbours} neighbours`]),
+  ]
+  const some = sides.some(({ images }) => images !== null && images > most)
+  const paired = `, all but FID on the first ${most.toLocaleString('en')} images of a side in the order of their hashes`
+  return ways.length === 0 ? [] : [`${ways.join(', ')}${kid !== null && some ? paired : ''}`]
+}
+
+/** No minus before a rounded 0. */
+const numberText = (value: number): string => value.toFixed(4).replace(/^-(0\.0+)$/, '$1')

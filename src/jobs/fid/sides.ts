@@ -18,6 +18,20 @@ type SizeAndReading = ReadingSettings & { readonly size: number | null }
 
 export type ImageSide = Extract<Side, { readonly kind: 'images' }>
 
+/** How many images it is of; null where statistics do not say. */
+export const countOf = (side: Side): number | null =>
+  side.kind === 'images' ? side.count : side.statistics.reference.count
+
+/** A side in words. */
+export const sideText = ({
+  source,
+  kind,
+  images,
+}: Pick<Side, 'source' | 'kind'> & { images: number | null }): string =>
+  images === null
+    ? `${source}, statistics that do not say of how many images`
+    : `${source}, ${kind === 'images' ? '' : 'statistics of '}${images.toLocaleString('en')} images`
+
 /**
  * Opens a side: `digits`, what `loadData` reads, what `bilevel sample` left, or a .npz with statistics.
  * @throws `data.*`, `metrics.statistics`

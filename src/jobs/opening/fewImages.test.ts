@@ -3,9 +3,10 @@ import { describe, expect, it, test } from 'vitest'
 import { randomStream } from '../../base/index.ts'
 import type { Dataset } from '../../data/index.ts'
 import { dataFromArrays } from '../../data/index.ts'
+import type { FeatureNetwork } from '../../metrics/index.ts'
 import { pixelFeatures } from '../../metrics/index.ts'
 import { dataLines } from '../planning/dataLines.ts'
-import { fewImagesFix, figuresText } from './fewImages.ts'
+import { fewImagesFix, figuresText, splitCounts } from './fewImages.ts'
 import { pixelFeaturesNamed } from './pixelNames.ts'
 
 /** As many images as splits of 3 : 1 : 1 leave to be measured on. */
@@ -22,25 +23,32 @@ function measuredOn(count: number, channels: number): Dataset {
   })
 }
 
+const figures = (data: Dataset, features: Pick<FeatureNetwork, 'name' | 'dimensions'>): string =>
+  figuresText({ counts: splitCounts(data), features, single: true, always: 'diversity', fix: fewImagesFix(data) })
+
 describe('figures that can be had', () => {
   it.each([
     [250, 3, /^FID, KID, precision, recall, diversity can be had in pixels-3x16x16-block4 \(48 features\)$/],
-    [50, 3, /^10 images are no more than the 48 features.*: no FID; give more data, take --features pixels:3 /],
+    [
+      50,
+      3,
+      /^KID, precision, recall, diversity can be had in .* \(48 features\); no FID, as the 48 features of .* need 49 images or more on either side, got 10 tuning and 10 held-out: give more data, take --features pixels:3 /,
+    ],
     [
       50,
       1,
-      /: no FID; give more data, take --features pixels:9 \(as many averages of blocks\), or learn .*--objective teacher\)$/,
+      /: give more data, take --features pixels:9 \(as many averages of blocks\), or learn .*--objective teacher\)$/,
     ],
-    [10, 1, /^2 images are no more than the 64 features.*take --features pixels:1 /],
-    [10, 3, /no FID; give more data, or learn for a model that is there without data/],
+    [10, 1, /^KID, diversity can be had .* need 65 images or more .*got 2 tuning.*take --features pixels:1 /],
+    [10, 3, /no FID, as .*: give more data, or learn for a model that is there without data/],
   ] as const)('of %i images of %i channels', (count, channels, text) => {
     const data = measuredOn(count, channels)
-    expect(figuresText(data, pixelFeatures(data.shape))).toMatch(text)
+    expect(figures(data, pixelFeatures(data.shape))).toMatch(text)
     const named = /--features (pixels:\d+)/.exec(fewImagesFix(data))?.[1]
     if (named === undefined) return
     const features = pixelFeaturesNamed(named, data.shape)
     expect(features.dimensions).toBeLessThan(count / 5)
-    expect(figuresText(data, features)).toMatch(/^FID, KID, .*can be had/)
+    expect(figures(data, features)).toMatch(/^FID, KID, .*can be had/)
   })
 })
 
@@ -54,16 +62,19 @@ test('the plan tells what falls where, and what can be measured or why not', asy
     judge: 'auto',
     device: 'cpu',
   } as const
-  const lines = await dataLines(settings as unknown as Parameters<typeof dataLines>[0], data)
+  const asked = { counts: splitCounts(data), fix: 'give more' }
+  const lines = await dataLines(settings as unknown as Parameters<typeof dataLines>[0], data, asked)
   expect(lines[0]).toBe('data: 50 images, images of [1,16,16], no classes: 30 train, 10 tune, 10 are held out')
   expect(lines).toContain('note: 3 are turned')
-  expect(lines.at(-1)).toMatch(/^figures: 10 images are no more than the 64 features/)
+  expect(lines.at(-1)).toMatch(
+    /^figures: KID, .*no FID, as the 64 features .* got 10 tuning and 10 held-out: give more$/,
+  )
   const none = await dataLines(
     { ...settings, features: 'pixels:x' } as unknown as Parameters<typeof dataLines>[0],
     data,
+    asked,
   )
   expect(none.at(-1)).toMatch(/^figures: none, as pixels:N has a number from 1 to 64 of features, got 'pixels:x'/)
-  expect(await dataLines({ ...settings, data: 'digits' } as unknown as Parameters<typeof dataLines>[0], data)).toEqual(
-    [],
-  )
+  const embedded = { ...settings, data: 'digits' } as unknown as Parameters<typeof dataLines>[0]
+  expect(await dataLines(embedded, data, asked)).toEqual([])
 })

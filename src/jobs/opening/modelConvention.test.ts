@@ -31,7 +31,7 @@ async function drawn(file: string, given: Readonly<Record<string, unknown>>) {
     ...given,
   }
   const { json } = await evaluateModel(found(file), flags(settings))
-  return { fid: json.fid.mean, notes: json.notes.join('\n') }
+  return { fid: json.fid?.mean, notes: json.notes.join('\n') }
 }
 
 const scheduler = (name: string) => ({ scheduler: found(name) })

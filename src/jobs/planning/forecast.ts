@@ -5,7 +5,7 @@ import { activationBytes, KEPT_BYTES, memoryOfPrograms, programSize, secondsOfRu
 import type { DenoisingNetwork } from '../../nn/index.ts'
 import { durationText } from '../../runs/index.ts'
 
-/** A forecast. Seconds are about what that many evaluations take; memory is null for networks that are known as a file only. */
+/** A forecast. Seconds are about what that many evaluations take; memory is null where it is not known, as of networks that are a file. */
 export interface JobPlan {
   /** The most there can be. */
   readonly networkEvaluations: number
@@ -68,6 +68,7 @@ export const measuredPlan = (
 
 /** A plan in lines. */
 export function planText({ networkEvaluations, checking = 0, seconds, memoryMiB, lines = [] }: JobPlan): string {
+  if (networkEvaluations === 0) return ['plan: no network is run', ...lines].join('\n')
   const of = checking > 0 ? `, ${counted(checking)} of them to check what was given` : ''
   const count = `plan: at most ${counted(networkEvaluations)} network evaluations${of}`
   const cost =

@@ -4,6 +4,7 @@ import type { Dataset } from '../../data/index.ts'
 import { measureRate, networkEvaluations } from '../../diffusion/index.ts'
 import { asideCost, evaluationsEach, schedulePlan, stepNumbers } from '../../tuners/index.ts'
 import { classNumber, withClassNames } from '../opening/classChoice.ts'
+import { fewImagesFix, splitCounts } from '../opening/fewImages.ts'
 import { codeHashes } from '../opening/namedCode.ts'
 import { openData } from '../opening/openData.ts'
 import type { OpenedModel } from '../opening/openedModel.ts'
@@ -35,7 +36,11 @@ export async function planSchedule(config: ScheduleConfig, rateOf: RateOf = meas
     const data = await plannedData(config, given)
     const plan = await planOf(config, given, data, rateOf)
     if (data === null || config.data === null) return plan
-    return { ...plan, lines: await dataLines({ ...config, data: config.data }, data) }
+    const fix = `nothing is learned then; ${fewImagesFix(data)}`
+    return {
+      ...plan,
+      lines: await dataLines({ ...config, data: config.data }, data, { counts: splitCounts(data), fix }),
+    }
   } finally {
     await given?.close()
   }

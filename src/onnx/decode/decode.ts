@@ -192,7 +192,9 @@ class Decoder {
       return outputs
     } catch (error) {
       if (!(error instanceof BilevelError) || error.kind !== 'input') throw error
-      this.refusals.push({ operator: operatorName(domain, operator), node: label, why: error.message })
+      // Whose line called the shape rule says nothing here: it is this file's.
+      const why = error.message.replace(/ \(at [^()]*\)$/, '')
+      this.refusals.push({ operator: operatorName(domain, operator), node: label, why })
       return LOST
     }
   }

@@ -2,7 +2,15 @@
 import type { Tensor } from '../../base/index.ts'
 import { inputError, sizeOf } from '../../base/index.ts'
 import type { SymbolicTensor } from '../../graph/index.ts'
-import { callOf, constant, evaluateTensors, frozenWeights, operatorFor, tensorOf } from '../../graph/index.ts'
+import {
+  callOf,
+  constant,
+  evaluateTensors,
+  frozenWeights,
+  operatorFor,
+  recognized,
+  tensorOf,
+} from '../../graph/index.ts'
 import type { NodeCall } from './importer.ts'
 import { IMPORTERS } from './operators/index.ts'
 
@@ -30,7 +38,8 @@ export function importNode(call: NodeCall): readonly (SymbolicTensor | undefined
       `its attribute '${unread}' is not known of ${call.operator} in operator set ${opset}`,
     )
   }
-  return folded(call, outputs)
+  const whole = outputs.map((output) => output && recognized(output))
+  return folded(call, whole)
 }
 
 function byEntry({ domain, operator, opset, inputs, attributes }: NodeCall): SymbolicTensor[] {

@@ -87,7 +87,7 @@ function attend(q: SymbolicTensor, keys: SymbolicTensor, values: SymbolicTensor,
   const weights = softmax(allowed ? where(allowed, biased, MASKED) : biased)
   // A query that may see nothing gets 0.
   const guarded = allowed && !alwaysSees(allowed) ? where(allowed, weights, 0) : weights
-  return { y: matmul(guarded, v), scores, weights: guarded }
+  return { y: matmul(guarded, v), scores, capped, biased, weights: guarded }
 }
 
 /** Whether each row of a mask is known to have a true one. */
@@ -103,13 +103,23 @@ function alwaysSees({ constant: mask, shape }: SymbolicTensor): boolean {
 /** Both masks; the second is there. */
 const both = (a: SymbolicTensor | null | undefined, b: SymbolicTensor): SymbolicTensor => (a ? and(a, b) : b)
 
-/** Query i sees key j where j <= i + offset. */
-function causal(queries: number, keys: number, offset: number): SymbolicTensor {
-  const data = Uint8Array.from({ length: queries * keys }, (_, i) =>
-    Number((i % keys) - Math.floor(i / keys) <= offset),
-  )
+/** Which keys a query sees: from `before` places before its own to `after` places after it, -1 for any number; its own is i + offset. */
+interface Nearness {
+  readonly offset: number
+  readonly before: number
+  readonly after: number
+}
+
+function near(queries: number, keys: number, { offset, before, after }: Nearness): SymbolicTensor {
+  const data = Uint8Array.from({ length: queries * keys }, (_, i) => {
+    const ahead = (i % keys) - Math.floor(i / keys) - offset
+    return Number((after < 0 || ahead <= after) && (before < 0 || -ahead <= before))
+  })
   return constant(tensor('bool', [queries, keys], data))
 }
+
+/** Query i sees key j where j <= i + offset. */
+const causal = (queries: number, keys: number, offset: number) => near(queries, keys, { offset, before: -1, after: 0 })
 
 const counting = (shape: readonly number[], length: number) =>
   constant(
@@ -145,9 +155,7 @@ function attention(call: NodeCall): (SymbolicTensor | undefined)[] {
   const { inputs, attributes, outputs } = call
   const [heads, keyHeads] = [attributes.int('q_num_heads', 0), attributes.int('kv_num_heads', 0)]
   attributes.ignore('softmax_precision')
-  for (const side of ['left_window_size', 'right_window_size']) {
-    if (attributes.int(side, -1) !== -1) throw refused('attention within a sliding window is not offered')
-  }
+  const [before, after] = [attributes.int('left_window_size', -1), attributes.int('right_window_size', -1)]
   const given = required(call, 0, 'Q')
   const q = toHeads(given, heads)
   const [k, v] = [toHeads(required(call, 1, 'K'), keyHeads), toHeads(required(call, 2, 'V'), keyHeads)]
@@ -158,19 +166,28 @@ function attention(call: NodeCall): (SymbolicTensor | undefined)[] {
   const isCausal = attributes.int('is_causal', 0) !== 0
   const masks = asMasks(mask, count)
   let { allowed } = masks
-  if (realKeys) allowed = both(allowed, upTo(realKeys, queries, count, isCausal))
-  else if (isCausal) allowed = both(allowed, causal(queries, count, pastKey ? pastKey.shape[2] : 0))
-  const { y, scores, weights } = attend(q, keys, values, {
+  if (realKeys) {
+    if (before >= 0 || after >= 0) throw refused('a sliding window over a number of real keys is not offered')
+    allowed = both(allowed, upTo(realKeys, queries, count, isCausal))
+  } else if (isCausal || before >= 0 || after >= 0) {
+    const ahead = isCausal ? 0 : after
+    allowed = both(allowed, near(queries, count, { offset: pastKey ? pastKey.shape[2] : 0, before, after: ahead }))
+  }
+  const { y, ...steps } = attend(q, keys, values, {
     scale: attributes.float('scale', 1 / Math.sqrt(q.shape[3])),
     softcap: attributes.float('softcap', 0),
     allowed,
     bias: masks.bias,
   })
   const mode = attributes.int('qk_matmul_output_mode', 0)
-  if (outputs[3] && mode !== 0 && mode !== 3)
-    throw refused(`as outputs scores come raw (mode 0) or after softmax (3), got ${mode}`)
-  return [given.rank === 3 ? fromHeads(y) : y, keys, values, mode === 3 ? weights : scores]
+  const scores = [steps.scores, steps.capped, hidden(steps.biased, allowed), steps.weights][mode]
+  if (!scores) throw refused(`its qk_matmul_output_mode must be from 0 to 3, got ${mode}`)
+  return [given.rank === 3 ? fromHeads(y) : y, keys, values, outputs[3] ? scores : undefined]
 }
+
+/** Scores with -Infinity where a key may not be seen. */
+const hidden = (scores: SymbolicTensor, allowed: SymbolicTensor | null | undefined) =>
+  allowed ? where(allowed, scores, -Infinity) : scores
 
 /** A rotation of pairs of features by angles given as cosines and sines [b, n, d / 2]. */
 interface Rotation {

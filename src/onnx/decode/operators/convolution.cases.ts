@@ -65,6 +65,7 @@ export const convolutionCases: readonly NodeCase[] = [
     output_padding: [1, 0],
   }),
   transposed('one spatial axis, dilated', [2, 3, 5], [3, 2, 3], { dilations: [2], strides: [3], pads: [1, 0] }),
+  transposed('an output beyond the windows', [1, 1, 3, 3], [1, 2, 3, 3], { output_shape: [10, 8], strides: [3, 2] }),
   pool('MaxPool', 12, 'hangs over the end', [1, 2, 6, 7], {
     kernel_shape: [3, 3],
     strides: [2, 2],

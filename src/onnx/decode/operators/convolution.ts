@@ -94,15 +94,20 @@ const transposed: Importer = (call) => {
     : same
       ? window.input.map((extent, axis) => extent * window.strides[axis])
       : undefined
-  const pads = wanted
-    ? halves(
-        window.input.map(
-          (extent, axis) => window.strides[axis] * (extent - 1) + extra[axis] + reach(window, axis) - wanted[axis],
-        ),
-        rule === 'SAME_UPPER',
-      )
-    : padsOf(call, window)
-  return asWritten(call, { attributes: { ...slidingAttributes(window, pads), output_padding: extra } })
+  if (!wanted)
+    return asWritten(call, {
+      attributes: { ...slidingAttributes(window, padsOf(call, window)), output_padding: extra },
+    })
+  const totals = window.input.map(
+    (extent, axis) => window.strides[axis] * (extent - 1) + extra[axis] + reach(window, axis) - wanted[axis],
+  )
+  const pads = halves(
+    totals.map((total) => Math.max(0, total)),
+    rule === 'SAME_UPPER',
+  )
+  // Extents beyond what the windows reach are put at the end.
+  const output_padding = extra.map((extent, axis) => extent + Math.max(0, -totals[axis]))
+  return asWritten(call, { attributes: { ...slidingAttributes(window, pads), output_padding } })
 }
 
 /** How far the last window hangs over the padded input, along each axis; it must begin inside. */

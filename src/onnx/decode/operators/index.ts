@@ -10,6 +10,7 @@ import { convolution } from './convolution.ts'
 import { indexing } from './indexing.ts'
 import { matrix } from './matrix.ts'
 import { normalization } from './normalization.ts'
+import { placing } from './placing.ts'
 import { product } from './product.ts'
 import { quantized } from './quantized.ts'
 import { reduction } from './reduction.ts'
@@ -28,6 +29,7 @@ const FAMILIES: readonly ImporterTable[] = [
   indexing,
   matrix,
   normalization,
+  placing,
   product,
   quantized,
   reduction,

@@ -37,4 +37,13 @@ export const reductionCases: readonly NodeCase[] = [
     inputs: [{ ...known(2, 3, -4, 5, 1), known: false }, known(0)],
     smooth: false,
   },
+  ...['ReduceMax', 'ReduceMin'].map(
+    (operator): NodeCase => ({
+      operator,
+      opset: 20,
+      title: 'truths',
+      inputs: [{ shape: [2, 3], dtype: 'bool', draw: exactly(0, 1, 0, 1, 1, 1) }, known(1)],
+      smooth: false,
+    }),
+  ),
 ]

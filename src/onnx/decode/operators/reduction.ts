@@ -1,6 +1,7 @@
 /** Reductions. Their axes became an input: of the sum in operator set 13, of the others in 18. */
 import type { SymbolicTensor } from '../../../graph/index.ts'
 import {
+  cast,
   logSumExp,
   reduceL1,
   reduceL2,
@@ -32,11 +33,17 @@ export const reducing =
     return [reduce(x, axes, keep)]
   }
 
+/** The same of truth values: whether any, or all, hold. */
+const ofTruths =
+  (reduce: Reduce): Reduce =>
+  (x, axes, keep) =>
+    x.dtype === 'bool' ? cast(reduce(cast(x, 'int32'), axes, keep), 'bool') : reduce(x, axes, keep)
+
 export const reduction: ImporterTable = {
   ReduceSum: reducing(reduceSum, 13),
   ReduceMean: reducing(reduceMean, 18),
-  ReduceMax: reducing(reduceMax, 18),
-  ReduceMin: reducing(reduceMin, 18),
+  ReduceMax: reducing(ofTruths(reduceMax), 18),
+  ReduceMin: reducing(ofTruths(reduceMin), 18),
   ReduceProd: reducing(reduceProd, 18),
   ReduceL1: reducing(reduceL1, 18),
   ReduceL2: reducing(reduceL2, 18),

@@ -1,11 +1,51 @@
 /** Test support: normalisations as files call them. */
-import { exactly } from '../../../graph/caseType.fixture.ts'
+import { exactly, positive } from '../../../graph/caseType.fixture.ts'
 import type { NodeCase } from '../nodeModel.fixture.ts'
 import { floats } from '../nodeModel.fixture.ts'
 
 const microsoft = 'com.microsoft'
 
 export const scalingCases: readonly NodeCase[] = [
+  {
+    operator: 'BatchNormalization',
+    opset: 15,
+    title: 'statistics of the batch, running ones as outputs',
+    attributes: { training_mode: { int: 1 }, momentum: { float: 0.7 }, epsilon: { float: 1e-3 } },
+    inputs: [floats([3, 2, 4]), floats([2]), floats([2]), floats([2]), floats([2], positive)],
+    outputs: [true, true, true],
+  },
+  {
+    operator: 'BatchNormalization',
+    opset: 7,
+    title: 'before it had a mode',
+    attributes: { epsilon: { float: 1e-3 } },
+    inputs: [floats([3, 2, 4]), floats([2]), floats([2]), floats([2]), floats([2], positive)],
+  },
+  ...[
+    { opset: 18, parameters: 2 },
+    { opset: 21, parameters: 4 },
+  ].map(
+    ({ opset, parameters }): NodeCase => ({
+      operator: 'GroupNormalization',
+      opset,
+      title: `${parameters} scales`,
+      attributes: { num_groups: { int: 2 }, epsilon: { float: 1e-3 } },
+      inputs: [floats([2, 4, 3, 2]), floats([parameters]), floats([parameters])],
+    }),
+  ),
+  {
+    operator: 'InstanceNormalization',
+    opset: 22,
+    title: 'as usual',
+    inputs: [floats([2, 3, 4]), floats([3]), floats([3])],
+  },
+  {
+    operator: 'LayerNormalization',
+    opset: 17,
+    title: 'a scale that broadcasts, no bias',
+    attributes: { axis: { int: -2 } },
+    inputs: [floats([2, 3, 4]), floats([4])],
+  },
   { operator: 'RMSNormalization', opset: 23, title: 'last axis', inputs: [floats([2, 3, 5]), floats([5])] },
   {
     operator: 'RMSNormalization',

@@ -62,7 +62,10 @@ export const shape: ImporterTable = {
   SpaceToDepth(call) {
     const { x, block } = depthOf(call)
     const [b, c, h, w] = x.shape
+    const mode = call.attributes.string('mode', 'DCR')
+    if (mode !== 'DCR' && mode !== 'CRD') throw refused(`its mode must be DCR or CRD, got ${mode}`)
     const apart = reshape(x, [b, c, h / block, block, w / block, block])
-    return [reshape(transpose(apart, [0, 3, 5, 1, 2, 4]), [b, sizeOf([c, block, block]), h / block, w / block])]
+    const order = mode === 'DCR' ? [0, 3, 5, 1, 2, 4] : [0, 1, 3, 5, 2, 4]
+    return [reshape(transpose(apart, order), [b, sizeOf([c, block, block]), h / block, w / block])]
   },
 }
