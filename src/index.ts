@@ -27,15 +27,19 @@ export type {
   LoadedModel,
   Model,
   NamedSchedule,
+  PromptPipeline,
+  PromptPipelineFiles,
   SavedSchedule,
 } from './diffusion/files/index.ts'
 export {
   exportOwnClass,
   exportScheduler,
   exportSteps,
+  findPromptPipeline,
   flowMatchSigmas,
   kDiffusionSigmas,
   loadModel,
+  loadPromptPipeline,
   loadScheduler,
   readSamplingSchedule,
   SHIPPED_MODELS,
@@ -147,6 +151,7 @@ export type {
   FrechetReference,
   FunctionFeaturesOptions,
   ImageEvaluation,
+  ImageStatistics,
   MeanAndStandardError,
 } from './metrics/index.ts'
 export {
@@ -155,6 +160,7 @@ export {
   frechetDistance,
   frechetGradient,
   functionFeatures,
+  imageStatistics,
   inceptionScore,
   kernelDistance,
   meanAndStandardError,
@@ -178,6 +184,9 @@ export {
 } from './nn/index.ts'
 export { checkModel, encodeModel } from './onnx/index.ts'
 export type {
+  ClipHeadOptions,
+  ClipScoreOptions,
+  ClipTowers,
   FunctionRewardOptions,
   OnBadReward,
   RatedImages,
@@ -188,12 +197,15 @@ export type {
   WeightedReward,
 } from './rewards/index.ts'
 export {
+  clipHead,
+  clipScore,
   fidelity,
   functionReward,
   ink,
   logProbability,
   moduleReward,
   onnxReward,
+  openClip,
   openReward,
   perClass,
   REWARD_NAMES,
@@ -205,6 +217,8 @@ export {
 export { readEvents } from './runs/index.ts'
 export type { CompileOptions, Device, Program } from './runtime/index.ts'
 export { compile } from './runtime/index.ts'
+export type { EmbeddedPrompts, PromptEncoder, PromptTokens, Tokenizer, TokenizerOptions } from './text/index.ts'
+export { embedPrompts, openTokenizer, readPrompts } from './text/index.ts'
 export type {
   CurvePoint,
   EntropyCheckpoint,

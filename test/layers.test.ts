@@ -13,6 +13,7 @@ const RANKS: Record<string, number> = {
   runtime: 3,
   nn: 4,
   files: 4.5,
+  text: 4.5,
   data: 4.5,
   diffusion: 5,
   metrics: 5,

@@ -12,4 +12,6 @@ export type {
 export { decode, decodedVjp, elementTypeName, missingDerivatives, readModel } from './decode/index.ts'
 export { encode, encodeModel } from './encode.ts'
 export { externalLocations, isConfined } from './externalData.ts'
+export type { TableOptions } from './inputFromTable.ts'
+export { inputFromTable } from './inputFromTable.ts'
 export { encodeOpenBatch } from './openBatch.ts'

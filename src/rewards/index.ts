@@ -2,6 +2,8 @@
 export type { OnBadReward } from './answers.ts'
 export type { NetworkRewardOptions } from './classifier.ts'
 export { fidelity, logProbability } from './classifier.ts'
+export type { ClipHeadOptions, ClipScoreOptions, ClipTowers } from './clip/index.ts'
+export { clipHead, clipScore, openClip } from './clip/index.ts'
 export type { WeightedReward } from './combine.ts'
 export { perClass, weightedSum } from './combine.ts'
 export type { FunctionRewardOptions, RatedImages, RewardFunction } from './function.ts'

@@ -7,6 +7,7 @@ import type { FeatureNetwork, LabelledImages } from '../metrics/index.ts'
 import type { Device } from '../runtime/index.ts'
 import type { OnBadReward } from './answers.ts'
 import { fidelity, logProbability } from './classifier.ts'
+import { openClipTerm } from './clip/index.ts'
 import { weightedSum } from './combine.ts'
 import { moduleReward } from './module.ts'
 import { onnxReward } from './onnx.ts'
@@ -28,6 +29,10 @@ export interface RewardContext {
   readonly tuning: Images | null
   /** Their classes, by which a file's pixel range is checked where it names these classes; null or absent: not known. */
   readonly labels?: { readonly labels: Int32Array; readonly classes: number } | null
+  /** Folder of the CLIP model that `clip-score` and `clip-head` look through; null or absent: terms must name one. */
+  readonly clip?: string | null
+  /** What `clip-score` rates images by: one for all, or one for each class. */
+  readonly prompts?: readonly string[] | null
   /** [channels, height, width] of the images to rate. */
   readonly imageShape: Shape
   /** Pixel range that ONNX files take, and modules that do not declare their own. */
@@ -111,10 +116,15 @@ export async function openReward(spec: string, context: RewardContext): Promise<
 }
 
 /** Names by hash (of ONNX files by path) of the networks that a reward in words looks through. @throws `reward.spec` */
-export function networksOf(spec: string, context: Pick<RewardContext, NetworkName>): ReadonlyMap<string, string> {
+export function networksOf(
+  spec: string,
+  context: Pick<RewardContext, NetworkName | 'clip'>,
+): ReadonlyMap<string, string> {
   const networks = new Map<string, string>()
   for (const { kind, name, network = 'features' } of parseRewardSpec(spec)) {
     if (kind === 'onnx') networks.set(name, name)
+    const clip = kind === 'clip-score' && name !== '' ? name : context.clip
+    if ((kind === 'clip-score' || kind === 'clip-head') && clip) networks.set(clip, `the CLIP model ${clip}`)
     const found = context[network]
     if (kind === 'name' && found && BUILT_IN[name]?.looks) networks.set(found.hash, found.name)
   }
@@ -131,6 +141,7 @@ function checkShape({ name, imageShape }: Reward, context: RewardContext): void 
 
 async function openTerm(term: RewardTerm, context: RewardContext): Promise<Reward> {
   const { kind, name, argument, network } = term
+  if (kind === 'clip-score' || kind === 'clip-head') return openClipTerm(kind, name, { ...context, ...placed(context) })
   if (kind === 'module') return moduleReward(name, context.imageRange, context.timeout, context.onBad)
   if (kind === 'onnx') {
     const { imageShape, imageRange = null, imageMeanStd = null, imageResize = null } = context
@@ -164,7 +175,7 @@ function unknownName(name: string): Error {
   return inputError(
     'reward.name',
     `built-in rewards are ${REWARD_NAMES.join(', ')}, got '${name}'${didYouMean(name, REWARD_NAMES)} ` +
-      "(Terms are joined by '+', also negative ones: 'fidelity + -2*ink'; files end in .onnx, .js, .mjs or .cjs.)",
+      "(Terms are joined by '+', also negative ones: 'fidelity + -2*ink'; files end in .onnx, .js, .mjs or .cjs; clip-score and clip-head look through a CLIP model.)",
   )
 }
 

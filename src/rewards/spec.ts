@@ -4,6 +4,8 @@
  *     [NUMBER*] NAME [:ARGUMENT] [@features | @judge]        'log-probability:3@judge + 5*typicality'
  *     [NUMBER*] FILE.onnx [:OUTPUT]                          'aesthetic.onnx:score'
  *     [NUMBER*] MODULE.js                                    '0.5*./reward.js'
+ *     [NUMBER*] clip-score [:FOLDER]                         '100*clip-score:clip-vit-base-patch16'
+ *     [NUMBER*] clip-head:FILE                               'clip-head:aesthetic.safetensors'
  *
  * A path may hold anything but a plus sign.
  */
@@ -12,11 +14,14 @@ import { inputError } from '../base/index.ts'
 /** A network that a term may look through. */
 export type NetworkName = 'features' | 'judge'
 
+/** Rewards through a CLIP model. */
+export type ClipKind = 'clip-score' | 'clip-head'
+
 export interface RewardTerm {
   /** Default 1. */
   readonly weight: number
-  readonly kind: 'name' | 'onnx' | 'module'
-  /** The reward's name, or the file's path. */
+  readonly kind: 'name' | 'onnx' | 'module' | ClipKind
+  /** The reward's name, or the file's path; of `clip-score` the folder, '' for the one that is set, of `clip-head` the file of the head. */
   readonly name: string
   readonly argument?: string
   readonly network?: NetworkName
@@ -25,6 +30,7 @@ export interface RewardTerm {
 /** Between terms; not the plus of an exponent, as in 1e+3*ink. */
 const PLUS = /(?<!(?:^|\+)\s*-?[\d.]+[eE])\+/
 const WEIGHT = /^(-?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*\*\s*/
+const CLIP = /^(clip-score|clip-head)(?::(.+))?$/
 const ONNX = /^(.+\.onnx)(?::(.+))?$/i
 const MODULE = /\.[cm]?js$/i
 const TYPESCRIPT = /\.[cm]?tsx?$/i
@@ -42,6 +48,8 @@ function parseTerm(text: string): RewardTerm {
 }
 
 function parseBody(body: string, term: string): Omit<RewardTerm, 'weight'> {
+  const clip = body.match(CLIP)
+  if (clip) return { kind: clip[1] as ClipKind, name: clip[2] ?? '' }
   const onnx = body.match(ONNX)
   if (onnx) return { kind: 'onnx', name: onnx[1], ...(onnx[2] !== undefined && { argument: onnx[2] }) }
   if (MODULE.test(body)) return { kind: 'module', name: body }

@@ -24,6 +24,8 @@ export interface TracedRewardOptions {
    * @param classes int64 [b], where `classes` is given
    */
   readonly f: (images: SymbolicTensor, classes?: SymbolicTensor) => SymbolicTensor
+  /** SHA-256 of what `f` is made of, hex, where its graph is large. Default: that of the graph. */
+  readonly hash?: string
   /** Default [-1, 1]. */
   readonly imageRange?: readonly [number, number]
   /** Default null: not declared. */
@@ -48,7 +50,7 @@ export function tracedReward(options: TracedRewardOptions): Reward {
   const { name, imageShape, imageRange, valueRange = null, batch = DEFAULT_BATCH } = options
   const labelled = options.classes !== undefined
   const place = options.device ? { device: options.device } : {}
-  const hash = hashOf(encodeModel(valuesGraph(options, PROBE_BATCH)))
+  const { hash = hashOf(encodeModel(valuesGraph(options, PROBE_BATCH))) } = options
   const cut = whyNoDerivative(options)
   let forward: Promise<Program<string, 'values'>> | undefined
   let both: Promise<Program<string, 'values' | 'gradient'>> | undefined

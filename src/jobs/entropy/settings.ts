@@ -28,6 +28,7 @@ import { FILE_SETTINGS } from '../opening/fileSource.ts'
 import { describingShape } from '../opening/modelSettings.ts'
 import { requireOnnxReward } from '../opening/rewardReading.ts'
 import {
+  clipSetting,
   judgeReadingShape,
   measuringShape,
   modelShape,
@@ -60,6 +61,7 @@ export const entropySchema = z.strictObject({
     description: 'the reward that notices over-optimisation (r1), which lambda is chosen by',
     default: 'log-probability:3@judge + 5*typicality@features',
   }),
+  clip: clipSetting,
   target: setting(z.enum(['auto', 'guided', 'tilt', 'penalty']), {
     group: 'What is tuned',
     description:
@@ -174,6 +176,7 @@ export const REWARDS_EARLIER: Settings = {
   ...defaultsOf(dataShape),
   ...defaultsOf(judgeReadingShape),
   ...defaultsOf(rewardReadingShape),
+  ...defaultsOf({ clip: clipSetting, prompts: describingShape.prompts }),
   ...defaultsOf({ featuresMeanStd: measuringShape.featuresMeanStd, featuresResize: measuringShape.featuresResize }),
 }
 

@@ -11,8 +11,8 @@ export async function fileSource(path: string): Promise<FileSource> {
   return { path, sha256: found?.isFile() ? await fileHash(path) : null }
 }
 
-/** Settings that may name a file which is read beside the networks: a description, a mean and a standard deviation. */
-export const FILE_SETTINGS = ['modelJson', 'featuresMeanStd', 'judgeMeanStd', 'rewardMeanStd'] as const
+/** Settings that may name a file which is read beside the networks: a description, prompts, a mean and a standard deviation. */
+export const FILE_SETTINGS = ['modelJson', 'prompts', 'featuresMeanStd', 'judgeMeanStd', 'rewardMeanStd'] as const
 
 /** The files that such settings name, under their names. */
 export async function fileSources(

@@ -34,8 +34,11 @@ import { statedModel } from './statedModel.ts'
 /** Whether a path is that of an ONNX file: what is known of a model that is not opened. */
 export const isModelFile = (path: unknown): path is string => typeof path === 'string' && path.endsWith('.onnx')
 
-/** @throws `schedule.scheduler` without its schedule, `schedule.model`, `model.*`, `scheduler.*`, `onnx.open` */
-export async function openModelFile(path: string, options: OpenModelOptions): Promise<OpenedModel> {
+/**
+ * @param bytes of the file, where what is at the path has been made into another one
+ * @throws `schedule.scheduler` without its schedule, `schedule.model`, `model.*`, `scheduler.*`, `onnx.open`
+ */
+export async function openModelFile(path: string, options: OpenModelOptions, bytes?: Uint8Array): Promise<OpenedModel> {
   const { weightsPrefix, chunk, trustConvention = false } = options
   if (weightsPrefix !== null) {
     throw inputError(
@@ -46,7 +49,7 @@ export async function openModelFile(path: string, options: OpenModelOptions): Pr
   const described = await describedModel(path, options)
   const known = await statedModel(path, described)
   const form = fileFormOf(described)
-  const { file, stated } = await openedFile(path, known, options, form)
+  const { file, stated } = await openedFile(bytes ?? path, known, options, form)
   try {
     const network = toldFile(file)
     const used = await usedConvention(path, { ...known, stated }, file, options)
@@ -72,7 +75,7 @@ export async function openModelFile(path: string, options: OpenModelOptions): Pr
       schedule: scheduleFor(convention, trained),
       sampling: samplingFor(convention, known.sampling, times),
       schedules: [],
-      hash: await functionHash(path, inputs),
+      hash: functionHash(bytes ? sha256(bytes) : await modelFileHash(path), inputs),
       used: jsonHash([convention, form]),
       notes: [...file.notes, ...known.sampling.notes, ...used.notes],
       evaluations: file.evaluations + used.evaluations,
@@ -89,8 +92,7 @@ export async function openModelFile(path: string, options: OpenModelOptions): Pr
 }
 
 /** SHA-256 of the function that a file is used as: of the file, and of the numbers for its further inputs, which make another one of it. */
-async function functionHash(path: string, { constants = [] }: DenoiserInputs): Promise<string> {
-  const file = await modelFileHash(path)
+function functionHash(file: string, { constants = [] }: DenoiserInputs): string {
   const filled = constants.map(({ input, value }) => `${JSON.stringify(input.name)}=${value}`).toSorted()
   return filled.length === 0 ? file : sha256(`${file} ${filled.join()}`)
 }
@@ -137,14 +139,14 @@ const OTHER_TIMES = ['fraction', 'reversed-fraction'] as const
  * @throws what `openForeignDenoiser` throws
  */
 async function openedFile(
-  path: string,
+  model: string | Uint8Array,
   { stated, trained, sampling }: StatedModel,
   { chunk, device, size }: OpenModelOptions,
   form: FileForm,
 ): Promise<{ readonly file: ForeignDenoiser; readonly stated: StatedConvention }> {
   const open = (convention: DenoiserConvention) =>
     openForeignDenoiser({
-      model: path,
+      model,
       noiseSchedule: trained,
       batch: chunk,
       prediction: predictionFor(convention),

@@ -86,6 +86,12 @@ export const describingShape = {
       'the class of an ONNX model that stands for none (of one-hot rows the one past the last: zeros); none: not known',
     default: null,
   }),
+  prompts: setting(z.string().min(1).nullable(), {
+    group,
+    description:
+      'text file with a prompt a line: the classes of a text-to-image folder (unet/model.onnx, text_encoder/model.onnx, tokenizer/), and what clip-score rates by',
+    default: null,
+  }),
   trustConvention: setting(z.boolean(), {
     group,
     description: 'take the model as it is described, though it fits another description better, or none',
@@ -111,6 +117,7 @@ export interface DescribingConfig {
   readonly input: readonly string[] | null
   readonly modelClasses: number | null
   readonly nullClass: number | null
+  readonly prompts: string | null
   readonly trustConvention: boolean
   readonly timeScale: number
   readonly scheduler: string | null

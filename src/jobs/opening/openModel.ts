@@ -3,7 +3,7 @@ import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { inputError } from '../../base/index.ts'
 import type { NamedSchedule } from '../../diffusion/files/index.ts'
-import { readSamplingSchedule } from '../../diffusion/files/index.ts'
+import { findPromptPipeline, readSamplingSchedule } from '../../diffusion/files/index.ts'
 import type { Settings } from '../../runs/index.ts'
 import { isRecord, readManifest, requireIntactModel } from '../../runs/index.ts'
 import { withClassNames } from './classChoice.ts'
@@ -13,6 +13,7 @@ import { openModelFolder } from './modelFolder.ts'
 import type { DescribingConfig } from './modelSettings.ts'
 import { DESCRIBING } from './modelSettings.ts'
 import type { OpenedModel, OpenModelOptions } from './openedModel.ts'
+import { openPromptModel } from './promptModel.ts'
 import { runRecordOf } from './runRecord.ts'
 
 /**
@@ -21,7 +22,7 @@ import { runRecordOf } from './runRecord.ts'
  * `model.*`, `scheduler.*`, `nn.*`, `onnx.open`
  */
 export async function openGivenModel(path: string, options: OpenModelOptions): Promise<OpenedModel> {
-  const opened = await (isModelFile(path) ? openModelFile(path, options) : openModelFolder(path, options))
+  const opened = await openAt(path, options)
   const [channels] = opened.imageShape
   if (channels === 1 || channels === 3) return opened
   await opened.close()
@@ -30,6 +31,13 @@ export async function openGivenModel(path: string, options: OpenModelOptions): P
     `a model's images must have 1 or 3 channels to be written, measured and compared with pictures, those of ${path} are ` +
       `[${opened.imageShape.join(', ')}]; of a latent space they would need its decoder: in TypeScript, loadModel and generate take any number of channels`,
   )
+}
+
+/** A file, a text-to-image folder, or a folder with a network of our own kinds. */
+async function openAt(path: string, options: OpenModelOptions): Promise<OpenedModel> {
+  if (isModelFile(path)) return openModelFile(path, options)
+  const pipeline = await findPromptPipeline(path)
+  return pipeline ? openPromptModel(path, pipeline, options) : openModelFolder(path, options)
 }
 
 /**

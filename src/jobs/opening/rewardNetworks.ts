@@ -8,6 +8,7 @@ import type { Reward, RewardContext } from '../../rewards/index.ts'
 import { networksOf, openReward } from '../../rewards/index.ts'
 import type { Json } from '../../runs/index.ts'
 import type { Device } from '../../runtime/index.ts'
+import { readPrompts } from '../../text/index.ts'
 import type { EntropyConfig } from '../entropy/settings.ts'
 import { openMeasuring } from './measuringNetworks.ts'
 import { readingOf } from './rewardReading.ts'
@@ -29,6 +30,8 @@ export const REWARD_SETTINGS = [
   'judgeNetwork',
   ...(Object.keys(judgeReadingShape) as (keyof typeof judgeReadingShape)[]),
   ...(Object.keys(rewardReadingShape) as (keyof typeof rewardReadingShape)[]),
+  'clip',
+  'prompts',
 ] as const
 export type RewardSettings = Pick<EntropyConfig, (typeof REWARD_SETTINGS)[number]>
 
@@ -74,6 +77,8 @@ export async function openRewardNetworks(
     tuning: data && tuningOf(data),
     labels: data && labelsOf(data),
     imageShape: model.imageShape,
+    clip: settings.clip,
+    prompts: settings.prompts === null ? null : await readPrompts(settings.prompts),
     ...(await readingOf(settings)),
     batch: model.batch,
     device: model.device,

@@ -147,7 +147,14 @@ export const seedSetting = drawingShape.seed
 
 /** What a reward may be, in the help of all commands that take one. */
 export const REWARD_WORDS =
-  "terms joined by '+', each [number*]NAME[:argument][@features|@judge], or FILE.onnx[:output], or FILE.js"
+  "terms joined by '+', each [number*]NAME[:argument][@features|@judge], or FILE.onnx[:output], or FILE.js, or clip-score[:FOLDER], or clip-head:FILE"
+
+export const clipSetting = setting(z.string().min(1).nullable(), {
+  group: 'What is tuned',
+  description:
+    'folder of the CLIP model that the rewards clip-score (by --prompts) and clip-head:FILE look through: vision_model.onnx, text_model.onnx, tokenizer.json, preprocessor_config.json; none: none',
+  default: null,
+})
 
 /** How rewards of files are read. */
 export const rewardReadingShape = {

@@ -3,6 +3,8 @@ import type { MeanAndStandardError } from '../../../metrics/index.ts'
 import type { AtThree, CurvePoint, EntropyIteration, EntropyResult } from '../../../tuners/index.ts'
 import { extendedRange, weightsCollapsed } from '../../../tuners/index.ts'
 import type { ReportContext } from '../../reporting/context.ts'
+import type { GridStatistics } from './entropyGuards.ts'
+import { gridStatistics } from './entropyGuards.ts'
 import { restsOn } from './entropyVerdict.ts'
 
 type Estimate = { readonly mean: number; readonly standardError: number | null }
@@ -61,6 +63,8 @@ export interface EntropyJson {
   readonly upper: ThreeJson
   readonly lower: ThreeJson
   readonly diversity: ThreeJson | null
+  /** Of the images that are shown, at each strength of guidance. */
+  readonly imageStatistics: readonly GridStatistics[]
   readonly kl: EntropyResult['kl']
   readonly effectiveSampleSize: number
   readonly paretoK: number | null
@@ -105,6 +109,7 @@ export function entropyJson(result: EntropyResult, context: ReportContext): Entr
     upper: threeJson(result.upper),
     lower: threeJson(result.lower),
     diversity: result.diversity && threeJson(result.diversity),
+    imageStatistics: gridStatistics(result),
     kl: result.kl,
     effectiveSampleSize: result.effectiveSampleSize,
     paretoK: result.paretoK,

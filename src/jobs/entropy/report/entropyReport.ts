@@ -8,6 +8,7 @@ import type { CurvePoint, EntropyResult } from '../../../tuners/index.ts'
 import type { EntropyContext } from '../../reporting/context.ts'
 import { settingsList } from '../../reporting/usage.ts'
 import type { EntropyCharts } from './entropyCharts.ts'
+import { guardsTable } from './entropyGuards.ts'
 import type { EntropyJson } from './entropyJson.ts'
 import { entropyJson } from './entropyJson.ts'
 import { entropyCards, entropyHeadline } from './entropyOverview.ts'
@@ -33,7 +34,13 @@ export async function renderEntropyReport(
     sections: [
       entropyHeadline(result, context),
       entropyCards(result),
-      section('The trade-off', tradeOff(result, charts, module), placesTable(result), curveTable(result)),
+      section(
+        'The trade-off',
+        tradeOff(result, charts, module),
+        placesTable(result),
+        guardsTable(result),
+        curveTable(result),
+      ),
       charts.gradients === null
         ? null
         : section('How λ was found', gradientsFigure(charts.gradients, result, module), iterationsTable(result)),

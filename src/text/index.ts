@@ -1,0 +1,9 @@
+/** Prompts: what they say as token ids, what a text encoder makes of them, and where they come from. */
+export type { EmbeddedPrompts, PromptEncoder } from './embedPrompts.ts'
+export { embedPrompts } from './embedPrompts.ts'
+
+export type { TokenizerOptions } from './openTokenizer.ts'
+export { openTokenizer } from './openTokenizer.ts'
+export { promptsOf, readPrompts } from './prompts.ts'
+export type { PromptTokens, Tokenizer } from './tokenizer.ts'
+export { makeTokenizer } from './tokenizer.ts'
