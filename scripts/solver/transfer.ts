@@ -1,5 +1,6 @@
 /** What a learned schedule is worth where it was not learned: other training seeds of the same preset, images of no class. */
-import { resolve } from 'node:path'
+import { readdirSync } from 'node:fs'
+import { join, resolve } from 'node:path'
 import type { MeanAndStandardError } from '../../src/metrics/index.ts'
 import { bilevel } from '../tinyRuns.ts'
 import type { KeptRow } from './measure.ts'
@@ -30,7 +31,9 @@ export interface TransferRecord {
 
 /** @param runs a folder of run folders, each named by its seed */
 export async function transferRow(runs: string, learnedOn: number, usedOn: number): Promise<TransferRow> {
-  const schedule = resolve(runs, String(learnedOn), 'sampling_schedule.json')
+  const schedules = resolve(runs, String(learnedOn), 'model/schedules')
+  const [name] = readdirSync(schedules)
+  const schedule = join(schedules, name, 'sampling_schedule.json')
   const effort = ['--samples', '2000', '--seeds', '21,22', '--side', 'learned', '--json']
   const words = ['evaluate', resolve(runs, String(usedOn)), '--schedule', schedule, ...effort]
   const { fid } = JSON.parse((await bilevel(words, process.cwd())).stdout) as { fid: MeanAndStandardError }
