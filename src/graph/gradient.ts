@@ -65,7 +65,8 @@ function dependentsOf(nodes: readonly Node[], wrt: readonly SymbolicTensor[]): R
 
 /**
  * Operator calls that keep a derivative from existing: they lie between `wrt` and a float output, change float numbers into float numbers, and have
- * no derivative of their own. What is empty may still be refused by `vjp`, where all that leads on is a choice of indices.
+ * no derivative of their own; steps, where one of `wrt` reaches the outputs by nothing smooth. What is empty may still be refused by `vjp`, where all
+ * that leads on is a choice of indices.
  */
 export function nodesWithoutDerivative(
   outputs: readonly SymbolicTensor[],
@@ -73,11 +74,22 @@ export function nodesWithoutDerivative(
 ): readonly Node[] {
   const nodes = nodesOf(outputs)
   const dependent = dependentsOf(nodes, wrt)
+  const cut = new Set(wrt.flatMap((value) => stepsInTheWay(nodes, outputs, value)))
   return nodes.filter(
     (node) =>
-      !node.operator.differentiate &&
-      node.outputs.some((value) => dependent.has(value)) &&
-      node.inputs.some((value) => value && dependent.has(value)),
+      cut.has(node) ||
+      (!node.operator.differentiate &&
+        node.outputs.some((value) => dependent.has(value)) &&
+        node.inputs.some((value) => value && dependent.has(value))),
+  )
+}
+
+/** The steps at which every path from a variable to the outputs ends; none where one leads on. */
+function stepsInTheWay(nodes: readonly Node[], outputs: readonly SymbolicTensor[], wrt: SymbolicTensor): Node[] {
+  const dependent = dependentsOf(nodes, [wrt])
+  if (outputs.some((output) => dependent.has(output))) return []
+  return nodes.filter(
+    ({ operator, inputs }) => operator.isStep && inputs.some((value) => value && dependent.has(value)),
   )
 }
 

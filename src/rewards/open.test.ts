@@ -131,7 +131,7 @@ describe('a file that is a classifier of the labelled tuning images', () => {
     await expect(open(`${path}:3`, { imageRange: [-255, 255] })).rejects.toMatchObject({
       code: 'reward.range',
       message: expect.stringMatching(
-        /names \d+\.\d % of 200 real images.*\[-255,255\].*9\d\.\d % in \[0,1\].*--reward-range=0,1/,
+        /names \d+\.\d % of 200 real images.*\[-255,255\].*9\d\.\d % with pixels in \[0,1\].*--reward-range=0,1/,
       ),
     })
   })

@@ -104,7 +104,7 @@ test('schedules of demos in browsers: betas with their products, and alphaBar al
   const rounded = read('acp-six-digits')
   expect(rounded.schedule.alphaBar[999]).toBeCloseTo(4e-5, 12)
   expect(rounded.notes.join()).toMatch(
-    /^acp is rounded to 6 digits: log-SNRs at the ends are uncertain by 0.01\d, \d+ of them are as/,
+    /^acp is rounded to 6 digits: log-SNRs at the ends are uncertain by 0.01\d, \d+ of them (is|are) as/,
   )
   const refused = (acp: readonly number[]) => () => readScheduler(JSON.stringify({ acp }), 'acp.json')
   expect(refused([0.8, 0.9])).toThrow(/acp.json: acp must fall, in \(0, 1\], got 0.9 at index 1 after 0.8/)

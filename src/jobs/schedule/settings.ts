@@ -344,7 +344,9 @@ function consequences(preset: Settings, given: (key: string) => unknown): Settin
   return {
     ...(typeof model === 'string' && { size: null }),
     ...(isUnderived(given) && { estimator: 'coordinate' }),
-    ...(preset.samplingFamily === undefined && { samplingFamily: prediction === 'flow' ? 'levels' : trainingFamily }),
+    ...(preset.samplingFamily === undefined && {
+      samplingFamily: prediction === 'flow' || isModelFile(model) ? 'levels' : trainingFamily,
+    }),
     ...(isModelFile(model) && FOREIGN_DEFAULTS),
     ...(isUnderivedFile(given) && WITHOUT_DERIVATIVE),
     ...followingSettings({ learn, trainingFamily, sampler, free, prediction }),
