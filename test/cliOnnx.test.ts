@@ -269,7 +269,7 @@ describe('inputs that are not the file’s', () => {
     ['one left out', ['--inputs', 'short.npz'], /it has none for in1 int64\[batch\], in2/],
     ['another shape', ['--inputs', 'shape.npz'], /'in0' must be float32\[batch,4,4,4\], got \[2,3\]/],
     ['no .npz', ['--inputs', FILE], /zip|archive/],
-    ['nothing', ['--inputs', 'gone.npz'], /gone\.npz/],
+    ['nothing', ['--inputs', 'gone.npz'], /'gone\.npz' is not there/],
   ])('%s', async (_, words, says) => {
     const rest = { in1: ['<i8', '(2,)', new Uint8Array(16)], in2: floats('(2, 5, 8)', 80) } as const
     await writeFile(join(folder, 'strange.npz'), npz({ picture: floats('(2,)', 2) }))

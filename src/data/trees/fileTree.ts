@@ -45,9 +45,12 @@ export function requireFileBytes(length: number, name: string): void {
 /** Whether a path has a hidden part. */
 export const hasHidden = (path: string): boolean => path.split('/').some(isHidden)
 
-export const archiveError = (source: string, cause: unknown): Error =>
-  inputError(
-    'data.archive',
-    `${source} is not a whole archive (${cause instanceof Error ? cause.message : cause}); fetch it again`,
-    { cause },
-  )
+/** Why an archive cannot be read: it is not there, or not whole. */
+export function archiveError(source: string, cause: unknown): Error {
+  const why = cause instanceof Error ? cause.message : String(cause)
+  const isMissing = cause instanceof Error && 'code' in cause && cause.code === 'ENOENT'
+  const rule = isMissing
+    ? `an archive must be a readable file, '${source}' is not there`
+    : `${source} is not a whole archive (${why}); fetch it again`
+  return inputError('data.archive', rule, { cause })
+}
