@@ -69,7 +69,7 @@ export class Ledger {
     this.#measured += evaluations
   }
 
-  /** Counts a part of a comparison; the function that is returned replaces all parts since by what the whole is worth. */
+  /** A comparison that begins: `count` adds a part of it, `over` puts what the whole is worth in the place of the parts. */
   comparing(): { readonly count: (evaluations: number) => void; readonly over: (whole: number) => void } {
     const before = this.#measured
     return {
