@@ -24,7 +24,9 @@ from torch import nn
 from torch.nn import functional
 from transformers import CLIPModel, CLIPTokenizer
 
+from aesthetic import make_head, rated, train_aesthetic
 from digits import FORMS, FULL_FORMS, Digits, Drawn, captions_of, every_caption, fits, says
+from exporting import image_embeds
 from follow import captions_to_follow, followed, sample
 from networks import LOGITS, PARTS, TEXT_WIDTH, Judge, make_clip, make_schedule, make_unet, read, text_tower
 from words import ids_of, make_tokenizer
@@ -32,6 +34,7 @@ from words import ids_of, make_tokenizer
 SNR_LIMIT = 5.0
 NULL_SHARE = 0.1
 CLIP_BATCH = 96
+QUALITY = 0.3
 
 
 def say(**values) -> None:
@@ -63,6 +66,12 @@ def train(what: str, parameters, rate: float, steps: int, decay: float, loss_of)
             say(**{what: step + 1}, loss=round(loss.item(), 4))
 
 
+def noised(images: torch.Tensor, random: torch.Generator) -> torch.Tensor:
+    """With noise of a deviation between 0 and .15, image by image: what is asked about images of a model must not stumble over it."""
+    level = 0.15 * torch.rand(len(images), 1, 1, 1, generator=random)
+    return images + level * torch.randn(images.shape, generator=random)
+
+
 def naming(logits: torch.Tensor, drawn: Drawn, said: torch.Tensor | None) -> torch.Tensor:
     """Cross entropy of digit, ink and ground by logits [n, 18], of those alone that a caption says ([n, 3], booleans)."""
     loss = torch.zeros(())
@@ -80,9 +89,7 @@ def train_judge(digits: Digits, unseen: Digits, path: Path, steps: int) -> Judge
     def loss_of(step: int) -> torch.Tensor:
         random = random_of(1, step)
         drawn = digits.draw(128, random)
-        noise = 0.15 * torch.rand(128, 1, 1, 1, generator=random) * torch.randn(drawn.images.shape, generator=random)
-        logits = judge(drawn.images + noise)
-        return naming(logits, drawn, None)
+        return naming(judge(noised(drawn.images, random)), drawn, None)
 
     train("judge", list(judge.parameters()), 3e-3, steps, 1e-3, loss_of)
     judge.eval()
@@ -104,14 +111,16 @@ def train_clip(digits: Digits, unseen: Digits, tokenizer: CLIPTokenizer, folder:
     from_image, from_text, from_tokens = nn.Linear(width, LOGITS), nn.Linear(width, LOGITS), nn.Linear(TEXT_WIDTH, LOGITS)
     seed = 2 if known is None else 3
     learned = [*clip.parameters()] if known is None else [*clip.vision_model.parameters(), *clip.visual_projection.parameters(), clip.logit_scale]
-    for layer in (from_image, from_text, from_tokens):
+    quality = make_head(width)
+    for layer in (from_image, from_text, from_tokens, quality):
         learned.extend(layer.parameters())
 
     def loss_of(step: int) -> torch.Tensor:
         random = random_of(seed, step)
         drawn = digits.draw(CLIP_BATCH, random)
         forms = forms_of(CLIP_BATCH, 0.6, random)
-        seen = clip(input_ids=ids_of(tokenizer, captions_of(drawn, forms)), pixel_values=drawn.images)
+        images = drawn.images if known is None else noised(drawn.images, random)
+        seen = clip(input_ids=ids_of(tokenizer, captions_of(drawn, forms)), pixel_values=images)
         true = fits(drawn, forms).float()
         logits = seen.logits_per_image
         told = torch.tensor([says(form) for form in forms.tolist()])
@@ -119,7 +128,11 @@ def train_clip(digits: Digits, unseen: Digits, tokenizer: CLIPTokenizer, folder:
         contrast = contrast - (true / true.sum(0, keepdim=True) * logits.log_softmax(0)).sum(0).mean()
         tokens = functional.normalize(seen.text_model_output.last_hidden_state.mean(1), dim=-1)
         named = naming(10 * from_image(seen.image_embeds), drawn, None) + naming(10 * from_text(seen.text_embeds), drawn, told)
-        return contrast + named + naming(10 * from_tokens(tokens), drawn, told)
+        if known is None:
+            return contrast + named + naming(10 * from_tokens(tokens), drawn, told)
+        pictures, scores = rated(digits, CLIP_BATCH // 2, random)
+        vectors = functional.normalize(image_embeds(clip, pictures), dim=-1)
+        return contrast + named + QUALITY * (quality(vectors)[:, 0] - scores).square().mean()
 
     train("clip" if known is None else "image_tower", learned, 1.5e-3, steps, 1e-3, loss_of)
     clip.eval()
@@ -270,16 +283,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("mnist", help="folder of MNIST's four IDX files, packed or not")
     parser.add_argument("out")
-    parser.add_argument("--steps", type=int, default=12000)
+    parser.add_argument("--steps", type=int, default=9000)
     parser.add_argument("--batch", type=int, default=48)
     parser.add_argument("--rate", type=float, default=2e-3)
     parser.add_argument("--fall", type=float, default=0.5, help="share of the steps over which the rate falls to zero")
-    parser.add_argument("--guidance", type=float, default=3.0, help="scale at which the following of captions is measured")
+    parser.add_argument("--guidance", type=float, default=1.5, help="scale at which the following of captions is measured")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--judge-steps", type=int, default=1500)
+    parser.add_argument("--judge-steps", type=int, default=1000)
     parser.add_argument("--clip-steps", type=int, default=2000)
-    parser.add_argument("--image-steps", type=int, default=6000, help="further steps of CLIP's image tower alone, when all else is trained")
+    parser.add_argument("--image-steps", type=int, default=2500, help="further steps of CLIP's image tower alone, when all else is trained")
+    parser.add_argument("--aesthetic-steps", type=int, default=500)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     diffusers.utils.logging.set_verbosity_error()
@@ -305,6 +319,8 @@ def main() -> None:
     if not finished.exists():
         train_clip(digits, unseen, tokenizer, out / "clip", options.image_steps, clip.train())
         finished.touch()
+    clip = CLIPModel.from_pretrained(out / "clip").eval()
+    say(aesthetic=train_aesthetic(digits, unseen, clip, out / "aesthetic.safetensors", options.aesthetic_steps))
 
 
 if __name__ == "__main__":
