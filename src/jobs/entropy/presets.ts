@@ -2,6 +2,7 @@
 
 /**
  * - `quick`: a shipped model of 16x16 digits chases a class that one classifier sees and another one judges; minutes on two cores.
+ * - `prompts`: a shipped text-to-image model chases an aesthetic score, the CLIP score of the prompts judges; minutes on two cores.
  * - `tiny`: a smoke test in seconds, on any small model. Its numbers mean nothing.
  */
 export const ENTROPY_PRESETS = {
@@ -16,6 +17,24 @@ export const ENTROPY_PRESETS = {
     eta: 1,
     steps: 25,
     gridImages: 16,
+  },
+  prompts: {
+    model: 'captioned-digits',
+    prompts: 'captioned-digits/prompts.txt',
+    clip: 'captioned-digits/clip',
+    class: null,
+    reward: 'clip-head:captioned-digits/clip/aesthetic.safetensors',
+    judge: 'clip-score',
+    witness: 'clip-score:captioned-digits/judge',
+    data: null,
+    features: 'none',
+    lambdaRange: [0.01, 10],
+    tolerance: 2,
+    sampler: 'ddim',
+    eta: 1,
+    steps: 20,
+    curvePaths: 100,
+    gridImages: 40,
   },
   tiny: {
     reward: 'ink',

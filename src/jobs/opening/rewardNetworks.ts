@@ -2,6 +2,7 @@
 
 import { inputError, tensor } from '../../base/index.ts'
 import type { Dataset } from '../../data/index.ts'
+import { shippedPath } from '../../data/index.ts'
 import type { Images } from '../../diffusion/index.ts'
 import type { FeatureNetwork } from '../../metrics/index.ts'
 import type { Reward, RewardContext } from '../../rewards/index.ts'
@@ -78,7 +79,7 @@ export async function openRewardNetworks(
     labels: data && labelsOf(data),
     imageShape: model.imageShape,
     clip: settings.clip,
-    prompts: settings.prompts === null ? null : await readPrompts(settings.prompts),
+    prompts: settings.prompts === null ? null : await readPrompts(shippedPath(settings.prompts)),
     ...(await readingOf(settings)),
     batch: model.batch,
     device: model.device,
