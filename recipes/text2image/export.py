@@ -79,6 +79,8 @@ def main() -> None:
     settings |= {"do_rescale": True, "rescale_factor": 1 / 255, "do_normalize": True, "image_mean": [0.5] * 3, "image_std": [0.5] * 3}
     for part in ("clip", "judge"):
         (target / part / "preprocessor_config.json").write_text(json.dumps(settings, indent=2) + "\n")
+    told = {"prediction": "velocity", "pixels": [-1, 1], "time": "index"}
+    (target / "model.json").write_text(json.dumps(told, indent=2) + "\n")
     (target / "prompts.txt").write_text("".join(f"{prompt}\n" for prompt in PROMPTS))
     total = sum(file.stat().st_size for file in target.rglob("*") if file.is_file())
     print(json.dumps({"bytes": total}), flush=True)

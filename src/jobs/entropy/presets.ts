@@ -2,7 +2,8 @@
 
 /**
  * - `quick`: a shipped model of 16x16 digits chases a class that one classifier sees and another one judges; minutes on two cores.
- * - `prompts`: a shipped text-to-image model chases an aesthetic score, the CLIP score of the prompts judges; minutes on two cores.
+ * - `prompts`: a shipped text-to-image model, weakly guided towards its prompts, chases what raters' scores are, fit of the prompt and looks; the CLIP
+ *   score of the prompts judges, and an independent classifier is the witness. Minutes on two cores.
  * - `tiny`: a smoke test in seconds, on any small model. Its numbers mean nothing.
  */
 export const ENTROPY_PRESETS = {
@@ -23,7 +24,8 @@ export const ENTROPY_PRESETS = {
     prompts: 'captioned-digits/prompts.txt',
     clip: 'captioned-digits/clip',
     class: null,
-    reward: 'clip-head:captioned-digits/clip/aesthetic.safetensors',
+    guidanceScale: 0.5,
+    reward: '10*clip-score + clip-head:captioned-digits/clip/aesthetic.safetensors',
     judge: 'clip-score',
     witness: 'clip-score:captioned-digits/judge',
     data: null,
@@ -32,8 +34,9 @@ export const ENTROPY_PRESETS = {
     tolerance: 2,
     sampler: 'ddim',
     eta: 1,
-    steps: 20,
-    curvePaths: 100,
+    steps: 8,
+    maxEvaluations: 250_000,
+    curvePaths: 200,
     gridImages: 40,
   },
   tiny: {
