@@ -6,7 +6,13 @@ import { tensor } from '../src/base/index.ts'
 import { shippedPath } from '../src/data/index.ts'
 import { findPromptPipeline, loadPromptPipeline, loadScheduler } from '../src/diffusion/files/index.ts'
 import type { ForeignDenoiser, Images } from '../src/diffusion/index.ts'
-import { classifierFree, openForeignDenoiser, sample, samplerSettings, samplingScheduleAt } from '../src/diffusion/index.ts'
+import {
+  classifierFree,
+  openForeignDenoiser,
+  sample,
+  samplerSettings,
+  samplingScheduleAt,
+} from '../src/diffusion/index.ts'
 import { openReward } from '../src/rewards/index.ts'
 import vectors from './found/captionedDigits/vectors.json' with { type: 'json' }
 
