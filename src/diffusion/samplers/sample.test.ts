@@ -277,7 +277,10 @@ test('start noise may be filled anew as soon as the call has returned', async ()
 test('weights get no gradient through steps that are noisier than asked for, everything else does', async () => {
   const schedule = samplingSchedule({ timesteps: 3, logSnr: [-8, 0.3, 1.7], times: [2, 1, 0] })
   const settings = samplerSettings({ sampler: 'ddim', clip: null })
-  const gradient = async (request: { readonly weightsAbove?: number }, prediction: Denoiser['prediction'] = 'noise') => {
+  const gradient = async (
+    request: { readonly weightsAbove?: number },
+    prediction: Denoiser['prediction'] = 'noise',
+  ) => {
     const denoiser: Denoiser = { ...linearDenoiser({ weights: [0.9, 0.4, -0.2] }), prediction }
     const start = column([0.3, -1.1])
     const { tape } = await sample({ denoiser, schedule, settings, start, seed: 0, through: 'all' })
