@@ -4,7 +4,7 @@ import { keyCost } from './cost.ts'
 import type { OffsetReport } from './offset.ts'
 import type { BilevelProblem, TrainedLower, Vector } from './problem.ts'
 import type { PenaltySettings } from './settings.ts'
-import { gammaAt } from './settings.ts'
+import { gammaAt, usesTwins } from './settings.ts'
 import type { PenaltyState } from './state.ts'
 import type { Stepped, TrainedState } from './twins.ts'
 import { stepY, trainTwins } from './twins.ts'
@@ -56,8 +56,8 @@ export async function solveLower<B extends string, S, Batch>(
     const { state: y } = lower
     return { state, y, twin: null, deployed: async () => y, gamma: null, loss: null, offset: null }
   }
+  if (lower.kind === 'trained') return solveByTraining(problem, lower, settings, state)
   const gamma = gammaAt(settings, state.iteration + 1)
-  if (lower.kind === 'trained') return solveByTraining(problem, lower, settings, state, gamma)
   const batch = await lower.draw(state.draws)
   const y = await lower.solve(state.upper, 0, batch)
   const twin = settings.z ? { z: await lower.solve(state.upper, 1 / gamma, batch), batch } : null
@@ -71,19 +71,20 @@ async function solveByTraining<B extends string, S, Batch>(
   lower: TrainedLower<B, S, Batch>,
   settings: PenaltySettings,
   start: PenaltyState<B, S>,
-  gamma: number,
 ): Promise<LowerSolutions<B, S, Batch>> {
   const { upper } = start
   const deployedOf = (trained: TrainedState<S>) => async () => {
     const averaged = lower.withWeights(trained.y, trained.average)
     return lower.settle ? lower.settle(averaged, upper) : averaged
   }
+  const twinned = usesTwins(settings)
   // 1. y: K steps (all K + J without z, so that y is trained as much)
-  const steps = settings.lowerSteps + (settings.z ? 0 : settings.twinSteps)
+  const steps = settings.lowerSteps + (twinned ? 0 : settings.twinSteps)
   const { state, loss } = await descend(problem, settings, start, steps)
   const { trained } = state
   if (trained === null) throw internalError('a trained lower problem without its state')
-  if (!settings.z) {
+  const gamma = settings.hypergradient === 'penalty' ? gammaAt(settings, start.iteration + 1) : null
+  if (!twinned || gamma === null) {
     const { y } = trained
     return {
       state: { ...state, gamma },

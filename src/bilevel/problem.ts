@@ -104,8 +104,17 @@ export interface TrainedLower<B extends string, S, Batch> extends LowerObjective
   ): Promise<{ readonly state: S; readonly loss: number }>
   /** Makes the rest of the state fit its weights (running statistics of averaged weights). Default: nothing to do. */
   settle?(state: S, upper: Upper<B>): Promise<S>
-  /** Network evaluations of one `step`, of one `gradientInUpper`, and of one `settle` (default 0). */
-  readonly cost: { readonly step: number; readonly gradientInUpper: number; readonly settle?: number }
+  /** dg/dtheta at `state` on `batch`, before clipping: the hypergradients `implicit` and `unrolled` need it. Leaves `state` as it is. */
+  gradientInWeights?(state: S, upper: Upper<B>, batch: Batch): Promise<Vector>
+  /** By how much one step moves each weight for a unit of gradient, > 0: the learning rate over the optimizer's own scaling. Needed with `gradientInWeights`. */
+  stepSizes?(state: S): Vector
+  /** Network evaluations of one `step`, of one `gradientInUpper`, of one `settle` (default 0) and of one `gradientInWeights` (default that of `step`). */
+  readonly cost: {
+    readonly step: number
+    readonly gradientInUpper: number
+    readonly settle?: number
+    readonly gradientInWeights?: number
+  }
 }
 
 /** A lower problem with a solver of its own and no weights to train (a closed form, weighted samples). */
