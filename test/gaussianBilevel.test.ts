@@ -150,18 +150,16 @@ describe.each(['implicit', 'unrolled'] as const)('the hypergradient %s', (hyperg
     expect(Math.max(...(report.standardError?.schedule ?? [1]))).toBeLessThan(1e-12)
   })
 
-  test('ends at the optimum, from above end = .98 too, where the penalty gradient turns', async () => {
-    for (const end of [0.95, 0.985]) {
-      const problem = gaussianProblem({ initial: [0, end, 1, 0.008], free: [END] })
-      const adam = { ...ADAM_DEFAULTS, rate: 0.1, decayOver: 60 }
-      const settings = settingsOf({
-        ...{ hypergradient, adam, lowerSteps: 1, twinSteps: 1, averageDecay: 0 },
-        linear: { ...linear, horizon: hypergradient === 'implicit' ? 1e9 : 4 },
-      })
-      let last = penaltyInit(problem, settings)
-      for await (const event of tune(problem, settings, 60)) last = event.state
-      expect(Math.abs(last.upper.schedule[END] - optimum.end), `from ${end}`).toBeLessThan(3e-4)
-    }
+  test('ends at the optimum, from above end = .98, where the penalty gradient turns', async () => {
+    const problem = gaussianProblem({ initial: [0, 0.985, 1, 0.008], free: [END] })
+    const settings = settingsOf({
+      ...{ hypergradient, lowerSteps: 1, twinSteps: 1, averageDecay: 0 },
+      adam: { ...ADAM_DEFAULTS, rate: 0.2, decayOver: 30 },
+      linear: { ...linear, horizon: hypergradient === 'implicit' ? 1e9 : 4 },
+    })
+    let last = penaltyInit(problem, settings)
+    for await (const event of tune(problem, settings, 30)) last = event.state
+    expect(Math.abs(last.upper.schedule[END] - optimum.end)).toBeLessThan(1e-3)
   })
 })
 

@@ -96,7 +96,8 @@ function quadraticLower({
     },
     gradientInWeights: async ({ weights }, { a }, batch) =>
       weights.map((w, i) => hessian[i] * batch.noise[i] * w - dot(noisyRow(i, batch), a)),
-    stepSizes: () => Float64Array.from(hessian, (h) => rate ?? newton / h),
+    stepSizes: () => Float64Array.from(hessian, (h) => (rate ?? newton / h) / (1 - momentum)),
+    momentum,
     async gradientInUpper({ weights }, _, batch) {
       const a = new Float64Array(2)
       weights.forEach((w, i) => {

@@ -5,6 +5,8 @@
  *     implicit    (H + (K P)^-1) v = b         the minimiser of g, damped so that no direction has moved by more than K steps would
  *     unrolled    v = sum_j<K P u_j,  u_0 = b,  u_j+1 = u_j - H P u_j      K steps from here, as they are made (Neumann's series)
  *
+ * With momentum beta (m <- beta m + (1 - beta) grad g, theta <- theta - P m) the series runs over what m carries on as well, so that it stays bounded where
+ * training does.
  * Either way df/dq through the weights is -d_q (grad_theta g . v). In a direction of curvature h, K steps of size P go 1 - (1 - P h)^K of the way, the
  * damped system K P h / (1 + K P h): both K P h where that is small, both 1 where it is large. Hessian products are central differences of gradients on
  * one minibatch: exact on a quadratic, and no second derivatives are needed. (Lorraine, Vicol, Duvenaud, AISTATS 2020, arXiv 1911.02590.)
@@ -127,13 +129,16 @@ export async function unrolledAdjoint<B extends string, S, Batch>(
   options: { readonly steps: Vector; readonly horizon: number; readonly draw: (j: number) => Batch | Promise<Batch> },
 ): Promise<Adjoint> {
   const { steps, horizon, draw } = options
+  const { momentum = 0 } = lower
   const v = new Float64Array(b.length)
+  // cotangents, from the last step backwards: of the weights, and of a unit of gradient that enters m
   let u = Float64Array.from(b)
+  let entering = new Float64Array(b.length)
   for (let j = 0; j < horizon; j++) {
-    const stepped = u.map((value, i) => steps[i] * value)
-    for (let i = 0; i < v.length; i++) v[i] += stepped[i]
+    entering = entering.map((value, i) => momentum * value + (1 - momentum) * steps[i] * u[i])
+    for (let i = 0; i < v.length; i++) v[i] += entering[i]
     if (j === horizon - 1) break
-    const product = await hessianProduct(lower, place, await draw(j), stepped)
+    const product = await hessianProduct(lower, place, await draw(j), entering)
     u = u.map((value, i) => value - product[i])
   }
   return { v, residual: null, definite: true }

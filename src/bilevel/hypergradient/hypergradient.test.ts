@@ -88,8 +88,14 @@ describe('implicit', () => {
 })
 
 describe('unrolled', () => {
-  test.each([1, 2, 7])('after %d steps it is the derivative of f at what those steps give', async (horizon) => {
-    const options = { tied: false, rate: 0.3 }
+  test.each([
+    [1, 0],
+    [2, 0],
+    [7, 0],
+    [2, 0.6],
+    [9, 0.6],
+  ])('after %d steps of momentum %d it is the derivative of f at what those steps give', async (horizon, momentum) => {
+    const options = { tied: false, rate: 0.3 * (1 - momentum), momentum }
     const { problem, report } = await gradientAt(options, {
       hypergradient: 'unrolled',
       lowerSteps: 400,
@@ -101,7 +107,7 @@ describe('unrolled', () => {
     const after = async (upper: Upper<'a' | 'b'>) => {
       let state: QuadraticState = { weights: quadraticSolution(start, 0), momentum: new Float64Array(3) }
       for (let k = 0; k < horizon; k++) {
-        state = (await lower.step({ ...state, momentum: new Float64Array(3) }, upper, await lower.draw(0), null)).state
+        state = (await lower.step(state, upper, await lower.draw(0), null)).state
       }
       return objective.value({ ...upper, a: start.a }, state, 0)
     }

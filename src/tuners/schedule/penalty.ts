@@ -7,9 +7,16 @@ import type { LearnSettings } from './settings/index.ts'
 export function penaltySettings(settings: LearnSettings): PenaltySettings {
   const { estimator, delta, iterations, seed, upperRate, gamma, lowerSteps, twinSteps, z, emaDecay, freshSamples } =
     settings
+  const { hypergradient } = settings
   const chosen = estimatorByName(estimator, estimator === 'backpropagation' ? {} : { delta })
   return {
     ...PENALTY_DEFAULTS,
+    hypergradient,
+    // what is deployed in the end is as many steps away
+    linear: {
+      ...PENALTY_DEFAULTS.linear,
+      horizon: (iteration) => Math.max(1, (iterations - iteration) * (lowerSteps + twinSteps)),
+    },
     gamma,
     lowerSteps,
     twinSteps,
