@@ -78,7 +78,8 @@ export function iterationCost(problem: ProblemCost, settings: PenaltySettings, i
   const trained = lower.kind === 'trained' ? steps * lower.step : 0
   const solved = lower.kind === 'solved' ? (z ? 2 : 1) * lower.solve : 0
   // dg/dq at y and z
-  const indirect = lower.kind !== 'frozen' && z ? 2 * lower.gradientInUpper : 0
+  const differences = lower.kind === 'trained' ? settings.differenceBatches : 1
+  const indirect = lower.kind !== 'frozen' && z ? 2 * differences * lower.gradientInUpper : 0
   const keys = settings.freshSamples ? (direct.length + pulls.length) * keyCost(problem) : 0
   const estimates = keys + sum([...direct, ...pulls].map(({ total }) => total))
   return {

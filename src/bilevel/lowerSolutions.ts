@@ -14,8 +14,8 @@ export interface LowerSolutions<B extends string, S, Batch> {
   /** The run's state after solving; q has not moved. */
   readonly state: PenaltyState<B, S>
   readonly y: S
-  /** z, and one minibatch for both terms in g. Null where there is no z: frozen, or switched off. */
-  readonly twin: { readonly z: S; readonly batch: Batch } | null
+  /** z, and minibatches that serve both terms in g. Null where there is no z: frozen, or switched off. */
+  readonly twin: { readonly z: S; readonly batches: readonly Batch[] } | null
   /** What is deployed: the average of theta_y if trained, else y. */
   readonly deployed: () => Promise<S>
   readonly gamma: number | null
@@ -60,7 +60,7 @@ export async function solveLower<B extends string, S, Batch>(
   const gamma = gammaAt(settings, state.iteration + 1)
   const batch = await lower.draw(state.draws)
   const y = await lower.solve(state.upper, 0, batch)
-  const twin = settings.z ? { z: await lower.solve(state.upper, 1 / gamma, batch), batch } : null
+  const twin = settings.z ? { z: await lower.solve(state.upper, 1 / gamma, batch), batches: [batch] } : null
   const evaluations = state.evaluations + (twin ? 2 : 1) * lower.cost.solve
   const next = { ...state, gamma, draws: state.draws + 1, evaluations }
   return { state: next, y, twin, deployed: async () => y, gamma, loss: null, offset: null }
@@ -120,13 +120,13 @@ async function solveByTraining<B extends string, S, Batch>(
   const offset = state.gamma === null ? trained.offset : trained.offset.map((o) => (o * (state.gamma ?? gamma)) / gamma)
   const training = { lower, upper, averageDecay: settings.averageDecay }
   const twins = await trainTwins(training, { ...trained, offset }, batches, pull, settings.reportOffset)
-  const batch = await lower.draw(draws++)
+  const differenced = await Promise.all(Array.from({ length: settings.differenceBatches }, () => lower.draw(draws++)))
   evaluations += twins.steps * lower.cost.step
   const estimators = { ...state.estimators, weights: weightsState }
   return {
     state: { ...state, trained: twins.state, gamma, draws, samples, evaluations, estimators },
     y: twins.state.y,
-    twin: { z: twins.z, batch },
+    twin: { z: twins.z, batches: differenced },
     deployed: deployedOf(twins.state),
     gamma,
     loss: twins.loss,

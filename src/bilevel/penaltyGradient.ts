@@ -9,7 +9,7 @@
 import { isNewKey, keyCost } from './cost.ts'
 import type { EstimatorState } from './estimators/estimator.ts'
 import type { HypergradientEstimate } from './hypergradient/estimate.ts'
-import { requireFinite } from './hypergradient/estimate.ts'
+import { meanAndError, requireFinite } from './hypergradient/estimate.ts'
 import type { LowerSolutions } from './lowerSolutions.ts'
 import type { BilevelProblem, UpperGradient } from './problem.ts'
 import { blockNames, lowerBlocks } from './problem.ts'
@@ -30,11 +30,14 @@ export async function penaltyGradient<B extends string, S, Batch>(
   )
   requireFinite(gradient, solved.state.iteration)
   const evaluations = upperPart.state.evaluations + lowerPart.evaluations
+  const errors = lowerPart.standardError
+  const standardError =
+    errors && record(blockNames(problem.blocks), (name) => errors[name] ?? new Float64Array(gradient[name].length))
   return {
     ...upperPart,
     indirect: lowerPart.indirect,
     gradient,
-    standardError: null,
+    standardError,
     state: { ...upperPart.state, evaluations },
   }
 }
@@ -91,18 +94,28 @@ async function directPart<B extends string, S, Batch>(
   return { state: { ...state, samples, evaluations, estimators }, direct, value, ready }
 }
 
-/** dg/dq(z) - dg/dq(y), on one minibatch. */
+/** dg/dq(z) - dg/dq(y): the mean over minibatches, each of which serves both, and its standard error where there are several. */
 async function indirectPart<B extends string, S, Batch>(
   { lower }: BilevelProblem<B, S, Batch>,
   { state, y, twin }: LowerSolutions<B, S, Batch>,
-): Promise<{ readonly indirect: UpperGradient<B>; readonly evaluations: number }> {
-  const indirect: Partial<Record<B, Float64Array>> = {}
-  if (lower.kind === 'frozen' || twin === null) return { indirect, evaluations: 0 }
-  const { z, batch } = twin
-  const atZ = await lower.gradientInUpper(z, state.upper, batch)
-  const atY = await lower.gradientInUpper(y, state.upper, batch)
-  for (const block of lower.blocks) indirect[block] = atZ[block]?.map((g, i) => g - (atY[block]?.[i] ?? 0))
-  return { indirect, evaluations: 2 * lower.cost.gradientInUpper }
+): Promise<{
+  readonly indirect: UpperGradient<B>
+  readonly standardError: UpperGradient<B> | null
+  readonly evaluations: number
+}> {
+  const nothing: Partial<Record<B, Float64Array>> = {}
+  if (lower.kind === 'frozen' || twin === null) return { indirect: nothing, standardError: null, evaluations: 0 }
+  const { z, batches } = twin
+  const all: UpperGradient<B>[] = []
+  for (const batch of batches) {
+    const atZ = await lower.gradientInUpper(z, state.upper, batch)
+    const atY = await lower.gradientInUpper(y, state.upper, batch)
+    const one: Partial<Record<B, Float64Array>> = {}
+    for (const block of lower.blocks) one[block] = atZ[block]?.map((g, i) => g - (atY[block]?.[i] ?? 0))
+    all.push(one)
+  }
+  const { mean, standardError } = meanAndError(lower.blocks, all)
+  return { indirect: mean, standardError, evaluations: 2 * batches.length * lower.cost.gradientInUpper }
 }
 
 function sum(size: number, ...parts: readonly (Float64Array | undefined)[]): Float64Array {

@@ -93,7 +93,8 @@ export interface TrainedLower<B extends string, S, Batch> extends LowerObjective
   readonly kind: 'trained'
   readonly initial: S
   /**
-   * One optimizer step on g(q, theta), with `extraGradient` (null: zeros) added to the gradient before clipping and the optimizer.
+   * One optimizer step on g(q, theta), with `extraGradient` (null: zeros) added to the gradient after its clipping, before the optimizer:
+   * clipped together, z's loss would be scaled otherwise than y's.
    * `state` is left as it is: y and z both start from it. `loss`: g before the step.
    */
   step(

@@ -27,6 +27,8 @@ export interface PenaltySettings {
   readonly upperOnlyAt: 'average' | 'z'
   /** The way to dF/dq where q enters a trained lower problem; a solved one knows `penalty` alone. */
   readonly hypergradient: HypergradientName
+  /** `penalty`: minibatches of dg/dq(z) - dg/dq(y), >= 1; from 2 on it has a standard error. */
+  readonly differenceBatches: number
   /** Of `implicit` and `unrolled`. */
   readonly linear: LinearSettings
   /** A parameter moves only where its gradient is at least this many standard errors, if those are known; 0: always. */
@@ -55,6 +57,7 @@ export const PENALTY_DEFAULTS: PenaltySettings = {
   averageDecay: 0.995,
   upperOnlyAt: 'average',
   hypergradient: 'penalty',
+  differenceBatches: 1,
   linear: LINEAR_DEFAULTS,
   resolvedAbove: 2,
   estimator: backpropagation(),
@@ -86,6 +89,10 @@ export function checkSettings<B extends string, S, Batch>(
   for (const key of ['lowerSteps', 'twinSteps', 'warmUpSteps'] as const) {
     if (Number.isInteger(settings[key]) && settings[key] >= 0) continue
     throw inputError('bilevel.steps', `${key} must be a whole number from 0, got ${settings[key]}`)
+  }
+  if (!(Number.isInteger(settings.differenceBatches) && settings.differenceBatches >= 1)) {
+    const came = `got ${settings.differenceBatches}`
+    throw inputError('bilevel.steps', `differenceBatches must be a whole number from 1, ${came}`)
   }
   const linear = settings.hypergradient !== 'penalty' && lower.kind !== 'frozen'
   if (linear) {

@@ -8,7 +8,7 @@ export interface HypergradientEstimate<B extends string, S> {
   readonly state: PenaltyState<B, S>
   /** `penalty`: grad F_gamma / gamma of every block. `implicit`, `unrolled`: dF/dq. Frozen: df/dq. */
   readonly gradient: Upper<B>
-  /** Of `gradient`; null where there is one estimate alone. */
+  /** Of `gradient`; null where there is one estimate alone. `penalty`: of what comes through the lower problem, over minibatches. */
   readonly standardError: Upper<B> | null
   /** Its two parts: df/dq, and what comes through the lower problem. */
   readonly direct: UpperGradient<B>
@@ -16,6 +16,26 @@ export interface HypergradientEstimate<B extends string, S> {
   readonly value: number | null
   /** False while an estimator only primes. */
   readonly ready: boolean
+}
+
+/** Of several estimates of the same blocks, by parameter; no standard error of one. A block that is absent stays absent. */
+export function meanAndError<B extends string>(
+  names: readonly B[],
+  all: readonly UpperGradient<B>[],
+): { readonly mean: UpperGradient<B>; readonly standardError: UpperGradient<B> | null } {
+  const n = all.length
+  const mean: Partial<Record<B, Float64Array>> = {}
+  const standardError: Partial<Record<B, Float64Array>> = {}
+  for (const name of names) {
+    const values = all.flatMap((one) => one[name] ?? [])
+    if (values.length < n) continue
+    const middle = values[0].map((_, i) => values.reduce((sum, one) => sum + one[i], 0) / n)
+    mean[name] = middle
+    standardError[name] = middle.map((m, i) =>
+      Math.sqrt(values.reduce((sum, one) => sum + (one[i] - m) ** 2, 0) / (n - 1) / n),
+    )
+  }
+  return { mean, standardError: n > 1 ? standardError : null }
 }
 
 /** @throws `bilevel.diverged` */

@@ -12,7 +12,7 @@ import { implicitAdjoint, throughWeights, unrolledAdjoint } from './adjoint.ts'
 import type { DifferentiableLower } from './differentiable.ts'
 import { requireDifferentiable } from './differentiable.ts'
 import type { HypergradientEstimate } from './estimate.ts'
-import { requireFinite } from './estimate.ts'
+import { meanAndError, requireFinite } from './estimate.ts'
 import { givesBoth, horizonAt } from './settings.ts'
 
 /** One estimate. */
@@ -38,36 +38,39 @@ export async function linearGradient<B extends string, S, Batch>(
       iteration: solved.state.iteration + 1,
       draw: () => lower.draw(draws++),
     })
-    const indirect = await meanOf(settings.linear.mixedBatches, async () =>
-      throughWeights(lower, place, await lower.draw(draws++), adjoint.v),
-    )
+    const mixed: UpperGradient<B>[] = []
+    for (let k = 0; k < settings.linear.mixedBatches; k++) {
+      mixed.push(await throughWeights(lower, place, await lower.draw(draws++), adjoint.v))
+    }
+    const indirect = meanAndError(lower.blocks, mixed).mean
     replicates.push({ value: pulled.value, direct: pulled.upper, indirect })
   }
   evaluations += linearGradientCost(problemCost(problem), settings, solved.state.iteration + 1).total
   const names = blockNames(problem.blocks)
-  const sizes = record(names, (name) => problem.blocks[name].initial.length)
-  const over = (of: (one: Replicate<B>) => Upper<B>) => meanAndError(names, replicates.map(of))
-  const whole = ({ direct, indirect }: Replicate<B>) =>
+  const whole = ({ direct, indirect }: Replicate<B>): Upper<B> =>
     record(names, (name) =>
-      new Float64Array(sizes[name]).map((_, i) => (direct[name]?.[i] ?? 0) + (indirect[name]?.[i] ?? 0)),
+      problem.blocks[name].initial.map((_, i) => (direct[name]?.[i] ?? 0) + (indirect[name]?.[i] ?? 0)),
     )
-  const part = (key: 'direct' | 'indirect') =>
-    over((one) => record(names, (name) => one[key][name] ?? new Float64Array(sizes[name]))).mean
-  const { mean: gradient, standardError } = over(whole)
+  const { mean, standardError } = meanAndError(names, replicates.map(whole))
+  // every block is in every estimate
+  const gradient = mean as Upper<B>
   requireFinite(gradient, solved.state.iteration)
   return {
     state: { ...solved.state, draws, samples, evaluations },
     gradient,
-    standardError,
-    direct: only(problem.objective.blocks, part('direct')),
-    indirect: only(lower.blocks, part('indirect')),
+    standardError: standardError as Upper<B> | null,
+    direct: meanAndError(
+      problem.objective.blocks,
+      replicates.map(({ direct }) => direct),
+    ).mean,
+    indirect: meanAndError(
+      lower.blocks,
+      replicates.map(({ indirect }) => indirect),
+    ).mean,
     value: replicates.reduce((sum, { value }) => sum + value, 0) / replicates.length,
     ready: true,
   }
 }
-
-const only = <B extends string>(names: readonly B[], all: Upper<B>): UpperGradient<B> =>
-  Object.fromEntries(names.map((name) => [name, all[name]])) as UpperGradient<B>
 
 /** df/dq and df/dtheta of one sample key: at once where one estimator gives both. */
 async function pullAt<B extends string, S, Batch>(
@@ -111,32 +114,4 @@ async function adjointOf<B extends string, S, Batch>(
   const batches: Batch[] = []
   for (let k = 0; k < linear.hessianBatches; k++) batches.push(await draw())
   return implicitAdjoint(lower, place, pull, { steps, horizon, iterations: linear.iterations, batches })
-}
-
-async function meanOf<B extends string>(
-  count: number,
-  one: () => Promise<UpperGradient<B>>,
-): Promise<UpperGradient<B>> {
-  const sum: Partial<Record<B, Float64Array>> = {}
-  for (let k = 0; k < count; k++) {
-    const found = await one()
-    for (const name of Object.keys(found) as B[]) {
-      const before = sum[name]
-      sum[name] = found[name]?.map((value, i) => (before?.[i] ?? 0) + value / count)
-    }
-  }
-  return sum
-}
-
-/** Over replicates, of each parameter. */
-function meanAndError<B extends string>(
-  names: readonly B[],
-  all: readonly Upper<B>[],
-): { readonly mean: Upper<B>; readonly standardError: Upper<B> } {
-  const n = all.length
-  const mean = record(names, (name) => all[0][name].map((_, i) => all.reduce((sum, one) => sum + one[name][i], 0) / n))
-  const standardError = record(names, (name) =>
-    mean[name].map((m, i) => Math.sqrt(all.reduce((sum, one) => sum + (one[name][i] - m) ** 2, 0) / (n - 1) / n)),
-  )
-  return { mean, standardError }
 }

@@ -196,7 +196,7 @@ export class Trainer {
 
   /**
    * One optimizer step.
-   * @param extraGradient flat vector added to the gradient before clipping (grad FID / gamma for the twin z)
+   * @param extraGradient flat vector added to the gradient after clipping (grad FID / gamma for the twin z)
    * @throws `training.nan`, naming the step, if the loss or a new weight is not finite
    */
   async step(

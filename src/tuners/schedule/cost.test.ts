@@ -35,9 +35,9 @@ function tuningCost(settings: LearnSettings, estimator: string): number {
   const [gradient, weights] = estimator === 'two-point' ? [2, 2] : [3, 4]
   const direct = gradient * samples * steps
   if (learn === 'sampling') return direct
-  // y and z, the offset's extra step, the pull on z, and the loss's derivative in the levels at both
+  // y and z, the offset's extra step, the pull on z, and the loss's derivative in the levels at both, on 32 minibatches
   const training = (lowerSteps + 2 * twinSteps + 1) * 3 * batch
-  return direct + training + twinSteps * weights * samples * steps + 2 * 2 * batch
+  return direct + training + twinSteps * weights * samples * steps + 32 * 2 * 2 * batch
 }
 
 /** Learned schedule and best default on the images that decide: four keys of as many as candidates have. */

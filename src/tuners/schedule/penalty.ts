@@ -12,6 +12,7 @@ export function penaltySettings(settings: LearnSettings): PenaltySettings {
   return {
     ...PENALTY_DEFAULTS,
     hypergradient,
+    differenceBatches: DIFFERENCE_BATCHES,
     // what is deployed in the end is as many steps away
     linear: {
       ...PENALTY_DEFAULTS.linear,
@@ -30,6 +31,9 @@ export function penaltySettings(settings: LearnSettings): PenaltySettings {
     seed,
   }
 }
+
+/** One minibatch of 64 does not tell the difference of two networks so near from its noise. */
+const DIFFERENCE_BATCHES = 32
 
 /** Iterations before the first step of the schedule is whole. */
 const WARM_UP = 4
