@@ -22,7 +22,7 @@ import type { Dataset } from '../src/data/index.ts'
 import { digits } from '../src/data/index.ts'
 import type { NamedSchedule, SavedSchedule } from '../src/diffusion/files/index.ts'
 import { loadModel, saveModel, scheduleName } from '../src/diffusion/files/index.ts'
-import type { FamilySchedule, FreeName, NoiseSchedule, TrainedState } from '../src/diffusion/index.ts'
+import type { FamilySchedule, FreeName, NoiseSchedule, SamplingSchedule, TrainedState } from '../src/diffusion/index.ts'
 import { noiseSchedule, Trainer, train } from '../src/diffusion/index.ts'
 import { digitFeatures, digitJudge } from '../src/metrics/files/index.ts'
 import type { DenoisingNetwork, NetworkState } from '../src/nn/index.ts'
@@ -184,11 +184,18 @@ async function learned(
       continue
     }
     const { name: features, hash } = networks.features
-    const saved: SavedSchedule = { schedule: sampling, settings, learnedFor: { features, hash } }
+    const schedule = free === LEVELS ? atWholeTimes(sampling) : sampling
+    const saved: SavedSchedule = { schedule, settings, learnedFor: { features, hash } }
     schedules.push({ name: scheduleName(saved), ...saved })
   }
   return schedules
 }
+
+/** Told the nearest whole times, the only ones that the schedulers of diffusers know: where levels alone are learned they are those of the start. */
+const atWholeTimes = (schedule: SamplingSchedule): SamplingSchedule => ({
+  ...schedule,
+  times: schedule.times.map(Math.round),
+})
 
 const rounded = (_: string, value: unknown) =>
   typeof value === 'number' && !Number.isInteger(value) ? Number(value.toPrecision(6)) : value
