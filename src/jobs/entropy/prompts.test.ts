@@ -13,7 +13,8 @@ import type { EntropyJson } from './report/entropyJson.ts'
 import { resolveEntropyConfig } from './settings.ts'
 
 const FEW = {
-  ...{ steps: 4, explorePaths: 8, curvePoints: 5, curvePaths: 8, maxEvaluations: 2000, gridImages: 20, chunk: 20 },
+  ...{ lambdaRange: [0.3, 3], tolerance: 3, maxEvaluations: 1000 },
+  ...{ steps: 4, explorePaths: 8, curvePoints: 5, curvePaths: 8, gridImages: 20, chunk: 20 },
 }
 
 let folder: string
