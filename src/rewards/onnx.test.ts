@@ -6,7 +6,7 @@ import { afterAll, describe, expect, test } from 'vitest'
 import { randomStream, tensor } from '../base/index.ts'
 import { digits } from '../data/index.ts'
 import type { SymbolicTensor } from '../graph/index.ts'
-import { log, mul, reduceMean, reduceSum, reshape, trace } from '../graph/index.ts'
+import { floor, log, mul, reduceMean, reduceSum, reshape, trace } from '../graph/index.ts'
 import { meanStdNamed } from '../metrics/files/index.ts'
 import { encodeModel } from '../onnx/index.ts'
 import { onnxReward } from './onnx.ts'
@@ -63,15 +63,33 @@ describe('a reward file', () => {
       file(`mean-${batch}.onnx`, (x) => ({ score: mean(x) }), batch),
       { range: [0, 255] },
     )
-    expect([reward.name, reward.imageShape, reward.differentiable]).toEqual([`mean-${batch}.onnx`, IMAGE, false])
+    expect([reward.name, reward.imageShape, reward.differentiable]).toEqual([`mean-${batch}.onnx`, IMAGE, true])
     const values = await reward.values(images)
     expect(values).toHaveLength(5)
     values.forEach((value, i) => {
       expect(value).toBeCloseTo(meanOf(i, 0, 255), 2)
     })
-    await expect(reward.gradient(images)).rejects.toMatchObject({
+    const came = await reward.gradient(images)
+    came.values.forEach((value, i) => {
+      expect(value).toBeCloseTo(meanOf(i, 0, 255), 2)
+    })
+    expect([...came.gradient.data].map((value) => value.toFixed(3))).toEqual(Array(30).fill((127.5 / 6).toFixed(3)))
+  })
+
+  test('one number of several has its own derivative; a step has none, which names the operator', async () => {
+    const path = file('third.onnx', (x) => ({ flat: mul(reshape(x, [2, 6]), reshape(x, [2, 6])) }))
+    const reward = await open(path, { range: [-1, 1], output: '3' })
+    const { data } = (await reward.gradient(images)).gradient
+    const wanted = images.data.map((value, i) => (i % 6 === 3 ? 2 * value : 0))
+    expect(Math.max(...data.map((value, i) => Math.abs(value - wanted[i])))).toBeLessThan(1e-5)
+    const step = await open(
+      file('step.onnx', (x) => ({ y: mean(floor(x)) })),
+      { range: [-1, 1] },
+    )
+    expect([step.differentiable, step.missingDerivative]).toEqual([false, expect.stringMatching(/Floor/)])
+    await expect(step.gradient(images)).rejects.toMatchObject({
       code: 'reward.derivative',
-      message: expect.stringMatching(/ONNX file.*target tilt/),
+      message: expect.stringMatching(/ONNX file.*Floor.*target tilt/),
     })
   })
 

@@ -3,7 +3,16 @@
  * Told times are its own training times 0..T-1 (0 = least noise), given in whatever element type and shape the file takes.
  */
 import type { Shape, Tensor } from '../../base/index.ts'
-import { BilevelError, fileName, inputError, randomStream, sameShape, sizeOf, tensor } from '../../base/index.ts'
+import {
+  BilevelError,
+  fileName,
+  inputError,
+  randomStream,
+  relativeDifference,
+  sameShape,
+  sizeOf,
+  tensor,
+} from '../../base/index.ts'
 import type { DeviceOptions, ForeignModel, ForeignValue, LoadedForeignModel } from '../../runtime/index.ts'
 import { lanesFor, mostLanes, openModel } from '../../runtime/index.ts'
 import { slopeAt } from '../conventions/slope.ts'
@@ -18,7 +27,7 @@ import { ambiguousChannels, batchOf, imageShapesOf } from './foreignDenoiserShap
 import type { DerivativeCall, ForeignDerivative, FoundDerivative } from './foreignDerivative.ts'
 import { findDerivative } from './foreignDerivative.ts'
 import { feedsFor, imagesFrom } from './foreignFeeds.ts'
-import { dependenceNote, dependenceOf, relativeDifference } from './foreignIndependence.ts'
+import { dependenceNote, dependenceOf } from './foreignIndependence.ts'
 import type { Runs } from './foreignRuns.ts'
 import { measureRuns, runSizes } from './foreignRuns.ts'
 

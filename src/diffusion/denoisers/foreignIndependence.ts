@@ -4,7 +4,7 @@
  */
 
 import type { Shape } from '../../base/index.ts'
-import { randomStream, sizeOf, tensor } from '../../base/index.ts'
+import { randomStream, relativeDifference, sizeOf, tensor } from '../../base/index.ts'
 import type { Images } from '../denoiser.ts'
 
 /** Times the values of an image that the others of its run have. */
@@ -29,16 +29,6 @@ export async function dependenceOf(
   const alone = await of(fixed === undefined ? noise.slice(0, size) : noise.map((_, i) => noise[i % size]))
   const among = await of(noise.map((value, i) => (i < size ? value : LOUDER * value)))
   return relativeDifference(among.data.subarray(0, size), alone.data.subarray(0, size))
-}
-
-/** Root mean square of a - b, relative to b's. */
-export function relativeDifference(a: ArrayLike<number>, b: ArrayLike<number>): number {
-  let [difference, size] = [0, 0]
-  for (let i = 0; i < b.length; i++) {
-    difference += (a[i] - b[i]) ** 2
-    size += b[i] ** 2
-  }
-  return difference === 0 ? 0 : Math.sqrt(difference / size)
 }
 
 /** Above what rounding of float32 in another order gives, below what eight bits do. */
