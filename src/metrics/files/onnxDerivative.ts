@@ -148,7 +148,7 @@ export function imageDerivativeMissing(
       derivativeOf(decoded, chosenOutput(file, decoded, choose?.(decoded)), { path: file, input })
       return null
     })
-    return missing && missing.why
+    return missing?.why ?? null
   }
   const decoded = orRefused(() => decodeFiles(files, file))
   if (decoded instanceof Refused) return decoded.why
