@@ -28,7 +28,7 @@ import { samplerSettings } from '../samplers/settings.ts'
 import { noiseSchedule } from '../schedules/noiseSchedule.ts'
 import { samplingScheduleFrom } from '../schedules/samplingSchedule.ts'
 import type { ForeignDenoiserOptions } from './foreignDenoiser.ts'
-import { openForeignDenoiser } from './foreignDenoiser.ts'
+import { openForeignDenoiser } from './openForeignDenoiser.ts'
 
 const folder = await mkdtemp(join(tmpdir(), 'foreign-'))
 afterAll(() => rm(folder, { recursive: true }))
