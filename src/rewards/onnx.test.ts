@@ -3,12 +3,13 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
-import { randomStream, tensor } from '../base/index.ts'
+import { randomStream, rowsDisagreement, tensor } from '../base/index.ts'
 import { digits } from '../data/index.ts'
 import type { SymbolicTensor } from '../graph/index.ts'
 import { floor, log, mul, reduceMean, reduceSum, reshape, trace } from '../graph/index.ts'
-import { meanStdNamed } from '../metrics/files/index.ts'
+import { meanStdNamed, onnxFeatures } from '../metrics/files/index.ts'
 import { encodeModel } from '../onnx/index.ts'
+import { fidelity, logProbability } from './classifier.ts'
 import { onnxReward } from './onnx.ts'
 import type { Reward } from './reward.ts'
 
@@ -177,6 +178,34 @@ describe('pixels are given as judges take them', () => {
     )
   })
 })
+
+test.each(['logits', 'softmax_named_logits'])(
+  'through a classifier in a file, %s: derivatives against differences',
+  async (name) => {
+    const network = await onnxFeatures(`test/found/judges/${name}.onnx`, { range: [0, 1], batch: 4 })
+    const shape = [4, 1, 16, 16]
+    const pixels = Float64Array.from({ length: 4 * 256 }, (_, i) => 0.9 * Math.sin(i / 5 + Math.floor(i / 256)))
+    const at = (data: Float64Array) => tensor('float64', shape, data)
+    const labels = Int32Array.of(1, 7, 3, 3)
+    for (const reward of [await logProbability({ network }), await fidelity({ network })]) {
+      const f = {
+        value: async (data: Float64Array) => Float32Array.from(await reward.values(at(data), labels)),
+        async vjp(cotangent: Float64Array) {
+          const { data } = (await reward.gradient(at(pixels), labels)).gradient
+          return Float64Array.from(data, (value, i) => value * cotangent[Math.floor(i / 256)])
+        },
+      }
+      expect(await rowsDisagreement(f, pixels, 4), reward.name).toBeNull()
+      expect((await reward.gradient(at(pixels), labels)).gradient.data.some((value) => Math.abs(value) > 1e-3)).toBe(
+        true,
+      )
+      expect([...(await reward.gradient(at(pixels), labels)).values]).toEqual([
+        ...(await reward.values(at(pixels), labels)),
+      ])
+    }
+    await network.dispose()
+  },
+)
 
 describe('a reward file that does not fit', () => {
   test('one that does not declare its pixel range', async () => {
