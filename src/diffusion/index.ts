@@ -75,7 +75,7 @@ export type { FamilyPlace, ParameterBox, ScheduleFamily } from './schedules/fami
 export { checkFamily } from './schedules/families/family.ts'
 export { checkFree, freeFamily } from './schedules/families/free.ts'
 export type { FreeName } from './schedules/families/freeParts.ts'
-export { FREE_CHOICES, FREE_NAMES, needsSolver } from './schedules/families/freeParts.ts'
+export { FREE_CHOICES, FREE_NAMES, freesGuidance, needsSolver } from './schedules/families/freeParts.ts'
 export type { SamplingFamilyName } from './schedules/families/learnedFamilies.ts'
 export { LEARNED_FAMILIES, learnedFamily, SAMPLING_FAMILY_NAMES } from './schedules/families/learnedFamilies.ts'
 export { levelPowerFamily } from './schedules/families/levelPower.ts'
