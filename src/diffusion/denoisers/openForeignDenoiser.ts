@@ -4,9 +4,10 @@
  */
 import type { Shape } from '../../base/index.ts'
 import { BilevelError, fileName, inputError, randomStream, sizeOf, tensor } from '../../base/index.ts'
-import type { ForeignModel } from '../../runtime/index.ts'
+import type { ForeignModel, ForeignValue } from '../../runtime/index.ts'
 import { lanesFor, mostLanes, openModel } from '../../runtime/index.ts'
 import type { Images } from '../denoiser.ts'
+import { bakedBatches, bakedBatchNote, bakedTimeNote } from './foreignBaked.ts'
 import type { ForeignClasses } from './foreignClasses.ts'
 import { knownClasses, oneHotWidth, tableRows } from './foreignClasses.ts'
 import type { ForeignDenoiser, ForeignDenoiserOptions } from './foreignDenoiser.ts'
@@ -38,24 +39,22 @@ export async function openForeignDenoiser(options: ForeignDenoiserOptions): Prom
   const file = typeof source === 'string' ? fileName(source) : 'the model'
   try {
     const inputs = recogniseInputs(file, model, options.inputs)
-    const { batch, fixed } = batchOf(inputs, options.batch)
+    const asked = batchOf(inputs, options.batch)
     const output = model.outputs.find(({ name }) => name === inputs.output)
     const shapes = imageShapesOf(file, inputs, output, options.imageShape)
     const classes = knownClasses(file, inputs, options.classes ?? {}, undefined)
-    const notes = fixed === undefined ? [] : [batchNote(file, fixed)]
-    const parts = {
-      file,
-      declared: model.inputs,
-      inputs,
-      batch,
-      options,
-      classes,
-      notes,
-      derivative: NONE_YET,
-      together: fixed,
+    const parts = { file, declared: model.inputs, inputs, options, classes, derivative: NONE_YET }
+    const tried = ({ batch, fixed, notes }: Batch) => {
+      const some = { ...parts, batch, notes, together: fixed }
+      const open = (imageShape: Shape) => new FileDenoiser({ ...some, imageShape }, { models: [model], images: fixed })
+      return theOneThatRuns(shapes.map(open), () => ambiguousChannels(file, inputs.image))
     }
-    const open = (imageShape: Shape) => new FileDenoiser({ ...parts, imageShape }, { models: [model], images: fixed })
-    const found = await theOneThatRuns(shapes.map(open), () => ambiguousChannels(file, inputs.image))
+    const notes = asked.fixed === undefined ? [] : [batchNote(file, asked.fixed)]
+    const { batch, fixed, found } = await withItsBatch(
+      { ...asked, notes },
+      { file, output, wanted: options.batch },
+      tried,
+    )
     const { imageShape } = found.denoiser
     const derivative = await findDerivative(model, {
       ...engine,
@@ -72,6 +71,41 @@ export async function openForeignDenoiser(options: ForeignDenoiserOptions): Prom
     return (await inRuns(denoiser, model, { lanes, sizes }, trial)) ?? denoiser.with({ together: batch })
   } catch (error) {
     await model.dispose()
+    throw error
+  }
+}
+
+/** Images a call, and of a run where the file is made for some number. */
+interface Batch {
+  readonly batch: number | undefined
+  readonly fixed: number | undefined
+  readonly notes: readonly string[]
+}
+
+/**
+ * A file with an open batch may run on one number of images alone: then it is one made for that number.
+ * @throws as the trial with what was asked for, where it runs on none
+ */
+async function withItsBatch(
+  asked: Batch,
+  {
+    file,
+    output,
+    wanted,
+  }: { readonly file: string; readonly output: ForeignValue | undefined; readonly wanted: number | undefined },
+  tried: (batch: Batch) => Promise<Tried>,
+): Promise<Batch & { readonly found: Tried }> {
+  try {
+    return { ...asked, found: await tried(asked) }
+  } catch (error) {
+    const doesNotRun = error instanceof BilevelError && error.code === 'model.run'
+    if (!doesNotRun || asked.fixed !== undefined) throw error
+    for (const fixed of bakedBatches(output, asked.batch ?? TRIAL_BATCH)) {
+      const batch = fixed * Math.max(1, Math.floor((wanted ?? fixed) / fixed))
+      const baked = { batch, fixed, notes: [bakedBatchNote(file, fixed)] }
+      const found = await tried(baked).catch(() => null)
+      if (found) return { ...baked, found }
+    }
     throw error
   }
 }
@@ -147,15 +181,26 @@ async function withWhatIsFound(
   { model, fixed, trial, derivative }: Measured,
 ): Promise<Tried & { readonly together: number | undefined }> {
   const classes = await classesOf(tried)
-  // A file that does not run on other numbers of images than it was tried with says nothing of them.
   const early = Math.floor((tried.timesteps - 1) / 4)
   const ask = (x: Images) => tried.ask(x, early)
-  const difference = fixed === 1 ? 0 : await dependenceOf(ask, tried.imageShape, fixed).catch(() => 0)
-  const apart = dependenceNote(tried.parts.file, difference, fixed)
-  const together = apart !== null && fixed === undefined ? 1 : fixed
-  const notes = apart === null ? tried.notes : [...tried.notes, apart]
-  const denoiser = tried.with({ classes, notes, derivative, together }, { models: [model], images: together })
-  return { denoiser, trial: together === fixed ? trial : await trialOf(denoiser), together }
+  const { x } = askedOf(tried, 0)
+  const found =
+    fixed === 1
+      ? { difference: 0, alone: (await ask(itemsOf(x, 0, 1))).data }
+      : await dependenceOf(ask, tried.imageShape, fixed).catch(() => null)
+  const { file } = tried.parts
+  const apart = found && dependenceNote(file, found.difference, fixed)
+  const baked = found || fixed !== undefined ? undefined : x.shape[0]
+  const together = apart !== null && fixed === undefined ? 1 : (fixed ?? baked)
+  const size = sizeOf(tried.imageShape)
+  const atOnce = found && bakedTimeNote(file, [tried.timesteps - 1, early], [found.alone, trial.data.subarray(0, size)])
+  const notes = [tried.notes, apart, baked === undefined ? null : bakedBatchNote(file, baked), atOnce].flat()
+  const told = notes.filter((note) => note !== null)
+  const denoiser = tried.with(
+    { classes, notes: told, derivative, together, ...(baked !== undefined && { batch: baked }) },
+    { models: [model], images: together },
+  )
+  return { denoiser, trial: together === fixed || baked !== undefined ? trial : await trialOf(denoiser), together }
 }
 
 /** @throws `model.classes` on classes that are said and not there */
