@@ -17,11 +17,12 @@ import { cpus } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { deserialize, serialize } from 'node:v8'
+import '../src/runtime/node/index.ts'
 import type { Dataset } from '../src/data/index.ts'
 import { digits } from '../src/data/index.ts'
 import type { NamedSchedule, SavedSchedule } from '../src/diffusion/files/index.ts'
 import { loadModel, saveModel, scheduleName } from '../src/diffusion/files/index.ts'
-import type { FamilySchedule, FreeName, NoiseSchedule, TrainedState } from '../src/diffusion/index.ts'
+import type { FamilySchedule, FreeName, NoiseSchedule, SamplingSchedule, TrainedState } from '../src/diffusion/index.ts'
 import { noiseSchedule, Trainer, train } from '../src/diffusion/index.ts'
 import { digitFeatures, digitJudge } from '../src/metrics/files/index.ts'
 import type { DenoisingNetwork, NetworkState } from '../src/nn/index.ts'
@@ -45,6 +46,8 @@ interface Plan {
   /** Share of images told the null class: more than guidance without a classifier needs, since the models are used without a class too. */
   readonly dropCondition: number
   readonly timesteps: number
+  /** What is learned, one schedule each. */
+  readonly schedules: readonly { readonly steps: number; readonly free: readonly FreeName[] }[]
   /** For the schedules: tuning iterations and images of each. */
   readonly iterations: number
   readonly tuningSamples: number
@@ -54,6 +57,10 @@ interface Plan {
   readonly images: number
   readonly samplingSeeds: readonly number[]
 }
+
+/** Everything of the exponential step but its history; and levels alone, which the schedulers of diffusers take. */
+const SOLVER: readonly FreeName[] = ['levels', 'times', 'tau', 'weights', 'scale', 'output', 'clip']
+const LEVELS: readonly FreeName[] = ['levels']
 
 const SHARED = {
   ...{ seed: 0, batch: 64, warmUpSteps: 200, emaDecay: 0.998, dropCondition: 0.25, timesteps: 1000 },
@@ -67,6 +74,13 @@ const PLANS: Readonly<Record<string, Plan>> = {
     layersPerBlock: 1,
     steps: 6000,
     rate: 3e-3,
+    schedules: [
+      { steps: 3, free: SOLVER },
+      { steps: 5, free: SOLVER },
+      { steps: 5, free: LEVELS },
+      { steps: 8, free: SOLVER },
+      { steps: 10, free: LEVELS },
+    ],
     iterations: 10,
     tuningSamples: 192,
     ...{ candidateImages: 256, images: 1000, samplingSeeds: [11, 12, 13] },
@@ -78,6 +92,11 @@ const PLANS: Readonly<Record<string, Plan>> = {
     layersPerBlock: 1,
     steps: 3000,
     rate: 3e-3,
+    schedules: [
+      { steps: 3, free: SOLVER },
+      { steps: 5, free: SOLVER },
+      { steps: 10, free: LEVELS },
+    ],
     iterations: 8,
     tuningSamples: 160,
     ...{ candidateImages: 160, images: 500, samplingSeeds: [11, 12] },
@@ -85,17 +104,6 @@ const PLANS: Readonly<Record<string, Plan>> = {
 }
 
 const CLASSES = 10
-/** Everything of the exponential step but its history; and levels alone, which the schedulers of diffusers take. */
-const SOLVER: readonly FreeName[] = ['levels', 'times', 'tau', 'weights', 'scale', 'output', 'clip']
-const LEVELS: readonly FreeName[] = ['levels']
-const SCHEDULES: readonly { readonly steps: number; readonly free: readonly FreeName[] }[] = [
-  { steps: 3, free: SOLVER },
-  { steps: 5, free: SOLVER },
-  { steps: 5, free: LEVELS },
-  { steps: 8, free: SOLVER },
-  { steps: 10, free: LEVELS },
-]
-const SCHEDULE_STEPS = [...new Set(SCHEDULES.map(({ steps }) => steps))]
 /** What `learnSchedule` compares by itself is kept small: the rows of the record are measured apart. */
 const SMALL = { evaluationSamples: 72, samplingSeeds: [11], otherSteps: false }
 const CHUNK = 100
@@ -163,7 +171,7 @@ async function learned(
   networks: Networks,
 ): Promise<NamedSchedule[]> {
   const schedules: NamedSchedule[] = []
-  for (const { steps, free } of SCHEDULES) {
+  for (const { steps, free } of plan.schedules) {
     say(`${name}: learns ${free.join(', ')} of ${steps} steps`)
     const { sampling, settings, result } = await learnSchedule({
       subject: { kind: 'pretrained', ...subject },
@@ -176,11 +184,18 @@ async function learned(
       continue
     }
     const { name: features, hash } = networks.features
-    const saved: SavedSchedule = { schedule: sampling, settings, learnedFor: { features, hash } }
+    const schedule = free === LEVELS ? atWholeTimes(sampling) : sampling
+    const saved: SavedSchedule = { schedule, settings, learnedFor: { features, hash } }
     schedules.push({ name: scheduleName(saved), ...saved })
   }
   return schedules
 }
+
+/** Told the nearest whole times, the only ones that the schedulers of diffusers know: where levels alone are learned they are those of the start. */
+const atWholeTimes = (schedule: SamplingSchedule): SamplingSchedule => ({
+  ...schedule,
+  times: schedule.times.map(Math.round),
+})
 
 const rounded = (_: string, value: unknown) =>
   typeof value === 'number' && !Number.isInteger(value) ? Number(value.toPrecision(6)) : value
@@ -240,7 +255,7 @@ async function measure(name: string, plan: Plan, folder: string, made: object): 
     data,
     networks,
     settingsAt: (steps) => settingsOf(plan, steps),
-    steps: SCHEDULE_STEPS,
+    steps: [...new Set(plan.schedules.map(({ steps }) => steps))],
     classes: CLASSES,
     candidateImages,
     images,
