@@ -5,8 +5,9 @@
  *     npm run train:models -- --model digits-16
  *     npm run train:models -- --model digits-28
  *
- * With `--learn` nothing is trained: the schedules are learned again for the network that the folder holds. With `--measure` nothing is learned either:
- * what the folder holds is measured again. Both replace the record's figures.
+ * With `--learn` nothing is trained: the schedules are learned again for the network that the folder holds. With `--from FILE` they are those that
+ * `npm run proof:solver` found for it: docs/results/solver/digits-28.json. With `--measure` nothing is learned either: what the folder holds is measured
+ * again. All replace the record's figures.
  * Each is one command of less than two hours on two cores. What is trained is kept in runs/models/<name>.v8 on the way, so that the same
  * command goes on where it was cut off; `--fresh` forgets it. `--folder` writes elsewhere.
  */
@@ -28,6 +29,8 @@ import { digitFeatures, digitJudge } from '../src/metrics/files/index.ts'
 import type { DenoisingNetwork, NetworkState } from '../src/nn/index.ts'
 import { adamw, flatSize, learningRate, unet } from '../src/nn/index.ts'
 import { learnSchedule, learnSettings } from '../src/tuners/index.ts'
+import { learnedSampler } from '../src/tuners/schedule/settings/index.ts'
+import type { ShippedRecord } from './proofSolver.ts'
 import type { Networks } from './shippedRows.ts'
 import { shippedNumbers } from './shippedRows.ts'
 
@@ -95,7 +98,6 @@ const PLANS: Readonly<Record<string, Plan>> = {
     schedules: [
       { steps: 3, free: SOLVER },
       { steps: 5, free: SOLVER },
-      { steps: 10, free: LEVELS },
     ],
     iterations: 8,
     tuningSamples: 160,
@@ -109,6 +111,7 @@ const SMALL = { evaluationSamples: 72, samplingSeeds: [11], otherSteps: false }
 const CHUNK = 100
 const SAVE_EVERY = 500
 
+const COMMAND = 'npm run train:models -- --model'
 const CACHE = 'runs/models'
 const say = (text: string) => console.error(`${new Date().toISOString().slice(11, 19)} ${text}`)
 
@@ -215,7 +218,7 @@ async function make(name: string, plan: Plan, root: string) {
   await learnAgain(name, plan, folder)
   return {
     name,
-    command: `npm run train:models -- --model ${name}`,
+    command: `${COMMAND} ${name}`,
     commit: commit(),
     machine: machine(),
     weights: createHash('sha256')
@@ -234,7 +237,29 @@ async function learnAgain(name: string, plan: Plan, folder: string): Promise<voi
   const data = await digits({ size })
   const { network, state, noiseSchedule: schedule } = await loadModel(folder)
   const networks = { features: await digitFeatures({ size }), judge: await digitJudge({ size }) }
-  const samplingSchedules = await learned(name, plan, { network, state, schedule }, data, networks)
+  await replaceSchedules(folder, await learned(name, plan, { network, state, schedule }, data, networks))
+}
+
+/** The schedules that a search of the solver's proof has kept. */
+async function foundBefore(plan: Plan, file: string): Promise<NamedSchedule[]> {
+  const { learned: searches } = JSON.parse(readFileSync(file, 'utf8')) as Pick<ShippedRecord, 'learned'>
+  const { name: features, hash } = await digitFeatures({ size: plan.size })
+  return searches.flatMap(({ kept, steps, free, schedule }) => {
+    if (kept !== 'learned') return []
+    const settings = learnedSampler(settingsOf(plan, steps, free as FreeName[]))
+    const saved: SavedSchedule = { schedule, settings, learnedFor: { features, hash } }
+    return [{ name: scheduleName(saved), ...saved }]
+  })
+}
+
+/** How they were found. */
+function searchOf(file: string): Pick<ShippedRecord, 'command' | 'commit'> {
+  const { command, commit } = JSON.parse(readFileSync(file, 'utf8')) as ShippedRecord
+  return { command, commit }
+}
+
+async function replaceSchedules(folder: string, samplingSchedules: readonly NamedSchedule[]): Promise<void> {
+  const { network, state, noiseSchedule: schedule } = await loadModel(folder)
   rmSync(join(folder, 'schedules'), { recursive: true, force: true })
   const { notes } = await saveModel(folder, { network, state, noiseSchedule: schedule, samplingSchedules })
   for (const note of notes) say(note)
@@ -266,7 +291,7 @@ async function measure(name: string, plan: Plan, folder: string, made: object): 
   const record = {
     ...made,
     measured: {
-      command: `npm run train:models -- --model ${name} --measure`,
+      command: `${COMMAND} ${name} --measure`,
       commit: commit(),
       machine: machine(),
       seconds: Math.round((Date.now() - started) / 1000),
@@ -282,7 +307,7 @@ async function measure(name: string, plan: Plan, folder: string, made: object): 
 /** What an older record says of how the model was made; its figures are left out. */
 function madeBefore(folder: string, plan: Plan): object {
   const record = JSON.parse(readFileSync(join(folder, 'record.json'), 'utf8')) as Record<string, unknown>
-  const kept = ['name', 'command', 'commit', 'machine', 'weights', 'parameters', 'data', 'seconds']
+  const kept = ['name', 'command', 'commit', 'machine', 'weights', 'parameters', 'data', 'seconds', 'schedules']
   return { ...Object.fromEntries(kept.map((key) => [key, record[key]])), plan }
 }
 
@@ -290,6 +315,7 @@ const { values } = parseArgs({
   options: {
     model: { type: 'string' },
     folder: { type: 'string', default: 'assets/models' },
+    from: { type: 'string' },
     fresh: { type: 'boolean', default: false },
     learn: { type: 'boolean', default: false },
     measure: { type: 'boolean', default: false },
@@ -300,8 +326,11 @@ if (!Object.hasOwn(PLANS, name)) throw new Error(`--model is one of ${Object.key
 mkdirSync(CACHE, { recursive: true })
 if (values.fresh) rmSync(join(CACHE, `${name}.v8`), { force: true })
 const folder = join(values.folder, name)
-const { learn, measure: measureAgain } = values
-const made = learn || measureAgain ? madeBefore(folder, PLANS[name]) : await make(name, PLANS[name], values.folder)
+const { learn, from, measure: measureAgain } = values
+const made =
+  learn || from || measureAgain ? madeBefore(folder, PLANS[name]) : await make(name, PLANS[name], values.folder)
 if (learn) await learnAgain(name, PLANS[name], folder)
-await measure(name, PLANS[name], folder, made)
+if (from) await replaceSchedules(folder, await foundBefore(PLANS[name], from))
+const learnedBy = from ? searchOf(from) : learn ? { command: `${COMMAND} ${name} --learn`, commit: commit() } : null
+await measure(name, PLANS[name], folder, { ...made, ...(learnedBy && { schedules: learnedBy }) })
 process.exit(0)
