@@ -71,7 +71,7 @@ export async function openEntropyInputs(config: EntropyConfig): Promise<EntropyI
     closers.unshift(networks.close)
     const code = await codeHashes(rewardWords(config))
     const { reward, judge, witness } = await openAll(networks, config)
-    const derivatives = missingDerivatives(opened.differentiable, reward)
+    const derivatives = missingDerivatives(opened, reward)
     const target = targetOf(config, derivatives.length === 0)
     const subject = { denoiser, schedule: choice.schedule, sampler, reward, judge }
     const tried = await tryRewards(config, {
@@ -94,7 +94,7 @@ export async function openEntropyInputs(config: EntropyConfig): Promise<EntropyI
         ...choice.notes,
         ...varianceNotes(choice, config),
         ...networks.notes,
-        ...targetNotes(config, target, derivatives, opened),
+        ...targetNotes(config, target, derivatives),
         ...sharedNotes(networks, config),
         ...tried,
         ...rewardNotes(witness ? [reward, judge, witness] : [reward, judge]),
@@ -141,8 +141,11 @@ function sharedNotes({ lookedThrough }: RewardNetworks, config: EntropyConfig): 
 }
 
 /** What guidance would need and is not there, in words. */
-function missingDerivatives(model: boolean, reward: Reward): string[] {
-  return [...(model ? [] : ['the model']), ...(reward.differentiable ? [] : [`the reward ${reward.name}`])]
+function missingDerivatives(model: OpenedModel, reward: Reward): string[] {
+  const named = { 'the model': model, [`the reward ${reward.name}`]: reward }
+  return Object.entries(named).flatMap(([name, { differentiable, missingDerivative: why }]) =>
+    differentiable ? [] : [why === undefined ? name : `${name} (${why})`],
+  )
 }
 
 /** What rewards have to say by now, each sentence once. */
@@ -165,15 +168,9 @@ function targetOf({ target, estimator, through }: EntropyConfig, differentiable:
   return differentiable && fits ? 'guided' : 'tilt'
 }
 
-function targetNotes(
-  { target }: EntropyConfig,
-  chosen: EntropyTarget,
-  missing: readonly string[],
-  { missingDerivative: why }: OpenedModel,
-): string[] {
+function targetNotes({ target }: EntropyConfig, chosen: EntropyTarget, missing: readonly string[]): string[] {
   if (target !== 'auto' || chosen === 'guided' || missing.length === 0) return []
-  const reason = why === undefined ? '' : ` (${why})`
   return [
-    `${missing.join(' and ')} has no derivative${reason}, so the target is tilt: lambda is best for the tilted distribution itself, drawn by weights`,
+    `${missing.join(' and ')} has no derivative, so the target is tilt: lambda is best for the tilted distribution itself, drawn by weights`,
   ]
 }

@@ -86,7 +86,7 @@ export const entropySchema = z.strictObject({
 
   model: setting(z.string().min(1), {
     group: 'Data and model',
-    description: `the pretrained model: ${[...SHIPPED_MODELS, ...SHIPPED_FOLDERS].join(' or ')} (come with the project), a model folder, a run folder, or an ONNX file (target tilt, as it has no derivative)`,
+    description: `the pretrained model: ${[...SHIPPED_MODELS, ...SHIPPED_FOLDERS].join(' or ')} (come with the project), a model folder, a run folder, or an ONNX file`,
     default: 'digits-16',
   }),
   ...modelShape,

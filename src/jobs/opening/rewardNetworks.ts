@@ -126,6 +126,7 @@ async function openNetworks(settings: RewardSettings, data: Dataset, device: Dev
       device,
     },
     data,
+    ['features', 'judge'],
   )
   // Asked for none, what was opened in its place is said nothing about.
   return features === 'none' ? { ...opened, features: null, notes: opened.judgeNotes } : opened

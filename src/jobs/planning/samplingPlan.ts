@@ -1,6 +1,6 @@
 /** What sampling from a model will cost at most. */
 import { evaluationsOf, measureRate } from '../../diffusion/index.ts'
-import { evaluationsEach } from '../../tuners/index.ts'
+import { scaleOf } from '../opening/classGuidance.ts'
 import type { OpenedModel } from '../opening/openedModel.ts'
 import { openModelAt } from '../opening/openModel.ts'
 import type { SamplingChoice } from '../opening/samplingChoice.ts'
@@ -28,7 +28,7 @@ export async function planOfSampling(
   try {
     const { chunk } = config
     const choice = await choose(opened)
-    const forward = images * evaluationsEach(config) * evaluationsOf(choice)
+    const forward = images * (scaleOf(config, choice) === null ? 1 : 2) * evaluationsOf(choice)
     const derivatives = derivative ? PER_IMAGE.derivative * forward : 0
     const checking = opened.evaluations + opened.checking[config.data === null ? 'alone' : 'seen']
     const networkEvaluations = forward + derivatives + checking

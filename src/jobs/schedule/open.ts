@@ -11,7 +11,14 @@ import { openReward } from '../../rewards/index.ts'
 import type { Json } from '../../runs/index.ts'
 import { jsonHash } from '../../runs/index.ts'
 import type { LearnSettings, StartPoint, Subject } from '../../tuners/index.ts'
-import { checkLearnSettings, denoises, stepNumbers, trainedHere, trainingScheduleOf } from '../../tuners/index.ts'
+import {
+  checkLearnSettings,
+  denoises,
+  objectiveNeeds,
+  stepNumbers,
+  trainedHere,
+  trainingScheduleOf,
+} from '../../tuners/index.ts'
 import { classNumber, withClassNames } from '../opening/classChoice.ts'
 import { recordJson } from '../opening/conventionRecord.ts'
 import { fewImagesFix } from '../opening/fewImages.ts'
@@ -72,7 +79,7 @@ export async function openScheduleInputs(config: ScheduleConfig): Promise<Schedu
     const settings = { ...learnSettingsOf(fitting, wanted), ...(given && { timesteps: given.schedule.timesteps }) }
     checkLearnSettings(settings)
     const measuring = data
-      ? await openMeasuring({ ...config, data: config.data ?? data.name }, data)
+      ? await openMeasuring({ ...config, data: config.data ?? data.name }, data, ['features'])
       : await withoutData(config, denoises(subject).imageShape)
     closers.unshift(measuring.close)
     if (data) checkCounts(data, measuring, heldOut)
@@ -93,6 +100,7 @@ export async function openScheduleInputs(config: ScheduleConfig): Promise<Schedu
       heldOut,
       notes: [
         ...(given ? [...given.notes, ...derivativeNotes(given), ...ownSamplingNotes(given, settings)] : []),
+        ...measuredWithoutNotes(settings, { features, reward }),
         ...(fitting === config ? [] : ['the network is told whole numbers for times, so told times are not learned']),
         ...dropoutNotes(subject),
         ...(data ? heldOutNotes(heldOut, config.model) : []),
@@ -279,6 +287,20 @@ async function subjectOf(given: OpenedModel, config: ScheduleConfig): Promise<Su
 /** Said of a model that is tuned without its derivative. */
 const derivativeNotes = ({ missingDerivative }: OpenedModel): string[] =>
   missingDerivative === undefined ? [] : [`the model has no derivative, so it is tuned without: ${missingDerivative}`]
+
+/** Said where features or a reward in a file are why the schedule is tuned without derivatives. */
+function measuredWithoutNotes(
+  settings: LearnSettings,
+  { features, reward }: Pick<ScheduleInputs, 'features' | 'reward'>,
+): string[] {
+  if (settings.estimator === 'backpropagation') return []
+  const needs = objectiveNeeds(settings)
+  const asked = [needs.features && features, needs.reward && reward]
+  return asked.flatMap((one) => {
+    if (!one || one.missingDerivative === undefined) return []
+    return [`${one.name} has no derivative, so the schedule is tuned without: ${one.missingDerivative}`]
+  })
+}
 
 /** Said where the model's own scheduler file clips otherwise than is learned for: learning takes its own settings alone. */
 function ownSamplingNotes({ sampling }: OpenedModel, { clip }: LearnSettings): string[] {
