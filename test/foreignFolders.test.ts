@@ -44,7 +44,7 @@ test('sample draws all its classes, the fourth as the null class of the same wei
 })
 
 test('schedule and entropy plan with it; without a null class, what is unconditional is refused', async () => {
-  const dry = ['--model', 'theirs', ...GIVEN, '--dry-run']
+  const dry = ['--model', 'theirs', ...GIVEN, '--trust-convention', '--dry-run']
   const schedule = await bilevelHere(['schedule', ...dry], folder)
   const entropy = await bilevelHere(['entropy', ...dry, '--steps', '4'], folder)
   // Its weights are random.

@@ -12,6 +12,7 @@ import { planEntropy } from './entropy/plan.ts'
 import { resolveEntropyConfig } from './entropy/settings.ts'
 import { planEvaluate } from './evaluate/plan.ts'
 import { evaluateConfigOf, evaluateModel } from './evaluate/run.ts'
+import { REWARD_MODULE } from './init/rewardModule.ts'
 import { anyJob } from './job.ts'
 import { planText } from './planning/forecast.ts'
 import { sampleLayers } from './sample/guidedSampling.ts'
@@ -199,7 +200,8 @@ test('checking what is given is planned and counted: a convention with pictures 
     expect(report.checkingEvaluations).toBeGreaterThan(100)
     expect(report.checkingEvaluations).toBeLessThanOrEqual(checking)
   }
-  const reward = found('rewards/perimage.mjs')
+  const reward = join(folder, 'reward.mjs')
+  await writeFile(reward, REWARD_MODULE)
   const entropy = (values: Record<string, unknown>) =>
     planEntropy(resolveEntropyConfig(given({ steps: 6, target: 'tilt', ...values })), rateOf)
   expect((await entropy({ reward })).checking).toBe(16 * 6)
