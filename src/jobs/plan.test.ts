@@ -139,7 +139,9 @@ test('a file is planned by what it was measured to take, and a run of it says so
   expect(memoryMiB).toBeNull()
   expect(seconds).toBeGreaterThan(0)
   expect(seconds / networkEvaluations).toBeLessThan(0.01)
-  const sample = resolveSampleConfig(given({ count: 1000, steps: 3, schedule: 'default', scheduler }))
+  const sample = resolveSampleConfig(
+    given({ count: 1000, steps: 3, schedule: 'default', scheduler, trustConvention: true }),
+  )
   const drawn = await planSample(model, sample)
   expect(drawn.networkEvaluations).toBeGreaterThan(3000)
   expect(drawn.seconds / drawn.networkEvaluations).toBeLessThan(0.01)
