@@ -476,6 +476,13 @@ describe('arrays', () => {
       'either.npy': npyOf([10, 3, 5, 3], noise(450)),
       'odd.npy': npyOf([10, 5, 5, 2], noise(500)),
       'cut.npy': npyOf([30, 4, 4], noise(480)).subarray(0, 300),
+      'texts.npy': Buffer.concat([
+        Buffer.from(
+          `\x93NUMPY\x01\0v\0{'descr': '<U3', 'fortran_order': False, 'shape': (2,), }`.padEnd(127),
+          'latin1',
+        ),
+        Buffer.from('\n'),
+      ]),
       'pickle.npy': Buffer.concat([
         Buffer.from(`\x93NUMPY\x01\0v\0{'descr': '|O', 'fortran_order': False, 'shape': (2,), }`.padEnd(127), 'latin1'),
         Buffer.from('\n..'),
@@ -493,6 +500,7 @@ describe('arrays', () => {
       ['odd.npy', 'data.arrayShape', /\[10,5,5,2\]/],
       ['cut.npy', 'data.npy', /must have 608 bytes for uint8 of \[30,4,4\], got 300/],
       ['pickle.npy', 'data.npy', /Python objects/],
+      ['texts.npy', 'data.npy', /holds texts; save classes as numbers: .*return_inverse=True/],
       ['unequal.npz', 'data.labelCount', /has 30, .*has 29/],
       ['unnamed.npz', 'data.arrays', /got a, b/],
     ] as const) {
@@ -581,6 +589,15 @@ describe('formats that are not read', () => {
   ])('%s', async (name, start, message) => {
     const folder = await folders.of('unread', { [name]: Buffer.from(start, 'latin1') })
     await expect(loadData(join(folder, name))).rejects.toThrow(message)
+  })
+
+  it('what is gzipped twice, or nothing', async () => {
+    const folder = await folders.of('gzipped', {
+      'x-images-idx3-ubyte.gz': gzipSync(gzipSync(encodeIdx({ shape: [20, 4, 4], data: noise(320) }))),
+      'none.gz': gzipSync(new Uint8Array(0)),
+    })
+    await expect(loadData(join(folder, 'x-images-idx3-ubyte.gz'))).rejects.toThrow(/is gzipped twice.*gzip -d/)
+    await expect(loadData(join(folder, 'none.gz'))).rejects.toThrow(/gzipped file with nothing in it/)
   })
 
   it('in a folder that holds nothing else', async () => {
