@@ -108,6 +108,14 @@ describe('folders', () => {
     expect(paired.classes).toEqual(['0', '1'])
   })
 
+  it('label files of some images are too few', async () => {
+    const files = Object.fromEntries(pngs(20).map((body, i) => [`${i}.png`, body]))
+    const labels = Object.fromEntries(Array.from({ length: 15 }, (_, i) => [`${i}.cls`, String(i % 2)]))
+    await expect(loadData(await folders.of('someLabels', { ...files, ...labels }))).rejects.toThrow(
+      /must have labels for all of its images, or for none: 5 of 20 have none/,
+    )
+  })
+
   it('one bad file among many is named, or left out and counted', async () => {
     const files: Files = Object.fromEntries(pngs(30).map((body, i) => [`${i}.png`, body]))
     const folder = await folders.of('bad', { ...files, 'x.png': 'no picture', 'z.webp': '' })

@@ -1,5 +1,5 @@
 /** Images out of a tree of files: listed once, a random part kept where fewer are wanted, labels from folders or from files beside them. */
-import { inputError } from '../../base/index.ts'
+import { BilevelError, inputError } from '../../base/index.ts'
 import type { ImageSource, NamedSplit, OpenOptions, SourceImage } from '../format.ts'
 import { decodeImage, OTHER_PICTURE_NAME, PICTURE_NAME, PICTURE_WORDS } from '../pictures/imageFile.ts'
 import { SampledNames } from '../sampled.ts'
@@ -211,11 +211,19 @@ async function fromSidecars(tree: FileTree, chosen: readonly Chosen[], ending: S
   }
   if (imageOf.size === 0) return labels
   for await (const { id, bytes } of tree.read(new Set(imageOf.keys()))) {
-    const label = labelIn(await bytes(), ending, tree.nameOf(id))
+    const there = await bytes().catch((error: unknown) => {
+      if (isMissing(error)) return null
+      throw error
+    })
+    const label = there && labelIn(there, ending, tree.nameOf(id))
     if (label !== null) labels.set(imageOf.get(id) as string, label)
   }
   return labels
 }
+
+/** Whether a file is not there. */
+const isMissing = (error: unknown): boolean =>
+  error instanceof BilevelError && (error.cause as NodeJS.ErrnoException | undefined)?.code === 'ENOENT'
 
 /** The label of a file of labels; null: none. @throws `data.metadata` */
 function labelIn(bytes: Uint8Array, ending: Sidecar, name: string): Label | null {
