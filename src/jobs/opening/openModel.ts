@@ -64,7 +64,7 @@ function underRun(run: Settings, options: OpenModelOptions): OpenModelOptions {
     ...describedUnder(run, options),
     weightsPrefix: weightsPrefix ?? ((run.weightsPrefix ?? null) as string | null),
     scheduler: scheduler ?? (run.scheduler as string | null),
-    timeScale: typeof run.timeScale === 'number' ? run.timeScale : timeScale,
+    timeScale: timeScale ?? ((run.timeScale ?? null) as number | null),
     size: size ?? (run.size as number | null),
   }
 }

@@ -11,6 +11,7 @@ import type { Json } from '../../runs/index.ts'
 import type { Device } from '../../runtime/index.ts'
 import { readPrompts } from '../../text/index.ts'
 import type { EntropyConfig } from '../entropy/settings.ts'
+import { READING_KEYS } from './dataSettings.ts'
 import { openMeasuring } from './measuringNetworks.ts'
 import { readingOf } from './rewardReading.ts'
 import { judgeReadingShape, rewardReadingShape } from './settings.ts'
@@ -20,9 +21,7 @@ import { sharedData } from './sharedData.ts'
 /** The settings that decide it; `guidance.json` keeps them. */
 export const REWARD_SETTINGS = [
   'data',
-  'resize',
-  'dataImages',
-  'onBad',
+  ...READING_KEYS,
   'features',
   'featuresOutput',
   'featuresRange',
