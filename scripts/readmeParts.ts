@@ -113,14 +113,12 @@ export interface ShippedRecord extends ShippedNumbers {
 const ROLE_WORDS: Readonly<Record<Role, string>> = {
   default: 'default',
   best: 'best default',
-  start: 'start, not tuned',
   learned: 'learned',
 }
 
 function modelTable(record: ShippedRecord): string {
   const { name, imagesPerSeed, samplingSeeds, rows, gains, real, candidates } = record
-  const whose = ({ label, steps }: ShippedNumbers['gains'][number]) => label ?? `${steps} steps: learned`
-  const labels = [...new Set(gains.map(whose))]
+  const labels = [...new Set(gains.map(({ label }) => label))]
   const tried = [...new Set(Object.values(candidates).map((one) => one.tried))]
   const line = (row: ShippedRow) => {
     const { role, sampler, stepList, classes, fid, standardError, recognised, ofItsClass } = row
@@ -132,7 +130,7 @@ function modelTable(record: ShippedRecord): string {
   const standing = labels.map((label) =>
     standings(
       `- ${label}`,
-      gains.filter((one) => whose(one) === label).map(({ over, gain }) => [OTHERS[over], gain] as const),
+      gains.filter((one) => one.label === label).map(({ over, gain }) => [OTHERS[over], gain] as const),
     ),
   )
   return [
@@ -150,4 +148,4 @@ function modelTable(record: ShippedRecord): string {
   ].join('\n')
 }
 
-const OTHERS = { default: 'default DDIM', best: 'the best default', start: 'its start, not tuned' } as const
+const OTHERS = { default: 'default DDIM', best: 'the best default' } as const

@@ -43,8 +43,7 @@ export interface RowsRequest {
   readonly say: (text: string) => void
 }
 
-/** `start`: in records of earlier versions. */
-export type Role = 'default' | 'best' | 'start' | 'learned'
+export type Role = 'default' | 'best' | 'learned'
 
 /** A way of sampling, and whether its images are of the classes in turn or of the null class. */
 interface Way extends Pick<SavedSchedule, 'schedule' | 'settings'> {
@@ -74,8 +73,8 @@ export interface ShippedRow {
 
 /** What learning gained: other minus learned at as many steps, paired over sampling seeds. */
 export interface ShippedGain {
-  /** Of the learned row; in records of earlier versions absent. */
-  readonly label?: string
+  /** Of the learned row. */
+  readonly label: string
   readonly steps: number
   readonly over: Exclude<Role, 'learned'>
   readonly gain: Pick<MeanAndStandardError, 'mean' | 'standardError'>
@@ -117,7 +116,7 @@ export async function shippedNumbers(request: RowsRequest): Promise<ShippedNumbe
     candidates[steps] = found
     for (const way of ways) await measure(way)
     if (steps !== numbers.at(-1)) continue
-    for (const way of ways.filter(({ role }) => role !== 'start')) await measure({ ...way, conditional: false })
+    for (const way of ways) await measure({ ...way, conditional: false })
   }
   await denoiser.dispose()
   return {
