@@ -6,6 +6,7 @@ export type { EntropyCost } from './entropy/cost.ts'
 export { entropyCost } from './entropy/cost.ts'
 export type { EntropyEvent, EntropyProgress } from './entropy/events.ts'
 export type { EntropyOptions } from './entropy/job.ts'
+export { openEntropy } from './entropy/open.ts'
 export type {
   AtThree,
   CurvePoint,
@@ -34,6 +35,7 @@ export type { LearnCheckpoint, Phase, TuningState } from './schedule/checkpoint.
 export { LEARN_START, PHASES } from './schedule/checkpoint.ts'
 export type { PlannedCost } from './schedule/cost.ts'
 export type { LearnEvent, LearnProgress } from './schedule/events.ts'
+export { checkLearning } from './schedule/job.ts'
 export type { LearnedModel } from './schedule/learn.ts'
 export { learnSchedule } from './schedule/learn.ts'
 export type { ObjectiveName, TeacherSpace } from './schedule/objectives/names.ts'

@@ -39,7 +39,7 @@ const maker: RunMaker<EntropyConfig, EntropyInputs, EntropyEvent, EntropyCheckpo
     mayChange: ENTROPY_MAY_CHANGE,
     places: ENTROPY_PLACES,
     earlier: ENTROPY_EARLIER,
-    code: ['reward', 'judge'],
+    code: ['reward', 'judge', 'witness'],
   },
   plan: (config) => planEntropy(config),
   requireSame: requireSameCode,

@@ -21,7 +21,7 @@ import type { SamplingChoice } from '../opening/samplingChoice.ts'
 import { chooseSampling } from '../opening/samplingChoice.ts'
 import { sharedData } from '../opening/sharedData.ts'
 import type { EntropyConfig } from './settings.ts'
-import { entropySettingsOf } from './settings.ts'
+import { entropySettingsOf, rewardWords } from './settings.ts'
 import { triedEvaluations, tryRewards } from './triedRewards.ts'
 
 /** What the tuning is given of it. */
@@ -33,7 +33,9 @@ type Subject = Pick<
 export interface EntropyInputs {
   readonly subject: Subject
   readonly model: OpenedModel
-  /** The modules of both rewards. */
+  /** Measured beside judge and reward, deciding nothing; null: none. */
+  readonly witness: Reward | null
+  /** The modules of the rewards. */
   readonly code: CodeHashes
   /** What a reader of the numbers must know, a sentence each. */
   readonly notes: readonly string[]
@@ -67,8 +69,8 @@ export async function openEntropyInputs(config: EntropyConfig): Promise<EntropyI
     const { chunk: batch, device, rewardTimeout: timeout } = config
     const networks = await openRewardNetworks(config, { imageShape, batch, device, timeout }, shared)
     closers.unshift(networks.close)
-    const code = await codeHashes([config.reward, config.judge])
-    const { reward, judge } = await openBoth(networks, config)
+    const code = await codeHashes(rewardWords(config))
+    const { reward, judge, witness } = await openAll(networks, config)
     const derivatives = missingDerivatives(opened, reward)
     const target = targetOf(config, derivatives.length === 0)
     const subject = { denoiser, schedule: choice.schedule, sampler, reward, judge }
@@ -85,6 +87,7 @@ export async function openEntropyInputs(config: EntropyConfig): Promise<EntropyI
         ...(condition && { condition }),
       },
       model: opened,
+      witness,
       code,
       notes: [
         ...opened.notes,
@@ -94,7 +97,7 @@ export async function openEntropyInputs(config: EntropyConfig): Promise<EntropyI
         ...targetNotes(config, target, derivatives),
         ...sharedNotes(networks, config),
         ...tried,
-        ...rewardNotes([reward, judge]),
+        ...rewardNotes(witness ? [reward, judge, witness] : [reward, judge]),
       ],
       ...(opened.convention.record && { found: { convention: recordJson(opened.convention.record) } }),
       secondsPerEvaluation: opened.secondsPerEvaluation,
@@ -107,6 +110,7 @@ export async function openEntropyInputs(config: EntropyConfig): Promise<EntropyI
         ...networks.sources,
         reward: { name: reward.name, sha256: reward.hash },
         judge: { name: judge.name, sha256: judge.hash },
+        ...(witness && { witness: { name: witness.name, sha256: witness.hash } }),
         ...(Object.keys(code).length > 0 && { code }),
       },
       close: () => closeAll(closers),
@@ -121,8 +125,9 @@ async function closeAll(closers: readonly (() => Promise<void>)[]): Promise<void
   for (const close of closers) await close()
 }
 
-async function openBoth(networks: RewardNetworks, config: EntropyConfig): Promise<{ reward: Reward; judge: Reward }> {
-  return { reward: await networks.open(config.reward), judge: await networks.open(config.judge) }
+async function openAll(networks: RewardNetworks, config: EntropyConfig) {
+  const [reward, judge] = [await networks.open(config.reward), await networks.open(config.judge)]
+  return { reward, judge, witness: config.witness === null ? null : await networks.open(config.witness) }
 }
 
 /** That the judge is not independent: what the reward is fooled by, its part through the same network may be fooled by too. */

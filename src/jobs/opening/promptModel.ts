@@ -1,5 +1,6 @@
 /** A text-to-image folder, opened as a model whose classes are prompts. */
 import { inputError } from '../../base/index.ts'
+import { shippedPath } from '../../data/index.ts'
 import type { PromptPipelineFiles } from '../../diffusion/files/index.ts'
 import { loadPromptPipeline } from '../../diffusion/files/index.ts'
 import { readPrompts } from '../../text/index.ts'
@@ -22,9 +23,13 @@ export async function openPromptModel(
     )
   }
   const { device } = options
-  const { model, prompts, nullClass, notes } = await loadPromptPipeline(files, await readPrompts(options.prompts), {
-    device,
-  })
+  const { model, prompts, nullClass, notes } = await loadPromptPipeline(
+    files,
+    await readPrompts(shippedPath(options.prompts)),
+    {
+      device,
+    },
+  )
   const scheduler = options.scheduler ?? files.scheduler
   const described = { ...options, scheduler, modelClasses: prompts.length, nullClass }
   const opened = await openModelFile(path, described, model)

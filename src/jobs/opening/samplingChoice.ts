@@ -2,7 +2,14 @@
 import { stat } from 'node:fs/promises'
 import { inputError } from '../../base/index.ts'
 import type { SavedSchedule, StepsFile } from '../../diffusion/files/index.ts'
-import { listNotes, OWN_SAMPLER, readStepsFile, stepsOfList, stepsOfScheduler } from '../../diffusion/files/index.ts'
+import {
+  listNotes,
+  OWN_SAMPLER,
+  otherLevelsNotes,
+  readStepsFile,
+  stepsOfList,
+  stepsOfScheduler,
+} from '../../diffusion/files/index.ts'
 import type { Level, NoiseFamilyName, NoiseSchedule, SamplerName, Sampling } from '../../diffusion/index.ts'
 import {
   DEFAULT_SAMPLER,
@@ -117,6 +124,7 @@ function stepsChoice(
     settings,
     notes: [
       ...scheduler.notes,
+      ...otherLevelsNotes(file, opened.schedule),
       ...(config.sampler === null && step !== settings.sampler
         ? [`sampled with ${settings.sampler}, the default; ${scheduler.className} is --sampler ${step}`]
         : []),

@@ -15,6 +15,8 @@ export interface JobPlan {
   readonly memoryMiB: number | null
   /** What else is to be said before anything is done, a line each. */
   readonly lines?: readonly string[]
+  /** Why a run is refused though all of this can be said; absent: it is not. */
+  readonly refusal?: Error
 }
 
 /** Network evaluations (per image) by program, and images per run of each. */

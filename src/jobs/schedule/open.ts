@@ -66,6 +66,15 @@ export interface ScheduleInputs extends Omit<MeasuringNetworks, 'features'> {
  * @throws `data.*`, `model.*`, `scheduler.*`, `schedule.*`, `learn.settings` on what is not there or does not fit together
  */
 export async function openScheduleInputs(config: ScheduleConfig): Promise<ScheduleInputs> {
+  const inputs = await openParts(config)
+  const few = tooFewImages(inputs)
+  if (few === null) return inputs
+  await inputs.close()
+  throw few
+}
+
+/** The same of however few images. */
+export async function openParts(config: ScheduleConfig): Promise<ScheduleInputs> {
   const shared = sharedData(config)
   const { pictures } = shared
   const opened = config.model === null ? null : await openGivenModel(config.model, { ...config, pictures })
@@ -82,7 +91,6 @@ export async function openScheduleInputs(config: ScheduleConfig): Promise<Schedu
       ? await openMeasuring({ ...config, data: config.data ?? data.name }, data, ['features'])
       : await withoutData(config, denoises(subject).imageShape)
     closers.unshift(measuring.close)
-    if (data) checkCounts(data, measuring, heldOut)
     const { features, judge } = measuring
     const code = config.reward === null ? {} : await codeHashes([config.reward])
     const startPoint = await startPointOf(config, settings, subject)
@@ -322,19 +330,19 @@ function dropoutNotes(subject: Subject): string[] {
   return [`the model's config has dropout ${dropout}; it is trained on here without any`]
 }
 
-/** A covariance of d features needs more than d images. @throws `schedule.tooFewImages` naming the split */
-function checkCounts(
-  data: Dataset,
-  { features }: Pick<ScheduleInputs, 'features'>,
-  { leftOut }: HeldOutKnowledge,
-): void {
-  if (!features) return
+/** A covariance of d features needs more than d images: `schedule.tooFewImages` naming the split; null: there are enough. */
+export function tooFewImages({
+  data,
+  features,
+  heldOut: { leftOut },
+}: Pick<ScheduleInputs, 'data' | 'features' | 'heldOut'>): Error | null {
+  if (!data || !features) return null
   const { name: source, splits } = data
   const counts = { tuning: splits.tuning.count, 'held-out': splits.heldOut.count }
   const few = Object.entries(counts).filter(([, count]) => count <= features.dimensions)
-  if (few.length === 0) return
+  if (few.length === 0) return null
   const came = few.map(([name, count]) => `its ${name} split has ${count}`).join(' and ')
-  throw inputError(
+  return inputError(
     'schedule.tooFewImages',
     `the Fréchet distance needs more images than the ${features.dimensions} features of ${features.name}, but of ${source} ${came}${leftOutText(leftOut)}; ` +
       fewImagesFix(data),
