@@ -82,4 +82,4 @@ export {
   tuningShape,
 } from './schedule/settings/index.ts'
 export type { Subject } from './schedule/subject.ts'
-export { denoises, trainedHere, trainingScheduleOf } from './schedule/subject.ts'
+export { denoises, picturedShape, trainedHere, trainingScheduleOf } from './schedule/subject.ts'

@@ -7,7 +7,7 @@ import { BilevelError, fileName, inputError, randomStream, sameShape, sizeOf, te
 import type { DeviceOptions, ForeignModel, ForeignValue, LoadedForeignModel } from '../../runtime/index.ts'
 import { lanesFor, mostLanes, openModel } from '../../runtime/index.ts'
 import { slopeAt } from '../conventions/slope.ts'
-import type { Denoiser, DenoiserGradient, Images, Prediction, Pullback } from '../denoiser.ts'
+import type { Denoiser, DenoiserGradient, Images, PictureDecoder, Prediction, Pullback } from '../denoiser.ts'
 import type { NoiseSchedule } from '../schedules/noiseSchedule.ts'
 import type { ForeignClasses, StatedClasses } from './foreignClasses.ts'
 import { knownClasses, oneHotWidth, tableRows } from './foreignClasses.ts'
@@ -47,6 +47,8 @@ export interface ForeignDenoiserOptions extends DeviceOptions {
   readonly told?: (time: number) => number
   /** Which input and output is which, and numbers for further inputs, where that is not to be recognised. */
   readonly inputs?: NamedInputs
+  /** Opens what makes pictures of its images [channels, height, width], where these are latents; freed by its owner. */
+  readonly decoder?: (latentShape: Shape) => Promise<PictureDecoder>
   /** How many classes it knows, and what stands for no class, where its file does not say so. */
   readonly classes?: StatedClasses
 }
@@ -135,10 +137,12 @@ export async function openForeignDenoiser(options: ForeignDenoiserOptions): Prom
       trial: found.trial,
       derivative,
     })
-    if (batch === undefined) return denoiser
+    const decoder = await options.decoder?.(imageShape)
+    const decoding = (opened: FileDenoiser) => Object.assign(opened, decoder && { decoder })
+    if (batch === undefined) return decoding(denoiser)
     const lanes = together === undefined ? lanesFor(batch, engine) : Math.min(mostLanes(engine), batch / together)
     const sizes = together === undefined ? runSizes(batch / lanes) : [together]
-    return (await denoiser.inRuns(model, { lanes, sizes }, trial)) ?? denoiser.asWhole(batch)
+    return decoding((await denoiser.inRuns(model, { lanes, sizes }, trial)) ?? denoiser.asWhole(batch))
   } catch (error) {
     await model.dispose()
     throw error
@@ -218,6 +222,7 @@ class FileDenoiser implements ForeignDenoiser {
   readonly inputs: DenoiserInputs
   readonly batch?: number
   readonly batchStep?: number
+  decoder?: PictureDecoder
   evaluations = 0
   secondsPerEvaluation = 0
   readonly pullback?: Denoiser['pullback']

@@ -20,8 +20,10 @@ import type { DescribingConfig } from './modelSettings.ts'
 
 /** What it makes, and what it can be asked for. */
 export interface ModelCapabilities {
-  /** [channels, height, width] of its images. */
+  /** [channels, height, width] of its images: pictures, or latents. */
   readonly imageShape: readonly number[]
+  /** [channels, height, width] of its pictures: its images, or what its decoder makes of them. */
+  readonly pictureShape: readonly number[]
   readonly prediction: Denoiser['prediction']
   /** What times it can be told. */
   readonly times: ToldTimes

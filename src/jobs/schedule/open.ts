@@ -11,7 +11,14 @@ import { openReward } from '../../rewards/index.ts'
 import type { Json } from '../../runs/index.ts'
 import { jsonHash } from '../../runs/index.ts'
 import type { LearnSettings, StartPoint, Subject } from '../../tuners/index.ts'
-import { checkLearnSettings, denoises, stepNumbers, trainedHere, trainingScheduleOf } from '../../tuners/index.ts'
+import {
+  checkLearnSettings,
+  denoises,
+  picturedShape,
+  stepNumbers,
+  trainedHere,
+  trainingScheduleOf,
+} from '../../tuners/index.ts'
 import { classNumber, withClassNames } from '../opening/classChoice.ts'
 import { recordJson } from '../opening/conventionRecord.ts'
 import { fewImagesFix } from '../opening/fewImages.ts'
@@ -73,13 +80,13 @@ export async function openScheduleInputs(config: ScheduleConfig): Promise<Schedu
     checkLearnSettings(settings)
     const measuring = data
       ? await openMeasuring({ ...config, data: config.data ?? data.name }, data)
-      : await withoutData(config, denoises(subject).imageShape)
+      : await withoutData(config, picturedShape(subject))
     closers.unshift(measuring.close)
     if (data) checkCounts(data, measuring, heldOut)
     const { features, judge } = measuring
     const code = config.reward === null ? {} : await codeHashes([config.reward])
     const startPoint = await startPointOf(config, settings, subject)
-    const reward = await openRewardOf(config, { data, ...measuring }, denoises(subject).imageShape)
+    const reward = await openRewardOf(config, { data, ...measuring }, picturedShape(subject))
     if (reward) closers.unshift(() => reward.dispose())
     return {
       ...measuring,
@@ -147,10 +154,10 @@ async function dataOf(
   shared: SharedData,
 ): Promise<OpenedData> {
   if (source === null) {
-    const seen = model === null ? null : await seenBy(model, given?.imageShape[1])
+    const seen = model === null ? null : await seenBy(model, given?.pictureShape[1])
     return { data: null, seen, heldOut: { known: true, leftOut: { tuning: 0, heldOut: 0 } } }
   }
-  const whole = await shared.open(given?.imageShape)
+  const whole = await shared.open(given?.pictureShape)
   const seen = model === null ? null : await seenBy(model, whole.shape[1])
   return { seen, ...unseen(whole, seen ?? NOTHING_SEEN) }
 }

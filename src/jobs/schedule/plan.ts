@@ -20,7 +20,7 @@ import { learnSettingsOf } from './settings.ts'
 async function plannedData(config: ScheduleConfig, given: OpenedModel | null): Promise<Dataset | null> {
   const { data } = config
   if (data === null || (given && data === 'digits')) return null
-  return openData({ ...config, data }, given?.imageShape)
+  return openData({ ...config, data }, given?.pictureShape)
 }
 
 function trainingData(data: Dataset | null): Dataset {
