@@ -6,6 +6,7 @@ export type { EntropyCost } from './entropy/cost.ts'
 export { entropyCost } from './entropy/cost.ts'
 export type { EntropyEvent, EntropyProgress } from './entropy/events.ts'
 export type { EntropyOptions } from './entropy/job.ts'
+export { rewardOfLatents } from './entropy/latents.ts'
 export type {
   AtThree,
   CurvePoint,

@@ -11,7 +11,10 @@ import type {
   SamplerSettings,
   ToldTimes,
 } from '../../diffusion/index.ts'
+import type { HubOrigin } from '../../hub/index.ts'
+import { hubOrigin } from '../../hub/index.ts'
 import type { DenoisingNetwork, NetworkState } from '../../nn/index.ts'
+import type { Json } from '../../runs/index.ts'
 import { jsonHash } from '../../runs/index.ts'
 import type { Device } from '../../runtime/index.ts'
 import type { CheckingCost } from './checkingCost.ts'
@@ -113,12 +116,18 @@ export interface OpenModelOptions extends DenoiserOptions, Partial<DescribingCon
   readonly allFigures?: boolean
 }
 
-/** A model as a manifest records it: what it is, and what it was trained with, by hash. */
+/** A model as a manifest records it: what it is, and what it was trained with, by hash; of the hub, its repository and commit. */
+const hubOf = (path: string | null): { readonly hub?: HubOrigin & Json } => {
+  const hub = path === null ? null : hubOrigin(path)
+  return hub ? { hub: { ...hub } } : {}
+}
+
 export const modelSource = (
   path: string | null,
   { hash, used, schedule }: Pick<OpenedModel, 'hash' | 'used' | 'schedule'>,
 ) => ({
   path,
+  ...hubOf(path),
   sha256: hash,
   used,
   schedule: jsonHash([...schedule.logSnr].map(String)),

@@ -15,9 +15,9 @@ import {
   stepListsOf,
 } from '../../diffusion/index.ts'
 import type { Reward } from '../../rewards/index.ts'
-import { rewardOfLatents } from '../../rewards/index.ts'
 import type { SettingsLayer } from '../../runs/index.ts'
 import { requireIntact, resolveSettings } from '../../runs/index.ts'
+import { rewardOfLatents } from '../../tuners/index.ts'
 import { entropySchema, REWARDS_EARLIER } from '../entropy/settings.ts'
 import { classChoice, classNumber, classOfImage } from '../opening/classChoice.ts'
 import { requireAllowedCode, requireRecordedCode } from '../opening/namedCode.ts'

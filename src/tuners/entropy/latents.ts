@@ -2,8 +2,26 @@
 import { inputError, sameShape } from '../../base/index.ts'
 import type { PictureDecoder } from '../../diffusion/index.ts'
 import type { FeatureNetwork } from '../../metrics/index.ts'
-import { rewardOfLatents } from '../../rewards/index.ts'
+import type { Reward } from '../../rewards/index.ts'
 import type { EntropyOptions } from './job.ts'
+
+/**
+ * r(D(z)), with the derivative D'(z)^T r'(D(z)): by its hash it is the same reward.
+ * @param latentShape [channels, height, width] of the latents
+ * @example generateGuided({ ...options, guidance: { reward: rewardOfLatents(reward, denoiser.decoder, denoiser.imageShape).gradient, scale } })
+ */
+export function rewardOfLatents(reward: Reward, decoder: PictureDecoder, latentShape: readonly number[]): Reward {
+  return {
+    ...reward,
+    imageShape: latentShape,
+    differentiable: reward.differentiable && decoder.differentiable,
+    values: async (latents, classes) => reward.values(await decoder.decode(latents), classes),
+    async gradient(latents, classes) {
+      const { values, gradient } = await reward.gradient(await decoder.decode(latents), classes)
+      return { values, gradient: await decoder.vjp(latents, gradient) }
+    },
+  }
+}
 
 /** The job with everything that looks at images made to look at latents; where the denoiser makes pictures, as it is. @throws `entropy.imageShape` */
 export function inLatents(options: EntropyOptions): EntropyOptions {
