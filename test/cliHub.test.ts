@@ -45,7 +45,7 @@ test('a schedule is learned on its latents for a reward of its pictures, its com
         'ink',
         ...READ,
       ],
-      ...['--steps', '2', '--iterations', '1', '--tuning-samples', '2', '--chunk', '2', '--class', '0', '--out', 'run'],
+      ...['--sampling-steps', '2', '--iterations', '1', '--tuning-samples', '2', '--chunk', '2', '--class', '0', '--out', 'run'],
       ...['--candidate-samples', '2', '--evaluation-samples', '2', '--clip', 'none'],
     ],
     folder,

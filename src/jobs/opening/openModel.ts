@@ -50,9 +50,15 @@ export async function openModelAt(path: string, options: OpenModelOptions): Prom
   if (run?.command === 'entropy' && typeof run.settings.model === 'string') {
     return openModelAt(run.settings.model, underRun({ ...run.settings, ...(await foundBy(path)) }, options))
   }
-  if (run && isModelFile(run.settings.model)) return openLearnedFor(path, run.settings.model, run.settings, options)
+  if (run && (await isForeign(run.settings.model))) {
+    return openLearnedFor(path, String(run.settings.model), run.settings, options)
+  }
   return openGivenModel(path, options)
 }
+
+/** Whether a run of a model holds only what it learned for it: the model is an ONNX file, or a pipeline of them. */
+const isForeign = async (model: unknown): Promise<boolean> =>
+  isModelFile(model) || (typeof model === 'string' && (await findOnnxPipeline(model)) !== null)
 
 /** What is asked for, over what a run opened its model with. */
 function underRun(run: Settings, options: OpenModelOptions): OpenModelOptions {

@@ -36,7 +36,7 @@ import { heldOutNotes, leftOutText, NOTHING_SEEN, seenBy, unseen } from '../open
 import type { SharedData } from '../opening/sharedData.ts'
 import { sharedData } from '../opening/sharedData.ts'
 import type { ScheduleConfig } from './settings.ts'
-import { forTimes, learnSettingsOf } from './settings.ts'
+import { forLatents, forTimes, learnSettingsOf } from './settings.ts'
 
 export interface ScheduleInputs extends Omit<MeasuringNetworks, 'features'> {
   /** Null: none. */
@@ -75,7 +75,8 @@ export async function openScheduleInputs(config: ScheduleConfig): Promise<Schedu
     const given = opened && withClassNames(opened, data?.classes)
     const wanted = classNumber({ classNames: given ? given.classNames : data?.classes }, config.class)
     const subject = await subjectFor(given, data, config)
-    const fitting = forTimes(config, denoises(subject).times)
+    const ranged = isLatent(given) ? forLatents(config) : config
+    const fitting = forTimes(ranged, denoises(subject).times)
     const settings = { ...learnSettingsOf(fitting, wanted), ...(given && { timesteps: given.schedule.timesteps }) }
     checkLearnSettings(settings)
     const measuring = data
@@ -100,7 +101,8 @@ export async function openScheduleInputs(config: ScheduleConfig): Promise<Schedu
       heldOut,
       notes: [
         ...(given ? [...given.notes, ...derivativeNotes(given), ...ownSamplingNotes(given, settings)] : []),
-        ...(fitting === config ? [] : ['the network is told whole numbers for times, so told times are not learned']),
+        ...(ranged === config ? [] : ['latents have no range of pixels: they are not clipped']),
+        ...(fitting === ranged ? [] : ['the network is told whole numbers for times, so told times are not learned']),
         ...dropoutNotes(subject),
         ...(data ? heldOutNotes(heldOut, config.model) : []),
         ...measuring.notes,
@@ -126,6 +128,9 @@ export async function openScheduleInputs(config: ScheduleConfig): Promise<Schedu
     throw error
   }
 }
+
+/** Whether its images are no pictures. */
+const isLatent = (given: OpenedModel | null): boolean => given !== null && given.imageShape !== given.pictureShape
 
 /** What was found of a given model. Names that the data gave its classes are kept, for who samples with the run. */
 function foundOf(
