@@ -4,6 +4,7 @@
  */
 import type { Shape, Tensor } from '../../base/index.ts'
 import { BilevelError, inputError, sizeOf, tensor } from '../../base/index.ts'
+import { liveBytes } from '../../graph/index.ts'
 import type { BatchProgram, DecodedForeign, DeviceOptions, ForeignModel } from '../../runtime/index.ts'
 import {
   COTANGENT,
@@ -12,11 +13,13 @@ import {
   derivativeName,
   lanesFor,
   openModel,
+  recompute,
   splitGraph,
 } from '../../runtime/index.ts'
 import type { Images, PictureDecoder } from '../denoiser.ts'
 import type { LatentScale } from './latentScale.ts'
 import { ownLatents, scaledBack } from './latentScale.ts'
+import type { ProgramBytes } from './programCost.ts'
 
 export interface ForeignDecoderOptions extends DeviceOptions {
   /** Path of an `.onnx` file, or its bytes. */
@@ -30,12 +33,16 @@ export interface ForeignDecoderOptions extends DeviceOptions {
 export interface ForeignDecoder extends PictureDecoder {
   /** What keeps it from having a derivative; null: nothing does. */
   readonly missingDerivative: string | null
+  /** Bytes that decoding so many latents works with; null: not known, as the network in the file could not be read. */
+  bytes(images: number): ProgramBytes | null
   /** Frees the model. */
   dispose(): Promise<void>
 }
 
 /** Pixel values of a run: pictures of 64x64 go 85 at a time, those of 512x512 one by one, as a decoder's activations are many times its pictures. */
 const RUN_VALUES = 2 ** 20
+
+const mostAtOnce = (pictureShape: Shape): number => Math.max(1, Math.floor(RUN_VALUES / sizeOf(pictureShape)))
 
 /**
  * Opens the file and decodes once.
@@ -174,6 +181,16 @@ class FileDecoder implements ForeignDecoder {
     return imagesAs(latents, latentShape, scaledBack(data, latentShape, scale))
   }
 
+  bytes(images: number): ProgramBytes | null {
+    const { decoded, input, output, options, fixed } = this.#parts
+    if (!decoded) return null
+    const count = fixed ?? Math.min(images, mostAtOnce(this.pictureShape))
+    const graph = decoded.derivativeGraph({ [input]: [count, ...options.latentShape] }, { output, wrt: [input] })
+    const { prediction } = graph.outputs
+    const predict = liveBytes({ ...graph, outputs: { prediction } })
+    return { predict, derivative: liveBytes(recompute(graph)), kept: 0 }
+  }
+
   async dispose(): Promise<void> {
     const programs = await Promise.all(this.#programs.values())
     const all = programs.flatMap(({ forward, backward }) => [forward, backward])
@@ -204,7 +221,7 @@ class FileDecoder implements ForeignDecoder {
     const { fixed, options } = this.#parts
     const { latentShape, scale } = options
     const size = sizeOf(latentShape)
-    const most = fixed ?? Math.max(1, Math.floor(RUN_VALUES / sizeOf(this.pictureShape)))
+    const most = fixed ?? mostAtOnce(this.pictureShape)
     return Array.from({ length: Math.ceil(total / most) }, (_, i) => {
       const first = i * most
       const count = Math.min(most, total - first)

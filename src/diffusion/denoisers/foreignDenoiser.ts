@@ -21,6 +21,7 @@ import { feedsFor, imagesFrom } from './foreignFeeds.ts'
 import { dependenceNote, dependenceOf, relativeDifference } from './foreignIndependence.ts'
 import type { Runs } from './foreignRuns.ts'
 import { measureRuns, runSizes } from './foreignRuns.ts'
+import type { ProgramBytes } from './programCost.ts'
 
 export interface ForeignDenoiserOptions extends DeviceOptions {
   /** Path of an `.onnx` file, or its bytes. */
@@ -78,6 +79,8 @@ export interface ForeignDenoiser extends Denoiser {
   predictTold(x: Images, told: number, condition?: Int32Array): Promise<Images>
   /** The derivative of `predictTold`, `dtime` being that in what it is told. @throws `denoiser.derivative` */
   vjpTold(x: Images, told: number, condition: Int32Array | undefined, cotangent: Images): Promise<DenoiserGradient>
+  /** Bytes that programs for calls of so many images work with; null: not known, as the network in the file could not be read. */
+  bytes(images: number): ProgramBytes | null
   /** Frees the model. */
   dispose(): Promise<void>
 }
@@ -395,6 +398,12 @@ class FileDenoiser implements ForeignDenoiser {
     const all = new Float32Array(x.data.length)
     for (const [i, { data }] of (await Promise.all(parts)).entries()) all.set(data, i * data.length)
     return tensor('float32', x.shape, all)
+  }
+
+  bytes(images: number): ProgramBytes | null {
+    const { derivative } = this.#parts.derivative
+    const { images: run, models } = this.#runs
+    return derivative?.bytes(images, run !== undefined && run < images ? run : undefined, models.length) ?? null
   }
 
   /** Reads its arrays before it returns. */

@@ -1,7 +1,7 @@
 /** What tuning an entropy strength will cost at most. */
 import { evaluationsOf, measureRate } from '../../diffusion/index.ts'
 import { parseRewardSpec } from '../../rewards/index.ts'
-import type { EntropyTarget } from '../../tuners/index.ts'
+import type { EntropyCost, EntropyTarget } from '../../tuners/index.ts'
 import { ESTIMATORS_OF, entropyCost, evaluationsEach } from '../../tuners/index.ts'
 import { isModelFile } from '../opening/modelFile.ts'
 import type { OpenedModel } from '../opening/openedModel.ts'
@@ -9,6 +9,8 @@ import { openModelAt } from '../opening/openModel.ts'
 import { chooseSampling } from '../opening/samplingChoice.ts'
 import type { JobPlan, RateOf, Work } from '../planning/forecast.ts'
 import { forecast, measuredPlan, PER_IMAGE } from '../planning/forecast.ts'
+import type { ProgramUse } from '../planning/memory.ts'
+import { fileMemory } from '../planning/memory.ts'
 import type { EntropyConfig } from './settings.ts'
 import { entropySettingsOf } from './settings.ts'
 import { triedEvaluations } from './triedRewards.ts'
@@ -17,24 +19,39 @@ import { triedEvaluations } from './triedRewards.ts'
 export async function planEntropy(config: EntropyConfig, rateOf: RateOf = measureRate): Promise<JobPlan> {
   const opened = await openModelAt(config.model, config)
   try {
-    const each = evaluationsEach(config) * evaluationsOf(await chooseSampling(opened, config))
-    const costs = targetsOf(config, opened).map((target) => entropyCost(entropySettingsOf(config, target), each))
-    const cost = costs.reduce((most, one) => (one.total > most.total ? one : most))
-    const { chunk } = config
-    const found = opened.evaluations + opened.checking[config.data === null ? 'alone' : 'seen']
-    const checking = found + triedEvaluations(config, each)
-    const networkEvaluations = cost.total + checking
-    if (!opened.trainable) return measuredPlan(networkEvaluations, checking, opened.secondsPerEvaluation)
-    const work: Work = [
-      { kind: 'derivative', evaluations: cost.derivative, batch: chunk },
-      { kind: 'predict', evaluations: networkEvaluations - cost.derivative, batch: chunk },
-    ]
-    const kept = { evaluations: cost.derivative / PER_IMAGE.derivative, atOnce: cost.derivative > 0 ? chunk : 0 }
-    return { networkEvaluations, checking, ...(await forecast(opened.trainable.network, work, kept, rateOf)) }
+    return await planOpened(opened, config, rateOf)
   } finally {
     await opened.close()
   }
 }
+
+/** The plan of a model that is open. @throws `plan.memory` */
+export async function planOpened(opened: OpenedModel, config: EntropyConfig, rateOf: RateOf): Promise<JobPlan> {
+  const each = evaluationsEach(config) * evaluationsOf(await chooseSampling(opened, config))
+  const costs = targetsOf(config, opened).map((target) => entropyCost(entropySettingsOf(config, target), each))
+  const cost = costs.reduce((most, one) => (one.total > most.total ? one : most))
+  const { chunk } = config
+  const found = opened.evaluations + opened.checking[config.data === null ? 'alone' : 'seen']
+  const checking = found + triedEvaluations(config, each)
+  const networkEvaluations = cost.total + checking
+  if (!opened.trainable) {
+    const memory = fileMemory(opened, useOf(config, cost))
+    return measuredPlan(networkEvaluations, checking, opened.secondsPerEvaluation, memory)
+  }
+  const work: Work = [
+    { kind: 'derivative', evaluations: cost.derivative, batch: chunk },
+    { kind: 'predict', evaluations: networkEvaluations - cost.derivative, batch: chunk },
+  ]
+  const kept = { evaluations: cost.derivative / PER_IMAGE.derivative, atOnce: cost.derivative > 0 ? chunk : 0 }
+  return { networkEvaluations, checking, ...(await forecast(opened.trainable.network, work, kept, rateOf)) }
+}
+
+/** What it does with the programs of a model that is a file. */
+const useOf = ({ chunk }: EntropyConfig, { derivative }: Pick<EntropyCost, 'derivative'>): ProgramUse => ({
+  chunk,
+  derivative: derivative > 0,
+  held: chunk,
+})
 
 /** Targets that a job may come to have: those that its other settings allow. */
 function targetsOf(config: EntropyConfig, { differentiable }: OpenedModel): readonly EntropyTarget[] {

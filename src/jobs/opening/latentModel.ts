@@ -6,6 +6,7 @@ import type {
   ForeignDecoder,
   MeasuringPictures,
   PictureDecoder,
+  ProgramBytes,
   StatedConvention,
 } from '../../diffusion/index.ts'
 import { encodePictures, openForeignDecoder } from '../../diffusion/index.ts'
@@ -49,6 +50,11 @@ export class OpenDecoders {
     const decoder = await openForeignDecoder({ model, latentShape, scale: config.scale, device: this.#device })
     this.#opened.push(decoder)
     return decoder
+  }
+
+  /** Of the last one; null: not known. */
+  bytes(images: number): ProgramBytes | null {
+    return this.#opened.at(-1)?.bytes(images) ?? null
   }
 
   /** What keeps decoders from having a derivative; null: nothing does. */

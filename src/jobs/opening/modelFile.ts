@@ -5,6 +5,7 @@ import type {
   DenoiserInputs,
   ForeignDenoiser,
   NoiseSchedule,
+  ProgramBytes,
   StatedConvention,
   ToldNetwork,
 } from '../../diffusion/index.ts'
@@ -108,6 +109,7 @@ export async function openModelFile(
       evaluations: file.evaluations + used.evaluations,
       checking: checkingCost(network, candidatesFor(stated, known, times, latents), trustConvention),
       secondsPerEvaluation,
+      bytes: (images) => withDecoder(file.bytes(images), decoders?.bytes(images)),
       // One for all: it is the loaded file, freed with the model.
       openDenoiser: async () => ({ denoiser, close: async () => undefined }),
       close,
@@ -124,6 +126,18 @@ const hashOfModel = (model: string | Uint8Array): Promise<string> | string =>
 /** With what the decoder makes of its images. */
 const hashOf = async (network: string, latents: LatentParts | null): Promise<string> =>
   latents ? sha256(`${network} ${await decoderHash(latents)}`) : network
+
+/** Of a network with its decoder, which is run after it. */
+const withDecoder = (network: ProgramBytes | null, decoder: ProgramBytes | null | undefined): ProgramBytes | null => {
+  if (!network || decoder === undefined) return network
+  return (
+    decoder && {
+      predict: network.predict + decoder.predict,
+      derivative: network.derivative + decoder.derivative,
+      kept: network.kept,
+    }
+  )
+}
 
 const candidatesFor = (
   stated: StatedConvention,

@@ -8,6 +8,7 @@ import type {
   DenoiserInputs,
   MeasuringPictures,
   NoiseSchedule,
+  ProgramBytes,
   SamplerSettings,
   ToldTimes,
 } from '../../diffusion/index.ts'
@@ -82,6 +83,8 @@ export interface OpenedModel extends ModelCapabilities {
   readonly checking: CheckingCost
   /** Seconds that an evaluation of one image takes on this machine, measured when it was opened; null: it follows from its network. */
   readonly secondsPerEvaluation: number | null
+  /** Bytes that its programs work with for calls of so many images; null: not known. Absent: they follow from its network. */
+  bytes?(images: number): ProgramBytes | null
   /** The model for sampling. To be closed before the model is. */
   openDenoiser(options: DenoiserOptions): Promise<OpenedDenoiser>
   /** Frees what opening it took. */

@@ -7,6 +7,7 @@ import type { SamplingChoice } from '../opening/samplingChoice.ts'
 import type { SamplingConfig } from '../opening/settings.ts'
 import type { JobPlan, RateOf, Work } from './forecast.ts'
 import { forecast, measuredPlan, PER_IMAGE } from './forecast.ts'
+import { fileMemory } from './memory.ts'
 
 /** What is sampled. */
 interface SamplingWork {
@@ -32,7 +33,10 @@ export async function planOfSampling(
     const derivatives = derivative ? PER_IMAGE.derivative * forward : 0
     const checking = opened.evaluations + opened.checking[config.data === null ? 'alone' : 'seen']
     const networkEvaluations = forward + derivatives + checking
-    if (!opened.trainable) return measuredPlan(networkEvaluations, checking, opened.secondsPerEvaluation)
+    if (!opened.trainable) {
+      const memory = fileMemory(opened, { chunk, derivative, held: chunk })
+      return measuredPlan(networkEvaluations, checking, opened.secondsPerEvaluation, memory)
+    }
     const work: Work = [
       { kind: 'derivative', evaluations: derivatives, batch: chunk },
       { kind: 'predict', evaluations: forward + checking, batch: chunk },

@@ -12,6 +12,7 @@ import { openGivenModel } from '../opening/openModel.ts'
 import { dataLines } from '../planning/dataLines.ts'
 import type { JobPlan, RateOf, Work } from '../planning/forecast.ts'
 import { forecast, measuredPlan, PER_IMAGE } from '../planning/forecast.ts'
+import { fileMemory } from '../planning/memory.ts'
 import { networkFor } from './open.ts'
 import type { ScheduleConfig } from './settings.ts'
 import { learnSettingsOf } from './settings.ts'
@@ -50,7 +51,8 @@ export async function planSchedule(config: ScheduleConfig, rateOf: RateOf = meas
 const checkingOf = ({ checking }: OpenedModel, { data }: ScheduleConfig): number =>
   checking[data === null ? 'alone' : 'seen']
 
-async function planOf(
+/** @throws `plan.memory` */
+export async function planOf(
   config: ScheduleConfig,
   given: OpenedModel | null,
   data: Dataset | null,
@@ -60,9 +62,13 @@ async function planOf(
   const settings = learnSettingsOf(config, classNumber({ classNames: names }, config.class))
   if (given && !given.trainable) {
     const subject = { trained: false, statistics: false }
-    const { total } = schedulePlan(settings, { ...subject, schedule: given.schedule })
+    const { total, derivative } = schedulePlan(settings, { ...subject, schedule: given.schedule })
     const checking = asideCost(settings, { ...subject, foreign: true }) + checkingOf(given, config)
-    return measuredPlan(total + checking, checking, given.secondsPerEvaluation)
+    const { chunk, tuningSamples } = settings
+    const held =
+      evaluationsEach(settings) * tuningSamples * networkEvaluations(settings, Math.max(...stepNumbers(settings)))
+    const memory = fileMemory(given, { chunk, derivative: derivative > 0 && given.differentiable, held })
+    return measuredPlan(total + checking, checking, given.secondsPerEvaluation, memory)
   }
   const network = given?.trainable?.network ?? networkFor(config, trainingData(data))
   const subject = {

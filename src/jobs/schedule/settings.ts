@@ -390,7 +390,7 @@ export function forTimes(config: ScheduleConfig, told: ToldTimes): ScheduleConfi
 export function forLatents(config: ScheduleConfig): ScheduleConfig {
   const { free, clip } = config
   if (clip === null) return config
-  return { ...config, clip: null, free: free && free.filter((name) => name !== 'clip') }
+  return { ...config, clip: null, free: free?.filter((name) => name !== 'clip') ?? null }
 }
 
 /**
