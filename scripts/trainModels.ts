@@ -5,8 +5,9 @@
  *     npm run train:models -- --model digits-16
  *     npm run train:models -- --model digits-28
  *
- * With `--learn` nothing is trained: the schedules are learned again for the network that the folder holds. With `--measure` nothing is learned either:
- * what the folder holds is measured again. Both replace the record's figures.
+ * With `--learn` nothing is trained: the schedules are learned again for the network that the folder holds. With `--from FILE` they are those that
+ * `npm run proof:solver` found for it: docs/results/solver/digits-28.json. With `--measure` nothing is learned either: what the folder holds is measured
+ * again. All replace the record's figures.
  * Each is one command of less than two hours on two cores. What is trained is kept in runs/models/<name>.v8 on the way, so that the same
  * command goes on where it was cut off; `--fresh` forgets it. `--folder` writes elsewhere.
  */
@@ -17,16 +18,19 @@ import { cpus } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { deserialize, serialize } from 'node:v8'
+import '../src/runtime/node/index.ts'
 import type { Dataset } from '../src/data/index.ts'
 import { digits } from '../src/data/index.ts'
 import type { NamedSchedule, SavedSchedule } from '../src/diffusion/files/index.ts'
 import { loadModel, saveModel, scheduleName } from '../src/diffusion/files/index.ts'
-import type { FamilySchedule, FreeName, NoiseSchedule, TrainedState } from '../src/diffusion/index.ts'
+import type { FamilySchedule, FreeName, NoiseSchedule, SamplingSchedule, TrainedState } from '../src/diffusion/index.ts'
 import { noiseSchedule, Trainer, train } from '../src/diffusion/index.ts'
 import { digitFeatures, digitJudge } from '../src/metrics/files/index.ts'
 import type { DenoisingNetwork, NetworkState } from '../src/nn/index.ts'
 import { adamw, flatSize, learningRate, unet } from '../src/nn/index.ts'
 import { learnSchedule, learnSettings } from '../src/tuners/index.ts'
+import { learnedSampler } from '../src/tuners/schedule/settings/index.ts'
+import type { ShippedRecord } from './proofSolver.ts'
 import type { Networks } from './shippedRows.ts'
 import { shippedNumbers } from './shippedRows.ts'
 
@@ -45,6 +49,8 @@ interface Plan {
   /** Share of images told the null class: more than guidance without a classifier needs, since the models are used without a class too. */
   readonly dropCondition: number
   readonly timesteps: number
+  /** What is learned, one schedule each. */
+  readonly schedules: readonly { readonly steps: number; readonly free: readonly FreeName[] }[]
   /** For the schedules: tuning iterations and images of each. */
   readonly iterations: number
   readonly tuningSamples: number
@@ -54,6 +60,10 @@ interface Plan {
   readonly images: number
   readonly samplingSeeds: readonly number[]
 }
+
+/** Everything of the exponential step but its history; and levels alone, which the schedulers of diffusers take. */
+const SOLVER: readonly FreeName[] = ['levels', 'times', 'tau', 'weights', 'scale', 'output', 'clip']
+const LEVELS: readonly FreeName[] = ['levels']
 
 const SHARED = {
   ...{ seed: 0, batch: 64, warmUpSteps: 200, emaDecay: 0.998, dropCondition: 0.25, timesteps: 1000 },
@@ -67,6 +77,13 @@ const PLANS: Readonly<Record<string, Plan>> = {
     layersPerBlock: 1,
     steps: 6000,
     rate: 3e-3,
+    schedules: [
+      { steps: 3, free: SOLVER },
+      { steps: 5, free: SOLVER },
+      { steps: 5, free: LEVELS },
+      { steps: 8, free: SOLVER },
+      { steps: 10, free: LEVELS },
+    ],
     iterations: 10,
     tuningSamples: 192,
     ...{ candidateImages: 256, images: 1000, samplingSeeds: [11, 12, 13] },
@@ -78,6 +95,10 @@ const PLANS: Readonly<Record<string, Plan>> = {
     layersPerBlock: 1,
     steps: 3000,
     rate: 3e-3,
+    schedules: [
+      { steps: 3, free: SOLVER },
+      { steps: 5, free: SOLVER },
+    ],
     iterations: 8,
     tuningSamples: 160,
     ...{ candidateImages: 160, images: 500, samplingSeeds: [11, 12] },
@@ -85,22 +106,12 @@ const PLANS: Readonly<Record<string, Plan>> = {
 }
 
 const CLASSES = 10
-/** Everything of the exponential step but its history; and levels alone, which the schedulers of diffusers take. */
-const SOLVER: readonly FreeName[] = ['levels', 'times', 'tau', 'weights', 'scale', 'output', 'clip']
-const LEVELS: readonly FreeName[] = ['levels']
-const SCHEDULES: readonly { readonly steps: number; readonly free: readonly FreeName[] }[] = [
-  { steps: 3, free: SOLVER },
-  { steps: 5, free: SOLVER },
-  { steps: 5, free: LEVELS },
-  { steps: 8, free: SOLVER },
-  { steps: 10, free: LEVELS },
-]
-const SCHEDULE_STEPS = [...new Set(SCHEDULES.map(({ steps }) => steps))]
 /** What `learnSchedule` compares by itself is kept small: the rows of the record are measured apart. */
 const SMALL = { evaluationSamples: 72, samplingSeeds: [11], otherSteps: false }
 const CHUNK = 100
 const SAVE_EVERY = 500
 
+const COMMAND = 'npm run train:models -- --model'
 const CACHE = 'runs/models'
 const say = (text: string) => console.error(`${new Date().toISOString().slice(11, 19)} ${text}`)
 
@@ -163,7 +174,7 @@ async function learned(
   networks: Networks,
 ): Promise<NamedSchedule[]> {
   const schedules: NamedSchedule[] = []
-  for (const { steps, free } of SCHEDULES) {
+  for (const { steps, free } of plan.schedules) {
     say(`${name}: learns ${free.join(', ')} of ${steps} steps`)
     const { sampling, settings, result } = await learnSchedule({
       subject: { kind: 'pretrained', ...subject },
@@ -176,11 +187,18 @@ async function learned(
       continue
     }
     const { name: features, hash } = networks.features
-    const saved: SavedSchedule = { schedule: sampling, settings, learnedFor: { features, hash } }
+    const schedule = free === LEVELS ? atWholeTimes(sampling) : sampling
+    const saved: SavedSchedule = { schedule, settings, learnedFor: { features, hash } }
     schedules.push({ name: scheduleName(saved), ...saved })
   }
   return schedules
 }
+
+/** Told the nearest whole times, the only ones that the schedulers of diffusers know: where levels alone are learned they are those of the start. */
+const atWholeTimes = (schedule: SamplingSchedule): SamplingSchedule => ({
+  ...schedule,
+  times: schedule.times.map(Math.round),
+})
 
 const rounded = (_: string, value: unknown) =>
   typeof value === 'number' && !Number.isInteger(value) ? Number(value.toPrecision(6)) : value
@@ -200,7 +218,7 @@ async function make(name: string, plan: Plan, root: string) {
   await learnAgain(name, plan, folder)
   return {
     name,
-    command: `npm run train:models -- --model ${name}`,
+    command: `${COMMAND} ${name}`,
     commit: commit(),
     machine: machine(),
     weights: createHash('sha256')
@@ -219,7 +237,29 @@ async function learnAgain(name: string, plan: Plan, folder: string): Promise<voi
   const data = await digits({ size })
   const { network, state, noiseSchedule: schedule } = await loadModel(folder)
   const networks = { features: await digitFeatures({ size }), judge: await digitJudge({ size }) }
-  const samplingSchedules = await learned(name, plan, { network, state, schedule }, data, networks)
+  await replaceSchedules(folder, await learned(name, plan, { network, state, schedule }, data, networks))
+}
+
+/** The schedules that a search of the solver's proof has kept. */
+async function foundBefore(plan: Plan, file: string): Promise<NamedSchedule[]> {
+  const { learned: searches } = JSON.parse(readFileSync(file, 'utf8')) as Pick<ShippedRecord, 'learned'>
+  const { name: features, hash } = await digitFeatures({ size: plan.size })
+  return searches.flatMap(({ kept, steps, free, schedule }) => {
+    if (kept !== 'learned') return []
+    const settings = learnedSampler(settingsOf(plan, steps, free as FreeName[]))
+    const saved: SavedSchedule = { schedule, settings, learnedFor: { features, hash } }
+    return [{ name: scheduleName(saved), ...saved }]
+  })
+}
+
+/** How they were found. */
+function searchOf(file: string): Pick<ShippedRecord, 'command' | 'commit'> {
+  const { command, commit } = JSON.parse(readFileSync(file, 'utf8')) as ShippedRecord
+  return { command, commit }
+}
+
+async function replaceSchedules(folder: string, samplingSchedules: readonly NamedSchedule[]): Promise<void> {
+  const { network, state, noiseSchedule: schedule } = await loadModel(folder)
   rmSync(join(folder, 'schedules'), { recursive: true, force: true })
   const { notes } = await saveModel(folder, { network, state, noiseSchedule: schedule, samplingSchedules })
   for (const note of notes) say(note)
@@ -240,7 +280,7 @@ async function measure(name: string, plan: Plan, folder: string, made: object): 
     data,
     networks,
     settingsAt: (steps) => settingsOf(plan, steps),
-    steps: SCHEDULE_STEPS,
+    steps: [...new Set(plan.schedules.map(({ steps }) => steps))],
     classes: CLASSES,
     candidateImages,
     images,
@@ -251,7 +291,7 @@ async function measure(name: string, plan: Plan, folder: string, made: object): 
   const record = {
     ...made,
     measured: {
-      command: `npm run train:models -- --model ${name} --measure`,
+      command: `${COMMAND} ${name} --measure`,
       commit: commit(),
       machine: machine(),
       seconds: Math.round((Date.now() - started) / 1000),
@@ -267,7 +307,7 @@ async function measure(name: string, plan: Plan, folder: string, made: object): 
 /** What an older record says of how the model was made; its figures are left out. */
 function madeBefore(folder: string, plan: Plan): object {
   const record = JSON.parse(readFileSync(join(folder, 'record.json'), 'utf8')) as Record<string, unknown>
-  const kept = ['name', 'command', 'commit', 'machine', 'weights', 'parameters', 'data', 'seconds']
+  const kept = ['name', 'command', 'commit', 'machine', 'weights', 'parameters', 'data', 'seconds', 'schedules']
   return { ...Object.fromEntries(kept.map((key) => [key, record[key]])), plan }
 }
 
@@ -275,6 +315,7 @@ const { values } = parseArgs({
   options: {
     model: { type: 'string' },
     folder: { type: 'string', default: 'assets/models' },
+    from: { type: 'string' },
     fresh: { type: 'boolean', default: false },
     learn: { type: 'boolean', default: false },
     measure: { type: 'boolean', default: false },
@@ -285,8 +326,11 @@ if (!Object.hasOwn(PLANS, name)) throw new Error(`--model is one of ${Object.key
 mkdirSync(CACHE, { recursive: true })
 if (values.fresh) rmSync(join(CACHE, `${name}.v8`), { force: true })
 const folder = join(values.folder, name)
-const { learn, measure: measureAgain } = values
-const made = learn || measureAgain ? madeBefore(folder, PLANS[name]) : await make(name, PLANS[name], values.folder)
+const { learn, from, measure: measureAgain } = values
+const made =
+  learn || from || measureAgain ? madeBefore(folder, PLANS[name]) : await make(name, PLANS[name], values.folder)
 if (learn) await learnAgain(name, PLANS[name], folder)
-await measure(name, PLANS[name], folder, made)
+if (from) await replaceSchedules(folder, await foundBefore(PLANS[name], from))
+const learnedBy = from ? searchOf(from) : learn ? { command: `${COMMAND} ${name} --learn`, commit: commit() } : null
+await measure(name, PLANS[name], folder, { ...made, ...(learnedBy && { schedules: learnedBy }) })
 process.exit(0)

@@ -34,6 +34,9 @@ export interface GaussianState {
 /** Null: the expectation. Else items, times and noise. */
 export type GaussianBatch = { readonly x0: Float64Array; readonly times: Int32Array; readonly eps: Float64Array } | null
 
+type GaussianLower = TrainedLower<'schedule', GaussianState, GaussianBatch> &
+  Required<Pick<TrainedLower<'schedule', GaussianState, GaussianBatch>, 'gradientInWeights'>>
+
 export interface GaussianOptions {
   /** start, end, tau, epsilon of the cosine family. */
   readonly initial: readonly number[]
@@ -55,7 +58,7 @@ const HIGH = [0.99, 1, 10, 1]
 
 /** One block, `schedule`, in both levels. */
 export function gaussianProblem(options: GaussianOptions): BilevelProblem<'schedule', GaussianState, GaussianBatch> & {
-  readonly lower: TrainedLower<'schedule', GaussianState, GaussianBatch>
+  readonly lower: GaussianLower
 } {
   const { initial, free } = options
   const bound = (edge: readonly number[]) => Float64Array.from(initial, (v, i) => (free.includes(i) ? edge[i] : v))
@@ -156,8 +159,12 @@ function lossOf(options: GaussianOptions, w: Vector, schedule: FamilySchedule, b
   return { loss, dw, dSignal, dNoise }
 }
 
-function gaussianLower(options: GaussianOptions): TrainedLower<'schedule', GaussianState, GaussianBatch> {
+function gaussianLower(options: GaussianOptions): GaussianLower {
   const { std = 2, rate = 1, timesteps = 200, batch: size, initial } = options
+  const curvatureAt = (schedule: FamilySchedule, t: number) => {
+    const { signal, noise } = schedule.level(t)
+    return (2 * (signal ** 2 * std * std + noise ** 2)) / timesteps
+  }
   return {
     kind: 'trained',
     blocks: ['schedule'],
@@ -177,9 +184,7 @@ function gaussianLower(options: GaussianOptions): TrainedLower<'schedule', Gauss
       const schedule = gaussianSchedule(options, values)
       const { loss, dw } = lossOf(options, weights, schedule, batch)
       const next = weights.map((w, t) => {
-        const { signal, noise } = schedule.level(t)
-        const curvature = (2 * (signal ** 2 * std * std + noise ** 2)) / timesteps
-        return w - (rate * (dw[t] + (extra?.[t] ?? 0))) / curvature
+        return w - (rate * (dw[t] + (extra?.[t] ?? 0))) / curvatureAt(schedule, t)
       })
       return { state: { weights: next }, loss }
     },
@@ -192,6 +197,11 @@ function gaussianLower(options: GaussianOptions): TrainedLower<'schedule', Gauss
       })
       return { schedule: pullBackToParameters(schedule, dLogSnr) }
     },
+    async gradientInWeights({ weights }, { schedule }, batch) {
+      return lossOf(options, weights, gaussianSchedule(options, schedule), batch).dw
+    },
+    /** At the schedule that learning starts from: the optimizer's scaling does not see q either. */
+    stepSizes: ({ weights }) => weights.map((_, t) => rate / curvatureAt(gaussianSchedule(options, initial), t)),
     weights: ({ weights }) => weights,
     withWeights: (_, weights) => ({ weights: Float64Array.from(weights) }),
   }

@@ -137,6 +137,32 @@ describe('the penalty gradient', () => {
   })
 })
 
+describe.each(['implicit', 'unrolled'] as const)('the hypergradient %s', (hypergradient) => {
+  const linear = { ...PENALTY_DEFAULTS.linear, replicates: 2, iterations: 3, hessianBatches: 1, mixedBatches: 1 }
+
+  test('is the total gradient', async () => {
+    const horizon = hypergradient === 'implicit' ? 1e9 : 30
+    const problem = gaussianProblem(allFree(0.5))
+    const settings = settingsOf({ hypergradient, adam: still, linear: { ...linear, horizon } })
+    const { report } = await penaltyStep(problem, settings, penaltyInit(problem, settings))
+    expect(maxError(report.gradient.schedule, TOTAL)).toBeLessThan(1e-4)
+    expect(maxError(report.direct.schedule ?? [], DIRECT)).toBeLessThan(1e-4)
+    expect(Math.max(...(report.standardError?.schedule ?? [1]))).toBeLessThan(1e-12)
+  })
+
+  test('ends at the optimum, from above end = .98, where the penalty gradient turns', async () => {
+    const problem = gaussianProblem({ initial: [0, 0.985, 1, 0.008], free: [END] })
+    const settings = settingsOf({
+      ...{ hypergradient, lowerSteps: 1, twinSteps: 1, averageDecay: 0 },
+      adam: { ...ADAM_DEFAULTS, rate: 0.2, decayOver: 30 },
+      linear: { ...linear, horizon: hypergradient === 'implicit' ? 1e9 : 4 },
+    })
+    let last = penaltyInit(problem, settings)
+    for await (const event of tune(problem, settings, 30)) last = event.state
+    expect(Math.abs(last.upper.schedule[END] - optimum.end)).toBeLessThan(1e-3)
+  })
+})
+
 describe('tied: one schedule for both levels, from end = .95', () => {
   const start = { initial: [0, 0.95, 1, 0.008], free: [END] }
 
@@ -200,6 +226,7 @@ function untied(options: GaussianOptions): BilevelProblem<'training' | 'sampling
     lower: {
       ...lower,
       settle: undefined,
+      gradientInWeights: (state, { training }, batch) => lower.gradientInWeights(state, { schedule: training }, batch),
       blocks: ['training'],
       step: (state, { training }, batch, extra) => lower.step(state, { schedule: training }, batch, extra),
       async gradientInUpper(state, { training }, batch) {

@@ -7,8 +7,7 @@ test('the UNet of Stable Diffusion 1.5 has 859,520,964 parameters, its decoder 4
   expect(total(decoderLayers(), 'parameters')).toBe(49_490_199)
 })
 
-test('operations of a call at 512 pixels', () => {
-  // 0.68 Tflop: 338.7 G multiplications with additions, as others count them.
-  expect(total(unetLayers(), 'operations') / 2e9).toBeGreaterThan(330)
-  expect(total(unetLayers(), 'operations') / 2e9).toBeLessThan(410)
+test('convolutions and products at 512 pixels come to the 339 G multiplications that are commonly counted, attention aside', () => {
+  const weighted = unetLayers().filter(({ kind }) => kind !== 'attention')
+  expect(Math.round(total(weighted, 'operations') / 2e9)).toBe(339)
 })

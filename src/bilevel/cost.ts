@@ -4,7 +4,9 @@
  * most there can be: an estimate that only primes leaves out the step of the offset's report, and coordinate differences leave out
  * parameters that cannot move.
  */
-import type { BilevelProblem, UpperCost } from './problem.ts'
+import type { EstimateCost } from './estimators/estimator.ts'
+import { givesBoth, horizonAt } from './hypergradient/settings.ts'
+import type { BilevelProblem, TrainedLower, UpperCost } from './problem.ts'
 import { lowerBlocks } from './problem.ts'
 import type { PenaltySettings } from './settings.ts'
 import type { PenaltyState } from './state.ts'
@@ -20,7 +22,7 @@ export interface ProblemCost {
   readonly lower:
     | { readonly kind: 'frozen' }
     | { readonly kind: 'solved'; readonly solve: number; readonly gradientInUpper: number }
-    | { readonly kind: 'trained'; readonly step: number; readonly gradientInUpper: number; readonly settle?: number }
+    | ({ readonly kind: 'trained' } & TrainedLower<string, unknown, unknown>['cost'])
 }
 
 /** Network evaluations, and what makes them. */
@@ -50,8 +52,11 @@ function costOfLower<B extends string, S, Batch>(lower: BilevelProblem<B, S, Bat
   return lower.kind === 'solved' ? { kind: 'solved', ...lower.cost } : { kind: 'trained', ...lower.cost }
 }
 
-/** One iteration. */
-export function iterationCost(problem: ProblemCost, settings: PenaltySettings): TuningCost {
+/** One iteration, from 1: the horizon of `unrolled` may depend on it. */
+export function iterationCost(problem: ProblemCost, settings: PenaltySettings, iteration = 1): TuningCost {
+  if (settings.hypergradient !== 'penalty' && problem.lower.kind === 'trained') {
+    return linearIterationCost(problem, problem.lower, settings, iteration)
+  }
   const { upper, shared, upperOnly, lower } = problem
   const { estimator, weightsEstimator, z, lowerSteps, twinSteps, reportOffset, reportValue } = settings
   const twins = lower.kind !== 'frozen' && z
@@ -73,13 +78,55 @@ export function iterationCost(problem: ProblemCost, settings: PenaltySettings): 
   const trained = lower.kind === 'trained' ? steps * lower.step : 0
   const solved = lower.kind === 'solved' ? (z ? 2 : 1) * lower.solve : 0
   // dg/dq at y and z
-  const indirect = lower.kind !== 'frozen' && z ? 2 * lower.gradientInUpper : 0
+  const differences = lower.kind === 'trained' ? settings.differenceBatches : 1
+  const indirect = lower.kind !== 'frozen' && z ? 2 * differences * lower.gradientInUpper : 0
   const keys = settings.freshSamples ? (direct.length + pulls.length) * keyCost(problem) : 0
   const estimates = keys + sum([...direct, ...pulls].map(({ total }) => total))
   return {
     total: estimates + watched + settle + trained + solved + indirect,
     lowerSteps: trained,
     derivative: sum([...direct, ...pulls].map(({ derivative }) => derivative)),
+  }
+}
+
+/** An iteration of `implicit` or `unrolled`. */
+function linearIterationCost(
+  problem: ProblemCost,
+  { step }: Extract<ProblemCost['lower'], { kind: 'trained' }>,
+  settings: PenaltySettings,
+  iteration: number,
+): TuningCost {
+  const lowerSteps = (settings.lowerSteps + settings.twinSteps) * step
+  const { reportValue } = settings
+  const watched = reportValue && problem.shared + problem.upperOnly === 0 ? problem.upper.value : 0
+  const gradient = linearGradientCost(problem, settings, iteration)
+  return { total: lowerSteps + watched + gradient.total, lowerSteps, derivative: gradient.derivative }
+}
+
+/** One hypergradient of `implicit` or `unrolled`, at most: the linear system may be solved earlier. */
+export function linearGradientCost(
+  { upper, shared, upperOnly, lower }: ProblemCost,
+  settings: PenaltySettings,
+  iteration: number,
+): EstimateCost {
+  if (lower.kind !== 'trained') return { total: 0, derivative: 0 }
+  const { estimator, weightsEstimator, linear, hypergradient, freshSamples } = settings
+  const { replicates, iterations, hessianBatches, mixedBatches } = linear
+  const parameters = shared + upperOnly
+  const both = givesBoth(settings)
+  const pulls = [
+    weightsEstimator.cost({ upper, parameters: both ? parameters : 0, weights: true }),
+    ...(both || parameters === 0 ? [] : [estimator.cost({ upper, parameters, weights: false })]),
+  ]
+  const horizon = horizonAt(linear, iteration)
+  const products = hypergradient === 'unrolled' ? horizon - 1 : iterations * hessianBatches
+  const { gradientInWeights = lower.step, gradientInUpper, settle = 0 } = lower
+  const adjoint = 2 * (products * gradientInWeights + mixedBatches * gradientInUpper)
+  const keys = freshSamples || iteration === 1 ? keyCost({ upper }) : 0
+  const derivative = sum(pulls.map((pull) => pull.derivative)) + adjoint
+  return {
+    total: settle + replicates * (keys + sum(pulls.map(({ total }) => total)) + adjoint),
+    derivative: replicates * derivative,
   }
 }
 
@@ -97,13 +144,13 @@ export const isNewKey = (
  * @param tried values of the upper objective with which the start was chosen
  */
 export function tuningCost(problem: ProblemCost, settings: PenaltySettings, iterations: number, tried = 0): TuningCost {
-  const each = iterationCost(problem, settings)
+  const each = Array.from({ length: iterations }, (_, i) => iterationCost(problem, settings, i + 1))
   const warmUp = problem.lower.kind === 'trained' ? settings.warmUpSteps * problem.lower.step : 0
   const shared = !settings.freshSamples && tried === 0 && iterations > 0 ? keyCost(problem) : 0
   return {
-    total: triedCost(problem, tried) + warmUp + shared + iterations * each.total,
-    lowerSteps: warmUp + iterations * each.lowerSteps,
-    derivative: iterations * each.derivative,
+    total: triedCost(problem, tried) + warmUp + shared + sum(each.map(({ total }) => total)),
+    lowerSteps: warmUp + sum(each.map(({ lowerSteps }) => lowerSteps)),
+    derivative: sum(each.map(({ derivative }) => derivative)),
   }
 }
 
@@ -123,7 +170,8 @@ export function expectedCost<B extends string, S>(
   const step = problem.lower.kind === 'trained' ? problem.lower.step : 0
   const left = Math.max(0, iterations - iteration)
   const shared = left > 0 && !settings.freshSamples && isNewKey(settings, state) ? keyCost(problem) : 0
-  return evaluations + warmUps * step + shared + left * iterationCost(problem, settings).total
+  const ahead = Array.from({ length: left }, (_, i) => iterationCost(problem, settings, iteration + i + 1).total)
+  return evaluations + warmUps * step + shared + sum(ahead)
 }
 
 const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0)

@@ -4,7 +4,7 @@ import { keyCost } from './cost.ts'
 import type { OffsetReport } from './offset.ts'
 import type { BilevelProblem, TrainedLower, Vector } from './problem.ts'
 import type { PenaltySettings } from './settings.ts'
-import { gammaAt } from './settings.ts'
+import { gammaAt, usesTwins } from './settings.ts'
 import type { PenaltyState } from './state.ts'
 import type { Stepped, TrainedState } from './twins.ts'
 import { stepY, trainTwins } from './twins.ts'
@@ -14,8 +14,8 @@ export interface LowerSolutions<B extends string, S, Batch> {
   /** The run's state after solving; q has not moved. */
   readonly state: PenaltyState<B, S>
   readonly y: S
-  /** z, and one minibatch for both terms in g. Null where there is no z: frozen, or switched off. */
-  readonly twin: { readonly z: S; readonly batch: Batch } | null
+  /** z, and minibatches that serve both terms in g. Null where there is no z: frozen, or switched off. */
+  readonly twin: { readonly z: S; readonly batches: readonly Batch[] } | null
   /** What is deployed: the average of theta_y if trained, else y. */
   readonly deployed: () => Promise<S>
   readonly gamma: number | null
@@ -56,11 +56,11 @@ export async function solveLower<B extends string, S, Batch>(
     const { state: y } = lower
     return { state, y, twin: null, deployed: async () => y, gamma: null, loss: null, offset: null }
   }
+  if (lower.kind === 'trained') return solveByTraining(problem, lower, settings, state)
   const gamma = gammaAt(settings, state.iteration + 1)
-  if (lower.kind === 'trained') return solveByTraining(problem, lower, settings, state, gamma)
   const batch = await lower.draw(state.draws)
   const y = await lower.solve(state.upper, 0, batch)
-  const twin = settings.z ? { z: await lower.solve(state.upper, 1 / gamma, batch), batch } : null
+  const twin = settings.z ? { z: await lower.solve(state.upper, 1 / gamma, batch), batches: [batch] } : null
   const evaluations = state.evaluations + (twin ? 2 : 1) * lower.cost.solve
   const next = { ...state, gamma, draws: state.draws + 1, evaluations }
   return { state: next, y, twin, deployed: async () => y, gamma, loss: null, offset: null }
@@ -71,19 +71,20 @@ async function solveByTraining<B extends string, S, Batch>(
   lower: TrainedLower<B, S, Batch>,
   settings: PenaltySettings,
   start: PenaltyState<B, S>,
-  gamma: number,
 ): Promise<LowerSolutions<B, S, Batch>> {
   const { upper } = start
   const deployedOf = (trained: TrainedState<S>) => async () => {
     const averaged = lower.withWeights(trained.y, trained.average)
     return lower.settle ? lower.settle(averaged, upper) : averaged
   }
+  const twinned = usesTwins(settings)
   // 1. y: K steps (all K + J without z, so that y is trained as much)
-  const steps = settings.lowerSteps + (settings.z ? 0 : settings.twinSteps)
+  const steps = settings.lowerSteps + (twinned ? 0 : settings.twinSteps)
   const { state, loss } = await descend(problem, settings, start, steps)
   const { trained } = state
   if (trained === null) throw internalError('a trained lower problem without its state')
-  if (!settings.z) {
+  const gamma = settings.hypergradient === 'penalty' ? gammaAt(settings, start.iteration + 1) : null
+  if (!twinned || gamma === null) {
     const { y } = trained
     return {
       state: { ...state, gamma },
@@ -119,13 +120,13 @@ async function solveByTraining<B extends string, S, Batch>(
   const offset = state.gamma === null ? trained.offset : trained.offset.map((o) => (o * (state.gamma ?? gamma)) / gamma)
   const training = { lower, upper, averageDecay: settings.averageDecay }
   const twins = await trainTwins(training, { ...trained, offset }, batches, pull, settings.reportOffset)
-  const batch = await lower.draw(draws++)
+  const differenced = await Promise.all(Array.from({ length: settings.differenceBatches }, () => lower.draw(draws++)))
   evaluations += twins.steps * lower.cost.step
   const estimators = { ...state.estimators, weights: weightsState }
   return {
     state: { ...state, trained: twins.state, gamma, draws, samples, evaluations, estimators },
     y: twins.state.y,
-    twin: { z: twins.z, batch },
+    twin: { z: twins.z, batches: differenced },
     deployed: deployedOf(twins.state),
     gamma,
     loss: twins.loss,

@@ -44,7 +44,7 @@ export function norm(vector: Vector): number {
   return Math.sqrt(inner(vector, vector))
 }
 
-function inner(a: Vector, b: Vector): number {
+export function inner(a: Vector, b: Vector): number {
   let sum = 0
   for (let i = 0; i < a.length; i++) sum += a[i] * b[i]
   return sum

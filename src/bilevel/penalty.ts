@@ -10,6 +10,9 @@
 import { throwIfInterrupted } from '../base/index.ts'
 import type { AdamState } from './adam.ts'
 import { adamStep } from './adam.ts'
+import type { HypergradientEstimate } from './hypergradient/estimate.ts'
+import { resolvedBy } from './hypergradient/estimate.ts'
+import { linearGradient } from './hypergradient/linear.ts'
 import type { LowerSolutions } from './lowerSolutions.ts'
 import { descend, solveLower } from './lowerSolutions.ts'
 import type { OffsetReport } from './offset.ts'
@@ -19,12 +22,12 @@ import { blockNames } from './problem.ts'
 import { project } from './projection.ts'
 import type { PenaltySettings } from './settings.ts'
 import type { PenaltyState } from './state.ts'
-import { penaltyInit } from './state.ts'
+import { penaltyInit, record } from './state.ts'
 
 export interface PenaltyReport<B extends string> {
   /** From 1. */
   readonly iteration: number
-  /** Null where the lower problem is frozen. */
+  /** Null where the lower problem is frozen, and with `implicit` and `unrolled`. */
   readonly gamma: number | null
   /** q before this step: where all of this was seen. */
   readonly upper: Upper<B>
@@ -32,9 +35,13 @@ export interface PenaltyReport<B extends string> {
   readonly value: number | null
   /** g at y; null unless trained. */
   readonly loss: number | null
-  /** grad F_gamma / gamma (frozen: df/dq), before this step of q. */
+  /** grad F_gamma / gamma (frozen: df/dq; `implicit`, `unrolled`: dF/dq), before this step of q. */
   readonly gradient: Upper<B>
-  /** Its two parts: df/dq / gamma, and dg/dq(z) - dg/dq(y). */
+  /** Of the gradient; null where it is one estimate. */
+  readonly standardError: Upper<B> | null
+  /** Which parameters were moved: all where no standard error is known, else those whose gradient is told from 0. */
+  readonly resolved: Readonly<Record<B, readonly boolean[]>>
+  /** Its two parts: df/dq / gamma, and dg/dq(z) - dg/dq(y); of dF/dq: df/dq, and what comes through the weights. */
   readonly direct: UpperGradient<B>
   readonly indirect: UpperGradient<B>
   /** False if q did not move because an estimator was only primed. */
@@ -55,17 +62,24 @@ export async function penaltyStep<B extends string, S, Batch>(
   const solved = await solveLower(problem, settings, state)
 
   // 3. a projected step of q against grad F_gamma / gamma
-  const found = await penaltyGradient(problem, settings, solved)
+  const found = await hypergradientOf(problem, settings, solved)
   const upper: Record<B, Float64Array> = { ...state.upper }
   const adam: Record<B, AdamState> = { ...state.adam }
+  const names = blockNames(problem.blocks)
+  const resolved = record(names, (name) =>
+    resolvedBy(found.gradient[name], found.standardError?.[name], settings.resolvedAbove),
+  )
   if (found.ready) {
-    for (const name of blockNames(problem.blocks)) {
+    for (const name of names) {
       const block = problem.blocks[name]
-      const step = adamStep(found.gradient[name], adam[name], block.scale, settings.adam)
+      // What is not resolved neither moves nor leaves a trace in the moments.
+      const seen = found.gradient[name].map((value, i) => (resolved[name][i] ? value : 0))
+      const step = adamStep(seen, adam[name], block.scale, settings.adam)
+      if (!resolved[name].includes(true)) continue
       adam[name] = step.state
       upper[name] = project(
         block,
-        upper[name].map((value, i) => value + step.displacement[i]),
+        upper[name].map((value, i) => value + (resolved[name][i] ? step.displacement[i] : 0)),
       )
     }
   }
@@ -90,6 +104,8 @@ export async function penaltyStep<B extends string, S, Batch>(
       value: watched?.value ?? found.value,
       loss: solved.loss,
       gradient: found.gradient,
+      standardError: found.standardError,
+      resolved,
       direct: found.direct,
       indirect: found.indirect,
       moved: found.ready,
@@ -98,6 +114,15 @@ export async function penaltyStep<B extends string, S, Batch>(
     },
   }
 }
+
+const hypergradientOf = <B extends string, S, Batch>(
+  problem: BilevelProblem<B, S, Batch>,
+  settings: PenaltySettings,
+  solved: LowerSolutions<B, S, Batch>,
+): Promise<HypergradientEstimate<B, S>> =>
+  settings.hypergradient === 'penalty' || problem.lower.kind === 'frozen'
+    ? penaltyGradient(problem, settings, solved)
+    : linearGradient(problem, settings, solved)
 
 /** The samples by which f is watched: the same throughout, so that its curve has no noise of theirs. */
 const WATCHED_SAMPLES = 0

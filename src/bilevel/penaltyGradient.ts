@@ -6,47 +6,40 @@
  * A block that enters one level alone has one of the two parts alone. Both terms in g are taken on the same minibatch, times and noise:
  * theta_z - theta_y is of order 1/gamma, and on separate draws the noise of g would be gamma times larger than what is sought.
  */
-import { failure } from '../base/index.ts'
 import { isNewKey, keyCost } from './cost.ts'
 import type { EstimatorState } from './estimators/estimator.ts'
+import type { HypergradientEstimate } from './hypergradient/estimate.ts'
+import { meanAndError, requireFinite } from './hypergradient/estimate.ts'
 import type { LowerSolutions } from './lowerSolutions.ts'
-import type { BilevelProblem, Upper, UpperGradient } from './problem.ts'
+import type { BilevelProblem, UpperGradient } from './problem.ts'
 import { blockNames, lowerBlocks } from './problem.ts'
 import type { PenaltySettings } from './settings.ts'
-import type { EstimatorStates, PenaltyState } from './state.ts'
+import type { EstimatorStates } from './state.ts'
 import { record } from './state.ts'
-
-export interface PenaltyGradient<B extends string, S> {
-  /** The run's state after the evaluations; q has not moved. */
-  readonly state: PenaltyState<B, S>
-  /** grad F_gamma / gamma of every block. Frozen: df/dq. */
-  readonly gradient: Upper<B>
-  readonly direct: UpperGradient<B>
-  readonly indirect: UpperGradient<B>
-  readonly value: number | null
-  /** False while an estimator only primes. */
-  readonly ready: boolean
-}
 
 /** The penalty gradient at `solved.state.upper`. @throws `bilevel.diverged` if it is not finite */
 export async function penaltyGradient<B extends string, S, Batch>(
   problem: BilevelProblem<B, S, Batch>,
   settings: PenaltySettings,
   solved: LowerSolutions<B, S, Batch>,
-): Promise<PenaltyGradient<B, S>> {
+): Promise<HypergradientEstimate<B, S>> {
   const upperPart = await directPart(problem, settings, solved)
   const lowerPart = await indirectPart(problem, solved)
   const gradient = record(blockNames(problem.blocks), (name) =>
     sum(problem.blocks[name].initial.length, upperPart.direct[name], lowerPart.indirect[name]),
   )
-  const bad = blockNames(problem.blocks).find((name) => !gradient[name].every(Number.isFinite))
-  if (bad !== undefined) {
-    const where = `got ${gradient[bad]} for '${bad}' at iteration ${solved.state.iteration + 1}`
-    const advice = 'if z ran away, raise gamma or lower the learning rate; else look at the upper objective'
-    throw failure('bilevel.diverged', `the penalty gradient must be finite, ${where}: ${advice}`)
-  }
+  requireFinite(gradient, solved.state.iteration)
   const evaluations = upperPart.state.evaluations + lowerPart.evaluations
-  return { ...upperPart, indirect: lowerPart.indirect, gradient, state: { ...upperPart.state, evaluations } }
+  const errors = lowerPart.standardError
+  const standardError =
+    errors && record(blockNames(problem.blocks), (name) => errors[name] ?? new Float64Array(gradient[name].length))
+  return {
+    ...upperPart,
+    indirect: lowerPart.indirect,
+    gradient,
+    standardError,
+    state: { ...upperPart.state, evaluations },
+  }
 }
 
 /** df/dq / gamma: at z for blocks that enter both levels, at what is deployed (or z) for blocks that enter f alone. */
@@ -54,7 +47,7 @@ async function directPart<B extends string, S, Batch>(
   problem: BilevelProblem<B, S, Batch>,
   settings: PenaltySettings,
   { state, y, twin, deployed, gamma }: LowerSolutions<B, S, Batch>,
-): Promise<Omit<PenaltyGradient<B, S>, 'gradient' | 'indirect'>> {
+): Promise<Omit<HypergradientEstimate<B, S>, 'gradient' | 'standardError' | 'indirect'>> {
   const below = lowerBlocks(problem.lower)
   const atZ = settings.upperOnlyAt === 'z' && twin ? twin.z : null
   const settle = problem.lower.kind === 'trained' && atZ === null ? (problem.lower.cost.settle ?? 0) : 0
@@ -101,18 +94,28 @@ async function directPart<B extends string, S, Batch>(
   return { state: { ...state, samples, evaluations, estimators }, direct, value, ready }
 }
 
-/** dg/dq(z) - dg/dq(y), on one minibatch. */
+/** dg/dq(z) - dg/dq(y): the mean over minibatches, each of which serves both, and its standard error where there are several. */
 async function indirectPart<B extends string, S, Batch>(
   { lower }: BilevelProblem<B, S, Batch>,
   { state, y, twin }: LowerSolutions<B, S, Batch>,
-): Promise<{ readonly indirect: UpperGradient<B>; readonly evaluations: number }> {
-  const indirect: Partial<Record<B, Float64Array>> = {}
-  if (lower.kind === 'frozen' || twin === null) return { indirect, evaluations: 0 }
-  const { z, batch } = twin
-  const atZ = await lower.gradientInUpper(z, state.upper, batch)
-  const atY = await lower.gradientInUpper(y, state.upper, batch)
-  for (const block of lower.blocks) indirect[block] = atZ[block]?.map((g, i) => g - (atY[block]?.[i] ?? 0))
-  return { indirect, evaluations: 2 * lower.cost.gradientInUpper }
+): Promise<{
+  readonly indirect: UpperGradient<B>
+  readonly standardError: UpperGradient<B> | null
+  readonly evaluations: number
+}> {
+  const nothing: Partial<Record<B, Float64Array>> = {}
+  if (lower.kind === 'frozen' || twin === null) return { indirect: nothing, standardError: null, evaluations: 0 }
+  const { z, batches } = twin
+  const all: UpperGradient<B>[] = []
+  for (const batch of batches) {
+    const atZ = await lower.gradientInUpper(z, state.upper, batch)
+    const atY = await lower.gradientInUpper(y, state.upper, batch)
+    const one: Partial<Record<B, Float64Array>> = {}
+    for (const block of lower.blocks) one[block] = atZ[block]?.map((g, i) => g - (atY[block]?.[i] ?? 0))
+    all.push(one)
+  }
+  const { mean, standardError } = meanAndError(lower.blocks, all)
+  return { indirect: mean, standardError, evaluations: 2 * batches.length * lower.cost.gradientInUpper }
 }
 
 function sum(size: number, ...parts: readonly (Float64Array | undefined)[]): Float64Array {

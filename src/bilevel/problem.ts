@@ -93,7 +93,8 @@ export interface TrainedLower<B extends string, S, Batch> extends LowerObjective
   readonly kind: 'trained'
   readonly initial: S
   /**
-   * One optimizer step on g(q, theta), with `extraGradient` (null: zeros) added to the gradient before clipping and the optimizer.
+   * One optimizer step on g(q, theta), with `extraGradient` (null: zeros) added to the gradient after its clipping, before the optimizer:
+   * clipped together, z's loss would be scaled otherwise than y's.
    * `state` is left as it is: y and z both start from it. `loss`: g before the step.
    */
   step(
@@ -104,8 +105,19 @@ export interface TrainedLower<B extends string, S, Batch> extends LowerObjective
   ): Promise<{ readonly state: S; readonly loss: number }>
   /** Makes the rest of the state fit its weights (running statistics of averaged weights). Default: nothing to do. */
   settle?(state: S, upper: Upper<B>): Promise<S>
-  /** Network evaluations of one `step`, of one `gradientInUpper`, and of one `settle` (default 0). */
-  readonly cost: { readonly step: number; readonly gradientInUpper: number; readonly settle?: number }
+  /** dg/dtheta at `state` on `batch`, before clipping: the hypergradients `implicit` and `unrolled` need it. Leaves `state` as it is. */
+  gradientInWeights?(state: S, upper: Upper<B>, batch: Batch): Promise<Vector>
+  /** By how much each step moves each weight for a lasting unit of gradient, > 0: the learning rate over the optimizer's own scaling. Needed with `gradientInWeights`. */
+  stepSizes?(state: S): Vector
+  /** Share of the last step's direction that the next one keeps, in [0, 1). Default 0. */
+  readonly momentum?: number
+  /** Network evaluations of one `step`, of one `gradientInUpper`, of one `settle` (default 0) and of one `gradientInWeights` (default that of `step`). */
+  readonly cost: {
+    readonly step: number
+    readonly gradientInUpper: number
+    readonly settle?: number
+    readonly gradientInWeights?: number
+  }
 }
 
 /** A lower problem with a solver of its own and no weights to train (a closed form, weighted samples). */

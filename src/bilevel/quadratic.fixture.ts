@@ -94,6 +94,10 @@ function quadraticLower({
       const moved = weights.map((w, i) => w - (rate ?? newton / hessian[i]) * next[i])
       return { state: { weights: moved, momentum: next }, loss }
     },
+    gradientInWeights: async ({ weights }, { a }, batch) =>
+      weights.map((w, i) => hessian[i] * batch.noise[i] * w - dot(noisyRow(i, batch), a)),
+    stepSizes: () => Float64Array.from(hessian, (h) => (rate ?? newton / h) / (1 - momentum)),
+    momentum,
     async gradientInUpper({ weights }, _, batch) {
       const a = new Float64Array(2)
       weights.forEach((w, i) => {

@@ -4,6 +4,9 @@ import type { AdamSettings } from './adam.ts'
 import { ADAM_DEFAULTS } from './adam.ts'
 import { backpropagation } from './estimators/backpropagation.ts'
 import type { GradientEstimator } from './estimators/estimator.ts'
+import { requireDifferentiable } from './hypergradient/differentiable.ts'
+import type { HypergradientName, LinearSettings } from './hypergradient/settings.ts'
+import { checkLinear, LINEAR_DEFAULTS } from './hypergradient/settings.ts'
 import type { BilevelProblem } from './problem.ts'
 import { lowerBlocks } from './problem.ts'
 
@@ -22,6 +25,14 @@ export interface PenaltySettings {
   readonly averageDecay: number
   /** Where df/dq is taken for blocks that enter f alone: at what is deployed (`average`), or at theta_z, the literal penalty form. */
   readonly upperOnlyAt: 'average' | 'z'
+  /** The way to dF/dq where q enters a trained lower problem; a solved one knows `penalty` alone. */
+  readonly hypergradient: HypergradientName
+  /** `penalty`: minibatches of dg/dq(z) - dg/dq(y), >= 1; from 2 on it has a standard error. */
+  readonly differenceBatches: number
+  /** Of `implicit` and `unrolled`. */
+  readonly linear: LinearSettings
+  /** A parameter moves only where its gradient is at least this many standard errors, if those are known; 0: always. */
+  readonly resolvedAbove: number
   /** Estimator of df/dq. */
   readonly estimator: GradientEstimator
   /** Estimator of df/dtheta, which pulls z. */
@@ -45,6 +56,10 @@ export const PENALTY_DEFAULTS: PenaltySettings = {
   warmUpSteps: 0,
   averageDecay: 0.995,
   upperOnlyAt: 'average',
+  hypergradient: 'penalty',
+  differenceBatches: 1,
+  linear: LINEAR_DEFAULTS,
+  resolvedAbove: 2,
   estimator: backpropagation(),
   weightsEstimator: backpropagation(),
   adam: ADAM_DEFAULTS,
@@ -54,6 +69,10 @@ export const PENALTY_DEFAULTS: PenaltySettings = {
   seed: 0,
 }
 
+/** Whether the lower problem is solved twice, as y and z. */
+export const usesTwins = ({ hypergradient, z }: Pick<PenaltySettings, 'hypergradient' | 'z'>): boolean =>
+  hypergradient === 'penalty' && z
+
 /** gamma of an iteration, from 1. @throws `bilevel.gamma` if it is not positive and finite */
 export function gammaAt({ gamma }: PenaltySettings, iteration: number): number {
   const value = typeof gamma === 'number' ? gamma : gamma(iteration)
@@ -61,7 +80,7 @@ export function gammaAt({ gamma }: PenaltySettings, iteration: number): number {
   throw inputError('bilevel.gamma', `the penalty constant must be positive, got ${value} at iteration ${iteration}`)
 }
 
-/** Refuses settings that cannot drive this problem. @throws `bilevel.steps`, `bilevel.noDerivative`, `bilevel.needsZ`, `bilevel.weightsEstimator` */
+/** Refuses settings that cannot drive this problem. @throws `bilevel.steps`, `bilevel.noDerivative`, `bilevel.needsZ`, `bilevel.weightsEstimator`, `bilevel.hypergradient` */
 export function checkSettings<B extends string, S, Batch>(
   problem: BilevelProblem<B, S, Batch>,
   settings: PenaltySettings,
@@ -71,8 +90,18 @@ export function checkSettings<B extends string, S, Batch>(
     if (Number.isInteger(settings[key]) && settings[key] >= 0) continue
     throw inputError('bilevel.steps', `${key} must be a whole number from 0, got ${settings[key]}`)
   }
-  const pulls = lower.kind === 'trained' && settings.z
-  if (pulls && settings.twinSteps < 1) {
+  if (!(Number.isInteger(settings.differenceBatches) && settings.differenceBatches >= 1)) {
+    const came = `got ${settings.differenceBatches}`
+    throw inputError('bilevel.steps', `differenceBatches must be a whole number from 1, ${came}`)
+  }
+  const linear = settings.hypergradient !== 'penalty' && lower.kind !== 'frozen'
+  if (linear) {
+    requireDifferentiable(lower, settings.hypergradient)
+    checkLinear(settings.linear)
+  }
+  const twins = lower.kind === 'trained' && usesTwins(settings)
+  const pulls = twins || linear
+  if (twins && settings.twinSteps < 1) {
     throw inputError(
       'bilevel.steps',
       'z needs at least one step an iteration: set twinSteps to 1 or more, or z to false',
@@ -88,11 +117,11 @@ export function checkSettings<B extends string, S, Batch>(
     throw inputError('bilevel.noDerivative', message)
   }
   if (pulls && !settings.weightsEstimator.inWeights) {
-    const message = `the gradient that pulls z is in the weights: use backpropagation, two-point or one-point, not ${settings.weightsEstimator.name}`
+    const message = `the gradient in the weights comes from an estimator that has one: use backpropagation, two-point or one-point, not ${settings.weightsEstimator.name}`
     throw inputError('bilevel.weightsEstimator', message)
   }
   const still = lowerBlocks(lower).find((block) => !objective.blocks.includes(block))
-  if (!settings.z && still !== undefined) {
+  if (!settings.z && !linear && still !== undefined) {
     const message = `the block '${still}' enters the lower problem alone, so its gradient comes through z alone: set z to true or leave the block out`
     throw inputError('bilevel.needsZ', message)
   }

@@ -135,19 +135,18 @@ describe('the training step', () => {
     }
   })
 
-  test('extraGradient is added before clipping; zeros leave the gradient alone', () => {
+  test('extraGradient is added after clipping, whatever its size; zeros leave the gradient alone', () => {
     const extra = normal(30, zeros.length, 0.3)
     const plain = gradientOf(perceptron, zeros, null)
-    const sum = plain.map((g, i) => g + extra[i])
-    const norm = Math.sqrt(dot(sum, sum))
+    const norm = Math.sqrt(dot(plain, plain))
     const clip = norm / 3
     const scale = clip / (norm + 1e-6)
     const [added, clipped] = [gradientOf(perceptron, extra, null), gradientOf(perceptron, extra, clip)]
-    sum.forEach((value, i) => {
-      expect(added[i]).toBeCloseTo(value, 10)
-      expect(clipped[i]).toBeCloseTo(value * scale, 6)
+    plain.forEach((value, i) => {
+      expect(added[i]).toBeCloseTo(value + extra[i], 7)
+      expect(clipped[i]).toBeCloseTo(value * scale + extra[i], 6)
     })
-    expect(gradientOf(perceptron, extra, 10 * norm).every((g, i) => Math.abs(g - sum[i]) < 1e-10)).toBe(true)
+    expect(gradientOf(perceptron, zeros, 10 * norm).every((g, i) => Math.abs(g - plain[i]) < 1e-10)).toBe(true)
   })
 
   test('AdamW by hand from the gradient, with weight decay, at step 4', () => {
@@ -179,7 +178,9 @@ describe('the training step', () => {
       expect(Object.keys(came).includes('next.statistics')).toBe(network.statistics.length > 0)
       for (const [name, { data }] of Object.entries(truth)) {
         const error = Math.max(...data.map((value, i) => Math.abs(value - (came[name].data as Float32Array)[i])))
-        expect(error, `${network.kind} ${name}`).toBeLessThan(2e-5)
+        // the sum of all weights has the rounding of all
+        const largest = Math.max(1, ...data.map((value) => Math.abs(Number(value))))
+        expect(error, `${network.kind} ${name}`).toBeLessThan(2e-5 * largest)
       }
       await program.dispose()
     }

@@ -76,7 +76,7 @@ function scoreMatching(
 /** What an optimizer step takes and gives besides the loss's gradient. */
 interface Update {
   readonly optimizer: Optimizer
-  /** Largest global norm of the gradient, or null. */
+  /** Largest global norm of the loss's gradient, or null. */
   readonly clip: number | null
 }
 
@@ -89,10 +89,10 @@ const updateTypes = ({ optimizer }: Update, parameters: number): Record<string, 
 
 /** New weights and moments under their own names. */
 function updated({ optimizer, clip }: Update, inputs: Named, lossGradient: SymbolicTensor): Named {
-  const total = add(lossGradient, inputs.extraGradient)
+  const clipped = clip === null ? lossGradient : clipGradient(lossGradient, clip)
   const { weights, slots } = optimizer.update({
     weights: inputs.weights,
-    gradient: clip === null ? total : clipGradient(total, clip),
+    gradient: add(clipped, inputs.extraGradient),
     slots: Object.fromEntries(optimizer.slots.map((slot) => [slot, inputs[slot]])),
     learningRate: inputs.learningRate,
     step: inputs.step,
@@ -107,8 +107,8 @@ const asNext = (state: Named): Named => ({
 })
 
 /**
- * One optimizer step on denoising score matching. `extraGradient` is added to the gradient of the loss before clipping:
- * zeros for y, grad FID / gamma for its twin z (penalty method).
+ * One optimizer step on denoising score matching. `extraGradient` is added to the gradient of the loss after clipping:
+ * zeros for y, grad FID / gamma for its twin z (penalty method), whose loss is then clipped by the same number as y's.
  * @param clip largest global norm of the gradient, or null
  * @param target what the network is trained to predict, here and below; default the noise
  * @returns graph of (weights, slots…, statistics?, minibatch, learningRate, step, extraGradient) to `next.*` of the state, `loss` and `weightSum`

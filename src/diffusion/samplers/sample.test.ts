@@ -273,3 +273,25 @@ test('start noise may be filled anew as soon as the call has returned', async ()
   start.data.fill(7)
   expect((await asked).images.data).toEqual((await sample({ ...options, start: START })).images.data)
 })
+
+test('weights get no gradient through steps that are noisier than asked for, everything else does', async () => {
+  const schedule = samplingSchedule({ timesteps: 3, logSnr: [-8, 0.3, 1.7], times: [2, 1, 0] })
+  const settings = samplerSettings({ sampler: 'ddim', clip: null })
+  const gradient = async (
+    request: { readonly weightsAbove?: number },
+    prediction: Denoiser['prediction'] = 'noise',
+  ) => {
+    const denoiser: Denoiser = { ...linearDenoiser({ weights: [0.9, 0.4, -0.2] }), prediction }
+    const start = column([0.3, -1.1])
+    const { tape } = await sample({ denoiser, schedule, settings, start, seed: 0, through: 'all' })
+    return sampleVjp(tape!, column([1, -0.5]), { weights: true, ...request })
+  }
+  const [all, cut] = [await gradient({}), await gradient({ weightsAbove: 2e-3 })]
+  expect(all.dWeights![2]).not.toBe(0)
+  expect(cut.dWeights![2]).toBe(0)
+  expect([cut.dWeights![0], cut.dWeights![1]]).toEqual([all.dWeights![0], all.dWeights![1]])
+  expect(cut.dLogSnr).toEqual(all.dLogSnr)
+  expect([all.evaluations, cut.evaluations]).toEqual([2 * 9, 2 * 8])
+  // what predicts the image itself is not amplified there
+  expect((await gradient({ weightsAbove: 2e-3 }, 'sample')).dWeights).toEqual((await gradient({}, 'sample')).dWeights)
+})

@@ -4,6 +4,7 @@
  */
 import { inputError, randomStream, sizeOf, throwIfInterrupted } from '../../base/index.ts'
 import type { Denoiser, ImageData, Images, Pullback } from '../denoiser.ts'
+import { alphaBarOf } from '../schedules/level.ts'
 import type { SamplingSchedule } from '../schedules/samplingSchedule.ts'
 import type { SolverCotangent } from '../schedules/solverNumbers.ts'
 import { namesOfSolver, solverCotangent } from '../schedules/solverNumbers.ts'
@@ -180,6 +181,8 @@ const withOwnArrays = ({ start, condition, ...rest }: SampleOptions): SampleOpti
 /**
  * Pulls a cotangent of the images back to levels, told times, start noise and, on demand, weights.
  * With `through` B, only the last B steps carry gradient: the state that enters them is a constant.
+ * @param request.weightsAbove with a network that predicts noise, weights get no gradient through evaluations whose alphaBar is at most this, in [0, 1);
+ *   levels, told times and the numbers of a step keep theirs. Default 0: through all
  * @throws `sampler.derivative` if the network has none
  */
 export async function sampleVjp(
@@ -187,6 +190,7 @@ export async function sampleVjp(
   dImages: Images,
   request: {
     readonly weights?: boolean
+    readonly weightsAbove?: number
     readonly signal?: AbortSignal
     readonly onProgress?: (done: number, total: number) => void
   } = {},
@@ -204,8 +208,12 @@ export async function sampleVjp(
   const dLogSnr = new Float64Array(steps)
   const dSolver = solverCotangent(steps)
   let dTimes = hasTimeDerivative(denoiser) ? new Float64Array(steps) : null
-  const each = count * (denoiser.evaluationsEach ?? 1) * (request.weights ? 3 : 2)
-  const evaluations = each * tape.evaluations.length
+  const { weights: inWeights = false, weightsAbove = 0 } = request
+  const reachesWeights = ({ at }: Evaluation) =>
+    inWeights && (denoiser.prediction !== 'noise' || alphaBarOf(schedule.levels[at]) > weightsAbove)
+  const costOf = (evaluation: Evaluation) =>
+    count * (denoiser.evaluationsEach ?? 1) * (reachesWeights(evaluation) ? 3 : 2)
+  const evaluations = tape.evaluations.reduce((all, evaluation) => all + costOf(evaluation), 0)
   let done = 0
   let dWeights: ImageData | undefined
   const chain: ReverseChain = {
@@ -223,14 +231,14 @@ export async function sampleVjp(
       throwIfInterrupted(request.signal)
       const { x, at } = evaluation
       const [images, g] = [x, cotangent].map((data) => imagesOf(data, count, denoiser.imageShape))
-      const { weights = false } = request
+      const weights = reachesWeights(evaluation)
       const kept = weights ? undefined : tape.pullbacks.get(evaluation)
       const back = await (kept ? kept.vjp(g) : call.vjp(images, schedule.times[at], condition, g, { weights }))
       // Zeros in the place of what is missing would pass for times that are best as they are.
       if (back.dtime === null) dTimes = null
       if (dTimes && back.dtime !== null) dTimes[at] += back.dtime
       dWeights = sum(dWeights, back.dweights)
-      done += each
+      done += costOf(evaluation)
       request.onProgress?.(done, evaluations)
       return back.dx.data
     },

@@ -89,19 +89,23 @@ interface StepProgram {
   dispose(): Promise<void>
 }
 
+/** What of the inputs a program of parts takes. */
+const only = (program: BatchProgram, inputs: Readonly<Record<string, Tensor>>) =>
+  Object.fromEntries(Object.entries(inputs).filter(([name]) => program.inputs.has(name)))
+
 /** Loss and gradient in lanes, each for its part of the minibatch, then one update with their means. */
 class DividedStep implements StepProgram {
-  readonly #gradient: BatchProgram
+  /** Loss and gradient, of parts of the minibatch. */
+  readonly gradient: BatchProgram
   readonly #update: Program
 
   constructor(gradient: BatchProgram, update: Program) {
-    this.#gradient = gradient
+    this.gradient = gradient
     this.#update = update
   }
 
   async run(inputs: Readonly<Record<string, Tensor>>): Promise<Readonly<Record<string, Tensor>>> {
-    const minibatch = Object.fromEntries(Object.entries(inputs).filter(([name]) => this.#gradient.inputs.has(name)))
-    const parts = await this.#gradient.runEach(minibatch)
+    const parts = await this.gradient.runEach(only(this.gradient, inputs))
     const next = await this.#update.run({
       ...Object.fromEntries(Object.entries(inputs).filter(([name]) => name in this.#update.inputs)),
       ...Object.fromEntries(parts.map(({ gradient }, part) => [gradientOfPart(part), gradient])),
@@ -112,7 +116,7 @@ class DividedStep implements StepProgram {
   }
 
   async dispose(): Promise<void> {
-    await Promise.all([this.#gradient.dispose(), this.#update.dispose()])
+    await Promise.all([this.gradient.dispose(), this.#update.dispose()])
   }
 }
 
@@ -142,6 +146,7 @@ export class Trainer {
   readonly #rows: (step: number) => Int32Array
   #lower: Promise<Program> | undefined
   #statistics: Promise<Program> | undefined
+  #gradient: Promise<BatchProgram> | undefined
 
   private constructor(options: TrainerOptions, batch: number, step: StepProgram) {
     this.options = options
@@ -191,7 +196,7 @@ export class Trainer {
 
   /**
    * One optimizer step.
-   * @param extraGradient flat vector added to the gradient before clipping (grad FID / gamma for the twin z)
+   * @param extraGradient flat vector added to the gradient after clipping (grad FID / gamma for the twin z)
    * @throws `training.nan`, naming the step, if the loss or a new weight is not finite
    */
   async step(
@@ -243,6 +248,28 @@ export class Trainer {
     }
   }
 
+  /** The loss's gradient in the flat weights at the state's, before clipping; statistics are left as they are. */
+  async lossGradient(state: NetworkState, schedule: NoiseSchedule, minibatch: Minibatch): Promise<Float32Array> {
+    const program = await this.#gradientProgram()
+    const parts = await program.runEach(only(program, this.#inputs(state, schedule, minibatch)))
+    const [first, ...rest] = parts.map(({ gradient }) => gradient.data as Float32Array)
+    for (const part of rest) for (let i = 0; i < first.length; i++) first[i] += part[i]
+    return first
+  }
+
+  /** That of the step where it is divided. */
+  #gradientProgram(): Promise<BatchProgram> {
+    const step = this.#step
+    if (step instanceof DividedStep) return Promise.resolve(step.gradient)
+    const { network, prediction, device } = this.options
+    this.#gradient ??= compileBatch(lossGradientGraph(network, this.batch, 1, prediction), {
+      ...(device && { device }),
+      lanes: 1,
+      whole: ['weights', 'statistics'],
+    })
+    return this.#gradient
+  }
+
   /**
    * The state with its running statistics made again for its weights, on fixed batches (averaged weights never saw a batch).
    * Networks without statistics are left as they are.
@@ -264,6 +291,7 @@ export class Trainer {
     await this.#step.dispose()
     await (await this.#statistics)?.dispose()
     await (await this.#lower)?.dispose()
+    await (await this.#gradient)?.dispose()
   }
 
   #inputs(state: NetworkState, schedule: NoiseSchedule, minibatch: Minibatch): Record<string, Tensor> {

@@ -28,6 +28,24 @@ test('numbers of the exponential step go with its sampler; another leaves them o
   ])
 })
 
+test('of several learned for as many steps one has to be named; of one, or with a sampler that tells them apart, none', async () => {
+  const saved = (sampler: 'exponential' | 'dpm-solver++') => ({
+    name: `${sampler}-3`,
+    schedule: samplingSchedule({ timesteps: 10, logSnr: [-3, 0, 3], times: [9, 5, 1] }),
+    settings: samplerSettings({ sampler }),
+    learnedFor: null,
+  })
+  const opened = { schedules: [saved('exponential'), saved('dpm-solver++')] } as unknown as OpenedModel
+  const config = { schedule: null, sampler: null, steps: 3, stepList: null, eta: null }
+  const choose = (change: object) => chooseSampling(opened, { ...config, ...change } as SamplingConfig)
+  await expect(choose({})).rejects.toThrow(
+    'a schedule must be named where several are learned for 3 steps, here exponential-3 and dpm-solver++-3: ' +
+      '--schedule exponential-3 or --schedule dpm-solver++-3 or --schedule default',
+  )
+  expect(await choose({ sampler: 'exponential' })).toMatchObject({ name: 'learned exponential-3' })
+  expect(await choose({ schedule: 'dpm-solver++-3' })).toMatchObject({ name: 'learned dpm-solver++-3' })
+})
+
 describe('a file of steps is a schedule', () => {
   const none = { sampler: null, steps: null, stepList: null, eta: null, scheduler: null, weightsPrefix: null }
   const config = { ...none, side: null, class: null, size: null, timeScale: 1, chunk: 4, device: 'cpu' } as const

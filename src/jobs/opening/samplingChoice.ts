@@ -48,6 +48,12 @@ export async function chooseSampling(opened: OpenedModel, given: SamplingConfig)
       ({ settings, schedule }) =>
         (sampler === null || settings.sampler === sampler) && (steps === null || schedule.levels.length === steps),
     )
+    if (steps !== null && fitting.length > 1) {
+      const names = fitting.map((candidate) => candidate.name)
+      const rule = `a schedule must be named where several are learned for ${steps} steps`
+      const ways = [...names, 'default'].map((one) => `--schedule ${one}`).join(' or ')
+      throw inputError('sample.schedule', `${rule}, here ${names.join(' and ')}: ${ways}`)
+    }
     return fitting.length === 1
       ? savedChoice(`learned ${fitting[0].name}`, fitting[0], config)
       : defaultChoice(opened, config)

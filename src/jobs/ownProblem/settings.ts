@@ -1,7 +1,7 @@
 /** Settings of a run of a problem of the user's own: those of the penalty method, and what a run needs. All but functions go to `config.yaml`. */
 import { inputError } from '../../base/index.ts'
 import type { BilevelProblem, GradientEstimator, PenaltySettings } from '../../bilevel/index.ts'
-import { blockNames, gammaAt, PENALTY_DEFAULTS } from '../../bilevel/index.ts'
+import { blockNames, gammaAt, horizonAt, PENALTY_DEFAULTS } from '../../bilevel/index.ts'
 import type { Json } from '../../runs/index.ts'
 import { jsonHash } from '../../runs/index.ts'
 
@@ -42,11 +42,15 @@ export function problemConfig(
   settings: ProblemSettings,
   own: { readonly [key: string]: Json },
 ): ProblemConfig {
-  const { estimator, weightsEstimator, gamma: _, adam, ...plain } = settings
+  const { estimator, weightsEstimator, gamma: _, linear: __, adam, ...plain } = settings
   return {
     name,
     ...plain,
-    gamma: gammaJson(settings),
+    gamma: byIteration(settings, settings.gamma, (k) => gammaAt(settings, k)),
+    linear: {
+      ...settings.linear,
+      horizon: byIteration(settings, settings.linear.horizon, (k) => horizonAt(settings.linear, k)),
+    },
     adam: { ...adam },
     estimator: estimatorJson(estimator),
     weightsEstimator: estimatorJson(weightsEstimator),
@@ -56,10 +60,10 @@ export function problemConfig(
 
 const estimatorJson = ({ name, delta }: GradientEstimator): Json => ({ name, delta: delta ?? null })
 
-/** A gamma that changes is a function, of which the file holds both ends and a hash of all values. */
-function gammaJson(settings: ProblemSettings): Json {
-  if (typeof settings.gamma === 'number') return settings.gamma
-  const all = Array.from({ length: settings.iterations }, (_, i) => gammaAt(settings, i + 1))
+/** A number that changes from iteration to iteration is a function, of which the file holds both ends and a hash of all values. */
+function byIteration({ iterations }: ProblemSettings, given: unknown, at: (iteration: number) => number): Json {
+  if (typeof given === 'number') return given
+  const all = Array.from({ length: iterations }, (_, i) => at(i + 1))
   return { first: all[0] ?? null, last: all[all.length - 1] ?? null, sha256: jsonHash(all) }
 }
 

@@ -1,7 +1,7 @@
 /** Adam (Kingma, Ba, ICLR 2015), PyTorch's arithmetic; weight decay, where asked for, is a term of the gradient. */
 import { add, mul } from '../../graph/index.ts'
 import type { MomentOptions } from './moments.ts'
-import { MOMENT_SLOTS, momentStep, resolveMoments } from './moments.ts'
+import { MOMENT_SLOTS, momentStep, resolveMoments, unitSteps } from './moments.ts'
 import type { Optimizer } from './optimizer.ts'
 import { checkRange } from './optimizer.ts'
 
@@ -18,6 +18,8 @@ export function adam(options: AdamOptions = {}): Optimizer {
   return {
     name: 'adam',
     slots: MOMENT_SLOTS,
+    momentum: moments.beta1,
+    unitSteps: (slots, step) => unitSteps(slots, step, moments),
     update(args) {
       const { weights, gradient } = args
       const penalised = weightDecay === 0 ? gradient : add(gradient, mul(weights, weightDecay))

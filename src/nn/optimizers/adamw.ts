@@ -1,7 +1,7 @@
 /** AdamW: Adam with weight decay apart from the gradient (Loshchilov, Hutter, ICLR 2019), PyTorch's arithmetic. */
 import { mul, sub } from '../../graph/index.ts'
 import type { MomentOptions } from './moments.ts'
-import { MOMENT_SLOTS, momentStep, resolveMoments } from './moments.ts'
+import { MOMENT_SLOTS, momentStep, resolveMoments, unitSteps } from './moments.ts'
 import type { Optimizer } from './optimizer.ts'
 import { checkRange } from './optimizer.ts'
 
@@ -18,6 +18,8 @@ export function adamw(options: AdamWOptions = {}): Optimizer {
   return {
     name: 'adamw',
     slots: MOMENT_SLOTS,
+    momentum: moments.beta1,
+    unitSteps: (slots, step) => unitSteps(slots, step, moments),
     update(args) {
       const { weights, learningRate } = args
       const decayed = weightDecay === 0 ? weights : mul(weights, sub(1, mul(learningRate, weightDecay)))

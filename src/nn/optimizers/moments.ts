@@ -48,3 +48,13 @@ export function momentStep(
     slots: { firstMoment: first, secondMoment: second },
   }
 }
+
+/** 1 / (sqrt(vHat) + epsilon) on the host. */
+export function unitSteps(
+  { secondMoment }: Readonly<Record<string, Float32Array>>,
+  step: number,
+  { beta2, epsilon }: Required<MomentOptions>,
+): Float64Array {
+  const correction = 1 - beta2 ** step
+  return Float64Array.from(secondMoment, (v) => 1 / (Math.sqrt(v / correction) + epsilon))
+}

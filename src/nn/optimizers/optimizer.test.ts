@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import type { Tensor } from '../../base/index.ts'
 import { filled, float32 } from '../../base/index.ts'
 import type { Graph, TensorType } from '../../graph/index.ts'
 import { evaluate, trace } from '../../graph/index.ts'
@@ -141,6 +142,34 @@ test('a gradient is clipped to the largest norm as PyTorch does, and a short one
   })
   expect([...short.data]).toEqual([3, -4, 12, 0])
 })
+
+test.each([sgd({ momentum: 0.7 }), sgd(), adam({ beta1: 0.8, beta2: 0.9 }), adamw({ weightDecay: 0, epsilon: 1e-3 })])(
+  '$name: the step of a lasting gradient is its unit step times the gradient',
+  (optimizer) => {
+    const graph = updateGraph(optimizer, 2)
+    const gradient = [0.3, -2]
+    let state: Record<string, Tensor> = {
+      weights: float32([1, -1]),
+      ...Object.fromEntries(optimizer.slots.map((slot) => [slot, filled([2])])),
+    }
+    const steps = 400
+    let before: Tensor['data'] = state.weights.data
+    for (let step = 1; step <= steps; step++) {
+      before = state.weights.data
+      const rest = { gradient: float32(gradient), learningRate: float32([0.01], []), step: float32([step], []) }
+      state = asInputs(evaluate(graph, { ...state, ...rest }))
+    }
+    const { weights, ...slots } = state
+    const vectors = Object.fromEntries(
+      Object.entries(slots).map(([name, { data }]) => [name, Float32Array.from(data, Number)]),
+    )
+    const unit = optimizer.unitSteps(vectors, steps, 2)
+    for (const i of [0, 1]) {
+      const moved = Number(before[i]) - Number(weights.data[i])
+      expect(moved / (0.01 * unit[i] * gradient[i])).toBeCloseTo(1, 3)
+    }
+  },
+)
 
 test.each<[string, () => Optimizer, RegExp]>([
   ['a second beta of 1', () => adamw({ beta2: 1 }), /beta2 must be at least 0 and below 1, got 1/],

@@ -20,6 +20,13 @@ export interface Optimizer {
   readonly name: string
   /** Names of the moment vectors, each the size of the weights. */
   readonly slots: readonly string[]
+  /** Share of the last step's direction that the next one keeps, in [0, 1). */
+  readonly momentum: number
+  /**
+   * By how much each further step moves each weight for a lasting unit of gradient, at learning rate 1, > 0.
+   * @param slots [n] each, after `step` >= 1 steps
+   */
+  unitSteps(slots: Readonly<Record<string, Float32Array>>, step: number, parameters: number): Float64Array
   /** New weights and moments. */
   update(args: OptimizerArguments): { readonly weights: SymbolicTensor; readonly slots: Named }
 }

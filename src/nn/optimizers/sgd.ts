@@ -18,6 +18,8 @@ export function sgd({ momentum = 0, weightDecay = 0 }: SgdOptions = {}): Optimiz
   return {
     name: 'sgd',
     slots: momentum === 0 ? [] : ['momentum'],
+    momentum,
+    unitSteps: (_, __, parameters) => new Float64Array(parameters).fill(1 / (1 - momentum)),
     update({ weights, gradient, slots, learningRate }) {
       const penalised = weightDecay === 0 ? gradient : add(gradient, mul(weights, weightDecay))
       const direction = momentum === 0 ? penalised : add(mul(slots.momentum, momentum), penalised)

@@ -35,9 +35,9 @@ function tuningCost(settings: LearnSettings, estimator: string): number {
   const [gradient, weights] = estimator === 'two-point' ? [2, 2] : [3, 4]
   const direct = gradient * samples * steps
   if (learn === 'sampling') return direct
-  // y and z, the offset's extra step, the pull on z, and the loss's derivative in the levels at both
+  // y and z, the offset's extra step, the pull on z, and the loss's derivative in the levels at both, on 32 minibatches
   const training = (lowerSteps + 2 * twinSteps + 1) * 3 * batch
-  return direct + training + twinSteps * weights * samples * steps + 2 * 2 * batch
+  return direct + training + twinSteps * weights * samples * steps + 32 * 2 * 2 * batch
 }
 
 /** Learned schedule and best default on the images that decide: four keys of as many as candidates have. */
@@ -71,6 +71,35 @@ test.each(TINY_MODES)('$learn: both sides spend the same, up to half a training 
   expect(plan.total).toBe(progress[progress.length - 1].total)
   expect(plan.training + plan.derivative + plan.sampling).toBe(plan.total)
 })
+
+test.each(['implicit', 'unrolled'] as const)(
+  'the hypergradient %s: as planned, with its standard errors and what it did not resolve',
+  async (hypergradient) => {
+    const settings = { ...tinySettings, learn: 'tied', z: false, hypergradient } as const
+    const { learned, progress } = await recorded(optionsOf(settings))
+    expectRising(progress, 0)
+    expectDone(progress)
+    expect(planOf(settings).total).toBe(progress[progress.length - 1].total)
+    const { history, networkEvaluations } = learned.result
+    const { batch, trainSteps, iterations } = settings
+    const { tuningSamples: samples, samplingSteps: steps, lowerSteps, twinSteps } = settings
+    // y, and four estimates: FID's gradient, products with the Hessian of two gradients each, and the mixed derivative's 24
+    const products = hypergradient === 'implicit' ? [14, 14] : [lowerSteps + twinSteps - 1, 0]
+    const estimate = (count: number) => 4 * samples * steps + 2 * count * 3 * batch + 24 * 2 * batch
+    const tuned = products.map((count) => (lowerSteps + twinSteps) * 3 * batch + 4 * estimate(count))
+    expect(history.length).toBe(iterations)
+    expect(networkEvaluations.learned).toBe(3 * batch * trainSteps + tuned[0] + tuned[1])
+    for (const [i, { gradient, gradientErrors = {}, unresolved = [], parameters }] of history.entries()) {
+      const names = Object.keys(gradient)
+      expect(Object.keys(gradientErrors)).toEqual(names)
+      for (const name of names) {
+        const resolved = Math.abs(gradient[name]) >= 2 * gradientErrors[name]
+        expect(unresolved.includes(name)).toBe(!resolved)
+        if (!resolved && i + 1 < history.length) expect(history[i + 1].parameters[name]).toBe(parameters[name])
+      }
+    }
+  },
+)
 
 test('starts to choose from: every one is screened and the best are tuned in rounds, at most what is planned', async () => {
   const settings = {

@@ -21,6 +21,9 @@ export const trainingStepCost = ({ batch }: Pick<LearnSettings, 'batch'>): numbe
 /** The lower loss's derivative in the levels: forward, and the derivative in the input. */
 export const lowerGradientCost = ({ batch }: Pick<LearnSettings, 'batch'>): number => 2 * batch
 
+/** The lower loss's gradient in the weights: as a step, forward and both derivatives. */
+export const lossGradientCost = trainingStepCost
+
 /** Running statistics made again for averaged weights: forward passes. */
 export const settlingCost = ({ batch }: Pick<LearnSettings, 'batch'>): number => SETTLING_BATCHES * batch
 
@@ -47,6 +50,7 @@ export function scheduleProblemCost(settings: LearnSettings, { parameters, stati
             kind: 'trained',
             step: trainingStepCost(settings),
             gradientInUpper: lowerGradientCost(settings),
+            gradientInWeights: lossGradientCost(settings),
             ...(statistics && { settle: settlingCost(settings) }),
           },
   }

@@ -7,9 +7,17 @@ import type { LearnSettings } from './settings/index.ts'
 export function penaltySettings(settings: LearnSettings): PenaltySettings {
   const { estimator, delta, iterations, seed, upperRate, gamma, lowerSteps, twinSteps, z, emaDecay, freshSamples } =
     settings
+  const { hypergradient } = settings
   const chosen = estimatorByName(estimator, estimator === 'backpropagation' ? {} : { delta })
   return {
     ...PENALTY_DEFAULTS,
+    hypergradient,
+    differenceBatches: DIFFERENCE_BATCHES,
+    // what is deployed in the end is as many steps away
+    linear: {
+      ...PENALTY_DEFAULTS.linear,
+      horizon: (iteration) => Math.max(1, (iterations - iteration) * (lowerSteps + twinSteps)),
+    },
     gamma,
     lowerSteps,
     twinSteps,
@@ -23,6 +31,9 @@ export function penaltySettings(settings: LearnSettings): PenaltySettings {
     seed,
   }
 }
+
+/** One minibatch of 64 does not tell the difference of two networks so near from its noise. */
+const DIFFERENCE_BATCHES = 32
 
 /** Iterations before the first step of the schedule is whole. */
 const WARM_UP = 4

@@ -1,7 +1,7 @@
 /** The three bilevel problems on a real trainer, compiled network and feature network. */
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { float32 } from '../../base/index.ts'
+import { float32, randomStream } from '../../base/index.ts'
 import type { PenaltySettings, PenaltyState } from '../../bilevel/index.ts'
 import {
   clipToBox,
@@ -167,6 +167,22 @@ test('lower gradient in the family’s parameters: central differences of the lo
     expect(Math.abs(scaled[i] - (await slope(loss, 0.05))), training.names[i]).toBeLessThan(2e-3 * largest)
   }
   expect(largest).toBeGreaterThan(1e-4)
+})
+
+test('the lower gradient in the weights: the directional derivative of the lower loss', async () => {
+  const { lower } = tiedProblem(partsOf())
+  if (lower.kind !== 'trained') throw new Error('a trained problem')
+  const state: TrainingState = { ...trainer.initialState(), weights }
+  const upper = { schedule: training.initial }
+  const batch = await lower.draw(3)
+  const gradient = Float64Array.from((await lower.gradientInWeights?.(state, upper, batch)) ?? [])
+  const direction = randomStream({ seed: 4, purpose: 'test.direction' }).normal(new Float64Array(weights.length))
+  const along = gradient.reduce((sum, g, i) => sum + g * direction[i], 0)
+  const loss = async (h: number) => {
+    const at = { ...state, weights: weights.map((w, i) => w + h * direction[i]) }
+    return (await trainer.lowerGradient(at, training.toSchedule(training.initial), batch)).loss
+  }
+  expect(Math.abs(along - (await slope(loss, 2e-3)))).toBeLessThan(2e-3 * Math.abs(along))
 })
 
 test('what a job plans with is what its problem says it costs', () => {

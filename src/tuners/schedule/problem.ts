@@ -19,7 +19,7 @@ import type {
   TrainingState,
 } from '../../diffusion/index.ts'
 import { pullBackToLogSnr } from '../../diffusion/index.ts'
-import { lowerGradientCost, settlingCost, trainingStepCost } from './cost.ts'
+import { lossGradientCost, lowerGradientCost, settlingCost, trainingStepCost } from './cost.ts'
 import type { Objective } from './objectives/objective.ts'
 
 /** Upper variables: one schedule for both levels, or one for each. */
@@ -133,6 +133,7 @@ function lowerProblem<B extends string, K extends B>(
     cost: {
       step: trainingStepCost(trainer),
       gradientInUpper: lowerGradientCost(trainer),
+      gradientInWeights: lossGradientCost(trainer),
       ...(settles && { settle: settlingCost(trainer) }),
     },
     draw: (draw) => trainer.draw(draw),
@@ -150,6 +151,12 @@ function lowerProblem<B extends string, K extends B>(
       const dLogSnr = pullBackToLogSnr(schedule, batch.times, dSignal, dNoise)
       return { [name]: training.pullBack(upper[name], dLogSnr) } as Record<B, Float64Array>
     },
+    gradientInWeights: (state, upper, batch) => trainer.lossGradient(state, scheduleAt(upper[name]), batch),
+    stepSizes({ slots, step, weights }) {
+      const rate = learningRate(step)
+      return trainer.options.optimizer.unitSteps(slots, step, weights.length).map((size) => rate * size)
+    },
+    momentum: trainer.options.optimizer.momentum,
     ...(settles && {
       settle: (state, upper) => trainer.settle(state, scheduleAt(upper[name])),
     }),

@@ -79,6 +79,9 @@ export interface TuningRecord {
   readonly parameters: Readonly<Record<string, number>>
   /** Gradient of the penalty function over gamma (frozen network: of the upper objective). */
   readonly gradient: Readonly<Record<string, number>>
+  /** Its standard errors, and the parameters that stayed because it is below two of them; absent where it is one estimate. */
+  readonly gradientErrors?: Readonly<Record<string, number>>
+  readonly unresolved?: readonly string[]
   /**
    * Directions that the gradient leaves out: the tuning images' features vary along them and the generated ones' do not, so the distance has a
    * kink there. Absent: none.

@@ -14,6 +14,9 @@ import { objectiveCost } from './cost.ts'
 import type { ObjectiveName } from './names.ts'
 import type { Measured, Objective, ObjectiveGradient, ObjectiveSampling } from './objective.ts'
 
+/** At steps noisier than this alphaBar the clean image is read out of 1 / signal times the error of the noise: their derivative in the weights is noise. */
+const WEIGHTS_ABOVE = 2e-3
+
 /** What pictures are worth, with its derivative in them. */
 export interface MeasuredGradient extends Measured {
   readonly dImages: Images
@@ -73,7 +76,7 @@ export abstract class ImageObjective<O extends ObjectiveSampling> implements Obj
     this.lastDropped = dropped
     if (!tape) throw internalError('a gradient through no step was asked for')
     const cotangent = await throughPictures(denoiser, images, dImages)
-    const back = await sampleVjp(tape, cotangent, { weights, ...(signal && { signal }) })
+    const back = await sampleVjp(tape, cotangent, { weights, weightsAbove: WEIGHTS_ABOVE, ...(signal && { signal }) })
     tape.release()
     return {
       value,

@@ -16,8 +16,15 @@ export function recordOf<B extends string>(
     standardError: report.value === null ? null : objective.lastStandardError,
     parameters: byParameter(blocks, report.upper),
     gradient: byParameter(blocks, report.gradient),
+    ...(report.standardError && {
+      gradientErrors: byParameter(blocks, report.standardError),
+      unresolved: unmoved(byParameter(blocks, report.resolved)),
+    }),
     ...(objective.lastDropped > 0 && { droppedDirections: objective.lastDropped }),
     loss: report.loss,
     offsetConverged: report.offset?.converged ?? null,
   }
 }
+
+const unmoved = (resolved: Readonly<Record<string, boolean>>): string[] =>
+  Object.keys(resolved).filter((name) => !resolved[name])

@@ -16,7 +16,7 @@ export function checkLearnSettings(settings: LearnSettings): void {
   // The family knows what its parameters may be.
   const { training: _, ...shape } = learnShape
   checkDeclared(shape, settings, 'learn.settings')
-  const { learn, z: hasZ, twinSteps, samplingSteps, timesteps } = settings
+  const { learn, hypergradient, z: hasZ, twinSteps, samplingSteps, timesteps } = settings
   if (samplingSteps > timesteps) refuse('samplingSteps', `at most the ${timesteps} timesteps`)
   const all = stepNumbers(settings)
   const beyond = all.find((steps) => steps > timesteps)
@@ -26,7 +26,12 @@ export function checkLearnSettings(settings: LearnSettings): void {
   if (learn !== 'sampling' && all.length > 1) {
     refuse('moreSteps', 'none: a network that is trained for its schedule is trained for one number of steps')
   }
-  if (learn === 'both' && !hasZ) refuse('z', 'true: the training schedule of its own is learned through z alone')
+  const penalty = hypergradient === 'penalty'
+  if (learn === 'sampling' && !penalty)
+    refuse('hypergradient', 'penalty where the network is frozen: nothing goes through training')
+  if (!penalty && hasZ) refuse('z', `false with hypergradient ${hypergradient}, which has no twins`)
+  if (learn === 'both' && penalty && !hasZ)
+    refuse('z', 'true: the training schedule of its own is learned through z alone')
   if (learn !== 'sampling' && hasZ && twinSteps < 1) refuse('twinSteps', 'at least 1 where there is a z')
   if (learn === 'tied' && settings.samplingFamily !== settings.trainingFamily) {
     refuse('samplingFamily', `the training family (${settings.trainingFamily}) where one schedule is learned for both`)

@@ -1,0 +1,145 @@
+/**
+ * The adjoint v that carries a derivative in the weights back through the lower problem. With b = grad_theta f, H the Hessian of g in theta, and a
+ * step of the lower optimizer theta <- theta - P grad_theta g (P: diagonal, the learning rate over the optimizer's own scaling),
+ *
+ *     implicit    (H + (K P)^-1) v = b         the minimiser of g, damped so that no direction has moved by more than K steps would
+ *     unrolled    v = sum_j<K P u_j,  u_0 = b,  u_j+1 = u_j - H P u_j      K steps from here, as they are made (Neumann's series)
+ *
+ * With momentum beta (m <- beta m + (1 - beta) grad g, theta <- theta - P m) the series runs over what m carries on as well, so that it stays bounded where
+ * training does.
+ * Either way df/dq through the weights is -d_q (grad_theta g . v). In a direction of curvature h, K steps of size P go 1 - (1 - P h)^K of the way, the
+ * damped system K P h / (1 + K P h): both K P h where that is small, both 1 where it is large. Hessian products are central differences of gradients on
+ * one minibatch: exact on a quadratic, and no second derivatives are needed. (Lorraine, Vicol, Duvenaud, AISTATS 2020, arXiv 1911.02590.)
+ */
+import { displaced, norm } from '../offset.ts'
+import type { Upper, UpperGradient, Vector } from '../problem.ts'
+import { conjugateGradients } from './conjugateGradients.ts'
+import type { DifferentiableLower } from './differentiable.ts'
+
+/** Where the lower problem is differentiated. */
+export interface Place<B extends string, S> {
+  readonly state: S
+  readonly upper: Upper<B>
+}
+
+/** A central difference moves the weights by this share of their norm: far above the rounding of float32 gradients, far below where g bends. */
+const REACH = 1e-3
+
+const scaled = (v: Float64Array, factor: number): Float64Array => v.map((value) => factor * value)
+
+/** Values at weights + h v and weights - h v, and h. */
+async function bothSides<B extends string, S, Batch, R>(
+  lower: DifferentiableLower<B, S, Batch>,
+  { state }: Place<B, S>,
+  v: Float64Array,
+  at: (state: S) => Promise<R>,
+): Promise<{ readonly above: R; readonly below: R; readonly h: number }> {
+  const weights = lower.weights(state)
+  const h = (REACH * (norm(weights) || 1)) / norm(v)
+  const moved = (factor: number) => lower.withWeights(state, displaced(weights, scaled(v, factor)))
+  return { above: await at(moved(h)), below: await at(moved(-h)), h }
+}
+
+/** H v on a minibatch. */
+export async function hessianProduct<B extends string, S, Batch>(
+  lower: DifferentiableLower<B, S, Batch>,
+  place: Place<B, S>,
+  batch: Batch,
+  v: Float64Array,
+): Promise<Float64Array> {
+  if (norm(v) === 0) return new Float64Array(v.length)
+  const at = (state: S) => lower.gradientInWeights(state, place.upper, batch)
+  const { above, below, h } = await bothSides(lower, place, v, at)
+  return Float64Array.from(above, (value, i) => (value - below[i]) / (2 * h))
+}
+
+/** -d_q (grad_theta g . v) on a minibatch: df/dq through the weights. */
+export async function throughWeights<B extends string, S, Batch>(
+  lower: DifferentiableLower<B, S, Batch>,
+  place: Place<B, S>,
+  batch: Batch,
+  v: Float64Array,
+): Promise<UpperGradient<B>> {
+  const found: Partial<Record<B, Float64Array>> = {}
+  if (norm(v) === 0) return found
+  const at = (state: S) => lower.gradientInUpper(state, place.upper, batch)
+  const { above, below, h } = await bothSides(lower, place, v, at)
+  for (const block of lower.blocks) {
+    found[block] = above[block]?.map((value, i) => ((below[block]?.[i] ?? 0) - value) / (2 * h))
+  }
+  return found
+}
+
+export interface Adjoint {
+  readonly v: Float64Array
+  /** Of the linear system; null of the series, which has none. */
+  readonly residual: number | null
+  readonly definite: boolean
+}
+
+/** The mean of H p over minibatches. */
+async function meanProduct<B extends string, S, Batch>(
+  lower: DifferentiableLower<B, S, Batch>,
+  place: Place<B, S>,
+  batches: readonly Batch[],
+  p: Float64Array,
+): Promise<Float64Array> {
+  const mean = new Float64Array(p.length)
+  for (const batch of batches) {
+    const product = await hessianProduct(lower, place, batch, p)
+    for (let i = 0; i < mean.length; i++) mean[i] += product[i] / batches.length
+  }
+  return mean
+}
+
+/**
+ * @param steps   P, > 0
+ * @param horizon K
+ * @param batches the minibatches of H, the same at every product
+ */
+export async function implicitAdjoint<B extends string, S, Batch>(
+  lower: DifferentiableLower<B, S, Batch>,
+  place: Place<B, S>,
+  b: Vector,
+  options: {
+    readonly steps: Vector
+    readonly horizon: number
+    readonly iterations: number
+    readonly batches: readonly Batch[]
+  },
+): Promise<Adjoint> {
+  const { steps, horizon, iterations, batches } = options
+  const { solution, residual, definite } = await conjugateGradients({
+    async apply(p) {
+      const product = await meanProduct(lower, place, batches, p)
+      return product.map((value, i) => value + p[i] / (horizon * steps[i]))
+    },
+    rightSide: b,
+    inverseDiagonal: Float64Array.from(steps, (step) => horizon * step),
+    iterations,
+  })
+  return { v: solution, residual, definite }
+}
+
+/** @param draw the minibatch of H in step j of the series, from 0 */
+export async function unrolledAdjoint<B extends string, S, Batch>(
+  lower: DifferentiableLower<B, S, Batch>,
+  place: Place<B, S>,
+  b: Vector,
+  options: { readonly steps: Vector; readonly horizon: number; readonly draw: (j: number) => Batch | Promise<Batch> },
+): Promise<Adjoint> {
+  const { steps, horizon, draw } = options
+  const { momentum = 0 } = lower
+  const v = new Float64Array(b.length)
+  // cotangents, from the last step backwards: of the weights, and of a unit of gradient that enters m
+  let u = Float64Array.from(b)
+  let entering = new Float64Array(b.length)
+  for (let j = 0; j < horizon; j++) {
+    entering = entering.map((value, i) => momentum * value + (1 - momentum) * steps[i] * u[i])
+    for (let i = 0; i < v.length; i++) v[i] += entering[i]
+    if (j === horizon - 1) break
+    const product = await hessianProduct(lower, place, await draw(j), entering)
+    u = u.map((value, i) => value - product[i])
+  }
+  return { v, residual: null, definite: true }
+}

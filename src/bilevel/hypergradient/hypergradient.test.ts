@@ -1,0 +1,235 @@
+/** `implicit` and `unrolled` against the closed form of a quadratic, against steps as they are made, and what they say of themselves. */
+import { describe, expect, test } from 'vitest'
+import { problemCost } from '../cost.ts'
+import type { Upper } from '../index.ts'
+import { ADAM_DEFAULTS, coordinate, iterationCost, PENALTY_DEFAULTS, penaltyInit, penaltyStep, tune } from '../index.ts'
+import type { QuadraticOptions, QuadraticState } from '../quadratic.fixture.ts'
+import { quadraticProblem, quadraticSolution, quadraticTotalGradient } from '../quadratic.fixture.ts'
+import type { PenaltySettings } from '../settings.ts'
+import { conjugateGradients } from './conjugateGradients.ts'
+
+const still = { ...ADAM_DEFAULTS, rate: 0 }
+type Change = Omit<Partial<PenaltySettings>, 'linear'> & { readonly linear?: Partial<PenaltySettings['linear']> }
+
+const settingsOf = ({ linear, ...change }: Change): PenaltySettings => ({
+  ...PENALTY_DEFAULTS,
+  adam: still,
+  averageDecay: 0,
+  ...change,
+  linear: { ...PENALTY_DEFAULTS.linear, mixedBatches: 1, hessianBatches: 1, ...linear },
+})
+
+async function gradientAt(options: QuadraticOptions, change: Change) {
+  const problem = quadraticProblem(options)
+  const settings = settingsOf(change)
+  const { report, state } = await penaltyStep(problem, settings, penaltyInit(problem, settings))
+  return { problem, settings, report, state }
+}
+const maxError = (got: ArrayLike<number>, truth: ArrayLike<number>) =>
+  Math.max(...Array.from(truth, (v, i) => Math.abs(got[i] - v)))
+const startOf = ({ blocks }: ReturnType<typeof quadraticProblem>) => ({ a: blocks.a.initial, b: blocks.b.initial })
+
+describe('conjugate gradients', () => {
+  const matrix = [
+    [4, 1, 0.5],
+    [1, 3, -0.2],
+    [0.5, -0.2, 2],
+  ]
+  const apply = async (p: Float64Array) => Float64Array.from(matrix, (row) => row.reduce((s, v, i) => s + v * p[i], 0))
+
+  test('solve a system of three in three products', async () => {
+    const truth = Float64Array.of(0.3, -1.2, 0.7)
+    const system = { apply, rightSide: await apply(truth), inverseDiagonal: Float64Array.of(0.25, 0.3, 0.5) }
+    const exact = await conjugateGradients({ ...system, iterations: 3 })
+    expect(maxError(exact.solution, truth)).toBeLessThan(1e-12)
+    const early = await conjugateGradients({ ...system, iterations: 1 })
+    expect(early.residual).toBeGreaterThan(0.01)
+    expect([exact.definite, early.definite]).toEqual([true, true])
+  })
+
+  test('stop where the curvature is not positive', async () => {
+    const found = await conjugateGradients({
+      apply: async (p) => p.map((v) => -v),
+      rightSide: Float64Array.of(1, 2),
+      inverseDiagonal: Float64Array.of(1, 0.5),
+      iterations: 5,
+    })
+    expect(found).toMatchObject({ definite: false, solution: Float64Array.of(1, 1) })
+  })
+})
+
+describe('implicit', () => {
+  test.each([true, false])('is the total derivative where the horizon is long, a in both levels: %s', async (tied) => {
+    const { problem, report } = await gradientAt({ tied }, { hypergradient: 'implicit', linear: { horizon: 1e12 } })
+    const { a, b } = quadraticTotalGradient(startOf(problem))
+    // untied, df/da itself is not in it: rho (a - s)
+    const direct = problem.blocks.a.initial.map((v, j) => (tied ? 0 : 0.3 * (v - [0.2, -0.5][j])))
+    expect(
+      maxError(
+        report.gradient.a.map((v, j) => v + direct[j]),
+        a,
+      ),
+    ).toBeLessThan(1e-8)
+    expect(maxError(report.gradient.b, b)).toBeLessThan(1e-8)
+    expect(report.gamma).toBeNull()
+    expect(report.offset).toBeNull()
+  })
+
+  test('is damped by the horizon as stated: in each direction K P h / (1 + K P h) of the whole', async () => {
+    const whole = await gradientAt(
+      { tied: false, newton: 0.25 },
+      { hypergradient: 'implicit', linear: { horizon: 1e12 } },
+    )
+    const short = await gradientAt({ tied: false, newton: 0.25 }, { hypergradient: 'implicit', linear: { horizon: 3 } })
+    // newton: P h is the same number in every direction
+    const ratio = (i: number) => (short.report.indirect.a?.[i] ?? 0) / (whole.report.indirect.a?.[i] ?? 0)
+    for (const i of [0, 1]) expect(ratio(i)).toBeCloseTo((3 * 0.25) / (1 + 3 * 0.25), 8)
+  })
+})
+
+describe('unrolled', () => {
+  test.each([
+    [1, 0],
+    [2, 0],
+    [7, 0],
+    [2, 0.6],
+    [9, 0.6],
+  ])('after %d steps of momentum %d it is the derivative of f at what those steps give', async (horizon, momentum) => {
+    const options = { tied: false, rate: 0.3 * (1 - momentum), momentum }
+    const { problem, report } = await gradientAt(options, {
+      hypergradient: 'unrolled',
+      lowerSteps: 400,
+      linear: { horizon },
+    })
+    const start = startOf(problem)
+    const { objective, lower } = problem
+    /** f after so many steps under a moved q, from the minimum of g at q. */
+    const after = async (upper: Upper<'a' | 'b'>) => {
+      let state: QuadraticState = { weights: quadraticSolution(start, 0), momentum: new Float64Array(3) }
+      for (let k = 0; k < horizon; k++) {
+        state = (await lower.step(state, upper, await lower.draw(0), null)).state
+      }
+      return objective.value({ ...upper, a: start.a }, state, 0)
+    }
+    for (const i of [0, 1]) {
+      const moved = (h: number) => after({ ...start, a: start.a.map((v, j) => v + (i === j ? h : 0)) })
+      const slope = ((await moved(1e-4)) - (await moved(-1e-4))) / 2e-4
+      expect(report.gradient.a[i]).toBeCloseTo(slope, 6)
+    }
+  })
+
+  test('and the implicit one of a long horizon agree at the minimum', async () => {
+    const unrolled = await gradientAt(
+      { rate: 0.4 },
+      { hypergradient: 'unrolled', lowerSteps: 400, linear: { horizon: 300 } },
+    )
+    const { a } = quadraticTotalGradient(startOf(unrolled.problem))
+    expect(maxError(unrolled.report.gradient.a, a)).toBeLessThan(1e-6)
+  })
+})
+
+describe('standard errors', () => {
+  const noisy = { noise: 0.3, sampleNoise: 0.3, tied: false }
+
+  test('cover the truth, and fall with the replicates', async () => {
+    const change = {
+      hypergradient: 'implicit',
+      lowerSteps: 0,
+      twinSteps: 1,
+      linear: { horizon: 1e9, mixedBatches: 4 },
+    } as const
+    // at the exact minimum of the expected g, so that only the estimate is noisy
+    const problem = quadraticProblem({ ...noisy, newton: 0 })
+    const weights = quadraticSolution(startOf(problem), 0)
+    const lower = {
+      ...problem.lower,
+      initial: { weights, momentum: new Float64Array(3) },
+      stepSizes: () => new Float64Array(3).fill(1),
+    }
+    const truth = quadraticTotalGradient(startOf(problem)).a
+    const tied = 0.3
+    const estimates = await Promise.all(
+      [4, 64].map(async (replicates) => {
+        const settings = settingsOf({ ...change, linear: { ...change.linear, replicates } })
+        const fixed = { ...problem, lower }
+        return (await penaltyStep(fixed, settings, penaltyInit(fixed, settings))).report
+      }),
+    )
+    const [few, many] = estimates.map(({ standardError }) => standardError?.a[0] ?? Number.NaN)
+    expect(few / many).toBeGreaterThan(1.5)
+    const indirect = truth.map((v, j) => v - tied * (problem.blocks.a.initial[j] - [0.2, -0.5][j]))
+    for (const i of [0, 1]) {
+      // H is noisy by .3, whose inverse is .1 larger on average: allowed for
+      const off = Math.abs(estimates[1].gradient.a[i] - indirect[i])
+      expect(off).toBeLessThan(4 * (estimates[1].standardError?.a[i] ?? 0) + 0.15 * Math.abs(indirect[i]))
+    }
+  })
+
+  test('a parameter whose gradient is not told from 0 stays where it is, and is said to', async () => {
+    const change = { hypergradient: 'implicit', adam: ADAM_DEFAULTS, linear: { replicates: 3 } } as const
+    const loud = await gradientAt({ ...noisy, noise: 3, sampleNoise: 6 }, { ...change, resolvedAbove: 50 })
+    expect(loud.report.resolved.a).toEqual([false, false])
+    expect(loud.state.upper.a).toEqual(loud.problem.blocks.a.initial)
+    expect(loud.state.adam.a).toEqual(penaltyInit(loud.problem, loud.settings).adam.a)
+    const open = await gradientAt({ ...noisy, noise: 3, sampleNoise: 6 }, { ...change, resolvedAbove: 0 })
+    expect(open.report.resolved.a).toEqual([true, true])
+    expect(open.state.upper.a).not.toEqual(open.problem.blocks.a.initial)
+  })
+})
+
+test('a run costs what is planned for it, with one estimator for both derivatives or with two', async () => {
+  for (const estimator of [PENALTY_DEFAULTS.estimator, coordinate()]) {
+    for (const hypergradient of ['implicit', 'unrolled'] as const) {
+      const problem = quadraticProblem({ noise: 0.2 })
+      const settings = settingsOf({
+        hypergradient,
+        estimator,
+        lowerSteps: 2,
+        twinSteps: 3,
+        linear: { replicates: 3, horizon: (k) => 6 - k, iterations: 2, hessianBatches: 2, mixedBatches: 5 },
+      })
+      for await (const event of tune(problem, settings, 3)) {
+        if (event.kind !== 'iteration') continue
+        const { iteration, evaluations } = event.report
+        expect(evaluations).toBe(iterationCost(problemCost(problem), settings, iteration).total)
+      }
+    }
+  }
+})
+
+describe('refuses', () => {
+  const refusal = (problem: ReturnType<typeof quadraticProblem>, change: Change) => () =>
+    penaltyInit(problem, settingsOf(change))
+
+  test('a lower problem without derivatives in its weights', () => {
+    const problem = quadraticProblem()
+    const { gradientInWeights: _, ...lower } = problem.lower
+    expect(refusal({ ...problem, lower }, { hypergradient: 'implicit' })).toThrow(
+      /needs a trained lower problem with gradientInWeights/,
+    )
+    expect(refusal({ ...problem, lower }, {})).not.toThrow()
+  })
+
+  test('numbers out of range', () => {
+    const implicit = { hypergradient: 'implicit' } as const
+    expect(refusal(quadraticProblem(), { ...implicit, linear: { replicates: 1 } })).toThrow(
+      /replicates must be a whole number from 2, got 1/,
+    )
+    expect(refusal(quadraticProblem(), { ...implicit, linear: { horizon: 0 } })).toThrow(
+      /horizon must be a whole number of steps from 1, got 0/,
+    )
+  })
+})
+
+test('descends to the minimum of the whole problem', async () => {
+  const problem = quadraticProblem({ newton: 0.5 })
+  const settings = settingsOf({
+    hypergradient: 'implicit',
+    adam: { ...ADAM_DEFAULTS, rate: 1, decayOver: 150 },
+    linear: { horizon: 1e9, replicates: 2 },
+  })
+  let last = penaltyInit(problem, settings)
+  for await (const { state } of tune(problem, settings, 150)) last = state
+  const left = quadraticTotalGradient(last.upper)
+  expect(Math.max(...[...left.a, ...left.b].map(Math.abs))).toBeLessThan(2e-2)
+})
