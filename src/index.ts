@@ -24,9 +24,9 @@ export type {
   ExportedScheduler,
   ExportedSteps,
   ForeignScheduler,
+  LatentConfig,
   LoadedModel,
   Model,
-  LatentConfig,
   NamedSchedule,
   OnnxPipelineFiles,
   PromptPipeline,
@@ -58,8 +58,6 @@ export type {
   CleanRule,
   CompiledDenoiser,
   Denoiser,
-  LatentScale,
-  PictureDecoder,
   EncodeOptions,
   ForeignDecoder,
   ForeignDecoderOptions,
@@ -71,9 +69,11 @@ export type {
   Guidance,
   GuidedPaths,
   Images,
+  LatentScale,
   Level,
   NoiseFamilyName,
   NoiseSchedule,
+  PictureDecoder,
   SamplerName,
   SamplerSettings,
   SamplingSchedule,
@@ -85,6 +85,7 @@ export type {
 } from './diffusion/index.ts'
 export {
   compileDenoiser,
+  encodePictures,
   flowSchedule,
   functionDenoiser,
   generate,
@@ -92,12 +93,10 @@ export {
   NOISE_FAMILIES,
   noiseSchedule,
   noiseScheduleFromBetas,
-  encodePictures,
   openForeignDecoder,
   openForeignDenoiser,
   pictureShapeOf,
   picturesOf,
-  throughPictures,
   STEP_LISTS,
   sample,
   samplerSettings,
@@ -106,10 +105,13 @@ export {
   samplingScheduleFrom,
   startNoise,
   Trainer,
+  throughPictures,
   train,
 } from './diffusion/index.ts'
 export { readSafetensors, writeSafetensors } from './files/index.ts'
 export * as graph from './graph/index.ts'
+export type { FetchOptions, HubName, HubOrigin, HubWanted } from './hub/index.ts'
+export { fetchFromHub, hubName, hubOrigin, isHubName } from './hub/index.ts'
 export type {
   EntropyConfig,
   EntropyContext,
@@ -260,8 +262,6 @@ export {
   LEARN_DEFAULTS,
   learnSchedule,
   learnSettings,
+  rewardOfLatents,
   tuneEntropyStrength,
 } from './tuners/index.ts'
-export type { FetchOptions, HubName, HubOrigin, HubWanted } from './hub/index.ts'
-export { fetchFromHub, hubName, hubOrigin, isHubName } from './hub/index.ts'
-export { rewardOfLatents } from './tuners/index.ts'

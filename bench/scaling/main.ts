@@ -81,7 +81,10 @@ const LEVELS = [
 ] as const
 
 async function measure(): Promise<Rates> {
-  const over = async (of: (channels: number, side: number) => Promise<number>, levels: readonly (readonly [number, number])[] = LEVELS) => {
+  const over = async (
+    of: (channels: number, side: number) => Promise<number>,
+    levels: readonly (readonly [number, number])[] = LEVELS,
+  ) => {
     const found: Record<number, number> = {}
     for (const [channels, side] of levels) found[side] = Number((await of(channels, side)).toPrecision(3))
     return found

@@ -181,7 +181,14 @@ test('in words', () => {
   expect(planText(plan)).toBe(
     'plan: at most 1,234,567 network evaluations, which take about 2 min 05 s on this machine if it is idle, and about 812 MiB',
   )
-  const file = { networkEvaluations: 1040, checking: 1000, seconds: 10.4, memoryMiB: null, measured: true, lines: ['data: some'] }
+  const file = {
+    networkEvaluations: 1040,
+    checking: 1000,
+    seconds: 10.4,
+    memoryMiB: null,
+    measured: true,
+    lines: ['data: some'],
+  }
   expect(planText(file)).toBe(
     'plan: at most 1,040 network evaluations, 1,000 of them to check what was given, which take about 10 s at the pace measured just now; the memory of a file whose network cannot be read is not known\ndata: some',
   )
