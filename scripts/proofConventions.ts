@@ -56,7 +56,7 @@ const nameOfScheduler = ({ scheduler }: Subject): string => scheduler?.split('/'
 /** Right pictures are below this share of what wrong ones of the same file come to. */
 const WRONG = 3
 
-const base = { weightsPrefix: null, timeScale: 1, size: null, chunk: 64, device: 'cpu' } as const
+const base = { weightsPrefix: null, timeScale: null, size: null, chunk: 64, device: 'cpu' } as const
 
 /** Opens it as a command does. */
 async function opened({ model, scheduler, data, given }: Subject, how: object, seen: boolean): Promise<Outcome> {
@@ -65,6 +65,7 @@ async function opened({ model, scheduler, data, given }: Subject, how: object, s
     size: null,
     resize: null,
     dataImages: null,
+    dataRange: null,
     onBad: 'stop',
   })
   try {

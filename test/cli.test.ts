@@ -14,6 +14,9 @@ beforeAll(async () => {
 })
 afterAll(() => rm(folder, { recursive: true, force: true }))
 
+/** Pixels as bytes, of which no derivative is. */
+const BYTES = resolve('test/found/judges/bytes.onnx')
+
 const png = (size: number, value: number) =>
   encode({ width: size, height: size, channels: 1, data: new Uint8Array(size * size).fill(value) })
 
@@ -355,7 +358,7 @@ describe('bad input', () => {
     [['--model', 'f.onnx', '--scheduler', 'betas.json'], "'image' float32[10,1,16,16]"],
     [['--model', 'empty'], 'needs unet/config.json, or config.json beside its weights'],
     [['--features', 'missing.onnx'], "'missing.onnx' is none of these"],
-    [['--features', 'f.onnx', '--estimator', 'backpropagation'], 'use two-point, one-point or coordinate'],
+    [['--features', BYTES, '--estimator', 'backpropagation'], 'use two-point, one-point or coordinate'],
     [['--tuning-samples', '64'], 'tuningSamples must be more than the 64 features'],
     [['--size', '8', '--features', 'digits'], 'digit classifiers are for 16 and 28 pixels'],
     [['--size', '17'], 'can be brought to'],

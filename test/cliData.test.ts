@@ -32,6 +32,9 @@ test('a zip of pictures of several sizes, one of them bad: planned, learned from
   ])
   const settings = [...words, '--resize', 'crop', '--on-bad', 'skip']
   const planned = await bilevelHere([...settings, '--dry-run'], folder)
+  // All of it is said, and refused as the run is.
+  expect([planned.code, planned.stdout]).toEqual([2, expect.stringContaining('resize: crop')])
+  expect(planned.stderr).toMatch(/^error: .*needs more images than the 64 features/m)
   expect(planned.stderr).toMatch(
     /data: photos\.zip, images of \[1,8,8\], 2 classes: 72 train, 24 tune, 24 are held out/,
   )

@@ -44,9 +44,10 @@ test('sample draws all its classes, the fourth as the null class of the same wei
 })
 
 test('schedule and entropy plan with it; without a null class, what is unconditional is refused', async () => {
-  const dry = ['--model', 'theirs', ...GIVEN, '--dry-run']
+  const dry = ['--model', 'theirs', ...GIVEN, '--trust-convention', '--dry-run']
   const schedule = await bilevelHere(['schedule', ...dry], folder)
-  const entropy = await bilevelHere(['entropy', ...dry, '--steps', '4'], folder)
+  const entropy = await bilevelHere(['entropy', ...dry, '--steps', '4', '--class', 'none'], folder)
+  const unconditional = await bilevelHere(['entropy', ...dry, '--steps', '4'], folder)
   // Its weights are random.
   const given = [...GIVEN, '--trust-convention']
   const evaluate = await bilevelHere(['evaluate', 'theirs', ...given, '--class', 'unconditional', '--json'], folder)
@@ -56,7 +57,7 @@ test('schedule and entropy plan with it; without a null class, what is unconditi
     expect(stdout + stderr).toMatch(/plan: .*network evaluations/)
     expect(stdout).toMatch(/weightsPrefix: module\./)
   }
-  for (const { code, stderr } of [evaluate, strength]) {
+  for (const { code, stderr } of [evaluate, strength, unconditional]) {
     expect(code).toBe(2)
     expect(stderr).toMatch(/takes a class, 0 to 3; got unconditional, but it has no null class.*--class none/)
   }

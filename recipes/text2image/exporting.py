@@ -9,7 +9,11 @@ import onnxruntime
 import torch
 from torch import nn
 
-from networks import Judge
+from digits import DIGIT_NAMES, GROUNDS, INKS
+from networks import PARTS, Judge
+
+# Logits are multiplied by it before they become shares.
+SURE = 10.0
 
 
 class Call(nn.Module):
@@ -39,8 +43,29 @@ def text_embeds(clip, input_ids):
     return clip.text_projection(clip.text_model(input_ids=input_ids).pooler_output)
 
 
-def judge_logits(judge: Judge, image):
-    return judge(image)
+def read_parts(judge: Judge, pixel_values):
+    """What the judge sees as a vector [n, 18]: of digit, ink and ground a 1 at what it is, but for doubt."""
+    return torch.cat([(SURE * part).softmax(1) for part in judge(pixel_values).split(PARTS, 1)], 1)
+
+
+class Dictionary(nn.Module):
+    """The judge's text tower: what a caption says, [n, 18], of digit, ink and ground a 1 at what it names. The cosine with `read_parts` is then the share of
+    what a whole caption says that is in the image."""
+
+    def __init__(self, tokenizer):
+        super().__init__()
+        names = [DIGIT_NAMES, list(INKS), list(GROUNDS)]
+        words = [word for part in names for word in part]
+        table = torch.zeros(len(tokenizer), len(words))
+        for column, word in enumerate(words):
+            table[tokenizer.convert_tokens_to_ids(f"{word}</w>"), column] = 1
+        for figure in range(10):
+            table[tokenizer.convert_tokens_to_ids(f"{figure}</w>"), figure] = 1
+        assert table[tokenizer.unk_token_id].sum() == 0 and table.sum() == len(words) + 10
+        self.register_buffer("table", table)
+
+    def forward(self, input_ids):
+        return self.table[input_ids].amax(1)
 
 
 def export(network: nn.Module, call, taken: dict, given: str, path: Path) -> float:

@@ -3,15 +3,15 @@
 import torch
 from diffusers import DDIMScheduler, UNet2DConditionModel
 
-from digits import DIGIT_NAMES, FULL_FORMS, Drawn, captions_of
+from digits import DIGIT_NAMES, FULL_FORMS, GROUNDS, INKS, Drawn, captions_of
 from networks import Judge, make_schedule, read
 
 
 def captions_to_follow(count: int, random: torch.Generator) -> tuple[Drawn, list[str]]:
     """Captions that say everything, every digit equally often."""
     digit = torch.arange(count) % len(DIGIT_NAMES)
-    ink = torch.randint(8, (count,), generator=random)
-    ground = (ink + torch.randint(1, 8, (count,), generator=random)) % 8
+    ink = torch.randint(len(INKS), (count,), generator=random)
+    ground = torch.randint(len(GROUNDS), (count,), generator=random)
     wanted = Drawn(torch.empty(0), digit, ink, ground)
     return wanted, captions_of(wanted, torch.randint(FULL_FORMS, (count,), generator=random))
 

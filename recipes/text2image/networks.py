@@ -5,14 +5,16 @@ from diffusers import DDPMScheduler, UNet2DConditionModel
 from torch import nn
 from transformers import CLIPConfig, CLIPModel, CLIPTextConfig, CLIPTextModel, CLIPTokenizer, CLIPVisionConfig
 
-from digits import SIZE
+from digits import DIGIT_NAMES, GROUNDS, INKS, SIZE
 from words import LENGTH
 
 TEXT_WIDTH = 64
+PARTS = [len(DIGIT_NAMES), len(INKS), len(GROUNDS)]
+LOGITS = sum(PARTS)
 
 
 class Judge(nn.Module):
-    """[n, 3, 16, 16] in [-1, 1] to [n, 26] logits: 10 of the digit, 8 of the ink, 8 of the ground."""
+    """[n, 3, 16, 16] in [-1, 1] to [n, 18] logits: 10 of the digit, 4 of the ink, 4 of the ground."""
 
     def __init__(self):
         super().__init__()
@@ -21,7 +23,7 @@ class Judge(nn.Module):
             return [nn.Conv2d(taken, given, 3, stride, 1, bias=False), nn.BatchNorm2d(given), nn.SiLU()]
 
         self.look = nn.Sequential(*stage(3, 24, 1), *stage(24, 32, 1), *stage(32, 48, 2), *stage(48, 64, 2))
-        self.decide = nn.Sequential(nn.Flatten(), nn.Dropout(0.2), nn.Linear(64 * 16, 64), nn.SiLU(), nn.Linear(64, 26))
+        self.decide = nn.Sequential(nn.Flatten(), nn.Dropout(0.2), nn.Linear(64 * 16, 64), nn.SiLU(), nn.Linear(64, LOGITS))
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         return self.decide(self.look(images))
@@ -29,7 +31,8 @@ class Judge(nn.Module):
 
 def read(logits: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """What the judge sees: digit, ink, ground, [n] each."""
-    return logits[:, :10].argmax(1), logits[:, 10:18].argmax(1), logits[:, 18:].argmax(1)
+    digit, ink, ground = (part.argmax(1) for part in logits.split(PARTS, 1))
+    return digit, ink, ground
 
 
 def text_config(tokenizer: CLIPTokenizer) -> CLIPTextConfig:
@@ -79,13 +82,13 @@ def make_unet() -> UNet2DConditionModel:
         sample_size=SIZE,
         in_channels=3,
         out_channels=3,
-        block_out_channels=(32, 64),
+        block_out_channels=(16, 48, 64),
         layers_per_block=1,
         norm_num_groups=8,
         attention_head_dim=4,
         cross_attention_dim=TEXT_WIDTH,
-        down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
-        up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
+        down_block_types=("DownBlock2D", "DownBlock2D", "CrossAttnDownBlock2D"),
+        up_block_types=("CrossAttnUpBlock2D", "UpBlock2D", "UpBlock2D"),
         resnet_time_scale_shift="scale_shift",
         addition_embed_type="text",
         addition_embed_type_num_heads=4,

@@ -24,13 +24,17 @@ from torch import nn
 from torch.nn import functional
 from transformers import CLIPModel, CLIPTokenizer
 
-from digits import FORMS, FULL_FORMS, Digits, captions_of, every_caption, fits
+from aesthetic import make_head, rated, train_aesthetic
+from digits import FORMS, FULL_FORMS, Digits, Drawn, captions_of, every_caption, fits, says
+from exporting import image_embeds
 from follow import captions_to_follow, followed, sample
-from networks import Judge, make_clip, make_schedule, make_unet, read, text_tower
+from networks import LOGITS, PARTS, TEXT_WIDTH, Judge, make_clip, make_schedule, make_unet, read, text_tower
 from words import ids_of, make_tokenizer
 
 SNR_LIMIT = 5.0
 NULL_SHARE = 0.1
+CLIP_BATCH = 96
+QUALITY = 0.3
 
 
 def say(**values) -> None:
@@ -62,6 +66,21 @@ def train(what: str, parameters, rate: float, steps: int, decay: float, loss_of)
             say(**{what: step + 1}, loss=round(loss.item(), 4))
 
 
+def noised(images: torch.Tensor, random: torch.Generator) -> torch.Tensor:
+    """With noise of a deviation between 0 and .15, image by image: what is asked about images of a model must not stumble over it."""
+    level = 0.15 * torch.rand(len(images), 1, 1, 1, generator=random)
+    return images + level * torch.randn(images.shape, generator=random)
+
+
+def naming(logits: torch.Tensor, drawn: Drawn, said: torch.Tensor | None) -> torch.Tensor:
+    """Cross entropy of digit, ink and ground by logits [n, 18], of those alone that a caption says ([n, 3], booleans)."""
+    loss = torch.zeros(())
+    for column, (part, right) in enumerate(zip(logits.split(PARTS, 1), (drawn.digit, drawn.ink, drawn.ground))):
+        each = functional.cross_entropy(part, right, label_smoothing=0.02, reduction="none")
+        loss = loss + (each if said is None else each * said[:, column]).mean()
+    return loss
+
+
 def train_judge(digits: Digits, unseen: Digits, path: Path, steps: int) -> Judge:
     """Digit, ink and ground of noised images; its accuracy on unseen digits is the ceiling of what can be measured."""
     torch.manual_seed(1)
@@ -70,13 +89,7 @@ def train_judge(digits: Digits, unseen: Digits, path: Path, steps: int) -> Judge
     def loss_of(step: int) -> torch.Tensor:
         random = random_of(1, step)
         drawn = digits.draw(128, random)
-        noise = 0.15 * torch.rand(128, 1, 1, 1, generator=random) * torch.randn(drawn.images.shape, generator=random)
-        logits = judge(drawn.images + noise)
-        return (
-            functional.cross_entropy(logits[:, :10], drawn.digit, label_smoothing=0.02)
-            + functional.cross_entropy(logits[:, 10:18], drawn.ink)
-            + functional.cross_entropy(logits[:, 18:], drawn.ground)
-        )
+        return naming(judge(noised(drawn.images, random)), drawn, None)
 
     train("judge", list(judge.parameters()), 3e-3, steps, 1e-3, loss_of)
     judge.eval()
@@ -89,22 +102,37 @@ def train_judge(digits: Digits, unseen: Digits, path: Path, steps: int) -> Judge
 
 
 def train_clip(digits: Digits, unseen: Digits, tokenizer: CLIPTokenizer, folder: Path, steps: int, known: CLIPModel | None = None) -> CLIPModel:
-    """Contrastive; a caption that leaves something open is right for every image it is true of. Of a `known` model the image tower alone is trained on:
-    the text tower stays the one that the UNet was trained with."""
+    """Contrastive; a caption that leaves something open is right for every image it is true of. Beside it, linear layers (thrown away afterwards)
+    name digit, ink and ground from the image's vector, from the caption's and from the mean of its tokens, so that the network that draws finds
+    them there. Of a `known` model the image tower alone is trained on: the text tower stays the one that the UNet was trained with."""
     torch.manual_seed(2)
     clip = known or make_clip(tokenizer)
+    width = clip.config.projection_dim
+    from_image, from_text, from_tokens = nn.Linear(width, LOGITS), nn.Linear(width, LOGITS), nn.Linear(TEXT_WIDTH, LOGITS)
     seed = 2 if known is None else 3
     learned = [*clip.parameters()] if known is None else [*clip.vision_model.parameters(), *clip.visual_projection.parameters(), clip.logit_scale]
+    quality = make_head(width)
+    for layer in (from_image, from_text, from_tokens, quality):
+        learned.extend(layer.parameters())
 
     def loss_of(step: int) -> torch.Tensor:
         random = random_of(seed, step)
-        drawn = digits.draw(96, random)
-        forms = torch.randint(len(FORMS), (96,), generator=random)
-        forms = torch.where(torch.rand(96, generator=random) < 0.6, forms % FULL_FORMS, forms)
-        logits = clip(input_ids=ids_of(tokenizer, captions_of(drawn, forms)), pixel_values=drawn.images).logits_per_image
+        drawn = digits.draw(CLIP_BATCH, random)
+        forms = forms_of(CLIP_BATCH, 0.6, random)
+        images = drawn.images if known is None else noised(drawn.images, random)
+        seen = clip(input_ids=ids_of(tokenizer, captions_of(drawn, forms)), pixel_values=images)
         true = fits(drawn, forms).float()
-        loss = -(true / true.sum(1, keepdim=True) * logits.log_softmax(1)).sum(1).mean()
-        return loss - (true / true.sum(0, keepdim=True) * logits.log_softmax(0)).sum(0).mean()
+        logits = seen.logits_per_image
+        told = torch.tensor([says(form) for form in forms.tolist()])
+        contrast = -(true / true.sum(1, keepdim=True) * logits.log_softmax(1)).sum(1).mean()
+        contrast = contrast - (true / true.sum(0, keepdim=True) * logits.log_softmax(0)).sum(0).mean()
+        tokens = functional.normalize(seen.text_model_output.last_hidden_state.mean(1), dim=-1)
+        named = naming(10 * from_image(seen.image_embeds), drawn, None) + naming(10 * from_text(seen.text_embeds), drawn, told)
+        if known is None:
+            return contrast + named + naming(10 * from_tokens(tokens), drawn, told)
+        pictures, scores = rated(digits, CLIP_BATCH // 2, random)
+        vectors = functional.normalize(image_embeds(clip, pictures), dim=-1)
+        return contrast + named + QUALITY * (quality(vectors)[:, 0] - scores).square().mean()
 
     train("clip" if known is None else "image_tower", learned, 1.5e-3, steps, 1e-3, loss_of)
     clip.eval()
@@ -116,6 +144,12 @@ def train_clip(digits: Digits, unseen: Digits, tokenizer: CLIPTokenizer, folder:
     clip.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return clip
+
+
+def forms_of(count: int, full: float, random: torch.Generator) -> torch.Tensor:
+    """Forms of captions, with the probability `full` one that says everything."""
+    forms = torch.randint(len(FORMS), (count,), generator=random)
+    return torch.where(torch.rand(count, generator=random) < full, forms % FULL_FORMS, forms)
 
 
 class Run:
@@ -190,8 +224,7 @@ def train_unet(digits: Digits, judge: Judge, clip: CLIPModel, tokenizer: CLIPTok
     while run.step < options.steps:
         random = random_of(options.seed, run.step)
         drawn = digits.draw(options.batch, random)
-        forms = torch.randint(len(FORMS), (options.batch,), generator=random)
-        forms = torch.where(torch.rand(options.batch, generator=random) < 0.5, forms % FULL_FORMS, forms)
+        forms = forms_of(options.batch, 0.5, random)
         index = torch.tensor([place[text] for text in captions_of(drawn, forms)])
         index = torch.where(torch.rand(options.batch, generator=random) < NULL_SHARE, 0, index)
         # one level of noise in each of `batch` equal parts of the time
@@ -212,7 +245,7 @@ def train_unet(digits: Digits, judge: Judge, clip: CLIPModel, tokenizer: CLIPTok
         run.step += 1
         losses.append(loss.item())
 
-        if run.step % 250 == 0 or run.step == options.steps:
+        if run.step % 500 == 0 or run.step == options.steps:
             run.save(checkpoint)
             run.average.save_pretrained(out / "unet")
             random = random_of(77, 0)
@@ -250,16 +283,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("mnist", help="folder of MNIST's four IDX files, packed or not")
     parser.add_argument("out")
-    parser.add_argument("--steps", type=int, default=12000)
-    parser.add_argument("--batch", type=int, default=64)
+    parser.add_argument("--steps", type=int, default=9000)
+    parser.add_argument("--batch", type=int, default=48)
     parser.add_argument("--rate", type=float, default=2e-3)
     parser.add_argument("--fall", type=float, default=0.5, help="share of the steps over which the rate falls to zero")
-    parser.add_argument("--guidance", type=float, default=2.0, help="scale at which the following of captions is measured")
+    parser.add_argument("--guidance", type=float, default=1.5, help="scale at which the following of captions is measured")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--judge-steps", type=int, default=1500)
+    parser.add_argument("--judge-steps", type=int, default=1000)
     parser.add_argument("--clip-steps", type=int, default=2000)
-    parser.add_argument("--image-steps", type=int, default=6000, help="further steps of CLIP's image tower alone, when all else is trained")
+    parser.add_argument("--image-steps", type=int, default=2500, help="further steps of CLIP's image tower alone, when all else is trained")
+    parser.add_argument("--aesthetic-steps", type=int, default=500)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     diffusers.utils.logging.set_verbosity_error()
@@ -285,6 +319,8 @@ def main() -> None:
     if not finished.exists():
         train_clip(digits, unseen, tokenizer, out / "clip", options.image_steps, clip.train())
         finished.touch()
+    clip = CLIPModel.from_pretrained(out / "clip").eval()
+    say(aesthetic=train_aesthetic(digits, unseen, clip, out / "aesthetic.safetensors", options.aesthetic_steps))
 
 
 if __name__ == "__main__":

@@ -32,6 +32,9 @@ export const MOST = {
   entries: 1000,
 } as const
 
+/** Deflate makes at most this many bytes out of one. */
+export const MOST_INFLATION = 1032
+
 /** Most elements of one typed array in the oldest engine. */
 const MOST_VALUES = 2 ** 32 - 1
 

@@ -19,7 +19,8 @@ export async function dryRun(
 ): Promise<void> {
   if (json) return terminal.out(`${JSON.stringify(config)}\n`)
   // Made before anything is printed: what a run would refuse is refused.
-  const text = planText(await plan())
+  const planned = await plan()
   terminal.out(toYaml(config))
-  terminal.display.log(text)
+  terminal.display.log(planText(planned))
+  if (planned.refusal) throw planned.refusal
 }

@@ -38,6 +38,8 @@ export interface ImageSource {
   readonly total: number
   /** How many `read` gives: all, or as many as were asked for. */
   readonly count: number
+  /** [channels, height, width] of the first image, where it is known before one is read. */
+  readonly shape?: readonly [number, number, number]
   /** Names of the classes, the index being the label; null: what labels there are. */
   readonly classes: readonly string[] | null
   /** What a reader should know, a sentence each; whole when `read` is over. */
@@ -53,11 +55,15 @@ export const onlyFiles = ({ names, folders, pictures }: Found): readonly string[
 export interface OpenOptions {
   /** Most images that are wanted, a random part of those that there are; null: all. */
   readonly most: number | null
+  /** Which numbers of arrays are black and white; null: told by the numbers. */
+  readonly range: readonly [number, number] | null
 }
 
 export interface DataFormat {
   /** In words. */
   readonly name: string
+  /** Whether its pixels are numbers, of which a range may be stated. */
+  readonly ofNumbers?: boolean
   recognises(found: Found): boolean | Promise<boolean>
   /** @throws `data.*` naming the file */
   open(found: Found, options: OpenOptions): Promise<ImageSource>
@@ -84,3 +90,8 @@ export function splitNamed(word: string): NamedSplit | null {
 
 /** The words, for a pattern. */
 export const SPLIT_PATTERN = Object.keys(SPLIT_WORDS).join('|')
+
+const SHARD_NAME = new RegExp(`(?:^|[-_.])(${SPLIT_PATTERN})[-_.]`, 'i')
+
+/** The split that a shard is of by its name, `train-00000-of-00002.parquet`, `train-000012.tar`; null: none. */
+export const splitOfShard = (name: string): NamedSplit | null => splitNamed(SHARD_NAME.exec(name)?.[1] ?? '')

@@ -1,6 +1,19 @@
 /** Classes of images as numbers from 0, with the names of the classes. */
 import { inputError, MOST } from '../base/index.ts'
 
+/** Columns of tables that name the class of an image, the first that is there. */
+export const LABEL_COLUMNS = [
+  'label',
+  'labels',
+  'fine_label',
+  'class',
+  'class_name',
+  'category',
+  'cls',
+  'target',
+  'y',
+] as const
+
 interface Labelled {
   readonly label: string | number | null
 }

@@ -46,14 +46,22 @@ export async function loadData(path: string, options: LoadOptions = {}): Promise
 }
 
 async function read(format: DataFormat, found: Found, path: string, options: LoadOptions): Promise<Dataset> {
-  const source = await format.open(found, { most: options.most ?? null })
+  const { most = null, range = null } = options
+  const source = await format.open(found, { most, range })
   try {
     const dataset = await readSource(source, path, options)
+    const notes = [...(dataset.notes ?? [])]
+    if (range !== null && !format.ofNumbers) {
+      notes.push(`the range ${range} is of numbers in arrays: ${path} holds pictures, which have their own`)
+    }
     const others = await otherFormatsOf(found, format)
-    if (others.length === 0) return dataset
-    const beside = others.map(({ name }) => name).join(' and ')
-    const note = `${found.path} holds ${beside} too, which are left out: ${format.name} are read; to read the others, give one of their files`
-    return { ...dataset, notes: [...(dataset.notes ?? []), note] }
+    if (others.length > 0) {
+      const beside = others.map(({ name }) => name).join(' and ')
+      notes.push(
+        `${found.path} holds ${beside} too, which are left out: ${format.name} are read; to read the others, give one of their files`,
+      )
+    }
+    return notes.length > 0 ? { ...dataset, notes } : dataset
   } finally {
     await source.close()
   }

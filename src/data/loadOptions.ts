@@ -13,6 +13,8 @@ export interface LoadOptions extends WantedSize {
   readonly exclude?: ReadonlySet<string>
   /** Most images that are read, a random part of those that there are, the same each time; null, the default: all. */
   readonly most?: number | null
+  /** Which number is black and which is white, where images are arrays of numbers; null, the default: told by the numbers, and said. */
+  readonly range?: readonly [number, number] | null
   /** Whether splits that the data name count for nothing, so that no copy is left out between them; default no. */
   readonly together?: boolean
   /** An image that cannot be read: `stop`, the default, is an error that names it; `skip` leaves it out, which a note says. */

@@ -22,6 +22,9 @@ export interface ReadPictures {
   readonly readAs: readonly [number, number]
 }
 
+/** Pictures none of which is as bright as this of 255, a quarter of white, may be masks, or of fewer levels than they are read in. */
+const DARK = 64
+
 /** What is kept of a picture. */
 interface Kept {
   readonly channels: 1 | 3
@@ -60,7 +63,9 @@ export async function readPictures(source: ImageSource, path: string, options: L
   const counts: Counts = { transparent: 0, turned: 0, borders: 0, cuts: 0, enlarges: 0, resampled: 0 }
   const bad: BilevelError[] = []
   const all: Kept[] = []
+  let brightest = 0
   let first = null as First | null
+  if (source.shape) requireRoomFor(source, source.shape, path, options)
   for await (const image of source.read()) {
     const picture = await decoded(image, options, bad)
     if (picture === null) continue
@@ -70,9 +75,10 @@ export async function readPictures(source: ImageSource, path: string, options: L
     const change = first !== null && isSame ? first.change : sizeChange(height, width, options)
     if (first === null) {
       first = { name: image.name, height, width, change }
-      requireDataSize(source.count, channels * change.height * change.width, path)
+      requireRoomFor(source, [channels, height, width], path, options)
     }
     count(counts, picture, change, options)
+    if (brightest < DARK) for (const value of picture.pixels) brightest = Math.max(brightest, value)
     all.push(kept(picture, change, image))
   }
   if (first === null) throw bad[0] ?? inputError('data.emptyFolder', `${path} holds no images`)
@@ -88,11 +94,23 @@ export async function readPictures(source: ImageSource, path: string, options: L
   }
   const notes = [
     ...source.notes,
+    ...(brightest < DARK ? [`no pixel of the images of ${path} is brighter than ${Math.round(brightest)} of 255`] : []),
     ...notesOf(counts, all.length, source, path, options),
     ...badNotes(bad, source.count, path),
   ]
   const readAs = [first.height, first.width] as const
   return { pictures, splits: all.map(({ split }) => split), classes, notes, readAs }
+}
+
+/** @throws `data.tooLarge`, `data.size` */
+function requireRoomFor(
+  { count }: ImageSource,
+  [channels, ...size]: readonly [number, number, number],
+  path: string,
+  options: LoadOptions,
+): void {
+  const { height, width } = sizeChange(...size, options)
+  requireDataSize(count, channels * height * width, path)
 }
 
 /** Null where it is left out. */

@@ -34,9 +34,18 @@ export interface DenoiserGradient {
   readonly prediction?: Images
 }
 
+/** A guided prediction. */
+export interface Along {
+  readonly prediction: Images
+  /** Its derivative in the guidance scale, of each image. */
+  readonly direction: Images
+}
+
 /** A prediction that kept what its derivative needs. */
 export interface Pullback {
   readonly prediction: Images
+  /** Derivative of the prediction in the guidance scale, where it is guided. */
+  direction?(): Images
   /** Bytes that are kept with it. */
   readonly bytes: number
   /** Pulls a cotangent of the prediction back to x and the told time: {@link Denoiser.vjp} without the forward pass. */
@@ -100,6 +109,10 @@ export interface Denoiser {
     cotangent: Images,
     options?: { readonly weights?: boolean },
   ): Promise<DenoiserGradient>
+  /** The same at another scale of classifier-free guidance. Absent: it is not guided towards classes. */
+  atScale?(scale: number): Denoiser
+  /** Prediction with its derivative in that scale, at the same arguments as `predict`. */
+  predictAlong?(x: Images, time: number, condition?: Int32Array): Promise<Along>
   /** Prediction that keeps its activations, so that its derivative is a backward pass alone. Absent where nothing can be kept. */
   pullback?(x: Images, time: number, condition?: Int32Array): Promise<Pullback>
 }

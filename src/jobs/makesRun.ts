@@ -163,7 +163,7 @@ export async function makeRun<C extends RunSettings, I extends RunInputs, E, K, 
 /** Whether an error is about a file that a setting names, perhaps in a reward of several terms, and that is not there. */
 async function isLost(setting: string, message: string): Promise<boolean> {
   const names = [setting, ...setting.split(/[\s+*]+/)]
-  const paths = names.filter((name) => /[./\\]/.test(name) && message.includes(name))
+  const paths = names.filter((name) => (/[./\\]/.test(name) && message.includes(name)) || message.includes(`'${name}'`))
   const found = await Promise.all(paths.map((path) => stat(path).catch(() => null)))
   return paths.length > 0 && found.every((one) => one === null)
 }

@@ -12,6 +12,7 @@ import { planEntropy } from './entropy/plan.ts'
 import { resolveEntropyConfig } from './entropy/settings.ts'
 import { planEvaluate } from './evaluate/plan.ts'
 import { evaluateConfigOf, evaluateModel } from './evaluate/run.ts'
+import { REWARD_MODULE } from './init/rewardModule.ts'
 import { anyJob } from './job.ts'
 import { planText } from './planning/forecast.ts'
 import { sampleLayers } from './sample/guidedSampling.ts'
@@ -140,7 +141,9 @@ test('a file is planned by what it was measured to take, and a run of it says so
   expect(memoryMiB).toBeLessThan(330)
   expect(seconds).toBeGreaterThan(0)
   expect(seconds / networkEvaluations).toBeLessThan(0.01)
-  const sample = resolveSampleConfig(given({ count: 1000, steps: 3, schedule: 'default', scheduler }))
+  const sample = resolveSampleConfig(
+    given({ count: 1000, steps: 3, schedule: 'default', scheduler, trustConvention: true }),
+  )
   const drawn = await planSample(model, sample)
   expect(drawn.networkEvaluations).toBeGreaterThan(3000)
   expect(drawn.seconds / drawn.networkEvaluations).toBeLessThan(0.01)
@@ -209,7 +212,8 @@ test('checking what is given is planned and counted: a convention with pictures 
     expect(report.checkingEvaluations).toBeGreaterThan(100)
     expect(report.checkingEvaluations).toBeLessThanOrEqual(checking)
   }
-  const reward = found('rewards/perimage.mjs')
+  const reward = join(folder, 'reward.mjs')
+  await writeFile(reward, REWARD_MODULE)
   const entropy = (values: Record<string, unknown>) =>
     planEntropy(resolveEntropyConfig(given({ steps: 6, target: 'tilt', ...values })), rateOf)
   expect((await entropy({ reward })).checking).toBe(16 * 6)

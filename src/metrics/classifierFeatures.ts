@@ -11,7 +11,8 @@ import type { FeatureNetwork, ImageBatch } from './featureNetwork.ts'
 import { imageCount, inChunks } from './featureNetwork.ts'
 
 /** A feature network that is a classifier with a derivative. */
-export interface ClassifierFeatures extends Required<Omit<FeatureNetwork, 'notes' | 'normalised'>> {
+type Asked = 'notes' | 'normalised' | 'missingDerivative' | 'logProbabilitiesVjp'
+export interface ClassifierFeatures extends Required<Omit<FeatureNetwork, Asked>> {
   /** Number of classes. */
   readonly classes: number
   /**

@@ -31,6 +31,10 @@ export interface FeatureNetwork {
   probabilities?(images: ImageBatch): Promise<Features>
   /** Vector-Jacobian product: dimages [n, ...imageShape] of dfeatures [n, dimensions], in the units of images in [-1, 1]. */
   vjp?(images: ImageBatch, dFeatures: Features): Promise<ImageBatch>
+  /** The same of the logarithms of the class probabilities: dimages of dlogProbabilities [n, classes]. */
+  logProbabilitiesVjp?(images: ImageBatch, dLogProbabilities: Features): Promise<ImageBatch>
+  /** What keeps a file from having `vjp`, its operators named. Absent: nothing does, or none was looked for. */
+  readonly missingDerivative?: string
   /** Frees its programs. */
   dispose(): Promise<void>
 }

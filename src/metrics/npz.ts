@@ -5,7 +5,7 @@
  * readers look for what they know.
  */
 import { unzipSync, zipSync } from 'fflate'
-import { inputError, tensor } from '../base/index.ts'
+import { inputError, MOST_INFLATION, tensor } from '../base/index.ts'
 import type { FeatureNetworkLabel } from './featureNetwork.ts'
 import type { FrechetReference } from './frechetReference.ts'
 import { referenceFromStatistics, referenceMoments } from './frechetReference.ts'
@@ -123,8 +123,6 @@ function requireSymmetric(sigma: Float64Array, d: number, source: string): void 
 
 /** Most bytes of an array: a covariance of 8,192 features, four times the customary ones, in float64; its root takes hours. */
 const MOST_BYTES = 2 ** 29 + 2 ** 16
-/** Deflate makes at most this many bytes out of one. */
-const MOST_INFLATION = 1032
 
 /** The error of statistics that are not what they must be. */
 export function statisticsError(source: string, came: string, cause?: unknown): Error {

@@ -1,7 +1,7 @@
 /** Against `torch.nn.functional.interpolate(x, size, mode, antialias=True)` of torch 2.13.0, x = ((37 i mod 101) / 50 - 1) as [1, 2, 3, 5]. */
 import { expect, test } from 'vitest'
 import { tensor } from '../base/index.ts'
-import { resampledImages } from './resample.ts'
+import { resampled } from './resample.ts'
 
 const x = tensor(
   'float32',
@@ -29,12 +29,31 @@ test.each([
   ['bicubic', [7, 4], BICUBIC_7_4],
   ['bicubic', [2, 2], [-0.20107, -0.04837, -0.14583, 0.01814, 0.02997, 0.17695, -0.10558, 0.0414]],
 ] as const)('%s to %j', (kernel, size, wanted) => {
-  const { shape, data } = resampledImages(x, size, kernel, [-2, 2])
+  const { shape, data } = resampled(x, size, kernel, [-2, 2]).images
   expect(shape).toEqual([1, 2, ...size])
   expect(Math.max(...data.map((value, i) => Math.abs(value - wanted[i])))).toBeLessThan(1e-5)
 })
 
 test('what overshoots is cut to the bounds of an image; the same size is left as it is', () => {
-  expect(Math.min(...resampledImages(x, [7, 4], 'bicubic').data)).toBe(-1)
-  expect(resampledImages(x, [3, 5], 'bicubic').data).toEqual(x.data)
+  expect(Math.min(...resampled(x, [7, 4], 'bicubic').images.data)).toBe(-1)
+  expect(resampled(x, [3, 5], 'bicubic').images.data).toEqual(x.data)
+})
+
+test.each(['bilinear', 'bicubic'] as const)('%s: the way back is the transpose, without what is cut', (kernel) => {
+  const bounds = [-0.7, 0.6] as const
+  const line = Float64Array.from({ length: 30 }, (_, i) => Math.cos(i))
+  const at = (h: number) =>
+    resampled({ ...x, data: x.data.map((value, i) => value + h * line[i]) }, [7, 4], kernel, bounds).images.data
+  const { images, pullBack } = resampled(x, [7, 4], kernel, bounds)
+  const cotangent = tensor(
+    'float32',
+    images.shape,
+    images.data.map((_, i) => Math.sin(3 * i)),
+  )
+  const h = 2 ** -9
+  const [above, below] = [at(h), at(-h)]
+  const differences = cotangent.data.reduce((sum, value, i) => sum + (value * (above[i] - below[i])) / (2 * h), 0)
+  const given = pullBack(cotangent).data.reduce((sum, value, i) => sum + value * line[i], 0)
+  expect(images.data.some((value) => value === Math.fround(0.6))).toBe(true)
+  expect(given).toBeCloseTo(differences, 3)
 })

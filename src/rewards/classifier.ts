@@ -1,6 +1,7 @@
 /** Built-in rewards that ask a classifier: the log-probability of a class, and fidelity, its confidence. */
 import type { Shape } from '../base/index.ts'
 import { inputError, int64, tensor } from '../base/index.ts'
+import type { Images } from '../diffusion/index.ts'
 import type { SymbolicTensor } from '../graph/index.ts'
 import { constant, gatherElements, logSoftmax, reduceMax, reshape, softmax } from '../graph/index.ts'
 import type { ClassifierFeatures, FeatureNetwork } from '../metrics/index.ts'
@@ -12,7 +13,10 @@ import { tracedReward } from './traced.ts'
 
 /** How a network is looked through. */
 export interface NetworkRewardOptions {
-  /** One that can be traced gives a reward with a derivative; another needs `probabilities`. It stays open when the reward is disposed of. */
+  /**
+   * One that can be traced, or has `logProbabilitiesVjp`, gives a reward with a derivative; any other needs `probabilities`. It stays open when the reward
+   * is disposed of.
+   */
   readonly network: FeatureNetwork
   /** Images per program run. Default 100. */
   readonly batch?: number
@@ -49,6 +53,7 @@ export async function logProbability(options: NetworkRewardOptions & { readonly 
       return reshape(gatherElements(logSoftmax(logits, 1), column, 1), [batch])
     },
     ofProbabilities: (row, label) => Math.log(Math.max(row[wanted ?? label!], LEAST)),
+    pullBack: (row, label) => row.map((_, i) => Number(i === (wanted ?? label))),
   })
 }
 
@@ -63,7 +68,12 @@ export async function fidelity(options: NetworkRewardOptions): Promise<Reward> {
     name: 'fidelity',
     valueRange: [0, 1],
     ofLogits: (logits) => reduceMax(softmax(logits, 1), [1]),
-    ofProbabilities: (row) => row.reduce((top, probability) => Math.max(top, probability)),
+    ofProbabilities: (row) => Math.max(...row),
+    pullBack(row) {
+      const top = Math.max(...row)
+      const ties = row.filter((probability) => probability === top).length
+      return row.map((probability) => (probability === top ? top / ties : 0))
+    },
   })
 }
 
@@ -75,11 +85,13 @@ interface ClassifierFunction {
   readonly classes?: number
   readonly ofLogits: (logits: SymbolicTensor, labels?: SymbolicTensor) => SymbolicTensor
   readonly ofProbabilities: (row: Float64Array, label: number | undefined) => number
+  /** Its derivative in the logarithms of the probabilities. */
+  readonly pullBack: (row: Float64Array, label: number | undefined) => Float64Array
 }
 
-/** Traced where the network's graph is at hand, else from its probabilities and without a derivative. */
+/** Traced where the network's graph is at hand, else from its probabilities. */
 function classifierReward({ network, batch, device }: NetworkRewardOptions, call: ClassifierFunction): Reward {
-  const { ofLogits, ofProbabilities, ...rest } = call
+  const { ofLogits, ofProbabilities, pullBack, ...rest } = call
   const shared = { ...rest, name: throughNetwork(call.name, network), imageShape: network.imageShape }
   if (isTraceable(network)) {
     return tracedReward({
@@ -89,15 +101,37 @@ function classifierReward({ network, batch, device }: NetworkRewardOptions, call
       f: (images, labels) => ofLogits(network.trace(images).logits, labels),
     })
   }
+  const each = async <T>(images: Images, f: (row: Float64Array, i: number) => T) => {
+    const { data, shape } = await network.probabilities!(images)
+    return Array.from({ length: shape[0] }, (_, i) => f(rowOf(data, shape, i), i))
+  }
+  const back = network.logProbabilitiesVjp?.bind(network)
   return defineReward({
     ...shared,
     hash: hashOf(call.name, network.hash),
-    noDerivative: `${network.name} is a file, whose derivative is not at hand; use target tilt, or one of the digit classifiers`,
-    async values(images, labels) {
-      const { data, shape } = await network.probabilities!(images)
-      return Array.from({ length: shape[0] }, (_, i) => ofProbabilities(rowOf(data, shape, i), labels?.[i]))
-    },
+    ...(!back && withoutDerivative(network)),
+    values: (images, labels) => each(images, (row, i) => ofProbabilities(row, labels?.[i])),
+    ...(back && {
+      async gradient(images: Images, labels: Int32Array | undefined) {
+        const rows = await each(images, (row, i) => ({
+          value: ofProbabilities(row, labels?.[i]),
+          cotangent: pullBack(row, labels?.[i]),
+        }))
+        const width = rows[0].cotangent.length
+        const cotangent = Float64Array.from({ length: rows.length * width }, (_, i) => {
+          return rows[Math.floor(i / width)].cotangent[i % width]
+        })
+        const { data } = await back(images, tensor('float64', [rows.length, width], cotangent))
+        return { values: rows.map(({ value }) => value), gradient: data }
+      },
+    }),
   })
+}
+
+/** Said of a network that a reward looks through and that has no derivative. */
+export function withoutDerivative({ name, missingDerivative: why }: FeatureNetwork) {
+  if (why === undefined) return { noDerivative: `${name} has none; use target tilt, or another network` }
+  return { missingDerivative: why, noDerivative: `${name} has none (${why}); use target tilt, or another network` }
 }
 
 const rowOf = (data: ArrayLike<number>, [, width]: Shape, i: number): Float64Array =>

@@ -93,12 +93,14 @@ export function perClass(rewards: Readonly<Record<number, Reward>>): Reward {
 /** What rewards that rate the same images have in common. */
 function joint(rewards: readonly Reward[]) {
   const without = rewards.filter(({ differentiable }) => !differentiable).map(({ name }) => `'${name}'`)
+  const why = rewards.find(({ missingDerivative }) => missingDerivative !== undefined)?.missingDerivative
   const drops = rewards.some(({ onBad }) => onBad === 'drop')
   const needy = rewards.some(({ needsClasses }) => needsClasses)
   return {
     imageShape: commonShape(rewards),
     ...(needy && { classes: Infinity }),
     ...(drops && { onBad: 'drop' as const }),
+    ...(why !== undefined && { missingDerivative: why }),
     ...(without.length > 0 && { noDerivative: `${without.join(' and ')} has none; leave it out or use target tilt` }),
     notes: rewards.flatMap((reward) => reward.notes?.() ?? []),
     dispose: async () => {

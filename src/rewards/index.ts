@@ -10,7 +10,7 @@ export type { FunctionRewardOptions, RatedImages, RewardFunction } from './funct
 export { functionReward } from './function.ts'
 export { MODULE_TIMEOUT, moduleReward, readModule } from './module.ts'
 export type { OnnxRewardOptions } from './onnx.ts'
-export { onnxReward } from './onnx.ts'
+export { onnxReward, rewardDerivativeMissing } from './onnx.ts'
 export type { RewardContext } from './open.ts'
 export { networksOf, openReward, REWARD_NAMES } from './open.ts'
 export type { PixelRewardOptions } from './pixels.ts'

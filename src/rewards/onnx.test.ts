@@ -3,12 +3,13 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
-import { randomStream, tensor } from '../base/index.ts'
+import { randomStream, rowsDisagreement, tensor } from '../base/index.ts'
 import { digits } from '../data/index.ts'
 import type { SymbolicTensor } from '../graph/index.ts'
-import { log, mul, reduceMean, reduceSum, reshape, trace } from '../graph/index.ts'
-import { meanStdNamed } from '../metrics/files/index.ts'
+import { floor, log, mul, reduceMean, reduceSum, reshape, trace } from '../graph/index.ts'
+import { meanStdNamed, onnxFeatures } from '../metrics/files/index.ts'
 import { encodeModel } from '../onnx/index.ts'
+import { fidelity, logProbability } from './classifier.ts'
 import { onnxReward } from './onnx.ts'
 import type { Reward } from './reward.ts'
 
@@ -63,15 +64,33 @@ describe('a reward file', () => {
       file(`mean-${batch}.onnx`, (x) => ({ score: mean(x) }), batch),
       { range: [0, 255] },
     )
-    expect([reward.name, reward.imageShape, reward.differentiable]).toEqual([`mean-${batch}.onnx`, IMAGE, false])
+    expect([reward.name, reward.imageShape, reward.differentiable]).toEqual([`mean-${batch}.onnx`, IMAGE, true])
     const values = await reward.values(images)
     expect(values).toHaveLength(5)
     values.forEach((value, i) => {
       expect(value).toBeCloseTo(meanOf(i, 0, 255), 2)
     })
-    await expect(reward.gradient(images)).rejects.toMatchObject({
+    const came = await reward.gradient(images)
+    came.values.forEach((value, i) => {
+      expect(value).toBeCloseTo(meanOf(i, 0, 255), 2)
+    })
+    expect([...came.gradient.data].map((value) => value.toFixed(3))).toEqual(Array(30).fill((127.5 / 6).toFixed(3)))
+  })
+
+  test('one number of several has its own derivative; a step has none, which names the operator', async () => {
+    const path = file('third.onnx', (x) => ({ flat: mul(reshape(x, [2, 6]), reshape(x, [2, 6])) }))
+    const reward = await open(path, { range: [-1, 1], output: '3' })
+    const { data } = (await reward.gradient(images)).gradient
+    const wanted = images.data.map((value, i) => (i % 6 === 3 ? 2 * value : 0))
+    expect(Math.max(...data.map((value, i) => Math.abs(value - wanted[i])))).toBeLessThan(1e-5)
+    const step = await open(
+      file('step.onnx', (x) => ({ y: mean(floor(x)) })),
+      { range: [-1, 1] },
+    )
+    expect([step.differentiable, step.missingDerivative]).toEqual([false, expect.stringMatching(/Floor/)])
+    await expect(step.gradient(images)).rejects.toMatchObject({
       code: 'reward.derivative',
-      message: expect.stringMatching(/ONNX file.*target tilt/),
+      message: expect.stringMatching(/ONNX file.*Floor.*target tilt/),
     })
   })
 
@@ -159,6 +178,34 @@ describe('pixels are given as judges take them', () => {
     )
   })
 })
+
+test.each(['logits', 'softmax_named_logits'])(
+  'through a classifier in a file, %s: derivatives against differences',
+  async (name) => {
+    const network = await onnxFeatures(`test/found/judges/${name}.onnx`, { range: [0, 1], batch: 4 })
+    const shape = [4, 1, 16, 16]
+    const pixels = Float64Array.from({ length: 4 * 256 }, (_, i) => 0.9 * Math.sin(i / 5 + Math.floor(i / 256)))
+    const at = (data: Float64Array) => tensor('float64', shape, data)
+    const labels = Int32Array.of(1, 7, 3, 3)
+    for (const reward of [await logProbability({ network }), await fidelity({ network })]) {
+      const f = {
+        value: async (data: Float64Array) => Float32Array.from(await reward.values(at(data), labels)),
+        async vjp(cotangent: Float64Array) {
+          const { data } = (await reward.gradient(at(pixels), labels)).gradient
+          return Float64Array.from(data, (value, i) => value * cotangent[Math.floor(i / 256)])
+        },
+      }
+      expect(await rowsDisagreement(f, pixels, 4), reward.name).toBeNull()
+      expect((await reward.gradient(at(pixels), labels)).gradient.data.some((value) => Math.abs(value) > 1e-3)).toBe(
+        true,
+      )
+      expect([...(await reward.gradient(at(pixels), labels)).values]).toEqual([
+        ...(await reward.values(at(pixels), labels)),
+      ])
+    }
+    await network.dispose()
+  },
+)
 
 describe('a reward file that does not fit', () => {
   test('one that does not declare its pixel range', async () => {

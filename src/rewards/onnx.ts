@@ -1,14 +1,16 @@
 /**
- * Somebody else's ONNX file as a reward: forward only. The pixels that it takes must be declared: a file that expects [0, 1] and is fed [-1, 1]
- * gives plausible numbers, and the optimum of something else.
+ * Somebody else's ONNX file as a reward, with the derivative of the graph in it where all of that is known here. The pixels that it takes must be declared:
+ * a file that expects [0, 1] and is fed [-1, 1] gives plausible numbers, and the optimum of something else.
  */
 import { basename } from 'node:path'
 import type { Resampling, Shape } from '../base/index.ts'
-import { BilevelError, inputError } from '../base/index.ts'
-import type { MeanStd, PixelInput } from '../metrics/files/index.ts'
+import { BilevelError, inputError, tensor } from '../base/index.ts'
+import type { Images } from '../diffusion/index.ts'
+import type { ImageProbe, MeanStd, PixelInput } from '../metrics/files/index.ts'
 import {
   bestInput,
   HOLDS_PROBABILITIES,
+  imageDerivativeMissing,
   inputFlags,
   inputText,
   onnxFeatures,
@@ -17,11 +19,11 @@ import {
 } from '../metrics/files/index.ts'
 import type { FeatureNetwork, LabelledImages } from '../metrics/index.ts'
 import { guesses, KNOWS_ABOVE, knowledgeOf } from '../metrics/index.ts'
-import type { Device } from '../runtime/index.ts'
+import type { Device, ForeignModel, ModelFiles } from '../runtime/index.ts'
 import { openModel } from '../runtime/index.ts'
 import type { OnBadReward } from './answers.ts'
 import { hashOf } from './hash.ts'
-import type { Reward } from './reward.ts'
+import type { RawGradient, Reward } from './reward.ts'
 import { defineReward } from './reward.ts'
 
 export interface OnnxRewardOptions {
@@ -75,7 +77,7 @@ export async function onnxReward(path: string, options: OnnxRewardOptions): Prom
       imageShape: network.imageShape,
       valueRange,
       notes: scaleNotes(path, network, options.output),
-      noDerivative: 'it is an ONNX file, run forward only; use target tilt, or write it as a traced function',
+      ...derivativeOf(network, column),
       ...(options.onBad && { onBad: options.onBad }),
       triedTwice: true,
       async values(images) {
@@ -90,7 +92,27 @@ export async function onnxReward(path: string, options: OnnxRewardOptions): Prom
   }
 }
 
-type Open = (input: PixelInput) => Promise<FeatureNetwork>
+/** The derivative of one of its numbers, or why there is none. */
+function derivativeOf(network: FeatureNetwork, column: number) {
+  const { dimensions, missingDerivative = 'its operators are not all known here' } = network
+  const pullBack = network.vjp?.bind(network)
+  if (!pullBack) {
+    const noDerivative = `it is an ONNX file without one (${missingDerivative}); use target tilt, or write it as a traced function`
+    return { missingDerivative, noDerivative }
+  }
+  return {
+    async gradient(images: Images): Promise<RawGradient> {
+      const { data } = await network.features(images)
+      const n = images.shape[0]
+      const values = Array.from({ length: n }, (_, i) => data[i * dimensions + column])
+      const cotangent = new Float32Array(n * dimensions)
+      for (let i = 0; i < n; i++) cotangent[i * dimensions + column] = 1
+      return { values, gradient: (await pullBack(images, tensor('float32', [n, dimensions], cotangent))).data }
+    },
+  }
+}
+
+type Open = (input: PixelInput, derivative?: boolean) => Promise<FeatureNetwork>
 
 /** Opens the file with the rewarded output read as logits too, so that it can be asked as a classifier. */
 function opener(
@@ -98,9 +120,10 @@ function opener(
   output: string | undefined,
   { imageShape, batch, device, labelled, resize }: OnnxRewardOptions,
 ): Open {
-  return (input) =>
+  return (input, derivative = true) =>
     onnxFeatures(path, {
       ...input,
+      derivative,
       role: 'reward',
       ...(resize && { resize }),
       ...(output !== undefined && { output, logits: output }),
@@ -125,7 +148,7 @@ async function checkInput(
 ): Promise<void> {
   const knowledge = await knowledgeOf(network, labelled)
   if (!knowledge || !guesses(knowledge)) return
-  const best = await bestInput(open, labelled)
+  const best = await bestInput((way) => open(way, false), labelled)
   if (!best || best.knowledge.accuracy <= KNOWS_ABOVE) return
   const share = ({ accuracy }: { readonly accuracy: number }) => `${(100 * accuracy).toFixed(1)} %`
   throw inputError(
@@ -146,7 +169,19 @@ function scaleNotes(path: string, { notes = [] }: FeatureNetwork, output: string
   )
 }
 
-/** Splits `output` into a name and an index. The file's own names come first: some are numbers, some hold a colon. */
+/** The output and the number of it that are named so. The file's own names come first: some are numbers, some hold a colon. */
+function chosenAmong(
+  { outputs }: Pick<ForeignModel, 'outputs'>,
+  output: string | undefined,
+): { output?: string; index?: number } {
+  if (output === undefined) return {}
+  if (outputs.some(({ name }) => name === output)) return { output }
+  const parts = output.match(/^(?:(.+):)?(\d+)$/)
+  if (!parts) return { output }
+  const [, name, index] = parts as [string, string | undefined, string]
+  return { ...(name !== undefined && { output: name }), index: Number(index) }
+}
+
 async function chosen(
   path: string,
   { output, device }: OnnxRewardOptions,
@@ -154,12 +189,17 @@ async function chosen(
   if (output === undefined) return {}
   const model = await openModel(path, device ? { device } : {})
   await model.dispose()
-  if (model.outputs.some(({ name }) => name === output)) return { output }
-  const parts = output.match(/^(?:(.+):)?(\d+)$/)
-  if (!parts) return { output }
-  const [, name, index] = parts as [string, string | undefined, string]
-  return { ...(name !== undefined && { output: name }), index: Number(index) }
+  return chosenAmong(model, output)
 }
+
+/**
+ * What keeps a file, as a reward, from having a derivative; null: nothing does. Nothing is run.
+ * @param output as `OnnxRewardOptions` has it
+ */
+export const rewardDerivativeMissing = (
+  files: ModelFiles,
+  { output, ...probe }: Pick<ImageProbe, 'file' | 'size'> & Pick<OnnxRewardOptions, 'output'>,
+): string | null => imageDerivativeMissing(files, { ...probe, choose: (model) => chosenAmong(model, output).output })
 
 function columnOf(path: string, { dimensions }: FeatureNetwork, index: number | undefined): number {
   if (index === undefined && dimensions === 1) return 0

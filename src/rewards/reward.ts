@@ -23,6 +23,8 @@ export interface Reward {
   readonly valueRange: readonly [number, number] | null
   /** Whether `gradient` exists. */
   readonly differentiable: boolean
+  /** What keeps a file from having a derivative, its operators named. Absent: nothing does, or it is no file. */
+  readonly missingDerivative?: string
   /** Whether it must be told the class of each image. Default no. */
   readonly needsClasses?: boolean
   /** `drop`: an image that it cannot rate has the value NaN and no derivative, 0; `stop`, the default: it is an error. */
@@ -63,6 +65,8 @@ export interface RewardDefinition {
   readonly gradient?: (images: Images, classes: Int32Array | undefined) => Promise<RawGradient>
   /** Says why there is no derivative and what to do. */
   readonly noDerivative?: string
+  /** What keeps a file from having one. */
+  readonly missingDerivative?: string
   /** Whether somebody else wrote it, so that its first batch is rated twice: is it a function of the image alone? Default no. */
   readonly triedTwice?: boolean
   /** What an image is that gets no finite number. Default `stop`. */
@@ -117,6 +121,7 @@ export function defineReward(definition: RewardDefinition): Reward {
     imageRange,
     valueRange,
     differentiable: definition.gradient !== undefined,
+    ...(definition.missingDerivative !== undefined && { missingDerivative: definition.missingDerivative }),
     needsClasses: classCount > 0,
     onBad,
     async values(images, classes) {

@@ -12,7 +12,7 @@ import { div, frozenWeights, linear, neg, reduceSum, square, sub } from '../grap
 import type { FeatureNetwork } from '../metrics/index.ts'
 import { covarianceOf, momentsOf, spectralFunction, symmetricEigen } from '../metrics/index.ts'
 import type { NetworkRewardOptions } from './classifier.ts'
-import { isTraceable, throughNetwork } from './classifier.ts'
+import { isTraceable, throughNetwork, withoutDerivative } from './classifier.ts'
 import { hashOf } from './hash.ts'
 import type { Reward } from './reward.ts'
 import { defineReward } from './reward.ts'
@@ -103,7 +103,7 @@ function onHost(network: FeatureNetwork, mean: Float64Array, whitening: Float64A
         return { values, gradient: (await pullBack(images, dFeatures)).data }
       },
     }),
-    ...(!pullBack && { noDerivative: `${network.name} has none; use target tilt, or another network` }),
+    ...(!pullBack && withoutDerivative(network)),
   }
 }
 

@@ -6,7 +6,8 @@ export type { EntropyCost } from './entropy/cost.ts'
 export { entropyCost } from './entropy/cost.ts'
 export type { EntropyEvent, EntropyProgress } from './entropy/events.ts'
 export type { EntropyOptions } from './entropy/job.ts'
-export { rewardOfLatents } from './entropy/latents.ts'
+export { inLatents, rewardOfLatents } from './entropy/latents.ts'
+export { openEntropy } from './entropy/open.ts'
 export type {
   AtThree,
   CurvePoint,
@@ -35,6 +36,7 @@ export type { LearnCheckpoint, Phase, TuningState } from './schedule/checkpoint.
 export { LEARN_START, PHASES } from './schedule/checkpoint.ts'
 export type { PlannedCost } from './schedule/cost.ts'
 export type { LearnEvent, LearnProgress } from './schedule/events.ts'
+export { checkLearning } from './schedule/job.ts'
 export type { LearnedModel } from './schedule/learn.ts'
 export { learnSchedule } from './schedule/learn.ts'
 export type { ObjectiveName, TeacherSpace } from './schedule/objectives/names.ts'

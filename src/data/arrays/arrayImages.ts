@@ -63,38 +63,91 @@ export interface NumberRange {
   readonly note: string | null
 }
 
-/** The range that numbers seem to be in, by all that are read. @throws `data.arrayRange` naming what they reach */
-export async function rangeOf(rows: NumberRows, indices: Iterable<number>): Promise<NumberRange> {
-  const { name, type } = rows
-  if (type.name === 'uint8') return { black: 0, white: 255, note: null }
-  if (type.name === 'bool') return { black: 0, white: 1, note: null }
-  let [low, high] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY]
-  for (const index of indices) {
-    for (const value of numbersIn(await rows.row(index), type)) {
-      if (!Number.isFinite(value)) {
-        throw inputError('data.arrayRange', `pixels must be finite numbers, but ${name} has ${value} in image ${index}`)
-      }
-      if (value < low) low = value
-      if (value > high) high = value
-    }
-  }
-  return rangeFrom(low, high, type, name)
+/** Rows that are read of an array. */
+export interface ReadRows {
+  readonly rows: NumberRows
+  readonly indices: readonly number[]
 }
 
-function rangeFrom(low: number, high: number, type: NumberType, name: string): NumberRange {
-  const says = (black: number, white: number): NumberRange => ({
-    black,
-    white,
-    note: `the numbers of ${name} (${type.name}) reach from ${short(low)} to ${short(high)}: ${black} is read as black, ${white} as white`,
-  })
-  if (type.whole && low >= 0 && high > 255 && high <= 65535) return says(0, 65535)
-  if (low >= 0 && high > 1 && high <= 255) return says(0, 255)
-  if (!type.whole && low >= 0 && high <= 1) return says(0, 1)
-  if (!type.whole && low >= -1 && high <= 1) return says(-1, 1)
+/**
+ * The range that numbers are in: the stated one, or the one that they seem to be in by all that are read. Bytes are in [0, 255].
+ * @param parts arrays of one type
+ * @param stated which number is black and which is white
+ * @throws `data.arrayRange` naming what they reach, where they lie outside, or fill so little of a range that it is hardly theirs
+ */
+export async function rangeOf(
+  parts: readonly ReadRows[],
+  stated: readonly [number, number] | null,
+): Promise<NumberRange> {
+  const { name, type } = parts[0].rows
+  if (type.name === 'bool') return { black: 0, white: 1, note: null }
+  // One bright pixel is enough to know bytes by.
+  const enough = stated === null && type.name === 'uint8' ? LEAST_BRIGHT : Number.POSITIVE_INFINITY
+  const [low, high] = await extremesOf(parts, enough)
+  const numbers = `the numbers of ${name} (${type.name}) reach from ${short(low)} to ${short(high)}`
+  if (high >= enough) return { ...BYTES, note: null }
+  if (stated) return statedRange(stated, low, high, numbers)
+  const { black, white } = type.name === 'uint8' ? BYTES : rangeFrom(low, high, type, numbers)
+  if (type.name === 'uint8' || high - low <= LEAST_SHARE * (white - black)) {
+    const share = Number(((100 * (high - low)) / (white - black)).toPrecision(2))
+    throw inputError(
+      'data.arrayRange',
+      `${numbers}, which is ${share} % of [${black}, ${white}], the range that they would be read in; ${SAY} ${short(low)},${short(high)}, or ${black},${white} where they are as dark as that`,
+    )
+  }
+  return { black, white, note: `${numbers}: ${black} is read as black, ${white} as white` }
+}
+
+const BYTES = { black: 0, white: 255 } as const
+/** Bytes none of which is as bright as this, a quarter of white, are hardly meant in [0, 255]: masks of 0 and 1, sixteen levels of grey. */
+const LEAST_BRIGHT = 64
+/** Numbers that fill no more of a range than this are hardly meant in it: twelve bits in sixteen, [-.5, .5] in [-1, 1]. */
+const LEAST_SHARE = 0.5
+const SAY = 'say which number is black and which is white: --data-range'
+
+/** Lowest and highest of the numbers that are read, until one is high enough. */
+async function extremesOf(parts: readonly ReadRows[], enough: number): Promise<readonly [number, number]> {
+  let [low, high] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY]
+  for (const { rows, indices } of parts) {
+    for (const index of indices) {
+      for (const value of numbersIn(await rows.row(index), rows.type)) {
+        if (!Number.isFinite(value)) {
+          const came = `${rows.name} has ${value} in image ${index}`
+          throw inputError('data.arrayRange', `pixels must be finite numbers, but ${came}`)
+        }
+        if (value < low) low = value
+        if (value > high) high = value
+      }
+      if (high >= enough) return [low, high]
+    }
+  }
+  return [low, high]
+}
+
+function statedRange(
+  [black, white]: readonly [number, number],
+  low: number,
+  high: number,
+  numbers: string,
+): NumberRange {
+  const rounding = ROUNDING * (white - black)
+  if (low >= black - rounding && high <= white + rounding) return { black, white, note: null }
+  throw inputError('data.arrayRange', `--data-range must hold all numbers, got ${black},${white}, but ${numbers}`)
+}
+
+/** Of a range, by how much float16 and resizing miss its ends. */
+const ROUNDING = 1e-3
+
+/** The range that numbers seem to be in. @throws `data.arrayRange` */
+function rangeFrom(low: number, high: number, type: NumberType, numbers: string): Omit<NumberRange, 'note'> {
+  if (type.whole && low >= 0 && high > 255 && high <= 65535) return { black: 0, white: 65535 }
+  if (low >= 0 && high > 1 && high <= 255) return BYTES
+  if (!type.whole && low >= 0 && high <= 1) return { black: 0, white: 1 }
+  if (!type.whole && low >= -1 && high <= 1) return { black: -1, white: 1 }
   throw inputError(
     'data.arrayRange',
-    `pixels must lie in [0, 255], [0, 1] or [-1, 1] (whole numbers in [0, 255] or [0, 65535]), but ${name} (${type.name}) reaches from ${short(low)} to ${short(high)}; ` +
-      'scale it to one of these and save it anew',
+    `pixels must lie in [0, 255], [0, 1] or [-1, 1] (whole numbers in [0, 255] or [0, 65535]), but ${numbers}; ` +
+      `scale them to one of these and save them anew, or ${SAY} ${short(low)},${short(high)}`,
   )
 }
 
@@ -112,7 +165,8 @@ export function pictureOf(
   const size = height * width
   const at = (c: number, i: number) => (channelsLast ? i * channels + c : c * size + i)
   const colours = channels === 4 ? 3 : channels
-  const plain = values instanceof Uint8Array && channels !== 4
+  const isByte = values instanceof Uint8Array && black === BYTES.black && white === BYTES.white
+  const plain = isByte && channels !== 4
   const pixels = plain ? new Uint8Array(colours * size) : new Float32Array(colours * size)
   const scale = 255 / (white - black)
   let transparent = false

@@ -3,6 +3,7 @@ import { inputError, MOST } from '../../base/index.ts'
 import type { ImageSource, NamedSplit, OpenOptions, SourceImage } from '../format.ts'
 import type { Picture } from '../pictures/imageFile.ts'
 import { sampledRows } from '../sampled.ts'
+import type { NumberRange, ReadRows } from './arrayImages.ts'
 import { layoutOf, pictureOf, rangeOf } from './arrayImages.ts'
 import type { NumberRows } from './numberType.ts'
 
@@ -25,7 +26,7 @@ export interface ArraysOptions extends OpenOptions {
 
 /** @throws `data.arrayShape`, `data.labelCount` */
 export function arraySource(parts: readonly ArrayPart[], options: ArraysOptions): ImageSource {
-  const { most, classes = null, transposed = false, close = async () => undefined } = options
+  const { most, range, classes = null, transposed = false, close = async () => undefined } = options
   for (const { images, labels, labelsName } of parts) {
     layoutOf(images)
     if (labels && labels.length !== images.shape[0]) {
@@ -38,22 +39,20 @@ export function arraySource(parts: readonly ArrayPart[], options: ArraysOptions)
   const total = parts.reduce((sum, { images }) => sum + images.shape[0], 0)
   const rows = sampledRows(total, most)
   const notes = [...(options.notes ?? [])]
+  const { channels, height, width } = layoutOf(parts[0].images)
   return {
     total,
     count: rows.length,
+    shape: transposed ? [Math.min(3, channels), width, height] : [Math.min(3, channels), height, width],
     classes: classes ?? numberedClasses(parts),
     notes,
     async *read() {
-      let before = 0
-      for (const part of parts) {
-        const [from, to] = [before, before + part.images.shape[0]]
-        yield* imagesOf(
-          part,
-          rows.filter((row) => row >= from && row < to).map((row) => row - from),
-          transposed,
-          notes,
-        )
-        before = to
+      const read = readOf(parts, rows)
+      const ranges = await rangesOf(read, range)
+      for (const { note } of ranges.values()) if (note !== null) notes.push(note)
+      for (const [i, part] of parts.entries()) {
+        const { indices } = read[i]
+        yield* imagesOf(part, indices, ranges.get(part.images.type.name) as NumberRange, transposed)
       }
     },
     close,
@@ -72,15 +71,37 @@ function numberedClasses(parts: readonly ArrayPart[]): string[] | null {
   return Array.from({ length: highest + 1 }, (_, label) => String(label))
 }
 
+/** The rows of each part, of rows of all parts together, ascending. */
+function readOf(parts: readonly ArrayPart[], rows: readonly number[]): ReadRows[] {
+  let before = 0
+  return parts.map(({ images }) => {
+    const [from, to] = [before, before + images.shape[0]]
+    before = to
+    return { rows: images, indices: rows.filter((row) => row >= from && row < to).map((row) => row - from) }
+  })
+}
+
+/** By type of number: all parts of one type are in one range. */
+async function rangesOf(
+  read: readonly ReadRows[],
+  stated: readonly [number, number] | null,
+): Promise<ReadonlyMap<string, NumberRange>> {
+  const types = new Set(read.map(({ rows }) => rows.type.name))
+  const ranges = new Map<string, NumberRange>()
+  for (const type of types) {
+    const ofType = read.filter(({ rows, indices }) => rows.type.name === type && indices.length > 0)
+    if (ofType.length > 0) ranges.set(type, await rangeOf(ofType, stated))
+  }
+  return ranges
+}
+
 async function* imagesOf(
   { split, images, labels }: ArrayPart,
   rows: readonly number[],
+  range: NumberRange,
   transposed: boolean,
-  notes: string[],
 ): AsyncIterable<SourceImage> {
   const layout = layoutOf(images)
-  const range = await rangeOf(images, rows)
-  if (range.note !== null && !notes.includes(range.note)) notes.push(range.note)
   for (const row of rows) {
     yield {
       name: `image ${row} of ${images.name}`,

@@ -5,7 +5,7 @@
 import { readFile } from 'node:fs/promises'
 import { promisify } from 'node:util'
 import { constants, gunzip } from 'node:zlib'
-import { inputError, sizeOf } from '../../base/index.ts'
+import { inputError, MOST_INFLATION, sizeOf } from '../../base/index.ts'
 import type { NumberType } from './numberType.ts'
 import { numberType, UINT8 } from './numberType.ts'
 
@@ -138,7 +138,5 @@ async function gunzipped(bytes: Uint8Array, name: string): Promise<Uint8Array> {
   })
 }
 
-/** Deflate makes at most this many bytes out of one. */
-const MOST_INFLATION = 1032
 /** Gzipped bytes that surely hold the header, a file name before it included. */
 const FIRST_BYTES = 2 ** 16

@@ -21,6 +21,9 @@ export const NPY_HEAD_BYTES = 4096
 
 const KINDS = { b: 'bool', i: 'int', u: 'uint', f: 'float' } as const
 
+/** Kinds of texts: in Unicode, in bytes. */
+const TEXTS = ['U', 'S']
+
 /** @param head the first bytes, `NPY_HEAD_BYTES` of them if there are as many @throws `data.npy` */
 export function npyHeader(head: Uint8Array, name: string): NpyHeader {
   const refuse = (came: string, fix: string) => {
@@ -37,6 +40,10 @@ export function npyHeader(head: Uint8Array, name: string): NpyHeader {
   const kind = described && KINDS[described[2] as keyof typeof KINDS]
   if (/'descr':\s*'\|O/.test(header)) {
     throw refuse('holds Python objects, which would have to be run', 'make numbers of them: numpy.stack(list(x))')
+  }
+  if (described && TEXTS.includes(described[2])) {
+    const fix = 'save classes as numbers: names, labels = numpy.unique(labels, return_inverse=True)'
+    throw refuse('holds texts', fix)
   }
   if (!described || !kind || !extents) {
     throw refuse(`says ${header.trim().slice(0, 120)}`, 'save numbers, such as x.astype("uint8")')

@@ -34,6 +34,7 @@ const splitOf = (name: string): NamedSplit => (/^test/.test(name) ? 'test' : 'tr
 
 export const cifarFiles: DataFormat = {
   name: "CIFAR's binary batches",
+  ofNumbers: true,
   recognises: ({ path, names }) => (names ?? [basename(path)]).some((name) => FILE_NAME.test(name)),
   async open({ path, names }, options) {
     const files = names === null ? [path] : names.filter((name) => FILE_NAME.test(name)).map((name) => join(path, name))

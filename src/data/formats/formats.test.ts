@@ -10,6 +10,9 @@ import type { Dataset } from '../dataset.ts'
 import type { TestFolders } from '../fixtures/folder.fixture.ts'
 import { allContents, contentsOf, countsOf, noiseOf, pngOf, testFolders } from '../fixtures/folder.fixture.ts'
 import { loadData } from '../loadData.ts'
+import type { FileTree } from '../trees/fileTree.ts'
+import { tarTree } from '../trees/tarTree.ts'
+import { treeSource } from '../trees/treeSource.ts'
 
 let folders: TestFolders
 beforeAll(async () => {
@@ -105,6 +108,14 @@ describe('folders', () => {
     expect(paired.classes).toEqual(['0', '1'])
   })
 
+  it('label files of some images are too few', async () => {
+    const files = Object.fromEntries(pngs(20).map((body, i) => [`${i}.png`, body]))
+    const labels = Object.fromEntries(Array.from({ length: 15 }, (_, i) => [`${i}.cls`, String(i % 2)]))
+    await expect(loadData(await folders.of('someLabels', { ...files, ...labels }))).rejects.toThrow(
+      /must have labels for all of its images, or for none: 5 of 20 have none/,
+    )
+  })
+
   it('one bad file among many is named, or left out and counted', async () => {
     const files: Files = Object.fromEntries(pngs(30).map((body, i) => [`${i}.png`, body]))
     const folder = await folders.of('bad', { ...files, 'x.png': 'no picture', 'z.webp': '' })
@@ -151,6 +162,21 @@ describe('folders', () => {
     })
     expect((await loadData(join(tar, 'part.tar'))).splits).toEqual((await loadData(folder)).splits)
     expect((await loadData(folder, { most: 25 })).provenance.sha256).toBe(part.provenance.sha256)
+  })
+
+  it('pictures none of which is bright are said', async () => {
+    const masks = Array.from({ length: 20 }, () =>
+      pngOf(
+        noise(25).map((value) => value & 1),
+        5,
+      ),
+    )
+    const folder = await folders.of('dark', Object.fromEntries(masks.map((body, i) => [`${i}.png`, body])))
+    expect((await loadData(folder)).notes).toEqual([
+      expect.stringMatching(/^no pixel of the images of .*dark is brighter than 1 of 255$/),
+    ])
+    const stated = await loadData(folder, { range: [0, 1] })
+    expect(stated.notes?.[1]).toMatch(/^the range 0,1 is of numbers in arrays: .*dark holds pictures/)
   })
 
   it('names what it cannot tell', async () => {
@@ -213,6 +239,51 @@ describe('archives', () => {
     ])
     const named = await loadData(join(await folders.of('jsonShard', { 'x.tar': await shard(0, 20, json) }), 'x.tar'))
     expect([named.classes, named.provenance.sha256]).toEqual([plain.classes, plain.provenance.sha256])
+  })
+
+  it('a tar is read twice, to list and to read, whose label files stand beside the images; else once more', async () => {
+    const cls = (i: number) => `${i % 2}`
+    const beside = images.flatMap((body, i): [string, Uint8Array | string][] => [
+      [`${i}.cls`, cls(i)],
+      [`${i}.png`, body],
+    ])
+    const behind = [
+      ...images.map((body, i): [string, Uint8Array | string] => [`${i}.png`, body]),
+      ...images.map((_, i): [string, Uint8Array | string] => [`${i}.cls`, cls(i)]),
+    ]
+    const rows = images.map((_, i) => JSON.stringify({ file_name: `${i}.png`, label: i % 2 })).join('\n')
+    const table = [...behind.slice(0, 20), ['metadata.jsonl', rows] as [string, string]]
+    const found: unknown[] = []
+    for (const [name, entries] of Object.entries({ beside, behind, table })) {
+      const folder = await folders.of(`passes-${name}`, { 'x.tar': await tarOf(Object.fromEntries(entries)) })
+      const path = join(folder, 'x.tar')
+      const tree = tarTree(path, [path])
+      let passes = 0
+      const counted: FileTree = {
+        ...tree,
+        files: () => {
+          passes++
+          return tree.files()
+        },
+        read: (ids) => {
+          passes++
+          return tree.read(ids)
+        },
+      }
+      const source = await treeSource(counted, { most: 12, range: null })
+      const labels: unknown[] = []
+      for await (const image of source.read()) labels.push([image.name.split(': ')[1], image.label])
+      found.push({ passes, labels: labels.toSorted() })
+    }
+    const { labels } = found[0] as { labels: [string, number][] }
+    expect(labels.every(([name, label]) => label === Number.parseInt(name, 10) % 2)).toBe(true)
+    expect(labels).toHaveLength(12)
+    expect(found).toEqual([2, 3, 2].map((passes) => ({ passes, labels })))
+    const broken = beside.map(([name, body]): [string, Uint8Array | string] =>
+      name === '7.cls' ? ['7.json', '{"label": '] : [name.replace('cls', 'json'), name.endsWith('cls') ? '1' : body],
+    )
+    const damaged = await folders.of('brokenSidecar', { 'x.tar': await tarOf(Object.fromEntries(broken)) })
+    await expect(loadData(join(damaged, 'x.tar'))).rejects.toThrow(/x\.tar: 7\.json must be JSON, got \{"label":/)
   })
 
   it('that are cut short are named', async () => {
@@ -337,6 +408,69 @@ describe('arrays', () => {
     expect(allContents(first)).toEqual(expect.arrayContaining(allContents(part)))
   })
 
+  it('numbers that fill little of the range that they would be read in are refused until it is said', async () => {
+    const levels = (most: number) =>
+      Uint8Array.from(pixels.subarray(0, 480), (value) => Math.round((value * most) / 255))
+    const floats = (low: number, high: number) =>
+      Float32Array.from(pixels.subarray(0, 480), (value) => low + ((high - low) * value) / 255)
+    const folder = await folders.of('ranges', {
+      'full.npy': npyOf(
+        [30, 4, 4],
+        Uint8Array.from(levels(16), (level) => Math.round((level * 255) / 16)),
+      ),
+      'mask.npy': npyOf([30, 4, 4], levels(1)),
+      'sixteen.npy': npyOf([30, 4, 4], levels(16)),
+      'sixteenFloats.npy': npyOf([30, 4, 4], Float32Array.from(levels(16))),
+      'half.npy': npyOf([30, 4, 4], floats(-0.5, 0.5)),
+      'twice.npy': npyOf([30, 4, 4], floats(0, 1 / 255)),
+      'mask.idx': encodeIdx({ shape: [30, 4, 4], data: levels(1) }),
+      'long.npy': npyOf([30, 4, 4], int64([...levels(1)])),
+      'dim.npy': npyOf([30, 4, 4], floats(0.3, 0.9)),
+    })
+    for (const [name, message] of [
+      ['mask.npy', /\(uint8\) reach from 0 to 1, which is 0\.39 % of \[0, 255\], .* --data-range 0,1, or 0,255 where/],
+      ['mask.idx', /reach from 0 to 1, .* --data-range 0,1,/],
+      ['sixteen.npy', /reach from 0 to 16, which is 6\.3 % of \[0, 255\].*--data-range 0,16/],
+      ['sixteenFloats.npy', /\(float32\) reach from 0 to 16, .*--data-range 0,16/],
+      ['half.npy', /reach from -0\.5 to 0\.5, which is 50 % of \[-1, 1\].*--data-range -0\.5,0\.5/],
+      ['twice.npy', /reach from 0 to 0\.003922, which is 0\.39 % of \[0, 1\]/],
+      ['long.npy', /must lie in .* reach from 0 to 1; .*--data-range 0,1$/],
+    ] as const) {
+      await expect(loadData(join(folder, name))).rejects.toMatchObject({
+        code: 'data.arrayRange',
+        kind: 'input',
+        message: expect.stringMatching(message),
+      })
+    }
+    const full = await loadData(join(folder, 'full.npy'))
+    expect(full.notes).toBeUndefined()
+    for (const name of ['sixteen.npy', 'sixteenFloats.npy']) {
+      const said = await loadData(join(folder, name), { range: [0, 16] })
+      expect(said.provenance.sha256).toBe(full.provenance.sha256)
+    }
+    const dark = await loadData(join(folder, 'mask.npy'), { range: [0, 255] })
+    expect(dark.splits.train.images.reduce((a, b) => Math.max(a, b))).toBeCloseTo(2 / 255 - 1, 6)
+    const masks = await loadData(join(folder, 'mask.idx'), { range: [0, 1] })
+    expect([...new Set(masks.splits.train.images)].toSorted()).toEqual([-1, 1])
+    await expect(loadData(join(folder, 'sixteen.npy'), { range: [0, 15] })).rejects.toThrow(
+      /--data-range must hold all numbers, got 0,15, but .* reach from 0 to 16/,
+    )
+    expect((await loadData(join(folder, 'dim.npy'))).notes).toEqual([
+      expect.stringMatching(/reach from 0\.3 to 0\.9: 0 is read as black, 1 as white/),
+    ])
+  })
+
+  it('all parts of a set are in one range', async () => {
+    const values = (low: number) =>
+      Float32Array.from(pixels.subarray(0, 480), (value) => low + (value * (1 - low)) / 255)
+    const folder = await folders.of('oneRange', {
+      'x.npz': zipSync({ 'x_train.npy': npyOf([30, 4, 4], values(-1)), 'x_test.npy': npyOf([30, 4, 4], values(0)) }),
+    })
+    const { splits, notes } = await loadData(join(folder, 'x.npz'))
+    expect(notes).toEqual([expect.stringMatching(/reach from -1 to 1: -1 is read as black/)])
+    expect(splits.heldOut.images.reduce((a, b) => Math.min(a, b))).toBeCloseTo(0, 6)
+  })
+
   it('says what they are not', async () => {
     const folder = await folders.of('wrongArrays', {
       'far.npy': npyOf(
@@ -350,6 +484,13 @@ describe('arrays', () => {
       'either.npy': npyOf([10, 3, 5, 3], noise(450)),
       'odd.npy': npyOf([10, 5, 5, 2], noise(500)),
       'cut.npy': npyOf([30, 4, 4], noise(480)).subarray(0, 300),
+      'texts.npy': Buffer.concat([
+        Buffer.from(
+          `\x93NUMPY\x01\0v\0{'descr': '<U3', 'fortran_order': False, 'shape': (2,), }`.padEnd(127),
+          'latin1',
+        ),
+        Buffer.from('\n'),
+      ]),
       'pickle.npy': Buffer.concat([
         Buffer.from(`\x93NUMPY\x01\0v\0{'descr': '|O', 'fortran_order': False, 'shape': (2,), }`.padEnd(127), 'latin1'),
         Buffer.from('\n..'),
@@ -361,12 +502,13 @@ describe('arrays', () => {
       'unnamed.npz': zipSync({ 'a.npy': npyOf([30, 4, 4], noise(480)), 'b.npy': npyOf([30, 4, 4], noise(480)) }),
     })
     for (const [name, code, message] of [
-      ['far.npy', 'data.arrayRange', /reaches from -240 to 239; scale it/],
+      ['far.npy', 'data.arrayRange', /reach from -240 to 239; scale them .*--data-range -240,239/],
       ['nan.npy', 'data.arrayRange', /NaN in image 2/],
       ['either.npy', 'data.arrayShape', /could be either/],
       ['odd.npy', 'data.arrayShape', /\[10,5,5,2\]/],
       ['cut.npy', 'data.npy', /must have 608 bytes for uint8 of \[30,4,4\], got 300/],
       ['pickle.npy', 'data.npy', /Python objects/],
+      ['texts.npy', 'data.npy', /holds texts; save classes as numbers: .*return_inverse=True/],
       ['unequal.npz', 'data.labelCount', /has 30, .*has 29/],
       ['unnamed.npz', 'data.arrays', /got a, b/],
     ] as const) {
@@ -455,6 +597,15 @@ describe('formats that are not read', () => {
   ])('%s', async (name, start, message) => {
     const folder = await folders.of('unread', { [name]: Buffer.from(start, 'latin1') })
     await expect(loadData(join(folder, name))).rejects.toThrow(message)
+  })
+
+  it('what is gzipped twice, or nothing', async () => {
+    const folder = await folders.of('gzipped', {
+      'x-images-idx3-ubyte.gz': gzipSync(gzipSync(encodeIdx({ shape: [20, 4, 4], data: noise(320) }))),
+      'none.gz': gzipSync(new Uint8Array(0)),
+    })
+    await expect(loadData(join(folder, 'x-images-idx3-ubyte.gz'))).rejects.toThrow(/is gzipped twice.*gzip -d/)
+    await expect(loadData(join(folder, 'none.gz'))).rejects.toThrow(/gzipped file with nothing in it/)
   })
 
   it('in a folder that holds nothing else', async () => {

@@ -38,6 +38,7 @@ const filesAmong = (names: readonly string[]): NamedFile[] =>
 
 export const idxFiles: DataFormat = {
   name: "IDX files (MNIST's)",
+  ofNumbers: true,
   recognises({ names, head }) {
     if (names === null) return isIdx(inflatedHead(head))
     return filesAmong(names).some(({ what }) => what === 'images')

@@ -32,6 +32,7 @@ interface Arrays {
 
 export const numpyFiles: DataFormat = {
   name: 'NumPy arrays (.npz, .npy)',
+  ofNumbers: true,
   async recognises(found) {
     if (found.names !== null) return onlyFiles(found).some((name) => /\.np[yz]$/i.test(name))
     const { path, head } = found

@@ -9,8 +9,9 @@ import { parquetMetadataAsync, parquetReadObjects, parquetSchema } from 'hyparqu
 import { compressors } from 'hyparquet-compressors'
 import { inputError, requireRoom } from '../../base/index.ts'
 import type { DataFormat, ImageSource, NamedSplit, OpenOptions, SourceImage } from '../format.ts'
-import { onlyFiles, SPLIT_PATTERN, splitNamed } from '../format.ts'
+import { onlyFiles, splitOfShard } from '../format.ts'
 import { unreadable } from '../found.ts'
+import { LABEL_COLUMNS } from '../labelled.ts'
 import { decodeImage } from '../pictures/imageFile.ts'
 import { sampledRows } from '../sampled.ts'
 
@@ -42,10 +43,7 @@ interface Shard {
   readonly classes: readonly string[] | null
 }
 
-/** `train-00000-of-00002.parquet`. */
-const SHARD_NAME = new RegExp(`(?:^|[-_.])(${SPLIT_PATTERN})(?=[-_.])`, 'i')
 const IMAGE_COLUMNS = ['image', 'img', 'images', 'picture', 'pixels', 'bytes', 'jpg', 'png']
-const LABEL_COLUMNS = ['label', 'labels', 'fine_label', 'class', 'cls', 'target', 'y', 'category']
 
 async function openShard(file: string, several: boolean): Promise<Shard> {
   const buffer = await fileBuffer(file)
@@ -62,7 +60,7 @@ async function openShard(file: string, several: boolean): Promise<Shard> {
     )
   }
   const label = LABEL_COLUMNS.find((name) => children.some(({ element }) => element.name === name)) ?? null
-  const split = several ? splitNamed(SHARD_NAME.exec(basename(file))?.[1] ?? '') : null
+  const split = several ? splitOfShard(basename(file)) : null
   const classes = label === null ? null : classNames(metadata, label)
   return { file, buffer, metadata, split, rows: Number(metadata.num_rows), image, label, classes }
 }

@@ -92,6 +92,16 @@ export async function unreadFile({ path, head }: Found, formats: readonly string
     return inputError('data.format', `${path} is one image, and data are many; give the folder that it lies in`)
   }
   const inside = inflatedHead(head)
+  const packed = inside !== head
+  if (packed && inside.length === 0) {
+    return inputError('data.format', `${path} is a gzipped file with nothing in it; fetch the data again`)
+  }
+  if (packed && inflatedHead(inside) !== inside) {
+    return inputError(
+      'data.format',
+      `${path} is gzipped twice, which is not read; unpack it once (gzip -d) and give the result`,
+    )
+  }
   const begins = Buffer.from(inside.subarray(0, 8)).toString('hex')
   return inputError(
     'data.format',

@@ -5,6 +5,7 @@
 import { constants, crc32, deflateSync, inflateSync } from 'node:zlib'
 import type { DecodedPng } from 'fast-png'
 import { convertIndexedToRgb, decode } from 'fast-png'
+import { MOST_INFLATION } from '../../base/index.ts'
 import { orientationOf } from './exif.ts'
 import { requirePixels } from './imageLimits.ts'
 import type { Samples } from './samples.ts'
@@ -144,9 +145,6 @@ function chunkOf(type: string, data: Uint8Array): Chunk {
   whole.set(data, 8)
   return { type, data, whole }
 }
-
-/** Deflate makes at most this many bytes out of one. */
-const MOST_INFLATION = 1032
 
 /** The inflated rows, no more than the header's due: fast-png itself inflates without a bound. */
 function inflatedRows(chunks: readonly Chunk[], header: Header): Uint8Array {

@@ -26,8 +26,8 @@ const POINTERS = [0x8769, 0x8825]
 const [WHITE_IS_ZERO, PALETTE] = [0, 3]
 const NAMED_KINDS: Readonly<Record<number, string>> = { 5: 'colours for print (CMYK)', 6: 'YCbCr', 8: 'CIELab' }
 const [PLAIN, DEFLATE] = [1, [8, 32946]]
-/** LZW and Deflate make at most this many bytes out of one. */
-const MOST_INFLATION = 4096
+/** LZW makes at most this many bytes out of one, Deflate fewer. */
+const MOST_UNPACKED = 4096
 const NAMED_COMPRESSIONS: Readonly<Record<number, string>> = {
   2: 'fax',
   3: 'fax',
@@ -50,7 +50,7 @@ export function tiffSamples(bytes: Uint8Array): Samples {
   requirePixels(width, height)
   requireRead(first(TAGS.photometric, 1), first(TAGS.compression, 1), bits, channels)
   const [packing, due] = [first(TAGS.compression, 1), (width * height * channels * bits) / 8]
-  if (due > bytes.length * (packing === PLAIN ? 1 : MOST_INFLATION)) {
+  if (due > bytes.length * (packing === PLAIN ? 1 : MOST_UNPACKED)) {
     throw new Error(`its header says ${width}x${height}, which its ${bytes.length} bytes cannot hold`)
   }
   if (DEFLATE.includes(packing)) requireInflation(bytes, directory, due)

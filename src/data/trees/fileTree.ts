@@ -10,6 +10,8 @@ export interface TreeFile {
   readonly path: string
   /** The split that the archive it is in is named after; null: none. */
   readonly split: NamedSplit | null
+  /** Of archives that are read from end to end: what is in it, until the next file is asked for. @throws as `ReadFile.bytes` */
+  readonly passing?: () => Promise<Uint8Array>
 }
 
 export interface ReadFile {

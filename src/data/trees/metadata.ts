@@ -7,14 +7,14 @@ import { createInterface } from 'node:readline'
 import { Readable } from 'node:stream'
 import { parse } from 'csv-parse'
 import { inputError } from '../../base/index.ts'
+import { LABEL_COLUMNS } from '../labelled.ts'
 
 export type Label = string | number
 
 export const METADATA_NAME = /^(metadata\.(jsonl|csv)|dataset\.json)$/
 
-/** Columns that name the image, and its class. */
+/** Columns that name the image. */
 const FILE_COLUMNS = ['file_name', 'image_file_name', 'image']
-const LABEL_COLUMNS = ['label', 'labels', 'class', 'class_name', 'category', 'cls', 'fine_label', 'target', 'y']
 
 /** The label of a row; undefined where it has none of the columns. */
 export const labelAmong = (row: Readonly<Record<string, unknown>>): unknown =>

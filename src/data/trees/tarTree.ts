@@ -5,7 +5,7 @@ import { pipeline, Readable } from 'node:stream'
 import { constants, createGunzip, gunzipSync } from 'node:zlib'
 import type { ParsedTarEntry } from 'modern-tar'
 import { createTarDecoder } from 'modern-tar'
-import { SPLIT_PATTERN, splitNamed } from '../format.ts'
+import { splitOfShard } from '../format.ts'
 import type { FileTree } from './fileTree.ts'
 import { archiveError, hasHidden, requireFileBytes } from './fileTree.ts'
 
@@ -39,16 +39,22 @@ const READ_BYTES = 2 ** 20
 
 /** @param source what the archives are called together */
 export function tarTree(source: string, archives: readonly string[]): FileTree {
-  const whole = archives.map((archive, i) => ({ archive, prefix: `${i}${SEPARATOR}`, split: shardSplit(archive) }))
+  const whole = archives.map((archive, i) => ({
+    archive,
+    prefix: `${i}${SEPARATOR}`,
+    split: splitOfShard(basename(archive)),
+  }))
   return {
     source,
     packed: true,
     async *files() {
       for (const { archive, prefix, split } of whole) {
         for await (const { header, body } of entriesOf(archive)) {
-          await passOver(body, archive)
-          if (isFile(header) && !hasHidden(pathOf(header)))
-            yield { id: prefix + pathOf(header), path: pathOf(header), split }
+          const path = pathOf(header)
+          if (isFile(header) && !hasHidden(path)) {
+            yield { id: prefix + path, path, split, passing: () => bytesOf(header, body, archive) }
+          }
+          if (!body.locked) await passOver(body, archive)
         }
       }
     },
@@ -75,10 +81,6 @@ type Header = ParsedTarEntry['header']
 
 const isFile = ({ type }: Header): boolean => type === undefined || type === 'file'
 const pathOf = ({ name }: Header): string => name.replace(/^(\.\/)+/, '')
-
-/** `train-000012.tar` holds images of train. */
-const SHARD_NAME = new RegExp(`(?:^|[-_.])(${SPLIT_PATTERN})[-_.]`, 'i')
-const shardSplit = (archive: string) => splitNamed(SHARD_NAME.exec(basename(archive))?.[1] ?? '')
 
 async function* entriesOf(archive: string): AsyncIterable<ParsedTarEntry> {
   const file = createReadStream(archive, { highWaterMark: READ_BYTES })

@@ -1,5 +1,5 @@
 /** Images out of a tree of files: listed once, a random part kept where fewer are wanted, labels from folders or from files beside them. */
-import { inputError } from '../../base/index.ts'
+import { BilevelError, inputError } from '../../base/index.ts'
 import type { ImageSource, NamedSplit, OpenOptions, SourceImage } from '../format.ts'
 import { decodeImage, OTHER_PICTURE_NAME, PICTURE_NAME, PICTURE_WORDS } from '../pictures/imageFile.ts'
 import { SampledNames } from '../sampled.ts'
@@ -12,14 +12,36 @@ import { inOrder, treeLayout } from './treeLayout.ts'
 /** More folders with images in them are no classes. */
 const MOST_FOLDERS = 100_000
 
+/** Endings of label files. */
+const SIDECARS = ['.cls', '.json'] as const
+type Sidecar = (typeof SIDECARS)[number]
+
+/** Files of one name that follow each other, and what their label files say: null: no label. */
+interface Group {
+  readonly stem: string
+  readonly labels: Partial<Record<Sidecar, Label | null | undefined>>
+}
+
+/** An image that is read, with what was passed beside it. */
+interface Chosen {
+  readonly file: TreeFile
+  readonly group: Group
+}
+
+/** A file of labels, with what is in it where that was passed. */
+interface MetadataFile {
+  readonly file: TreeFile
+  readonly bytes: Uint8Array | null
+}
+
 /** What one pass over a tree finds. */
 interface Listing {
   readonly folders: FolderCounts
   readonly images: number
-  readonly chosen: readonly TreeFile[]
-  readonly metadata: readonly TreeFile[]
+  readonly chosen: readonly Chosen[]
+  readonly metadata: readonly MetadataFile[]
   /** Endings of label files that stand beside images of the same name: WebDataset's. */
-  readonly sidecar: '.cls' | '.json' | null
+  readonly sidecar: Sidecar | null
   /** Pictures of formats that are not read. */
   readonly unread: { readonly count: number; readonly example: string }
   /** Some other file. */
@@ -32,7 +54,7 @@ export async function treeSource(tree: FileTree, { most }: OpenOptions): Promise
   if (listing.images === 0) throw nothingIn(tree.source, listing)
   const { labels, notes } = await labelsOf(tree, listing)
   const layout = treeLayout(tree.source, listing.folders, tree.packed, labels !== null)
-  const chosen = [...listing.chosen].sort((a, b) => (a.id < b.id ? -1 : 1))
+  const chosen = listing.chosen.map(({ file }) => file).sort((a, b) => (a.id < b.id ? -1 : 1))
   const { unread } = listing
   if (unread.count > 0) {
     notes.push(`${unread.count} files of ${tree.source} are left out, being no ${PICTURE_WORDS}: ${unread.example}`)
@@ -77,30 +99,35 @@ const stemOf = (path: string): string => {
 
 async function list(tree: FileTree, most: number | null): Promise<Listing> {
   const folders = new Map<string, { images: number; example: string }>()
-  const sample = new SampledNames<TreeFile>(most)
-  const metadata: TreeFile[] = []
+  const sample = new SampledNames<Chosen>(most)
+  const metadata: MetadataFile[] = []
   const unread = { count: 0, example: '' }
   const endings = { '.cls': 0, '.json': 0 }
   let images = 0
   let other: string | null = null
+  let group: Group = { stem: '', labels: {} }
   for await (const file of tree.files()) {
     const name = nameIn(file.path)
+    const stem = stemOf(file.id)
+    if (group.stem !== stem) group = { stem, labels: {} }
     if (PICTURE_NAME.test(name)) {
       images++
       countIn(folders, file.path, tree.source)
-      sample.add(file.id, file)
-    } else if (METADATA_NAME.test(name)) metadata.push(file)
+      sample.add(file.id, { file, group })
+    } else if (METADATA_NAME.test(name)) metadata.push({ file, bytes: (await file.passing?.()) ?? null })
     else if (OTHER_PICTURE_NAME.test(name)) {
       unread.count++
       unread.example ||= file.path
     } else {
       other ??= file.path
-      if (name.endsWith('.cls')) endings['.cls']++
-      else if (name.endsWith('.json')) endings['.json']++
+      const ending = SIDECARS.find((one) => name.endsWith(one))
+      if (ending === undefined) continue
+      endings[ending]++
+      if (file.passing && file.id === stem + ending) group.labels[ending] = passedLabel(await file.passing(), ending)
     }
   }
   // A few are of something else.
-  const sidecar = (['.cls', '.json'] as const).find((ending) => 2 * endings[ending] > images) ?? null
+  const sidecar = SIDECARS.find((ending) => 2 * endings[ending] > images) ?? null
   return { folders, images, chosen: sample.items(), metadata, sidecar, unread, other }
 }
 
@@ -129,7 +156,7 @@ async function labelsOf(
   if (metadata.length > 0) {
     const labels = await fromMetadata(tree, metadata, chosen, notes)
     // StyleGAN's folders are parts of one set, never classes.
-    const folderless = metadata.some(({ path }) => nameIn(path) === 'dataset.json')
+    const folderless = metadata.some(({ file: { path } }) => nameIn(path) === 'dataset.json')
     return { labels: labels.size > 0 || folderless ? labels : null, notes }
   }
   if (sidecar === null) return { labels: null, notes }
@@ -141,40 +168,77 @@ async function labelsOf(
 
 async function fromMetadata(
   tree: FileTree,
-  files: readonly TreeFile[],
-  chosen: readonly TreeFile[],
+  files: readonly MetadataFile[],
+  chosen: readonly Chosen[],
   notes: string[],
 ): Promise<Map<string, Label>> {
-  const idOf = new Map(chosen.map(({ path, id }) => [path, id]))
-  const pathOf = new Map(files.map(({ id, path }) => [id, path]))
+  const idOf = new Map(chosen.map(({ file: { path, id } }) => [path, id]))
   const labels = new Map<string, Label>()
-  for await (const { id, bytes } of tree.read(new Set(pathOf.keys()))) {
-    const folder = folderOf(pathOf.get(id) as string)
+  for await (const { file, bytes } of metadataBytes(tree, files)) {
+    const name = tree.nameOf(file.id)
+    const folder = folderOf(file.path)
     const inTree = (path: string) => (folder === '' ? path : `${folder}/${path}`)
-    const found = await metadataIn(await bytes(), tree.nameOf(id), (path) => idOf.has(inTree(path)))
+    const found = await metadataIn(bytes, name, (path) => idOf.has(inTree(path)))
     for (const [path, label] of found.labels) labels.set(idOf.get(inTree(path)) as string, label)
     if (found.unlabelled) {
-      notes.push(
-        `${tree.nameOf(id)} names no labels (it has ${found.unlabelled.join(', ')}): classes are what folders say`,
-      )
+      notes.push(`${name} names no labels (it has ${found.unlabelled.join(', ')}): classes are what folders say`)
     }
   }
   return labels
 }
 
-async function fromSidecars(
+/** What is in files of labels: as it was passed, or read. */
+async function* metadataBytes(
   tree: FileTree,
-  chosen: readonly TreeFile[],
-  ending: '.cls' | '.json',
-): Promise<Map<string, Label>> {
-  const imageOf = new Map(chosen.map(({ id }) => [stemOf(id) + ending, id]))
+  files: readonly MetadataFile[],
+): AsyncIterable<{ readonly file: TreeFile; readonly bytes: Uint8Array }> {
+  for (const { file, bytes } of files) if (bytes) yield { file, bytes }
+  const byId = new Map(files.flatMap(({ file, bytes }) => (bytes ? [] : [[file.id, file]])))
+  if (byId.size === 0) return
+  for await (const { id, bytes } of tree.read(new Set(byId.keys()))) {
+    yield { file: byId.get(id) as TreeFile, bytes: await bytes() }
+  }
+}
+
+/** Labels of files beside the images: as they were passed, and read where they did not stand right beside. */
+async function fromSidecars(tree: FileTree, chosen: readonly Chosen[], ending: Sidecar): Promise<Map<string, Label>> {
   const labels = new Map<string, Label>()
+  const imageOf = new Map<string, string>()
+  for (const { file, group } of chosen) {
+    const passed = group.labels[ending]
+    if (passed === undefined) imageOf.set(stemOf(file.id) + ending, file.id)
+    else if (passed !== null) labels.set(file.id, passed)
+  }
+  if (imageOf.size === 0) return labels
   for await (const { id, bytes } of tree.read(new Set(imageOf.keys()))) {
-    const text = new TextDecoder().decode(await bytes()).trim()
-    const label = ending === '.cls' ? text : jsonLabel(text, tree.nameOf(id))
-    if (typeof label === 'string' || typeof label === 'number') labels.set(imageOf.get(id) as string, asLabel(label))
+    const there = await bytes().catch((error: unknown) => {
+      if (isMissing(error)) return null
+      throw error
+    })
+    const label = there && labelIn(there, ending, tree.nameOf(id))
+    if (label !== null) labels.set(imageOf.get(id) as string, label)
   }
   return labels
+}
+
+/** Whether a file is not there. */
+const isMissing = (error: unknown): boolean =>
+  error instanceof BilevelError && (error.cause as NodeJS.ErrnoException | undefined)?.code === 'ENOENT'
+
+/** The label of a file of labels; null: none. @throws `data.metadata` */
+function labelIn(bytes: Uint8Array, ending: Sidecar, name: string): Label | null {
+  const text = new TextDecoder().decode(bytes).trim()
+  const label = ending === '.cls' ? text : jsonLabel(text, name)
+  return typeof label === 'string' || typeof label === 'number' ? asLabel(label) : null
+}
+
+/** The same of what is passed; undefined where it is none: such a file is read once more, and named, if its image is wanted. */
+function passedLabel(bytes: Uint8Array, ending: Sidecar): Label | null | undefined {
+  try {
+    return labelIn(bytes, ending, '')
+  } catch {
+    return undefined
+  }
 }
 
 function jsonLabel(text: string, name: string): unknown {

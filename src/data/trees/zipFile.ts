@@ -2,7 +2,7 @@
 import type { Readable } from 'node:stream'
 import type { Entry, ZipFile } from 'yauzl'
 import yauzl from 'yauzl'
-import { inputError } from '../../base/index.ts'
+import { inputError, MOST_INFLATION } from '../../base/index.ts'
 import { archiveError } from './fileTree.ts'
 
 /** Whether a file begins as zip archives do. */
@@ -11,8 +11,6 @@ export const isZip = (head: Uint8Array): boolean =>
 
 /** Method of files that are stored as they are. */
 const STORED = 0
-/** Deflate makes at most this many bytes out of one. */
-const MOST_INFLATION = 1032
 
 export class Zip {
   readonly #path: string

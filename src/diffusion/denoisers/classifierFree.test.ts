@@ -95,6 +95,39 @@ test.each([0.5, 2, 4])('the derivative of samples at scale %d is the central dif
   expect(evaluations).toBe(3 * LOG_SNR.length * 2 * 2)
 })
 
+test('scales of a schedule take the place of its own, each with the derivative that differences find', async () => {
+  const scales = [1, 3.5, 0.4, 2, 1.7]
+  const settings = samplerSettings({ sampler: 'exponential', clip: [-3, 3] })
+  const run = (denoiser: Denoiser, guidance?: readonly number[]) => {
+    const solver = { tau: [0.2, 0.3, 0, 0.1], ...(guidance && { guidance }) }
+    const schedule = samplingSchedule({ timesteps: 1000, logSnr: LOG_SNR, times: TIMES, solver })
+    return sample({ denoiser, schedule, settings, start: START, seed: 3, condition: CLASSES, through: 'all' })
+  }
+  const value = async (guidance: readonly number[]) =>
+    Array.from((await run(guided(2), guidance)).images.data).reduce(
+      (sum, x, i) => sum + Math.cos(i) * x + (x * x) / 2,
+      0,
+    )
+  const { images, tape } = await run(guided(2), scales)
+  const cotangent = imagesOf(
+    Float64Array.from(images.data, (x, i) => Math.cos(i) + x),
+    3,
+    [1, 1, 2],
+  )
+  const { dSolver, evaluations } = await sampleVjp(tape!, cotangent)
+  for (const [i, scale] of scales.entries()) {
+    const [above, below] = [await value(scales.with(i, scale + 1e-5)), await value(scales.with(i, scale - 1e-5))]
+    expect(dSolver.guidance[i]).toBeCloseTo((above - below) / 2e-5, 5)
+  }
+  expect(dSolver.guidance.some((slope) => Math.abs(slope) > 0.01)).toBe(true)
+  expect(evaluations).toBe(3 * LOG_SNR.length * 2 * 2)
+  // One for all steps is the denoiser at that scale.
+  const [own, said] = [await run(guided(2.5)), await run(guided(1), Array(5).fill(2.5))]
+  expect([...said.images.data]).toEqual([...own.images.data])
+  expect([...(await sampleVjp(own.tape!, cotangent)).dSolver.guidance]).toEqual([0, 0, 0, 0, 0])
+  await expect(run(mixture(), scales)).rejects.toMatchObject({ code: 'sampler.guidance' })
+})
+
 describe('a compiled network', () => {
   const network = unet({ size: 8, channels: [4, 8], groups: 2, layersPerBlock: 1, imageChannels: 1, classes: 3 })
   const open = () => compileDenoiser({ network, state: initialState(network, 3), batch: 4, binding: 'bound' })
@@ -112,12 +145,16 @@ describe('a compiled network', () => {
       await call.vjp(x, 400, classes, cotangent),
       await kept.vjp(cotangent),
     ]
+    const direction = kept.direction?.().data ?? []
+    const { data: same } = (await call.predictAlong!(x, 400, classes)).direction
     kept.release()
     const parts = [classes, new Int32Array(5).fill(3)]
     const [towards, from] = await Promise.all(parts.map((label) => anyBatch(own).predict(x, 400, label)))
     predicted.data.forEach((value, i) => {
       expect(value).toBeCloseTo(3 * towards.data[i] - 2 * from.data[i], 5)
       expect(kept.prediction.data[i]).toBeCloseTo(value, 5)
+      expect(direction[i]).toBeCloseTo(towards.data[i] - from.data[i], 5)
+      expect(same[i]).toBeCloseTo(direction[i], 5)
       expect(keptBack.dx.data[i]).toBeCloseTo(back.dx.data[i], 4)
     })
     expect(keptBack.dtime).toBeCloseTo(back.dtime!, 3)

@@ -5,10 +5,10 @@
  *
  * with the guidance scale w as diffusers counts it: 1 is the class's own prediction, 0 that of no class. All that a network predicts (eps, x0, velocity) is
  * affine in eps with coefficients of the level alone, so it does not matter which one is moved. Its derivative is w times that of the one plus 1 - w times
- * that of the other. Each prediction takes the network twice.
+ * that of the other; that in w is p(x, class) - p(x, none). Each prediction takes the network twice.
  */
 import { inputError } from '../../base/index.ts'
-import type { Denoiser, DenoiserGradient, Images, Pullback } from '../denoiser.ts'
+import type { Along, Denoiser, DenoiserGradient, Images, Pullback } from '../denoiser.ts'
 import { sum } from '../samplers/anyBatch.ts'
 
 export interface ClassifierFreeOptions {
@@ -38,17 +38,17 @@ export function classifierFree(denoiser: Denoiser, options: ClassifierFreeOption
   }
   const { pullback } = denoiser
   const none = (x: Images) => new Int32Array(x.shape[0]).fill(nullClass)
+  const along = async (x: Images, time: number, condition?: Int32Array): Promise<Along> => {
+    const classes = given(condition)
+    const [towards, from] = await Promise.all([denoiser.predict(x, time, classes), denoiser.predict(x, time, none(x))])
+    return { prediction: combined(towards, scale, from, 1 - scale), direction: combined(towards, 1, from, -1) }
+  }
   return {
     ...propertiesOf(denoiser),
     evaluationsEach: 2 * (denoiser.evaluationsEach ?? 1),
-    async predict(x, time, condition) {
-      const classes = given(condition)
-      const [towards, from] = await Promise.all([
-        denoiser.predict(x, time, classes),
-        denoiser.predict(x, time, none(x)),
-      ])
-      return combined(towards, scale, from, 1 - scale)
-    },
+    atScale: (other) => classifierFree(denoiser, { ...options, scale: other }),
+    predict: async (...asked) => (await along(...asked)).prediction,
+    predictAlong: along,
     async vjp(x, time, condition, cotangent, request) {
       const classes = given(condition)
       const [towards, from] = await Promise.all([
@@ -67,6 +67,7 @@ export function classifierFree(denoiser: Denoiser, options: ClassifierFreeOption
         return {
           prediction: combined(towards.prediction, scale, from.prediction, 1 - scale),
           bytes: towards.bytes + from.bytes,
+          direction: () => combined(towards.prediction, 1, from.prediction, -1),
           vjp: async (cotangent) =>
             added(
               ...(await Promise.all([towards.vjp(scaled(cotangent, scale)), from.vjp(scaled(cotangent, 1 - scale))])),

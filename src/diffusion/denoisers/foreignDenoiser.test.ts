@@ -28,7 +28,7 @@ import { samplerSettings } from '../samplers/settings.ts'
 import { noiseSchedule } from '../schedules/noiseSchedule.ts'
 import { samplingScheduleFrom } from '../schedules/samplingSchedule.ts'
 import type { ForeignDenoiserOptions } from './foreignDenoiser.ts'
-import { openForeignDenoiser } from './foreignDenoiser.ts'
+import { openForeignDenoiser } from './openForeignDenoiser.ts'
 
 const folder = await mkdtemp(join(tmpdir(), 'foreign-'))
 afterAll(() => rm(folder, { recursive: true }))
@@ -372,7 +372,7 @@ describe('lanes', () => {
   test('a file made for one image runs a batch in all of them, with the images of an open one', async () => {
     const single = encodeModel(graphOf(1, { time: int(1), classes: int(1) }))
     const one = await openWith(single, 2)
-    expect(one).toMatchObject({ batch: 32, batchStep: 1, evaluations: 32 * 3 + 1 })
+    expect(one).toMatchObject({ batch: 32, batchStep: 1, evaluations: 32 * 3 + 2 })
     expect(one.notes).toEqual(['the model is made for one image a run: images are run one by one'])
     const free = await openWith(
       file((x) => x),

@@ -3,24 +3,17 @@
  * Told times are its own training times 0..T-1 (0 = least noise), given in whatever element type and shape the file takes.
  */
 import type { Shape, Tensor } from '../../base/index.ts'
-import { BilevelError, fileName, inputError, randomStream, sameShape, sizeOf, tensor } from '../../base/index.ts'
-import type { DeviceOptions, ForeignModel, ForeignValue, LoadedForeignModel } from '../../runtime/index.ts'
-import { lanesFor, mostLanes, openModel } from '../../runtime/index.ts'
+import { inputError, relativeDifference, sameShape, sizeOf, tensor } from '../../base/index.ts'
+import type { DeviceOptions, ForeignValue, LoadedForeignModel } from '../../runtime/index.ts'
 import { slopeAt } from '../conventions/slope.ts'
 import type { Denoiser, DenoiserGradient, Images, PictureDecoder, Prediction, Pullback } from '../denoiser.ts'
 import type { NoiseSchedule } from '../schedules/noiseSchedule.ts'
 import type { ForeignClasses, StatedClasses } from './foreignClasses.ts'
-import { knownClasses, oneHotWidth, tableRows } from './foreignClasses.ts'
 import type { DenoiserInputs, NamedInputs } from './foreignDenoiserInputs.ts'
-import { describeValues, recogniseInputs } from './foreignDenoiserInputs.ts'
 import type { WantedShape } from './foreignDenoiserShape.ts'
-import { ambiguousChannels, batchOf, imageShapesOf } from './foreignDenoiserShape.ts'
 import type { DerivativeCall, ForeignDerivative, FoundDerivative } from './foreignDerivative.ts'
-import { findDerivative } from './foreignDerivative.ts'
 import { feedsFor, imagesFrom } from './foreignFeeds.ts'
-import { dependenceNote, dependenceOf, relativeDifference } from './foreignIndependence.ts'
 import type { Runs } from './foreignRuns.ts'
-import { measureRuns, runSizes } from './foreignRuns.ts'
 import type { ProgramBytes } from './programCost.ts'
 
 export interface ForeignDenoiserOptions extends DeviceOptions {
@@ -88,103 +81,8 @@ export interface ForeignDenoiser extends Denoiser {
 /** Rounding of float16 between operators, and far below what another network would give. */
 const MOST_DISAGREEMENT = 0.02
 
-/** Images of the trial run where the file leaves the batch open: with one alone, a batch that is no batch would go unnoticed. */
-const TRIAL_BATCH = 2
-
-/**
- * Opens a file, recognises its inputs and runs it once, at time T-1. An image alone and among others must be predicted alike, else images are run one
- * by one. A batch is run in lanes and in runs of fewer images, as many as are measured
- * to be fastest (in 2 seconds, and the time of two batches, at most), where that gives the bytes of one run.
- * @throws `onnx.open`; `model.inputs`, `model.outputs` listing what the file has; `model.batch`, `model.imageShape`, `model.classes`,
- * `model.timeScale` where the options do not fit it; `model.run` if it does not run so
- * @example
- * const { schedule } = await loadScheduler('scheduler_config.json')
- * const denoiser = await openForeignDenoiser({ model: 'unet.onnx', noiseSchedule: schedule, batch: 64 })
- */
-export async function openForeignDenoiser(options: ForeignDenoiserOptions): Promise<ForeignDenoiser> {
-  const { model: source, device, threads } = options
-  const engine = { ...(device && { device }), ...(threads && { threads }) }
-  const model = await openModel(source, engine)
-  const file = typeof source === 'string' ? fileName(source) : 'the model'
-  try {
-    const inputs = recogniseInputs(file, model, options.inputs)
-    const { batch, fixed } = batchOf(inputs, options.batch)
-    const output = model.outputs.find(({ name }) => name === inputs.output)
-    const shapes = imageShapesOf(file, inputs, output, options.imageShape)
-    const classes = knownClasses(file, inputs, options.classes ?? {}, undefined)
-    const notes = fixed === undefined ? [] : [batchNote(file, fixed)]
-    const parts = {
-      file,
-      declared: model.inputs,
-      inputs,
-      batch,
-      options,
-      classes,
-      notes,
-      derivative: NONE_YET,
-      together: fixed,
-    }
-    const open = (imageShape: Shape) => new FileDenoiser({ ...parts, imageShape }, { models: [model], images: fixed })
-    const found = await theOneThatRuns(shapes.map(open), () => ambiguousChannels(file, inputs.image))
-    const { imageShape } = found.denoiser
-    const derivative = await findDerivative(model, {
-      ...engine,
-      file,
-      inputs,
-      imageShape,
-      images: fixed ?? batch ?? TRIAL_BATCH,
-    })
-    const { denoiser, trial, together } = await found.denoiser.measured({
-      model,
-      fixed,
-      trial: found.trial,
-      derivative,
-    })
-    const decoder = await options.decoder?.(imageShape)
-    const decoding = (opened: FileDenoiser) => Object.assign(opened, decoder && { decoder })
-    if (batch === undefined) return decoding(denoiser)
-    const lanes = together === undefined ? lanesFor(batch, engine) : Math.min(mostLanes(engine), batch / together)
-    const sizes = together === undefined ? runSizes(batch / lanes) : [together]
-    return decoding((await denoiser.inRuns(model, { lanes, sizes }, trial)) ?? denoiser.asWhole(batch))
-  } catch (error) {
-    await model.dispose()
-    throw error
-  }
-}
-
-/** @throws as the trial of the first where none runs, `ambiguous` where several do */
-async function theOneThatRuns(denoisers: readonly FileDenoiser[], ambiguous: () => Error): Promise<Tried> {
-  const trials = await Promise.allSettled(
-    denoisers.map(async (denoiser) => ({ denoiser, trial: await denoiser.trial() })),
-  )
-  const running = trials.filter((trial) => trial.status === 'fulfilled')
-  if (running.length > 1) throw ambiguous()
-  if (running.length === 1) return running[0].value
-  throw (trials[0] as PromiseRejectedResult).reason
-}
-
-/** What a file is measured with: what it predicted when it was tried, and its derivative. */
-interface Measured {
-  readonly model: ForeignModel
-  readonly fixed: number | undefined
-  readonly trial: Images
-  readonly derivative: FoundDerivative
-}
-
-/** A denoiser, and what it predicted when it was tried. */
-interface Tried {
-  readonly denoiser: FileDenoiser
-  readonly trial: Images
-}
-
-/** Said of a file that is made for some number of images. */
-const batchNote = (file: string, images: number): string =>
-  images === 1
-    ? `${file} is made for one image a run: images are run one by one`
-    : `${file} is made for ${images} images a run: images are run in parts of ${images}, the last part filled up`
-
 /** What a file is run on. */
-interface FileParts {
+export interface FileParts {
   readonly file: string
   /** All inputs, in the file's order. */
   readonly declared: readonly ForeignValue[]
@@ -199,9 +97,6 @@ interface FileParts {
   readonly together: number | undefined
 }
 
-/** Before it is looked for. */
-const NONE_YET: FoundDerivative = { derivative: null, missing: '' }
-
 /** Of each image the first half of its channels. */
 function firstHalf({ data }: Tensor<'float32'>, shape: Shape): Tensor<'float32'> {
   const size = sizeOf(shape) / shape[0]
@@ -210,7 +105,8 @@ function firstHalf({ data }: Tensor<'float32'>, shape: Shape): Tensor<'float32'>
   return tensor('float32', shape, half)
 }
 
-class FileDenoiser implements ForeignDenoiser {
+/** A file that is run on what is known of it so far; made by `openForeignDenoiser`. */
+export class FileDenoiser implements ForeignDenoiser {
   readonly differentiable: boolean
   readonly timeDerivative: boolean
   readonly missingDerivative: string | null
@@ -231,19 +127,19 @@ class FileDenoiser implements ForeignDenoiser {
   readonly pullback?: Denoiser['pullback']
   /** Whether the derivative's network was seen to predict what the file does. */
   #agrees = false
-  readonly #parts: FileParts
-  readonly #runs: Runs
-  readonly #timesteps: number
+  readonly parts: FileParts
+  readonly runs: Runs
+  readonly timesteps: number
   readonly #told: (time: number) => number
 
   constructor(parts: FileParts, runs: Runs) {
     const { file, inputs, batch, imageShape, options, notes } = parts
     const { classes, nullClass, rows } = parts.classes
     const { prediction = 'noise', timeScale = 1, noiseSchedule } = options
-    this.#parts = parts
-    this.#runs = runs
+    this.parts = parts
+    this.runs = runs
     this.inputs = inputs
-    this.#timesteps = noiseSchedule.timesteps
+    this.timesteps = noiseSchedule.timesteps
     this.#told = options.told ?? ((time) => time * timeScale)
     this.prediction = prediction
     this.times = inputs.time.dtype.startsWith('int') ? 'integer' : 'real'
@@ -266,130 +162,34 @@ class FileDenoiser implements ForeignDenoiser {
     }
   }
 
-  /** Runs once on noise, so that what does not fit is said at once: the sizes, and a table of times shorter than the schedule. */
-  async trial(): Promise<Images> {
-    const { x, time, classes } = this.#asked(0)
-    const [count] = x.shape
-    try {
-      const began = performance.now()
-      const prediction = await this.predict(x, time, classes)
-      this.secondsPerEvaluation = (performance.now() - began) / 1000 / count
-      this.evaluations += count
-      return prediction
-    } catch (cause) {
-      if (cause instanceof BilevelError && cause.kind === 'input') throw cause
-      const came = `${count} images of [${this.imageShape}] at time ${time}, the last of the schedule`
-      const { file, declared } = this.#parts
-      const why = `${(cause as Error).message}; its inputs are ${describeValues(declared)}`
-      const fix = 'check the schedule, the image size and the batch'
-      throw inputError('model.run', `${file} must run on ${came}: ${why}; ${fix}`, { cause })
-    }
-  }
-
-  /**
-   * The same with what was found out by running it: how many classes its table has, and, where an image's prediction depends on the others of a run, that
-   * images are run one by one (a file made for more takes them together, which is said).
-   */
-  async measured({
-    model,
-    fixed,
-    trial,
-    derivative,
-  }: Measured): Promise<Tried & { readonly together: number | undefined }> {
-    const classes = await this.#classesFound()
-    // A file that does not run on other numbers of images than it was tried with says nothing of them.
-    const early = Math.floor((this.#timesteps - 1) / 4)
-    const asked = (x: Images) => this.#ask(x, early)
-    const difference = fixed === 1 ? 0 : await dependenceOf(asked, this.imageShape, fixed).catch(() => 0)
-    const apart = dependenceNote(this.#parts.file, difference, fixed)
-    const together = apart !== null && fixed === undefined ? 1 : fixed
-    const notes = apart === null ? this.notes : [...this.notes, apart]
-    const denoiser = new FileDenoiser(
-      { ...this.#parts, classes, notes, derivative, together },
-      { models: [model], images: together },
-    )
-    Object.assign(denoiser, { evaluations: this.evaluations, secondsPerEvaluation: this.secondsPerEvaluation })
-    return { denoiser, trial: together === fixed ? trial : await denoiser.trial(), together }
-  }
-
-  /** @throws `model.classes` on classes that are said and not there */
-  async #classesFound(): Promise<ForeignClasses> {
-    const { file, inputs, options } = this.#parts
-    const { classes } = inputs
-    if (!classes || oneHotWidth(inputs) !== undefined || !classes.dtype.startsWith('int')) return this.#parts.classes
-    const { x, time } = this.#asked(0)
-    const some = itemsOf(x, 0, this.#runs.images ?? 1)
-    const rows = await tableRows((label) => this.#ask(some, time, label))
-    return knownClasses(file, inputs, options.classes ?? {}, rows ?? undefined)
-  }
-
-  /** One run, all images of one class where it takes one. */
-  async #ask(x: Images, time: number, label = 0): Promise<Images> {
+  /** One run at one of its times, all images of one class where it takes one, whether or not it is known to have that. */
+  async ask(x: Images, time: number, label = 0): Promise<Images> {
     const [count] = x.shape
     const classes = this.conditional ? new Int32Array(count).fill(label) : undefined
-    const prediction = await this.#run(this.#runs.models[0], x, this.#told(time), classes)
+    const prediction = await this.#run(this.runs.models[0], x, this.#told(time), classes)
     this.evaluations += count
     return prediction
   }
 
-  /** Of the trial: the images; the last time of the schedule, in later rounds half of the one before; the first class. */
-  #asked(round: number) {
-    const shape = [this.batch ?? TRIAL_BATCH, ...this.imageShape]
-    const noise = randomStream({ seed: 0, purpose: 'trial' }).normal(new Float32Array(sizeOf(shape)))
-    const classes = this.conditional ? new Int32Array(shape[0]) : undefined
-    return { x: tensor('float32', shape, noise), time: Math.floor((this.#timesteps - 1) / 2 ** round), classes }
-  }
-
-  /**
-   * The same in lanes and runs of the fastest of some sizes, with this one's model freed where there is more than one lane; null where no size gives the
-   * trial's bytes (a file whose images depend on each other, one made for one batch that does not say so).
-   */
-  async inRuns(
-    model: ForeignModel,
-    { lanes, sizes }: { readonly lanes: number; readonly sizes: readonly number[] },
-    trial: Images,
-  ): Promise<FileDenoiser | null> {
-    const models = lanes > 1 ? await model.inLanes(lanes) : this.#runs.models
-    const inRunsOf = (images: number) => new FileDenoiser(this.#parts, { models, images })
-    const { images, seconds, predictions } = await measureRuns({
-      sizes,
-      whole: trial,
-      predict: (size, round) => {
-        const { x, time, classes } = this.#asked(round)
-        return inRunsOf(size).predict(x, time, classes)
-      },
-    })
-    const [count] = trial.shape
-    const evaluations = this.evaluations + predictions * count
-    if (images === null) {
-      this.evaluations = evaluations
-      if (models !== this.#runs.models) await disposeAll(models)
-      return null
-    }
-    if (models !== this.#runs.models) await disposeAll(this.#runs.models)
-    return Object.assign(inRunsOf(images), { evaluations, secondsPerEvaluation: seconds / count })
-  }
-
-  /** The same, of whole batches alone: its runs are not to be divided. */
-  asWhole(batch: number): FileDenoiser {
-    const whole = new FileDenoiser({ ...this.#parts, together: batch }, this.#runs)
+  /** The same file with other parts and in other runs; what it took so far is kept. */
+  with(parts: Partial<FileParts>, runs: Runs = this.runs): FileDenoiser {
     const { evaluations, secondsPerEvaluation } = this
-    return Object.assign(whole, { evaluations, secondsPerEvaluation })
+    return Object.assign(new FileDenoiser({ ...this.parts, ...parts }, runs), { evaluations, secondsPerEvaluation })
   }
 
   async predict(x: Images, time: number, condition?: Int32Array): Promise<Images> {
     this.#check(x, time)
-    return this.#inParts(x, this.#told(time), this.#labels(condition, x.shape[0]), this.#runs.images)
+    return this.#inParts(x, this.#told(time), this.#labels(condition, x.shape[0]), this.runs.images)
   }
 
   async predictTold(x: Images, told: number, condition?: Int32Array): Promise<Images> {
-    const { images } = this.#runs
+    const { images } = this.runs
     const divides = images !== undefined && x.shape[0] % images === 0
     return this.#inParts(x, told, this.#labels(condition, x.shape[0]), divides ? images : undefined)
   }
 
   async #inParts(x: Images, told: number, condition: Int32Array | undefined, images = x.shape[0]): Promise<Images> {
-    const { models } = this.#runs
+    const { models } = this.runs
     if (images === x.shape[0]) return this.#run(models[0], x, told, condition)
     const parts = Array.from({ length: x.shape[0] / images }, (_, i) => {
       const classes = condition?.subarray(i * images, (i + 1) * images)
@@ -401,8 +201,8 @@ class FileDenoiser implements ForeignDenoiser {
   }
 
   bytes(images: number): ProgramBytes | null {
-    const { derivative } = this.#parts.derivative
-    const { images: run, models } = this.#runs
+    const { derivative } = this.parts.derivative
+    const { images: run, models } = this.runs
     return derivative?.bytes(images, run !== undefined && run < images ? run : undefined, models.length) ?? null
   }
 
@@ -415,12 +215,12 @@ class FileDenoiser implements ForeignDenoiser {
     if (out && sameShape(out.shape, x.shape)) return out
     const [count, channels, ...size] = x.shape
     const isTwice = out !== null && sameShape(out.shape, [count, 2 * channels, ...size])
-    if (isTwice && this.#parts.options.learnedVariance) return firstHalf(out, x.shape)
+    if (isTwice && this.parts.options.learnedVariance) return firstHalf(out, x.shape)
     const fix =
       'name its variance_type, learned or learned_range, in the scheduler file, or export the first half alone'
     const twice = isTwice ? ` (it seems to predict variances too: ${fix})` : ''
     const came = `${result.dtype}[${result.shape}] for [${x.shape}]${twice}`
-    const rule = `the output '${output}' of ${this.#parts.file} must be as its images are`
+    const rule = `the output '${output}' of ${this.parts.file} must be as its images are`
     throw inputError('model.outputs', `${rule}, got ${came}`)
   }
 
@@ -437,7 +237,7 @@ class FileDenoiser implements ForeignDenoiser {
   }
 
   async vjpTold(x: Images, told: number, condition: Int32Array | undefined, cotangent: Images) {
-    const { derivative, missing } = this.#parts.derivative
+    const { derivative, missing } = this.parts.derivative
     if (!derivative) throw this.#underivable(`no derivative here: ${missing}`)
     const call = this.#callOf(x, told, condition)
     const gradient = await derivative.vjp(call, copied(cotangent))
@@ -456,18 +256,18 @@ class FileDenoiser implements ForeignDenoiser {
   /** What is asked, in arrays of its own: they are read later. */
   #callOf(x: Images, told: number, condition: Int32Array | undefined) {
     const classes = this.#labels(condition, x.shape[0])?.slice()
-    return { x: copied(x), told, condition: classes, images: this.#parts.together }
+    return { x: copied(x), told, condition: classes, images: this.parts.together }
   }
 
   /** The derivative in the time of that in what is told. */
   #inTime({ dx, dtime }: DenoiserGradient, time: number): DenoiserGradient {
-    return { dx, dtime: dtime === null ? null : dtime * slopeAt(this.#told, time, this.#timesteps - 1) }
+    return { dx, dtime: dtime === null ? null : dtime * slopeAt(this.#told, time, this.timesteps - 1) }
   }
 
   /** The first time: a derivative of something else than the file would lead astray. @throws `denoiser.derivative` */
   async #requireAgreement({ x, told, condition, images }: DerivativeCall, { data }: Images): Promise<void> {
     if (this.#agrees) return
-    const own = await this.#inParts(x, told, condition, images ?? this.#runs.images)
+    const own = await this.#inParts(x, told, condition, images ?? this.runs.images)
     const difference = relativeDifference(data, own.data)
     if (!(difference <= MOST_DISAGREEMENT)) {
       throw this.#underivable(
@@ -479,12 +279,12 @@ class FileDenoiser implements ForeignDenoiser {
 
   #underivable(what: string): Error {
     const fix = 'use an estimator that needs none: two-point, one-point or coordinate'
-    return inputError('denoiser.derivative', `${this.#parts.file}, an ONNX file, has ${what}; ${fix}`)
+    return inputError('denoiser.derivative', `${this.parts.file}, an ONNX file, has ${what}; ${fix}`)
   }
 
   async dispose(): Promise<void> {
-    const { derivative } = this.#parts.derivative
-    await disposeAll([...this.#runs.models, ...(derivative ? [derivative] : [])])
+    const { derivative } = this.parts.derivative
+    await disposeAll([...this.runs.models, ...(derivative ? [derivative] : [])])
   }
 
   #check(x: Images, time: number): void {
@@ -494,21 +294,21 @@ class FileDenoiser implements ForeignDenoiser {
     if (!sameShape(image, this.imageShape) || !fits) {
       const some = batch === batchStep ? batch : `${batchStep} to ${batch} by ${batchStep}`
       const wanted = `[${some ?? 'any number'},${this.imageShape}]`
-      throw inputError('model.imageShape', `${this.#parts.file} takes images ${wanted}, got [${x.shape}]`)
+      throw inputError('model.imageShape', `${this.parts.file} takes images ${wanted}, got [${x.shape}]`)
     }
-    if (!(time >= 0 && time <= this.#timesteps - 1)) {
-      const range = `[0, ${this.#timesteps - 1}]`
-      throw inputError('schedule.time', `a time of ${this.#parts.file}'s schedule must lie in ${range}, got ${time}`)
+    if (!(time >= 0 && time <= this.timesteps - 1)) {
+      const range = `[0, ${this.timesteps - 1}]`
+      throw inputError('schedule.time', `a time of ${this.parts.file}'s schedule must lie in ${range}, got ${time}`)
     }
     if (this.times === 'integer' && !Number.isInteger(time)) {
-      throw inputError('times.integerOnly', `${this.#parts.file} takes integer times, got ${time}`)
+      throw inputError('times.integerOnly', `${this.parts.file} takes integer times, got ${time}`)
     }
   }
 
   /** A class per image, the null class where none are given; undefined: the file takes none. @throws `model.condition` */
   #labels(condition: Int32Array | undefined, count: number): Int32Array | undefined {
     const { classes, nullClass, classRows: rows, conditional } = this
-    const { file } = this.#parts
+    const { file } = this.parts
     if (!conditional) {
       if (condition === undefined) return undefined
       throw inputError('model.condition', `${file} takes no class, got ${condition.length}`)
@@ -529,11 +329,12 @@ class FileDenoiser implements ForeignDenoiser {
 }
 
 /** Items from i * count on, in the same memory. */
-const itemsOf = ({ dtype, shape: [, ...item], data }: Images, i: number, count: number): Images => {
+export const itemsOf = ({ dtype, shape: [, ...item], data }: Images, i: number, count: number): Images => {
   const size = count * sizeOf(item)
   return { dtype, shape: [count, ...item], data: data.subarray(i * size, (i + 1) * size) } as Images
 }
 
 const copied = (images: Images): Images => ({ ...images, data: images.data.slice() }) as Images
 
-const disposeAll = (parts: readonly { dispose(): Promise<void> }[]) => Promise.all(parts.map((part) => part.dispose()))
+export const disposeAll = (parts: readonly { dispose(): Promise<void> }[]) =>
+  Promise.all(parts.map((part) => part.dispose()))

@@ -6,7 +6,7 @@ import type { Images } from '../denoiser.ts'
 import { loadScheduler } from '../files/loadScheduler.ts'
 import { anyBatch } from '../samplers/anyBatch.ts'
 import type { ForeignDenoiserOptions } from './foreignDenoiser.ts'
-import { openForeignDenoiser } from './foreignDenoiser.ts'
+import { openForeignDenoiser } from './openForeignDenoiser.ts'
 
 const { schedule: noiseSchedule } = await loadScheduler(foundDenoiser('scheduler.json'))
 const TIME = 17

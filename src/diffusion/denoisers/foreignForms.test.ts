@@ -5,7 +5,7 @@ import { float32, randomStream } from '../../base/index.ts'
 import { loadScheduler } from '../files/loadScheduler.ts'
 import { anyBatch } from '../samplers/anyBatch.ts'
 import type { ForeignDenoiserOptions } from './foreignDenoiser.ts'
-import { openForeignDenoiser } from './foreignDenoiser.ts'
+import { openForeignDenoiser } from './openForeignDenoiser.ts'
 
 const { schedule: noiseSchedule } = await loadScheduler(foundDenoiser('scheduler.json'))
 

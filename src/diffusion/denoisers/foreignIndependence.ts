@@ -4,7 +4,7 @@
  */
 
 import type { Shape } from '../../base/index.ts'
-import { randomStream, sizeOf, tensor } from '../../base/index.ts'
+import { randomStream, relativeDifference, sizeOf, tensor } from '../../base/index.ts'
 import type { Images } from '../denoiser.ts'
 
 /** Times the values of an image that the others of its run have. */
@@ -12,8 +12,16 @@ const LOUDER = 3
 /** Images of a run that takes any number. */
 const SOME = 2
 
+/** How an image is predicted with others beside it. */
+export interface Dependence {
+  /** By how much its prediction changes, relative to it. */
+  readonly difference: number
+  /** Its prediction alone, of the first image that a trial has. */
+  readonly alone: ArrayLike<number>
+}
+
 /**
- * By how much the prediction of an image changes when others are in its run, relative to it. To be asked at a time in the middle: at T-1 a network has
+ * How the prediction of an image changes when others are in its run. To be asked at a time in the middle: at T-1 a network has
  * little to say.
  * @param predict in one run
  * @param fixed   images of a run, where the file is made for some number: then an image alone is that many of it
@@ -22,23 +30,14 @@ export async function dependenceOf(
   predict: (x: Images) => Promise<Images>,
   imageShape: Shape,
   fixed: number | undefined,
-): Promise<number> {
+): Promise<Dependence> {
   const size = sizeOf(imageShape)
   const of = (data: Float32Array) => predict(tensor('float32', [data.length / size, ...imageShape], data))
   const noise = randomStream({ seed: 0, purpose: 'trial' }).normal(new Float32Array((fixed ?? SOME) * size))
   const alone = await of(fixed === undefined ? noise.slice(0, size) : noise.map((_, i) => noise[i % size]))
   const among = await of(noise.map((value, i) => (i < size ? value : LOUDER * value)))
-  return relativeDifference(among.data.subarray(0, size), alone.data.subarray(0, size))
-}
-
-/** Root mean square of a - b, relative to b's. */
-export function relativeDifference(a: ArrayLike<number>, b: ArrayLike<number>): number {
-  let [difference, size] = [0, 0]
-  for (let i = 0; i < b.length; i++) {
-    difference += (a[i] - b[i]) ** 2
-    size += b[i] ** 2
-  }
-  return difference === 0 ? 0 : Math.sqrt(difference / size)
+  const first = alone.data.subarray(0, size)
+  return { difference: relativeDifference(among.data.subarray(0, size), first), alone: first }
 }
 
 /** Above what rounding of float32 in another order gives, below what eight bits do. */

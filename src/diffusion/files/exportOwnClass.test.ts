@@ -9,6 +9,7 @@ import { samplerSettings } from '../samplers/settings.ts'
 import { samplingSchedule } from '../schedules/samplingSchedule.ts'
 import type { SolverNumbers } from '../schedules/solverNumbers.ts'
 import { exportOwnClass } from './exportOwnClass.ts'
+import { exportForms } from './exportSteps.ts'
 import type { OwnClassConfig } from './ownClassRule.fixture.ts'
 import { bySchedulerRule } from './ownClassRule.fixture.ts'
 
@@ -80,6 +81,19 @@ describe.each(CASES)('%s', (_, given, { flow, logSnr = LEVELS.logSnr, solver }) 
 test("Heun's method has two evaluations a step and is not told to it", () => {
   const settings = samplerSettings({ sampler: 'heun' })
   expect(exportOwnClass({ schedule: samplingSchedule(LEVELS), settings, prediction: 'noise' })).toBeNull()
+})
+
+test('guidance scales of its own are none of a scheduler, in any form, and that is said', () => {
+  const settings = samplerSettings({ sampler: 'exponential' })
+  const schedule = samplingSchedule({ ...LEVELS, solver: { tau: [0.1, 0, 0], guidance: [1, 2, 3, 2] } })
+  expect(exportForms({ schedule, settings, prediction: 'noise' })).toEqual({
+    plain: null,
+    steps: null,
+    ownClass: null,
+    reason: expect.stringMatching(
+      /no scheduler takes tau, guidance: pipelines of diffusers guide by one guidance_scale/,
+    ),
+  })
 })
 
 test('every field is written, under the names of the class', () => {

@@ -33,5 +33,12 @@ export { kDiffusionSigmas, sigmaJson, sigmaText } from './sigmaList.ts'
 export type { StartPlace } from './startFile.ts'
 export { readStart } from './startFile.ts'
 export type { StepsFile, StepsPlace } from './stepsFile.ts'
-export { listNotes, logSnrOfSigmas, readStepsFile, stepsOfList, stepsOfScheduler } from './stepsFile.ts'
+export {
+  listNotes,
+  logSnrOfSigmas,
+  otherLevelsNotes,
+  readStepsFile,
+  stepsOfList,
+  stepsOfScheduler,
+} from './stepsFile.ts'
 export { kindOf, listedSteps } from './stepsList.ts'

@@ -26,6 +26,7 @@ test('numbers of the exponential step are in the file where there are some, and 
     clipBounds: [0.5, 1, 1.25],
     output: -0.16,
     history: [[], [0.07]],
+    guidance: [1, 3.5, 1 / 3],
   }
   const numbers = {
     ...saved,
@@ -54,6 +55,8 @@ test.each([
   [{ sampler: 'exponential', eta: 0, tau: [0.3] }, /tau must have 2 numbers for 3 steps \(all but the last\), got 1/],
   [{ sampler: 'exponential', eta: 0, tau: [0.3, -1] }, /tau must be in \[0, 10\], got -1 at step 2/],
   [{ sampler: 'exponential', eta: 0, history: [[], ['a']] }, /at history.1.0/],
+  [{ sampler: 'exponential', eta: 0, guidance: [1, 2, -1] }, /guidance must be at least 0, got -1 at step 3/],
+  [{ sampler: 'exponential', eta: 0, guidance: [3] }, /guidance must have 3 numbers for 3 steps, got 1/],
   [{ T: undefined }, /at T/],
 ])('%o', (change, message) => {
   const text = JSON.stringify({ ...JSON.parse(writeSamplingSchedule(saved)), ...change })

@@ -1,7 +1,7 @@
 /**
  * `sampling_schedule.json`: a sampling schedule with the settings it was learned for. Keys: T, sampler, levels
  * (log(signal^2/noise^2), noisiest first), times, clip, clippedNoise, eta, variance, noisyLastStep, learnedFor; and of a schedule for the
- * exponential sampler those of tau, weight, scale, clipBounds, output and history that it has; of a flow, `process`: "flow" (its T whole times are 0,
+ * exponential sampler those of tau, weight, scale, clipBounds, output, history and guidance that it has; of a flow, `process`: "flow" (its T whole times are 0,
  * the image, to T - 1, noise alone: a network told up to 1000 has T 1001).
  */
 import { z } from 'zod'
@@ -44,6 +44,7 @@ const fileSchema = z.strictObject({
   clipBounds: z.array(z.number()).exactOptional(),
   output: z.number().exactOptional(),
   history: z.array(z.array(z.number())).exactOptional(),
+  guidance: z.array(z.number()).exactOptional(),
 })
 
 /** The file's text. */
@@ -91,6 +92,7 @@ export function readSamplingSchedule(text: string, name: string): SavedSchedule 
     clipBounds,
     output,
     history,
+    guidance,
     ...settings
   } = parsed.data
   const solver: SolverNumbers = {
@@ -100,6 +102,7 @@ export function readSamplingSchedule(text: string, name: string): SavedSchedule 
     ...(clipBounds && { clipBounds }),
     ...(output !== undefined && { output }),
     ...(history && { history }),
+    ...(guidance && { guidance }),
   }
   requireTaken(solver, settings.sampler, name)
   try {

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { samplerSettings } from '../index.ts'
 import { flowSchedule } from '../schedules/flowSchedule.ts'
-import { noiseSchedule } from '../schedules/noiseSchedule.ts'
+import { noiseSchedule, noiseScheduleFromBetas } from '../schedules/noiseSchedule.ts'
 import { samplingSchedule, samplingScheduleAt } from '../schedules/samplingSchedule.ts'
 import { timeOfLogSnr } from '../schedules/sigmaSpacing.ts'
 import { writeSamplingSchedule } from './scheduleFile.ts'
@@ -215,4 +215,25 @@ describe('what is refused names the file, what came and what to do', () => {
     const big = await fileOf('big.txt', '1 '.repeat(600_000))
     await expect(readStart(big, placeOf())).rejects.toThrow(/has 1200000 bytes; give another file/)
   })
+})
+
+test("a scheduler file of other betas than the model's: its levels, told as the model has them", async () => {
+  const config = {
+    ...{ _class_name: 'DPMSolverMultistepScheduler', num_train_timesteps: 1000, use_karras_sigmas: true },
+    ...{ beta_start: 0.00085, beta_end: 0.012, beta_schedule: 'scaled_linear', timestep_spacing: 'trailing' },
+  }
+  const path = await fileOf('other-betas.json', JSON.stringify(config))
+  const root = (i: number) => Math.sqrt(0.00085) + (i / 999) * (Math.sqrt(0.012) - Math.sqrt(0.00085))
+  const own = noiseScheduleFromBetas(Array.from({ length: 1000 }, (_, i) => root(i) ** 2))
+  const [theirs, ours] = await Promise.all(
+    [own, schedule].map((one) => readStart(path, placeOf({ schedule: one, steps: 6 }))),
+  )
+  expect(logSnrOf(ours.sampling)).toEqual(logSnrOf(theirs.sampling))
+  for (const [i, logSnr] of logSnrOf(ours.sampling).entries()) {
+    expect(Math.abs(theirs.sampling.times[i] - timeOfLogSnr(own, logSnr))).toBeLessThanOrEqual(0.51)
+    expect(ours.sampling.times[i]).toBe(timeOfLogSnr(schedule, logSnr))
+  }
+  expect(Math.abs(ours.sampling.times[2] - theirs.sampling.times[2])).toBeGreaterThan(30)
+  const { times } = (await readStart(path, placeOf({ told: 'integer', steps: 6 }))).sampling
+  expect(times).toEqual(ours.sampling.times.map(Math.round))
 })

@@ -49,7 +49,7 @@ function samplingOf(file: StepsFile, place: StartPlace): SamplingSchedule {
   if (file.kind === 'list') return stepsOfList(file.path, file.list, place)
   if (file.kind === 'learned') return file.saved.schedule
   requireProcess(file.path, place, file.scheduler.schedule.path)
-  return stepsOfScheduler(file, place.schedule, { steps: place.steps })
+  return stepsOfScheduler(file, place.schedule, { steps: place.steps, told: place.told })
 }
 
 /** Levels of a flow say nothing of another process. @throws `start.process` */

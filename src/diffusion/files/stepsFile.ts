@@ -159,14 +159,41 @@ export function logSnrOfSigmas(path: string, sigmas: readonly number[], process:
   return sigmas.map((sigma) => (process === 'flow' ? flowLevelOf(sigma).logSnr : -2 * Math.log(sigma)))
 }
 
+/** Between log-SNRs of one schedule in two files there is rounding (six digits, float32), between two schedules more. */
+const SAME_LOG_SNR = 0.1
+
+/** Whether a scheduler file's times are of other levels than the model's: of other betas than it was trained with. */
+const hasOtherLevels = ({ logSnr: own }: NoiseSchedule, { logSnr, timesteps }: NoiseSchedule): boolean =>
+  [0.25, 0.5, 0.75].some((at) => {
+    const time = Math.floor(at * (timesteps - 1))
+    return Math.abs(own[time] - logSnr[time]) > SAME_LOG_SNR
+  })
+
+/** Said of a scheduler file that is of other betas than the model was trained with. */
+export const otherLevelsNotes = (
+  { path, scheduler: { schedule: own, levelsOf } }: Extract<StepsFile, { readonly kind: 'scheduler' }>,
+  schedule: NoiseSchedule,
+): string[] => {
+  if (own.timesteps !== schedule.timesteps || !hasOtherLevels(own, schedule)) return []
+  const how = levelsOf
+    ? 'its levels are kept, and the model is told its own times at them'
+    : "its times are taken, at the model's own levels"
+  return [`${path} is of other betas than the model was trained with: ${how}`]
+}
+
 /**
  * The steps that a scheduler file takes by itself, on the model's own levels where it has no others; of one that was written here for so many steps, those.
+ * Levels of other betas than the model's are told as the model has them.
  * @throws `steps.count`; `start.timesteps` on a file for another T
  */
 export function stepsOfScheduler(
   { path, scheduler, made }: Extract<StepsFile, { readonly kind: 'scheduler' }>,
   schedule: NoiseSchedule,
-  { steps, tokens }: { readonly steps: number; readonly tokens?: number },
+  {
+    steps,
+    tokens,
+    told: takes = 'real',
+  }: { readonly steps: number; readonly tokens?: number; readonly told?: ToldTimes },
 ): SamplingSchedule {
   const { timesOf, levelsOf, schedule: own } = scheduler
   const { timesteps, path: process } = schedule
@@ -180,7 +207,10 @@ export function stepsOfScheduler(
   requireTimesteps(path, own, schedule)
   if (!levelsOf) return samplingScheduleAt(schedule, timesOf(steps))
   const { levels, told } = levelsOf({ steps, ...(tokens !== undefined && { tokens }) })
-  return samplingSchedule({ timesteps, logSnr: levels.map((level) => level.logSnr), times: told, path: process })
+  const logSnr = levels.map((level) => level.logSnr)
+  const real = hasOtherLevels(own, schedule) ? logSnr.map((level) => timeOfLogSnr(schedule, level)) : told
+  const times = takes === 'integer' ? real.map(Math.round) : real
+  return samplingSchedule({ timesteps, logSnr, times, path: process })
 }
 
 function requireTimesteps(path: string, { timesteps: own }: NoiseSchedule, { timesteps }: NoiseSchedule): void {

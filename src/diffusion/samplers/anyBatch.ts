@@ -1,7 +1,7 @@
 /** A network compiled for a fixed batch, called with any number of images: cut, the last chunk padded with zeros. */
 import type { Shape } from '../../base/index.ts'
 import { inputError, sizeOf, tensor } from '../../base/index.ts'
-import type { Denoiser, DenoiserGradient, ImageData, Images, Pullback } from '../denoiser.ts'
+import type { Along, Denoiser, DenoiserGradient, ImageData, Images, Pullback } from '../denoiser.ts'
 
 /** Wraps image data, float32 or float64, as a batch of images. */
 export function imagesOf(data: ImageData, count: number, imageShape: Shape): Images {
@@ -67,12 +67,26 @@ export function anyBatch(denoiser: Denoiser): Denoiser {
         joined,
       )
     },
+    ...(denoiser.predictAlong && {
+      async predictAlong(x: Images, time: number, condition?: Int32Array): Promise<Along> {
+        const { each, joined } = cutFor(x, condition)
+        const parts = await each(({ piece, classes }) => denoiser.predictAlong!(piece(x), time, classes))
+        return {
+          prediction: joined(parts.map((part) => part.prediction)),
+          direction: joined(parts.map((part) => part.direction)),
+        }
+      },
+    }),
+    ...(denoiser.atScale && { atScale: (scale: number) => anyBatch(denoiser.atScale!(scale)) }),
     ...(pullback && {
       async pullback(x: Images, time: number, condition?: Int32Array): Promise<Pullback> {
         const { each, joined } = cutFor(x, condition)
         const parts = await each(({ piece, classes }) => pullback.call(denoiser, piece(x), time, classes))
         return {
           prediction: joined(parts.map((part) => part.prediction)),
+          ...(parts.every(({ direction }) => direction) && {
+            direction: () => joined(parts.map((part) => part.direction!())),
+          }),
           bytes: parts.reduce((bytes, part) => bytes + part.bytes, 0),
           vjp: async (cotangent) => gradientOf(await each(({ piece }, i) => parts[i].vjp(piece(cotangent))), joined),
           release: () => {

@@ -16,6 +16,8 @@ export interface Evaluation {
   readonly at: number
   readonly x: ImageData
   readonly prediction: ImageData
+  /** Derivative of the prediction in the guidance scale, where the schedule has one. */
+  readonly direction?: ImageData
 }
 
 /** A sampler forwards. */

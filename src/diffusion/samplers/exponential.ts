@@ -23,7 +23,7 @@ import type { DenoisingRule } from './denoised.ts'
 import { denoised, denoisedVjp, like } from './denoised.ts'
 import { PLAIN_CALLS } from './diffusersFields.ts'
 import { solverFields } from './dpmSolver.ts'
-import type { Sampler, SchedulerFields, ToldSampler } from './sampler.ts'
+import type { OwnClassFields, Sampler, SchedulerFields, ToldSampler } from './sampler.ts'
 
 export const exponential: Sampler<'exponential'> = {
   name: 'exponential',
@@ -44,7 +44,7 @@ export const exponential: Sampler<'exponential'> = {
     ownTimesOnly: null,
     plain: toldFields,
     inLoop: (told) => ({ fields: toldFields(told), stepArguments: {}, aboveZero: null }),
-    ownClass: ({ solver }) => ({ clippedNoise: 'recompute', ...solver }),
+    ownClass: ownFields,
   },
 }
 
@@ -303,6 +303,14 @@ function toldFields({ settings, solver }: ToldSampler): SchedulerFields {
   throw inputError('export.solver', lossOf(solver))
 }
 
+/** Guidance is none of a scheduler's: a pipeline guides before its scheduler sees the prediction. */
+function ownFields({ solver }: ToldSampler): OwnClassFields | null {
+  return solver?.guidance ? null : { clippedNoise: 'recompute', ...solver }
+}
+
 const lossOf = (solver: SolverNumbers): string =>
-  `no scheduler of diffusers takes ${namesOfSolver(solver).join(', ')} of its own at each step; bilevel_scheduler.py does, and bilevel sample --schedule ` +
-  'with the sampling_schedule.json; or learn levels and times alone (--free levels,times)'
+  solver.guidance
+    ? `no scheduler takes ${namesOfSolver(solver).join(', ')}: pipelines of diffusers guide by one guidance_scale, before the scheduler; bilevel sample ` +
+      '--schedule takes the sampling_schedule.json'
+    : `no scheduler of diffusers takes ${namesOfSolver(solver).join(', ')} of its own at each step; bilevel_scheduler.py does, and bilevel sample --schedule ` +
+      'with the sampling_schedule.json; or learn levels and times alone (--free levels,times)'

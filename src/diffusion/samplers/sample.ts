@@ -10,6 +10,7 @@ import type { SolverCotangent } from '../schedules/solverNumbers.ts'
 import { namesOfSolver, solverCotangent } from '../schedules/solverNumbers.ts'
 import { anyBatch, imagesOf, sum } from './anyBatch.ts'
 import type { Chain, Evaluation, ReverseChain } from './chain.ts'
+import { dot } from './chain.ts'
 import { runClass } from './classSteps.ts'
 import { like } from './denoised.ts'
 import { afterSteps, requireFiniteImages } from './finite.ts'
@@ -107,7 +108,7 @@ function fillNoise(data: ImageData, count: number, nameOf: NameOfItem): void {
 
 /**
  * Draws images from start noise. Start and classes are read when it is called, not later.
- * @throws `times.integerOnly` if a told time is not an integer and the network needs one; `sampler.start`, `sampler.through`, `sampler.derivative`, `sampler.solver`;
+ * @throws `times.integerOnly` if a told time is not an integer and the network needs one; `sampler.start`, `sampler.through`, `sampler.derivative`, `sampler.solver`, `sampler.guidance`;
  * `sampler.finite` naming step and image; `interrupted`
  */
 export async function sample(given: SampleOptions): Promise<Sampled> {
@@ -116,6 +117,7 @@ export async function sample(given: SampleOptions): Promise<Sampled> {
   checkTimes(denoiser, schedule)
   checkStart(denoiser, start)
   checkSolver(options)
+  checkGuidance(options)
   const count = start.shape[0]
   const steps = schedule.levels.length
   const sampler = samplerNamed(settings.sampler)
@@ -126,16 +128,18 @@ export async function sample(given: SampleOptions): Promise<Sampled> {
   }
   const kept: Evaluation[] = []
   let remembered: Pick<Tape, 'before' | 'corrected'> = { before: new Map() }
-  const call = anyBatch(denoiser)
+  const callAt = callsOf(options)
+  const guides = schedule.solver?.guidance !== undefined
   const pullbacks = new Map<Evaluation, Pullback>()
   let bytesLeft = options.keepBytes ?? KEPT_BYTES
   let done = 0
   const evaluate = async (step: number, at: number, x: ImageData): Promise<ImageData> => {
+    const call = callAt(at)
     const here = [imagesOf(x, count, denoiser.imageShape), schedule.times[at], options.condition] as const
     if (step < first) return (await call.predict(...here)).data
     const pullback = bytesLeft > 0 ? await call.pullback?.(...here) : undefined
-    const { data: prediction } = pullback?.prediction ?? (await call.predict(...here))
-    const evaluation: Evaluation = { step, at, x, prediction }
+    const { prediction, direction } = pullback ? keptAlong(pullback, guides) : await predicted(call, guides, ...here)
+    const evaluation: Evaluation = { step, at, x, prediction, ...(direction && { direction }) }
     kept.push(evaluation)
     if (!pullback) return prediction
     bytesLeft -= pullback.bytes
@@ -204,7 +208,7 @@ export async function sampleVjp(
   }
   const count = start.shape[0]
   const steps = schedule.levels.length
-  const call = anyBatch(denoiser)
+  const callAt = callsOf(tape.options)
   const dLogSnr = new Float64Array(steps)
   const dSolver = solverCotangent(steps)
   let dTimes = hasTimeDerivative(denoiser) ? new Float64Array(steps) : null
@@ -233,10 +237,11 @@ export async function sampleVjp(
       const [images, g] = [x, cotangent].map((data) => imagesOf(data, count, denoiser.imageShape))
       const weights = reachesWeights(evaluation)
       const kept = weights ? undefined : tape.pullbacks.get(evaluation)
-      const back = await (kept ? kept.vjp(g) : call.vjp(images, schedule.times[at], condition, g, { weights }))
+      const back = await (kept ? kept.vjp(g) : callAt(at).vjp(images, schedule.times[at], condition, g, { weights }))
       // Zeros in the place of what is missing would pass for times that are best as they are.
       if (back.dtime === null) dTimes = null
       if (dTimes && back.dtime !== null) dTimes[at] += back.dtime
+      if (evaluation.direction) dSolver.guidance[at] += dot(cotangent, evaluation.direction)
       dWeights = sum(dWeights, back.dweights)
       done += costOf(evaluation)
       request.onProgress?.(done, evaluations)
@@ -246,6 +251,31 @@ export async function sampleVjp(
   const toStart = await samplerNamed(settings.sampler).pullBack(chain, dImages.data)
   const dStart = tape.first === 0 ? imagesOf(toStart, count, denoiser.imageShape) : null
   return { dLogSnr, dTimes, dSolver, dStart, ...(dWeights && { dWeights }), evaluations }
+}
+
+/** The denoiser for any number of images, guided as the schedule says it of the step whose time it is told. */
+function callsOf({ denoiser, schedule: { solver } }: SampleOptions): (at: number) => Denoiser {
+  const call = anyBatch(denoiser)
+  const guided = solver?.guidance?.map((scale) => call.atScale?.(scale) ?? call)
+  return (at) => guided?.[at] ?? call
+}
+
+/** A prediction, with its derivative in the guidance scale where that is wanted. */
+type Predicted = Pick<Evaluation, 'prediction' | 'direction'>
+
+const keptAlong = ({ prediction, direction }: Pullback, guides: boolean): Predicted => ({
+  prediction: prediction.data,
+  ...(guides && direction && { direction: direction().data }),
+})
+
+async function predicted(
+  call: Denoiser,
+  guides: boolean,
+  ...asked: Parameters<Denoiser['predict']>
+): Promise<Predicted> {
+  if (!guides || !call.predictAlong) return { prediction: (await call.predict(...asked)).data }
+  const { prediction, direction } = await call.predictAlong(...asked)
+  return { prediction: prediction.data, direction: direction.data }
 }
 
 /** Noise of step i, the same forwards and backwards. */
@@ -298,6 +328,15 @@ function checkSolver({ schedule: { solver }, settings: { sampler } }: SampleOpti
   throw inputError(
     'sampler.solver',
     `a schedule with ${namesOfSolver(solver).join(', ')} is for sampler ${owners}, got ${sampler}; leave sampler out, or use the levels and times alone`,
+  )
+}
+
+/** @throws `sampler.guidance` where the schedule guides and the denoiser cannot be guided */
+function checkGuidance({ denoiser, schedule: { solver } }: SampleOptions): void {
+  if (!solver?.guidance || denoiser.atScale) return
+  throw inputError(
+    'sampler.guidance',
+    'a schedule with guidance scales of its own is for a denoiser that is guided towards classes (classifierFree), got one that is not; guide it, or leave them out',
   )
 }
 

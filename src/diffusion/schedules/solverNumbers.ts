@@ -1,6 +1,7 @@
 /**
  * Numbers of the exponential second-order step (`samplers/exponential.ts`) that a sampling schedule may hold for each of its N steps, beside
- * level and told time. What is absent is at the value that changes nothing: tau 0, weight 1, scale 1, the sampler's clip, output 0, no history.
+ * level and told time. What is absent is at the value that changes nothing: tau 0, weight 1, scale 1, the sampler's clip, output 0, no history, the
+ * denoiser's own guidance.
  */
 import { inputError } from '../../base/index.ts'
 
@@ -18,6 +19,8 @@ export interface SolverNumbers {
   readonly output?: number
   /** Coefficient of x0Hat_i - x0Hat_j in step i, for each earlier step j: N - 1 rows, row i of i numbers. */
   readonly history?: readonly (readonly number[])[]
+  /** Scale of classifier-free guidance where the network is told the time of that step, at least 0, [N]: in the place of the denoiser's. */
+  readonly guidance?: readonly number[]
 }
 
 /** Cotangents of all of them, the absent ones too. */
@@ -29,6 +32,7 @@ export interface SolverCotangent {
   /** One number. */
   readonly output: Float64Array
   readonly history: readonly Float64Array[]
+  readonly guidance: Float64Array
 }
 
 /** Of a schedule of so many steps, at 0. */
@@ -41,6 +45,7 @@ export function solverCotangent(steps: number): SolverCotangent {
     clipBounds: new Float64Array(steps),
     output: new Float64Array(1),
     history: Array.from({ length: between }, (_, i) => new Float64Array(i)),
+    guidance: new Float64Array(steps),
   }
 }
 
@@ -57,7 +62,7 @@ export const MOST_TAU = 10
  * @throws `samplingSchedule.solver` naming the number and the step
  */
 export function solverNumbers(given: SolverNumbers, steps: number): SolverNumbers | undefined {
-  const { tau, weight, scale, clipBounds, output, history } = given
+  const { tau, weight, scale, clipBounds, output, history, guidance } = given
   const checked: SolverNumbers = {
     ...(tau && { tau: listOf('tau', tau, steps - 1, `in [0, ${MOST_TAU}]`, (v) => v >= 0 && v <= MOST_TAU) }),
     ...(weight && { weight: listOf('weight', weight, steps - 1, 'finite', Number.isFinite) }),
@@ -67,6 +72,9 @@ export function solverNumbers(given: SolverNumbers, steps: number): SolverNumber
     }),
     ...(output !== undefined && { output: outputOf(output, steps) }),
     ...(history && { history: historyOf(history, steps) }),
+    ...(guidance && {
+      guidance: listOf('guidance', guidance, steps, 'at least 0', (v) => v >= 0 && Number.isFinite(v)),
+    }),
   }
   return namesOfSolver(checked).length > 0 ? checked : undefined
 }

@@ -80,20 +80,8 @@ const convOperator = defineOperator<ConvAttributes>({
   },
   evaluate([x, w, bias], attributes) {
     const layout = convLayout(x!.shape, w!.shape, attributes)
-    const taps = windowTaps(layout.window)
-    const positions = sizeOf(layout.window.output)
-    const kernelSize = sizeOf(layout.window.kernel)
-    const result = biasPlanes(bias, layout.batch, layout.filters, positions)
-    forEachPlane(layout, (xPlane, wPlane, yPlane) => {
-      for (let p = 0, at = 0; p < positions; p++) {
-        let sum = 0
-        for (let k = 0; k < kernelSize; k++) {
-          const offset = taps[at++]
-          if (offset >= 0) sum += w!.data[wPlane + k] * x!.data[xPlane + offset]
-        }
-        result[yPlane + p] += sum
-      }
-    })
+    const result = biasPlanes(bias, layout.batch, layout.filters, sizeOf(layout.window.output))
+    collect(layout, w!.data, x!.data, result)
     return [result]
   },
   differentiate({ inputs: [x, w, bias], attributes, cotangents: [g], wanted }) {
@@ -114,6 +102,23 @@ const convOperator = defineOperator<ConvAttributes>({
 export function conv(x: SymbolicTensor, w: SymbolicTensor, options: ConvOptions = {}): SymbolicTensor {
   const attributes = { ...windowAttributes(options, x.rank - 2), group: options.groups ?? 1 }
   return apply(convOperator, options.bias ? [x, w, options.bias] : [x, w], attributes)[0]
+}
+
+/** Adds to y (planes of `window.output`) what each of its elements collects of x (planes of `window.input`) through w. */
+function collect(layout: ConvLayout, w: Float64Array, x: Float64Array, y: Float64Array): void {
+  const taps = windowTaps(layout.window)
+  const positions = sizeOf(layout.window.output)
+  const kernelSize = sizeOf(layout.window.kernel)
+  forEachPlane(layout, (xPlane, wPlane, yPlane) => {
+    for (let p = 0, at = 0; p < positions; p++) {
+      let sum = 0
+      for (let k = 0; k < kernelSize; k++) {
+        const offset = taps[at++]
+        if (offset >= 0) sum += w[wPlane + k] * x[xPlane + offset]
+      }
+      y[yPlane + p] += sum
+    }
+  })
 }
 
 /** Adds to x (planes of `window.input`) what each element of y (planes of `window.output`) spreads through w. */

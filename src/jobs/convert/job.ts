@@ -4,7 +4,7 @@ import { readGiven } from './given.ts'
 import { respaced } from './respaced.ts'
 import type { ConvertConfig } from './settings.ts'
 import { convertSchema, resolveConvertConfig } from './settings.ts'
-import { WRITERS } from './targets.ts'
+import { sigmasOf, WRITERS } from './targets.ts'
 
 export const convertJob: Job<ConvertConfig> = {
   name: 'convert',
@@ -30,7 +30,7 @@ export const convertJob: Job<ConvertConfig> = {
       what,
       to: config.to,
       steps: (logSnr ?? times)!.length,
-      sigmas: logSnr && (JSON.parse(WRITERS.sigmas(given).text) as number[]),
+      sigmas: logSnr && sigmasOf(given),
       times,
       levels: logSnr,
       T: timesteps,

@@ -36,8 +36,8 @@ export function levelsOf({ logSnr, path, what }: GivenSteps): SamplingSchedule['
   throw inputError('convert.sigmas', `${what} says at what times, but not at what sigmas; ${SCHEDULER_WORDS}`)
 }
 
-/** To twelve digits, so that a list comes out as it went in. */
-const sigmasOf = (given: GivenSteps): number[] =>
+/** For k-diffusion, to twelve digits, so that a list comes out as it went in. @throws `convert.sigmas` */
+export const sigmasOf = (given: GivenSteps): number[] =>
   kDiffusionSigmas({ levels: levelsOf(given) }).map((sigma) => Number(sigma.toPrecision(12)))
 
 /** @throws `convert.times` */

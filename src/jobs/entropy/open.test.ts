@@ -46,6 +46,20 @@ test('a judge’s network that somebody brings is read and asked as that of sche
   await expect(open({ ...given, data: null })).rejects.toThrow(/judgeNetwork test\/found\/judges\/nhwc.onnx needs data/)
 })
 
+test('a reward in or through a file is chased by its derivative; where it has none, by weights, with the operator that is in the way', async () => {
+  const targetOf = async (values: Record<string, unknown>) => {
+    const inputs = await open(values)
+    await inputs.close()
+    return [inputs.subject.settings.target, inputs.notes.filter((note) => note.includes('has no derivative')).join()]
+  }
+  const judge = 'log-probability:3@judge'
+  const features = 'test/found/judges/nhwc.onnx'
+  expect(await targetOf({ judge, features, reward: 'log-probability:3@features' })).toEqual(['guided', ''])
+  expect(await targetOf({ judge, reward: `0.1*${features}:3`, rewardRange: [0, 1] })).toEqual(['guided', ''])
+  const bytes = { judge, reward: 'test/found/judges/bytes.onnx:3', rewardRange: [0, 255] }
+  expect(await targetOf(bytes)).toEqual(['tilt', expect.stringMatching(/^the reward bytes.onnx:3 \(it takes bytes/)])
+})
+
 test('how ONNX rewards are read is for rewards that are ONNX files', () => {
   const resolved = (values: Record<string, unknown>) => resolveEntropyConfig([{ source: 'the test', values }])
   expect(() => resolved({ rewardMeanStd: 'imagenet' })).toThrow(

@@ -21,7 +21,7 @@ import type { SamplingChoice } from '../opening/samplingChoice.ts'
 import { chooseSampling } from '../opening/samplingChoice.ts'
 import { sharedData } from '../opening/sharedData.ts'
 import type { EntropyConfig } from './settings.ts'
-import { entropySettingsOf } from './settings.ts'
+import { entropySettingsOf, rewardWords } from './settings.ts'
 import { triedEvaluations, tryRewards } from './triedRewards.ts'
 
 /** What the tuning is given of it. */
@@ -33,7 +33,9 @@ type Subject = Pick<
 export interface EntropyInputs {
   readonly subject: Subject
   readonly model: OpenedModel
-  /** The modules of both rewards. */
+  /** Measured beside judge and reward, deciding nothing; null: none. */
+  readonly witness: Reward | null
+  /** The modules of the rewards. */
   readonly code: CodeHashes
   /** What a reader of the numbers must know, a sentence each. */
   readonly notes: readonly string[]
@@ -68,9 +70,9 @@ export async function openEntropyInputs(config: EntropyConfig): Promise<EntropyI
     const { chunk: batch, device, rewardTimeout: timeout } = config
     const networks = await openRewardNetworks(config, { imageShape, batch, device, timeout }, shared)
     closers.unshift(networks.close)
-    const code = await codeHashes([config.reward, config.judge])
-    const { reward, judge } = await openBoth(networks, config)
-    const derivatives = missingDerivatives(opened.differentiable, reward)
+    const code = await codeHashes(rewardWords(config))
+    const { reward, judge, witness } = await openAll(networks, config)
+    const derivatives = missingDerivatives(opened, reward)
     const target = targetOf(config, derivatives.length === 0)
     const subject = { denoiser, schedule: choice.schedule, sampler, reward, judge }
     const tried = await tryRewards(config, {
@@ -86,16 +88,17 @@ export async function openEntropyInputs(config: EntropyConfig): Promise<EntropyI
         ...(condition && { condition }),
       },
       model: opened,
+      witness,
       code,
       notes: [
         ...opened.notes,
         ...choice.notes,
         ...varianceNotes(choice, config),
         ...networks.notes,
-        ...targetNotes(config, target, derivatives, opened),
+        ...targetNotes(config, target, derivatives),
         ...sharedNotes(networks, config),
         ...tried,
-        ...rewardNotes([reward, judge]),
+        ...rewardNotes(witness ? [reward, judge, witness] : [reward, judge]),
       ],
       ...(opened.convention.record && { found: { convention: recordJson(opened.convention.record) } }),
       secondsPerEvaluation: opened.secondsPerEvaluation,
@@ -108,6 +111,7 @@ export async function openEntropyInputs(config: EntropyConfig): Promise<EntropyI
         ...networks.sources,
         reward: { name: reward.name, sha256: reward.hash },
         judge: { name: judge.name, sha256: judge.hash },
+        ...(witness && { witness: { name: witness.name, sha256: witness.hash } }),
         ...(Object.keys(code).length > 0 && { code }),
       },
       close: () => closeAll(closers),
@@ -122,8 +126,9 @@ async function closeAll(closers: readonly (() => Promise<void>)[]): Promise<void
   for (const close of closers) await close()
 }
 
-async function openBoth(networks: RewardNetworks, config: EntropyConfig): Promise<{ reward: Reward; judge: Reward }> {
-  return { reward: await networks.open(config.reward), judge: await networks.open(config.judge) }
+async function openAll(networks: RewardNetworks, config: EntropyConfig) {
+  const [reward, judge] = [await networks.open(config.reward), await networks.open(config.judge)]
+  return { reward, judge, witness: config.witness === null ? null : await networks.open(config.witness) }
 }
 
 /** That the judge is not independent: what the reward is fooled by, its part through the same network may be fooled by too. */
@@ -137,8 +142,11 @@ function sharedNotes({ lookedThrough }: RewardNetworks, config: EntropyConfig): 
 }
 
 /** What guidance would need and is not there, in words. */
-function missingDerivatives(model: boolean, reward: Reward): string[] {
-  return [...(model ? [] : ['the model']), ...(reward.differentiable ? [] : [`the reward ${reward.name}`])]
+function missingDerivatives(model: OpenedModel, reward: Reward): string[] {
+  const named = { 'the model': model, [`the reward ${reward.name}`]: reward }
+  return Object.entries(named).flatMap(([name, { differentiable, missingDerivative: why }]) =>
+    differentiable ? [] : [why === undefined ? name : `${name} (${why})`],
+  )
 }
 
 /** What rewards have to say by now, each sentence once. */
@@ -161,15 +169,9 @@ function targetOf({ target, estimator, through }: EntropyConfig, differentiable:
   return differentiable && fits ? 'guided' : 'tilt'
 }
 
-function targetNotes(
-  { target }: EntropyConfig,
-  chosen: EntropyTarget,
-  missing: readonly string[],
-  { missingDerivative: why }: OpenedModel,
-): string[] {
+function targetNotes({ target }: EntropyConfig, chosen: EntropyTarget, missing: readonly string[]): string[] {
   if (target !== 'auto' || chosen === 'guided' || missing.length === 0) return []
-  const reason = why === undefined ? '' : ` (${why})`
   return [
-    `${missing.join(' and ')} has no derivative${reason}, so the target is tilt: lambda is best for the tilted distribution itself, drawn by weights`,
+    `${missing.join(' and ')} has no derivative, so the target is tilt: lambda is best for the tilted distribution itself, drawn by weights`,
   ]
 }

@@ -2,6 +2,8 @@
 
 /**
  * - `quick`: a shipped model of 16x16 digits chases a class that one classifier sees and another one judges; minutes on two cores.
+ * - `prompts`: a shipped text-to-image model, weakly guided towards its prompts, chases what raters' scores are, fit of the prompt and looks; the CLIP
+ *   score of the prompts judges, and an independent classifier is the witness. Minutes on two cores.
  * - `tiny`: a smoke test in seconds, on any small model. Its numbers mean nothing.
  */
 export const ENTROPY_PRESETS = {
@@ -16,6 +18,27 @@ export const ENTROPY_PRESETS = {
     eta: 1,
     steps: 25,
     gridImages: 16,
+  },
+  prompts: {
+    model: 'captioned-digits',
+    prompts: 'captioned-digits/prompts.txt',
+    clip: 'captioned-digits/clip',
+    class: null,
+    guidanceScale: 0.5,
+    reward: '5*clip-score + clip-head:captioned-digits/clip/aesthetic.safetensors',
+    judge: 'clip-score',
+    witness: 'clip-score:captioned-digits/judge',
+    data: null,
+    features: 'none',
+    lambdaRange: [0.04, 10],
+    tolerance: 4,
+    sampler: 'ddim',
+    eta: 1,
+    steps: 8,
+    estimator: 'paired-differences',
+    maxEvaluations: 300_000,
+    curvePaths: 300,
+    gridImages: 40,
   },
   tiny: {
     reward: 'ink',

@@ -22,6 +22,8 @@ import { entropyJson } from './report/entropyJson.ts'
 import { renderEntropyReport } from './report/entropyReport.ts'
 import { entropySummary } from './report/entropyTerminal.ts'
 import type { EntropyConfig } from './settings.ts'
+import { rewardWords } from './settings.ts'
+import { shownImages } from './shownImages.ts'
 
 type EntropyRun = JobRun<EntropyCheckpoint>
 
@@ -29,7 +31,7 @@ type EntropyRun = JobRun<EntropyCheckpoint>
 export async function requireSameCode(folder: string, config: EntropyConfig): Promise<void> {
   const { sources } = await readManifest(folder)
   const { code } = (sources ?? {}) as { readonly code?: CodeHashes }
-  await requireRecordedCode(join(folder, 'manifest.json'), [config.reward, config.judge], code)
+  await requireRecordedCode(join(folder, 'manifest.json'), rewardWords(config), code)
 }
 
 /** Tunes. */
@@ -72,7 +74,8 @@ export async function finish(
   { folder, caller, onNote }: JobHooks<EntropyEvent, JobProgress>,
 ): Promise<RunReport<EntropyJson>> {
   const { reward, judge } = inputs.subject
-  const after = [...rewardNotes([reward, judge]), ...unratedNotes(result)]
+  const shown = await shownImages(result, inputs)
+  const after = [...rewardNotes([reward, judge, ...(inputs.witness ? [inputs.witness] : [])]), ...unratedNotes(result)]
   const later = after.filter((note) => !inputs.notes.includes(note))
   for (const note of later) onNote?.(note)
   const batch = inputs.model.batch ?? undefined
@@ -86,6 +89,7 @@ export async function finish(
     ...(batch !== undefined && { batch }),
     checking: inputs.checking,
     model: config.model,
+    shown,
     sources: inputs.sources,
     notes: [...inputs.notes, ...later],
   }

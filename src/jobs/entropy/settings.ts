@@ -5,6 +5,7 @@
 
 import { z } from 'zod'
 import { didYouMean, inputError } from '../../base/index.ts'
+import { SHIPPED_FOLDERS } from '../../data/index.ts'
 import { SHIPPED_MODELS } from '../../diffusion/files/index.ts'
 import type { Sampler, SamplerName } from '../../diffusion/index.ts'
 import { NOISE_FAMILIES, ownersOf, SAMPLERS, samplerNamed, samplerSettings } from '../../diffusion/index.ts'
@@ -61,6 +62,12 @@ export const entropySchema = z.strictObject({
     description: 'the reward that notices over-optimisation (r1), which lambda is chosen by',
     default: 'log-probability:3@judge + 5*typicality@features',
   }),
+  witness: setting(z.string().min(1).nullable(), {
+    group: 'What is tuned',
+    description:
+      'a further reward that decides nothing: it is measured on the images that are shown at each strength, to be compared with the judge; none: none',
+    default: null,
+  }),
   clip: clipSetting,
   target: setting(z.enum(['auto', 'guided', 'tilt', 'penalty']), {
     group: 'What is tuned',
@@ -79,7 +86,7 @@ export const entropySchema = z.strictObject({
 
   model: setting(z.string().min(1), {
     group: 'Data and model',
-    description: `the pretrained model: ${SHIPPED_MODELS.join(' or ')} (come with the project), a model folder, a run folder, or an ONNX file (target tilt, as it has no derivative)`,
+    description: `the pretrained model: ${[...SHIPPED_MODELS, ...SHIPPED_FOLDERS].join(' or ')} (come with the project), a model folder, a run folder, or an ONNX file`,
     default: 'digits-16',
   }),
   ...modelShape,
@@ -167,6 +174,8 @@ export const ENTROPY_PLACES = [
   'judgeNetwork',
   'reward',
   'judge',
+  'witness',
+  'clip',
   'schedule',
   ...FILE_SETTINGS,
 ] as const
@@ -181,7 +190,12 @@ export const REWARDS_EARLIER: Settings = {
 }
 
 /** What was before there was a choice. */
-export const ENTROPY_EARLIER: Settings = { ...REWARDS_EARLIER, ...defaultsOf(describingShape), guidanceScale: null }
+export const ENTROPY_EARLIER: Settings = {
+  ...REWARDS_EARLIER,
+  ...defaultsOf(describingShape),
+  guidanceScale: null,
+  witness: null,
+}
 
 /**
  * Settings from layers (config file, environment, flags; later ones win) over the preset they name.
@@ -198,9 +212,17 @@ export function resolveEntropyConfig(layers: readonly SettingsLayer[]): EntropyC
   ])
   checkSampler(config)
   checkLambda(config)
-  requireOnnxReward(config, [config.reward, config.judge])
+  requireOnnxReward(config, rewardWords(config))
   return config
 }
+
+/** All rewards of a job, in words. */
+export const rewardWords = ({
+  reward,
+  judge,
+  witness,
+}: Pick<EntropyConfig, 'reward' | 'judge' | 'witness'>): string[] =>
+  witness === null ? [reward, judge] : [reward, judge, witness]
 
 function presetNamed(name: string): Settings {
   if (Object.hasOwn(ENTROPY_PRESETS, name)) return ENTROPY_PRESETS[name as keyof typeof ENTROPY_PRESETS]

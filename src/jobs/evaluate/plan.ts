@@ -1,8 +1,9 @@
 /** What measuring a model's images will cost at most, and what can be measured on the data that are given. */
 import { measureRate } from '../../diffusion/index.ts'
-import { openData } from '../opening/openData.ts'
+import { openMeasuring } from '../opening/measuringNetworks.ts'
 import type { OpenedModel } from '../opening/openedModel.ts'
 import { chooseSampling } from '../opening/samplingChoice.ts'
+import { sharedData } from '../opening/sharedData.ts'
 import { dataLines } from '../planning/dataLines.ts'
 import type { JobPlan, RateOf } from '../planning/forecast.ts'
 import { planOfSampling } from '../planning/samplingPlan.ts'
@@ -20,9 +21,15 @@ export async function planEvaluate(
     imageShape = opened.pictureShape
     return chooseSampling(opened, config)
   }
-  const plan = await planOfSampling(model, config, { images, choose }, rateOf)
+  const shared = sharedData({ ...config, size: null })
+  const plan = await planOfSampling(model, config, { images, choose, pictures: shared.pictures }, rateOf)
   if (config.data === 'digits') return plan
-  const data = await openData({ ...config, size: null }, imageShape)
-  const counts = comparedCounts(data, config)
-  return { ...plan, lines: await dataLines(config, data, { counts, fix: wayToFid(data, config) }) }
+  const data = await shared.open(imageShape)
+  const networks = await openMeasuring(config, data)
+  try {
+    const asked = { counts: comparedCounts(data, config), fix: wayToFid(data, config) }
+    return { ...plan, lines: dataLines({ data, ...networks }, asked) }
+  } finally {
+    await networks.close()
+  }
 }

@@ -110,9 +110,9 @@ export async function evaluateModel(
     hooks.onNote?.(`${path} tuned a guidance: what is measured here is its model, unguided`)
   const closers = [opened.close]
   try {
-    const { denoiser, close } = await openGuidedDenoiser(opened, config)
-    closers.unshift(close)
     const choice = await chooseSampling(opened, config)
+    const { denoiser, close } = await openGuidedDenoiser(opened, config, choice)
+    closers.unshift(close)
     const { data, heldOut, seenNotes } = await unseenData(path, config, await shared.open(opened.pictureShape))
     const networks = await openMeasuring(config, data)
     try {

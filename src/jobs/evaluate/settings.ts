@@ -4,7 +4,7 @@ import { MOST } from '../../base/index.ts'
 import type { SettingsLayer } from '../../runs/index.ts'
 import { resolveSettings } from '../../runs/index.ts'
 import { defaultsOf, setting } from '../../tuners/index.ts'
-import { dataSetting, dataShape } from '../opening/dataSettings.ts'
+import { dataSetting, dataShape, READING_KEYS } from '../opening/dataSettings.ts'
 import type { RunRecord } from '../opening/runRecord.ts'
 import { MEASURING_KEYS, measuringShape, samplingShape } from '../opening/settings.ts'
 
@@ -34,7 +34,7 @@ export const resolveEvaluateConfig = (layers: readonly SettingsLayer[]): Evaluat
 
 /** What a run measured with, as a layer under what is asked for: the same images give the numbers of its own table. */
 export function evaluateLayerOf(run: string, { command, settings }: RunRecord): SettingsLayer {
-  const shared = ['data', 'resize', 'dataImages', 'onBad', ...MEASURING_KEYS, 'chunk'] as const
+  const shared = ['data', ...READING_KEYS, ...MEASURING_KEYS, 'chunk'] as const
   // What an entropy strength was tuned for is guided, and not measured here.
   const keys = command === 'schedule' ? ([...shared, 'guidanceScale', 'class'] as const) : shared
   // The judge of an entropy strength is a reward; the network that judges has a name of its own there.

@@ -7,6 +7,7 @@ import { digits, loadData } from '../../data/index.ts'
 import { readLabelled } from '../../metrics/files/index.ts'
 import type { ParsedStatistics } from '../../metrics/index.ts'
 import type { ReadingSettings } from '../opening/dataSettings.ts'
+import { readingOptions } from '../opening/dataSettings.ts'
 
 /** One of the two. */
 export type Side = { readonly source: string } & (
@@ -40,14 +41,14 @@ export async function openSide(source: string, config: SizeAndReading): Promise<
   if (source !== 'digits' && /\.npz$/i.test(source) && !(await holdsImages(source))) {
     return { kind: 'statistics', source, statistics: await readLabelled(source) }
   }
-  const { size, resize, dataImages: most, onBad } = config
+  const { size } = config
   const sized = size === null ? {} : { size }
   // All splits are one set here: none of them needs any images.
   const needs = { train: 0, tuning: 0, heldOut: 0 }
   const data =
     source === 'digits'
       ? await digits(sized)
-      : await loadData(await picturesOf(source), { ...sized, resize, most, onBad, together: true, needs })
+      : await loadData(await picturesOf(source), { ...sized, ...readingOptions(config), together: true, needs })
   const { train, tuning, heldOut } = data.splits
   return { kind: 'images', source, data, count: train.count + tuning.count + heldOut.count }
 }

@@ -34,6 +34,8 @@ export interface BroughtNetwork {
   readonly device: Device
   /** Whether a range, or a mean and standard deviation, is stated. */
   readonly stated: boolean
+  /** Whether its derivative is looked for. */
+  readonly derivative: boolean
 }
 
 type Settings<R extends string> = {
@@ -47,7 +49,7 @@ export function broughtAs(
   role: 'features' | 'judge',
   settings: Settings<'features'> & Settings<'judge'> & { readonly device: Device },
   imageShape: readonly number[],
-  classes = 0,
+  { classes = 0, derivative }: { readonly classes?: number; readonly derivative: boolean },
 ): BroughtNetwork {
   const meanStd = settings[`${role}MeanStd`] ?? null
   const shared = role === 'judge' && meanStd === null ? (settings.featuresRange ?? null) : null
@@ -63,13 +65,16 @@ export function broughtAs(
     classes,
     device: settings.device,
     stated: range !== null || meanStd !== null,
+    derivative,
   }
 }
 
-function openedWith({ role, path, output, resize, imageShape, classes, device }: BroughtNetwork, input: PixelInput) {
+function openedWith(brought: BroughtNetwork, input: PixelInput) {
+  const { role, path, output, resize, imageShape, classes, device, derivative } = brought
   return onnxFeatures(path, {
     ...input,
     role,
+    derivative,
     imageShape,
     device,
     ...(resize && { resize }),
@@ -131,7 +136,7 @@ function nearText({ role }: BroughtNetwork, { knowledge, near }: KnownInput): st
 
 /** Of the common inputs that in which it knows real images best; null if it is no classifier of their classes. */
 export const bestFor = (brought: BroughtNetwork, labelled: LabelledImages): Promise<KnownInput | null> =>
-  bestInput((way) => openedWith(brought, way), labelled)
+  bestInput((way) => openedWith({ ...brought, derivative: false }, way), labelled)
 
 /** Says in which input it knows the data, and the flag for it. */
 export function remedyOf({ role, meanStd }: BroughtNetwork, { way, knowledge }: KnownInput): string {

@@ -52,29 +52,14 @@ describe('figures that can be had', () => {
   })
 })
 
-test('the plan tells what falls where, and what can be measured or why not', async () => {
-  const data = { ...measuredOn(50, 1), notes: ['3 are turned'] }
-  const settings = {
-    data: 'photos',
-    features: 'auto',
-    featuresOutput: null,
-    featuresRange: null,
-    judge: 'auto',
-    device: 'cpu',
-  } as const
+test('the plan tells what falls where, and what can be measured', () => {
+  const data = measuredOn(50, 1)
   const asked = { counts: splitCounts(data), fix: 'give more' }
-  const lines = await dataLines(settings as unknown as Parameters<typeof dataLines>[0], data, asked)
+  const notes = ['3 are turned']
+  const lines = dataLines({ data, features: pixelFeatures(data.shape), notes }, asked)
   expect(lines[0]).toBe('data: 50 images, images of [1,16,16], no classes: 30 train, 10 tune, 10 are held out')
-  expect(lines).toContain('note: 3 are turned')
+  expect(lines[1]).toBe('note: 3 are turned')
   expect(lines.at(-1)).toMatch(
     /^figures: KID, .*no FID, as the 64 features .* got 10 tuning and 10 held-out: give more$/,
   )
-  const none = await dataLines(
-    { ...settings, features: 'pixels:x' } as unknown as Parameters<typeof dataLines>[0],
-    data,
-    asked,
-  )
-  expect(none.at(-1)).toMatch(/^figures: none, as pixels:N has a number from 1 to 64 of features, got 'pixels:x'/)
-  const embedded = { ...settings, data: 'digits' } as unknown as Parameters<typeof dataLines>[0]
-  expect(await dataLines(embedded, data, asked)).toEqual([])
 })

@@ -1,5 +1,6 @@
 /** Files as a manifest records them. */
 import { stat } from 'node:fs/promises'
+import { shippedPath } from '../../data/index.ts'
 import { fileHash } from '../../files/index.ts'
 import type { Settings } from '../../runs/index.ts'
 
@@ -7,8 +8,9 @@ export type FileSource = { readonly path: string; readonly sha256: string | null
 
 /** Its place and its hash; of a folder, or where it is gone by now, the place alone. */
 export async function fileSource(path: string): Promise<FileSource> {
-  const found = await stat(path).catch(() => null)
-  return { path, sha256: found?.isFile() ? await fileHash(path) : null }
+  const place = shippedPath(path)
+  const found = await stat(place).catch(() => null)
+  return { path, sha256: found?.isFile() ? await fileHash(place) : null }
 }
 
 /** Settings that may name a file which is read beside the networks: a description, prompts, a mean and a standard deviation. */

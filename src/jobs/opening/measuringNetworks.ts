@@ -48,11 +48,20 @@ export interface MeasuringNetworks {
 /** Real images that a classifier is asked about. */
 const ASKED_IMAGES = 500
 
+/** Roles of networks whose derivatives are looked for. */
+export type DerivedRoles = readonly ('features' | 'judge')[]
+
 /**
  * Opens both networks for a dataset.
+ * @param derived of files; those that come with the project have theirs. Default: none
  * @throws `schedule.features`, `schedule.judge` on networks that do not fit the data or settings, `metrics.*`, `onnx.open`
  */
-export async function openMeasuring(settings: MeasuringSettings, data: Dataset): Promise<MeasuringNetworks> {
+export async function openMeasuring(
+  asked: MeasuringSettings,
+  data: Dataset,
+  derived: DerivedRoles = [],
+): Promise<MeasuringNetworks> {
+  const settings = { ...asked, derived }
   const notes: string[] = [...(data.notes ?? [])]
   const opened: FeatureNetwork[] = []
   const keep = <N extends FeatureNetwork>(network: N): N => {
@@ -95,8 +104,10 @@ async function knownDigits(
   }
 }
 
+type Settings = MeasuringSettings & { readonly derived: DerivedRoles }
+
 async function openFeatures(
-  settings: MeasuringSettings,
+  settings: Settings,
   data: Dataset,
   digits: boolean,
   notes: string[],
@@ -134,7 +145,7 @@ export async function openNamedFeatures(
       `features must be 'digits', 'pixels' or an ONNX file where there are no data, '${features}' is none of these`,
     )
   }
-  if (range || featuresMeanStd) return openStated(broughtAs('features', settings, imageShape))
+  if (range || featuresMeanStd) return openStated(broughtAs('features', settings, imageShape, { derivative: true }))
   throw inputError(
     'schedule.featuresRange',
     `the pixel range that ${features} takes cannot be found out without data; give it, such as --features-range 0,1`,
@@ -142,7 +153,7 @@ export async function openNamedFeatures(
 }
 
 async function openJudge(
-  settings: MeasuringSettings,
+  settings: Settings,
   data: Dataset,
   digits: boolean,
   notes: string[],
@@ -170,7 +181,7 @@ function squareSide({ shape: [channels, height, width], name }: Pick<Dataset, 's
 async function openFile(
   role: 'features' | 'judge',
   path: string,
-  settings: MeasuringSettings,
+  settings: Settings,
   data: Dataset,
   notes: string[],
 ): Promise<FeatureNetwork> {
@@ -187,18 +198,15 @@ async function openFile(
 }
 
 /** A network as the settings of its role say, for images of the data. */
-const broughtOf = (
-  role: 'features' | 'judge',
-  settings: MeasuringSettings,
-  { shape, classes }: Dataset,
-): BroughtNetwork => broughtAs(role, settings, shape, classes.length)
+const broughtOf = (role: 'features' | 'judge', settings: Settings, { shape, classes }: Dataset): BroughtNetwork =>
+  broughtAs(role, settings, shape, { classes: classes.length, derivative: settings.derived.includes(role) })
 
 /**
  * Asks the judge about labelled tuning images.
  * @throws `schedule.judge` naming the numbers, and another pixel range where that is the fault
  */
 async function askJudge(
-  settings: MeasuringSettings,
+  settings: Settings,
   judge: FeatureNetwork,
   data: Dataset,
   notes: string[],
@@ -235,7 +243,7 @@ async function askJudge(
 /** What to do about a classifier that knows little: another input, where there is one in which it knows the data. */
 async function remedy(
   role: 'features' | 'judge',
-  settings: MeasuringSettings,
+  settings: Settings,
   data: Dataset,
   labelled: LabelledImages,
 ): Promise<string> {
@@ -249,7 +257,7 @@ async function remedy(
  * @returns why it must not be asked for classes; null: it may be, or is no classifier
  */
 async function askFeatures(
-  settings: MeasuringSettings,
+  settings: Settings,
   features: FeatureNetwork,
   data: Dataset,
   notes: string[],

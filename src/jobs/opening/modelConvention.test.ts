@@ -174,7 +174,14 @@ test('one JSON file beside the model says it, flags go before it, and what it ca
 
 test('what is found is recorded, with all figures where they are asked for', async () => {
   const base = { weightsPrefix: null, timeScale: 1, size: null, chunk: 4, device: 'cpu' } as const
-  const { pictures } = sharedData({ data: PICTURES, size: null, resize: null, dataImages: null, onBad: 'stop' })
+  const { pictures } = sharedData({
+    data: PICTURES,
+    size: null,
+    resize: null,
+    dataImages: null,
+    dataRange: null,
+    onBad: 'stop',
+  })
   const opened = await openModelAt(found('eps01.onnx'), {
     ...base,
     ...scheduler('sched.json'),

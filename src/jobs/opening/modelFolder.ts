@@ -2,6 +2,7 @@
 import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileName, inputError, sha256 } from '../../base/index.ts'
+import { SHIPPED_FOLDERS } from '../../data/index.ts'
 import type { LoadedModel, ModelDescription } from '../../diffusion/files/index.ts'
 import { loadModel, SHIPPED_MODELS, shippedModelFolder } from '../../diffusion/files/index.ts'
 import type { Denoiser, ToldNetwork } from '../../diffusion/index.ts'
@@ -41,7 +42,7 @@ export async function modelFolderOf(path: string): Promise<string> {
   if (shipped) return shipped
   throw inputError(
     'schedule.model',
-    `a model is a run, a model folder, an ONNX file, or one that comes with the project, ${SHIPPED_MODELS.join(' or ')}; '${path}' is none of them`,
+    `a model is a run, a model folder, an ONNX file, or one that comes with the project, ${[...SHIPPED_MODELS, ...SHIPPED_FOLDERS].join(' or ')}; '${path}' is none of them`,
   )
 }
 

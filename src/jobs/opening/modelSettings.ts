@@ -119,7 +119,7 @@ export interface DescribingConfig {
   readonly nullClass: number | null
   readonly prompts: string | null
   readonly trustConvention: boolean
-  readonly timeScale: number
+  readonly timeScale: number | null
   readonly scheduler: string | null
 }
 
@@ -134,7 +134,7 @@ function describedBy(file: ModelDescription, config: Partial<DescribingConfig>):
     prediction: config.modelPrediction,
     pixels: config.modelPixels,
     time: config.modelTime,
-    timeScale: config.timeScale === 1 ? null : config.timeScale,
+    timeScale: config.timeScale,
     sigmaData: config.sigmaData,
     scheduler: config.scheduler,
     output: config.modelOutput,

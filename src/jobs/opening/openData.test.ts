@@ -14,7 +14,7 @@ beforeAll(async () => {
 })
 afterAll(() => folders.remove())
 
-const reading = { resize: null, dataImages: null, onBad: 'stop' } as const
+const reading = { resize: null, dataImages: null, dataRange: null, onBad: 'stop' } as const
 
 test('averages are said, whoever asked for the size; another way says so itself', async () => {
   const plain = await openData({ ...reading, data: folder, size: null })

@@ -3,6 +3,7 @@ import { inputError } from '../../base/index.ts'
 import type { Dataset } from '../../data/index.ts'
 import { digits, loadData } from '../../data/index.ts'
 import type { ReadingSettings } from './dataSettings.ts'
+import { readingOptions } from './dataSettings.ts'
 
 export interface DataSettings extends ReadingSettings {
   /** `digits`, or a path. */
@@ -26,8 +27,8 @@ export async function openData(settings: DataSettings, modelShape?: readonly num
   )
 }
 
-async function embedded({ resize, dataImages }: DataSettings, size: number | undefined): Promise<Dataset> {
-  const given = Object.entries({ resize, dataImages }).find(([, value]) => value !== null)
+async function embedded({ resize, dataImages, dataRange }: DataSettings, size: number | undefined): Promise<Dataset> {
+  const given = Object.entries({ resize, dataImages, dataRange }).find(([, value]) => value !== null)
   if (given) {
     throw inputError(
       'schedule.size',
@@ -37,17 +38,10 @@ async function embedded({ resize, dataImages }: DataSettings, size: number | und
   return digits(size === undefined ? {} : { size })
 }
 
-async function read(
-  { data, size, resize, dataImages, onBad }: DataSettings,
-  wanted: number | undefined,
-): Promise<Dataset> {
+async function read(settings: DataSettings, wanted: number | undefined): Promise<Dataset> {
+  const { data, size, resize } = settings
   // Without a side that is asked for, or a model's, a way has nothing to do: which is refused there.
-  const dataset = await loadData(data, {
-    resize,
-    most: dataImages,
-    onBad,
-    ...(wanted !== undefined && { size: wanted }),
-  })
+  const dataset = await loadData(data, { ...readingOptions(settings), ...(wanted !== undefined && { size: wanted }) })
   return resize === null ? withAveragesSaid(dataset, size === null) : dataset
 }
 

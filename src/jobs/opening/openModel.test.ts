@@ -55,7 +55,7 @@ test('learned schedules of another number of times are an error of a folder, and
 test('a name that is nothing names the models that come with the project', async () => {
   const opening = openGivenModel('digits-61', options)
   await expect(opening).rejects.toMatchObject({ code: 'schedule.model', kind: 'input' })
-  await expect(opening).rejects.toThrow(/digits-16 or digits-28; 'digits-61' is none of them/)
+  await expect(opening).rejects.toThrow(/digits-16 or digits-28 or captioned-digits; 'digits-61' is none of them/)
 })
 
 test('the numbers for further inputs make another model of a file, other words for it do not', async () => {

@@ -2,6 +2,7 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { inputError } from '../../base/index.ts'
+import { shippedPath } from '../../data/index.ts'
 import type { NamedSchedule } from '../../diffusion/files/index.ts'
 import { findOnnxPipeline, readSamplingSchedule } from '../../diffusion/files/index.ts'
 import type { Settings } from '../../runs/index.ts'
@@ -36,8 +37,9 @@ export async function openGivenModel(path: string, options: OpenModelOptions): P
 /** A file, a folder of a pipeline's ONNX files, or a folder with a network of our own kinds. */
 async function openAt(path: string, options: OpenModelOptions): Promise<OpenedModel> {
   if (isModelFile(path)) return openModelFile(path, options)
-  const pipeline = await findOnnxPipeline(path)
-  return pipeline ? openPipelineModel(path, pipeline, options) : openModelFolder(path, options)
+  const folder = shippedPath(path)
+  const pipeline = await findOnnxPipeline(folder)
+  return pipeline ? openPipelineModel(folder, pipeline, options) : openModelFolder(path, options)
 }
 
 /**
@@ -68,7 +70,7 @@ function underRun(run: Settings, options: OpenModelOptions): OpenModelOptions {
     ...describedUnder(run, options),
     weightsPrefix: weightsPrefix ?? ((run.weightsPrefix ?? null) as string | null),
     scheduler: scheduler ?? (run.scheduler as string | null),
-    timeScale: typeof run.timeScale === 'number' ? run.timeScale : timeScale,
+    timeScale: timeScale ?? ((run.timeScale ?? null) as number | null),
     size: size ?? (run.size as number | null),
   }
 }

@@ -108,7 +108,7 @@ export interface OpenModelOptions extends DenoiserOptions, Partial<DescribingCon
   readonly scheduler: string | null
   /** What stands before the names of a folder's tensors; null: nothing. */
   readonly weightsPrefix: string | null
-  readonly timeScale: number
+  readonly timeScale: number | null
   /** Side of the images of an ONNX file that leaves it open. */
   readonly size: number | null
   /** Pictures that its convention is measured on, by the shape of its images; null: there are none. Absent: its convention is not checked, as by plans. */

@@ -1,5 +1,6 @@
 /** A pipeline of ONNX files opened as a model: prompts are its classes, and where it has a decoder, its images are latents. */
 import { inputError } from '../../base/index.ts'
+import { shippedPath } from '../../data/index.ts'
 import type { LatentConfig, OnnxPipelineFiles } from '../../diffusion/files/index.ts'
 import { latentConfig, loadPromptPipeline } from '../../diffusion/files/index.ts'
 import { readPrompts } from '../../text/index.ts'
@@ -34,7 +35,7 @@ export async function openPipelineModel(
   const { device } = options
   const { model, prompts, nullClass, notes } = await loadPromptPipeline(
     { ...files.text, unet, scheduler: files.scheduler },
-    await readPrompts(options.prompts),
+    await readPrompts(shippedPath(options.prompts)),
     { device },
   )
   const opened = await openModelFile(

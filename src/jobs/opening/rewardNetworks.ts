@@ -2,6 +2,7 @@
 
 import { inputError, tensor } from '../../base/index.ts'
 import type { Dataset } from '../../data/index.ts'
+import { shippedPath } from '../../data/index.ts'
 import type { Images } from '../../diffusion/index.ts'
 import type { FeatureNetwork } from '../../metrics/index.ts'
 import type { Reward, RewardContext } from '../../rewards/index.ts'
@@ -10,6 +11,7 @@ import type { Json } from '../../runs/index.ts'
 import type { Device } from '../../runtime/index.ts'
 import { readPrompts } from '../../text/index.ts'
 import type { EntropyConfig } from '../entropy/settings.ts'
+import { READING_KEYS } from './dataSettings.ts'
 import { openMeasuring } from './measuringNetworks.ts'
 import { readingOf } from './rewardReading.ts'
 import { judgeReadingShape, rewardReadingShape } from './settings.ts'
@@ -19,9 +21,7 @@ import { sharedData } from './sharedData.ts'
 /** The settings that decide it; `guidance.json` keeps them. */
 export const REWARD_SETTINGS = [
   'data',
-  'resize',
-  'dataImages',
-  'onBad',
+  ...READING_KEYS,
   'features',
   'featuresOutput',
   'featuresRange',
@@ -78,7 +78,7 @@ export async function openRewardNetworks(
     labels: data && labelsOf(data),
     imageShape: model.imageShape,
     clip: settings.clip,
-    prompts: settings.prompts === null ? null : await readPrompts(settings.prompts),
+    prompts: settings.prompts === null ? null : await readPrompts(shippedPath(settings.prompts)),
     ...(await readingOf(settings)),
     batch: model.batch,
     device: model.device,
@@ -125,6 +125,7 @@ async function openNetworks(settings: RewardSettings, data: Dataset, device: Dev
       device,
     },
     data,
+    ['features', 'judge'],
   )
   // Asked for none, what was opened in its place is said nothing about.
   return features === 'none' ? { ...opened, features: null, notes: opened.judgeNotes } : opened

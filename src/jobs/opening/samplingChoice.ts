@@ -2,7 +2,14 @@
 import { stat } from 'node:fs/promises'
 import { inputError } from '../../base/index.ts'
 import type { SavedSchedule, StepsFile } from '../../diffusion/files/index.ts'
-import { listNotes, OWN_SAMPLER, readStepsFile, stepsOfList, stepsOfScheduler } from '../../diffusion/files/index.ts'
+import {
+  listNotes,
+  OWN_SAMPLER,
+  otherLevelsNotes,
+  readStepsFile,
+  stepsOfList,
+  stepsOfScheduler,
+} from '../../diffusion/files/index.ts'
 import type { Level, NoiseFamilyName, NoiseSchedule, SamplerName, Sampling } from '../../diffusion/index.ts'
 import {
   DEFAULT_SAMPLER,
@@ -117,6 +124,7 @@ function stepsChoice(
     settings,
     notes: [
       ...scheduler.notes,
+      ...otherLevelsNotes(file, opened.schedule),
       ...(config.sampler === null && step !== settings.sampler
         ? [`sampled with ${settings.sampler}, the default; ${scheduler.className} is --sampler ${step}`]
         : []),
@@ -200,11 +208,20 @@ function savedChoice(name: string, saved: SavedSchedule, config: StepsConfig): S
     schedule: taken ? own : plain,
     settings: samplerSettings({ ...base, ...(eta !== null && { eta }) }),
     notes: taken
-      ? []
+      ? guidanceNotes(name, solver?.guidance)
       : [
           `${name} has ${namesOfSolver(solver).join(', ')} for ${settings.sampler}, which ${base.sampler} does not take: left out`,
         ],
   }
+}
+
+/** A schedule that guides by itself does so whatever the settings say. */
+function guidanceNotes(name: string, scales: readonly number[] | undefined): string[] {
+  if (!scales) return []
+  const [least, most] = [Math.min(...scales), Math.max(...scales)].map((scale) => String(Number(scale.toPrecision(3))))
+  const range =
+    least === most ? `a guidance scale of its own, ${least}` : `guidance scales of its own, ${least} to ${most} by step`
+  return [`${name} has ${range}: images are guided by it, two network evaluations a step`]
 }
 
 const defaultChoice = (opened: OpenedModel, config: StepsConfig): SamplingChoice => ({

@@ -12,7 +12,7 @@ import type { Dataset, LeftOut, SeenImages } from '../../data/index.ts'
 import { digits, imageKeys, loadData, withoutSeen } from '../../data/index.ts'
 import type { Settings } from '../../runs/index.ts'
 import { isRecord, readManifest } from '../../runs/index.ts'
-import { dataShape } from './dataSettings.ts'
+import { dataShape, readingOptions } from './dataSettings.ts'
 import { isModelFile } from './modelFile.ts'
 import { modelFolderOf } from './modelFolder.ts'
 import { runRecordOf } from './runRecord.ts'
@@ -124,8 +124,8 @@ async function dataOf(path: string, run: Settings, side: number | undefined): Pr
     const sized = wanted === undefined ? {} : { size: wanted }
     const reading = readingSchema.safeParse(run).data
     if (!reading) return null
-    const { dataImages: most, ...rest } = reading
-    const found = data === 'digits' ? await digits(sized) : await loadData(data, { ...rest, most, ...sized })
+    const found =
+      data === 'digits' ? await digits(sized) : await loadData(data, { ...readingOptions(reading), ...sized })
     const { sources } = await readManifest(path)
     const before = isRecord(sources) && isRecord(sources.data) ? sources.data.sha256 : undefined
     return before === found.provenance.sha256 ? found : null
@@ -139,6 +139,7 @@ async function dataOf(path: string, run: Settings, side: number | undefined): Pr
 const readingSchema = z.object({
   resize: dataShape.resize.default(null),
   dataImages: dataShape.dataImages.default(null),
+  dataRange: dataShape.dataRange.default(null),
   onBad: dataShape.onBad.default('stop'),
 })
 

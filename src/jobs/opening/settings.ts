@@ -7,16 +7,7 @@ import { DEFAULT_SAMPLER, SAMPLER_NAMES, STEP_LIST_NAMES } from '../../diffusion
 import { MODULE_TIMEOUT } from '../../rewards/index.ts'
 import { drawingShape, guidanceScaleSetting, setting } from '../../tuners/index.ts'
 import { describingShape } from './modelSettings.ts'
-
-const pair = () => z.tuple([z.number(), z.number()])
-
-/** A pixel range; the other way round it would turn images into their negatives. */
-export const pixelRange = () =>
-  pair()
-    .refine(([low, high]) => low < high, {
-      error: ({ input }) => `must be two numbers low,high with low < high, got ${String(input)}`,
-    })
-    .nullable()
+import { pixelRange } from './pixelRange.ts'
 
 /** What a model that is given needs beside its path. */
 export const modelShape = {
@@ -32,10 +23,11 @@ export const modelShape = {
       "what stands before the names of a model folder's tensors and is taken off: 'module.' (DistributedDataParallel), '_orig_mod.' (torch.compile), 'unet.' (Lightning)",
     default: null,
   }),
-  timeScale: setting(z.number().positive(), {
+  timeScale: setting(z.number().positive().nullable(), {
     group: 'Data and model',
-    description: 'an ONNX model is told this times the timestep (1/T for one that takes a fraction)',
-    default: 1,
+    description:
+      'an ONNX model is told this times the timestep (1/T for one that takes a fraction); none: what its JSON file says, else 1',
+    default: null,
   }),
   ...describingShape,
 }

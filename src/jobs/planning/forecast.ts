@@ -17,6 +17,8 @@ export interface JobPlan {
   readonly measured?: boolean
   /** What else is to be said before anything is done, a line each. */
   readonly lines?: readonly string[]
+  /** Why a run is refused though all of this can be said; absent: it is not. */
+  readonly refusal?: Error
 }
 
 /** Network evaluations (per image) by program, and images per run of each. */

@@ -1,10 +1,11 @@
 /** What sampling from a model will cost at most. */
 import { evaluationsOf, measureRate } from '../../diffusion/index.ts'
-import { evaluationsEach } from '../../tuners/index.ts'
+import { scaleOf } from '../opening/classGuidance.ts'
 import type { OpenedModel } from '../opening/openedModel.ts'
 import { openModelAt } from '../opening/openModel.ts'
 import type { SamplingChoice } from '../opening/samplingChoice.ts'
 import type { SamplingConfig } from '../opening/settings.ts'
+import type { SharedData } from '../opening/sharedData.ts'
 import type { JobPlan, RateOf, Work } from './forecast.ts'
 import { forecast, measuredPlan, PER_IMAGE } from './forecast.ts'
 import { fileMemory } from './memory.ts'
@@ -14,6 +15,8 @@ interface SamplingWork {
   readonly images: number
   /** With what schedule. */
   choose(opened: OpenedModel): Promise<SamplingChoice>
+  /** That its convention is checked on, as by the work itself. */
+  readonly pictures: SharedData['pictures']
   /** Whether every step takes a derivative: then an image's step counts three. Default no. */
   readonly derivative?: boolean
 }
@@ -21,17 +24,17 @@ interface SamplingWork {
 /** The plan of sampling from a model. */
 export async function planOfSampling(
   model: string,
-  config: SamplingConfig & { readonly data: string | null },
-  { images, choose, derivative = false }: SamplingWork,
+  config: SamplingConfig,
+  { images, choose, pictures, derivative = false }: SamplingWork,
   rateOf: RateOf = measureRate,
 ): Promise<JobPlan> {
-  const opened = await openModelAt(model, config)
+  const opened = await openModelAt(model, { ...config, pictures })
   try {
     const { chunk } = config
     const choice = await choose(opened)
-    const forward = images * evaluationsEach(config) * evaluationsOf(choice)
+    const forward = images * (scaleOf(config, choice) === null ? 1 : 2) * evaluationsOf(choice)
     const derivatives = derivative ? PER_IMAGE.derivative * forward : 0
-    const checking = opened.evaluations + opened.checking[config.data === null ? 'alone' : 'seen']
+    const checking = opened.evaluations
     const networkEvaluations = forward + derivatives + checking
     if (!opened.trainable) {
       const memory = fileMemory(opened, { chunk, derivative, held: chunk })

@@ -1,6 +1,7 @@
 /** What a report says beside the result: which run, with what settings, on what. */
 
 import type { DenoiserInputs, Prediction } from '../../diffusion/index.ts'
+import type { MeanAndStandardError } from '../../metrics/index.ts'
 import type { Caller, Json } from '../../runs/index.ts'
 import type { StepLoss } from './stepLoss.ts'
 
@@ -73,10 +74,25 @@ export type PythonNetwork = {
   | { readonly kind: 'none' }
 )
 
+/** What is told of the images that are shown at each strength of guidance. */
+export interface ShownImages {
+  /** What each was to show, in words, the same at each strength; null: no words, or all the same. */
+  readonly captions: readonly string[] | null
+  /** What a reward that decides nothing says of them; null: there is none. */
+  readonly witness: { readonly name: string; readonly at: readonly WitnessMean[] } | null
+}
+
+/** Of the images of a grid. */
+export interface WitnessMean extends MeanAndStandardError {
+  readonly label: string
+}
+
 /** What the report of an entropy strength says more. */
 export interface EntropyContext extends ReportContext {
   /** What was sampled from, as `bilevel sample` takes it. */
   readonly model: string
+  /** What is told of the images that are shown. Absent: nothing. */
+  readonly shown?: ShownImages
   /** Names and hashes of all that was read. */
   readonly sources: { readonly [name: string]: Json }
   /** What a reader must know, a sentence each. */

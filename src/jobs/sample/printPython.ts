@@ -6,7 +6,7 @@ import type { ExportedForms, NamedSchedule } from '../../diffusion/files/index.t
 import { exportForms, layoutOf, SCHEDULE_FILES } from '../../diffusion/files/index.ts'
 import { conventionWords } from '../../diffusion/index.ts'
 import { classNumber, classOfImage } from '../opening/classChoice.ts'
-import { requireClasses } from '../opening/classGuidance.ts'
+import { requireClasses, scaleOf } from '../opening/classGuidance.ts'
 import { isModelFile } from '../opening/modelFile.ts'
 import { modelFolderOf } from '../opening/modelFolder.ts'
 import type { OpenedModel } from '../opening/openedModel.ts'
@@ -41,8 +41,8 @@ export async function printPython(path: string, config: SampleConfig): Promise<P
   if (weightsPrefix !== null) throw refused('its from_pretrained takes no prefix', `weightsPrefix ${weightsPrefix}`)
   const { opened, side, notes } = await openSide(path, config)
   try {
-    requireClasses(opened, config)
     const choice = await chooseSampling(opened, config)
+    requireClasses(opened, { class: config.class, guidanceScale: scaleOf(config, choice) })
     if (choice.own) {
       const rule = `${choice.own.className} is a class of diffusers itself`
       throw inputError(

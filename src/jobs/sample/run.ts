@@ -88,8 +88,6 @@ export async function sampleModel(
   try {
     const opened = config.data === null ? plain : withClassNames(plain, (await shared.open(plain.pictureShape)).classes)
     tell([...opened.notes, ...sideNotes, ...(await changeNotesOf([schedule, scheduler, guidance]))])
-    const { denoiser, close } = await openGuidedDenoiser(opened, config)
-    closers.unshift(close)
     const { count, seed } = config
     const guided =
       config.guidance === null
@@ -99,6 +97,8 @@ export async function sampleModel(
     tell(guided?.notes ?? [])
     const choice = guided?.choice ?? (await chooseSampling(opened, config))
     tell(choice.notes)
+    const { denoiser, close } = await openGuidedDenoiser(opened, config, choice)
+    closers.unshift(close)
     const progressed = (done: number, total: number) =>
       onProgress?.({ phase: 'sample', done, total, detail: choice.name })
     const wanted = { denoiser, count, seed, ...(signal && { signal }), onProgress: progressed }

@@ -44,7 +44,7 @@ const maker: RunMaker<ScheduleConfig, ScheduleInputs, LearnEvent, LearnCheckpoin
   requireSame: requireSameRun,
   plan: (config) => planSchedule(config),
   open: openScheduleInputs,
-  expected: ({ model, data }, config) => planOf(config, model, data, NO_RATE),
+  expected: (inputs, config) => planOf(config, inputs, NO_RATE),
   work: learn,
   record,
   line: learnLine,

@@ -14,6 +14,7 @@ import type { LearnSettings, StartPoint, Subject } from '../../tuners/index.ts'
 import {
   checkLearnSettings,
   denoises,
+  objectiveNeeds,
   picturedShape,
   stepNumbers,
   trainedHere,
@@ -66,6 +67,15 @@ export interface ScheduleInputs extends Omit<MeasuringNetworks, 'features'> {
  * @throws `data.*`, `model.*`, `scheduler.*`, `schedule.*`, `learn.settings` on what is not there or does not fit together
  */
 export async function openScheduleInputs(config: ScheduleConfig): Promise<ScheduleInputs> {
+  const inputs = await openParts(config)
+  const few = tooFewImages(inputs)
+  if (few === null) return inputs
+  await inputs.close()
+  throw few
+}
+
+/** The same of however few images. */
+export async function openParts(config: ScheduleConfig): Promise<ScheduleInputs> {
   const shared = sharedData(config)
   const { pictures } = shared
   const opened = config.model === null ? null : await openGivenModel(config.model, { ...config, pictures })
@@ -80,10 +90,9 @@ export async function openScheduleInputs(config: ScheduleConfig): Promise<Schedu
     const settings = { ...learnSettingsOf(fitting, wanted), ...(given && { timesteps: given.schedule.timesteps }) }
     checkLearnSettings(settings)
     const measuring = data
-      ? await openMeasuring({ ...config, data: config.data ?? data.name }, data)
+      ? await openMeasuring({ ...config, data: config.data ?? data.name }, data, ['features'])
       : await withoutData(config, picturedShape(subject))
     closers.unshift(measuring.close)
-    if (data) checkCounts(data, measuring, heldOut)
     const { features, judge } = measuring
     const code = config.reward === null ? {} : await codeHashes([config.reward])
     const startPoint = await startPointOf(config, settings, subject)
@@ -101,6 +110,7 @@ export async function openScheduleInputs(config: ScheduleConfig): Promise<Schedu
       heldOut,
       notes: [
         ...(given ? [...given.notes, ...derivativeNotes(given), ...ownSamplingNotes(given, settings)] : []),
+        ...measuredWithoutNotes(settings, { features, reward }),
         ...(ranged === config ? [] : ['latents have no range of pixels: they are not clipped']),
         ...(fitting === ranged ? [] : ['the network is told whole numbers for times, so told times are not learned']),
         ...dropoutNotes(subject),
@@ -292,6 +302,20 @@ async function subjectOf(given: OpenedModel, config: ScheduleConfig): Promise<Su
 const derivativeNotes = ({ missingDerivative }: OpenedModel): string[] =>
   missingDerivative === undefined ? [] : [`the model has no derivative, so it is tuned without: ${missingDerivative}`]
 
+/** Said where features or a reward in a file are why the schedule is tuned without derivatives. */
+function measuredWithoutNotes(
+  settings: LearnSettings,
+  { features, reward }: Pick<ScheduleInputs, 'features' | 'reward'>,
+): string[] {
+  if (settings.estimator === 'backpropagation') return []
+  const needs = objectiveNeeds(settings)
+  const asked = [needs.features && features, needs.reward && reward]
+  return asked.flatMap((one) => {
+    if (!one || one.missingDerivative === undefined) return []
+    return [`${one.name} has no derivative, so the schedule is tuned without: ${one.missingDerivative}`]
+  })
+}
+
 /** Said where the model's own scheduler file clips otherwise than is learned for: learning takes its own settings alone. */
 function ownSamplingNotes({ sampling }: OpenedModel, { clip }: LearnSettings): string[] {
   const own = sampling.settings.clip
@@ -312,19 +336,19 @@ function dropoutNotes(subject: Subject): string[] {
   return [`the model's config has dropout ${dropout}; it is trained on here without any`]
 }
 
-/** A covariance of d features needs more than d images. @throws `schedule.tooFewImages` naming the split */
-function checkCounts(
-  data: Dataset,
-  { features }: Pick<ScheduleInputs, 'features'>,
-  { leftOut }: HeldOutKnowledge,
-): void {
-  if (!features) return
+/** A covariance of d features needs more than d images: `schedule.tooFewImages` naming the split; null: there are enough. */
+export function tooFewImages({
+  data,
+  features,
+  heldOut: { leftOut },
+}: Pick<ScheduleInputs, 'data' | 'features' | 'heldOut'>): Error | null {
+  if (!data || !features) return null
   const { name: source, splits } = data
   const counts = { tuning: splits.tuning.count, 'held-out': splits.heldOut.count }
   const few = Object.entries(counts).filter(([, count]) => count <= features.dimensions)
-  if (few.length === 0) return
+  if (few.length === 0) return null
   const came = few.map(([name, count]) => `its ${name} split has ${count}`).join(' and ')
-  throw inputError(
+  return inputError(
     'schedule.tooFewImages',
     `the Fréchet distance needs more images than the ${features.dimensions} features of ${features.name}, but of ${source} ${came}${leftOutText(leftOut)}; ` +
       fewImagesFix(data),

@@ -1,82 +1,65 @@
 /** What learning a schedule will cost at most. */
 import { internalError } from '../../base/index.ts'
-import type { Dataset } from '../../data/index.ts'
 import { measureRate, networkEvaluations } from '../../diffusion/index.ts'
-import { asideCost, evaluationsEach, schedulePlan, stepNumbers } from '../../tuners/index.ts'
-import { classNumber, withClassNames } from '../opening/classChoice.ts'
+import {
+  asideCost,
+  checkLearning,
+  evaluationsEach,
+  schedulePlan,
+  stepNumbers,
+  trainedHere,
+} from '../../tuners/index.ts'
 import { fewImagesFix, splitCounts } from '../opening/fewImages.ts'
-import { codeHashes } from '../opening/namedCode.ts'
-import { openData } from '../opening/openData.ts'
-import type { OpenedModel } from '../opening/openedModel.ts'
-import { openGivenModel } from '../opening/openModel.ts'
 import { dataLines } from '../planning/dataLines.ts'
 import type { JobPlan, RateOf, Work } from '../planning/forecast.ts'
 import { forecast, measuredPlan, PER_IMAGE } from '../planning/forecast.ts'
 import { fileMemory } from '../planning/memory.ts'
-import { networkFor } from './open.ts'
+import type { ScheduleInputs } from './open.ts'
+import { openParts, tooFewImages } from './open.ts'
 import type { ScheduleConfig } from './settings.ts'
-import { learnSettingsOf } from './settings.ts'
 
-/** The data where something depends on them: on the embedded digits only the network that is trained. @throws as `openData` */
-async function plannedData(config: ScheduleConfig, given: OpenedModel | null): Promise<Dataset | null> {
-  const { data } = config
-  if (data === null || (given && data === 'digits')) return null
-  return openData({ ...config, data }, given?.pictureShape)
-}
-
-function trainingData(data: Dataset | null): Dataset {
-  if (data === null) throw internalError('a network was to be trained without data')
-  return data
-}
-
-/** @throws as opening the job does, where what it needs is not there */
+/** @throws what a run throws before it trains or tunes; too few images are in the plan */
 export async function planSchedule(config: ScheduleConfig, rateOf: RateOf = measureRate): Promise<JobPlan> {
-  const given = config.model === null ? null : await openGivenModel(config.model, config)
+  const inputs = await openParts(config)
   try {
-    if (config.reward !== null) await codeHashes([config.reward])
-    const data = await plannedData(config, given)
-    const plan = await planOf(config, given, data, rateOf)
-    if (data === null || config.data === null) return plan
+    const refusal = tooFewImages(inputs)
+    if (!refusal) await checkLearning({ ...inputs, device: config.device })
+    const plan = await planOf(config, inputs, rateOf)
+    const { data, features, notes } = inputs
+    if (!data || !features || config.data === 'digits') return plan
     const fix = `nothing is learned then; ${fewImagesFix(data)}`
-    return {
-      ...plan,
-      lines: await dataLines({ ...config, data: config.data }, data, { counts: splitCounts(data), fix }),
-    }
+    const lines = dataLines({ data, features, notes }, { counts: splitCounts(data), fix })
+    return { ...plan, lines, ...(refusal && { refusal }) }
   } finally {
-    await given?.close()
+    await inputs.close()
   }
 }
-
-/** Of finding a given model's convention. */
-const checkingOf = ({ checking }: OpenedModel, { data }: ScheduleConfig): number =>
-  checking[data === null ? 'alone' : 'seen']
 
 /** @throws `plan.memory` */
 export async function planOf(
   config: ScheduleConfig,
-  given: OpenedModel | null,
-  data: Dataset | null,
+  { model: given, subject: learned, settings }: ScheduleInputs,
   rateOf: RateOf,
 ): Promise<JobPlan> {
-  const names = given ? withClassNames(given, data?.classes).classNames : data?.classes
-  const settings = learnSettingsOf(config, classNumber({ classNames: names }, config.class))
+  // Of finding a given model's convention.
+  const checking = given ? given.checking[config.data === null ? 'alone' : 'seen'] : 0
   if (given && !given.trainable) {
     const subject = { trained: false, statistics: false }
     const { total, derivative } = schedulePlan(settings, { ...subject, schedule: given.schedule })
-    const checking = asideCost(settings, { ...subject, foreign: true }) + checkingOf(given, config)
+    const all = asideCost(settings, { ...subject, foreign: true }) + checking
     const { chunk, tuningSamples } = settings
     const held =
       evaluationsEach(settings) * tuningSamples * networkEvaluations(settings, Math.max(...stepNumbers(settings)))
     const memory = fileMemory(given, { chunk, derivative: derivative > 0 && given.differentiable, held })
-    return measuredPlan(total + checking, checking, given.secondsPerEvaluation, memory)
+    return measuredPlan(total + all, all, given.secondsPerEvaluation, memory)
   }
-  const network = given?.trainable?.network ?? networkFor(config, trainingData(data))
+  const network = given?.trainable?.network ?? trainedHere(learned)?.network
+  if (!network) throw internalError('a model must be a network that is known, or a file')
   const subject = {
     trained: given === null || config.learn !== 'sampling',
     statistics: network.statistics.length > 0,
   }
   const plan = schedulePlan(settings, { ...subject, schedule: given?.schedule ?? null })
-  const checking = given ? checkingOf(given, config) : 0
   const aside = asideCost(settings, { ...subject, foreign: false }) + checking
   const { batch, chunk, learn, tuningSamples } = settings
   const keeps = learn === 'sampling' && plan.derivative > 0

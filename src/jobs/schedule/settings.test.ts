@@ -86,6 +86,15 @@ describe('schedule settings', () => {
     // What the derivative would have to go on through has none, or it is not wanted.
     expect(flags({ model: smooth, features: 'f.onnx' })).toMatchObject({ ...without, ...own })
     expect(flags({ model: smooth, objective: 'reward', reward: './r.mjs' })).toMatchObject({ ...without, ...own })
+    const judge = (name: string) => `test/found/judges/${name}.onnx`
+    const reward = (words: string) => flags({ model: smooth, objective: 'reward', reward: words })
+    expect(flags({ model: smooth, features: judge('bytes') })).toMatchObject({ ...without, ...own })
+    expect(flags({ features: judge('bytes') }).estimator).toBe('coordinate')
+    expect(flags({ features: judge('nhwc') }).estimator).toBe('backpropagation')
+    expect(flags({ model: smooth, features: judge('several'), featuresOutput: 'scores' })).toMatchObject(own)
+    expect(flags({ model: smooth, features: judge('several'), featuresOutput: 'scores' }).samplingFamily).toBe('free')
+    expect(reward(`ink + 2*${judge('logits')}:3`).estimator).toBe('backpropagation')
+    expect(reward(`ink + 2*${judge('bytes')}:3`)).toMatchObject({ ...without, ...own })
     expect(flags({ model: smooth, estimator: 'two-point' })).toMatchObject({ ...without, estimator: 'two-point' })
     // Which of its inputs is which decides, and is said by settings too.
     const unnamed = foundDenoiser('unnamed.onnx')

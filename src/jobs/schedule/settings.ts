@@ -4,7 +4,7 @@
  */
 
 import { z } from 'zod'
-import { didYouMean, inputError, MOST } from '../../base/index.ts'
+import { BilevelError, didYouMean, inputError, MOST } from '../../base/index.ts'
 import { SHIPPED_MODELS } from '../../diffusion/files/index.ts'
 import type { FreeName, ToldTimes } from '../../diffusion/index.ts'
 import { FREE_CHOICES, FREE_NAMES, learnedFamily, SAMPLER_NAMES } from '../../diffusion/index.ts'
@@ -29,7 +29,11 @@ import {
 import type { WantedClass } from '../opening/classChoice.ts'
 import { DATA_WORDS, dataShape } from '../opening/dataSettings.ts'
 import type { SaidOfModel } from '../opening/derivativeProbe.ts'
-import { derivativeMissingOf } from '../opening/derivativeProbe.ts'
+import {
+  derivativeMissingOf,
+  featuresDerivativeMissing,
+  rewardDerivativeMissingOf,
+} from '../opening/derivativeProbe.ts'
 import { FILE_SETTINGS } from '../opening/fileSource.ts'
 import { isModelFile } from '../opening/modelFile.ts'
 import { DESCRIBING, describingShape } from '../opening/modelSettings.ts'
@@ -302,17 +306,34 @@ const FOREIGN_DEFAULTS = {
  */
 const WITHOUT_DERIVATIVE = { samplingFamily: 'level-power', starts: 1, freshSamples: false, upperRate: 2 } as const
 
-/** Whether the derivative of an objective ends at a file: features in one have none. */
-const isUnderived = (given: (key: string) => unknown): boolean =>
-  isModelFile(given('features')) || isUnderivedFile(given)
+/** Whether the derivative of an objective ends at a file. */
+const isUnderived = (given: (key: string) => unknown): boolean => areUnderivedFeatures(given) || isUnderivedFile(given)
 
-/** Whether the model is a file that is tuned without derivatives: as it is asked for, or as it or a reward in a file has none. */
+/** Whether the features are a file whose operators have no derivative, or are not all known here. */
+function areUnderivedFeatures(given: (key: string) => unknown): boolean {
+  const [features, output] = ['features', 'featuresOutput'].map(given)
+  return (
+    isModelFile(features) && featuresDerivativeMissing(features, typeof output === 'string' ? output : null) !== null
+  )
+}
+
+/** Whether the model is a file that is tuned without derivatives: as it is asked for, or as it, its features or a reward in a file has none. */
 function isUnderivedFile(given: (key: string) => unknown): boolean {
   const [model, reward, estimator = 'backpropagation'] = ['model', 'reward', 'estimator'].map(given)
   if (!isModelFile(model)) return false
-  if (estimator !== 'backpropagation' || isModelFile(given('features'))) return true
-  const isRewardFile = typeof reward === 'string' && /\.(onnx|[mc]?js)\b/.test(reward)
-  return isRewardFile || derivativeMissingOf(model, saidOf(given)) !== null
+  if (estimator !== 'backpropagation' || areUnderivedFeatures(given)) return true
+  return isUnderivedReward(reward) || derivativeMissingOf(model, saidOf(given)) !== null
+}
+
+/** What cannot be read as a reward is refused with the rest. */
+function isUnderivedReward(reward: unknown): boolean {
+  if (typeof reward !== 'string') return false
+  try {
+    return rewardDerivativeMissingOf(reward) !== null
+  } catch (error) {
+    if (error instanceof BilevelError) return false
+    throw error
+  }
 }
 
 /** What is said of the model's form, as far as it is of the kinds that it should be. */

@@ -3,6 +3,7 @@ import { resolve } from 'node:path'
 import { expect, test } from 'vitest'
 import { showModel, shownText } from './run.ts'
 import { resolveShowConfig } from './settings.ts'
+import { isSteps, showSteps, stepsText } from './steps.ts'
 
 const found = (name: string) => resolve('test/found/conventions', name)
 const shown = (file: string, values: Readonly<Record<string, unknown>>) =>
@@ -37,4 +38,33 @@ test('a file of others: its figures, best first, and what other commands refuse'
 
 test('what is no model at all is refused as elsewhere', async () => {
   await expect(shown('digits-61', {})).rejects.toMatchObject({ code: 'schedule.model' })
+})
+
+test('files of steps: a list, a list of times with its schedule, a scheduler, a learned schedule and its folder', async () => {
+  const of = (file: string, values: Readonly<Record<string, unknown>> = {}) =>
+    showSteps(file, resolveShowConfig([{ source: 'flags', values }]))
+  const starts = resolve('test/found/starts')
+  const sigmas = await of(resolve(starts, 'ays.txt'))
+  expect(sigmas).toMatchObject({ what: 'a list of sigmas', timesteps: null, times: null })
+  expect([sigmas.sigmas![0], sigmas.sigmas!.length]).toEqual([14.615, 12])
+  expect(stepsText(sigmas)).toMatch(
+    /11 steps of a schedule that is not known .*\nstep .*sigma +told time\n1 +-5\.3641 +14\.615 +–/,
+  )
+  const scheduler = resolve('test/found/schedulers/pndm-sd15.json')
+  const times = await of(resolve(starts, 'ays_times.json'), { scheduler })
+  expect(times).toMatchObject({ timesteps: 1000, process: 'variance-preserving' })
+  expect(times.sigmas![1]).toBeCloseTo(6.475, 2)
+  const own = await of(scheduler)
+  expect([own.what, own.times!.length]).toEqual(['PNDMScheduler', 50])
+  expect(
+    stepsText(own)
+      .split('\n')
+      .filter((line) => line.includes('…')),
+  ).toHaveLength(1)
+  const learned = resolve('assets/models/digits-16/schedules/dpm-solver++-10')
+  expect(
+    await Promise.all([learned, scheduler, 'digits-16', found('v.onnx'), 'assets/models/digits-16'].map(isSteps)),
+  ).toEqual([true, true, false, false, false])
+  expect(await of(learned)).toMatchObject({ what: 'a learned schedule for dpm-solver++', timesteps: 1000 })
+  await expect(of(learned, { data: 'digits' })).rejects.toMatchObject({ code: 'show.data' })
 })

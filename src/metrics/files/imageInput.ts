@@ -5,8 +5,7 @@
 import type { Resampling, Shape, Tensor } from '../../base/index.ts'
 import { inputError, RESAMPLINGS, requireRoom, sizeOf, tensor } from '../../base/index.ts'
 import type { ForeignModel, ForeignValue } from '../../runtime/index.ts'
-import { toRange } from '../featureNetwork.ts'
-import { resampledImages } from '../resample.ts'
+import { channelsLast, inEachChannel, inRange, inSteps, normalised, resizing } from './inputSteps.ts'
 import type { MeanStd } from './meanStd.ts'
 
 /** How pixels are given to a network. */
@@ -55,15 +54,26 @@ export interface ImageInputOptions extends PixelInput {
 /** The image input of a network. */
 export interface ImageInput {
   readonly name: string
+  /** Element type, as the file has it. */
+  readonly dtype: string
   /** Images per run. */
   readonly batch: number
-  /** [channels, height, width] of the images that it is given. */
+  /** [channels, height, width] of the images that come. */
   readonly imageShape: Shape
+  /** [batch, ...] as the network has it. */
+  readonly givenShape: Shape
   /** What is done to images that would not be expected, for its hash; empty for most. */
   readonly treatment: string
   readonly notes: readonly string[]
   /** The network's input of [batch, ...imageShape]. */
-  feed(images: Tensor<'float32'>): Tensor
+  feed(images: Tensor<'float32'>): Fed
+}
+
+/** Images as a network is given them. */
+export interface Fed {
+  readonly given: Tensor
+  /** Cotangent of the images, of that of `given`. */
+  pullBack(dGiven: Tensor): Tensor<'float32'>
 }
 
 /** Element types that pixels are given in; float16 and uint8 by way of float32. */
@@ -71,7 +81,11 @@ const PIXEL_TYPES = ['float32', 'float64', 'float16', 'uint8']
 const BYTES = [0, 255] as const
 
 /** @throws `metrics.onnx` where the model has no image input, or none for these images; `metrics.range`, `metrics.meanStd` */
-export function imageInput(path: string, { inputs }: ForeignModel, options: ImageInputOptions): ImageInput {
+export function imageInput(
+  path: string,
+  { inputs }: Pick<ForeignModel, 'inputs'>,
+  options: ImageInputOptions,
+): ImageInput {
   const [value] = inputs
   const { role } = options
   if (inputs.length !== 1 || !PIXEL_TYPES.includes(value.dtype) || value.shape.length !== 4) {
@@ -93,10 +107,19 @@ export function imageInput(path: string, { inputs }: ForeignModel, options: Imag
     values: batch * sizeOf(network),
   })
   const grey = imageShape[0] < network[0]
+  const steps = inSteps([
+    ...(kernel ? [resizing(network.slice(1), kernel)] : []),
+    ...(grey ? [inEachChannel(network[0])] : []),
+    inRange(range),
+    ...(meanStd ? [normalised(meanStd)] : []),
+    ...(layout === 'NHWC' ? [channelsLast] : []),
+  ])
   return {
     name: value.name,
+    dtype: value.dtype,
     batch,
     imageShape,
+    givenShape: layout === 'NHWC' ? [batch, ...network.slice(1), network[0]] : [batch, ...network],
     treatment: [
       ...(meanStd ? [`mean ${meanStd.mean} std ${meanStd.std}`] : []),
       ...(kernel ? [`${kernel} ${network.slice(1)}`] : []),
@@ -110,12 +133,11 @@ export function imageInput(path: string, { inputs }: ForeignModel, options: Imag
       ...(grey ? [`${path} takes ${channelsText(network)} and is given the grey one in each of them`] : []),
     ],
     feed(images) {
-      const sized = kernel ? resampledImages(images, network.slice(1), kernel) : images
-      const coloured = grey ? inEachChannel(sized, network[0]) : sized
-      const ranged = toRange(coloured, range)
-      const given = meanStd ? normalised(ranged, meanStd) : ranged
-      const placed = layout === 'NHWC' ? channelsLast(given) : given
-      return value.dtype === 'float64' ? tensor('float64', placed.shape, Float64Array.from(placed.data)) : placed
+      const { images: given, pullBack } = steps(images)
+      return {
+        given: value.dtype === 'float64' ? tensor('float64', given.shape, Float64Array.from(given.data)) : given,
+        pullBack: ({ data }) => pullBack(tensor('float32', given.shape, Float32Array.from(data as Float32Array))),
+      }
     },
   }
 }
@@ -207,37 +229,4 @@ function requireMeanStd(path: string, { name, mean, std }: MeanStd, network: Sha
     'metrics.meanStd',
     `${path} takes ${channelsText(network)}, but ${name} is for ${mean.length}; give a number for each channel, or one for all`,
   )
-}
-
-function normalised({ shape, data }: Tensor<'float32'>, { mean, std }: MeanStd): Tensor<'float32'> {
-  const size = sizeOf(shape.slice(2))
-  const channel = (i: number) => (Math.floor(i / size) % shape[1]) % mean.length
-  return tensor(
-    'float32',
-    shape,
-    data.map((value, i) => (value - mean[channel(i)]) / std[channel(i)]),
-  )
-}
-
-/** Of images with one channel. */
-function inEachChannel({ shape: [n, , height, width], data }: Tensor<'float32'>, channels: number): Tensor<'float32'> {
-  const size = height * width
-  const out = new Float32Array(n * channels * size)
-  for (let i = 0; i < n * channels; i++) {
-    const image = Math.floor(i / channels)
-    out.set(data.subarray(image * size, (image + 1) * size), i * size)
-  }
-  return tensor('float32', [n, channels, height, width], out)
-}
-
-/** [n, c, h, w] as [n, h, w, c]. */
-function channelsLast({ shape: [n, c, height, width], data }: Tensor<'float32'>): Tensor<'float32'> {
-  const size = height * width
-  const out = new Float32Array(data.length)
-  for (let i = 0; i < n; i++) {
-    for (let k = 0; k < c; k++) {
-      for (let p = 0; p < size; p++) out[(i * size + p) * c + k] = data[(i * c + k) * size + p]
-    }
-  }
-  return tensor('float32', [n, height, width, c], out)
 }

@@ -1,14 +1,19 @@
-/** Somebody else's ONNX model as a feature network: one image input, a chosen output, no derivative. */
+/** Somebody else's ONNX model as a feature network: one image input, a chosen output; its derivative by the graph in it, where all of that is known here. */
 import { basename } from 'node:path'
 import type { Shape, Tensor } from '../../base/index.ts'
-import { filled, randomStream, sha256, sizeOf, tensor } from '../../base/index.ts'
+import { filled, inputError, randomStream, sameShape, sha256, sizeOf, tensor } from '../../base/index.ts'
 import { modelFileHash } from '../../files/index.ts'
 import type { Device, ForeignModel } from '../../runtime/index.ts'
 import { openModel } from '../../runtime/index.ts'
 import type { FeatureNetwork, ImageBatch } from '../featureNetwork.ts'
 import { imageCount, inChunks, toRange } from '../featureNetwork.ts'
-import type { ImageInputOptions, NetworkRole } from './imageInput.ts'
-import { describe, imageInput, onnxError } from './imageInput.ts'
+import type { Features } from '../rows.ts'
+import type { ImageInputOptions } from './imageInput.ts'
+import { imageInput, onnxError } from './imageInput.ts'
+import type { FoundOutputDerivative } from './onnxDerivative.ts'
+import { findOutputDerivatives } from './onnxDerivative.ts'
+import { chosenOutput, namedLogits } from './outputs.ts'
+import { areProbabilities, logarithmsPulledBack, normalisedRows, softmaxRows } from './probabilityRows.ts'
 
 /** `range` has no default: a wrong one gives wrong numbers without a sign. `imageShape` is needed where the model leaves it open. */
 export interface OnnxFeaturesOptions extends ImageInputOptions {
@@ -23,6 +28,8 @@ export interface OnnxFeaturesOptions extends ImageInputOptions {
   readonly featuresAreLogits?: boolean
   /** Number of classes that a classifier would have to know. Default: not known. */
   readonly classes?: number
+  /** Whether a derivative is looked for, which takes memory for the weights several times over. Default true. */
+  readonly derivative?: boolean
   readonly device?: Device
 }
 
@@ -50,7 +57,7 @@ export async function onnxFeatures(path: string, options: OnnxFeaturesOptions): 
 const NUMBERS = ['float32', 'float64', 'int64', 'int32']
 
 async function networkOf(path: string, model: ForeignModel, options: OnnxFeaturesOptions): Promise<FeatureNetwork> {
-  const { range, meanStd } = options
+  const { range, meanStd, device } = options
   const input = imageInput(path, model, options)
   const { batch, imageShape, treatment } = input
   const features = chosenOutput(
@@ -61,29 +68,47 @@ async function networkOf(path: string, model: ForeignModel, options: OnnxFeature
   )
   const file = await modelFileHash(path)
 
+  /** What an output is for images as the network takes them. */
+  const rowsOf = async (given: Tensor, output: string): Promise<Tensor<'float32'>> => {
+    const result = (await model.run({ [input.name]: given }, [output]))[output]
+    if (result.shape[0] !== batch || !NUMBERS.includes(result.dtype) || result.data.length === 0) {
+      throw onnxError(
+        path,
+        `its output '${output}' is ${result.dtype}[${result.shape}] for ${batch} images`,
+        options.role,
+      )
+    }
+    const data =
+      result.dtype === 'float32'
+        ? (result.data as Float32Array)
+        : Float32Array.from(result.data as Float64Array, Number)
+    return tensor('float32', [batch, sizeOf(result.shape) / batch], data)
+  }
   const rows = async (images: ImageBatch, output: string): Promise<Tensor<'float32'>> => {
     imageCount(images, imageShape)
-    return inChunks([toRange(images, [-1, 1])], batch, async ([chunk]) => {
-      const result = (await model.run({ [input.name]: input.feed(chunk) }, [output]))[output]
-      if (result.shape[0] !== batch || !NUMBERS.includes(result.dtype) || result.data.length === 0) {
-        throw onnxError(
-          path,
-          `its output '${output}' is ${result.dtype}[${result.shape}] for ${batch} images`,
-          options.role,
-        )
-      }
-      const data =
-        result.dtype === 'float32'
-          ? (result.data as Float32Array)
-          : Float32Array.from(result.data as Float64Array, Number)
-      return tensor('float32', [batch, sizeOf(result.shape) / batch], data)
-    })
+    return inChunks([toRange(images, [-1, 1])], batch, ([chunk]) => rowsOf(input.feed(chunk).given, output))
   }
   const probe = await rows(filled([1, ...imageShape]), features)
   const logits = logitsOutput(path, model, options, probe.shape[1])
   const asProbabilities = logits !== null && areProbabilities(await rows(probeImages(imageShape), logits))
   const fromRows = asProbabilities ? normalisedRows : softmaxRows
   const notes = [...input.notes, ...(asProbabilities && /log/i.test(logits) ? [heldProbabilities(path, logits)] : [])]
+  const wanted = options.derivative === false ? [] : [features, ...(logits === null ? [] : [logits])]
+  const found = await findOutputDerivatives(model, wanted, { path, input, ...(device && { device }) })
+
+  /** The pull-back of one output's cotangent to images, where there is one. */
+  const pullBackOf = (output: string | null) => {
+    const derivative = output === null ? null : found.get(output)?.derivative
+    if (!derivative || output === null) return null
+    return (images: ImageBatch, dRows: Tensor<'float32'>) =>
+      inChunks([toRange(images, [-1, 1]), dRows], batch, async ([chunk, cotangent]) => {
+        const { given, pullBack } = input.feed(chunk)
+        return pullBack(await derivative.pullBack(given, cotangent, () => rowsOf(given, output)))
+      })
+  }
+  const ofFeatures = pullBackOf(features)
+  const ofLogits = pullBackOf(logits)
+  const missing = found.get(features)?.missing
   return {
     name: basename(path),
     hash: treatment === '' ? file : sha256(`${file} ${treatment} of ${range}`),
@@ -92,10 +117,40 @@ async function networkOf(path: string, model: ForeignModel, options: OnnxFeature
     range,
     ...(meanStd && { normalised: meanStd.name }),
     ...(notes.length > 0 && { notes }),
+    ...(missing && { missingDerivative: missing }),
     features: (images) => rows(images, features),
     ...(logits !== null && { probabilities: async (images) => fromRows(await rows(images, logits)) }),
-    dispose: () => model.dispose(),
+    ...(ofFeatures && {
+      vjp: async (images: ImageBatch, dFeatures: Features) =>
+        ofFeatures(images, cotangentOf(images, dFeatures, imageShape, probe.shape[1])),
+    }),
+    ...(ofLogits &&
+      logits !== null && {
+        async logProbabilitiesVjp(images: ImageBatch, dLogProbabilities: Features) {
+          const given = await rows(images, logits)
+          const cotangent = cotangentOf(images, dLogProbabilities, imageShape, given.shape[1])
+          return ofLogits(images, logarithmsPulledBack(given, cotangent, asProbabilities))
+        },
+      }),
+    async dispose() {
+      await Promise.all([model, ...derivativesAmong(found)].map((part) => part.dispose()))
+    },
   }
+}
+
+const derivativesAmong = (found: ReadonlyMap<string, FoundOutputDerivative>) =>
+  [...found.values()].flatMap(({ derivative }) => (derivative ? [derivative] : []))
+
+/** A cotangent in float32. @throws `metrics.images`, `metrics.shape` */
+function cotangentOf(
+  images: ImageBatch,
+  { data, shape }: Features,
+  imageShape: Shape,
+  width: number,
+): Tensor<'float32'> {
+  const wanted = [imageCount(images, imageShape), width]
+  if (sameShape(shape, wanted)) return tensor('float32', shape, Float32Array.from(data))
+  throw inputError('metrics.shape', `the cotangent of the rows must be [${wanted}], got [${shape}]`)
 }
 
 /** In the note of an output that needs no softmax. */
@@ -111,28 +166,6 @@ function probeImages(imageShape: Shape): Tensor<'float32'> {
   return tensor('float32', [PROBED, ...imageShape], noise)
 }
 
-function chosenOutput(
-  path: string,
-  { outputs }: ForeignModel,
-  name: string | undefined,
-  role: NetworkRole = 'features',
-): string {
-  if (name === undefined && outputs.length === 1) return outputs[0].name
-  const found = outputs.find((output) => output.name === name)
-  if (!found)
-    throw onnxError(
-      path,
-      `name one of its outputs, ${describe(outputs)}${name === undefined ? `, ${outputForm(path, role)}` : `; got '${name}'`}`,
-      role,
-    )
-  return found.name
-}
-
-const outputForm = (path: string, role: NetworkRole): string =>
-  role === 'reward' ? `as ${basename(path)}:NAME` : `with --${role}-output NAME`
-
-const namedLogits = ({ outputs }: ForeignModel) => outputs.find((output) => /logit/i.test(output.name))?.name
-
 function logitsOutput(
   path: string,
   model: ForeignModel,
@@ -145,45 +178,4 @@ function logitsOutput(
   const named = namedLogits(model)
   if (named !== undefined) return named
   return outputs.length === 1 && dimensions === classes ? outputs[0].name : null
-}
-
-/** Rows that sum to 1 but for a rounding to float16. */
-const SUM_ROUNDING = 2e-3
-
-/** Whether every row is a distribution over two or more classes. */
-function areProbabilities({ shape: [count, classes], data }: Tensor<'float32'>): boolean {
-  if (classes < 2) return false
-  for (let i = 0; i < count; i++) {
-    const row = data.subarray(i * classes, (i + 1) * classes)
-    const sum = row.reduce((a, b) => a + b, 0)
-    if (!(Math.abs(sum - 1) <= SUM_ROUNDING && row.every((value) => value >= 0))) return false
-  }
-  return true
-}
-
-/** Each row over its sum, float64. */
-function normalisedRows({ shape: [count, classes], data }: Tensor<'float32'>): Tensor<'float64'> {
-  const out = Float64Array.from(data)
-  for (let i = 0; i < count; i++) {
-    const row = out.subarray(i * classes, (i + 1) * classes)
-    const sum = row.reduce((a, b) => a + b, 0)
-    row.set(row.map((value) => value / sum))
-  }
-  return tensor('float64', [count, classes], out)
-}
-
-/** Softmax of each row, float64. */
-function softmaxRows({ shape: [count, classes], data }: Tensor<'float32'>): Tensor<'float64'> {
-  const out = new Float64Array(count * classes)
-  for (let i = 0; i < count; i++) {
-    const row = data.subarray(i * classes, (i + 1) * classes)
-    const top = row.reduce((a, b) => Math.max(a, b))
-    const weights = Float64Array.from(row, (logit) => Math.exp(logit - top))
-    const total = weights.reduce((sum, weight) => sum + weight, 0)
-    out.set(
-      weights.map((weight) => weight / total),
-      i * classes,
-    )
-  }
-  return tensor('float64', [count, classes], out)
 }

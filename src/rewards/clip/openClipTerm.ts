@@ -1,6 +1,7 @@
 /** Terms of rewards in words that look through a CLIP model. */
 import type { Shape } from '../../base/index.ts'
 import { inputError } from '../../base/index.ts'
+import { shippedPath } from '../../data/index.ts'
 import type { Device } from '../../runtime/index.ts'
 import type { Reward } from '../reward.ts'
 import type { ClipKind } from '../spec.ts'
@@ -43,7 +44,7 @@ export async function openClipTerm(kind: ClipKind, name: string, context: ClipCo
       'clip-score rates images by what they should show; give it by --prompts, a file with a prompt a line',
     )
   }
-  const towers = await openClip(folder, device)
+  const towers = await openClip(shippedPath(folder), device)
   const shared = { towers, imageShape, ...(batch && { batch }), ...(device && { device }) }
-  return isHead ? clipHead({ ...shared, head: name }) : clipScore({ ...shared, prompts: prompts ?? [] })
+  return isHead ? clipHead({ ...shared, head: shippedPath(name) }) : clipScore({ ...shared, prompts: prompts ?? [] })
 }

@@ -111,6 +111,44 @@ describe.each([
   })
 })
 
+test.each([
+  ['guidances', 4],
+  ['guidance', 1],
+] as const)('the scale is learned: %s', async (name, count) => {
+  const given: Partial<LearnSettings> = {
+    ...{ samplingFamily: 'free', free: [name], sampler: 'exponential', guidanceScale: 3, start: 'trailing' },
+    // Unclipped, images of scale 3 are far beyond what the data have.
+    ...{ tuningSamples: 24, iterations: 4, freshSamples: false, upperRate: 1.5, clip: null },
+  }
+  const { learned, last, plan, aside, asked } = await job(given)
+  const { family, sampling } = learned.result.schedule
+  const scales = sampling.solver?.guidance ?? []
+  expect([family, scales.length]).toEqual([name, tinySettings.samplingSteps])
+  expect(new Set(scales).size > 1).toBe(count > 1)
+  expect(Math.max(...scales)).toBeLessThan(2.5)
+  const { history } = learned.result
+  expect(Object.keys(history[0].parameters)).toHaveLength(count)
+  expect(Object.values(history[0].parameters)).toEqual(Array(count).fill(3))
+  // Only the gradient in the scales moves anything, and the images are the same ones throughout.
+  expect(Number(history[3].value)).toBeLessThan(Number(history[0].value))
+  expect(last.done).toBe(last.total)
+  expect(asked.predict).toBeLessThanOrEqual(plan.total + aside)
+})
+
+test('a free scale starts at a given one', () => {
+  const free = {
+    ...tinySettings,
+    learn: 'sampling',
+    samplingFamily: 'free',
+    free: ['guidance'],
+    sampler: 'exponential',
+  } as const
+  expect(() => checkLearnSettings({ ...free, z: false })).toThrow(
+    /guidanceScale must be a number where guidance is free/,
+  )
+  checkLearnSettings({ ...free, z: false, guidanceScale: 1 })
+})
+
 describe('classes', () => {
   const none = { ...tinyData, classes: [], name: 'unlabelled' }
 

@@ -19,7 +19,7 @@ import { LEARNED_FAMILIES, learnedFamily, NOISE_FAMILIES } from '../../diffusion
  * @param schedule the schedule that the network was trained with
  * @param list     default the trailing times
  * @param told     what times the network can be told: the levels of lists of sigmas lie between the training times
- * @param freed    for the family `free`: what is free, and the range that x0Hat is clipped to; `from`: where free numbers start
+ * @param freed    for the family `free`: what is free, the range that x0Hat is clipped to, the guidance scale; `from`: where free numbers start
  * @throws `learn.free`; `learn.samplingFamily` on an unknown name, or a noise family that does not hold the model's levels, naming those that do
  */
 export function samplingFamily(
@@ -28,7 +28,7 @@ export function samplingFamily(
   steps: number,
   list: StepListName = 'trailing',
   told: ToldTimes = 'real',
-  freed: Pick<FamilyPlace, 'free' | 'clip' | 'from'> = {},
+  freed: Pick<FamilyPlace, 'free' | 'clip' | 'guidanceScale' | 'from'> = {},
 ): ScheduleFamily {
   const place = { schedule, steps, stepList: list, told, ...freed }
   const family = learnedFamily(name).startingAt(place)

@@ -33,11 +33,13 @@ export interface Job extends LearnOptions, TuningReferences {
 }
 
 /**
- * Checks everything that can be checked before anything is trained, and opens the trainer.
+ * Checks everything that can be checked before anything is trained.
  * @throws `learn.*`, `training.*`, `times.integerOnly`, `times.derivative`, `steps.count` and `metrics.*` on parts that do not fit together
  */
-export async function openJob(options: LearnOptions): Promise<Job> {
-  const { subject, data, features, judge, settings, device, reward = null } = options
+export async function checkLearning(
+  options: LearnOptions,
+): Promise<Pick<Job, 'schedule' | 'family'> & { readonly condition: Job['condition'] | null }> {
+  const { subject, data, settings } = options
   checkLearnSettings(settings)
   checkParts(options)
   const schedule = trainingScheduleOf(subject, settings)
@@ -46,6 +48,13 @@ export async function openJob(options: LearnOptions): Promise<Job> {
   if (settings.objective !== 'fid') teacherOf({ settings, schedule }, denoises(subject))
   checkTimeDerivative(options, family)
   const condition = await conditionOf(subject, data ?? { name: 'no data', classes: [] }, settings)
+  return { schedule, family, condition: condition ?? null }
+}
+
+/** Opens the trainer, and what images are compared with. @throws as `checkLearning` */
+export async function openJob(options: LearnOptions): Promise<Job> {
+  const { subject, data, features, judge, settings, device, reward = null } = options
+  const { schedule, family, condition } = await checkLearning(options)
   const trained = trainedHere(subject)
   const heldOut =
     data && features && (await evaluationReference(imagesOfSplit(data.splits.heldOut), { features, judge }))

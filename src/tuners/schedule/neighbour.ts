@@ -40,13 +40,17 @@ export function resampled(
   })
 }
 
-function resampledSolver({ tau, weight, scale, clipBounds, output }: SolverNumbers, steps: number): SolverNumbers {
+function resampledSolver(
+  { tau, weight, scale, clipBounds, output, guidance }: SolverNumbers,
+  steps: number,
+): SolverNumbers {
   return {
     ...(tau && { tau: between(tau, steps - 1) }),
     ...(weight && { weight: between(weight, steps - 1) }),
     ...(scale && { scale: between(scale, steps) }),
     ...(clipBounds && { clipBounds: between(clipBounds, steps) }),
     ...(output !== undefined && { output }),
+    ...(guidance && { guidance: between(guidance, steps) }),
   }
 }
 

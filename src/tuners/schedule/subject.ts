@@ -113,7 +113,7 @@ const takesClasses = (subject: Subject): boolean =>
 export async function conditionOf(
   subject: Subject,
   data: Pick<Dataset, 'name' | 'classes'>,
-  settings: Pick<LearnSettings, 'class' | 'guidanceScale'>,
+  settings: Pick<LearnSettings, 'class' | 'guidanceScale' | 'free'>,
 ): Promise<((item: number) => number) | undefined> {
   const { class: wanted, guidanceScale } = settings
   const nullClass = nullClassOf(subject)
@@ -218,7 +218,7 @@ export interface OpenDenoiser {
 }
 
 /** How a denoiser is opened: images a run, guidance towards classes, and where. */
-type Opening = Pick<LearnSettings, 'chunk' | 'guidanceScale'> & { readonly device?: Device }
+type Opening = Pick<LearnSettings, 'chunk' | 'guidanceScale' | 'free'> & { readonly device?: Device }
 
 /** The network at fixed weights, bound; a foreign model as it is (its owner closes it); guided towards its classes where the settings say so. */
 export async function openDenoiser(

@@ -40,6 +40,11 @@ const FAMILIES: [string, ScheduleFamily][] = [
   ['level-power', levelPowerFamily({ schedule: flow, steps: 7, stepList: 'shift-2' })],
   ['tau+weights+shift', freeFamily(samplingScheduleFrom(flow, 'trailing', 6), ['shift', 'tau', 'weights'])],
   ['shift', freeFamily(samplingScheduleFrom(flow, 'karras', 4), ['shift'])],
+  ['guidance', freeFamily(samplingScheduleFrom(cosine, 'trailing', 4), ['guidance'], { guidanceScale: 2.5 })],
+  [
+    'levels+guidances',
+    freeFamily(samplingScheduleFrom(cosine, 'karras', 3), ['guidances', 'levels'], { guidanceScale: 0.5 }),
+  ],
   ['levels+weights', freeFamily(samplingScheduleFrom(cosine, 'trailing', 3), ['levels', 'weights'])],
 ]
 
@@ -72,8 +77,8 @@ describe.each(FAMILIES)('%s', (kind, family) => {
     const dLogSnr = Float64Array.from({ length: steps }, (_, i) => Math.cos(3 * i + 1))
     const dTimes = Float64Array.from({ length: steps }, (_, i) => Math.sin(2 * i) / 50)
     const dSolver = solverCotangent(steps)
-    const { tau, weight, scale: scales, clipBounds, output, history } = dSolver
-    const cotangents = [tau, weight, scales, clipBounds, output, ...history]
+    const { tau, weight, scale: scales, clipBounds, output, guidance, history } = dSolver
+    const cotangents = [tau, weight, scales, clipBounds, output, guidance, ...history]
     for (const [k, list] of cotangents.entries()) for (const i of list.keys()) list[i] = Math.cos(k + 1.7 * i)
     const value = (vector: Float64Array) => {
       const { levels, times, solver = {} } = family.toSchedule(vector)
@@ -83,6 +88,7 @@ describe.each(FAMILIES)('%s', (kind, family) => {
         solver.scale,
         solver.clipBounds,
         [solver.output ?? 0],
+        solver.guidance,
         ...(solver.history ?? []),
       ]
       const inSolver = of.reduce((sum, list, k) => sum + (list ? dot(Float64Array.from(list), cotangents[k]) : 0), 0)
@@ -186,9 +192,24 @@ describe('what is free', () => {
     expect(names(['history', 'weights'])).toEqual(['weight 2', 'weight 3', 'history 3 1'])
   })
 
+  test('guidance starts at its own scales, else at the one of the sampling; one for all steps is their mean', () => {
+    const guided = { ...from, solver: { guidance: from.levels.map((_, i) => i + 1) } }
+    const first = (free: FreeName[], schedule = from) => {
+      const family = freeFamily(schedule, free, { guidanceScale: 7 })
+      return family.toSchedule(family.initial).solver?.guidance
+    }
+    const steps = from.levels.length
+    expect(first(['guidances'])).toEqual(Array(steps).fill(7))
+    expect(first(['guidances'], guided)).toEqual(guided.solver.guidance)
+    expect(first(['guidance'], guided)).toEqual(Array(steps).fill((steps + 1) / 2))
+    expect(() => freeFamily(from, ['guidance'])).toThrow(/starts at the scale of .*, got none; give one/)
+    expect(() => freeFamily(from, ['guidance', 'guidances'], { guidanceScale: 2 })).toThrow(/leave one out/)
+  })
+
   test('each has a number at its fewest steps, and is refused below', () => {
     for (const { name, leastSteps } of FREE_PARTS.filter((part) => part.name !== 'shift')) {
-      expect(freeFamily(samplingScheduleFrom(cosine, 'trailing', leastSteps), [name]).names.length).toBeGreaterThan(0)
+      const least = samplingScheduleFrom(cosine, 'trailing', leastSteps)
+      expect(freeFamily(least, [name], { guidanceScale: 3 }).names.length).toBeGreaterThan(0)
       if (leastSteps === 1) continue
       const few = () => freeFamily(samplingScheduleFrom(cosine, 'trailing', leastSteps - 1), [name])
       expect(few).toThrow(
@@ -206,7 +227,10 @@ describe('what is free', () => {
   })
 
   test.each<[string[], RegExp]>([
-    [[], /one or more of levels, times, tau, weights, scale, output, clip, history, shift, each once; got none/],
+    [
+      [],
+      /one or more of levels, times, tau, weights, scale, output, clip, history, guidance, guidances, shift, each once; got none/,
+    ],
     [['levels', 'levels'], /each once; got levels,levels/],
     [['sigma'], /got sigma/],
     [['shift'], /is of the levels of a flow, .*; leave shift out/],

@@ -106,6 +106,8 @@ export interface FamilyPlace {
   readonly free?: readonly string[]
   /** The range that the sampler clips x0Hat to. */
   readonly clip?: readonly [number, number] | null
+  /** The scale of classifier-free guidance that the sampling is at; null: none. */
+  readonly guidanceScale?: number | null
 }
 
 /** A kind of family that a sampling schedule may be learned in; `learnedFamilies.ts` lists them. */

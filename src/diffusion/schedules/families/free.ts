@@ -4,7 +4,7 @@
  */
 import { inputError } from '../../../base/index.ts'
 import { pathOf } from '../level.ts'
-import type { SamplingSchedule, ToldTimes } from '../samplingSchedule.ts'
+import type { SamplingSchedule } from '../samplingSchedule.ts'
 import { samplingSchedule } from '../samplingSchedule.ts'
 import type { SolverNumbers } from '../solverNumbers.ts'
 import type { BoxOptions, LearnedFamily, ScheduleFamily } from './family.ts'
@@ -17,9 +17,9 @@ export const free: LearnedFamily<'free'> = {
   name: 'free',
   startsAnywhere: true,
   startingAt(place) {
-    const { free: names = [], clip = null, told } = place
+    const { free: names = [], clip = null, told, guidanceScale = null } = place
     checkFree(names, place.steps)
-    return freeFamily(startOfPlace(place), names, { clip, told })
+    return freeFamily(startOfPlace(place), names, { clip, told, guidanceScale })
   },
   atOtherSteps: () => null,
 }
@@ -29,19 +29,19 @@ export const free: LearnedFamily<'free'> = {
  * @param names at least one, in any order; `times` are for networks with real times (`checkFamily`), all but `levels` and `times` for the
  * exponential sampler
  * @param options clip: the range that x0Hat is clipped to, [-r, r] where `clip` is free; default [-1, 1]. told: what times the network can be told,
- *   where `shift` is free; default real
+ *   where `shift` is free; default real. guidanceScale: where free guidance starts, unless `from` has its own; default none
  * @throws `learn.free` on no name, one that is none or stands twice, or of which the steps have no number; `family.*`
  */
 export function freeFamily(
   from: SamplingSchedule,
   names: readonly FreeName[],
-  options: BoxOptions & { readonly clip?: PartPlace['clip']; readonly told?: ToldTimes } = {},
+  options: BoxOptions & Partial<Pick<PartPlace, 'clip' | 'told' | 'guidanceScale'>> = {},
 ): ScheduleFamily {
   const { timesteps, levels } = from
   checkFree(names, levels.length)
-  const { clip = [-1, 1], told = 'real' } = options
+  const { clip = [-1, 1], told = 'real', guidanceScale = null } = options
   const parts = FREE_PARTS.filter(({ name }) => names.includes(name))
-  const place: PartPlace = { from, clip, told, free: names }
+  const place: PartPlace = { from, clip, told, guidanceScale, free: names }
   const entries = parts.map((part) => part.entries(place))
   const box = parameterBox(entries.flat(), options)
   /** Each part with its own of the vector. */
@@ -91,6 +91,10 @@ export function checkFree(names: readonly string[], steps: number): asserts name
   if (other) {
     const rule = 'shift moves all levels of a flow and their told times together, so neither is free beside it'
     throw inputError('learn.free', `${rule}; got ${names.join(',')}: leave shift or ${other} out`)
+  }
+  if (names.includes('guidance') && names.includes('guidances')) {
+    const rule = 'guidance is one scale for all steps and guidances one for each, so either is free'
+    throw inputError('learn.free', `${rule}; got ${names.join(',')}: leave one out`)
   }
   const requireSteps = (name: string, least: number, beside = '') => {
     if (steps >= least) return

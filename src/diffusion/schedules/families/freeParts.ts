@@ -22,6 +22,8 @@ export interface PartPlace {
   readonly clip: readonly [number, number] | null
   /** What times the network can be told. */
   readonly told: ToldTimes
+  /** The scale of classifier-free guidance that the sampling is at; null: none. */
+  readonly guidanceScale: number | null
   /** The names of all that is free. */
   readonly free: readonly string[]
 }
@@ -260,7 +262,53 @@ const history: FreePart<'history'> = {
     Float64Array.from(earlierSteps(place), ([i, j]) => solverOf(cotangent).history[i][j]),
 }
 
-const LIST = [levels, times, tau, weights, scale, output, clip, history, shift] as const
+/** Box and scale in units of where it starts, or of 1. */
+const GUIDANCE = { most: 4, scale: 0.2 }
+
+function guidanceEntries({ from: { solver, levels }, guidanceScale: given }: PartPlace): BoxEntry[] {
+  const start = solver?.guidance ?? (given === null ? null : levels.map(() => given))
+  if (!start) {
+    const rule = 'free guidance starts at the scale of classifier-free guidance'
+    throw inputError('learn.free', `${rule}, got none; give one (--guidance-scale 3), or leave it out`)
+  }
+  return start.map((initial, i) => {
+    const unit = Math.max(1, initial)
+    return { name: `guidance ${i + 1}`, initial, low: 0, high: GUIDANCE.most * unit, scale: GUIDANCE.scale * unit }
+  })
+}
+
+/** One for all steps: of those of the schedule it starts from, the mean. */
+const guidance: FreePart<'guidance'> = {
+  name: 'guidance',
+  ofSolver: true,
+  leastSteps: 1,
+  entries(place) {
+    const each = guidanceEntries(place)
+    const mean = (of: (entry: BoxEntry) => number) => each.reduce((sum, entry) => sum + of(entry) / each.length, 0)
+    return [
+      {
+        name: 'guidance',
+        initial: mean(({ initial }) => initial),
+        low: 0,
+        high: mean(({ high }) => high),
+        scale: mean(({ scale: own }) => own),
+      },
+    ]
+  },
+  numbers: ([value], { from: { levels: steps } }) => ({ solver: { guidance: steps.map(() => value) } }),
+  pullBack: (_, cotangent) => Float64Array.of(solverOf(cotangent).guidance.reduce((sum, value) => sum + value, 0)),
+}
+
+const guidances: FreePart<'guidances'> = {
+  name: 'guidances',
+  ofSolver: true,
+  leastSteps: 1,
+  entries: guidanceEntries,
+  numbers: (values) => ({ solver: { guidance: [...values] } }),
+  pullBack: (_, cotangent) => solverOf(cotangent).guidance.slice(),
+}
+
+const LIST = [levels, times, tau, weights, scale, output, clip, history, guidance, guidances, shift] as const
 
 export type FreeName = (typeof LIST)[number]['name']
 
@@ -270,8 +318,15 @@ export const FREE_PARTS: readonly FreePart<FreeName>[] = LIST
 /** Their names. */
 export const FREE_CHOICES: readonly FreeName[] = FREE_PARTS.map(({ name }) => name)
 
+/** Names of those that are of a flow, or of guidance, alone. */
+const OF_SOME: readonly FreeName[] = [shift.name, guidance.name, guidances.name]
+
 /** The names of those that any schedule has, and that go together. */
-export const FREE_NAMES: readonly FreeName[] = FREE_CHOICES.filter((name) => name !== shift.name)
+export const FREE_NAMES: readonly FreeName[] = FREE_CHOICES.filter((name) => !OF_SOME.includes(name))
+
+/** Whether one of them is the scale of classifier-free guidance. */
+export const freesGuidance = (free: readonly string[] | null): boolean =>
+  [guidance.name, guidances.name].some((name) => free?.includes(name) ?? false)
 
 /** Whether only the exponential step takes one of them. */
 export const needsSolver = (free: readonly string[]): boolean =>

@@ -2,7 +2,7 @@
 import type { MeanAndStandardError } from '../../../metrics/index.ts'
 import type { AtThree, CurvePoint, EntropyIteration, EntropyResult } from '../../../tuners/index.ts'
 import { extendedRange, weightsCollapsed } from '../../../tuners/index.ts'
-import type { ReportContext } from '../../reporting/context.ts'
+import type { EntropyContext, ReportContext, ShownImages } from '../../reporting/context.ts'
 import type { GridStatistics } from './entropyGuards.ts'
 import { gridStatistics } from './entropyGuards.ts'
 import { restsOn } from './entropyVerdict.ts'
@@ -14,6 +14,11 @@ interface ThreeJson {
   readonly base: Estimate
   readonly tuned: Estimate
   readonly lambdaMin: Estimate
+}
+
+interface WitnessJson {
+  readonly name: string
+  readonly at: readonly (Estimate & { readonly label: string })[]
 }
 
 interface CurvePointJson extends Omit<CurvePoint, 'upper' | 'lower' | 'kl' | 'diversity'> {
@@ -65,6 +70,8 @@ export interface EntropyJson {
   readonly diversity: ThreeJson | null
   /** Of the images that are shown, at each strength of guidance. */
   readonly imageStatistics: readonly GridStatistics[]
+  /** What a reward says of them that decides nothing; null: there is none. */
+  readonly witness: WitnessJson | null
   readonly kl: EntropyResult['kl']
   readonly effectiveSampleSize: number
   readonly paretoK: number | null
@@ -81,7 +88,10 @@ export interface EntropyJson {
 }
 
 /** @param context which run, which preset, the peak memory */
-export function entropyJson(result: EntropyResult, context: ReportContext): EntropyJson {
+export function entropyJson(
+  result: EntropyResult,
+  context: ReportContext & Pick<EntropyContext, 'shown'>,
+): EntropyJson {
   const { entropyStrength, networkEvaluations, curve, iterations } = result
   const { total, ...byPhase } = networkEvaluations
   return {
@@ -110,6 +120,7 @@ export function entropyJson(result: EntropyResult, context: ReportContext): Entr
     lower: threeJson(result.lower),
     diversity: result.diversity && threeJson(result.diversity),
     imageStatistics: gridStatistics(result),
+    witness: witnessJson(context.shown),
     kl: result.kl,
     effectiveSampleSize: result.effectiveSampleSize,
     paretoK: result.paretoK,
@@ -123,6 +134,11 @@ export function entropyJson(result: EntropyResult, context: ReportContext): Entr
     run: context.run,
   }
 }
+
+const witnessJson = (shown: ShownImages | undefined): WitnessJson | null =>
+  shown?.witness
+    ? { name: shown.witness.name, at: shown.witness.at.map(({ label, ...one }) => ({ label, ...estimate(one) })) }
+    : null
 
 const estimate = ({ mean, standardError }: MeanAndStandardError): Estimate => ({ mean, standardError })
 

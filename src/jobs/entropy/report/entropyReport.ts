@@ -12,6 +12,7 @@ import { guardsTable } from './entropyGuards.ts'
 import type { EntropyJson } from './entropyJson.ts'
 import { entropyJson } from './entropyJson.ts'
 import { entropyCards, entropyHeadline } from './entropyOverview.ts'
+import { promptPictures } from './entropyPictures.ts'
 import { entropyProtocol, entropyUsage } from './entropyProtocol.ts'
 import { curveTable, iterationsTable, placesTable } from './entropyTables.ts'
 import { entropyVerdict } from './entropyVerdict.ts'
@@ -28,17 +29,19 @@ export async function renderEntropyReport(
 ): Promise<string> {
   const module = await import('./entropyCharts.ts')
   const charts = module.drawEntropyCharts(result)
+  const pictures = promptPictures(result, context.shown)
   return renderPage({
     title: entropyVerdict(result).title,
     json,
     sections: [
       entropyHeadline(result, context),
       entropyCards(result),
+      pictures && section('What the prompts become', pictures),
       section(
         'The trade-off',
         tradeOff(result, charts, module),
         placesTable(result),
-        guardsTable(result),
+        guardsTable(result, context.shown),
         curveTable(result),
       ),
       charts.gradients === null

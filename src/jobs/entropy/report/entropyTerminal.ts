@@ -3,7 +3,7 @@
 import { count, fixed, textTable, toItsError } from '../../../report/index.ts'
 import { durationText } from '../../../runs/index.ts'
 import type { AtThree, EntropyResult } from '../../../tuners/index.ts'
-import type { ReportContext } from '../../reporting/context.ts'
+import type { EntropyContext, ReportContext, ShownImages } from '../../reporting/context.ts'
 import { doubtText, entropyVerdict, lambdaText, restsOn } from './entropyVerdict.ts'
 
 /**
@@ -14,7 +14,7 @@ import { doubtText, entropyVerdict, lambdaText, restsOn } from './entropyVerdict
  *                           base  λ = 0.931     λ = 0.01
  *     judge (r1)  −17.51 ± 0.31  −5.80 ± 0.07  −31.47 ± 0.44
  */
-export function entropySummary(result: EntropyResult, context: ReportContext): string {
+export function entropySummary(result: EntropyResult, context: ReportContext & Pick<EntropyContext, 'shown'>): string {
   const { title, sentences } = entropyVerdict(result)
   const { rewardName, judgeName, target, estimator, seconds, networkEvaluations } = result
   const memory = context.peakMemoryMiB === null ? '' : `, peak memory ${fixed(context.peakMemoryMiB, 0)} MiB`
@@ -27,10 +27,17 @@ export function entropySummary(result: EntropyResult, context: ReportContext): s
     '',
     `judge: ${judgeName}`,
     `reward: ${rewardName}`,
+    ...witnessLines(context.shown),
     `target ${target}, estimator ${estimator}; ${count(networkEvaluations.total)} network evaluations, ${durationText(seconds)}${memory}, run ${context.run}`,
     '',
   ]
   return lines.map((line) => line.replaceAll(/[\u00a0\u202f]/g, ' ').trimEnd()).join('\n')
+}
+
+function witnessLines(shown: ShownImages | undefined): string[] {
+  if (!shown?.witness) return []
+  const { name, at } = shown.witness
+  return [`witness, of the images shown: ${name}: ${at.map((one) => `${one.label} ${toItsError(one)}`).join(', ')}`]
 }
 
 function table(result: EntropyResult): string[] {

@@ -158,6 +158,7 @@ const solverLists = ({ solver = {} }: SamplingSchedule) =>
       ['weight', solver.weight],
       ['scale of the prediction', solver.scale],
       ['clip bound', solver.clipBounds],
+      ['guidance scale', solver.guidance],
     ] as const
   ).flatMap(([head, list]) => (list ? [{ head, list }] : []))
 

@@ -39,7 +39,7 @@ export function taughtCost(
 
 /** The teacher's images for so many starts. */
 export const teachingCost = (
-  settings: Pick<LearnSettings, 'teacherSampler' | 'teacherSteps' | 'guidanceScale'>,
+  settings: Pick<LearnSettings, 'teacherSampler' | 'teacherSteps' | 'guidanceScale' | 'free'>,
   samples: number,
 ): number => {
   const { teacherSampler: sampler, teacherSteps } = settings

@@ -1,11 +1,17 @@
 /** The Fréchet objective through a real compiled network and feature network: its gradient against central differences. */
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { float32, randomStream } from '../../../base/index.ts'
+import { float32, randomStream, relativeDifference } from '../../../base/index.ts'
 import type { CompiledDenoiser, Denoiser, SamplerName, SamplingSchedule } from '../../../diffusion/index.ts'
 import { anyBatch, compileDenoiser, samplerSettings, samplingSchedule } from '../../../diffusion/index.ts'
-import type { FeatureNetwork, FrechetReference } from '../../../metrics/index.ts'
+import { mul, sub, trace } from '../../../graph/index.ts'
+import { onnxFeatures } from '../../../metrics/files/index.ts'
+import type { ClassifierFeatures, FeatureNetwork, FrechetReference } from '../../../metrics/index.ts'
 import { referenceMoments } from '../../../metrics/index.ts'
 import { mlp } from '../../../nn/index.ts'
+import { encodeModel } from '../../../onnx/index.ts'
 import { errorOf, SHAPE, tinyData, tinyFeatures, tinyNetwork, tinyState } from '../tiny.fixture.ts'
 import type { FrechetObjectiveOptions } from './fid.ts'
 import { FrechetObjective } from './fid.ts'
@@ -41,6 +47,25 @@ const objectiveOf = (sampler: SamplerName, options: Partial<FrechetObjectiveOpti
 
 const schedule = (logSnr: readonly number[] = LOG_SNR, times: readonly number[] = TIMES): SamplingSchedule =>
   samplingSchedule({ timesteps: 40, logSnr, times })
+
+test('features in a file of others give the gradient of the same network here', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'fid-file-'))
+  const path = join(folder, 'features.onnx')
+  const graph = trace({ image: { dtype: 'float32', shape: [6, ...SHAPE] } }, ({ image }) => ({
+    rows: (features as ClassifierFeatures).trace(sub(mul(image, 0.5), 0.5)).features,
+  }))
+  await writeFile(path, encodeModel(graph))
+  // A pixel x in [-1, 1] is u = (x + 1) / 2 and given as v = (u - .25) / .25 = 2 x + 1, of which the file makes x.
+  const meanStd = { name: 'its own', mean: [0.25], std: [0.25], range: [0, 1] as const }
+  const file = await onnxFeatures(path, { range: [0, 1], meanStd, imageShape: SHAPE })
+  const [wanted, came] = [objectiveOf('ddim'), objectiveOf('ddim', { features: file })]
+  const [a, b] = [await wanted.gradient(schedule(), 3), await came.gradient(schedule(), 3)]
+  expect([came.differentiable, b.value]).toEqual([true, expect.closeTo(a.value, 5)])
+  expect(relativeDifference(b.dLogSnr, a.dLogSnr)).toBeLessThan(1e-4)
+  expect(relativeDifference(b.dTimes ?? [], a.dTimes ?? [])).toBeLessThan(1e-4)
+  await file.dispose()
+  await rm(folder, { recursive: true })
+})
 
 /** Fourth-order central difference. The network is float32: the step is where its rounding and the difference's own error meet. */
 async function slope(f: (distance: number) => Promise<number>, h: number): Promise<number> {

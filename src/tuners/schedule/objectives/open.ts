@@ -56,8 +56,10 @@ export function withoutDerivative({
   reward,
 }: Pick<ObjectiveParts, 'settings' | 'features' | 'reward'>): string | null {
   const needs = objectiveNeeds(settings)
-  if (needs.features && features && !features.vjp) return `feature network ${features.name}`
-  if (needs.reward && reward && !reward.differentiable) return `reward ${reward.name}`
+  const why = (reason: string | undefined) => (reason === undefined ? '' : ` (${reason})`)
+  if (needs.features && features && !features.vjp)
+    return `feature network ${features.name}${why(features.missingDerivative)}`
+  if (needs.reward && reward && !reward.differentiable) return `reward ${reward.name}${why(reward.missingDerivative)}`
   return null
 }
 

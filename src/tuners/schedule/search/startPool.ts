@@ -131,7 +131,7 @@ export function familyFrom(
   told: ToldTimes = 'real',
   from?: SamplingSchedule,
 ): ScheduleFamily {
-  const { samplingFamily: name, samplingSteps, free, clip } = settings
-  const freed = { free: free ?? [], clip, ...(from && { from }) }
+  const { samplingFamily: name, samplingSteps, free, clip, guidanceScale } = settings
+  const freed = { free: free ?? [], clip, guidanceScale, ...(from && { from }) }
   return samplingFamily(name, schedule, samplingSteps, startingList(settings), told, freed)
 }

@@ -1,6 +1,13 @@
 /** Which settings of a schedule learning job go together. */
 import { MOST } from '../../../base/index.ts'
-import { checkFree, LEARNED_FAMILIES, learnedFamily, needsSolver, samplerNamed } from '../../../diffusion/index.ts'
+import {
+  checkFree,
+  freesGuidance,
+  LEARNED_FAMILIES,
+  learnedFamily,
+  needsSolver,
+  samplerNamed,
+} from '../../../diffusion/index.ts'
 import { guides } from '../../classGuidance.ts'
 import { checkDeclared, refused } from '../../declared.ts'
 import { checkObjective } from '../objectives/settings.ts'
@@ -90,6 +97,9 @@ function checkFreedom(settings: LearnSettings): void {
   if (needsSolver(free) && !samplerNamed(sampler).solverNumbers) {
     const rule = `${samplerFor(free)} with ${free.filter((name) => needsSolver([name])).join(', ')} free`
     throw refused('learn.settings', 'sampler', rule, sampler)
+  }
+  if (freesGuidance(free) && settings.guidanceScale === null) {
+    throw refused('learn.settings', 'guidanceScale', 'a number where guidance is free: it starts there', null)
   }
   if (free.includes('clip') && (clip === null || clip[0] !== -clip[1])) {
     throw refused('learn.settings', 'clip', 'a range [-r, r] where clip is free: its bounds start there', clip)

@@ -128,7 +128,7 @@ export const learnedShape = {
     description: 'DDIM: 0 deterministic to 1 ancestral',
     default: 0,
   }),
-  /** w of classifier-free guidance, which the schedule is learned for; null or 1: none. */
+  /** w of classifier-free guidance, which the schedule is learned for, and where free guidance starts; null, or 1 where it is not free: none. */
   guidanceScale: guidanceScaleSetting(LEARNED),
   /** Class of all images that are generated; null: the classes in turn. */
   class: setting(z.union([fromZero(MOST.classes), z.literal('unconditional')]).nullable(), {
