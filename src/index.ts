@@ -24,9 +24,11 @@ export type {
   ExportedScheduler,
   ExportedSteps,
   ForeignScheduler,
+  LatentConfig,
   LoadedModel,
   Model,
   NamedSchedule,
+  OnnxPipelineFiles,
   PromptPipeline,
   PromptPipelineFiles,
   SavedSchedule,
@@ -35,9 +37,11 @@ export {
   exportOwnClass,
   exportScheduler,
   exportSteps,
+  findOnnxPipeline,
   findPromptPipeline,
   flowMatchSigmas,
   kDiffusionSigmas,
+  latentConfig,
   loadModel,
   loadPromptPipeline,
   loadScheduler,
@@ -54,6 +58,9 @@ export type {
   CleanRule,
   CompiledDenoiser,
   Denoiser,
+  EncodeOptions,
+  ForeignDecoder,
+  ForeignDecoderOptions,
   ForeignDenoiser,
   ForeignDenoiserOptions,
   FreeName,
@@ -62,9 +69,11 @@ export type {
   Guidance,
   GuidedPaths,
   Images,
+  LatentScale,
   Level,
   NoiseFamilyName,
   NoiseSchedule,
+  PictureDecoder,
   SamplerName,
   SamplerSettings,
   SamplingSchedule,
@@ -76,6 +85,7 @@ export type {
 } from './diffusion/index.ts'
 export {
   compileDenoiser,
+  encodePictures,
   flowSchedule,
   functionDenoiser,
   generate,
@@ -83,7 +93,10 @@ export {
   NOISE_FAMILIES,
   noiseSchedule,
   noiseScheduleFromBetas,
+  openForeignDecoder,
   openForeignDenoiser,
+  pictureShapeOf,
+  picturesOf,
   STEP_LISTS,
   sample,
   samplerSettings,
@@ -92,10 +105,13 @@ export {
   samplingScheduleFrom,
   startNoise,
   Trainer,
+  throughPictures,
   train,
 } from './diffusion/index.ts'
 export { readSafetensors, writeSafetensors } from './files/index.ts'
 export * as graph from './graph/index.ts'
+export type { FetchOptions, HubName, HubOrigin, HubWanted } from './hub/index.ts'
+export { fetchFromHub, hubName, hubOrigin, isHubName } from './hub/index.ts'
 export type {
   EntropyConfig,
   EntropyContext,
@@ -246,5 +262,6 @@ export {
   LEARN_DEFAULTS,
   learnSchedule,
   learnSettings,
+  rewardOfLatents,
   tuneEntropyStrength,
 } from './tuners/index.ts'

@@ -15,6 +15,7 @@ const RANKS: Record<string, number> = {
   files: 4.5,
   text: 4.5,
   data: 4.5,
+  hub: 4.5,
   diffusion: 5,
   metrics: 5,
   bilevel: 5,

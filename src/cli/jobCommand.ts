@@ -6,7 +6,7 @@ import type { z } from 'zod'
 import type { BilevelError } from '../base/index.ts'
 import { failure, inputError } from '../base/index.ts'
 import type { Job } from '../jobs/index.ts'
-import { JOBS, requireAllowedCode } from '../jobs/index.ts'
+import { argumentFromHub, JOBS, layersFromHub, requireAllowedCode } from '../jobs/index.ts'
 import type { SettingsLayer } from '../runs/index.ts'
 import {
   commandLine,
@@ -73,14 +73,17 @@ const isBare = (schema: z.ZodObject, flags: Flags): boolean =>
 
 async function execute(
   job: Job,
-  [argument = '', other = '']: readonly string[],
+  [named = '', other = '']: readonly string[],
   flags: Flags,
   terminal: Terminal,
 ): Promise<void> {
   const { settings, leaves } = job
   const resumed = flags.resume === undefined ? null : await resumedFolder(job.name, flags, terminal)
   if (resumed !== null) await requireKind(job.name, resumed)
-  const given = await layersOf(settings.schema, flags, resumed)
+  const note = (text: string) => terminal.display.log(`note: ${text}`)
+  const hub = job.argument?.hub
+  const argument = hub ? await argumentFromHub(named, hub, note) : named
+  const given = await layersFromHub(await layersOf(settings.schema, flags, resumed), note)
   const layers = [...((await settings.below?.(argument, given)) ?? []), ...given]
   const config = settings.resolve(layers)
   const { plan } = job

@@ -54,6 +54,21 @@ export interface Pullback {
   release(): void
 }
 
+/**
+ * What makes pictures of latents: the decoder of an autoencoder, with the scaling of its latents undone before. Pictures are in [-1, 1]: what the network gives
+ * beyond is clipped, as the pipelines of such models do, and has the derivative 0.
+ */
+export interface PictureDecoder {
+  /** [channels, height, width] of a picture. */
+  readonly pictureShape: Shape
+  /** Whether `vjp` exists. */
+  readonly differentiable: boolean
+  /** Pictures [n, ...pictureShape] of latents [n, ...], any n. */
+  decode(latents: Images): Promise<Images>
+  /** Cotangent of the latents, of a cotangent of their pictures. @throws `decoder.derivative` where there is none */
+  vjp(latents: Images, cotangent: Images): Promise<Images>
+}
+
 /** A noise-predicting (or sample-, velocity-predicting) network at fixed weights. */
 export interface Denoiser {
   readonly prediction: Prediction
@@ -77,6 +92,8 @@ export interface Denoiser {
   readonly classes?: number
   /** The class that stands for none; undefined: there is none, or it is not known. */
   readonly nullClass?: number
+  /** What makes pictures of its images, where these are latents: samplers and schedules know nothing of it. Absent: they are the pictures. */
+  readonly decoder?: PictureDecoder
   /** Network evaluations that a prediction of one image takes. Default 1. */
   readonly evaluationsEach?: number
   /**

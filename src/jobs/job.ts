@@ -3,6 +3,7 @@
  * resuming finds by its name what a run folder is of. A new command is one folder with one of these, and one line in `jobs.ts`.
  */
 import type { z } from 'zod'
+import type { HubWanted } from '../hub/index.ts'
 import type { Caller, Settings, SettingsLayer, TimedEvent } from '../runs/index.ts'
 import type { JobPlan } from './planning/forecast.ts'
 
@@ -90,7 +91,12 @@ export interface Job<C extends Settings = Settings> {
   /** What stands at the end of the help, as it is. */
   readonly example?: string
   /** What the command is called with besides settings; `[name]` in brackets where it may be left out. Default: nothing. */
-  readonly argument?: { readonly name: string; readonly description: string }
+  readonly argument?: {
+    readonly name: string
+    readonly description: string
+    /** What it may name of the hub (`hf:org/name`). Default: nothing. */
+    readonly hub?: HubWanted
+  }
   /** A second argument. */
   readonly other?: { readonly name: string; readonly description: string }
   /** Help of `--json`. */

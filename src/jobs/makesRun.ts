@@ -12,6 +12,8 @@ import {
   runJob,
 } from '../runs/index.ts'
 import type { Job, JobProgress, JobTelling, RunSettings } from './job.ts'
+import type { JobPlan } from './planning/forecast.ts'
+import { expectedText } from './planning/forecast.ts'
 
 /** What a run is made on. */
 export interface RunInputs {
@@ -53,6 +55,8 @@ export interface RunMaker<C extends RunSettings, I extends RunInputs, E, K, R, J
   /** What else a resumed run must find as it was, before anything of it is loaded. */
   requireSame?(folder: string, config: C): Promise<void>
   open(config: C): Promise<I>
+  /** What it is expected to take at most, of what is open; seconds are left to the progress. @throws `plan.memory` where it cannot fit into memory */
+  expected?(inputs: I, config: C): Promise<Pick<JobPlan, 'networkEvaluations' | 'memoryMiB'>>
   /** Every setting is known and everything open: does it. */
   work(at: JobRun<K>, inputs: I, config: C, hooks: WorkHooks<E, K>): Promise<R>
   record(at: JobRun<K>, event: Events<E>): void
@@ -81,7 +85,7 @@ export interface WorkHooks<E, K> {
 export async function makeRun<C extends RunSettings, I extends RunInputs, E, K, R, J>(
   maker: RunMaker<C, I, E, K, R, J>,
   config: C,
-  hooks: JobHooks<E, JobProgress>,
+  hooks: JobHooks<E, JobProgress> & { readonly onLine?: (line: string) => void },
 ): Promise<RunReport<J> & { readonly result: R }> {
   const { name: command, stepOf, isDue } = maker
   const { places } = maker.settings
@@ -107,6 +111,13 @@ export async function makeRun<C extends RunSettings, I extends RunInputs, E, K, 
     await finding(maker.requireSame?.(folder, config) ?? Promise.resolve())
   }
   const inputs = await finding(maker.open(config))
+  try {
+    const expected = await maker.expected?.(inputs, config)
+    if (expected) hooks.onLine?.(expectedText(expected))
+  } catch (error) {
+    await inputs.close()
+    throw error
+  }
   const { sources, found, notes, secondsPerEvaluation } = inputs
   const shared = { folder, resume, ...(caller && { caller }), ...(signal && { signal }), ...(onNote && { onNote }) }
   const job = {
@@ -213,7 +224,9 @@ export function runJobOf<C extends RunSettings, I extends RunInputs, E, K, R, J>
         if (line !== null) onLine(line)
       }
       const onProgress = forecastFirst(telling)
-      const made = await makeRun(maker, config, { folder, resume, caller, signal, onProgress, onEvent, onNote })
+      const made = await makeRun(maker, config, {
+        ...{ folder, resume, caller, signal, onProgress, onEvent, onNote, onLine },
+      })
       return { json: made.json, text: made.summary }
     },
   }

@@ -6,6 +6,7 @@ export type { EntropyCost } from './entropy/cost.ts'
 export { entropyCost } from './entropy/cost.ts'
 export type { EntropyEvent, EntropyProgress } from './entropy/events.ts'
 export type { EntropyOptions } from './entropy/job.ts'
+export { inLatents, rewardOfLatents } from './entropy/latents.ts'
 export { openEntropy } from './entropy/open.ts'
 export type {
   AtThree,
@@ -84,4 +85,4 @@ export {
   tuningShape,
 } from './schedule/settings/index.ts'
 export type { Subject } from './schedule/subject.ts'
-export { denoises, trainedHere, trainingScheduleOf } from './schedule/subject.ts'
+export { denoises, picturedShape, trainedHere, trainingScheduleOf } from './schedule/subject.ts'

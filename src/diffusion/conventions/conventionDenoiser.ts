@@ -118,6 +118,7 @@ export function toldNetwork(
     conditional,
     classes,
     nullClass,
+    decoder,
   } = denoiser
   return {
     times,
@@ -130,6 +131,7 @@ export function toldNetwork(
     ...(conditional !== undefined && { conditional }),
     ...(classes !== undefined && { classes }),
     ...(nullClass !== undefined && { nullClass }),
+    ...(decoder && { decoder }),
     predict,
     vjp,
   }

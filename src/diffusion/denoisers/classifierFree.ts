@@ -84,7 +84,8 @@ export function classifierFree(denoiser: Denoiser, options: ClassifierFreeOption
 
 /** What holds of the guided denoiser as of the other; by name, since a denoiser may be an instance of a class. */
 function propertiesOf(denoiser: Denoiser) {
-  const { prediction, times, imageShape, dtype, batch, batchStep, differentiable, timeDerivative, classes } = denoiser
+  const { prediction, times, imageShape, dtype, batch, batchStep, differentiable, timeDerivative, classes, decoder } =
+    denoiser
   return {
     prediction,
     times,
@@ -96,6 +97,7 @@ function propertiesOf(denoiser: Denoiser) {
     ...(batchStep !== undefined && { batchStep }),
     ...(timeDerivative !== undefined && { timeDerivative }),
     ...(classes !== undefined && { classes }),
+    ...(decoder && { decoder }),
     ...(denoiser.nullClass !== undefined && { nullClass: denoiser.nullClass }),
   }
 }

@@ -6,7 +6,7 @@ import type { Shape, Tensor } from '../../base/index.ts'
 import { inputError, relativeDifference, sameShape, sizeOf, tensor } from '../../base/index.ts'
 import type { DeviceOptions, ForeignValue, LoadedForeignModel } from '../../runtime/index.ts'
 import { slopeAt } from '../conventions/slope.ts'
-import type { Denoiser, DenoiserGradient, Images, Prediction, Pullback } from '../denoiser.ts'
+import type { Denoiser, DenoiserGradient, Images, PictureDecoder, Prediction, Pullback } from '../denoiser.ts'
 import type { NoiseSchedule } from '../schedules/noiseSchedule.ts'
 import type { ForeignClasses, StatedClasses } from './foreignClasses.ts'
 import type { DenoiserInputs, NamedInputs } from './foreignDenoiserInputs.ts'
@@ -14,6 +14,7 @@ import type { WantedShape } from './foreignDenoiserShape.ts'
 import type { DerivativeCall, ForeignDerivative, FoundDerivative } from './foreignDerivative.ts'
 import { feedsFor, imagesFrom } from './foreignFeeds.ts'
 import type { Runs } from './foreignRuns.ts'
+import type { ProgramBytes } from './programCost.ts'
 
 export interface ForeignDenoiserOptions extends DeviceOptions {
   /** Path of an `.onnx` file, or its bytes. */
@@ -40,6 +41,8 @@ export interface ForeignDenoiserOptions extends DeviceOptions {
   readonly told?: (time: number) => number
   /** Which input and output is which, and numbers for further inputs, where that is not to be recognised. */
   readonly inputs?: NamedInputs
+  /** Opens what makes pictures of its images [channels, height, width], where these are latents; freed by its owner. */
+  readonly decoder?: (latentShape: Shape) => Promise<PictureDecoder>
   /** How many classes it knows, and what stands for no class, where its file does not say so. */
   readonly classes?: StatedClasses
 }
@@ -69,6 +72,8 @@ export interface ForeignDenoiser extends Denoiser {
   predictTold(x: Images, told: number, condition?: Int32Array): Promise<Images>
   /** The derivative of `predictTold`, `dtime` being that in what it is told. @throws `denoiser.derivative` */
   vjpTold(x: Images, told: number, condition: Int32Array | undefined, cotangent: Images): Promise<DenoiserGradient>
+  /** Bytes that programs for calls of so many images work with; null: not known, as the network in the file could not be read. */
+  bytes(images: number): ProgramBytes | null
   /** Frees the model. */
   dispose(): Promise<void>
 }
@@ -116,6 +121,7 @@ export class FileDenoiser implements ForeignDenoiser {
   readonly inputs: DenoiserInputs
   readonly batch?: number
   readonly batchStep?: number
+  decoder?: PictureDecoder
   evaluations = 0
   secondsPerEvaluation = 0
   readonly pullback?: Denoiser['pullback']
@@ -192,6 +198,12 @@ export class FileDenoiser implements ForeignDenoiser {
     const all = new Float32Array(x.data.length)
     for (const [i, { data }] of (await Promise.all(parts)).entries()) all.set(data, i * data.length)
     return tensor('float32', x.shape, all)
+  }
+
+  bytes(images: number): ProgramBytes | null {
+    const { derivative } = this.parts.derivative
+    const { images: run, models } = this.runs
+    return derivative?.bytes(images, run !== undefined && run < images ? run : undefined, models.length) ?? null
   }
 
   /** Reads its arrays before it returns. */

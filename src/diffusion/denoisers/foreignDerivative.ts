@@ -5,6 +5,7 @@
 import type { Shape, Tensor } from '../../base/index.ts'
 import { BilevelError, filled, inputError, sizeOf, tensor } from '../../base/index.ts'
 import type { Graph, SymbolicTensor } from '../../graph/index.ts'
+import { liveBytes } from '../../graph/index.ts'
 import type { BatchProgram, DecodedForeign, DeviceOptions, ForeignModel, ModelFiles } from '../../runtime/index.ts'
 import {
   COTANGENT,
@@ -13,6 +14,7 @@ import {
   decodeForeign,
   derivativeName,
   lanesFor,
+  recompute,
   splitGraph,
 } from '../../runtime/index.ts'
 import type { DenoiserGradient, Images, Pullback } from '../denoiser.ts'
@@ -22,6 +24,7 @@ import type { WantedShape } from './foreignDenoiserShape.ts'
 import { batchOf, imageShapesOf } from './foreignDenoiserShape.ts'
 import type { Asked } from './foreignFeeds.ts'
 import { feedsFor, imagesFor, imagesFrom } from './foreignFeeds.ts'
+import type { ProgramBytes } from './programCost.ts'
 
 /** Of one call: what the file is asked, at what the derivative is taken. */
 export interface DerivativeCall extends Asked {
@@ -39,6 +42,8 @@ export interface ForeignDerivative {
   readonly inTime: boolean
   /** dx, and dtime, the derivative in what the file is told. */
   vjp(call: DerivativeCall, cotangent: Images): Promise<ForeignGradient>
+  /** Bytes of the programs for calls of `count` images, predicted in `parallel` runs at the same time. */
+  bytes(count: number, images: number | undefined, parallel: number): ProgramBytes
   /** The prediction with what its derivative needs. */
   pullback(call: DerivativeCall): Promise<Pullback>
   dispose(): Promise<void>
@@ -196,6 +201,17 @@ class FileDerivative implements ForeignDerivative {
     }
   }
 
+  bytes(count: number, images: number | undefined, parallel: number): ProgramBytes {
+    const { unit, lanes } = this.#divisionOf({ x: { shape: [count] }, images })
+    const [run, derivative] = [this.#graph(images ?? count), this.#graph(unit)]
+    const { keptBytes } = splitGraph(derivative, [COTANGENT])
+    return {
+      predict: parallel * liveBytes({ ...run, outputs: { prediction: run.outputs.prediction } }),
+      derivative: lanes * liveBytes(recompute(derivative)),
+      kept: (keptBytes * count) / unit,
+    }
+  }
+
   async dispose(): Promise<void> {
     const programs = await Promise.all(this.#programs.values())
     const keeping = await Promise.all(this.#keeping.values())
@@ -203,7 +219,10 @@ class FileDerivative implements ForeignDerivative {
     await Promise.all(all.map((program) => program.dispose()))
   }
 
-  #divisionOf({ x: { shape }, images }: DerivativeCall): Division {
+  #divisionOf({
+    x: { shape },
+    images,
+  }: { readonly x: { readonly shape: Shape } } & Pick<DerivativeCall, 'images'>): Division {
     const [count] = shape
     if (images !== undefined && images < count) return { unit: images, lanes: 1 }
     const lanes = lanesFor(count, this.#options)

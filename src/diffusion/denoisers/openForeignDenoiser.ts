@@ -65,10 +65,12 @@ export async function openForeignDenoiser(options: ForeignDenoiserOptions): Prom
     })
     const measured = { model, fixed, trial: found.trial, derivative }
     const { denoiser, trial, together } = await withWhatIsFound(found.denoiser, measured)
-    if (batch === undefined) return denoiser
+    const decoder = await options.decoder?.(denoiser.imageShape)
+    const decoding = (opened: FileDenoiser) => Object.assign(opened, decoder && { decoder })
+    if (batch === undefined) return decoding(denoiser)
     const lanes = together === undefined ? lanesFor(batch, engine) : Math.min(mostLanes(engine), batch / together)
     const sizes = together === undefined ? runSizes(batch / lanes) : [together]
-    return (await inRuns(denoiser, model, { lanes, sizes }, trial)) ?? denoiser.with({ together: batch })
+    return decoding((await inRuns(denoiser, model, { lanes, sizes }, trial)) ?? denoiser.with({ together: batch }))
   } catch (error) {
     await model.dispose()
     throw error

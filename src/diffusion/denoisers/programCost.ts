@@ -46,6 +46,16 @@ export const COST_FIT: CostFit = {
   memory: { baseMiB: 284, perByte: 2.517 },
 }
 
+/** Bytes that programs of a file work with, from the graph in it: weights, and what is alive at once. */
+export interface ProgramBytes {
+  /** Of a prediction of all images of a call that run at the same time. */
+  readonly predict: number
+  /** Of its derivative. */
+  readonly derivative: number
+  /** What a prediction of a whole call keeps for its derivative, where it keeps it. */
+  readonly kept: number
+}
+
 const sizeOfGraph = (graph: Graph): ProgramSize => ({
   operations: operationCount(graph),
   elements: writtenElements(graph),
@@ -81,7 +91,7 @@ export function secondsOfRun(kind: ProgramKind, size: ProgramSize, rate: number,
 }
 
 /** Resident MiB of a process that holds these programs. */
-export function memoryOfPrograms(sizes: readonly ProgramSize[], { memory }: CostFit = COST_FIT): number {
+export function memoryOfPrograms(sizes: readonly Pick<ProgramSize, 'bytes'>[], { memory }: CostFit = COST_FIT): number {
   return memory.baseMiB + (memory.perByte * sizes.reduce((sum, { bytes }) => sum + bytes, 0)) / 2 ** 20
 }
 

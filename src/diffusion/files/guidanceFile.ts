@@ -9,6 +9,7 @@
 import { z } from 'zod'
 import { inputError, MOST, parseJson } from '../../base/index.ts'
 import type { Guidance } from '../guidance/guidance.ts'
+import { GUIDANCE_THROUGH } from '../guidance/guidance.ts'
 import { SAMPLER_NAMES } from '../samplers/samplers.ts'
 import type { SamplerSettings } from '../samplers/settings.ts'
 import { samplerSettings } from '../samplers/settings.ts'
@@ -67,7 +68,7 @@ const fileSchema = z.strictObject({
   reward: z.string().min(1),
   rewardHash: z.string(),
   judge: z.string(),
-  through: z.enum(['network', 'reward']),
+  through: z.enum(GUIDANCE_THROUGH),
   minimumAlphaBar: z.number().min(0).lt(1),
   sampler: z.enum(SAMPLER_NAMES),
   eta: z.number(),

@@ -22,6 +22,8 @@ export { modelDescriptionSchema, pixelPair, predictionWord, readModelDescription
 export type { Model, NamedSchedule } from './modelFolder.ts'
 export { saveModel, scheduleName } from './modelFolder.ts'
 export { layoutOf } from './modelLayout.ts'
+export type { LatentConfig, OnnxPipelineFiles } from './onnxPipeline.ts'
+export { findOnnxPipeline, latentConfig } from './onnxPipeline.ts'
 export type { PromptPipeline, PromptPipelineFiles } from './promptPipeline.ts'
 export { findPromptPipeline, loadPromptPipeline } from './promptPipeline.ts'
 export type { SavedSchedule } from './scheduleFile.ts'

@@ -1,5 +1,6 @@
 /** What guides a chain: a reward with its derivative, and how much of it. */
-import type { Images } from '../denoiser.ts'
+import { inputError } from '../../base/index.ts'
+import type { Denoiser, Images } from '../denoiser.ts'
 
 /** A reward of n images and its derivative. */
 export interface RewardGradient {
@@ -15,6 +16,32 @@ export interface RewardGradient {
  */
 export type GuidingReward = (x0Hat: Images, classes?: Int32Array) => Promise<RewardGradient>
 
+/** What guidance is differentiated through: everything; the reward and the decoder of its latents; the reward alone. */
+export const GUIDANCE_THROUGH = ['network', 'decoder', 'reward'] as const
+export type GuidanceThrough = (typeof GUIDANCE_THROUGH)[number]
+
+/**
+ * That it leaves out the network, and of latents their decoder is not left out too: the gradient of a reward of pictures is none of latents.
+ * @throws `guidance.through`
+ */
+export function checkThrough(through: GuidanceThrough, { decoder }: Pick<Denoiser, 'decoder'>): void {
+  if (!GUIDANCE_THROUGH.includes(through)) {
+    throw inputError('guidance.through', `guidance goes through ${GUIDANCE_THROUGH.join(', ')}, got ${through}`)
+  }
+  if (through === 'reward' && decoder) {
+    throw inputError(
+      'guidance.through',
+      'this model makes latents, and the reward is of the pictures that its decoder makes of them, got through reward; take through decoder, which leaves out the network alone',
+    )
+  }
+  if (through === 'decoder' && !decoder) {
+    throw inputError(
+      'guidance.through',
+      'this model makes pictures and has no decoder, got through decoder; take through reward, which leaves out the network',
+    )
+  }
+}
+
 /** How a chain is guided. */
 export interface Guidance {
   readonly reward: GuidingReward
@@ -23,12 +50,12 @@ export interface Guidance {
   /** Only steps with alphaBar above this are guided, in [0, 1). Default 2e-3. */
   readonly minimumAlphaBar?: number
   /**
-   * What the gradient goes through. `network` (default): r(x0Hat(x)) in x, exactly. `reward`: the reward alone, with
+   * What the gradient goes through. `network` (default): r(x0Hat(x)) in x, exactly. `reward`, and of latents `decoder`: all but the network, with
    * dx0Hat/dx = signal (on a flow signal/(signal^2 + noise^2)) in the network's place (right for data N(mean, 1) per element; leaving the network out of x0Hat =
    * (x - noise epsHat)/signal would give 1/signal, hundreds of times too much at the first steps). It needs no derivative
    * of the network, but is no gradient: good as a proposal that is weighted by A and B, biased without.
    */
-  readonly through?: 'network' | 'reward'
+  readonly through?: GuidanceThrough
   /** What an image is whose value is NaN: an error, or unguided at that step, its derivative then 0. Default `stop`. */
   readonly unrated?: 'stop' | 'drop'
 }

@@ -45,7 +45,7 @@ export async function guidanceDirection(of: Guided, i: number, state: GuidedStat
   const came = await guidance.reward(images, condition)
   checkReward(came, images, `step ${i + 1} of ${schedule.times.length}`, of)
   const dX0Hat = came.gradient.data
-  if (guidance.through === 'reward') return pastNetwork(rule, x0Hat, dX0Hat)
+  if (guidance.through && guidance.through !== 'network') return pastNetwork(rule, x0Hat, dX0Hat)
   const { dx, dp } = denoisedVjp(rule, x, prediction, dX0Hat, null)
   throwIfInterrupted(signal)
   const [here, cotangent] = [x, dp].map((data) => imagesOf(data, count, imageShape))

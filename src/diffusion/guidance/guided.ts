@@ -17,6 +17,7 @@ import { checkRequest, DEFAULT_CHUNK } from '../samplers/generate.ts'
 import { checkTimes, startNoise } from '../samplers/sample.ts'
 import { evaluationsOf } from '../samplers/settings.ts'
 import type { Guidance } from './guidance.ts'
+import { checkThrough } from './guidance.ts'
 import { guidedChain } from './guidedChain.ts'
 import { guidedSteps } from './guidedStep.ts'
 
@@ -53,7 +54,7 @@ export async function generateGuided(options: GenerateOptions & { readonly guida
   const data: ImageData = dtype === 'float32' ? new Float32Array(count * size) : new Float64Array(count * size)
   const [a, b] = [new Float64Array(count), new Float64Array(count)]
   const { evaluationsEach = 1 } = denoiser
-  const derivatives = guidance.through === 'reward' ? 0 : 2 * guided
+  const derivatives = guidance.through && guidance.through !== 'network' ? 0 : 2 * guided
   const total = count * evaluationsEach * (evaluationsOf({ schedule, settings }) + derivatives)
   const chunk = denoiser.batch ?? DEFAULT_CHUNK
   let evaluations = 0
@@ -91,13 +92,11 @@ function checkGuidance({ denoiser, guidance }: Pick<GenerateOptions, 'denoiser'>
       `the guidance scale 1/lambda must be a finite number of at least 0, got ${scale}`,
     )
   }
-  if (through !== 'network' && through !== 'reward') {
-    throw inputError('guidance.through', `guidance goes through network or reward, got ${through}`)
-  }
+  checkThrough(through, denoiser)
   if (through === 'network' && !denoiser.differentiable) {
     throw inputError(
       'guidance.derivative',
-      'guidance needs the derivative of the network, which this one has not; use sequential Monte Carlo (target tilt), or through: reward as a weighted proposal',
+      'guidance needs the derivative of the network, which this one has not; use sequential Monte Carlo (target tilt), or through: reward (of latents decoder) as a weighted proposal',
     )
   }
 }

@@ -38,7 +38,7 @@ export async function guidedChain(chunk: GuidedChunk): Promise<{ data: ImageData
     async predict(i, x) {
       throwIfInterrupted(signal)
       const here = [imagesOf(x, count, imageShape), schedule.times[i], condition] as const
-      const pulledBack = steps[i].guided && guidance.through !== 'reward'
+      const pulledBack = steps[i].guided && (guidance.through ?? 'network') === 'network'
       pullback = pulledBack ? await call.pullback?.(...here) : undefined
       const { data } = pullback?.prediction ?? (await call.predict(...here))
       chunk.onEvaluations(count * (denoiser.evaluationsEach ?? 1))

@@ -113,7 +113,7 @@ test.each<[string, object, RegExp]>([
   ['guidance.minimumAlphaBar', { guidance: { ...guidance, minimumAlphaBar: 1 } }, /in \[0, 1\), got 1/],
   ['guidance.scale', { guidance: { ...guidance, scale: -0.1 } }, /at least 0, got -0.1/],
   ['guidance.scale', { guidance: { ...guidance, scale: Number.NaN } }, /got NaN/],
-  ['guidance.through', { guidance: { ...guidance, through: 'netwrok' } }, /network or reward, got netwrok/],
+  ['guidance.through', { guidance: { ...guidance, through: 'netwrok' } }, /network, decoder, reward, got netwrok/],
   ['guidance.derivative', { denoiser: { ...nonlinearDenoiser(), differentiable: false } }, /sequential Monte Carlo/],
   ['guidance.reward', spoilt((r) => ({ ...r, values: withNaN(r.values, 2) })), /value NaN for image 12 at step 2 of 6/],
   [

@@ -6,10 +6,11 @@ import { REWARD_MODULE } from '../init/rewardModule.ts'
 import type { JobProgress } from '../job.ts'
 import type { RunMaker } from '../makesRun.ts'
 import { makeRun, runJobOf } from '../makesRun.ts'
+import { NO_RATE } from '../planning/forecast.ts'
 import { bestLambda, entropyLine } from './lines.ts'
 import type { EntropyInputs } from './open.ts'
 import { openEntropyInputs } from './open.ts'
-import { planEntropy } from './plan.ts'
+import { planEntropy, planOpened } from './plan.ts'
 import type { EntropyJson } from './report/entropyJson.ts'
 import { finish, record, requireSameCode, stepOf, tune } from './run.ts'
 import type { EntropyConfig } from './settings.ts'
@@ -44,6 +45,7 @@ const maker: RunMaker<EntropyConfig, EntropyInputs, EntropyEvent, EntropyCheckpo
   plan: (config) => planEntropy(config),
   requireSame: requireSameCode,
   open: openEntropyInputs,
+  expected: (inputs, config) => planOpened(inputs, config, NO_RATE),
   work: tune,
   record,
   line: entropyLine,

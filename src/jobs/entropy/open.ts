@@ -1,6 +1,6 @@
 /** What an entropy strength job works on: model, sampler and schedule, rewards and networks, opened from the settings and checked against each other. */
 
-import { evaluationsOf, samplerNamed, samplerSettings } from '../../diffusion/index.ts'
+import { checkThrough, evaluationsOf, samplerNamed, samplerSettings } from '../../diffusion/index.ts'
 import type { Reward } from '../../rewards/index.ts'
 import type { Json } from '../../runs/index.ts'
 import { jsonHash } from '../../runs/index.ts'
@@ -59,13 +59,14 @@ export async function openEntropyInputs(config: EntropyConfig): Promise<EntropyI
   const plain = await openModelAt(config.model, { ...config, pictures: shared.pictures })
   const closers = [plain.close]
   try {
-    const opened = config.data === null ? plain : withClassNames(plain, (await shared.open(plain.imageShape)).classes)
+    const opened = config.data === null ? plain : withClassNames(plain, (await shared.open(plain.pictureShape)).classes)
     const { denoiser, close } = await openGuidedDenoiser(opened, config)
     closers.unshift(close)
     const choice = await chooseSampling(opened, config)
     const sampler = samplerSettings({ ...choice.settings, variance: config.variance })
     const condition = classOfImage(opened, config.class)
-    const { imageShape } = opened
+    const { pictureShape: imageShape } = opened
+    checkThrough(config.through, denoiser)
     const { chunk: batch, device, rewardTimeout: timeout } = config
     const networks = await openRewardNetworks(config, { imageShape, batch, device, timeout }, shared)
     closers.unshift(networks.close)

@@ -5,7 +5,7 @@
  */
 import { inputError } from '../../base/index.ts'
 import type { Denoiser, SamplerSettings, SamplingSchedule } from '../../diffusion/index.ts'
-import { generate } from '../../diffusion/index.ts'
+import { generate, picturesOf } from '../../diffusion/index.ts'
 import type { Reward } from '../../rewards/index.ts'
 import { parseRewardSpec } from '../../rewards/index.ts'
 import type { EntropyConfig } from './settings.ts'
@@ -37,10 +37,11 @@ export async function tryRewards(config: EntropyConfig, tried: TriedRewards): Pr
   if (!chased && !judging) return []
   const { denoiser, schedule, sampler, reward, judge, condition, guided } = tried
   const classes = condition && Int32Array.from({ length: TRIED_IMAGES }, (_, item) => condition(item))
-  const { images } = await generate({
+  const { images: made } = await generate({
     ...{ denoiser, schedule, settings: sampler, count: TRIED_IMAGES, seed: config.seed },
     ...(classes && { condition: classes }),
   })
+  const images = await picturesOf(denoiser, made)
   if (judging) await judge.values(images, classes)
   if (!chased) return []
   const values = await reward.values(images, classes)

@@ -18,7 +18,7 @@ export async function planEvaluate(
   const images = config.samples * config.seeds.length
   let imageShape: readonly number[] = []
   const choose = (opened: OpenedModel) => {
-    imageShape = opened.imageShape
+    imageShape = opened.pictureShape
     return chooseSampling(opened, config)
   }
   const shared = sharedData({ ...config, size: null })

@@ -2,7 +2,7 @@
 
 import { tensor } from '../../base/index.ts'
 import type { Dataset } from '../../data/index.ts'
-import { generate } from '../../diffusion/index.ts'
+import { generate, picturesOf } from '../../diffusion/index.ts'
 import type { EvaluationReference, FeatureNetwork, ImageEvaluation, MeanAndStandardError } from '../../metrics/index.ts'
 import {
   evaluateImages,
@@ -113,7 +113,7 @@ export async function evaluateModel(
     const choice = await chooseSampling(opened, config)
     const { denoiser, close } = await openGuidedDenoiser(opened, config, choice)
     closers.unshift(close)
-    const { data, heldOut, seenNotes } = await unseenData(path, config, await shared.open(opened.imageShape))
+    const { data, heldOut, seenNotes } = await unseenData(path, config, await shared.open(opened.pictureShape))
     const networks = await openMeasuring(config, data)
     try {
       const few = noFidNotes(data, config, networks, leftOutText(heldOut.leftOut))
@@ -207,7 +207,7 @@ async function measure(work: Measurement): Promise<{ evaluations: ImageEvaluatio
         }),
     })
     networkEvaluations += spent
-    evaluations.push(await evaluateImages(images, { ...networks, reference }))
+    evaluations.push(await evaluateImages(await picturesOf(denoiser, images), { ...networks, reference }))
   }
   return { evaluations, networkEvaluations }
 }

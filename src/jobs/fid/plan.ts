@@ -28,7 +28,7 @@ export async function planFid(a: string, b: string | null, config: FidConfig): P
     await features.features(chunk)
     const seconds = ((performance.now() - began) / 1000) * (total / chunk.shape[0])
     const lines = linesOf(sides, features, notes)
-    return { networkEvaluations: total, seconds, memoryMiB: null, lines }
+    return { networkEvaluations: total, seconds, memoryMiB: null, measured: true, lines }
   } finally {
     await close()
   }

@@ -75,6 +75,8 @@ export interface SettleOptions {
   readonly list: StepListName
   /** Take what is stated, whatever is measured. */
   readonly trust: boolean
+  /** Whether its images are latents, which have no range of pixels. Default no. */
+  readonly latent?: boolean
   /** Whether all candidates are measured to the end. */
   readonly all?: boolean
 }

@@ -4,5 +4,6 @@ import { SHIPPED_MODELS } from '../../diffusion/files/index.ts'
 
 export const modelArgument = {
   name: '<model>',
-  description: `${[...SHIPPED_MODELS, ...SHIPPED_FOLDERS].join(' or ')} (come with the project), a run folder, a model folder or an ONNX file`,
+  description: `${[...SHIPPED_MODELS, ...SHIPPED_FOLDERS].join(' or ')} (come with the project), a run folder, a model folder, an ONNX file, or hf:org/name[/path][@revision] of the Hugging Face hub`,
+  hub: 'model',
 } as const

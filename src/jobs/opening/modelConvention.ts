@@ -15,6 +15,7 @@ import { ACCEPTED, candidatesOf, conventionVerdict, measureConventions, runsThro
 import { withoutPictures } from './conventionAlone.ts'
 import type { SettleOptions, UsedConvention } from './conventionRecord.ts'
 import { flagsFor, shown, wordsOf } from './conventionRecord.ts'
+import { latentCandidates } from './latentModel.ts'
 
 /** @throws `model.convention` where another convention fits, or none and the stated one is not the nearest */
 export async function settleConvention(options: SettleOptions): Promise<UsedConvention> {
@@ -34,8 +35,9 @@ export async function settleConvention(options: SettleOptions): Promise<UsedConv
 type Settled = Omit<UsedConvention, 'evaluations'>
 
 async function settled(options: SettleOptions): Promise<Settled> {
-  const { network, stated, trained, pictures, class: wanted, trust, all } = options
-  const candidates = candidatesOf(stated, trained, network.times)
+  const { network, stated, trained, pictures, class: wanted, trust, all, latent } = options
+  const every = candidatesOf(stated, trained, network.times)
+  const candidates = latent ? latentCandidates(every) : every
   if (!pictures) return withoutPictures(options, candidates)
   const measured = await measureConventions(network, candidates, forNetwork(pictures, network, wanted), {
     ...(all && { all }),

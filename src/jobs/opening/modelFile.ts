@@ -5,6 +5,7 @@ import type {
   DenoiserInputs,
   ForeignDenoiser,
   NoiseSchedule,
+  ProgramBytes,
   StatedConvention,
   ToldNetwork,
 } from '../../diffusion/index.ts'
@@ -14,6 +15,8 @@ import {
   conventionDenoiser,
   isOwn,
   openForeignDenoiser,
+  pictureShapeOf,
+  picturesDifferentiable,
   predictionFor,
   scheduleFor,
   toldAt,
@@ -24,6 +27,8 @@ import { jsonHash } from '../../runs/index.ts'
 import { checkingCost } from './checkingCost.ts'
 import type { UsedConvention } from './conventionRecord.ts'
 import { samplingFor } from './conventionSampling.ts'
+import type { LatentParts } from './latentModel.ts'
+import { decoderHash, latentCandidates, measuringLatents, OpenDecoders, statedOfLatents } from './latentModel.ts'
 import { settleConvention } from './modelConvention.ts'
 import type { FileForm } from './modelSettings.ts'
 import { describedModel, fileFormOf } from './modelSettings.ts'
@@ -34,12 +39,27 @@ import { statedModel } from './statedModel.ts'
 /** Whether a path is that of an ONNX file: what is known of a model that is not opened. */
 export const isModelFile = (path: unknown): path is string => typeof path === 'string' && path.endsWith('.onnx')
 
+/** What is opened where it is not the file at the path as it is. */
+export interface FileParts {
+  /** Its path, or its bytes. */
+  readonly model: string | Uint8Array
+  /** What makes pictures of its images; null: they are pictures. */
+  readonly latents: LatentParts | null
+  /** [channels, height, width] of its images, null where it has them itself. Default: by the size that is asked for. */
+  readonly imageShape?: readonly (number | null)[] | null
+}
+
 /**
- * @param bytes of the file, where what is at the path has been made into another one
+ * @param parts of a pipeline whose folder is at the path
  * @throws `schedule.scheduler` without its schedule, `schedule.model`, `model.*`, `scheduler.*`, `onnx.open`
  */
-export async function openModelFile(path: string, options: OpenModelOptions, bytes?: Uint8Array): Promise<OpenedModel> {
-  const { weightsPrefix, chunk, trustConvention = false } = options
+export async function openModelFile(
+  path: string,
+  options: OpenModelOptions,
+  parts: FileParts = { model: path, latents: null },
+): Promise<OpenedModel> {
+  const { weightsPrefix, chunk, device, trustConvention = false } = options
+  const { model, latents } = parts
   if (weightsPrefix !== null) {
     throw inputError(
       'schedule.model',
@@ -47,18 +67,26 @@ export async function openModelFile(path: string, options: OpenModelOptions, byt
     )
   }
   const described = await describedModel(path, options)
-  const known = await statedModel(path, described)
+  const said = await statedModel(path, described)
+  const known = latents ? { ...said, stated: statedOfLatents(said.stated) } : said
   const form = fileFormOf(described)
-  const { file, stated } = await openedFile(bytes ?? path, known, options, form)
+  const decoders = latents && new OpenDecoders(latents, device)
+  const { file, stated } = await openedFile(parts, known, options, form, decoders)
+  const close = async () => {
+    await file.dispose()
+    await decoders?.close()
+  }
   try {
     const network = toldFile(file)
-    const used = await usedConvention(path, { ...known, stated }, file, options)
+    const used = await usedConvention(path, { ...known, stated }, file, options, latents)
     const { convention, trained } = used
     const denoiser = isOwn(convention) ? file : conventionDenoiser(network, convention, trained)
-    const { imageShape, times, conditional, differentiable, inputs, batch = chunk } = file
+    const { imageShape, times, conditional, inputs, batch = chunk } = file
+    const missingDerivative = file.missingDerivative ?? decoders?.missingDerivative ?? null
     const { secondsPerEvaluation, classes, nullClass, classRows } = file
     return {
       imageShape,
+      pictureShape: pictureShapeOf(file),
       prediction: predictionFor(convention),
       times,
       convention: used,
@@ -66,8 +94,8 @@ export async function openModelFile(path: string, options: OpenModelOptions, byt
       classes,
       nullClass,
       ...(classRows !== undefined && { classRows }),
-      differentiable,
-      ...(file.missingDerivative !== null && { missingDerivative: file.missingDerivative }),
+      differentiable: file.differentiable && picturesDifferentiable(file),
+      ...(missingDerivative !== null && { missingDerivative }),
       trainable: null,
       saves: 'schedules',
       inputs,
@@ -75,20 +103,50 @@ export async function openModelFile(path: string, options: OpenModelOptions, byt
       schedule: scheduleFor(convention, trained),
       sampling: samplingFor(convention, known.sampling, times),
       schedules: [],
-      hash: functionHash(bytes ? sha256(bytes) : await modelFileHash(path), inputs),
+      hash: await hashOf(functionHash(await hashOfModel(model), inputs), latents),
       used: jsonHash([convention, form]),
       notes: [...file.notes, ...known.sampling.notes, ...used.notes],
       evaluations: file.evaluations + used.evaluations,
-      checking: checkingCost(network, candidatesOf(stated, known.trained, times), trustConvention),
+      checking: checkingCost(network, candidatesFor(stated, known, times, latents), trustConvention),
       secondsPerEvaluation,
+      bytes: (images) => withDecoder(file.bytes(images), decoders?.bytes(images)),
       // One for all: it is the loaded file, freed with the model.
       openDenoiser: async () => ({ denoiser, close: async () => undefined }),
-      close: () => file.dispose(),
+      close,
     }
   } catch (error) {
-    await file.dispose()
+    await close()
     throw error
   }
+}
+
+const hashOfModel = (model: string | Uint8Array): Promise<string> | string =>
+  typeof model === 'string' ? modelFileHash(model) : sha256(model)
+
+/** With what the decoder makes of its images. */
+const hashOf = async (network: string, latents: LatentParts | null): Promise<string> =>
+  latents ? sha256(`${network} ${await decoderHash(latents)}`) : network
+
+/** Of a network with its decoder, which is run after it. */
+const withDecoder = (network: ProgramBytes | null, decoder: ProgramBytes | null | undefined): ProgramBytes | null => {
+  if (!network || decoder === undefined) return network
+  return (
+    decoder && {
+      predict: network.predict + decoder.predict,
+      derivative: network.derivative + decoder.derivative,
+      kept: network.kept,
+    }
+  )
+}
+
+const candidatesFor = (
+  stated: StatedConvention,
+  { trained }: Pick<StatedModel, 'trained'>,
+  times: ForeignDenoiser['times'],
+  latents: LatentParts | null,
+) => {
+  const all = candidatesOf(stated, trained, times)
+  return latents ? latentCandidates(all) : all
 }
 
 /** SHA-256 of the function that a file is used as: of the file, and of the numbers for its further inputs, which make another one of it. */
@@ -110,22 +168,29 @@ async function usedConvention(
   path: string,
   { stated, trained, sampling }: StatedModel,
   file: ForeignDenoiser,
-  { pictures, class: wanted = null, trustConvention = false, allFigures = false }: OpenModelOptions,
+  { pictures, class: wanted = null, trustConvention = false, allFigures = false, device }: OpenModelOptions,
+  latents: LatentParts | null,
 ): Promise<UsedConvention> {
   if (!pictures) {
     return { convention: byDefault(stated, trained), trained, record: null, figures: [], evaluations: 0, notes: [] }
   }
-  return settleConvention({
+  const shapes = { pictureShape: pictureShapeOf(file), latentShape: file.imageShape }
+  const measuring = latents
+    ? await measuringLatents(latents, pictures, shapes, device)
+    : { latents: await pictures(file.imageShape), notes: [] }
+  const settled = await settleConvention({
     file: fileName(path),
     network: toldFile(file),
     stated,
     trained,
-    pictures: await pictures(file.imageShape),
+    pictures: measuring.latents,
     class: wanted,
     list: sampling.stepList,
     trust: trustConvention,
     all: allFigures,
+    latent: latents !== null,
   })
+  return { ...settled, notes: [...measuring.notes, ...settled.notes] }
 }
 
 const byDefault = (stated: StatedConvention, { path }: NoiseSchedule): DenoiserConvention =>
@@ -139,11 +204,13 @@ const OTHER_TIMES = ['fraction', 'reversed-fraction'] as const
  * @throws what `openForeignDenoiser` throws
  */
 async function openedFile(
-  model: string | Uint8Array,
+  { model, imageShape }: FileParts,
   { stated, trained, sampling }: StatedModel,
   { chunk, device, size }: OpenModelOptions,
   form: FileForm,
+  decoders: OpenDecoders | null,
 ): Promise<{ readonly file: ForeignDenoiser; readonly stated: StatedConvention }> {
+  const wanted = imageShape === undefined ? size && [null, size, size] : imageShape
   const open = (convention: DenoiserConvention) =>
     openForeignDenoiser({
       model,
@@ -154,7 +221,8 @@ async function openedFile(
       timeScale: convention.timeScale,
       ...(convention.time !== 'index' && { told: (t: number) => toldAt(convention, trained, t) }),
       learnedVariance: sampling.learnedVariance,
-      ...(size !== null && { imageShape: [null, size, size] }),
+      ...(wanted && { imageShape: wanted }),
+      ...(decoders && { decoder: (latentShape) => decoders.open(latentShape) }),
       ...form,
     })
   const usual = byDefault(stated, trained)

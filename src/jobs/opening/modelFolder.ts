@@ -70,6 +70,7 @@ export async function openModelFolder(
   const { imageShape, times, classes, nullClass } = network
   return {
     imageShape,
+    pictureShape: imageShape,
     prediction: predictionFor(convention),
     times,
     convention: used,

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { inputError } from '../../base/index.ts'
 import { shippedPath } from '../../data/index.ts'
 import type { NamedSchedule } from '../../diffusion/files/index.ts'
-import { findPromptPipeline, readSamplingSchedule } from '../../diffusion/files/index.ts'
+import { findOnnxPipeline, readSamplingSchedule } from '../../diffusion/files/index.ts'
 import type { Settings } from '../../runs/index.ts'
 import { isRecord, readManifest, requireIntactModel } from '../../runs/index.ts'
 import { withClassNames } from './classChoice.ts'
@@ -14,7 +14,7 @@ import { openModelFolder } from './modelFolder.ts'
 import type { DescribingConfig } from './modelSettings.ts'
 import { DESCRIBING } from './modelSettings.ts'
 import type { OpenedModel, OpenModelOptions } from './openedModel.ts'
-import { openPromptModel } from './promptModel.ts'
+import { openPipelineModel } from './pipelineModel.ts'
 import { runRecordOf } from './runRecord.ts'
 
 /**
@@ -24,22 +24,22 @@ import { runRecordOf } from './runRecord.ts'
  */
 export async function openGivenModel(path: string, options: OpenModelOptions): Promise<OpenedModel> {
   const opened = await openAt(path, options)
-  const [channels] = opened.imageShape
+  const [channels] = opened.pictureShape
   if (channels === 1 || channels === 3) return opened
   await opened.close()
   throw inputError(
     'schedule.pictures',
     `a model's images must have 1 or 3 channels to be written, measured and compared with pictures, those of ${path} are ` +
-      `[${opened.imageShape.join(', ')}]; of a latent space they would need its decoder: in TypeScript, loadModel and generate take any number of channels`,
+      `[${opened.imageShape.join(', ')}]; latents need their decoder: give the folder of the whole pipeline, with unet/model.onnx, vae_decoder/model.onnx and scheduler/`,
   )
 }
 
-/** A file, a text-to-image folder, or a folder with a network of our own kinds. */
+/** A file, a folder of a pipeline's ONNX files, or a folder with a network of our own kinds. */
 async function openAt(path: string, options: OpenModelOptions): Promise<OpenedModel> {
   if (isModelFile(path)) return openModelFile(path, options)
   const folder = shippedPath(path)
-  const pipeline = await findPromptPipeline(folder)
-  return pipeline ? openPromptModel(folder, pipeline, options) : openModelFolder(path, options)
+  const pipeline = await findOnnxPipeline(folder)
+  return pipeline ? openPipelineModel(folder, pipeline, options) : openModelFolder(path, options)
 }
 
 /**
@@ -52,9 +52,15 @@ export async function openModelAt(path: string, options: OpenModelOptions): Prom
   if (run?.command === 'entropy' && typeof run.settings.model === 'string') {
     return openModelAt(run.settings.model, underRun({ ...run.settings, ...(await foundBy(path)) }, options))
   }
-  if (run && isModelFile(run.settings.model)) return openLearnedFor(path, run.settings.model, run.settings, options)
+  if (run && (await isForeign(run.settings.model))) {
+    return openLearnedFor(path, String(run.settings.model), run.settings, options)
+  }
   return openGivenModel(path, options)
 }
+
+/** Whether a run of a model holds only what it learned for it: the model is an ONNX file, or a pipeline of them. */
+const isForeign = async (model: unknown): Promise<boolean> =>
+  isModelFile(model) || (typeof model === 'string' && (await findOnnxPipeline(model)) !== null)
 
 /** What is asked for, over what a run opened its model with. */
 function underRun(run: Settings, options: OpenModelOptions): OpenModelOptions {

@@ -8,10 +8,14 @@ import type {
   DenoiserInputs,
   MeasuringPictures,
   NoiseSchedule,
+  ProgramBytes,
   SamplerSettings,
   ToldTimes,
 } from '../../diffusion/index.ts'
+import type { HubOrigin } from '../../hub/index.ts'
+import { hubOrigin } from '../../hub/index.ts'
 import type { DenoisingNetwork, NetworkState } from '../../nn/index.ts'
+import type { Json } from '../../runs/index.ts'
 import { jsonHash } from '../../runs/index.ts'
 import type { Device } from '../../runtime/index.ts'
 import type { CheckingCost } from './checkingCost.ts'
@@ -20,8 +24,10 @@ import type { DescribingConfig } from './modelSettings.ts'
 
 /** What it makes, and what it can be asked for. */
 export interface ModelCapabilities {
-  /** [channels, height, width] of its images. */
+  /** [channels, height, width] of its images: pictures, or latents. */
   readonly imageShape: readonly number[]
+  /** [channels, height, width] of its pictures: its images, or what its decoder makes of them. */
+  readonly pictureShape: readonly number[]
   readonly prediction: Denoiser['prediction']
   /** What times it can be told. */
   readonly times: ToldTimes
@@ -77,6 +83,8 @@ export interface OpenedModel extends ModelCapabilities {
   readonly checking: CheckingCost
   /** Seconds that an evaluation of one image takes on this machine, measured when it was opened; null: it follows from its network. */
   readonly secondsPerEvaluation: number | null
+  /** Bytes that its programs work with for calls of so many images; null: not known. Absent: they follow from its network. */
+  bytes?(images: number): ProgramBytes | null
   /** The model for sampling. To be closed before the model is. */
   openDenoiser(options: DenoiserOptions): Promise<OpenedDenoiser>
   /** Frees what opening it took. */
@@ -111,12 +119,18 @@ export interface OpenModelOptions extends DenoiserOptions, Partial<DescribingCon
   readonly allFigures?: boolean
 }
 
-/** A model as a manifest records it: what it is, and what it was trained with, by hash. */
+/** A model as a manifest records it: what it is, and what it was trained with, by hash; of the hub, its repository and commit. */
+const hubOf = (path: string | null): { readonly hub?: HubOrigin & Json } => {
+  const hub = path === null ? null : hubOrigin(path)
+  return hub ? { hub: { ...hub } } : {}
+}
+
 export const modelSource = (
   path: string | null,
   { hash, used, schedule }: Pick<OpenedModel, 'hash' | 'used' | 'schedule'>,
 ) => ({
   path,
+  ...hubOf(path),
   sha256: hash,
   used,
   schedule: jsonHash([...schedule.logSnr].map(String)),

@@ -13,6 +13,8 @@ export interface JobPlan {
   readonly checking?: number
   readonly seconds: number
   readonly memoryMiB: number | null
+  /** Whether the seconds are of evaluations that were just measured. Default: of this machine's rate. */
+  readonly measured?: boolean
   /** What else is to be said before anything is done, a line each. */
   readonly lines?: readonly string[]
   /** Why a run is refused though all of this can be said; absent: it is not. */
@@ -63,20 +65,42 @@ export const measuredPlan = (
   networkEvaluations: number,
   checking: number,
   secondsPerEvaluation: number | null,
+  memoryMiB: number | null = null,
 ): JobPlan => {
   if (secondsPerEvaluation === null) throw internalError('a model without a network must have been measured')
-  return { networkEvaluations, checking, seconds: networkEvaluations * secondsPerEvaluation, memoryMiB: null }
+  return { networkEvaluations, checking, seconds: networkEvaluations * secondsPerEvaluation, memoryMiB, measured: true }
 }
 
+/** What a run is expected to take, in a line. */
+export const expectedText = ({
+  networkEvaluations,
+  memoryMiB,
+}: Pick<JobPlan, 'networkEvaluations' | 'memoryMiB'>): string => {
+  const memory = memoryMiB === null ? '' : `, and about ${Math.round(memoryMiB)} MiB of memory`
+  return `expected: at most ${counted(networkEvaluations)} network evaluations${memory}`
+}
+
+/** Plans whose seconds nobody reads. */
+export const NO_RATE: RateOf = async () => 1
+
 /** A plan in lines. */
-export function planText({ networkEvaluations, checking = 0, seconds, memoryMiB, lines = [] }: JobPlan): string {
+export function planText({
+  networkEvaluations,
+  checking = 0,
+  seconds,
+  memoryMiB,
+  measured,
+  lines = [],
+}: JobPlan): string {
   if (networkEvaluations === 0) return ['plan: no network is run', ...lines].join('\n')
   const of = checking > 0 ? `, ${counted(checking)} of them to check what was given` : ''
   const count = `plan: at most ${counted(networkEvaluations)} network evaluations${of}`
-  const cost =
+  const pace = measured ? 'at the pace measured just now' : 'on this machine if it is idle'
+  const memory =
     memoryMiB === null
-      ? `which take about ${durationText(seconds)} at the pace measured just now; the memory of an ONNX file is not known`
-      : `which take about ${durationText(seconds)} on this machine if it is idle, and about ${Math.round(memoryMiB)} MiB`
+      ? '; the memory of a file whose network cannot be read is not known'
+      : `, and about ${Math.round(memoryMiB)} MiB`
+  const cost = `which take about ${durationText(seconds)} ${pace}${memory}`
   return [`${count}, ${cost}`, ...lines].join('\n')
 }
 

@@ -8,6 +8,7 @@ import type { SamplingConfig } from '../opening/settings.ts'
 import type { SharedData } from '../opening/sharedData.ts'
 import type { JobPlan, RateOf, Work } from './forecast.ts'
 import { forecast, measuredPlan, PER_IMAGE } from './forecast.ts'
+import { fileMemory } from './memory.ts'
 
 /** What is sampled. */
 interface SamplingWork {
@@ -35,7 +36,10 @@ export async function planOfSampling(
     const derivatives = derivative ? PER_IMAGE.derivative * forward : 0
     const checking = opened.evaluations
     const networkEvaluations = forward + derivatives + checking
-    if (!opened.trainable) return measuredPlan(networkEvaluations, checking, opened.secondsPerEvaluation)
+    if (!opened.trainable) {
+      const memory = fileMemory(opened, { chunk, derivative, held: chunk })
+      return measuredPlan(networkEvaluations, checking, opened.secondsPerEvaluation, memory)
+    }
     const work: Work = [
       { kind: 'derivative', evaluations: derivatives, batch: chunk },
       { kind: 'predict', evaluations: forward + checking, batch: chunk },

@@ -17,6 +17,7 @@ import {
 import type { Reward } from '../../rewards/index.ts'
 import type { SettingsLayer } from '../../runs/index.ts'
 import { requireIntact, resolveSettings } from '../../runs/index.ts'
+import { rewardOfLatents } from '../../tuners/index.ts'
 import { entropySchema, REWARDS_EARLIER } from '../entropy/settings.ts'
 import { classChoice, classNumber, classOfImage } from '../opening/classChoice.ts'
 import { requireAllowedCode, requireRecordedCode } from '../opening/namedCode.ts'
@@ -122,7 +123,7 @@ export async function openGuidance(
   const earlier = { source: 'the defaults', values: REWARDS_EARLIER }
   const layer = { source: path, values: saved.rewardSettings }
   const settings = resolveSettings(entropySchema.pick(pickOf(REWARD_SETTINGS)), [earlier, layer])
-  const { imageShape } = opened
+  const { pictureShape: imageShape } = opened
   const { chunk: batch, device, rewardTimeout: timeout } = config
   const networks = await openRewardNetworks(settings, { imageShape, batch, device, timeout })
   try {
@@ -135,7 +136,7 @@ export async function openGuidance(
     return {
       choice,
       notes,
-      draw: (options) => draw({ ...options, saved, choice, reward, classOf }),
+      draw: (options) => draw({ ...options, saved, choice, reward: rewardFor(options.denoiser, reward), classOf }),
       close: networks.close,
     }
   } catch (error) {
@@ -143,6 +144,10 @@ export async function openGuidance(
     throw error
   }
 }
+
+/** Of the images that a denoiser makes. */
+const rewardFor = ({ decoder, imageShape }: Denoiser, reward: Reward): Reward =>
+  decoder ? rewardOfLatents(reward, decoder, imageShape) : reward
 
 const pickOf = <K extends string>(keys: readonly K[]) =>
   Object.fromEntries(keys.map((key) => [key, true])) as Record<K, true>

@@ -4,7 +4,7 @@ import { stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { inputError, sizeOf, tensor } from '../../base/index.ts'
 import type { GenerateOptions } from '../../diffusion/index.ts'
-import { generate } from '../../diffusion/index.ts'
+import { generate, picturesOf } from '../../diffusion/index.ts'
 import { writeAtomically } from '../../files/index.ts'
 import { encodeSafetensors } from '../../nn/index.ts'
 import { gridImage } from '../../report/index.ts'
@@ -86,7 +86,7 @@ export async function sampleModel(
   }
   const closers = [plain.close]
   try {
-    const opened = config.data === null ? plain : withClassNames(plain, (await shared.open(plain.imageShape)).classes)
+    const opened = config.data === null ? plain : withClassNames(plain, (await shared.open(plain.pictureShape)).classes)
     tell([...opened.notes, ...sideNotes, ...(await changeNotesOf([schedule, scheduler, guidance]))])
     const { count, seed } = config
     const guided =
@@ -106,7 +106,8 @@ export async function sampleModel(
       const { images, ...drawn } = guided
         ? await guided.draw(wanted)
         : { ...(await drawPlain(opened, config, choice, wanted)), notes: [] }
-      await write(place, images.shape, Float32Array.from(images.data))
+      const pictures = await picturesOf(denoiser, images)
+      await write(place, pictures.shape, Float32Array.from(pictures.data))
       return drawn
     }
     const { evaluations, notes } = picture

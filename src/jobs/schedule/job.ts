@@ -5,10 +5,11 @@ import type { LearnCheckpoint, LearnEvent, LearnedModel } from '../../tuners/ind
 import type { JobProgress } from '../job.ts'
 import type { RunMaker } from '../makesRun.ts'
 import { makeRun, runJobOf } from '../makesRun.ts'
+import { NO_RATE } from '../planning/forecast.ts'
 import { bestFid, learnLine } from './lines.ts'
 import type { ScheduleInputs } from './open.ts'
 import { openScheduleInputs } from './open.ts'
-import { planSchedule } from './plan.ts'
+import { planOf, planSchedule } from './plan.ts'
 import type { ScheduleJson } from './report/scheduleJson.ts'
 import { finish, isDue, learn, record, requireSameRun, stepOf } from './run.ts'
 import type { ScheduleConfig } from './settings.ts'
@@ -43,6 +44,7 @@ const maker: RunMaker<ScheduleConfig, ScheduleInputs, LearnEvent, LearnCheckpoin
   requireSame: requireSameRun,
   plan: (config) => planSchedule(config),
   open: openScheduleInputs,
+  expected: (inputs, config) => planOf(config, inputs, NO_RATE),
   work: learn,
   record,
   line: learnLine,

@@ -15,6 +15,7 @@ import {
   checkLearnSettings,
   denoises,
   objectiveNeeds,
+  picturedShape,
   stepNumbers,
   trainedHere,
   trainingScheduleOf,
@@ -36,7 +37,7 @@ import { heldOutNotes, leftOutText, NOTHING_SEEN, seenBy, unseen } from '../open
 import type { SharedData } from '../opening/sharedData.ts'
 import { sharedData } from '../opening/sharedData.ts'
 import type { ScheduleConfig } from './settings.ts'
-import { forTimes, learnSettingsOf } from './settings.ts'
+import { forLatents, forTimes, learnSettingsOf } from './settings.ts'
 
 export interface ScheduleInputs extends Omit<MeasuringNetworks, 'features'> {
   /** Null: none. */
@@ -84,17 +85,18 @@ export async function openParts(config: ScheduleConfig): Promise<ScheduleInputs>
     const given = opened && withClassNames(opened, data?.classes)
     const wanted = classNumber({ classNames: given ? given.classNames : data?.classes }, config.class)
     const subject = await subjectFor(given, data, config)
-    const fitting = forTimes(config, denoises(subject).times)
+    const ranged = isLatent(given) ? forLatents(config) : config
+    const fitting = forTimes(ranged, denoises(subject).times)
     const settings = { ...learnSettingsOf(fitting, wanted), ...(given && { timesteps: given.schedule.timesteps }) }
     checkLearnSettings(settings)
     const measuring = data
       ? await openMeasuring({ ...config, data: config.data ?? data.name }, data, ['features'])
-      : await withoutData(config, denoises(subject).imageShape)
+      : await withoutData(config, picturedShape(subject))
     closers.unshift(measuring.close)
     const { features, judge } = measuring
     const code = config.reward === null ? {} : await codeHashes([config.reward])
     const startPoint = await startPointOf(config, settings, subject)
-    const reward = await openRewardOf(config, { data, ...measuring }, denoises(subject).imageShape)
+    const reward = await openRewardOf(config, { data, ...measuring }, picturedShape(subject))
     if (reward) closers.unshift(() => reward.dispose())
     return {
       ...measuring,
@@ -109,7 +111,8 @@ export async function openParts(config: ScheduleConfig): Promise<ScheduleInputs>
       notes: [
         ...(given ? [...given.notes, ...derivativeNotes(given), ...ownSamplingNotes(given, settings)] : []),
         ...measuredWithoutNotes(settings, { features, reward }),
-        ...(fitting === config ? [] : ['the network is told whole numbers for times, so told times are not learned']),
+        ...(ranged === config ? [] : ['latents have no range of pixels: they are not clipped']),
+        ...(fitting === ranged ? [] : ['the network is told whole numbers for times, so told times are not learned']),
         ...dropoutNotes(subject),
         ...(data ? heldOutNotes(heldOut, config.model) : []),
         ...measuring.notes,
@@ -135,6 +138,9 @@ export async function openParts(config: ScheduleConfig): Promise<ScheduleInputs>
     throw error
   }
 }
+
+/** Whether its images are no pictures. */
+const isLatent = (given: OpenedModel | null): boolean => given !== null && given.imageShape !== given.pictureShape
 
 /** What was found of a given model. Names that the data gave its classes are kept, for who samples with the run. */
 function foundOf(
@@ -163,10 +169,10 @@ async function dataOf(
   shared: SharedData,
 ): Promise<OpenedData> {
   if (source === null) {
-    const seen = model === null ? null : await seenBy(model, given?.imageShape[1])
+    const seen = model === null ? null : await seenBy(model, given?.pictureShape[1])
     return { data: null, seen, heldOut: { known: true, leftOut: { tuning: 0, heldOut: 0 } } }
   }
-  const whole = await shared.open(given?.imageShape)
+  const whole = await shared.open(given?.pictureShape)
   const seen = model === null ? null : await seenBy(model, whole.shape[1])
   return { seen, ...unseen(whole, seen ?? NOTHING_SEEN) }
 }

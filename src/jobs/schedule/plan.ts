@@ -13,6 +13,7 @@ import { fewImagesFix, splitCounts } from '../opening/fewImages.ts'
 import { dataLines } from '../planning/dataLines.ts'
 import type { JobPlan, RateOf, Work } from '../planning/forecast.ts'
 import { forecast, measuredPlan, PER_IMAGE } from '../planning/forecast.ts'
+import { fileMemory } from '../planning/memory.ts'
 import type { ScheduleInputs } from './open.ts'
 import { openParts, tooFewImages } from './open.ts'
 import type { ScheduleConfig } from './settings.ts'
@@ -34,7 +35,8 @@ export async function planSchedule(config: ScheduleConfig, rateOf: RateOf = meas
   }
 }
 
-async function planOf(
+/** @throws `plan.memory` */
+export async function planOf(
   config: ScheduleConfig,
   { model: given, subject: learned, settings }: ScheduleInputs,
   rateOf: RateOf,
@@ -43,9 +45,13 @@ async function planOf(
   const checking = given ? given.checking[config.data === null ? 'alone' : 'seen'] : 0
   if (given && !given.trainable) {
     const subject = { trained: false, statistics: false }
-    const { total } = schedulePlan(settings, { ...subject, schedule: given.schedule })
+    const { total, derivative } = schedulePlan(settings, { ...subject, schedule: given.schedule })
     const all = asideCost(settings, { ...subject, foreign: true }) + checking
-    return measuredPlan(total + all, all, given.secondsPerEvaluation)
+    const { chunk, tuningSamples } = settings
+    const held =
+      evaluationsEach(settings) * tuningSamples * networkEvaluations(settings, Math.max(...stepNumbers(settings)))
+    const memory = fileMemory(given, { chunk, derivative: derivative > 0 && given.differentiable, held })
+    return measuredPlan(total + all, all, given.secondsPerEvaluation, memory)
   }
   const network = given?.trainable?.network ?? trainedHere(learned)?.network
   if (!network) throw internalError('a model must be a network that is known, or a file')

@@ -407,6 +407,13 @@ export function forTimes(config: ScheduleConfig, told: ToldTimes): ScheduleConfi
   return told === 'integer' && isDefault ? { ...config, free: free.filter((name) => name !== 'times') } : config
 }
 
+/** The settings for a model of latents, which have no range to be clipped to. */
+export function forLatents(config: ScheduleConfig): ScheduleConfig {
+  const { free, clip } = config
+  if (clip === null) return config
+  return { ...config, clip: null, free: free?.filter((name) => name !== 'clip') ?? null }
+}
+
 /**
  * Without data: a mean over images needs fewer of them than a distance between sets does. The teacher samples each start in many steps, so that
  * fewer starts are most of the time that is saved.

@@ -21,6 +21,8 @@ export interface ShownModel {
   readonly onnx: ShownOnnx | null
   /** [channels, height, width]. */
   readonly imageShape: readonly number[]
+  /** Of the pictures, where the images are latents; null: they are the pictures. */
+  readonly pictureShape: readonly number[] | null
   readonly timesteps: number
   /** log(signal²/noise²) at the first and last time. */
   readonly logSnr: readonly [number, number]
@@ -93,6 +95,7 @@ function shownModel(path: string, opened: OpenedModel, refused: string | null): 
     sha256: opened.hash,
     onnx: null,
     imageShape: opened.imageShape,
+    pictureShape: opened.pictureShape === opened.imageShape ? null : opened.pictureShape,
     timesteps,
     logSnr: [logSnr[0], logSnr[timesteps - 1]],
     flow: schedule.path === 'flow',
@@ -129,13 +132,13 @@ const rowLines = (rows: readonly (readonly [name: string, value: string])[]): st
   rows.map(([name, value]) => `  ${name.padEnd(11)}${value}`)
 
 function modelLines(shownModel: ShownModel): string[] {
-  const { imageShape, timesteps, logSnr, flow, scheduler, classes, conditional, schedules } = shownModel
+  const { imageShape, pictureShape, timesteps, logSnr, flow, scheduler, classes, conditional, schedules } = shownModel
   const { convention, refused, figures, sha256 } = shownModel
   const [first, last] = logSnr.map((value) => value.toFixed(1))
   const taken =
     typeof convention === 'string' ? `${convention} (this project's own, or as stated)` : recordText(convention)
   const rows: [string, string][] = [
-    ['images', `[${imageShape.join(', ')}]`],
+    ['images', `[${imageShape.join(', ')}]${pictureShape ? `, latents of pictures [${pictureShape.join(', ')}]` : ''}`],
     ['times', `${timesteps}, log(signal²/noise²) ${first} to ${last}${flow ? ', a flow' : ''}`],
     ['scheduler', scheduler ?? 'levels alone'],
     ['classes', conditional ? String(classes ?? 'not known') : 'none'],

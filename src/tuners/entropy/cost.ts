@@ -27,7 +27,7 @@ const MORE_POINTS = 2
 export function entropyCost(settings: EntropySettings, evaluations: number): EntropyCost {
   const { target, through, maxEvaluations, curvePoints, curvePaths, gridImages, particles } = settings
   const methods = possibleMethods(settings)
-  const perPath = through === 'reward' ? evaluations : GUIDED_STEP * evaluations
+  const perPath = through === 'network' ? GUIDED_STEP * evaluations : evaluations
   const guided = methods.some((method) => !UNGUIDED.includes(method))
   const search = Math.max(maxEvaluations, ...methods.map((method) => firstLook(method, settings, evaluations, perPath)))
   const paths = (curvePoints + MORE_POINTS) * curvePaths * (guided ? perPath : evaluations)
@@ -39,7 +39,7 @@ export function entropyCost(settings: EntropySettings, evaluations: number): Ent
   const inPaths = guided ? search + paths + (target === 'guided' ? grids : 0) : 0
   return {
     total: search + paths + populations + grids,
-    derivative: through === 'reward' ? 0 : (inPaths * DERIVATIVE) / GUIDED_STEP,
+    derivative: through === 'network' ? (inPaths * DERIVATIVE) / GUIDED_STEP : 0,
   }
 }
 

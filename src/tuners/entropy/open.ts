@@ -1,16 +1,18 @@
 /** Checks everything that can be checked before anything is drawn, and says which estimator can serve. */
 import { inputError, sameShape } from '../../base/index.ts'
+import { checkThrough } from '../../diffusion/index.ts'
 import type { EntropyOptions } from './job.ts'
 import type { MethodName } from './search/methods.ts'
 import { checkEntropySettings } from './settings.ts'
 
 /**
  * @returns the estimator to start with
- * @throws `entropy.range`, `entropy.settings`, `entropy.target`, `entropy.judge`, `entropy.imageShape`
+ * @throws `entropy.range`, `entropy.settings`, `entropy.target`, `entropy.judge`, `entropy.imageShape`, `guidance.through`
  */
 export function openEntropy(options: EntropyOptions): MethodName {
   const { reward, judge, denoiser, features, settings } = options
   checkEntropySettings(settings)
+  checkThrough(settings.through, denoiser)
   if (reward.hash === judge.hash) {
     const both =
       reward.name === judge.name

@@ -1,6 +1,7 @@
 /** Everything that decides an entropy strength job apart from its model and rewards: plain data, as config files hold it. */
 import { z } from 'zod'
 import { inputError, MOST } from '../../base/index.ts'
+import { GUIDANCE_THROUGH } from '../../diffusion/index.ts'
 import { checkDeclared, defaultsOf, setting, valuesOf, withDefault } from '../declared.ts'
 import { drawingShape } from '../schedule/settings/index.ts'
 
@@ -49,9 +50,10 @@ export const estimatingShape = {
     description: 'how gradients in lambda are found; auto: what has the smallest standard error',
     default: 'auto',
   }),
-  through: setting(z.enum(['network', 'reward']), {
+  through: setting(z.enum(GUIDANCE_THROUGH), {
     group: 'Estimating',
-    description: 'what guidance is differentiated through; reward: a cheaper proposal, for target tilt',
+    description:
+      'what guidance is differentiated through; reward, of a model of latents decoder (reward and decoder): all but the network, a cheaper proposal, for target tilt',
     default: 'network',
   }),
   minimumAlphaBar: setting(z.number().min(0).lt(1), {
@@ -156,11 +158,14 @@ function checkTarget({ target, estimator, through }: EntropySettings): void {
       `target ${target} has the estimators ${known}, got ${estimator}; choose one of them`,
     )
   }
-  if (through !== 'network' && through !== 'reward') {
-    throw inputError('entropy.settings', `through must be network or reward, got ${through}`)
+  if (!GUIDANCE_THROUGH.includes(through)) {
+    throw inputError('entropy.settings', `through must be ${GUIDANCE_THROUGH.join(', ')}, got ${through}`)
   }
-  if (through === 'reward' && target === 'guided') {
-    const why = 'guidance through the reward only is biased and serves as a weighted proposal'
-    throw inputError('entropy.target', `${why}, got through reward with target guided; choose target tilt or penalty`)
+  if (through !== 'network' && target === 'guided') {
+    const why = `guidance through the ${through} only is biased and serves as a weighted proposal`
+    throw inputError(
+      'entropy.target',
+      `${why}, got through ${through} with target guided; choose target tilt or penalty`,
+    )
   }
 }

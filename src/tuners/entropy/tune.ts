@@ -10,6 +10,7 @@
 import type { GradientCurve, ItemMean } from './estimators/gradientCurve.ts'
 import { meanOf } from './estimators/gradientCurve.ts'
 import type { EntropyOptions } from './job.ts'
+import { inLatents } from './latents.ts'
 import { openEntropy } from './open.ts'
 import type { EntropyIteration, EntropyResult, EntropyStrength } from './result.ts'
 import { EntropyRun } from './run.ts'
@@ -38,8 +39,9 @@ const PARTICLES_BELOW = 0.5
  * @example await tuneEntropyStrength({ denoiser, schedule, sampler: samplerSettings({ eta: 1 }), reward, judge, features, settings: entropySettings() })
  */
 export async function tuneEntropyStrength(options: EntropyOptions): Promise<EntropyResult> {
-  const first = openEntropy(options)
-  const run = new EntropyRun(options)
+  const job = inLatents(options)
+  const first = openEntropy(job)
+  const run = new EntropyRun(job)
   const searched = await search(run, first)
   const method = searched?.method ?? methodOf(first, run.job, run.draws)
   const { strength, steepness, rivals } = searched

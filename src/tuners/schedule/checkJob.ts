@@ -6,7 +6,7 @@ import type { LearnOptions } from './options.ts'
 import type { LearnSettings } from './settings/index.ts'
 import { givenParameters } from './settings/index.ts'
 import type { Subject } from './subject.ts'
-import { denoises, hasDerivativeInTime, isDifferentiable, targetOf, trainedHere } from './subject.ts'
+import { hasDerivativeInTime, isDifferentiable, picturedShape, targetOf, trainedHere } from './subject.ts'
 
 /** @throws `learn.*` on parts that do not fit together, `metrics.*` */
 export function checkParts(options: LearnOptions): void {
@@ -37,7 +37,7 @@ export function checkParts(options: LearnOptions): void {
     )
   }
   checkObjectiveParts({ settings, features, reward }, data !== null)
-  const model = { name: 'the model', imageShape: denoises(subject).imageShape }
+  const model = { name: 'the model', imageShape: picturedShape(subject) }
   const missing = isDifferentiable(subject) ? withoutDerivative({ settings, features, reward }) : 'this model'
   if (settings.teacherSoft !== null && settings.objective === 'teacher' && missing !== null) {
     throw inputError(

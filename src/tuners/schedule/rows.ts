@@ -1,7 +1,7 @@
 /** Rows of the comparison: a way of sampling, measured on the held-out split with several sampling seeds, the same for every row. */
 import { sizeOf } from '../../base/index.ts'
 import type { Denoiser, Images, Sampling } from '../../diffusion/index.ts'
-import { generate } from '../../diffusion/index.ts'
+import { generate, picturesOf } from '../../diffusion/index.ts'
 import type { EvaluationReference, FeatureNetwork, ImageEvaluation } from '../../metrics/index.ts'
 import { evaluateImages, meanAndStandardError, meanPairwiseDistance } from '../../metrics/index.ts'
 import type { ObjectiveMeasure, RowMeasures } from './objectives/rowMeasures.ts'
@@ -45,7 +45,7 @@ export interface MeasuredRow {
   readonly seeds?: readonly number[]
 }
 
-/** Images of a plan for one sampling seed: image i depends on (seed, i) alone. */
+/** Pictures of a plan for one sampling seed: picture i depends on (seed, i) alone. */
 export async function imagesOfPlan(
   denoiser: Denoiser,
   { schedule, settings }: SamplingPlan,
@@ -65,7 +65,7 @@ export async function imagesOfPlan(
       reported = done
     },
   })
-  return images
+  return picturesOf(denoiser, images)
 }
 
 export interface SampleRequest extends Pick<RowProtocol, 'condition' | 'signal' | 'onEvaluations'> {

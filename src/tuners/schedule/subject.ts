@@ -5,7 +5,15 @@
 import { inputError, internalError } from '../../base/index.ts'
 import type { Dataset } from '../../data/index.ts'
 import type { CompiledDenoiser, Denoiser, NoiseSchedule, Prediction, TrainingTarget } from '../../diffusion/index.ts'
-import { classifierFree, compileDenoiser, hasTimeDerivative, predictionOf, startNoise } from '../../diffusion/index.ts'
+import {
+  classifierFree,
+  compileDenoiser,
+  hasTimeDerivative,
+  pictureShapeOf,
+  picturesDifferentiable,
+  predictionOf,
+  startNoise,
+} from '../../diffusion/index.ts'
 import type { DenoisingNetwork, NetworkState } from '../../nn/index.ts'
 import type { Device } from '../../runtime/index.ts'
 import { guides } from '../classGuidance.ts'
@@ -45,6 +53,10 @@ export type Subject =
 export const denoises = (subject: Subject): Pick<Denoiser, 'imageShape' | 'times'> =>
   subject.kind === 'foreign' ? subject.denoiser : subject.network
 
+/** [channels, height, width] of the pictures that it makes. */
+export const picturedShape = (subject: Subject): readonly number[] =>
+  subject.kind === 'foreign' ? pictureShapeOf(subject.denoiser) : subject.network.imageShape
+
 /** What its network predicts, or is trained to predict. */
 export function targetOf(subject: Subject, { prediction }: Pick<LearnSettings, 'prediction'>): TrainingTarget {
   if (subject.kind === 'train') return subject.prediction ?? prediction ?? 'noise'
@@ -64,7 +76,7 @@ export const trainedHere = (
 
 /** Whether an objective of its images has a derivative. */
 export const isDifferentiable = (subject: Subject): boolean =>
-  subject.kind === 'foreign' ? subject.denoiser.differentiable : true
+  subject.kind === 'foreign' ? subject.denoiser.differentiable && picturesDifferentiable(subject.denoiser) : true
 
 /** Whether that derivative goes on to the told times. */
 export const hasDerivativeInTime = (subject: Subject): boolean =>

@@ -103,7 +103,7 @@ export class Draws {
     const count = paths.reduce((sum, draw) => sum + draw.count, 0)
     const { denoiser, schedule, sampler } = this.#job
     const plain = evaluationsBy(denoiser, { schedule, settings: sampler })
-    if (count === 0) return this.#job.settings.through === 'reward' ? plain : 3 * plain
+    if (count === 0) return this.#job.settings.through === 'network' ? 3 * plain : plain
     return paths.reduce((sum, { evaluations }) => sum + evaluations, 0) / count
   }
 

@@ -1,7 +1,7 @@
 /** Images to look at: from the base model, weakly guided, at the chosen lambda, and at the strongest guidance of the range. */
 import { randomStream } from '../../../base/index.ts'
 import type { Images } from '../../../diffusion/index.ts'
-import { generate, generateGuided, imagesByWeight, sequentialMonteCarlo } from '../../../diffusion/index.ts'
+import { generate, generateGuided, imagesByWeight, picturesOf, sequentialMonteCarlo } from '../../../diffusion/index.ts'
 import type { EntropyOptions } from '../job.ts'
 import type { EntropyGrid } from '../result.ts'
 import { unratedBy } from './draws.ts'
@@ -41,8 +41,9 @@ export async function sampleGrids(
   for (const { label, lambda } of wanted) {
     const drawn = await imagesAt(job, lambda, guided)
     evaluations += drawn.evaluations
-    const [count, ...shape] = drawn.images.shape
-    grids.push({ label, lambda, count, shape, images: Float32Array.from(drawn.images.data) })
+    const pictures = await picturesOf(job.denoiser, drawn.images)
+    const [count, ...shape] = pictures.shape
+    grids.push({ label, lambda, count, shape, images: Float32Array.from(pictures.data) })
   }
   return { grids, evaluations }
 }

@@ -8,7 +8,7 @@ import type { Images } from '../../../diffusion/index.ts'
 import type { FeatureNetwork, Features, FrechetReference } from '../../../metrics/index.ts'
 import { frechetDistance, frechetGradient, frechetStandardError } from '../../../metrics/index.ts'
 import type { MeasuredGradient } from './imageObjective.ts'
-import { ImageObjective } from './imageObjective.ts'
+import { givesDerivatives, ImageObjective } from './imageObjective.ts'
 import type { Measured, ObjectiveGradient, ObjectiveSampling } from './objective.ts'
 
 /** `samples`: more than feature dimensions, unless values are only ranked. */
@@ -36,7 +36,7 @@ export class FrechetObjective extends ImageObjective<FrechetObjectiveOptions> {
         `the Fréchet distance needs more samples than the ${features.dimensions} features of ${features.name}, got ${samples}`,
       )
     }
-    this.differentiable = denoiser.differentiable && features.vjp !== undefined
+    this.differentiable = givesDerivatives(denoiser) && features.vjp !== undefined
   }
 
   protected override requireDerivative(): void {

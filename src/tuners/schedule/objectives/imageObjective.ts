@@ -1,8 +1,15 @@
 /** What objectives of images share: images of a key, sampled, and a cotangent of them pulled back to the schedule. */
 import { internalError } from '../../../base/index.ts'
 import type { UpperCost } from '../../../bilevel/index.ts'
-import type { Images, SampleOptions, SamplerSettings, SamplingSchedule } from '../../../diffusion/index.ts'
-import { sample, sampleVjp, startNoise } from '../../../diffusion/index.ts'
+import type { Denoiser, Images, SampleOptions, SamplerSettings, SamplingSchedule } from '../../../diffusion/index.ts'
+import {
+  picturesDifferentiable,
+  picturesOf,
+  sample,
+  sampleVjp,
+  startNoise,
+  throughPictures,
+} from '../../../diffusion/index.ts'
 import { objectiveCost } from './cost.ts'
 import type { ObjectiveName } from './names.ts'
 import type { Measured, Objective, ObjectiveGradient, ObjectiveSampling } from './objective.ts'
@@ -10,14 +17,18 @@ import type { Measured, Objective, ObjectiveGradient, ObjectiveSampling } from '
 /** At steps noisier than this alphaBar the clean image is read out of 1 / signal times the error of the noise: their derivative in the weights is noise. */
 const WEIGHTS_ABOVE = 2e-3
 
-/** What images are worth, with its derivative in them. */
+/** What pictures are worth, with its derivative in them. */
 export interface MeasuredGradient extends Measured {
   readonly dImages: Images
   /** Directions in which it has a kink that the derivative leaves out. */
   readonly dropped: number
 }
 
-/** An objective that is a function of the images of a schedule. */
+/** Whether cotangents of its pictures come back to the schedule. */
+export const givesDerivatives = (denoiser: Denoiser): boolean =>
+  denoiser.differentiable && picturesDifferentiable(denoiser)
+
+/** An objective that is a function of the images of a schedule: of the pictures, where a denoiser makes latents. */
 export abstract class ImageObjective<O extends ObjectiveSampling> implements Objective {
   abstract readonly name: ObjectiveName
   abstract readonly differentiable: boolean
@@ -43,7 +54,7 @@ export abstract class ImageObjective<O extends ObjectiveSampling> implements Obj
 
   async value(schedule: SamplingSchedule, key: number, settings?: SamplerSettings): Promise<number> {
     const { images } = await sample(await this.startOf(this.sampleOptions(schedule, key, settings), key))
-    const { value, standardError } = await this.ofImages(images, key)
+    const { value, standardError } = await this.ofImages(await picturesOf(this.options.denoiser, images), key)
     this.lastStandardError = standardError
     this.lastDropped = 0
     return value
@@ -51,7 +62,7 @@ export abstract class ImageObjective<O extends ObjectiveSampling> implements Obj
 
   async gradient(schedule: SamplingSchedule, key: number, weights = false): Promise<ObjectiveGradient> {
     this.requireDerivative()
-    const { through = 'all', signal } = this.options
+    const { through = 'all', signal, denoiser } = this.options
     const { length } = schedule.levels
     const last = through === 'all' ? through : Math.min(through, length)
     const { images, tape } = await sample({
@@ -59,11 +70,13 @@ export abstract class ImageObjective<O extends ObjectiveSampling> implements Obj
       through: last,
       ...(weights && { keepBytes: 0 }),
     })
-    const { value, standardError, dImages, dropped } = await this.gradientOfImages(images, key)
+    const pictures = await picturesOf(denoiser, images)
+    const { value, standardError, dImages, dropped } = await this.gradientOfImages(pictures, key)
     this.lastStandardError = standardError
     this.lastDropped = dropped
     if (!tape) throw internalError('a gradient through no step was asked for')
-    const back = await sampleVjp(tape, dImages, { weights, weightsAbove: WEIGHTS_ABOVE, ...(signal && { signal }) })
+    const cotangent = await throughPictures(denoiser, images, dImages)
+    const back = await sampleVjp(tape, cotangent, { weights, weightsAbove: WEIGHTS_ABOVE, ...(signal && { signal }) })
     tape.release()
     return {
       value,

@@ -3,7 +3,7 @@ import { failure, inputError } from '../../../base/index.ts'
 import type { Images } from '../../../diffusion/index.ts'
 import type { Reward } from '../../../rewards/index.ts'
 import type { MeasuredGradient } from './imageObjective.ts'
-import { ImageObjective, meanOver } from './imageObjective.ts'
+import { givesDerivatives, ImageObjective, meanOver } from './imageObjective.ts'
 import type { Measured, ObjectiveSampling } from './objective.ts'
 
 export interface RewardObjectiveOptions extends ObjectiveSampling {
@@ -17,7 +17,7 @@ export class RewardObjective extends ImageObjective<RewardObjectiveOptions> {
 
   constructor(options: RewardObjectiveOptions) {
     super(options)
-    this.differentiable = options.denoiser.differentiable && options.reward.differentiable
+    this.differentiable = givesDerivatives(options.denoiser) && options.reward.differentiable
   }
 
   override async ofImages(images: Images, key: number): Promise<Measured> {

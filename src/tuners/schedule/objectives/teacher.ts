@@ -15,11 +15,18 @@
 import { inputError, internalError, sizeOf } from '../../../base/index.ts'
 import type { UpperCost } from '../../../bilevel/index.ts'
 import type { ImageData, Images, SampleOptions, SamplerSettings, SamplingSchedule } from '../../../diffusion/index.ts'
-import { evaluationsBy, sample, samplerNamed, sampleVjp } from '../../../diffusion/index.ts'
+import {
+  evaluationsBy,
+  picturesOf,
+  sample,
+  samplerNamed,
+  sampleVjp,
+  throughPictures,
+} from '../../../diffusion/index.ts'
 import type { FeatureNetwork } from '../../../metrics/index.ts'
 import { SOFT_STEPS, taughtCost } from './cost.ts'
 import type { MeasuredGradient } from './imageObjective.ts'
-import { ImageObjective, meanOver } from './imageObjective.ts'
+import { givesDerivatives, ImageObjective, meanOver } from './imageObjective.ts'
 import type { Measured, ObjectiveSampling } from './objective.ts'
 
 /** The teacher: what it goes through and how. */
@@ -67,7 +74,7 @@ export class TeacherObjective extends ImageObjective<TeacherObjectiveOptions> {
   constructor(options: TeacherObjectiveOptions) {
     super(options)
     const { denoiser, features, soft, teacher } = options
-    this.differentiable = denoiser.differentiable && (features === undefined || features.vjp !== undefined)
+    this.differentiable = givesDerivatives(denoiser) && (features === undefined || features.vjp !== undefined)
     if (soft !== undefined && !this.differentiable) {
       throw inputError(
         'objective.soft',
@@ -116,7 +123,7 @@ export class TeacherObjective extends ImageObjective<TeacherObjectiveOptions> {
 
   /** The start noise where it may be: moved within its ball to where its image is nearer to the teacher's. */
   protected override async startOf(options: SampleOptions, key: number): Promise<SampleOptions> {
-    const { soft, signal } = this.options
+    const { soft, signal, denoiser } = this.options
     if (soft === undefined) return options
     const { start } = options
     const size = sizeOf(start.shape.slice(1))
@@ -129,15 +136,17 @@ export class TeacherObjective extends ImageObjective<TeacherObjectiveOptions> {
     for (let step = 0; step < SOFT_STEPS; step++) {
       const { images, tape } = await sample({ ...options, start: at, through: 'all' })
       if (!tape) throw internalError('a derivative in the start noise without a tape')
-      const compared = await this.#compared(images, key)
+      const pictures = await picturesOf(denoiser, images)
+      const compared = await this.#compared(pictures, key)
       keepBetter(compared.distances)
-      const { dStart } = await sampleVjp(tape, await this.#pullBack(images, compared), signal ? { signal } : {})
+      const cotangent = await throughPictures(denoiser, images, await this.#pullBack(pictures, compared))
+      const { dStart } = await sampleVjp(tape, cotangent, signal ? { signal } : {})
       tape.release()
       if (!dStart) throw internalError('a derivative in the start noise was cut')
       at = movedWithin(start, at, dStart.data, radius, radius / 2 ** step)
     }
     const { images } = await sample({ ...options, start: at })
-    keepBetter((await this.#compared(images, key)).distances)
+    keepBetter((await this.#compared(await picturesOf(denoiser, images), key)).distances)
     return { ...options, start: best.start }
   }
 
@@ -177,7 +186,7 @@ export class TeacherObjective extends ImageObjective<TeacherObjectiveOptions> {
   async #teach(key: number): Promise<Rows> {
     const { schedule, settings } = this.options.teacher
     const { images } = await sample(this.sampleOptions(schedule, key, settings))
-    return this.#rowsOf(images)
+    return this.#rowsOf(await picturesOf(this.options.denoiser, images))
   }
 }
 
