@@ -32,6 +32,7 @@ export {
 export { weightsCollapsed } from './entropy/statistics/belief.ts'
 export { studentReach } from './entropy/statistics/quantile.ts'
 export { tuneEntropyStrength } from './entropy/tune.ts'
+export { checkSubject } from './schedule/checkJob.ts'
 export type { LearnCheckpoint, Phase, TuningState } from './schedule/checkpoint.ts'
 export { LEARN_START, PHASES } from './schedule/checkpoint.ts'
 export type { PlannedCost } from './schedule/cost.ts'

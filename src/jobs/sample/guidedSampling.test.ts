@@ -58,6 +58,7 @@ const noisy: Denoiser = {
 const opened = (classes: number | undefined): OpenedModel =>
   ({
     imageShape: IMAGE,
+    pictureShape: IMAGE,
     schedule: noiseSchedule({ family: 'cosine', timesteps: 20 }),
     hash: 'model',
     times: 'real',

@@ -13,6 +13,7 @@ import { jsonHash } from '../../runs/index.ts'
 import type { LearnSettings, StartPoint, Subject } from '../../tuners/index.ts'
 import {
   checkLearnSettings,
+  checkSubject,
   denoises,
   objectiveNeeds,
   picturedShape,
@@ -89,6 +90,7 @@ export async function openParts(config: ScheduleConfig): Promise<ScheduleInputs>
     const fitting = forTimes(ranged, denoises(subject).times)
     const settings = { ...learnSettingsOf(fitting, wanted), ...(given && { timesteps: given.schedule.timesteps }) }
     checkLearnSettings(settings)
+    checkSubject(subject, settings)
     const measuring = data
       ? await openMeasuring({ ...config, data: config.data ?? data.name }, data, ['features'])
       : await withoutData(config, picturedShape(subject))

@@ -8,11 +8,9 @@ import { givenParameters } from './settings/index.ts'
 import type { Subject } from './subject.ts'
 import { hasDerivativeInTime, isDifferentiable, picturedShape, targetOf, trainedHere } from './subject.ts'
 
-/** @throws `learn.*` on parts that do not fit together, `metrics.*` */
-export function checkParts(options: LearnOptions): void {
-  const { subject, data, features, judge, settings, reward = null } = options
+/** @throws `learn.mode`, `learn.training`, `learn.prediction` on settings that are not for this subject */
+export function checkSubject(subject: Subject, settings: LearnSettings): void {
   const trained = trainedHere(subject) !== null
-  checkStartPoint(options)
   if (!trained && settings.learn !== 'sampling') {
     throw inputError(
       'learn.mode',
@@ -27,6 +25,14 @@ export function checkParts(options: LearnOptions): void {
     )
   }
   checkPrediction(subject, settings)
+}
+
+/** @throws `learn.*` on parts that do not fit together, `metrics.*` */
+export function checkParts(options: LearnOptions): void {
+  const { subject, data, features, judge, settings, reward = null } = options
+  checkStartPoint(options)
+  checkSubject(subject, settings)
+  const trained = trainedHere(subject) !== null
   if (trained && !data) {
     throw inputError('learn.data', 'a network is trained on data, got none; give data, or a model that is trained')
   }
