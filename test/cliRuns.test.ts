@@ -171,6 +171,10 @@ describe('a run that is over', () => {
   })
 })
 
+/** Pictures of 4x4, compared as they are. */
+const FEW = ['--tuning-samples', '20', '--candidate-samples', '20', '--evaluation-samples', '20', '--size', '4']
+const PIXELS = ['--preset', 'tiny', '--iterations', '2', '--features', 'pixels', '--judge', 'none', ...FEW]
+
 describe('a run that was cut off and moved, as were its data', () => {
   const images = (offset: number) =>
     encodeIdx({
@@ -182,8 +186,6 @@ describe('a run that was cut off and moved, as were its data', () => {
     '--start': 'start (was "auto", now "trailing")',
     '--evaluation-samples': 'evaluationSamples (was 20, now 30)',
   }
-  const FEW = ['--tuning-samples', '20', '--candidate-samples', '20', '--evaluation-samples', '20', '--size', '4']
-  const PIXELS = ['--preset', 'tiny', '--iterations', '2', '--features', 'pixels', '--judge', 'none', ...FEW]
   const resumed = (...flags: string[]) => bilevelHere(['schedule', '--resume', 'away/run', ...flags], folder)
 
   test('goes on with the same data elsewhere, known by their hash, and is over with more sampling seeds', async () => {
@@ -243,7 +245,8 @@ describe('a run that was cut off and moved, as were its data', () => {
 })
 
 describe('a search from the command line', () => {
-  const SEARCH = [...TINY, '--sampling-family', 'levels', '--iterations', '2', '--starts', '2', '--json']
+  const HERE = ['--data', 'here/images-idx3-ubyte']
+  const SEARCH = ['schedule', ...PIXELS, ...HERE, '--sampling-family', 'levels', '--starts', '2', '--json']
 
   test('of several numbers of steps: a schedule and a result each', async () => {
     const words = [...SEARCH, '--sampling-steps', '3,2', '--out', 'several']

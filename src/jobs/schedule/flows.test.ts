@@ -36,7 +36,7 @@ beforeAll(async () => {
 
 const flags = (values: Readonly<Record<string, unknown>>) => [{ source: 'the flags', values }]
 const SMALL = {
-  ...{ preset: 'tiny', judge: 'none', samplingFamily: 'levels', iterations: 1, samplingSeeds: [11] },
+  ...{ preset: 'tiny', judge: 'none', samplingFamily: 'levels', starts: 1, iterations: 1, samplingSeeds: [11] },
   ...{ candidateSamples: 65, tuningSamples: 65, evaluationSamples: 65, chunk: 65 },
 }
 const learn = async (name: string, values: Readonly<Record<string, unknown>>) => {
