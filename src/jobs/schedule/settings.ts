@@ -418,7 +418,7 @@ export function forLatents(config: ScheduleConfig): ScheduleConfig {
  * Without data: a mean over images needs fewer of them than a distance between sets does. The teacher samples each start in many steps, so that
  * fewer starts are most of the time that is saved.
  */
-const BARE_DEFAULTS = { data: null, tuningSamples: 96, candidateSamples: 128, evaluationSamples: 128 } as const
+const BARE_DEFAULTS = { data: null, tuningSamples: 80, candidateSamples: 64, evaluationSamples: 128 } as const
 
 /** Whether there are no data unless they are given: a model that is there is taught by itself. */
 const isBare = (given: (key: string) => unknown): boolean =>
