@@ -378,8 +378,8 @@ function consequences(preset: Settings, given: (key: string) => unknown): Settin
 }
 
 /**
- * What is free where nobody says: everything that a step has but the earlier predictions, which are too many numbers for ten iterations. Measured:
- * docs/results/solver. Null where what was given says otherwise: another mode, family or sampler, or no derivative.
+ * What is free where nobody says: everything that a step has but the earlier predictions, which are too many numbers for ten iterations; by a teacher levels and
+ * told times, as the other numbers come nearer to it and farther from the data. Measured: docs/results/solver. Null where what was given says otherwise: another mode, family or sampler, or no derivative.
  */
 function freeByDefault(preset: Settings, given: (key: string) => unknown): readonly FreeName[] | null {
   const said = ['free', 'samplingFamily', 'sampler', 'clippedNoise', 'eta'].some((key) => given(key) !== undefined)
@@ -389,22 +389,23 @@ function freeByDefault(preset: Settings, given: (key: string) => unknown): reado
   const words = given('samplingSteps') ?? preset.samplingSteps ?? DEFAULTS.samplingSteps
   const fewest = Math.min(...(String(words).match(/\d+/g) ?? []).map(Number))
   const clip = given('clip') === undefined ? DEFAULTS.clip : given('clip')
-  return freeOf(fewest, String(clip) === String(DEFAULTS.clip))
+  if (!(fewest >= 3)) return null
+  return freeOf(given('objective') === 'teacher', String(clip) === String(DEFAULTS.clip))
 }
 
-const freeOf = (fewest: number, clips: boolean): readonly FreeName[] | null => {
-  if (!(fewest >= 3)) return null
-  return FREE_NAMES.filter((name) => name !== 'history' && (clips || name !== 'clip'))
-}
+const freeOf = (taught: boolean, clips: boolean): readonly FreeName[] =>
+  FREE_NAMES.filter((name) =>
+    taught ? name === 'levels' || name === 'times' : name !== 'history' && (clips || name !== 'clip'),
+  )
 
 /**
  * The settings at the network that is there: one that can be told whole numbers only has no free told times, unless they were asked for, which is
  * refused.
  */
 export function forTimes(config: ScheduleConfig, told: ToldTimes): ScheduleConfig {
-  const { free } = config
-  const isDefault = free !== null && [true, false].some((clips) => freeOf(3, clips)?.join() === free.join())
-  return told === 'integer' && isDefault ? { ...config, free: free.filter((name) => name !== 'times') } : config
+  const { free, objective } = config
+  const isDefault = [true, false].some((clips) => freeOf(objective === 'teacher', clips).join() === free?.join())
+  return told === 'integer' && isDefault && free ? { ...config, free: free.filter((name) => name !== 'times') } : config
 }
 
 /** The settings for a model of latents, which have no range to be clipped to. */
@@ -418,7 +419,7 @@ export function forLatents(config: ScheduleConfig): ScheduleConfig {
  * Without data: a mean over images needs fewer of them than a distance between sets does. The teacher samples each start in many steps, so that
  * fewer starts are most of the time that is saved.
  */
-const BARE_DEFAULTS = { data: null, tuningSamples: 80, candidateSamples: 64, evaluationSamples: 128 } as const
+const BARE_DEFAULTS = { data: null, tuningSamples: 64, candidateSamples: 48, evaluationSamples: 96 } as const
 
 /** Whether there are no data unless they are given: a model that is there is taught by itself. */
 const isBare = (given: (key: string) => unknown): boolean =>
