@@ -98,6 +98,11 @@ export function checkSettings<B extends string, S, Batch>(
   if (linear) {
     requireDifferentiable(lower, settings.hypergradient)
     checkLinear(settings.linear)
+    if ([settings.estimator, settings.weightsEstimator].some(({ name }) => name === 'one-point')) {
+      const why = 'one-point compares an estimate with the one before, and each replicate is alone'
+      const rule = `the hypergradient '${settings.hypergradient}' takes backpropagation, two-point or coordinate`
+      throw inputError('bilevel.hypergradient', `${rule}, got one-point: ${why}`)
+    }
   }
   const twins = lower.kind === 'trained' && usesTwins(settings)
   const pulls = twins || linear

@@ -2,7 +2,16 @@
 import { describe, expect, test } from 'vitest'
 import { problemCost } from '../cost.ts'
 import type { Upper } from '../index.ts'
-import { ADAM_DEFAULTS, coordinate, iterationCost, PENALTY_DEFAULTS, penaltyInit, penaltyStep, tune } from '../index.ts'
+import {
+  ADAM_DEFAULTS,
+  coordinate,
+  iterationCost,
+  onePoint,
+  PENALTY_DEFAULTS,
+  penaltyInit,
+  penaltyStep,
+  tune,
+} from '../index.ts'
 import type { QuadraticOptions, QuadraticState } from '../quadratic.fixture.ts'
 import { quadraticProblem, quadraticSolution, quadraticTotalGradient } from '../quadratic.fixture.ts'
 import type { PenaltySettings } from '../settings.ts'
@@ -208,6 +217,13 @@ describe('refuses', () => {
       /needs a trained lower problem with gradientInWeights/,
     )
     expect(refusal({ ...problem, lower }, {})).not.toThrow()
+  })
+
+  test('an estimator that needs the one before', () => {
+    expect(refusal(quadraticProblem(), { hypergradient: 'implicit', estimator: onePoint() })).toThrow(
+      /'implicit' takes backpropagation, two-point or coordinate, got one-point/,
+    )
+    expect(refusal(quadraticProblem(), { estimator: onePoint() })).not.toThrow()
   })
 
   test('numbers out of range', () => {

@@ -13,6 +13,7 @@ describe('settings', () => {
     }
     expect(check(ends)).not.toThrow()
     expect(check({ learn: 'tied', samplingFamily: 'cosine', z: false, twinSteps: 0 })).not.toThrow()
+    expect(check({ learn: 'both', samplingFamily: 'levels', z: false, hypergradient: 'unrolled' })).not.toThrow()
     expect(check({ training: { start: 0, end: 1, tau: 1e6, epsilon: 1 } })).not.toThrow()
   })
 
@@ -56,6 +57,9 @@ describe('settings', () => {
     ['clip', { samplingFamily: 'free', free: ['clip'], sampler: 'exponential', clip: null }],
     ['clip', { samplingFamily: 'free', free: ['clip'], sampler: 'exponential', clip: [-1, 2] }],
     ['twinSteps', { learn: 'tied', z: true, twinSteps: 0 }],
+    ['hypergradient', { learn: 'sampling', hypergradient: 'implicit' }],
+    ['z', { learn: 'both', hypergradient: 'unrolled', z: true }],
+    ['estimator', { learn: 'tied', samplingFamily: 'cosine', hypergradient: 'implicit', estimator: 'one-point' }],
   ]
 
   test.each(wrong)('%s outside its range is refused by name', (name, settings) => {

@@ -36,6 +36,9 @@ export function checkLearnSettings(settings: LearnSettings): void {
   const penalty = hypergradient === 'penalty'
   if (learn === 'sampling' && !penalty)
     refuse('hypergradient', 'penalty where the network is frozen: nothing goes through training')
+  if (!penalty && settings.estimator === 'one-point') {
+    refuse('estimator', `any but one-point with hypergradient ${hypergradient}: each of its estimates is alone`)
+  }
   if (!penalty && hasZ) refuse('z', `false with hypergradient ${hypergradient}, which has no twins`)
   if (learn === 'both' && penalty && !hasZ)
     refuse('z', 'true: the training schedule of its own is learned through z alone')
