@@ -1,6 +1,7 @@
 /** Graphs and ONNX files as programs on a device, by an engine that is said at the edge: node/ or web/. */
 export type { BatchOptions, BatchProgram } from './batchProgram.ts'
 export { compileBatch } from './batchProgram.ts'
+export { checkpointed } from './checkpoints.ts'
 export type { CompileOptions } from './compile.ts'
 export { compile } from './compile.ts'
 export type { HeldOutputs } from './compileLanes.ts'
