@@ -7,7 +7,7 @@ export { compile } from './compile.ts'
 export type { HeldOutputs } from './compileLanes.ts'
 export { lanesFor, mostLanes } from './compileLanes.ts'
 export type { DecodedForeign } from './decodeForeign.ts'
-export { COTANGENT, decodeFiles, decodeForeign, derivativeName, MOST_MODEL_BYTES } from './decodeForeign.ts'
+export { COTANGENT, decodeFiles, decodeForeign, derivativeName, MOST_MODEL_BYTES, tooLarge } from './decodeForeign.ts'
 export type { DeviceOptions } from './device.ts'
 export type {
   DeclaredValue as ForeignValue,

@@ -3,7 +3,7 @@
 import type { DenoiserInputs, Prediction } from '../../diffusion/index.ts'
 import type { MeanAndStandardError } from '../../metrics/index.ts'
 import type { Caller, Json } from '../../runs/index.ts'
-import type { PipelineParts } from './pythonPipeline.ts'
+import type { PipelineParts } from './pipelineParts.ts'
 import type { StepLoss } from './stepLoss.ts'
 
 export interface ReportContext {

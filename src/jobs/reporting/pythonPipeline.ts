@@ -1,36 +1,9 @@
 /** A pipeline's parts called from Python: each by its own class where its weights lie there, else its ONNX file as it is called here. */
-import type { DenoiserInputs, LatentScale } from '../../diffusion/index.ts'
-import type { EncoderForm } from '../../text/index.ts'
+import type { LatentScale } from '../../diffusion/index.ts'
 import type { PythonNetwork } from './context.ts'
+import type { ClassPart, FilePart, PipelineParts } from './pipelineParts.ts'
 import { onnxCall } from './pythonOnnx.ts'
 import { list, text, within } from './pythonText.ts'
-
-/** A part by a class of diffusers or transformers, and its folder within the pipeline's. */
-export interface ClassPart {
-  readonly kind: 'class'
-  readonly name: string
-  readonly path: string
-}
-
-/** A part by its file within the pipeline's folder. */
-interface FilePart {
-  readonly kind: 'onnx'
-  readonly path: string
-}
-
-export interface PipelineParts {
-  readonly unet:
-    | ClassPart
-    | (FilePart & { readonly inputs: DenoiserInputs; readonly timeScale: number; readonly timeOffset?: number })
-  /** Null: it takes no prompts. */
-  readonly text: {
-    readonly prompts: readonly string[]
-    readonly encoder: ClassPart | FilePart
-    readonly form: EncoderForm
-  } | null
-  /** Null: its images are the pictures. */
-  readonly decoder: { readonly part: ClassPart | FilePart; readonly scale: LatentScale } | null
-}
 
 type Pipeline = PythonNetwork & { kind: 'pipeline' }
 
@@ -112,7 +85,7 @@ export function picturesOf({ decoder }: PipelineParts): string[] {
       latents,
       `vae = ${part.name}.from_pretrained(${within(part.path)}).eval()`,
       'with torch.no_grad():',
-      '    x = vae.decode(latents).sample',
+      '    x = vae.decode(latents).sample.clamp(-1, 1)',
     ]
   }
   return [
@@ -121,7 +94,7 @@ export function picturesOf({ decoder }: PipelineParts): string[] {
     'names = [output.name for output in vae.get_outputs()]',
     'output = "sample" if "sample" in names else names[0]',
     'rows = [vae.run([output], {vae.get_inputs()[0].name: latents[i : i + 1].numpy()})[0] for i in range(len(latents))]',
-    'x = torch.from_numpy(np.concatenate(rows))',
+    'x = torch.from_numpy(np.concatenate(rows)).clamp(-1, 1)',
   ]
 }
 

@@ -4,7 +4,7 @@ import { join, relative } from 'node:path'
 import { readJson } from '../../diffusion/files/index.ts'
 import type { OpenedModel, OpenedPipeline } from '../opening/openedModel.ts'
 import type { PythonNetwork } from '../reporting/context.ts'
-import type { ClassPart } from '../reporting/pythonPipeline.ts'
+import type { ClassPart } from '../reporting/pipelineParts.ts'
 import { pythonTime } from '../reporting/pythonTime.ts'
 
 /** Files that a class of diffusers or transformers takes its weights from. */
