@@ -48,6 +48,23 @@ function npyOf(
 const int64 = (values: readonly number[]): BigInt64Array => BigInt64Array.from(values, BigInt)
 
 describe('folders', () => {
+  it('names without an ending are pictures where no other are, by content', async () => {
+    const images = pngs(30)
+    const bare = Object.fromEntries(
+      images.map((body, i) => [`${i % 2 ? 'dog' : 'cat'}/${(7919 * (i + 1)).toString(16)}`, body]),
+    )
+    const data = await loadData(await folders.of('bare', bare))
+    expect([data.classes, countsOf(data).reduce((a, b) => a + b)]).toEqual([['cat', 'dog'], 30])
+    const packed = await folders.of('bareTar', { 'all.tar': Buffer.from(await tarOf(bare)) })
+    expect(countsOf(await loadData(join(packed, 'all.tar')))).toEqual(countsOf(data))
+    // Beside pictures by name they are what they were.
+    const mixed = { ...Object.fromEntries(images.map((body, i) => [`${i}.png`, body])), LICENSE: 'text' }
+    expect(countsOf(await loadData(await folders.of('mixed', mixed))).reduce((a, b) => a + b)).toBe(30)
+    await expect(loadData(await folders.of('texts', { LICENSE: 'text', README: 'text' }))).rejects.toMatchObject({
+      code: 'data.emptyFolder',
+    })
+  })
+
   it('train/ and test/ are splits, flat or with classes, and val/ is for tuning', async () => {
     const images = pngs(40)
     const flat = Object.fromEntries(images.map((body, i) => [`${i < 30 ? 'train' : 'test'}/${i}.png`, body]))
