@@ -18,8 +18,8 @@ export function answer(
 ): number | null {
   // Where something comes from only the command itself knows.
   if (given.includes('--verbose')) return null
-  const hasSettings = Object.keys(environment).some((name) => name.startsWith('BILEVEL_'))
-  const program = commandOf(words, new Command(words.name), hasSettings).version(words.version)
+  const asked = { given, settings: Object.keys(environment).some((name) => name.startsWith('BILEVEL_')) }
+  const program = commandOf(words, new Command(words.name), asked).version(words.version)
   silence(program, { out, err })
   try {
     program.parse([...given], { from: 'user' })
@@ -32,21 +32,24 @@ export function answer(
 /** Commander's own, which `version` adds. */
 const VERSION_FLAGS = '-V, --version'
 
-/** A command that parses as the real one, prints its help, and does nothing. */
-function commandOf(
-  { help, options, args, bare, commands }: CommandWords,
-  command: Command,
-  hasSettings: boolean,
-): Command {
-  for (const { flags, path } of options) {
+interface Asked {
+  readonly given: readonly string[]
+  /** Whether the environment has settings. */
+  readonly settings: boolean
+}
+
+/** A command that parses as the real one, prints its help, and does nothing. Flags of commands that are not named cost time and nothing else. */
+function commandOf({ help, options, args, bare, commands }: CommandWords, command: Command, asked: Asked): Command {
+  const named = command.parent === null || asked.given.includes(command.name())
+  for (const { flags, path } of named ? options : []) {
     if (flags !== VERSION_FLAGS) command.addOption(path ? pathOption(flags, '') : new Option(flags))
   }
   for (const argument of args) command.argument(argument)
   command.helpInformation = () => help
-  for (const inner of commands) commandOf(inner, command.command(inner.name), hasSettings)
+  for (const inner of commands) commandOf(inner, command.command(inner.name), asked)
   if (commands.length === 0) {
     command.action(() => {
-      if (bare && !hasSettings && Object.keys(command.opts()).length === 0) command.help({ error: true })
+      if (bare && !asked.settings && Object.keys(command.opts()).length === 0) command.help({ error: true })
     })
   }
   return command
