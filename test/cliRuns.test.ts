@@ -348,8 +348,6 @@ describe('both levels learned', () => {
     ...TINY,
     '--learn',
     'both',
-    '--gamma',
-    '50',
     '--iterations',
     '3',
     '--lower-steps',
