@@ -4,6 +4,9 @@ import { slopesOf } from './branches.ts'
 
 export type Part = 'indirect' | 'total'
 
+/** A hypergradient, or df/dq alone, which is what moves `--learn tied` without z. */
+export type Column = Name | 'direct'
+
 /** A number with its standard error; null where it is one draw. */
 export interface Told {
   readonly value: number
@@ -18,7 +21,7 @@ export interface Comparison {
   readonly horizon: number
   readonly draws: number
   readonly truth: Readonly<Record<Part, Told>>
-  readonly estimates: Readonly<Partial<Record<Name, Readonly<Record<Part, Told>>>>>
+  readonly estimates: Readonly<Partial<Record<Column, Readonly<Partial<Record<Part, Told>>>>>>
 }
 
 const mean = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length
@@ -54,7 +57,7 @@ export function comparisonsOf({ truths, estimates }: HypergradientRecord): Compa
         return {
           ...{ point, seed, parameter, horizon, draws: rows.length },
           truth: { indirect: told('indirect'), total: told('total') },
-          estimates: Object.fromEntries(here.map((row) => [row.name, estimateOf(row, parameter)])),
+          estimates: { ...directOf(here, parameter), ...estimatesOf(here, parameter) },
         }
       })
     })
@@ -79,6 +82,15 @@ function spreadOf(seeds: readonly (readonly TruthRow[])[], part: Part): number |
   return freedom === 0 ? null : Math.sqrt(about.reduce((sum, one) => sum + one, 0) / freedom)
 }
 
+const estimatesOf = (rows: readonly EstimateRow[], parameter: string) =>
+  Object.fromEntries(rows.map((row) => [row.name, estimateOf(row, parameter)]))
+
+/** At the averaged network, as `implicit` and `unrolled` take it; of one estimate, so without an error. */
+function directOf(rows: readonly EstimateRow[], parameter: string) {
+  const row = rows.find(({ name }) => name !== 'penalty')
+  return row && { direct: { total: { value: row.direct[parameter], error: null } } }
+}
+
 const estimateOf = (
   { indirect, indirectError, gradient, error }: EstimateRow,
   parameter: string,
@@ -89,6 +101,9 @@ const estimateOf = (
 
 /** Whether a number is told from 0. */
 export const isTold = ({ value, error }: Told): boolean => error !== null && Math.abs(value) >= 2 * error
+
+/** Whether a step would be taken: where no error is known, always. */
+const moves = (told: Told): boolean => told.error === null || isTold(told)
 
 /** How an estimate's signs agree with the truth, where the truth is told from 0. */
 export interface Signs {
@@ -102,14 +117,14 @@ export interface Signs {
   readonly size: number
 }
 
-export function signsOf(comparisons: readonly Comparison[], name: Name, part: Part): Signs {
+export function signsOf(comparisons: readonly Comparison[], name: Column, part: Part): Signs {
   const pairs = comparisons.flatMap(({ truth, estimates }) => {
-    const estimate = estimates[name]
-    return estimate && isTold(truth[part]) ? [{ truth: truth[part], estimate: estimate[part] }] : []
+    const estimate = estimates[name]?.[part]
+    return estimate && isTold(truth[part]) ? [{ truth: truth[part], estimate }] : []
   })
   const agrees = ({ truth, estimate }: (typeof pairs)[number]) => Math.sign(truth.value) === Math.sign(estimate.value)
-  const told = pairs.filter(({ estimate }) => isTold(estimate))
-  const rest = pairs.filter(({ estimate }) => !isTold(estimate))
+  const told = pairs.filter(({ estimate }) => moves(estimate))
+  const rest = pairs.filter(({ estimate }) => !moves(estimate))
   return {
     compared: pairs.length,
     right: told.filter(agrees).length,

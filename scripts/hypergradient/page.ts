@@ -1,9 +1,10 @@
 /** The page of hypergradients against retraining, from the record. */
 import type { EstimateRow, HypergradientRecord, Name } from '../proofHypergradient.ts'
-import type { Comparison, Part, Told } from './compare.ts'
+import type { Column, Comparison, Part, Told } from './compare.ts'
 import { comparisonsOf, isTold, median, signsOf } from './compare.ts'
 
 const NAMES: readonly Name[] = ['implicit', 'unrolled', 'penalty']
+const COLUMNS: readonly Column[] = [...NAMES, 'direct']
 const PARTS: readonly Part[] = ['indirect', 'total']
 const BEGAN: Readonly<Record<string, string>> = {
   shipped: 'with the weights of the shipped `digits-16` at the start,',
@@ -31,7 +32,7 @@ one clear of all bounds (start .03, end .97, tau 1, epsilon .02).
 
 ## Signs
 
-Where the truth is told from 0. *Unresolved*: the estimate itself is not told from 0, so that nothing is moved (in brackets: how many have the right sign all the same). *Size*: median of estimate / truth.
+Where the truth is told from 0. *Unresolved*: the estimate itself is not told from 0, so that nothing is moved (in brackets: how many have the right sign all the same). \`direct\`: df/dq alone, by which \`--learn tied\` goes without z. *Size*: median of estimate / truth.
 ${signTable(comparisons)}
 
 ${verdict(comparisons)}
@@ -57,7 +58,7 @@ const seedsAmong = (comparisons: readonly Comparison[]) => new Set(comparisons.m
 
 function signTable(comparisons: readonly Comparison[]): string {
   const horizons = [...new Set(comparisons.map(({ horizon }) => horizon))].sort((a, b) => a - b)
-  const rows = NAMES.flatMap((name) =>
+  const rows = COLUMNS.flatMap((name) =>
     PARTS.flatMap((part) =>
       [...horizons.map((k) => [k]), horizons].flatMap((wanted, i) => {
         const among = comparisons.filter(({ horizon }) => wanted.includes(horizon))
@@ -74,7 +75,7 @@ function signTable(comparisons: readonly Comparison[]): string {
 
 /** What the signs allow. */
 function verdict(comparisons: readonly Comparison[]): string {
-  const all = NAMES.map((name) => ({ name, signs: PARTS.map((part) => signsOf(comparisons, name, part)) }))
+  const all = COLUMNS.map((name) => ({ name, signs: PARTS.map((part) => signsOf(comparisons, name, part)) }))
   const lines = all.flatMap(({ name, signs }) => {
     const compared = signs.reduce((sum, one) => sum + one.compared, 0)
     const wrong = signs.reduce((sum, one) => sum + one.wrong, 0)
@@ -136,8 +137,8 @@ function allTable(comparisons: readonly Comparison[], part: Part): string {
       seed,
       draws,
       text(truth[part]),
-      ...NAMES.map((name) => text(estimates[name]?.[part])),
+      ...COLUMNS.map((name) => text(estimates[name]?.[part])),
     ]),
   )
-  return table(['point', 'parameter', 'K', 'seed', 'draws', 'retraining', ...NAMES], rows)
+  return table(['point', 'parameter', 'K', 'seed', 'draws', 'retraining', ...COLUMNS], rows)
 }
