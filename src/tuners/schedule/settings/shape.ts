@@ -224,7 +224,7 @@ export const tuningShape = {
   hypergradient: setting(z.enum(HYPERGRADIENTS), {
     group: TUNING,
     description:
-      'tied, both (experimental): how the training schedule is differentiated: penalty (y and z), implicit (a damped linear system), unrolled (the steps that remain); the last two have standard errors, and move only what they resolve',
+      'tied, both (experimental): how the training schedule is differentiated: penalty (y and z), implicit (a damped linear system), unrolled (the steps that remain); what is below two standard errors does not move',
     default: 'penalty',
   }),
   /** K and J of the penalty method; `z` false leaves out z. Experimental, so left out unless asked for; `both` needs it. */
