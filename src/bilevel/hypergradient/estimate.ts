@@ -9,7 +9,7 @@ export interface SolveReport {
   readonly systems: number
   /** How many of them were left at a direction along which the damped Hessian of their minibatches is not positive: what was found before it is taken. */
   readonly indefinite: number
-  /** The largest |b - A v| / |b| in the norm of the preconditioner, 0 to about 1. */
+  /** The largest |b - A v| / |b| in the norm of the preconditioner: 0 solved, 1 nothing done or as far away again; conjugate gradients pass above 1 on the way. */
   readonly residual: number
 }
 

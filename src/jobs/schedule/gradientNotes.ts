@@ -20,22 +20,25 @@ function kinkNotes(history: readonly TuningRecord[]): string[] {
 /** A system is taken as solved where no more than this share of its right side is left. */
 const SOLVED = 0.5
 
-/** Linear systems of `implicit` that were left early, or are far from solved. */
+/** Linear systems of `implicit` that were left early, or are far from solved: conjugate gradients pass far above the right side's size on their way. */
 function solveNotes(history: readonly TuningRecord[]): string[] {
   const solves = history.flatMap(({ solve }) => solve ?? [])
   const systems = solves.reduce((sum, solve) => sum + solve.systems, 0)
   const indefinite = solves.reduce((sum, solve) => sum + solve.indefinite, 0)
   const left = Math.max(0, ...solves.map(({ residual }) => residual))
+  const notes: string[] = []
   if (indefinite > 0) {
-    return [
+    notes.push(
       `${indefinite} of ${systems} linear systems of hypergradient implicit were left before they were solved, as the loss curves downwards along a direction at the network ` +
-        'it was taken at: the part of the gradient that comes through training tends to be too small there; more training steps before tuning, or hypergradient unrolled, which solves no system',
-    ]
+        'it was taken at: more training steps before tuning help, or hypergradient unrolled, which solves no system',
+    )
   }
-  if (left <= SOLVED) return []
-  return [
-    `linear systems of hypergradient implicit were solved to ${Math.round(100 * (1 - left))} % at worst: the part of the gradient that comes through training tends to be too small there`,
-  ]
+  if (left > SOLVED) {
+    notes.push(
+      `the linear systems of hypergradient implicit are not solved: up to ${left.toPrecision(2)} times the right side was left, so take the size of the gradient for rough, and its sign for what its standard error allows`,
+    )
+  }
+  return notes
 }
 
 /** A training schedule that stood still because no gradient in it was told from noise. */

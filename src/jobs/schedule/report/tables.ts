@@ -202,4 +202,4 @@ const gradientText = (value: number | undefined, error: number | undefined): str
     : `${significant(value, 3)}${error === undefined ? '' : `\u00a0±\u00a0${significant(error, 2)}`}`
 
 const solveText = ({ residual, indefinite, systems }: NonNullable<TuningRecord['solve']>): string =>
-  `${percent(residual)}${indefinite === 0 ? '' : ` (${indefinite} of ${systems} left early)`}`
+  `${significant(residual, 2)}${indefinite === 0 ? '' : ` (${indefinite} of ${systems} left early)`}`
