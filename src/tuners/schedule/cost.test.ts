@@ -66,7 +66,9 @@ test.each(TINY_MODES)('$learn: both sides spend the same, up to half a training 
   const { starts } = learned.result
   expect(starts.map(({ name }) => name)).toEqual(settings.learn === 'sampling' ? ['trailing'] : [])
   const decided = settings.learn === 'sampling' ? decisionCost(settings) : 0
-  expect(networkEvaluations.learned).toBe(3 * batch * trainSteps + iterations * perIteration + measuringPull(settings) + decided)
+  expect(networkEvaluations.learned).toBe(
+    3 * batch * trainSteps + iterations * perIteration + measuringPull(settings) + decided,
+  )
   expect(Math.abs(networkEvaluations.learned - networkEvaluations.default)).toBeLessThanOrEqual(1.5 * batch)
   expect(protocol.trainingSteps.default).toBe(networkEvaluations.default / (3 * batch))
   expectRising(progress, 0)
@@ -172,7 +174,9 @@ test('a plan says which program makes its evaluations, counted by hand', () => {
 })
 
 test('one-point, whose first estimate only primes: a shortfall of the plan only speeds the bar up', async () => {
-  const { learned, progress } = await recorded(optionsOf({ learn: 'tied', estimator: 'one-point', gamma: 40, trainSteps: 2 }))
+  const { learned, progress } = await recorded(
+    optionsOf({ learn: 'tied', estimator: 'one-point', gamma: 40, trainSteps: 2 }),
+  )
   const [first, second] = learned.result.history
   expect(second.parameters).toEqual(first.parameters)
   expectRising(progress, 0)

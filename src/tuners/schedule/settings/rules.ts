@@ -39,7 +39,7 @@ export function checkLearnSettings(settings: LearnSettings): void {
   if (!penalty && settings.estimator === 'one-point') {
     refuse('estimator', `any but one-point with hypergradient ${hypergradient}: each of its estimates is alone`)
   }
-  if (penalty && hasZ && settings.gamma === 'auto' && settings.estimator === 'one-point') {
+  if (learn !== 'sampling' && penalty && hasZ && settings.gamma === 'auto' && settings.estimator === 'one-point') {
     refuse('gamma', 'a number with estimator one-point: its first estimate, by which auto would choose, only primes it')
   }
   if (!penalty && hasZ) refuse('z', `false with hypergradient ${hypergradient}, which has no twins`)
