@@ -12,6 +12,8 @@ const BEGAN: Readonly<Record<string, string>> = {
 }
 /** A hypergradient whose sign is wrong in more than this share cannot be a default. */
 const MOST_WRONG = 1 / 20
+/** Of fewer comparisons nothing follows. */
+const FEWEST = 20
 
 const line = (cells: readonly (string | number)[]): string => `| ${cells.join(' | ')} |`
 const table = (head: readonly string[], rows: readonly string[]): string =>
@@ -81,7 +83,8 @@ function verdict(comparisons: readonly Comparison[]): string {
     const wrong = signs.reduce((sum, one) => sum + one.wrong, 0)
     if (compared === 0) return []
     const may = wrong <= MOST_WRONG * compared
-    return `- \`${name}\`: wrong in ${wrong} of ${compared}: ${may ? 'it may be a default' : 'it cannot be a default'} (at most 1 of 20).`
+    const said = compared < FEWEST ? 'too few to say' : may ? 'it may be a default' : 'it cannot be a default'
+    return `- \`${name}\`: wrong in ${wrong} of ${compared}: ${said} (at most 1 of 20, of ${FEWEST} at least).`
   })
   return lines.join('\n')
 }
