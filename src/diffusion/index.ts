@@ -110,6 +110,7 @@ export {
   noiseSchedule,
   noiseScheduleFromBetas,
   pullBackToParameters,
+  withZeroTerminalSnr,
 } from './schedules/noiseSchedule.ts'
 export type { SamplingSchedule, ToldTimes } from './schedules/samplingSchedule.ts'
 export { samplingSchedule, samplingScheduleAt, samplingScheduleFrom } from './schedules/samplingSchedule.ts'

@@ -325,13 +325,14 @@ export class Trainer {
    * Networks without statistics are left as they are.
    */
   async settle(state: TrainingState, schedule: TrainingSchedule): Promise<TrainingState> {
-    const { network, device } = this.options
+    const { network, prediction = 'noise', device } = this.options
     if (network.statistics.length === 0) return state
-    this.#statistics ??= compile(statisticsGraph(network, this.batch, lossForm(this.options)), device ? { device } : {})
+    this.#statistics ??= compile(statisticsGraph(network, this.batch, { target: prediction }), device ? { device } : {})
     const program = await this.#statistics
     let { statistics } = state
     for (let k = 0; k < SETTLING_BATCHES; k++) {
-      const out = await program.run(this.#inputs({ ...state, statistics }, schedule, this.draw(k)))
+      const inputs = Object.entries(this.#inputs({ ...state, statistics }, schedule, this.draw(k)))
+      const out = await program.run(Object.fromEntries(inputs.filter(([name]) => name in program.inputs)))
       statistics = out[nextOf('statistics')].data as Float32Array
     }
     return { ...state, statistics }

@@ -160,9 +160,9 @@ function scheduleAtSteps({ subject, settings, schedule }: Job, steps: number, ve
 
 /** The averaged network of a training run, its running statistics made for the averaged weights. */
 export async function settle(
-  { trainer, schedule }: Pick<Job, 'trainer' | 'schedule'>,
+  { trainer, trainedOn }: Pick<Job, 'trainer' | 'trainedOn'>,
   run: TrainedState,
 ): Promise<NetworkState> {
   const averaged = { ...run.training, weights: run.ema.slice() }
-  return trainer ? trainer.settle(averaged, schedule) : averaged
+  return trainer ? trainer.settle(averaged, trainedOn) : averaged
 }
