@@ -111,10 +111,9 @@ export function logSnrDensity(options: {
   const { mean = 0, width = standard.width } = options
   if (!Number.isFinite(mean)) throw refused(`needs a finite mean, got ${mean}`)
   if (!(width > 0 && Number.isFinite(width))) throw refused(`needs a width above 0, got ${width}`)
-  const [low, high] = rangeOf(code)
-  const place = (logSnr: number) => (logSnr - mean) / width
-  const [below, above] = [standard.cdf(place(low)), standard.cdf(place(high))]
-  const inside = above - below
+  const density = cutDensity({ name, mean, width, code })
+  const { low, high } = density
+  const inside = standard.cdf((high - mean) / width) - standard.cdf((low - mean) / width)
   if (!(1 - inside <= MOST_BEYOND)) {
     const share = Math.round(100 * (1 - Math.max(0, inside)))
     const ends = `[${[low, high].map((end) => Number(end.toFixed(2))).join(', ')}]`
@@ -123,6 +122,21 @@ export function logSnrDensity(options: {
         `${share} % is beyond; move its mean, or narrow it`,
     )
   }
+  return density
+}
+
+/** The same, however much of it is beyond: what there is within the code's levels. @param options of a known name */
+export function cutDensity({
+  name,
+  mean,
+  width,
+  code,
+}: Readonly<Pick<LogSnrDensity, 'name' | 'mean' | 'width' | 'code'>>): LogSnrDensity {
+  const standard = DENSITIES[name]
+  const [low, high] = rangeOf(code)
+  const place = (logSnr: number) => (logSnr - mean) / width
+  const [below, above] = [standard.cdf(place(low)), standard.cdf(place(high))]
+  const inside = above - below
   const unscaled = (logSnr: number) => (logSnr >= low && logSnr <= high ? standard.value(place(logSnr)) / width : 0)
   const logSnrAt = (share: number) => {
     const all = below + share * inside

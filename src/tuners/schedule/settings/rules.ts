@@ -99,6 +99,9 @@ function checkTrainedOn(settings: LearnSettings): void {
   } else if (learn === 'tied') {
     refuse('trainingDensity', 'times with learn tied, where one schedule is for training and sampling')
   }
+  if (importanceSampling && learn === 'both') {
+    refuse('importanceSampling', 'false with learn both: the loss of even times does not depend on the density')
+  }
   if (snrGamma !== null && lossWeighting !== 'min-snr' && lossWeighting !== 'soft-min-snr') {
     refuse('snrGamma', `left out with lossWeighting ${lossWeighting}: it is of min-snr and soft-min-snr`)
   }
