@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { saveModel } from '../../diffusion/files/index.ts'
-import { flowSchedule, noiseSchedule } from '../../diffusion/index.ts'
+import { flowSchedule, noiseSchedule, withZeroTerminalSnr } from '../../diffusion/index.ts'
 import { initialState, unet } from '../../nn/index.ts'
 import type { LearnedModel } from '../../tuners/index.ts'
 import { runEntropyJob } from '../entropy/job.ts'
@@ -122,7 +122,8 @@ describe.each(['velocity', 'flow'])('trained here to predict %s', (prediction) =
 })
 
 test('trained on a density with weighted losses: the run says so, and is sampled in the times of the noise schedule', async () => {
-  const given = { trainingDensity: 'laplace', densityWidth: 0.8, lossWeighting: 'soft-min-snr', start: 'trailing' }
+  const density = { trainingDensity: 'laplace', densityWidth: 0.8, lossWeighting: 'soft-min-snr' }
+  const given = { ...density, prediction: 'velocity', zeroTerminalSnr: true, start: 'trailing' }
   const { learned } = await learn('density', given)
   const wanted = {
     density: { name: 'laplace', mean: 0, width: 0.8 },
@@ -130,13 +131,17 @@ test('trained on a density with weighted losses: the run says so, and is sampled
   }
   for (const folder of ['model', 'model-default']) {
     const config = await readJson('density', folder, 'scheduler', 'scheduler_config.json')
-    expect(config).toMatchObject({ _family: 'cosine', _trained_on: wanted })
+    expect(config).toMatchObject({ _family: 'cosine', _trained_on: wanted, rescale_betas_zero_snr: true })
   }
   const page = await readFile(at('density', 'report.html'), 'utf8')
   expect(page).toContain('levels drawn from a laplace density of log-SNR, mean 0, width 0.8')
   const { schedule, choice } = await openedRun('density')
-  expect(schedule.logSnr).toEqual(noiseSchedule({ family: 'cosine', timesteps: 20 }).logSnr)
+  expect(schedule.logSnr).toEqual(withZeroTerminalSnr(noiseSchedule({ family: 'cosine', timesteps: 20 }), 0).logSnr)
   expect(choice.schedule.times).toEqual(learned.sampling.times)
+  for (const name of [choice.name.replace('learned ', ''), 'default']) {
+    const config = resolveSampleConfig(flags({ count: 2, schedule: name }))
+    await expect(sampleModel(at('density'), config, { folder: at(`density-${name}`) })).resolves.toBeTruthy()
+  }
   // The settings are the run's own: a resumed one cannot have others.
   const other = resolveScheduleConfig(flags({ ...SMALL, ...given, densityWidth: 0.9 }))
   await expect(runScheduleJob(other, { folder: at('density'), resume: true })).rejects.toThrow(/densityWidth/)
