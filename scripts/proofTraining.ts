@@ -49,13 +49,22 @@ const effort: Effort = {
   samplingSeeds: [21, 22],
 }
 
+/** As it was begun, but for where things lie on this machine. */
+function commandOf(): string {
+  const own = process.argv.slice(2).flatMap((word, i, all) => {
+    if (/^--(weights|out)/.test(word) || /^--(weights|out)$/.test(all[i - 1] ?? '')) return []
+    return /[;()\s]/.test(word) ? `'${word}'` : word
+  })
+  return ['npm run proof:training', ...(own.length > 0 ? ['--', ...own] : [])].join(' ')
+}
+
 const path = join(values.out, 'grid.json')
 mkdirSync(values.out, { recursive: true })
 mkdirSync(values.weights, { recursive: true })
 const record: GridRecord = existsSync(path)
   ? (JSON.parse(readFileSync(path, 'utf8')) as GridRecord)
   : {
-      command: `npm run proof:training -- ${process.argv.slice(2).join(' ')}`.trim(),
+      command: commandOf(),
       commit: execFileSync('git', ['rev-parse', '--short', 'HEAD'], { encoding: 'utf8' }).trim(),
       machine: cpus()[0]?.model ?? 'unknown',
       effort,
