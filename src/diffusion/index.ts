@@ -102,6 +102,8 @@ export {
   levelOfLogSnr,
   pathOf,
 } from './schedules/level.ts'
+export type { DensityName, LogSnrDensity } from './schedules/logSnrDensity.ts'
+export { DENSITIES, DENSITY_NAMES, densityOfTimes, logSnrDensity } from './schedules/logSnrDensity.ts'
 export type { NoiseFamilyName } from './schedules/noiseFamilies.ts'
 export { NOISE_FAMILIES } from './schedules/noiseFamilies.ts'
 export type { FamilySchedule, NoiseSchedule } from './schedules/noiseSchedule.ts'
@@ -110,6 +112,7 @@ export {
   noiseSchedule,
   noiseScheduleFromBetas,
   pullBackToParameters,
+  withZeroTerminalSnr,
 } from './schedules/noiseSchedule.ts'
 export type { SamplingSchedule, ToldTimes } from './schedules/samplingSchedule.ts'
 export { samplingSchedule, samplingScheduleAt, samplingScheduleFrom } from './schedules/samplingSchedule.ts'
@@ -118,6 +121,15 @@ export type { SolverCotangent, SolverNumbers } from './schedules/solverNumbers.t
 export { namesOfSolver, solverCotangent } from './schedules/solverNumbers.ts'
 export type { StepListName } from './schedules/stepList.ts'
 export { roundHalfEven, STEP_LIST_NAMES, STEP_LISTS, stepList, stepListsOf } from './schedules/stepList.ts'
-export { pullBackToLogSnr } from './training/forward.ts'
+export type { DensityFamily, TrainingFamily } from './training/densityFamily.ts'
+export { densityFamily, pullBackDraw } from './training/densityFamily.ts'
+export type { TrainingLevels } from './training/forward.ts'
+export { levelsOfDraw, pullBackToLogSnr } from './training/forward.ts'
 export type { Minibatch, TrainedState, TrainerOptions, TrainingState } from './training/training.ts'
 export { SETTLING_BATCHES, Trainer, train } from './training/training.ts'
+export type { TrainingRecord } from './training/trainingRecord.ts'
+export { trainingRecord, trainingWords } from './training/trainingRecord.ts'
+export type { TrainingSchedule } from './training/trainingSchedule.ts'
+export { checkTold, codeOf, isDensity } from './training/trainingSchedule.ts'
+export type { LossWeighting, WeightingName } from './training/weighting.ts'
+export { checkImportance, lossWeight, WEIGHTING_GAMMAS, WEIGHTING_NAMES } from './training/weighting.ts'

@@ -83,6 +83,7 @@ export {
   START_NAMES,
   samplerFor,
   stepNumbers,
+  trainedOnShape,
   tuningShape,
 } from './schedule/settings/index.ts'
 export type { Subject } from './schedule/subject.ts'

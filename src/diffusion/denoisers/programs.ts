@@ -32,8 +32,18 @@ const statisticsOf = (network: DenoisingNetwork, flat: SymbolicTensor | undefine
 /** Name of the output that is the new value of a state input (inputs and outputs of an ONNX graph share one name space). */
 export const nextOf = (name: string): string => `next.${name}`
 
-/** Types of weights, statistics and a minibatch: images, noise [b,c,h,w]; signal, noiseLevel, time, condition [b]. */
-function lossTypes(network: DenoisingNetwork, batch: number): Record<string, TensorType> {
+/** What the loss is: the network's target (default the noise), and whether images weigh differently (`lossWeight`; default false). */
+export interface LossForm {
+  readonly target?: TrainingTarget
+  readonly weighted?: boolean
+}
+
+/** Types of weights, statistics and a minibatch: images, noise [b,c,h,w]; signal, noiseLevel, time, lossWeight, condition [b]. */
+function lossTypes(
+  network: DenoisingNetwork,
+  batch: number,
+  { weighted = false }: LossForm,
+): Record<string, TensorType> {
   return {
     weights: float(flatSize(network.parameters)),
     ...statisticsType(network),
@@ -42,18 +52,19 @@ function lossTypes(network: DenoisingNetwork, batch: number): Record<string, Ten
     signal: float(batch),
     noiseLevel: float(batch),
     time: timeType(network, batch),
+    ...(weighted && { lossWeight: float(batch) }),
     ...conditionType(network, batch),
   }
 }
 
 /**
- * Denoising score matching: mean (prediction - target)^2 at x = signal x0 + noise eps. The target is eps (Ho et al. 2020, eq. 14), x0, the velocity
+ * Denoising score matching: mean lossWeight (prediction - target)^2 at x = signal x0 + noise eps. The target is eps (Ho et al. 2020, eq. 14), x0, the velocity
  * signal eps - noise x0 (Salimans, Ho 2022, arXiv 2202.00512, appendix D), or on a flow eps - x0 (Lipman et al. 2023, arXiv 2210.02747, eq. 23).
  */
 function scoreMatching(
   network: DenoisingNetwork,
   inputs: Named,
-  target: TrainingTarget,
+  { target = 'noise' }: LossForm,
 ): { loss: SymbolicTensor; statistics: Named } {
   const perImage = (values: SymbolicTensor) => reshape(values, [values.shape[0], ...network.imageShape.map(() => 1)])
   const sample = add(mul(perImage(inputs.signal), inputs.images), mul(perImage(inputs.noiseLevel), inputs.noise))
@@ -70,7 +81,8 @@ function scoreMatching(
     velocity: () => sub(mul(perImage(inputs.signal), noise), mul(perImage(inputs.noiseLevel), images)),
     flow: () => sub(noise, images),
   }
-  return { loss: reduceMean(square(sub(prediction, targets[target]()))), statistics }
+  const errors = square(sub(prediction, targets[target]()))
+  return { loss: reduceMean(inputs.lossWeight ? mul(perImage(inputs.lossWeight), errors) : errors), statistics }
 }
 
 /** What an optimizer step takes and gives besides the loss's gradient. */
@@ -110,7 +122,7 @@ const asNext = (state: Named): Named => ({
  * One optimizer step on denoising score matching. `extraGradient` is added to the gradient of the loss after clipping:
  * zeros for y, grad FID / gamma for its twin z (penalty method), whose loss is then clipped by the same number as y's.
  * @param clip largest global norm of the gradient, or null
- * @param target what the network is trained to predict, here and below; default the noise
+ * @param form what the loss is, here and below
  * @returns graph of (weights, slots…, statistics?, minibatch, learningRate, step, extraGradient) to `next.*` of the state, `loss` and `weightSum`
  */
 export function trainStepGraph(
@@ -118,12 +130,12 @@ export function trainStepGraph(
   batch: number,
   optimizer: Optimizer,
   clip: number | null,
-  target: TrainingTarget = 'noise',
+  form: LossForm = {},
 ): Graph {
   const update = { optimizer, clip }
-  const types = { ...lossTypes(network, batch), ...updateTypes(update, flatSize(network.parameters)) }
+  const types = { ...lossTypes(network, batch, form), ...updateTypes(update, flatSize(network.parameters)) }
   return trace(types, (inputs: Named) => {
-    const { loss, statistics } = scoreMatching(network, inputs, target)
+    const { loss, statistics } = scoreMatching(network, inputs, form)
     const [lossGradient] = gradient(loss, [inputs.weights])
     const next = {
       ...updated(update, inputs, lossGradient),
@@ -138,14 +150,9 @@ export function trainStepGraph(
  * the loss's `gradient` in the flat weights.
  * @param batch images of the part
  */
-export function lossGradientGraph(
-  network: DenoisingNetwork,
-  batch: number,
-  parts: number,
-  target: TrainingTarget = 'noise',
-): Graph {
-  return trace(lossTypes(network, batch), (inputs: Named) => {
-    const loss = mul(scoreMatching(network, inputs, target).loss, 1 / parts)
+export function lossGradientGraph(network: DenoisingNetwork, batch: number, parts: number, form: LossForm = {}): Graph {
+  return trace(lossTypes(network, batch, form), (inputs: Named) => {
+    const loss = mul(scoreMatching(network, inputs, form).loss, 1 / parts)
     return { loss, gradient: gradient(loss, [inputs.weights])[0] }
   })
 }
@@ -177,19 +184,34 @@ export function updateGraph(
   })
 }
 
-/** Score-matching loss with its derivatives in the levels: dloss/dsignal [b], dloss/dnoise [b] (batch statistics, none written). */
-export function lowerGradientGraph(network: DenoisingNetwork, batch: number, target: TrainingTarget = 'noise'): Graph {
-  return trace(lossTypes(network, batch), (inputs: Named) => {
-    const { loss } = scoreMatching(network, inputs, target)
-    const [dSignal, dNoise] = gradient(loss, [inputs.signal, inputs.noiseLevel])
-    return { loss, dSignal, dNoise }
+/**
+ * Score-matching loss with its derivatives in the levels: dloss/dsignal [b], dloss/dnoise [b], weighted dloss/dweight [b] (batch statistics, none
+ * written).
+ * @param told also dloss/dtime [b], of networks that are told real times
+ */
+export function lowerGradientGraph(
+  network: DenoisingNetwork,
+  batch: number,
+  form: LossForm = {},
+  { told = false }: { readonly told?: boolean } = {},
+): Graph {
+  return trace(lossTypes(network, batch, form), (inputs: Named) => {
+    const { loss } = scoreMatching(network, inputs, form)
+    const variables: Record<string, SymbolicTensor> = {
+      dSignal: inputs.signal,
+      dNoise: inputs.noiseLevel,
+      ...(inputs.lossWeight && { dWeight: inputs.lossWeight }),
+      ...(told && { dTime: inputs.time }),
+    }
+    const gradients = gradient(loss, Object.values(variables))
+    return { loss, ...Object.fromEntries(Object.keys(variables).map((name, i) => [name, gradients[i]])) }
   })
 }
 
 /** New running statistics of a minibatch at fixed weights. */
-export function statisticsGraph(network: DenoisingNetwork, batch: number, target: TrainingTarget = 'noise'): Graph {
-  return trace(lossTypes(network, batch), (inputs: Named) => {
-    const { statistics } = scoreMatching(network, inputs, target)
+export function statisticsGraph(network: DenoisingNetwork, batch: number, form: LossForm = {}): Graph {
+  return trace(lossTypes(network, batch, form), (inputs: Named) => {
+    const { statistics } = scoreMatching(network, inputs, form)
     return { [nextOf('statistics')]: flattenSymbolic(network.statistics, statistics) }
   })
 }

@@ -4,22 +4,36 @@
  */
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
+import { z } from 'zod'
 import { inputError } from '../../base/index.ts'
 import type { DenoisingNetwork } from '../../nn/index.ts'
 import { networkFromConfig, stateFromTensors } from '../../nn/index.ts'
 import type { Prediction } from '../denoiser.ts'
 import type { SamplerSettings } from '../samplers/settings.ts'
 import { pathOf } from '../schedules/level.ts'
+import { DENSITY_NAMES } from '../schedules/logSnrDensity.ts'
 import type { NoiseSchedule } from '../schedules/noiseSchedule.ts'
+import type { TrainingRecord } from '../training/trainingRecord.ts'
+import { WEIGHTING_NAMES } from '../training/weighting.ts'
 import type { ForeignScheduler, OwnSampling } from './foreignScheduler.ts'
 import { readSchedulerText } from './loadScheduler.ts'
 import type { Model, NamedSchedule } from './modelFolder.ts'
-import { CLASS_NAMES, MODEL_FILES } from './modelFolder.ts'
+import { CLASS_NAMES, MODEL_FILES, TRAINED_ON } from './modelFolder.ts'
 import { readTrainingScheduler } from './modelFolderScheduler.ts'
 import type { Json, ModelLayout } from './modelLayout.ts'
 import { layoutOf, missingScheduler, readJson, readModelText } from './modelLayout.ts'
 import { readWeights } from './modelWeights.ts'
 import { readSamplingSchedule } from './scheduleFile.ts'
+
+const trainingRecordSchema = z.strictObject({
+  density: z
+    .strictObject({
+      ...{ name: z.enum(DENSITY_NAMES), mean: z.number(), width: z.number().positive() },
+      importance: z.literal(true).optional(),
+    })
+    .optional(),
+  weighting: z.strictObject({ name: z.enum(WEIGHTING_NAMES), gamma: z.number().positive().optional() }).optional(),
+})
 
 /** A model from disk. */
 export interface LoadedModel extends Model {
@@ -61,6 +75,7 @@ export async function loadModel(folder: string, options: LoadModelOptions = {}):
     noiseSchedule: schedule,
     prediction,
     ...(await classNamesIn(folder)),
+    ...(layout.own && (await trainedOnIn(layout))),
     clip: sampler.settings.clip,
     samplingSchedules: schedules,
     sampler,
@@ -138,6 +153,13 @@ async function loadSchedules(folder: string): Promise<NamedSchedule[]> {
       return { name, ...readSamplingSchedule(await readModelText(join(folder, file)), join(folder, file)) }
     }),
   )
+}
+
+/** Nothing where it is not said, or in no form that is known here: nothing is decided by it. */
+async function trainedOnIn({ scheduler }: ModelLayout): Promise<Pick<Model, 'trainedOn'>> {
+  const config = scheduler === null ? null : await readJson(scheduler)
+  const { data } = trainingRecordSchema.safeParse(config?.[TRAINED_ON])
+  return data ? { trainedOn: data as TrainingRecord } : {}
 }
 
 /** Names of classes in `model_index.json`: ours, or those of diffusers' DiT pipelines (`id2label`). Nothing where there are none. */

@@ -12,11 +12,12 @@ import { openForeignDenoiser } from '../denoisers/openForeignDenoiser.ts'
 import type { SamplerSettings } from '../samplers/settings.ts'
 import { samplerSettings } from '../samplers/settings.ts'
 import type { NoiseSchedule } from '../schedules/noiseSchedule.ts'
-import { noiseSchedule, noiseScheduleFromBetas } from '../schedules/noiseSchedule.ts'
+import { noiseSchedule, noiseScheduleFromBetas, withZeroTerminalSnr } from '../schedules/noiseSchedule.ts'
 import { samplingSchedule, samplingScheduleFrom } from '../schedules/samplingSchedule.ts'
 import { loadModel } from './loadModel.ts'
 import type { Model, NamedSchedule } from './modelFolder.ts'
 import { exportOnnx, MODEL_FILES, saveModel, scheduleName } from './modelFolder.ts'
+import { readTrainingScheduler } from './modelFolderScheduler.ts'
 import type { SavedSchedule } from './scheduleFile.ts'
 
 const root = await mkdtemp(join(tmpdir(), 'model-'))
@@ -367,3 +368,45 @@ test('the names of classes are kept where diffusers passes over them; those of D
   await saveModel(folder, model)
   expect((await loadModel(folder)).classNames).toBeUndefined()
 })
+
+test('what a network was trained on is kept; its schedule is that of the code, to diffusers and here', async () => {
+  const [folder, plain] = [fresh(), fresh()]
+  const trainedOn = {
+    density: { name: 'laplace', mean: -0.5, width: 0.7, importance: true },
+    weighting: { name: 'min-snr', gamma: 5 },
+  } as const
+  await saveModel(folder, modelOf(tiny, { trainedOn }))
+  await saveModel(plain, modelOf(tiny))
+  const { _trained_on, ...config } = await jsonAt(folder, MODEL_FILES.scheduler)
+  expect(_trained_on).toEqual(trainedOn)
+  expect(config).toEqual(await jsonAt(plain, MODEL_FILES.scheduler))
+  const loaded = await loadModel(folder)
+  expect(loaded.trainedOn).toEqual(trainedOn)
+  expect(loaded.noiseSchedule.logSnr).toEqual(training.logSnr)
+  expect((await loadModel(plain)).trainedOn).toBeUndefined()
+})
+
+test.each(['sample', 'velocity'] as const)(
+  'zero terminal SNR, %s: readers stretch the family’s own betas',
+  async (prediction) => {
+    for (const family of ['cosine', 'sigmoid', 'linear'] as const) {
+      const base = noiseSchedule({ family, timesteps: 60, ...(family === 'sigmoid' && { tau: 0.8 }) })
+      const schedule = withZeroTerminalSnr(base, 0)
+      const folder = fresh()
+      const { notes } = await saveModel(folder, modelOf(tiny, { noiseSchedule: schedule, prediction }))
+      expect(notes.filter((note) => /float32/.test(note))).toEqual([])
+      const config = await jsonAt(folder, MODEL_FILES.scheduler)
+      expect(config).toMatchObject({ rescale_betas_zero_snr: true, _family: family })
+      const again = await loadModel(folder)
+      expect(again.noiseSchedule.logSnr).toEqual(schedule.logSnr)
+      // A second copy is the same file.
+      const copy = fresh()
+      await saveModel(copy, again)
+      expect(await jsonAt(copy, MODEL_FILES.scheduler)).toEqual(config)
+      // What stands there for readers that know no family: stretched once, not twice.
+      const { _family, _parameters, ...foreign } = config
+      const read = readTrainingScheduler(JSON.stringify(foreign), 'the config').schedule
+      for (const [t, alphaBar] of schedule.alphaBar.entries()) expect(read.alphaBar[t]).toBeCloseTo(alphaBar, 5)
+    }
+  },
+)

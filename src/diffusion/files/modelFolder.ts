@@ -27,6 +27,7 @@ import type { Prediction } from '../denoiser.ts'
 import { denoiseGraph } from '../denoisers/programs.ts'
 import type { SamplerSettings } from '../samplers/settings.ts'
 import type { FamilySchedule, NoiseSchedule } from '../schedules/noiseSchedule.ts'
+import type { TrainingRecord } from '../training/trainingRecord.ts'
 import { SCHEDULE_FILES, scheduleFiles } from './exportedFiles.ts'
 import { float32Note, trainingClass, trainingSchedulerConfig } from './modelFolderScheduler.ts'
 import type { SavedSchedule } from './scheduleFile.ts'
@@ -47,6 +48,8 @@ export interface Model {
   /** Range of the data, [-r, r], to which samplers clip x0Hat; null: none. Default [-1, 1]. */
   readonly clip?: SamplerSettings['clip']
   readonly samplingSchedules: readonly NamedSchedule[]
+  /** What levels it was trained on, and what their losses counted, where that is not every time of its schedule once: kept, and not needed to sample. */
+  readonly trainedOn?: TrainingRecord
   /** Names of its classes, the index being the class; absent: numbers. */
   readonly classNames?: readonly string[]
 }
@@ -66,6 +69,9 @@ export const PRODUCER = 'bilevel-diffusion'
 
 /** In `model_index.json`: the names of the classes; diffusers passes over what begins so. */
 export const CLASS_NAMES = '_class_names'
+
+/** In `scheduler_config.json`: what the network was trained on; diffusers passes over what begins so. */
+export const TRAINED_ON = '_trained_on'
 
 /** A schedule's name in a model folder: `<sampler>-<N>`. */
 export const scheduleName = ({ settings, schedule }: SavedSchedule): string =>
@@ -104,7 +110,10 @@ export async function saveModel(
     name: saved.name,
     ...scheduleFiles(saved, prediction, saved.name),
   }))
-  const scheduler = trainingSchedulerConfig(noiseSchedule, prediction, clip)
+  const scheduler = {
+    ...trainingSchedulerConfig(noiseSchedule, prediction, clip),
+    ...(model.trainedOn && { [TRAINED_ON]: model.trainedOn }),
+  }
   const onnxBytes = onnx ? exportOnnx(network, state) : null
   await requireOwn(folder)
   const path = (name: string) => join(folder, name)

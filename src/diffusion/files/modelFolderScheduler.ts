@@ -9,7 +9,7 @@ import type { SamplerSettings } from '../samplers/settings.ts'
 import type { NoiseFamilyName } from '../schedules/noiseFamilies.ts'
 import { NOISE_FAMILIES } from '../schedules/noiseFamilies.ts'
 import type { FamilySchedule, NoiseSchedule } from '../schedules/noiseSchedule.ts'
-import { familySchedule } from '../schedules/noiseSchedule.ts'
+import { familySchedule, withZeroTerminalSnr } from '../schedules/noiseSchedule.ts'
 import { readScheduler } from './diffusersScheduler.ts'
 import { exportTrainingSchedule, readersOf } from './export.ts'
 import type { SchedulerConfig } from './exportedScheduler.ts'
@@ -35,6 +35,10 @@ export function trainingSchedulerConfig(
   clip: SamplerSettings['clip'],
 ): SchedulerConfig {
   if (schedule.path === 'flow') return flowConfig(schedule, prediction, clip)
+  // Readers stretch the betas themselves.
+  if (schedule.stretchedFrom) {
+    return { ...trainingSchedulerConfig(schedule.stretchedFrom, prediction, clip), rescale_betas_zero_snr: true }
+  }
   const exported = exportTrainingSchedule(schedule, prediction, clip)
   const betas = ownBetas(schedule) ?? float32Betas(schedule) ?? {}
   return {
@@ -81,6 +85,7 @@ function withOwnClip(scheduler: ForeignScheduler, text: string, name: string): F
 /** A sentence where a float32 reader of a config gets other levels than the schedule has, or null. */
 export function float32Note(schedule: NoiseSchedule, config: SchedulerConfig): string | null {
   if (schedule.path === 'flow') return null
+  if (schedule.stretchedFrom) return float32Note(schedule.stretchedFrom, { ...config, rescale_betas_zero_snr: false })
   const { float32 } = readersOf(Array.from(readScheduler(JSON.stringify(config), 'the config').schedule.betas))
   const wrong = schedule.logSnr.filter(
     (wanted, t) => !(Math.abs(Math.log(float32[t] / (1 - float32[t])) - wanted) <= 0.05),
@@ -104,9 +109,10 @@ export function readTrainingScheduler(text: string, name: string): ForeignSchedu
   if (!rule) throw inputError('scheduler.invalid', `${name}: _family must be a noise schedule family, got ${family}`)
   const values = rule.parameters.map(({ name: key }) => Number((parameters as Record<string, unknown>)[key]))
   const exact = familySchedule(family as NoiseFamilyName, values, scheduler.schedule.timesteps)
-  const { alphaBar } = scheduler.schedule
+  const { stretchedFrom } = scheduler.schedule
+  const { alphaBar } = stretchedFrom ?? scheduler.schedule
   const same = exact.alphaBar.every((value, t) => Math.abs(value - alphaBar[t]) <= ALPHA_BAR_TOLERANCE)
-  return same ? { ...scheduler, schedule: exact } : scheduler
+  return same ? { ...scheduler, schedule: stretchedFrom ? withZeroTerminalSnr(exact, 0) : exact } : scheduler
 }
 
 /** beta_schedule and its ends where a formula that DDIMScheduler has gives these levels; null otherwise. */

@@ -27,6 +27,8 @@ export interface NoiseSchedule {
   readonly logSnr: Float64Array
   /** `flow`: levels on the straight path, signal + noise = 1 (`flowSchedule.ts`). Absent: variance preserving. */
   readonly path?: 'flow'
+  /** The schedule that this one's signals were stretched from, so that the last one is none (`withZeroTerminalSnr`). Absent: they were not. */
+  readonly stretchedFrom?: NoiseSchedule
   /** The level at time t in [0, T-1]; between integers, straight lines in log-SNR (flow: in sigma). @throws `schedule.time` */
   level(t: number): Level
 }
@@ -120,12 +122,14 @@ export function noiseScheduleFromBetas(betas: ArrayLike<number>): NoiseSchedule 
  * @param lastAlphaBar what stands for alphaBar_T; 0 is kept as e^-100: a signal of 2e-22, at which x0Hat of a velocity is -v to all
  * digits, and whose powers are levels still
  */
-export function withZeroTerminalSnr({ alphaBar }: NoiseSchedule, lastAlphaBar: number): NoiseSchedule {
+export function withZeroTerminalSnr(schedule: NoiseSchedule, lastAlphaBar: number): NoiseSchedule {
+  const { alphaBar } = schedule
   const signal = alphaBar.map(Math.sqrt)
   const [first, last] = [signal[0], signal[signal.length - 1]]
   const logAlphaBar = signal.map((value) => 2 * Math.log((value - last) * (first / (first - last))))
   logAlphaBar[signal.length - 1] = Math.max(NO_SIGNAL, Math.log(lastAlphaBar))
-  return scheduleOfLogAlpha(logAlphaBar.map((value, t) => value - (t === 0 ? 0 : logAlphaBar[t - 1])))
+  const stretched = scheduleOfLogAlpha(logAlphaBar.map((value, t) => value - (t === 0 ? 0 : logAlphaBar[t - 1])))
+  return lastAlphaBar === 0 ? { ...stretched, stretchedFrom: schedule } : stretched
 }
 
 function scheduleOfLogAlpha(logAlpha: Float64Array): NoiseSchedule {

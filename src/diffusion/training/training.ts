@@ -18,6 +18,7 @@ import { batches, emaDecay, flatSize, initialState, updateEma } from '../../nn/i
 import type { BatchProgram, Device, Program } from '../../runtime/index.ts'
 import { compile, compileBatch, lanesFor } from '../../runtime/index.ts'
 import type { TrainingTarget } from '../denoiser.ts'
+import type { LossForm } from '../denoisers/programs.ts'
 import {
   gradientOfPart,
   lossGradientGraph,
@@ -27,8 +28,14 @@ import {
   trainStepGraph,
   updateGraph,
 } from '../denoisers/programs.ts'
-import type { NoiseSchedule } from '../schedules/noiseSchedule.ts'
-import { drawLoss, levelsAtTimes } from './forward.ts'
+import type { LogSnrDensity } from '../schedules/logSnrDensity.ts'
+import { slopeOfTime } from '../schedules/logSnrDensity.ts'
+import type { LossDraw } from './forward.ts'
+import { drawLoss, levelsOfDraw } from './forward.ts'
+import type { TrainingSchedule } from './trainingSchedule.ts'
+import { checkTold, codeOf, isDensity } from './trainingSchedule.ts'
+import type { LossWeighting } from './weighting.ts'
+import { checkImportance, importanceRatio, isWeighted, lossWeight } from './weighting.ts'
 
 /** All that training has learned so far. */
 export interface TrainingState extends NetworkState {
@@ -44,6 +51,8 @@ export interface Minibatch {
   readonly noise: Float32Array
   /** Index of the training timestep of each image, 0..T-1; also the time told. */
   readonly times: Int32Array
+  /** In their place where the levels are of a density: the share of its levels below, in [0, 1). */
+  readonly shares: Float64Array
   /** Class of each image, or the null class. */
   readonly condition?: Int32Array
 }
@@ -62,6 +71,8 @@ export interface TrainerOptions {
   readonly timesteps: number
   /** What the network is trained to predict; `flow` goes with a `flowSchedule` of the same T. Default `noise`. */
   readonly prediction?: TrainingTarget
+  /** What the loss of an image counts at its level. Default `uniform`: the network's own loss, each image once. */
+  readonly weighting?: LossWeighting
   readonly optimizer: Optimizer
   /** Images per step. Default 64. */
   readonly batch?: number
@@ -78,6 +89,8 @@ export interface LowerGradient {
   readonly loss: number
   readonly dSignal: Float64Array
   readonly dNoise: Float64Array
+  /** What else of the loss moves with the log-SNR of an image: its weight, and where levels are of a density the time that is told. Absent: nothing. */
+  readonly dLogSnr?: Float64Array
 }
 
 /** Batches after which running statistics (momentum .1) hold less than half a percent of what was before. */
@@ -122,12 +135,12 @@ class DividedStep implements StepProgram {
 
 /** Batch norm takes its statistics over the whole minibatch, which then cannot be divided. */
 async function compileStep(given: TrainerOptions): Promise<StepProgram> {
-  const { network, optimizer, batch = 64, clip = 1, prediction, device } = given
+  const { network, optimizer, batch = 64, clip = 1, device } = given
   const options = device ? { device } : {}
   const lanes = network.statistics.length === 0 ? lanesFor(batch, options) : 1
-  if (lanes === 1) return compile(trainStepGraph(network, batch, optimizer, clip, prediction), options)
+  if (lanes === 1) return compile(trainStepGraph(network, batch, optimizer, clip, lossForm(given)), options)
   const [gradient, update] = await Promise.all([
-    compileBatch(lossGradientGraph(network, batch / lanes, lanes, prediction), {
+    compileBatch(lossGradientGraph(network, batch / lanes, lanes, lossForm(given)), {
       ...options,
       lanes,
       whole: ['weights'],
@@ -144,9 +157,11 @@ export class Trainer {
   readonly #zeros: Float32Array
   readonly #step: StepProgram
   readonly #rows: (step: number) => Int32Array
-  #lower: Promise<Program> | undefined
+  readonly #lower = new Map<boolean, Promise<Program>>()
   #statistics: Promise<Program> | undefined
   #gradient: Promise<BatchProgram> | undefined
+  /** The density that importance sampling was checked for. */
+  #checked: TrainingSchedule | undefined
 
   private constructor(options: TrainerOptions, batch: number, step: StepProgram) {
     this.options = options
@@ -182,8 +197,15 @@ export class Trainer {
     rows.forEach((row, i) => {
       images.set(data.images.subarray(row * size, (row + 1) * size), i * size)
     })
-    const { times, eps } = drawLoss({ seed, step, batch, imageSize: size, timesteps, first: firstTime(this.options) })
-    if (network.classes === undefined) return { images, noise: eps, times }
+    const { times, shares, eps } = drawLoss({
+      seed,
+      step,
+      batch,
+      imageSize: size,
+      timesteps,
+      first: firstTime(this.options),
+    })
+    if (network.classes === undefined) return { images, noise: eps, times, shares }
     const drop = randomStream({ seed, purpose: 'train.drop', step })
     const share = dropShare(this.options)
     // Without a null class none are dropped, and every image has a label: both checked at the start.
@@ -191,7 +213,7 @@ export class Trainer {
     const condition = Int32Array.from(rows, (row) =>
       drop.uniform() < share ? nullClass : (data.labels?.[row] ?? nullClass),
     )
-    return { images, noise: eps, times, condition }
+    return { images, noise: eps, times, shares, condition }
   }
 
   /**
@@ -201,7 +223,7 @@ export class Trainer {
    */
   async step(
     state: TrainingState,
-    schedule: NoiseSchedule,
+    schedule: TrainingSchedule,
     minibatch: Minibatch,
     learningRate: number,
     extraGradient: Float32Array = this.#zeros,
@@ -237,19 +259,47 @@ export class Trainer {
   }
 
   /** Loss and its derivatives in the level of each image, at the state's weights. */
-  async lowerGradient(state: NetworkState, schedule: NoiseSchedule, minibatch: Minibatch): Promise<LowerGradient> {
-    const { network, prediction, device } = this.options
-    this.#lower ??= compile(lowerGradientGraph(network, this.batch, prediction), device ? { device } : {})
-    const out = await (await this.#lower).run(this.#inputs(state, schedule, minibatch))
+  async lowerGradient(state: NetworkState, schedule: TrainingSchedule, minibatch: Minibatch): Promise<LowerGradient> {
+    const program = await this.#lowerProgram(isDensity(schedule))
+    const out = await program.run(this.#inputs(state, schedule, minibatch))
+    const vector = (name: string) => Float64Array.from(out[name].data as Float32Array)
     return {
       loss: (out.loss.data as Float32Array)[0],
-      dSignal: Float64Array.from(out.dSignal.data as Float32Array),
-      dNoise: Float64Array.from(out.dNoise.data as Float32Array),
+      dSignal: vector('dSignal'),
+      dNoise: vector('dNoise'),
+      ...((out.dWeight || out.dTime) && {
+        dLogSnr: this.#otherSlopes(schedule, minibatch, out.dWeight && vector('dWeight'), out.dTime && vector('dTime')),
+      }),
     }
   }
 
+  /** @param told with the derivative in the told time */
+  #lowerProgram(told: boolean): Promise<Program> {
+    const { network, device } = this.options
+    const graph = () => lowerGradientGraph(network, this.batch, lossForm(this.options), { told })
+    const program = this.#lower.get(told) ?? compile(graph(), device ? { device } : {})
+    this.#lower.set(told, program)
+    return program
+  }
+
+  /** Of weight and told time, whose slopes in log-SNR the host knows. */
+  #otherSlopes(
+    schedule: TrainingSchedule,
+    draw: LossDrawOf,
+    dWeight: Float64Array | undefined,
+    dTime: Float64Array | undefined,
+  ): Float64Array {
+    const { prediction = 'noise', weighting } = this.options
+    return levelsOfDraw(schedule, draw).logSnr.map((logSnr, i) => {
+      const byWeight = dWeight && weighting ? dWeight[i] * lossWeight(weighting, prediction, logSnr).slope : 0
+      // Time falls where log-SNR rises.
+      const byTime = dTime && isDensity(schedule) ? -dTime[i] * slopeOfTime(schedule.code, logSnr) : 0
+      return byWeight + byTime
+    })
+  }
+
   /** The loss's gradient in the flat weights at the state's, before clipping; statistics are left as they are. */
-  async lossGradient(state: NetworkState, schedule: NoiseSchedule, minibatch: Minibatch): Promise<Float32Array> {
+  async lossGradient(state: NetworkState, schedule: TrainingSchedule, minibatch: Minibatch): Promise<Float32Array> {
     const program = await this.#gradientProgram()
     const parts = await program.runEach(only(program, this.#inputs(state, schedule, minibatch)))
     const [first, ...rest] = parts.map(({ gradient }) => gradient.data as Float32Array)
@@ -261,8 +311,8 @@ export class Trainer {
   #gradientProgram(): Promise<BatchProgram> {
     const step = this.#step
     if (step instanceof DividedStep) return Promise.resolve(step.gradient)
-    const { network, prediction, device } = this.options
-    this.#gradient ??= compileBatch(lossGradientGraph(network, this.batch, 1, prediction), {
+    const { network, device } = this.options
+    this.#gradient ??= compileBatch(lossGradientGraph(network, this.batch, 1, lossForm(this.options)), {
       ...(device && { device }),
       lanes: 1,
       whole: ['weights', 'statistics'],
@@ -274,14 +324,15 @@ export class Trainer {
    * The state with its running statistics made again for its weights, on fixed batches (averaged weights never saw a batch).
    * Networks without statistics are left as they are.
    */
-  async settle(state: TrainingState, schedule: NoiseSchedule): Promise<TrainingState> {
-    const { network, prediction, device } = this.options
+  async settle(state: TrainingState, schedule: TrainingSchedule): Promise<TrainingState> {
+    const { network, prediction = 'noise', device } = this.options
     if (network.statistics.length === 0) return state
-    this.#statistics ??= compile(statisticsGraph(network, this.batch, prediction), device ? { device } : {})
+    this.#statistics ??= compile(statisticsGraph(network, this.batch, { target: prediction }), device ? { device } : {})
     const program = await this.#statistics
     let { statistics } = state
     for (let k = 0; k < SETTLING_BATCHES; k++) {
-      const out = await program.run(this.#inputs({ ...state, statistics }, schedule, this.draw(k)))
+      const inputs = Object.entries(this.#inputs({ ...state, statistics }, schedule, this.draw(k)))
+      const out = await program.run(Object.fromEntries(inputs.filter(([name]) => name in program.inputs)))
       statistics = out[nextOf('statistics')].data as Float32Array
     }
     return { ...state, statistics }
@@ -290,16 +341,17 @@ export class Trainer {
   async dispose(): Promise<void> {
     await this.#step.dispose()
     await (await this.#statistics)?.dispose()
-    await (await this.#lower)?.dispose()
+    for (const program of this.#lower.values()) await (await program).dispose()
     await (await this.#gradient)?.dispose()
   }
 
-  #inputs(state: NetworkState, schedule: NoiseSchedule, minibatch: Minibatch): Record<string, Tensor> {
+  #inputs(state: NetworkState, schedule: TrainingSchedule, minibatch: Minibatch): Record<string, Tensor> {
     const { network } = this.options
     requireProcess(this.options, schedule)
     const shape = [this.batch, ...network.imageShape]
-    const { times, condition } = minibatch
-    const { signal, noise } = levelsAtTimes(schedule, times)
+    const { condition } = minibatch
+    const { signal, noise, logSnr, told } = levelsOfDraw(schedule, minibatch)
+    const weights = this.#weights(schedule, logSnr)
     return {
       weights: float32(state.weights),
       ...(network.statistics.length > 0 && { statistics: float32(state.statistics) }),
@@ -307,17 +359,51 @@ export class Trainer {
       noise: float32(minibatch.noise, shape),
       signal: float32(signal),
       noiseLevel: float32(noise),
-      time: network.times === 'integer' ? int64(times) : float32(times),
+      time: network.times === 'integer' ? int64(told) : float32(told),
+      ...(weights && { lossWeight: float32(weights) }),
       ...(condition && { condition: int64(condition) }),
     }
   }
+
+  /** What the loss of each image counts; null: all the same. */
+  #weights(schedule: TrainingSchedule, logSnr: Float64Array): Float64Array | null {
+    const { prediction = 'noise', weighting } = this.options
+    if (!weighting || !isWeighted(weighting)) return null
+    const own = logSnr.map((value) => lossWeight(weighting, prediction, value).value)
+    if (!weighting.importance) return own
+    const density = this.#importance(schedule)
+    return own.map((value, i) => value * importanceRatio(density, logSnr[i]))
+  }
+
+  /** @throws `training.importance` where there is no density to draw by, or few of its draws would count */
+  #importance(schedule: TrainingSchedule): LogSnrDensity {
+    if (!isDensity(schedule)) throw noDensity()
+    if (this.#checked !== schedule) checkImportance(schedule)
+    this.#checked = schedule
+    return schedule
+  }
 }
+
+type LossDrawOf = Pick<LossDraw, 'times' | 'shares'>
+
+const lossForm = ({ prediction = 'noise', weighting }: TrainerOptions): LossForm => ({
+  target: prediction,
+  weighted: weighting !== undefined && isWeighted(weighting),
+})
+
+const noDensity = (): Error =>
+  inputError(
+    'training.importance',
+    'importance sampling is of the levels of a density, got even times; give a density (trainingDensity), or leave it out',
+  )
 
 /** At sigma 0 there is no noise to be seen. */
 const firstTime = ({ prediction }: Pick<TrainerOptions, 'prediction'>): number => (prediction === 'flow' ? 1 : 0)
 
 /** @throws `training.prediction` where the levels are none of what is predicted */
-function requireProcess({ prediction = 'noise' }: TrainerOptions, { path }: NoiseSchedule): void {
+function requireProcess({ prediction = 'noise', network }: TrainerOptions, schedule: TrainingSchedule): void {
+  if (isDensity(schedule)) checkTold(network)
+  const { path } = codeOf(schedule)
   if ((prediction === 'flow') === (path === 'flow')) return
   const came = path === 'flow' ? 'those of a flow' : 'levels with signal^2 + noise^2 = 1'
   const wanted = prediction === 'flow' ? 'the levels of a flow, flowSchedule(T)' : 'levels with signal^2 + noise^2 = 1'
@@ -385,7 +471,7 @@ export async function train(
   trainer: Trainer,
   options: {
     readonly steps: number
-    readonly schedule: NoiseSchedule
+    readonly schedule: TrainingSchedule
     readonly rate: (step: number) => number
     readonly from?: TrainedState
     readonly maxDecay?: number

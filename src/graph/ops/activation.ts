@@ -2,10 +2,10 @@
  * Smooth activations as composite operators with their own compact derivative, so that a runtime may run either in one pass.
  * SiLU(x) = x sigmoid(x); GELU(x) = x Phi(x), Phi the distribution function of the standard normal (Hendrycks, Gimpel 2016).
  */
-import { sameShape } from '../../base/index.ts'
+import { normalCdf, sameShape } from '../../base/index.ts'
 import { apply, defineOperator } from '../operator.ts'
 import type { Operator, SymbolicTensor } from '../symbolic.ts'
-import { add, erf, erfOf, exp, isFloat, mul, sigmoid, sub } from './elementwise.ts'
+import { add, erf, exp, isFloat, mul, sigmoid, sub } from './elementwise.ts'
 
 interface Activation {
   readonly f: (x: number) => number
@@ -58,14 +58,13 @@ export const silu = activation('Silu', {
 })
 
 const normalDensity = (x: number) => Math.exp(-0.5 * x * x) / Math.sqrt(2 * Math.PI)
-const normalDistribution = (x: number) => 0.5 * (1 + erfOf(x * Math.SQRT1_2))
 
 const distribution = (x: SymbolicTensor) => mul(add(erf(mul(x, Math.SQRT1_2)), 1), 0.5)
 
 /** x Phi(x), elementwise, by the error function (not the tanh approximation). */
 export const gelu = activation('Gelu', {
-  f: (x) => x * normalDistribution(x),
-  slope: (x) => normalDistribution(x) + x * normalDensity(x),
+  f: (x) => x * normalCdf(x),
+  slope: (x) => normalCdf(x) + x * normalDensity(x),
   expand: (x) => mul(x, distribution(x)),
   expandSlope(x, g) {
     const density = mul(exp(mul(mul(x, x), -0.5)), 1 / Math.sqrt(2 * Math.PI))

@@ -1,6 +1,6 @@
 /** Elementwise arithmetic with numpy broadcasting. A number among the arguments stands for a scalar of the other's element type. */
 import type { DType } from '../../base/index.ts'
-import { inputError } from '../../base/index.ts'
+import { erfOf, inputError } from '../../base/index.ts'
 import type { OperatorDefinition } from '../operator.ts'
 import { apply, defineOperator } from '../operator.ts'
 import type { Attributes, Operator, TensorType } from '../symbolic.ts'
@@ -227,16 +227,4 @@ function roundToEven(x: number): number {
   const below = Math.floor(x)
   if (x - below !== 0.5) return Math.round(x)
   return below % 2 === 0 ? below : below + 1
-}
-
-/** Series with positive terms only (Abramowitz and Stegun 7.1.6): no cancellation; beyond 6 the result is 1 in float64. */
-export function erfOf(x: number): number {
-  if (Math.abs(x) > 6) return Math.sign(x)
-  let term = x
-  let sum = x
-  for (let n = 1; Math.abs(term) > 1e-17 * Math.abs(sum); n++) {
-    term *= (2 * x * x) / (2 * n + 1)
-    sum += term
-  }
-  return (2 / Math.sqrt(Math.PI)) * Math.exp(-x * x) * sum
 }

@@ -33,6 +33,8 @@ export interface ReportContext {
   readonly network?: PythonNetwork
   /** What the network predicts. Default `noise`. */
   readonly prediction?: Prediction
+  /** What it was trained on, in words; absent: every time of its schedule as often. */
+  readonly trainedOn?: string
   /** Class of all generated images by number; absent: as the settings say it. */
   readonly class?: number
   /** Network evaluations by which what was given was checked first, beside those of the result. Absent: none. */

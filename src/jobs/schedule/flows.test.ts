@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { saveModel } from '../../diffusion/files/index.ts'
-import { flowSchedule } from '../../diffusion/index.ts'
+import { flowSchedule, noiseSchedule, withZeroTerminalSnr } from '../../diffusion/index.ts'
 import { initialState, unet } from '../../nn/index.ts'
 import type { LearnedModel } from '../../tuners/index.ts'
 import { runEntropyJob } from '../entropy/job.ts'
@@ -121,6 +121,32 @@ describe.each(['velocity', 'flow'])('trained here to predict %s', (prediction) =
   })
 })
 
+test('trained on a density with weighted losses: the run says so, and is sampled in the times of the noise schedule', async () => {
+  const density = { trainingDensity: 'laplace', densityWidth: 0.8, lossWeighting: 'soft-min-snr' }
+  const given = { ...density, prediction: 'velocity', zeroTerminalSnr: true, start: 'trailing' }
+  const { learned } = await learn('density', given)
+  const wanted = {
+    density: { name: 'laplace', mean: 0, width: 0.8 },
+    weighting: { name: 'soft-min-snr', gamma: 4 },
+  }
+  for (const folder of ['model', 'model-default']) {
+    const config = await readJson('density', folder, 'scheduler', 'scheduler_config.json')
+    expect(config).toMatchObject({ _family: 'cosine', _trained_on: wanted, rescale_betas_zero_snr: true })
+  }
+  const page = await readFile(at('density', 'report.html'), 'utf8')
+  expect(page).toContain('levels drawn from a laplace density of log-SNR, mean 0, width 0.8')
+  const { schedule, choice } = await openedRun('density')
+  expect(schedule.logSnr).toEqual(withZeroTerminalSnr(noiseSchedule({ family: 'cosine', timesteps: 20 }), 0).logSnr)
+  expect(choice.schedule.times).toEqual(learned.sampling.times)
+  for (const name of [choice.name.replace('learned ', ''), 'default']) {
+    const config = resolveSampleConfig(flags({ count: 2, schedule: name }))
+    await expect(sampleModel(at('density'), config, { folder: at(`density-${name}`) })).resolves.toBeTruthy()
+  }
+  // The settings are the run's own: a resumed one cannot have others.
+  const other = resolveScheduleConfig(flags({ ...SMALL, ...given, densityWidth: 0.9 }))
+  await expect(runScheduleJob(other, { folder: at('density'), resume: true })).rejects.toThrow(/densityWidth/)
+})
+
 test.each([
   ['velocity', 'guided'],
   ['flow', 'guided'],
@@ -154,6 +180,8 @@ test.each<[Readonly<Record<string, unknown>>, RegExp]>([
     /learn must be sampling with prediction flow, whose levels are sigma = t\/T; got "tied"|learn must be sampling/,
   ],
   [{ prediction: 'flow', trainingFamily: 'sigmoid' }, /trainingFamily must be left out with prediction flow/],
+  [{ zeroTerminalSnr: true }, /prediction must be sample or velocity with zeroTerminalSnr/],
+  [{ trainingDensity: 'laplace', densityMean: -30 }, /must lie within the log-SNRs/],
   [{ free: ['shift', 'levels'] }, /neither is free beside it; got shift,levels: leave shift or levels out/],
 ])('%j is refused', (values, message) => {
   expect(() => resolveScheduleConfig(flags({ preset: 'tiny', ...values }))).toThrow(message)

@@ -53,7 +53,7 @@ async function saveDefault(
   seen: string,
 ): Promise<void> {
   if (!defaultModel) return
-  const { network, state, trainingSchedule: noiseSchedule } = defaultModel
+  const { network, state, trainingSchedule: noiseSchedule, trainedOn } = defaultModel
   const model = {
     network,
     state,
@@ -61,6 +61,7 @@ async function saveDefault(
     prediction,
     clip: settings.clip,
     samplingSchedules: [],
+    ...(trainedOn && { trainedOn }),
     ...classNamesOf(inputs, network),
   }
   await saveModel(join(run.folder, DEFAULT_SIDE), model)
@@ -81,7 +82,7 @@ function seenAfterLearning({ data, subject, seen }: ScheduleInputs): KnownImages
 }
 
 async function saveLearned(run: Run, { learned, inputs }: ScheduleOutputs): Promise<readonly string[]> {
-  const { model, trainingSchedule, settings, prediction } = learned
+  const { model, trainingSchedule, settings, prediction, trainedOn } = learned
   const { features, settings: tuned } = inputs
   const learnedFor = tuned.objective === 'fid' && features ? { features: features.name, hash: features.hash } : null
   const saved = learned.steps.map((one) => {
@@ -98,6 +99,7 @@ async function saveLearned(run: Run, { learned, inputs }: ScheduleOutputs): Prom
         prediction,
         clip,
         samplingSchedules: saved,
+        ...(trainedOn && { trainedOn }),
         ...classNamesOf(inputs, model.network),
       },
       { onnx: true },

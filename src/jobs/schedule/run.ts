@@ -2,6 +2,7 @@
 
 import { join } from 'node:path'
 import { internalError } from '../../base/index.ts'
+import { trainingWords } from '../../diffusion/index.ts'
 import type { JobHooks, JobRun } from '../../runs/index.ts'
 import { pathArgument, peakMemoryMiB, readEvents, readManifest, versions } from '../../runs/index.ts'
 import type { LearnCheckpoint, LearnEvent, LearnedModel, ScheduleResult } from '../../tuners/index.ts'
@@ -84,6 +85,7 @@ export async function finish(
     ...(batch !== undefined && { batch }),
     notes: [...inputs.notes, ...later],
     prediction: learned.prediction,
+    ...(learned.trainedOn && { trainedOn: trainingWords(learned.trainedOn) }),
     versions: await versions(),
     ...(caller && { caller }),
     network: pythonNetwork(learned, inputs, config),

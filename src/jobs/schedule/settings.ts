@@ -24,6 +24,7 @@ import {
   START_NAMES,
   samplerFor,
   setting,
+  trainedOnShape,
   tuningShape,
 } from '../../tuners/index.ts'
 import type { WantedClass } from '../opening/classChoice.ts'
@@ -184,6 +185,7 @@ const DEFAULTS = defaultsOf(scheduleSchema.shape)
 /** What was before there was a choice. */
 export const EARLIER: Settings = {
   ...defaultsOf(objectiveShape),
+  ...defaultsOf(trainedOnShape),
   ...defaultsOf(dataShape),
   ...defaultsOf(describingShape),
   gradientCheckpointing: 'auto',

@@ -1,10 +1,12 @@
 /** Whether subject, data, networks, reward and settings of a schedule learning job go together. */
 import { inputError } from '../../base/index.ts'
 import type { ScheduleFamily } from '../../diffusion/index.ts'
+import { checkTold } from '../../diffusion/index.ts'
+import { defaultsOf } from '../declared.ts'
 import { checkObjectiveParts, withoutDerivative } from './objectives/open.ts'
 import type { LearnOptions } from './options.ts'
 import type { LearnSettings } from './settings/index.ts'
-import { givenParameters } from './settings/index.ts'
+import { givenParameters, trainedOnShape } from './settings/index.ts'
 import type { Subject } from './subject.ts'
 import { hasDerivativeInTime, isDifferentiable, picturedShape, targetOf, trainedHere } from './subject.ts'
 
@@ -24,7 +26,25 @@ export function checkSubject(subject: Subject, settings: LearnSettings): void {
       `a model trained before has its training schedule, got training.${given} ${givenParameters(settings)[given]}; leave it out`,
     )
   }
+  checkTrainedOn(subject, settings)
   checkPrediction(subject, settings)
+}
+
+/** @throws `learn.training` on what a model that is trained before is to be trained on; `training.told` where a network cannot be told a density's levels */
+function checkTrainedOn(subject: Subject, settings: LearnSettings): void {
+  const trained = trainedHere(subject)
+  if (trained) {
+    if (settings.trainingDensity !== 'times') checkTold(trained.network)
+    return
+  }
+  const defaults = defaultsOf(trainedOnShape)
+  const names = Object.keys(defaults) as (keyof typeof defaults)[]
+  const given = names.find((name) => settings[name] !== defaults[name])
+  if (given === undefined) return
+  throw inputError(
+    'learn.training',
+    `${given} is for a model that is trained here, got ${settings[given]} for one that was trained before; leave it out`,
+  )
 }
 
 /** @throws `learn.*` on parts that do not fit together, `metrics.*` */

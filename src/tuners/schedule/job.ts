@@ -1,6 +1,6 @@
 /** What all phases of a schedule learning job share: the subject, the settings, the networks that measure, and the way to report. */
 import { internalError } from '../../base/index.ts'
-import type { NoiseSchedule, ScheduleFamily } from '../../diffusion/index.ts'
+import type { NoiseSchedule, ScheduleFamily, TrainingSchedule } from '../../diffusion/index.ts'
 import { checkFamily, Trainer } from '../../diffusion/index.ts'
 import type { EvaluationReference } from '../../metrics/index.ts'
 import { evaluationReference } from '../../metrics/index.ts'
@@ -13,7 +13,7 @@ import type { LearnOptions } from './options.ts'
 import type { TuningReferences } from './references.ts'
 import { imagesOfSplit, tuningReferences } from './references.ts'
 import { familyFrom } from './search/startPool.ts'
-import { checkLearnSettings } from './settings/index.ts'
+import { checkLearnSettings, trainedOn, weightingOf } from './settings/index.ts'
 import { conditionOf, denoises, targetOf, trainedHere, trainingScheduleOf, withTarget } from './subject.ts'
 
 /** An opened job. */
@@ -21,6 +21,8 @@ export interface Job extends LearnOptions, TuningReferences {
   readonly reward: Reward | null
   /** The schedule before anything is learned. */
   readonly schedule: NoiseSchedule
+  /** What a network is trained on here before anything is learned: that, or a density of log-SNR told in its times. */
+  readonly trainedOn: TrainingSchedule
   /** What is learned of the sampling schedule, from the model's own levels; tied: of both. */
   readonly family: ScheduleFamily
   readonly rate: LearningRate
@@ -65,6 +67,7 @@ export async function openJob(options: LearnOptions): Promise<Job> {
     reward,
     subject: withTarget(subject, settings),
     schedule,
+    trainedOn: trainedOn(settings, schedule),
     family,
     rate: learningRate({ kind: 'constant', rate: settings.learningRate, warmUpSteps: settings.warmUpSteps }),
     ...(data && features
@@ -79,6 +82,7 @@ export async function openJob(options: LearnOptions): Promise<Job> {
             data: trainSplit,
             timesteps: settings.timesteps,
             prediction: targetOf(subject, settings),
+            weighting: weightingOf(settings),
             optimizer: adamw({ weightDecay: 0 }),
             batch: settings.batch,
             seed: settings.seed,

@@ -10,8 +10,10 @@ import type {
   SamplerSettings,
   SamplingSchedule,
   TrainedState,
+  TrainingRecord,
+  TrainingSchedule,
 } from '../../diffusion/index.ts'
-import { networkEvaluations, predictionOf } from '../../diffusion/index.ts'
+import { codeOf, networkEvaluations, predictionOf, trainingRecord } from '../../diffusion/index.ts'
 import type { DenoisingNetwork, NetworkState } from '../../nn/index.ts'
 import { evaluationsEach } from '../classGuidance.ts'
 import type { Learned } from './assemble.ts'
@@ -31,7 +33,7 @@ import type { Decision, ScheduleResult } from './result.ts'
 import { Search, stillMoving } from './search/search.ts'
 import { familyFrom } from './search/startPool.ts'
 import { SEARCH_START } from './search/state.ts'
-import { learnedSampler, settingsAt, startingList, stepNumbers } from './settings/index.ts'
+import { learnedSampler, settingsAt, startingList, stepNumbers, weightingOf } from './settings/index.ts'
 import { denoises, networkAt, openDenoiser, targetOf, weightsOf } from './subject.ts'
 import { trainTo } from './training.ts'
 import { openTrained, searchedSchedules, settle, settleTuned } from './tuning.ts'
@@ -49,6 +51,7 @@ export interface LearnedModel {
     readonly network: DenoisingNetwork
     readonly state: NetworkState
     readonly trainingSchedule: NoiseSchedule
+    readonly trainedOn: TrainingRecord | null
   } | null
   /** The schedule the deployed network was trained with. */
   readonly trainingSchedule: NoiseSchedule
@@ -57,6 +60,8 @@ export interface LearnedModel {
   readonly settings: SamplerSettings
   /** What the network predicts, at the levels of its training schedule. */
   readonly prediction: Prediction
+  /** What it was trained on here, where that is not every time of its schedule once; null: that, or it was not trained here. */
+  readonly trainedOn: TrainingRecord | null
   /** Every number of steps that a schedule was learned for, in the order in which they were asked for. */
   readonly steps: readonly LearnedSteps[]
 }
@@ -261,15 +266,18 @@ class LearnRun {
       compared.push({ result: await this.#compared(learned, states), sampling, settings })
     }
     const [{ result, sampling, settings }] = compared
+    const trainedOn = all[0].schedules.training ?? job.trainedOn
+    const recordOf = (on: TrainingSchedule) => job.trainer && trainingRecord(on, weightingOf(job.settings))
     const other = states.default === states.learned ? null : networkAt(subject, states.default)
     return {
       result,
       model: networkAt(subject, states.learned),
-      defaultModel: other && { ...other, trainingSchedule: schedule },
-      trainingSchedule: all[0].schedules.training ?? schedule,
+      defaultModel: other && { ...other, trainingSchedule: schedule, trainedOn: recordOf(job.trainedOn) },
+      trainingSchedule: codeOf(trainedOn),
       sampling,
       settings,
       prediction: predictionOf(targetOf(subject, job.settings)),
+      trainedOn: recordOf(trainedOn),
       steps: compared,
     }
   }

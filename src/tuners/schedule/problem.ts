@@ -12,13 +12,13 @@ import { boxWithOrder } from '../../bilevel/index.ts'
 import type {
   CompiledDenoiser,
   Minibatch,
-  NoiseFamily,
   ParameterBox,
   ScheduleFamily,
   Trainer,
+  TrainingFamily,
   TrainingState,
 } from '../../diffusion/index.ts'
-import { pullBackToLogSnr } from '../../diffusion/index.ts'
+import { pullBackDraw } from '../../diffusion/index.ts'
 import { lossGradientCost, lowerGradientCost, settlingCost, trainingStepCost } from './cost.ts'
 import type { Objective } from './objectives/objective.ts'
 
@@ -71,7 +71,7 @@ export interface TrainedProblemParts {
   readonly objective: Objective
   readonly denoiser: CompiledDenoiser
   /** The family of the training schedule. */
-  readonly training: NoiseFamily
+  readonly training: TrainingFamily
   /** The family of the sampling schedule; `tied`: the same parameters read at the sampling times. */
   readonly sampling: ScheduleFamily
   readonly learningRate: (step: number) => number
@@ -148,9 +148,8 @@ function lowerProblem<B extends string, K extends B>(
     },
     async gradientInUpper(state, upper, batch) {
       const schedule = scheduleAt(upper[name])
-      const { dSignal, dNoise } = await trainer.lowerGradient(state, schedule, batch)
-      const dLogSnr = pullBackToLogSnr(schedule, batch.times, dSignal, dNoise)
-      return { [name]: training.pullBack(upper[name], dLogSnr) } as Record<B, Float64Array>
+      const found = await trainer.lowerGradient(state, schedule, batch)
+      return { [name]: pullBackDraw(training, upper[name], batch, found) } as Record<B, Float64Array>
     },
     gradientInWeights: (state, upper, batch) => trainer.lossGradient(state, scheduleAt(upper[name]), batch),
     stepSizes({ slots, step, weights }) {

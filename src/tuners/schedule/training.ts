@@ -16,7 +16,7 @@ export async function trainTo(
   steps: number,
   onState: (state: TrainedState, loss: number) => Promise<void>,
 ): Promise<TrainedState> {
-  const { trainer, schedule, rate, settings, signal } = job
+  const { trainer, trainedOn: schedule, rate, settings, signal } = job
   if (!trainer) throw internalError('a job without a trainer was asked to train')
   const start = from ?? startOf(job)
   return train(trainer, {

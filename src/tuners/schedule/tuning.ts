@@ -4,16 +4,16 @@ import type { BilevelProblem, DriveHooks, PenaltyReport } from '../../bilevel/in
 import { drive, penaltyInit } from '../../bilevel/index.ts'
 import type {
   CompiledDenoiser,
-  FamilySchedule,
   Minibatch,
-  NoiseFamily,
   SamplerSettings,
   SamplingSchedule,
   ScheduleFamily,
   TrainedState,
+  TrainingFamily,
+  TrainingSchedule,
   TrainingState,
 } from '../../diffusion/index.ts'
-import { compileDenoiser, noiseFamily, predictionOf } from '../../diffusion/index.ts'
+import { compileDenoiser, densityFamily, isDensity, noiseFamily, predictionOf } from '../../diffusion/index.ts'
 import type { NetworkState } from '../../nn/index.ts'
 import type { TuningState } from './checkpoint.ts'
 import { atOtherSteps } from './families.ts'
@@ -47,7 +47,7 @@ export interface LearnedSchedules {
   /** Of its sampler: the one it was learned for, or a default's where that is what is kept. */
   readonly settings: SamplerSettings
   /** The training schedule, where it was learned; else null. */
-  readonly training: FamilySchedule | null
+  readonly training: TrainingSchedule | null
   /** The learned schedule at another number of steps; null where the family is tied to its own. */
   atSteps(steps: number): SamplingSchedule | null
 }
@@ -95,7 +95,9 @@ export async function openTrained(job: Job, shared: TrainedState): Promise<Train
     ...(device && { device }),
   })
   const { trainingFamily, timesteps } = settings
-  const training = noiseFamily({ family: trainingFamily, timesteps, initial: givenParameters(settings) })
+  const training = isDensity(job.trainedOn)
+    ? densityFamily(job.trainedOn)
+    : noiseFamily({ family: trainingFamily, timesteps, initial: givenParameters(settings) })
   const { tuningSamples: samples, seed } = settings
   const objective = openObjective(job, denoiser, { samples, seed: tuningSeed(seed) })
   const parts = { trainer, objective, denoiser, training, sampling, learningRate: job.rate, initial: shared.training }
@@ -115,7 +117,7 @@ export async function openTrained(job: Job, shared: TrainedState): Promise<Train
 export async function settleTuned(
   { trainer }: Job,
   { trained }: TuningState,
-  training: FamilySchedule,
+  training: TrainingSchedule,
 ): Promise<NetworkState> {
   const y = trained?.y
   if (!trained || !y || !trainer) throw internalError('a trained problem without its state')
@@ -125,7 +127,7 @@ export async function settleTuned(
 function learnedOf(
   job: Job,
   { upper }: TuningState,
-  { training, sampling, tied }: { training: NoiseFamily; sampling: ScheduleFamily; tied: boolean },
+  { training, sampling, tied }: { training: TrainingFamily; sampling: ScheduleFamily; tied: boolean },
 ): LearnedSchedules {
   const trainingVector = upper[tied ? 'schedule' : 'trainingSchedule']
   const vector = upper[tied ? 'schedule' : 'samplingSchedule']
@@ -160,9 +162,9 @@ function scheduleAtSteps({ subject, settings, schedule }: Job, steps: number, ve
 
 /** The averaged network of a training run, its running statistics made for the averaged weights. */
 export async function settle(
-  { trainer, schedule }: Pick<Job, 'trainer' | 'schedule'>,
+  { trainer, trainedOn }: Pick<Job, 'trainer' | 'trainedOn'>,
   run: TrainedState,
 ): Promise<NetworkState> {
   const averaged = { ...run.training, weights: run.ema.slice() }
-  return trainer ? trainer.settle(averaged, schedule) : averaged
+  return trainer ? trainer.settle(averaged, trainedOn) : averaged
 }

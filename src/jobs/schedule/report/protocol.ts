@@ -52,6 +52,7 @@ export function protocolList(result: ScheduleResult, context: ReportContext): Ht
         : 'none: the network is a pretrained one, the same on both sides',
     ],
     ...predictionItems(result, context),
+    ...(context.trainedOn === undefined ? [] : [['Trained on', context.trainedOn] as [string, string]]),
     [
       'Tuning',
       `${startText(result)}${protocol.tuning.iterations} iterations of ${count(protocol.tuning.samples)} images${result.objective === 'fid' ? ' against the tuning split' : ''}, gradient by ${protocol.tuning.estimator}${averageText(result)}`,

@@ -4,12 +4,12 @@
  * The sides are a tolerance apart at most, all places have the same items, fresh ones, so that what F differs by is a mean of differences.
  * It takes more items than a fit that is right, and serves where none is: a steep wall beside a plain, noise that hides the slope.
  */
+import { normalQuantile } from '../../../base/index.ts'
 import type { Shape } from '../estimators/gradientCurve.ts'
 import { meanOf } from '../estimators/gradientCurve.ts'
 import type { EntropyRun } from '../run.ts'
 import type { GradientEvidence } from '../statistics/belief.ts'
 import { mayDecide } from '../statistics/belief.ts'
-import { normalQuantile } from '../statistics/quantile.ts'
 import type { GradientMethod } from './methods.ts'
 import { within } from './refine.ts'
 

@@ -3,10 +3,9 @@
  * drawn again within their strata, and each sample's error is measured in its own standard error, which follows the skewness that
  * weighted means have and a normal interval misses.
  */
-import { inputError, randomStream } from '../../../base/index.ts'
+import { inputError, normalQuantile, randomStream } from '../../../base/index.ts'
 import type { Clusters } from './estimated.ts'
 import { standardErrorOf } from './estimated.ts'
-import { normalQuantile } from './quantile.ts'
 import type { Statistic } from './statistics.ts'
 
 export interface Interval {

@@ -1,16 +1,6 @@
 /** Quantiles against printed tables. */
 import { expect, test } from 'vitest'
-import { normalQuantile, studentReach } from './quantile.ts'
-
-test.each([
-  [0.5, 0],
-  [0.975, 1.959963985],
-  [0.99, 2.326347874],
-  [0.001, -3.090232306],
-  [1e-6, -4.753424309],
-])('normal quantile of %d is %d', (p, table) => {
-  expect(normalQuantile(p)).toBeCloseTo(table, 7)
-})
+import { studentReach } from './quantile.ts'
 
 test.each([
   [0.05, 4, 2.77645],

@@ -1,18 +1,22 @@
 /** What follows from the settings of a schedule learning job. */
 import type {
   FamilySchedule,
+  LossWeighting,
   NoiseSchedule,
   SamplerName,
   SamplerSettings,
   StepListName,
+  TrainingSchedule,
 } from '../../../diffusion/index.ts'
 import {
   flowSchedule,
   learnedFamily,
+  logSnrDensity,
   needsSolver,
   noiseSchedule,
   samplerSettings,
   usualClippedNoise,
+  withZeroTerminalSnr,
 } from '../../../diffusion/index.ts'
 import type { LearnSettings } from './shape.ts'
 
@@ -59,9 +63,34 @@ export function startingSchedule({
   return noiseSchedule({ family, timesteps, ...givenParameters({ training }) })
 }
 
-/** The schedule that a model trained here is trained with before anything is learned: `startingSchedule`, or a flow's. @throws as that */
-export const trainingStart = (settings: LearnSettings): NoiseSchedule =>
-  settings.prediction === 'flow' ? flowSchedule(settings.timesteps) : startingSchedule(settings)
+/**
+ * The schedule that names the levels of a model trained here by times, before anything is learned: `startingSchedule`, stretched to zero terminal SNR
+ * where it is asked for; or a flow's. @throws as `startingSchedule`
+ */
+export function trainingStart(settings: LearnSettings): NoiseSchedule {
+  if (settings.prediction === 'flow') return flowSchedule(settings.timesteps)
+  const schedule = startingSchedule(settings)
+  return settings.zeroTerminalSnr ? withZeroTerminalSnr(schedule, 0) : schedule
+}
+
+/**
+ * What a model is trained on: the times of the schedule that names its levels, or a density of log-SNR told in these.
+ * @throws `schedule.density`
+ */
+export function trainedOn(
+  { trainingDensity: name, densityMean: mean, densityWidth: width }: LearnSettings,
+  code: NoiseSchedule,
+): TrainingSchedule {
+  if (name === 'times') return code
+  return logSnrDensity({ name, code, ...(mean !== null && { mean }), ...(width !== null && { width }) })
+}
+
+/** What the losses of levels count. */
+export const weightingOf = ({
+  lossWeighting: name,
+  snrGamma: gamma,
+  importanceSampling: importance,
+}: LearnSettings): LossWeighting => ({ name, importance, ...(gamma !== null && { gamma }) })
 
 /** Whether where tuning starts is a choice: of the families that may start anywhere, where nobody made it. */
 export const choosesStart = ({ learn, samplingFamily, start }: LearnSettings): boolean =>

@@ -11,7 +11,9 @@ export {
   startingList,
   startingSchedule,
   stepNumbers,
+  trainedOn,
   trainingStart,
+  weightingOf,
 } from './derived.ts'
 export { learnSettings } from './learnSettings.ts'
 export { checkLearnSettings } from './rules.ts'
@@ -24,5 +26,6 @@ export {
   ownTrainingShape,
   rowsShape,
   START_NAMES,
+  trainedOnShape,
   tuningShape,
 } from './shape.ts'

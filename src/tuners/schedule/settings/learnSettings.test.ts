@@ -61,6 +61,21 @@ describe('settings', () => {
     ['hypergradient', { learn: 'sampling', hypergradient: 'implicit' }],
     ['z', { learn: 'both', hypergradient: 'unrolled', z: true }],
     ['estimator', { learn: 'tied', samplingFamily: 'cosine', hypergradient: 'implicit', estimator: 'one-point' }],
+    ['trainingDensity', { trainingDensity: 'cauchy' }],
+    ['trainingDensity', { trainingDensity: 'laplace', learn: 'tied', samplingFamily: 'cosine' }],
+    ['densityMean', { densityMean: 1 }],
+    ['densityWidth', { densityWidth: 1 }],
+    ['densityWidth', { trainingDensity: 'normal', densityWidth: 0 }],
+    ['importanceSampling', { importanceSampling: true }],
+    ['importanceSampling', { trainingDensity: 'normal', importanceSampling: true, learn: 'both', z: true }],
+    ['lossWeighting', { lossWeighting: 'max-snr' }],
+    ['snrGamma', { snrGamma: 5 }],
+    ['snrGamma', { snrGamma: 5, lossWeighting: 'v-like' }],
+    ['snrGamma', { snrGamma: -1, lossWeighting: 'min-snr' }],
+    ['prediction', { zeroTerminalSnr: true }],
+    ['prediction', { zeroTerminalSnr: true, prediction: 'noise' }],
+    ['zeroTerminalSnr', { zeroTerminalSnr: true, prediction: 'flow', clippedNoise: 'recompute' }],
+    ['zeroTerminalSnr', { zeroTerminalSnr: true, prediction: 'velocity', learn: 'both', z: true }],
   ]
 
   test.each(wrong)('%s outside its range is refused by name', (name, settings) => {
@@ -112,6 +127,27 @@ describe('settings', () => {
     expect(learnSettings({ learn: 'tied' }).samplingFamily).toBe('cosine')
     expect(learnSettings({ learn: 'both', trainingFamily: 'linear' }).samplingFamily).toBe('levels')
     expect(() => learnSettings({ learn: 'tied', samplingFamily: 'levels' })).toThrow(/samplingFamily must be/)
+  })
+
+  test.each<[object, string, RegExp]>([
+    [{ trainingDensity: 'laplace', densityMean: 14 }, 'schedule.density', /move its mean, or narrow it/],
+    [{ trainingDensity: 'laplace', trainingFamily: 'sigmoid-published' }, 'schedule.density', /can be told/],
+    [{ trainingDensity: 'laplace', importanceSampling: true }, 'training.importance', /widen it/],
+  ])('what a network is trained on is held against the times that it is told: %j', (settings, code, message) => {
+    expect(check(settings)).toThrow(expect.objectContaining({ code, kind: 'input' }))
+    expect(check(settings)).toThrow(message)
+  })
+
+  test('every prediction goes with every weighting and density', () => {
+    for (const prediction of ['noise', 'sample', 'velocity', 'flow'] as const) {
+      for (const lossWeighting of ['uniform', 'min-snr', 'soft-min-snr', 'v-like'] as const) {
+        for (const trainingDensity of ['times', 'laplace', 'normal', 'uniform', 'cosine'] as const) {
+          expect(() => learnSettings({ prediction, lossWeighting, trainingDensity })).not.toThrow()
+        }
+      }
+    }
+    expect(check({ trainingDensity: 'normal', densityWidth: 5, importanceSampling: true })).not.toThrow()
+    expect(check({ zeroTerminalSnr: true, prediction: 'sample' })).not.toThrow()
   })
 
   const { training } = LEARN_DEFAULTS

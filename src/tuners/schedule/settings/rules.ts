@@ -2,7 +2,9 @@
 import { MOST } from '../../../base/index.ts'
 import {
   checkFree,
+  checkImportance,
   freesGuidance,
+  isDensity,
   LEARNED_FAMILIES,
   learnedFamily,
   needsSolver,
@@ -11,7 +13,15 @@ import {
 import { guides } from '../../classGuidance.ts'
 import { checkDeclared, refused } from '../../declared.ts'
 import { checkObjective } from '../objectives/settings.ts'
-import { givenParameters, learnedSampler, samplerFor, startingSchedule, stepNumbers } from './derived.ts'
+import {
+  givenParameters,
+  learnedSampler,
+  samplerFor,
+  startingSchedule,
+  stepNumbers,
+  trainedOn,
+  trainingStart,
+} from './derived.ts'
 import type { LearnSettings } from './shape.ts'
 import { LEARN_DEFAULTS, learnShape } from './shape.ts'
 
@@ -61,6 +71,7 @@ export function checkLearnSettings(settings: LearnSettings): void {
   checkObjective(settings)
   learnedSampler(settings)
   startingSchedule(settings)
+  checkTrainedOn(settings)
 }
 
 /** @throws `learn.settings` on a training schedule, which a flow has none of */
@@ -74,6 +85,39 @@ function checkFlow(settings: LearnSettings): void {
     throw refused('learn.settings', 'timesteps', `below ${MOST.timesteps} ${why}`, timesteps)
   if (trainingFamily === LEARN_DEFAULTS.trainingFamily) return
   throw refused('learn.settings', 'trainingFamily', `left out ${why}`, trainingFamily)
+}
+
+/** @throws `learn.settings` on what a network is trained on that does not go together; `schedule.density`, `training.importance` */
+function checkTrainedOn(settings: LearnSettings): void {
+  const refuse = (name: keyof LearnSettings, rule: string) => {
+    throw refused('learn.settings', name, rule, settings[name])
+  }
+  const { learn, trainingDensity, densityMean, densityWidth, importanceSampling, lossWeighting, snrGamma } = settings
+  const { prediction, zeroTerminalSnr } = settings
+  if (trainingDensity === 'times') {
+    const even = 'with trainingDensity times, which is none: give a density (trainingDensity laplace)'
+    if (densityMean !== null) refuse('densityMean', `left out ${even}`)
+    if (densityWidth !== null) refuse('densityWidth', `left out ${even}`)
+    if (importanceSampling) refuse('importanceSampling', `false ${even}`)
+  } else if (learn === 'tied') {
+    refuse('trainingDensity', 'times with learn tied, where one schedule is for training and sampling')
+  }
+  if (importanceSampling && learn === 'both') {
+    refuse('importanceSampling', 'false with learn both: the loss of even times does not depend on the density')
+  }
+  if (snrGamma !== null && lossWeighting !== 'min-snr' && lossWeighting !== 'soft-min-snr') {
+    refuse('snrGamma', `left out with lossWeighting ${lossWeighting}: it is of min-snr and soft-min-snr`)
+  }
+  if (zeroTerminalSnr) {
+    if (prediction === 'flow') refuse('zeroTerminalSnr', 'false with prediction flow, whose last level is noise alone')
+    if (prediction !== 'sample' && prediction !== 'velocity') {
+      refuse('prediction', 'sample or velocity with zeroTerminalSnr: from noise alone predicted noise gives no image')
+    }
+    if (learn !== 'sampling') refuse('zeroTerminalSnr', `false with learn ${learn}, which moves the levels by a family`)
+  }
+  if (trainingDensity === 'times') return
+  const density = trainedOn(settings, trainingStart(settings))
+  if (importanceSampling && isDensity(density)) checkImportance(density)
 }
 
 /** A schedule that comes beside the settings has its own number of steps, and only free numbers can start there. */

@@ -4,12 +4,14 @@ import { MOST } from '../../../base/index.ts'
 import { ESTIMATOR_NAMES, HYPERGRADIENTS, PENALTY_DEFAULTS } from '../../../bilevel/index.ts'
 import type { NoiseFamilyName } from '../../../diffusion/index.ts'
 import {
+  DENSITY_NAMES,
   FREE_CHOICES,
   NOISE_FAMILIES,
   SAMPLER_NAMES,
   SAMPLING_FAMILY_NAMES,
   STEP_LIST_NAMES,
   TRAINING_TARGETS,
+  WEIGHTING_NAMES,
 } from '../../../diffusion/index.ts'
 import { guidanceScaleSetting } from '../../classGuidance.ts'
 import { defaultsOf, setting, valuesOf } from '../../declared.ts'
@@ -141,6 +143,53 @@ export const learnedShape = {
 }
 
 const TRAINING = 'Training'
+/** What a model trained here is trained on: levels, and what their losses count. Formulas: `schedules/logSnrDensity.ts`, `training/weighting.ts` of diffusion. */
+export const trainedOnShape = {
+  trainingDensity: setting(z.enum(['times', ...DENSITY_NAMES]), {
+    group: TRAINING,
+    description:
+      'levels that a model trained here is trained on: times, each time of the training schedule as often; or drawn from a density of log-SNR, and told the real-valued time at which the training schedule has them: laplace, normal, uniform, cosine',
+    default: 'times',
+  }),
+  densityMean: setting(z.number().nullable(), {
+    group: TRAINING,
+    description: 'mean of the density of log-SNR, log(signal^2/noise^2); none: 0',
+    default: null,
+  }),
+  densityWidth: setting(positive().nullable(), {
+    group: TRAINING,
+    description:
+      'width of the density: laplace, mean distance from the mean; normal, standard deviation; uniform, half of the range; cosine, 1 as the cosine schedule; none: .5, 2, 7, 1',
+    default: null,
+    rule: 'above 0, or null',
+  }),
+  importanceSampling: setting(z.boolean(), {
+    group: TRAINING,
+    description:
+      'levels of a density count as much less as it draws them more often than even times do: the loss stays that of even times',
+    default: false,
+  }),
+  lossWeighting: setting(z.enum(WEIGHTING_NAMES), {
+    group: TRAINING,
+    description:
+      "what the loss counts at a level, stated for the clean image's loss: min-snr, min(SNR, gamma); soft-min-snr, SNR gamma/(SNR + gamma); v-like, SNR + 1; uniform: the network's own loss as it is",
+    default: 'uniform',
+  }),
+  snrGamma: setting(positive().nullable(), {
+    group: TRAINING,
+    description: 'gamma of min-snr and soft-min-snr; none: 5 and 4',
+    default: null,
+    rule: 'above 0, or null',
+  }),
+  /** Lin et al. 2023, arXiv 2305.08891. */
+  zeroTerminalSnr: setting(z.boolean(), {
+    group: TRAINING,
+    description:
+      'stretch the training schedule so that its last level is noise alone; for models that predict sample or velocity',
+    default: false,
+  }),
+}
+
 /** The default side trains on by what tuning costs. The learning rate is constant after the warm-up, so that any moment is a fair stop. */
 export const ownTrainingShape = {
   timesteps: setting(count(MOST.timesteps), {
@@ -155,6 +204,7 @@ export const ownTrainingShape = {
       'what a model trained here predicts: noise, sample (the clean image), velocity (v), or flow (noise - image, on a straight path); none: noise',
     default: null,
   }),
+  ...trainedOnShape,
   trainSteps: setting(fromZero(MOST.steps), {
     group: TRAINING,
     description: 'training steps before tuning',
