@@ -9,6 +9,7 @@ import { describe, expect, test } from 'vitest'
 const RANKS: Record<string, number> = {
   base: 0,
   graph: 1,
+  search: 1,
   onnx: 2,
   runtime: 3,
   nn: 4,
@@ -39,7 +40,7 @@ const CORE = join('src', 'core.ts')
 const FACADES = [CORE, join('src', 'index.ts')]
 
 /** Folders that run everywhere, but for their edges. */
-const PURE = ['base', 'graph', 'onnx', 'runtime', 'nn', 'diffusion', 'metrics', 'bilevel', 'tuners']
+const PURE = ['base', 'graph', 'search', 'onnx', 'runtime', 'nn', 'diffusion', 'metrics', 'bilevel', 'tuners']
 
 /** Node's own, by name. */
 const NODE_GLOBALS = /(?<![.\w'])(?:Buffer|process|setImmediate|clearImmediate|__dirname|__filename|require)\b(?!\??:)/
