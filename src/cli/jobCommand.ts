@@ -7,7 +7,7 @@ import type { BilevelError } from '../base/index.ts'
 import { failure, inputError } from '../base/index.ts'
 import type { Job } from '../jobs/index.ts'
 import { argumentFromHub, JOBS, layersFromHub, requireAllowedCode } from '../jobs/index.ts'
-import type { SettingsLayer } from '../runs/index.ts'
+import type { Settings, SettingsLayer } from '../runs/index.ts'
 import {
   commandLine,
   freshFolder,
@@ -47,7 +47,9 @@ export function addJobCommand(program: Command, terminal: Terminal, job: Job): v
   if (job.leaves === 'run') {
     command
       .addOption(pathOption('--config <file>', "YAML file of settings, named as in a run's config.yaml"))
-      .addOption(pathOption('--out <folder>', `run folder [${RUNS}/${job.name}-<preset>-<seed>]`))
+      .addOption(
+        pathOption('--out <folder>', `run folder [${RUNS}/${job.folder?.words ?? `${job.name}-<preset>-<seed>`}]`),
+      )
       .addOption(
         pathOption('--resume [folder]', 'go on with a run: the folder, else --out, else the newest unfinished one'),
       )
@@ -101,11 +103,12 @@ async function execute(
 }
 
 /** Where the results go: the resumed run, the folder that was named, or one of our own naming that is not there yet. */
-async function folderFor({ name, leaves, out }: Job, config: object, flags: Flags, resumed: string | null) {
+async function folderFor({ name, leaves, out, folder }: Job, config: object, flags: Flags, resumed: string | null) {
   const named = resumed ?? flags.out
   if (named !== undefined) return named
   if (out) return freshFolder('.', out.stem)
   if (leaves === 'answer') return ''
+  if (folder) return freshFolder(RUNS, folder.named(config as Settings))
   const { preset, seed } = config as { readonly preset?: string; readonly seed?: number }
   return freshFolder(RUNS, `${name}-${preset}-${seed}`)
 }
