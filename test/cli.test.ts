@@ -173,7 +173,7 @@ describe('--dry-run', () => {
     [
       'evaluate',
       ['--samples', '70', '--seeds', '1,2', '--steps', '2'],
-      { seeds: [1, 2], data: 'digits' },
+      { samplingSeeds: [1, 2], data: 'digits' },
       'at most 280 network evaluations',
     ],
   ])('%s: settings and cost, and nothing else happens', async (command, args, settings, cost) => {

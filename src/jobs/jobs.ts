@@ -1,6 +1,7 @@
 /** All jobs. The command line, the working thread and resuming are made from this list. Jobs run in Node. */
 import '../runtime/node/index.ts'
 import { internalError } from '../base/index.ts'
+import { compareEntropyJob } from './compare/entropy.ts'
 import { compareScheduleJob } from './compare/schedule.ts'
 import { convertJob } from './convert/job.ts'
 import { entropyJob } from './entropy/job.ts'
@@ -17,7 +18,7 @@ import { showJob } from './show/job.ts'
 
 const WORKING = [anyJob(scheduleJob), anyJob(entropyJob), anyJob(sampleJob), anyJob(evaluateJob), anyJob(showJob)]
 
-const COMPARING = [anyJob(compareScheduleJob)]
+const COMPARING = [anyJob(compareScheduleJob), anyJob(compareEntropyJob)]
 
 /** In the order of the help. */
 export const JOBS: readonly Job[] = [
@@ -33,7 +34,7 @@ export const JOBS: readonly Job[] = [
 /** What commands of two words begin with. */
 export const JOB_GROUPS: Readonly<Record<string, { readonly summary: string; readonly description: string }>> = {
   compare: {
-    summary: 'what a user would try instead, each with the same budget: schedule',
+    summary: 'what a user would try instead, each with the same budget: schedule, entropy',
     description:
       'Runs other ways to choose beside that of this project: defaults, grid, random, Sobol, Bayesian search and more, on the same problem with the same budget.',
   },

@@ -21,7 +21,6 @@ import { makeRun, runJobOf } from '../makesRun.ts'
 import { dataShape } from '../opening/dataSettings.ts'
 import { measuringShape, modelShape, runningShape } from '../opening/settings.ts'
 import type { JobPlan, RateOf } from '../planning/forecast.ts'
-import { forecast, measuredPlan } from '../planning/forecast.ts'
 import type { ScheduleInputs } from '../schedule/open.ts'
 import { openScheduleInputs } from '../schedule/open.ts'
 import type { ScheduleConfig } from '../schedule/settings.ts'
@@ -38,6 +37,7 @@ import {
   stepOfCompared,
 } from './maker.ts'
 import { OWN_SEARCH, openOwnSearch, requireSameSearch } from './ownSearch.ts'
+import { planOfComparison } from './plan.ts'
 import type { CompareJson } from './report/compareJson.ts'
 import {
   COMPARE_KEYS,
@@ -196,22 +196,18 @@ export async function planCompareSchedule(
   const inputs = await open(config)
   try {
     const { model, secondsPerEvaluation } = inputs.opened
-    const turns = chosenOf(inputs, config).length * config.seeds.length
-    const budget = budgetOf(config.budget)
     const { evaluationSamples, samplingSeeds, samplingSteps, chunk } = config
-    const measuring = turns * samplingSteps * (evaluationSamples * samplingSeeds.length + MEASURED_ON_THE_WAY)
-    const network = model?.trainable?.network
-    const of = async (evaluations: number): Promise<JobPlan> => {
-      if (!network) return measuredPlan(evaluations, 0, secondsPerEvaluation)
-      const work = [{ kind: 'predict', evaluations, batch: chunk }] as const
-      const kept = { evaluations: 0, atOnce: chunk * samplingSteps }
-      return { networkEvaluations: evaluations, ...(await forecast(network, work, kept, rateOf)) }
-    }
-    if (budget.kind === 'evaluations') return await of(turns * budget.most + measuring)
-    const one = await of(1e6)
-    const pace = one.seconds / 1e6
-    const seconds = turns * budget.most + measuring * pace
-    return { ...one, networkEvaluations: Math.round(seconds / pace), seconds }
+    return await planOfComparison({
+      budget: budgetOf(config.budget),
+      turns: chosenOf(inputs, config).length * config.seeds.length,
+      measured: samplingSteps * (evaluationSamples * samplingSeeds.length + MEASURED_ON_THE_WAY),
+      checking: model?.checking.seen ?? 0,
+      chunk,
+      network: model?.trainable?.network ?? null,
+      secondsPerEvaluation,
+      derivative: false,
+      rateOf,
+    })
   } finally {
     await inputs.close()
   }
