@@ -276,7 +276,7 @@ function reportOf({
       heldOutKnown: heldOut.known,
       leftOut: heldOut.leftOut,
       samplesPerSeed: config.samples,
-      samplingSeeds: config.seeds,
+      samplingSeeds: config.samplingSeeds,
       class: config.class,
       guidanceScale: config.guidanceScale,
     },

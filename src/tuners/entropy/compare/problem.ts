@@ -141,7 +141,7 @@ export function openStrengthComparison(
   return {
     contestants: all,
     async figures(at) {
-      const parts = []
+      const parts: Awaited<ReturnType<typeof drawn>>[] = []
       for (const seed of samplingSeeds) parts.push(await drawn(at, apart(seed), evaluationImages))
       const over = (name: 'upper' | 'lower' | 'kl') => meanAndStandardError(parts.flatMap((part) => [...part[name]]))
       return {
