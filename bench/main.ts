@@ -8,6 +8,7 @@
  */
 import '../src/runtime/node/index.ts'
 import { BilevelError, exitCodeOf } from '../src/base/index.ts'
+import { measureCall } from './diffusion/call.ts'
 import { measureGuided } from './diffusion/guided.ts'
 import { measureSample } from './diffusion/sample.ts'
 import { measureTrainStep } from './diffusion/trainStep.ts'
@@ -18,7 +19,7 @@ import { measureCompile, probe } from './runtime/compile.ts'
 import { measureGemm } from './runtime/gemm.ts'
 import type { BenchSettings, Section } from './settings.ts'
 import { benchSettings, fixedSizes, USAGE } from './settings.ts'
-import { paperNetwork, smallNetwork } from './subjects.ts'
+import { paperNetwork, realNetwork, smallNetwork } from './subjects.ts'
 import { measureCurve } from './tuners/curve.ts'
 import { measureJob } from './tuners/job.ts'
 import { measureTuneIteration } from './tuners/tuneIteration.ts'
@@ -33,6 +34,8 @@ function parts(settings: BenchSettings, script: string): Readonly<Record<Section
   const paper = paperNetwork(settings)
   const small = smallNetwork(settings)
   const few = Math.min(runs, MOST_FRECHET_RUNS)
+  const real = () => realNetwork(settings)
+  const { realBatch } = fixed
   return {
     sample: async () => ({ sample: await measureSample(paper, { images: batch, steps, runs }) }),
     trainStep: async () => ({
@@ -66,6 +69,15 @@ function parts(settings: BenchSettings, script: string): Readonly<Record<Section
         chunk: Math.ceil(fixed.upperImages / 2),
         runs,
       }),
+    }),
+    realForward: async () => ({
+      realForward: await measureCall(real(), { batch: realBatch, runs, derivative: false }),
+    }),
+    realDerivative: async () => ({
+      realDerivative: await measureCall(real(), { batch: realBatch, runs, derivative: true }),
+    }),
+    realTrainStep: async () => ({
+      realTrainStep: await measureTrainStep(real(), { batch: realBatch, clip: null, average: false, runs }),
     }),
     job: async () => ({ job: await measureJob(settings) }),
   }

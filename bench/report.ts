@@ -24,6 +24,9 @@ export interface Measured {
   readonly compile?: CompileFigures
   /** A tuning iteration of the paper's UNet. */
   readonly upperIteration?: Figure
+  readonly realForward?: Figure
+  readonly realDerivative?: Figure
+  readonly realTrainStep?: Figure
   readonly job?: JobFigures
 }
 
@@ -84,6 +87,11 @@ export function benchJson(settings: BenchSettings, measured: Measured) {
     guided: json(measured.guided),
     curve: json(measured.curve),
     upperIteration: json(measured.upperIteration),
+    realForward: json(measured.realForward),
+    realDerivative: json(measured.realDerivative),
+    realTrainStep: json(measured.realTrainStep),
+    /** Of this process, all that it measured together. */
+    residentMiB: Math.round(process.resourceUsage().maxRSS / 1024),
     ...(job && { job: { trainSeconds: rounded(job.train[clock]), tuneSeconds: rounded(job.tune[clock]) } }),
     ...(frechet && {
       frechet: {

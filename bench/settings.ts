@@ -2,7 +2,7 @@
 import { parseArgs } from 'node:util'
 import { inputError, nearestOf } from '../src/base/index.ts'
 
-/** The parts of the benchmark. The last two take minutes and run only where they are asked for. */
+/** The parts of the benchmark. The last five take long and run only where they are asked for. */
 export const SECTIONS = [
   'sample',
   'trainStep',
@@ -14,6 +14,9 @@ export const SECTIONS = [
   'frechet',
   'compile',
   'upperIteration',
+  'realForward',
+  'realDerivative',
+  'realTrainStep',
   'job',
 ] as const
 export type Section = (typeof SECTIONS)[number]
@@ -53,6 +56,10 @@ export interface FixedSizes {
   readonly guidedSteps: number
   /** Images of a tuning iteration of the paper's UNet; steps and program batch are those of the other. */
   readonly upperImages: number
+  /** Of the network of a real size: channels by level, height and width of its images, and how many. */
+  readonly realChannels: readonly number[]
+  readonly realSize: number
+  readonly realBatch: number
   readonly jobTrainSteps: number
   readonly jobIterations: number
   readonly jobImages: number
@@ -74,6 +81,9 @@ export const FIXED_SIZES: FixedSizes = {
   tuneChunk: 64,
   guidedSteps: 10,
   upperImages: 96,
+  realChannels: [128, 256, 256, 256],
+  realSize: 32,
+  realBatch: 8,
   jobTrainSteps: 1000,
   jobIterations: 10,
   jobImages: 192,
@@ -94,6 +104,9 @@ export const TINY_SIZES: FixedSizes = {
   tuneChunk: 33,
   guidedSteps: 4,
   upperImages: 66,
+  realChannels: [32, 32, 32, 32],
+  realSize: 8,
+  realBatch: 2,
   jobTrainSteps: 3,
   jobIterations: 2,
   jobImages: 66,
@@ -105,7 +118,7 @@ export const TINY_SIZES: FixedSizes = {
 /** Sizes that go with the settings. */
 export const fixedSizes = ({ tiny }: Pick<BenchSettings, 'tiny'>): FixedSizes => (tiny ? TINY_SIZES : FIXED_SIZES)
 
-const ON_DEMAND: readonly Section[] = ['upperIteration', 'job']
+const ON_DEMAND: readonly Section[] = ['upperIteration', 'realForward', 'realDerivative', 'realTrainStep', 'job']
 const USUAL = SECTIONS.filter((section) => !ON_DEMAND.includes(section))
 
 const DEFAULTS: BenchSettings = {
@@ -137,7 +150,7 @@ const FLAGS = {
 
 export const USAGE = `npm run bench -- [flags]
 
-  --only LIST           parts to measure: ${SECTIONS.join(',')} [all but the last two]
+  --only LIST           parts to measure: ${SECTIONS.join(',')} [all but the last five]
   --base N              channels of the first level of the paper's UNet [64]
   --size N              height and width of its images [28]
   --batch N             its images per training step and per call while sampling [64]

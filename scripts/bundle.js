@@ -2,12 +2,12 @@
  * Bundles TypeScript for Node: packages stay where they are installed, everything else becomes one file, which starts faster than a module
  * graph of some five hundred.
  *
- *     node scripts/bundle.js                        the command and its thread, over dist/cli
+ *     node scripts/bundle.js                        the command and its thread, over dist/cli, and what it says (words.json)
  *     node scripts/bundle.js FILE.ts [argument ...]  a script of this repository, into dist/scripts, and runs it; NODE_FLAGS for node's own
  *     node scripts/bundle.js --only FILE.ts          the same without running it
  */
 import { spawn } from 'node:child_process'
-import { readFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { rolldown } from 'rolldown'
 
 const { dependencies, devDependencies } = JSON.parse(readFileSync('package.json', 'utf8'))
@@ -24,8 +24,10 @@ const only = process.argv[2] === '--only'
 const [file, ...args] = process.argv.slice(only ? 3 : 2)
 if (file === undefined) {
   // Beside each other and no deeper: package.json is found from here.
-  const input = ['src/cli/main.ts', 'src/jobs/thread/worker.ts']
+  const input = ['src/cli/main.ts', 'src/cli/command.ts', 'src/jobs/thread/worker.ts']
   await bundle(input, { dir: 'dist/cli', chunkFileNames: '[name].part.js' })
+  const { commandWords } = await import('../dist/cli/command.js')
+  writeFileSync('dist/cli/words.json', JSON.stringify(commandWords()))
 } else {
   // bench/peer/main.ts: bench-peer.mjs
   const name = file

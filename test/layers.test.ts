@@ -174,12 +174,20 @@ function closureOf(file: string, next = targetsOf, known = new Set<string>()): S
   return known
 }
 
-test.each(['index.ts', 'cli/main.ts', 'jobs/thread/worker.ts'])('what draws charts is not loaded with %s', (entry) => {
+test.each(['index.ts', 'cli/command.ts', 'jobs/thread/worker.ts'])('what draws charts is not loaded with %s', (entry) => {
   const loaded = [...closureOf(join('src', entry), (file) => filesAmong(file, loadedAtOnce(file)))]
   expect(loaded.length).toBeGreaterThan(100)
   const packages = new Set(loaded.flatMap(loadedAtOnce))
   expect([...packages]).toContain('onnxruntime-node')
   expect(['@observablehq/plot', 'linkedom', '@resvg/resvg-js'].filter((name) => packages.has(name))).toEqual([])
+})
+
+test('what answers in words loads none of the work', () => {
+  const loaded = [...closureOf(join('src', 'cli', 'main.ts'), (file) => filesAmong(file, loadedAtOnce(file)))]
+  const folders = new Set(loaded.map((file) => file.split(sep).slice(0, 2).join('/')))
+  expect([...folders].sort()).toEqual(['src/base', 'src/cli'])
+  const packages = new Set(loaded.flatMap(loadedAtOnce).filter((name) => !/^(\.|node:)/.test(name)))
+  expect([...packages].filter((name) => !name.startsWith('@noble/')).sort()).toEqual(['commander', 'picocolors'])
 })
 
 describe('the core', () => {

@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { NamedTensors } from '../../src/base/index.ts'
-import { randomStream, tensor } from '../../src/base/index.ts'
+import { randomStream, sizeOf, tensor } from '../../src/base/index.ts'
 import { digits } from '../../src/data/index.ts'
 import { compileDenoiser } from '../../src/diffusion/index.ts'
 import { writeSafetensors } from '../../src/files/index.ts'
@@ -32,7 +32,7 @@ export async function writeJobData(folder: string): Promise<string> {
 const TIME = 421
 const BATCH = 3
 
-/** A network with weights off their start, an input, and what it gives here: for `check` of its PyTorch program. @returns the path */
+/** A network with weights off their start, an input, and what it and its derivative give here: for `check` of its PyTorch program. @returns the path */
 export async function writeCheck(network: DenoisingNetwork, folder: string): Promise<string> {
   const start = initialState(network, 1)
   const noise = randomStream({ seed: 1, purpose: 'bench.check' })
@@ -45,13 +45,15 @@ export async function writeCheck(network: DenoisingNetwork, folder: string): Pro
   }
   const denoiser = await compileDenoiser({ network, state, batch: BATCH, binding: 'bound' })
   const shape = [BATCH, ...network.imageShape]
-  const x = tensor('float32', shape, noise.normal(new Float32Array(shape.reduce((a, b) => a * b))))
+  const x = tensor('float32', shape, noise.normal(new Float32Array(sizeOf(shape))))
+  const cotangent = tensor('float32', shape, noise.normal(new Float32Array(sizeOf(shape))))
   const out = await denoiser.predict(x, TIME)
+  const { dx } = await denoiser.vjp(x, TIME, undefined, cotangent)
   await denoiser.dispose()
   const named = Object.entries(stateTensors(network, state)).map(([name, value]) => [`state.${name}`, value])
   const file = join(folder, `${network.kind}.safetensors`)
   const t = tensor('int64', [BATCH], new BigInt64Array(BATCH).fill(BigInt(TIME)))
-  const tensors = { ...(Object.fromEntries(named) as NamedTensors), x, t, out: out as NamedTensors[string] }
+  const tensors = { ...(Object.fromEntries(named) as NamedTensors), x, t, out, cotangent, dx }
   await writeSafetensors(file, tensors, { config: JSON.stringify(network.config) })
   return file
 }

@@ -1,38 +1,44 @@
 /**
  * This project against PyTorch on the same cores, in turn, and the ratios:
  *
- *     npm run bench:peer
- *     npm run bench:peer -- --rounds 5 --only smallSample,smallTrainStep
+ *     npm run bench:peer                                    # makes a virtual environment in .cache/ first
+ *     npm run bench:peer -- --rounds 5 --only smallSample,smallTrainStep --forms eager,compiled
+ *     PYTHON=/usr/bin/python3 npm run bench:peer            # another PyTorch, such as Debian's
  *
- * First both networks are compared with their PyTorch forms on the same weights. Writes docs/results/bench-peer.json. By the clock it
- * needs an idle machine; --clock cpu with one core (taskset -c 0) tells something on a busy one. Exit code 3 without PyTorch.
+ * First the networks are compared with their PyTorch forms on the same weights, outputs and derivatives. Each round is ours, then PyTorch eager, with
+ * channels last in memory, compiled (which needs g++), and both; the fastest of the four is the peer. Variables that change threads, allocator or
+ * instructions are taken away from both. Writes docs/results/bench-peer.json. By the clock it needs an idle machine; --clock cpu with one core
+ * (taskset -c 0) tells something on a busy one. Exit code 3 without PyTorch.
  */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { parseArgs } from 'node:util'
 import '../../src/runtime/node/index.ts'
+import { pinnedPython } from '../../scripts/interop/environment.ts'
 import { BilevelError, exitCodeOf, failure, inputError } from '../../src/base/index.ts'
 import { flatSize } from '../../src/nn/index.ts'
 import { machine } from '../report.ts'
 import type { Clock } from '../settings.ts'
-import { paperNetwork, smallNetwork } from '../subjects.ts'
-import type { Case } from './cases.ts'
-import { CASES, TINY_CASES } from './cases.ts'
+import { paperNetwork, realNetwork, smallNetwork } from '../subjects.ts'
+import type { Case, Form } from './cases.ts'
+import { CASES, FORMS, TINY_CASES } from './cases.ts'
 import { writeCheck, writeJobData } from './files.ts'
 import type { Python } from './python.ts'
-import { findPython, runPeer } from './python.ts'
+import { plainEnvironment, pythonAmong, runPeer } from './python.ts'
 import type { Raced } from './race.ts'
 import { race } from './race.ts'
 
 const RESULT = 'docs/results/bench-peer.json'
 /** Largest difference, relative to the largest output, that rounding explains. */
 const TOLERANCE = 1e-4
+const GRADIENT_TOLERANCE = 1e-3
 
 interface Options {
   readonly cases: readonly Case[]
   readonly rounds: number
   readonly clock: Clock
+  readonly forms: readonly Form[]
   readonly out: string
 }
 
@@ -41,9 +47,10 @@ function optionsOf(args: readonly string[]): Options {
   const { values } = parseArgs({
     args: [...args],
     options: {
-      rounds: { type: 'string', default: '3' },
+      rounds: { type: 'string', default: '7' },
       only: { type: 'string' },
       clock: { type: 'string', default: 'wall' },
+      forms: { type: 'string', default: FORMS.join() },
       out: { type: 'string', default: RESULT },
       tiny: { type: 'boolean', default: false },
     },
@@ -63,7 +70,12 @@ function optionsOf(args: readonly string[]): Options {
   if (values.clock !== 'wall' && values.clock !== 'cpu') {
     throw inputError('bench.flag', `--clock must be wall or cpu, got ${values.clock}`)
   }
+  const forms = values.forms.split(',')
+  if (forms.some((form) => !FORMS.includes(form as Form))) {
+    throw inputError('bench.flag', `--forms must be a list of ${FORMS.join(', ')}, got ${values.forms}`)
+  }
   return {
+    forms: forms as Form[],
     cases: known.filter(({ name }) => names.includes(name)),
     rounds: Number(values.rounds),
     clock: values.clock,
@@ -71,47 +83,57 @@ function optionsOf(args: readonly string[]): Options {
   }
 }
 
-/** Both networks on the same weights: as many parameters, the same outputs. @throws `bench.peer` */
-async function checkNetworks(python: Python, folder: string) {
+interface Compared {
+  readonly parameters: number
+  readonly error: number
+  readonly gradientError: number
+}
+
+/** The networks on the same weights: as many parameters, the same outputs and derivatives. @throws `bench.peer` */
+async function checkNetworks(python: Python, folder: string, cases: readonly Case[]) {
   const sizes = { base: 16, size: 28, tiny: false }
-  const checks: { network: string; parameters: number; error: number }[] = []
-  for (const [program, network] of [
+  const checks: (Compared & { readonly network: string })[] = []
+  const programs = [
     ['paper', paperNetwork(sizes)],
     ['small', smallNetwork(sizes)],
-  ] as const) {
-    const argv = [`bench/peer/pytorch/${program}.py`, 'check', await writeCheck(network, folder)]
-    const { parameters, error } = runPeer<{ parameters: number; error: number }>(python, argv)
-    if (parameters !== flatSize(network.parameters) || !(error <= TOLERANCE)) {
+    ['real', realNetwork({ tiny: false })],
+  ] as const
+  for (const [program, network] of programs) {
+    const path = `bench/peer/pytorch/${program}.py`
+    if (!cases.some(({ peer }) => peer[0] === path)) continue
+    const compared = runPeer<Compared>(python, [path, 'check', await writeCheck(network, folder)])
+    const { parameters, error, gradientError } = compared
+    const fits = error <= TOLERANCE && gradientError <= GRADIENT_TOLERANCE
+    if (parameters !== flatSize(network.parameters) || !fits) {
       const ours = flatSize(network.parameters)
-      const rule = `${network.kind} in PyTorch must have our ${ours} parameters and outputs within ${TOLERANCE}`
-      throw failure('bench.peer', `${rule}, got ${parameters} and ${error}; repair bench/peer/pytorch/${program}.py`)
+      const rule = `${network.kind} in PyTorch must have our ${ours} parameters, outputs within ${TOLERANCE}, derivatives within ${GRADIENT_TOLERANCE}`
+      throw failure('bench.peer', `${rule}, got ${parameters}, ${error} and ${gradientError}; repair ${path}`)
     }
-    checks.push({ network: network.kind, parameters, error })
+    checks.push({ network: `${network.kind} (${program})`, parameters, error, gradientError })
   }
   return checks
 }
 
-function line({ what, ratio, required, holds, rounds }: Raced): string {
-  const rows = rounds.map(({ ours, peer }) => `${ours.toPrecision(3)} s / ${peer.toPrecision(3)} s`).join(', ')
-  return `${ratio.toFixed(2)} x (${holds ? 'holds' : 'MISSES'} ${required.toFixed(2)})  ${what}: ${rows}`
+function line({ what, ratio, spread, ratios, best, memory, required, holds }: Raced): string {
+  const others = Object.entries(ratios).map(([form, value]) => `${form} ${value.toFixed(2)}`)
+  const range = spread.map((value) => value.toFixed(2)).join(' to ')
+  const verdict = holds ? 'holds' : 'MISSES'
+  return `${ratio.toFixed(2)} x (${range}; ${verdict} ${required.toFixed(2)}; memory ${memory.toFixed(2)})  ${what}, against ${best}: ${others.join(', ')}`
 }
 
 async function main([script, ...args]: readonly string[]): Promise<void> {
-  const { cases, rounds, clock, out } = optionsOf(args)
-  const python = findPython()
-  if (!/openblas|mkl|inside/.test(python.blas)) {
-    process.stderr.write(
-      `PyTorch multiplies matrices with ${python.blas}, a slow library: install libopenblas0 for a fair race\n`,
-    )
-  }
+  const { cases, rounds, clock, forms, out } = optionsOf(args)
+  const { PYTHON } = process.env
+  const python = pythonAmong([PYTHON ?? (await pinnedPython())])
+  process.env = plainEnvironment()
   const folder = mkdtempSync(join(tmpdir(), 'bilevel-peer-'))
   try {
-    const checks = await checkNetworks(python, folder)
+    const checks = await checkNetworks(python, folder, cases)
     const data = await writeJobData(folder)
-    const { torch, blas } = python
-    const about = { command: 'npm run bench:peer', machine: { ...machine(), torch, blas }, checks }
+    const { torch, build } = python
+    const about = { command: 'npm run bench:peer', machine: { ...machine(), torch, build }, checks }
     for (const one of cases) {
-      const result = race(one, { python, script: join(dirname(script), 'bench.mjs'), data, rounds, clock })
+      const result = race(one, { python, script: join(dirname(script), 'bench.mjs'), data, rounds, clock, forms })
       process.stderr.write(`${line(result)}\n`)
       // At once: the next case may take long and be given up.
       writeFileSync(out, `${JSON.stringify({ ...about, cases: merged(out, result) }, null, 1)}\n`)

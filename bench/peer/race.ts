@@ -1,19 +1,25 @@
-/** One case, in turn: ours, theirs, ours, theirs. */
+/** One case, in turn: ours, then each form of theirs, and again. */
 import { spawnSync } from 'node:child_process'
 import { failure } from '../../src/base/index.ts'
 import { machine } from '../report.ts'
 import type { Clock } from '../settings.ts'
 import type { Timing } from '../timing.ts'
 import { median, secondsOf } from '../timing.ts'
-import type { Case } from './cases.ts'
+import type { Case, Form } from './cases.ts'
+import { FORMS } from './cases.ts'
 import type { Python } from './python.ts'
 import { runPeer } from './python.ts'
 
-/** Seconds of a round, and their ratio: theirs over ours, so above 1 ours is faster. */
+/** Of one side in one round: seconds, and the most memory that its process had. */
+export interface Turn {
+  readonly seconds: number
+  readonly peakMemoryMiB: number
+}
+
 export interface Round {
-  readonly ours: number
-  readonly peer: number
-  readonly ratio: number
+  readonly ours: Turn
+  /** By form. */
+  readonly peer: Readonly<Partial<Record<Form, Turn>>>
 }
 
 export interface Raced {
@@ -21,7 +27,15 @@ export interface Raced {
   readonly what: string
   readonly required: number
   readonly aim: number
+  /** The form of theirs that was fastest by the median of all rounds; what follows is against it. */
+  readonly best: Form
+  /** Median over rounds of theirs over ours, so above 1 ours is faster; and the least and the largest. */
   readonly ratio: number
+  readonly spread: readonly [number, number]
+  /** The same against each form. */
+  readonly ratios: Readonly<Partial<Record<Form, number>>>
+  /** Our peak memory over theirs, medians. */
+  readonly memory: number
   readonly holds: boolean
   readonly clock: Clock
   /** Of this project. */
@@ -37,53 +51,80 @@ export interface RaceOptions {
   readonly data: string
   readonly rounds: number
   readonly clock: Clock
+  /** Forms that are raced, where a case does not say. Default all. */
+  readonly forms?: readonly Form[]
 }
 
 /** What our benchmark and the PyTorch programs say, as far as it is read. */
 type Runs = { readonly runs: Timing }
 type Job = Readonly<Record<'train' | 'tune', Readonly<Record<Clock, number>>>>
+type Memory = { readonly peakMemoryMiB: number }
 
-export function race(one: Case, { python, script, data, rounds, clock }: RaceOptions): Raced {
+export function race(one: Case, options: RaceOptions): Raced {
+  const { script, data, clock } = options
   const ours = [script, '--json', '--only', one.section, ...one.ours, '--clock', clock]
   const peer = [...one.peer, ...(one.data ? ['--data', data] : [])]
-  const results: Round[] = []
-  for (let k = 0; k < Math.min(rounds, one.mostRounds ?? rounds); k++) {
-    const round = { ours: oursSeconds(one, ours, clock), peer: peerSeconds(one, python, peer, clock) }
-    results.push({ ...round, ratio: round.peer / round.ours })
-  }
-  const ratio = median(results.map((round) => round.ratio))
   const { name, what, required, aim } = one
-  const commands = {
-    ours: `npm run bench -- ${ours.slice(1).join(' ')}`,
-    peer: `python3 ${peer.join(' ')}`.replace(data, 'DATA'),
-  }
+  const rounds = roundsOf(one, ours, peer, options)
+  const forms = Object.keys(rounds[0].peer) as Form[]
+  const turn = (round: Round, form: Form) => round.peer[form] as Turn
+  const best = forms.toSorted((a, b) => medianOf(rounds, (one) => turn(one, a).seconds - turn(one, b).seconds))[0]
+  const ratiosTo = (form: Form) => rounds.map((round) => turn(round, form).seconds / round.ours.seconds)
+  const ratios = Object.fromEntries(forms.map((form) => [form, median(ratiosTo(form))]))
+  const all = ratiosTo(best)
   return {
     name,
     what,
     required,
     aim,
-    ratio,
-    holds: ratio >= required,
+    best,
+    ratio: ratios[best],
+    spread: [Math.min(...all), Math.max(...all)],
+    ratios,
+    memory:
+      medianOf(rounds, (round) => round.ours.peakMemoryMiB) /
+      medianOf(rounds, (round) => turn(round, best).peakMemoryMiB),
+    holds: ratios[best] >= required,
     clock,
     commit: machine().commit,
-    rounds: results,
-    commands,
+    rounds,
+    commands: {
+      ours: `npm run bench -- ${ours.slice(1).join(' ')}`,
+      peer: `python3 ${peer.join(' ')} --form ${best}`.replace(data, 'DATA'),
+    },
   }
 }
 
-function oursSeconds({ name, section }: Case, argv: readonly string[], clock: Clock): number {
+const medianOf = (rounds: readonly Round[], of: (round: Round) => number): number => median(rounds.map(of))
+
+function roundsOf(one: Case, ours: readonly string[], peer: readonly string[], options: RaceOptions): Round[] {
+  const { python, rounds, clock, forms = FORMS } = options
+  const raced = (one.forms ?? FORMS).filter((form) => forms.includes(form))
+  return Array.from({ length: Math.min(rounds, one.mostRounds ?? rounds) }, () => ({
+    ours: ourTurn(one, ours, clock),
+    peer: Object.fromEntries(
+      raced.map((form) => [form, peerTurn(one, python, [...peer, '--form', form], clock)]),
+    ) as Round['peer'],
+  }))
+}
+
+function ourTurn({ name, section }: Case, argv: readonly string[], clock: Clock): Turn {
   const { status, stdout, stderr } = spawnSync(process.execPath, argv, { encoding: 'utf8' })
   if (status !== 0) throw failure('bench.peer', `our side of ${name} must end with 0, got ${status}: ${stderr.trim()}`)
   const json = JSON.parse(stdout)
-  if (section === 'job') return json.job.trainSeconds + json.job.tuneSeconds
+  const peakMemoryMiB = json.residentMiB as number
+  if (section === 'job') return { seconds: json.job.trainSeconds + json.job.tuneSeconds, peakMemoryMiB }
   const figure: Runs = section.startsWith('small')
     ? json.small[section === 'smallSample' ? 'sample' : 'trainStep']
     : json[section]
-  return secondsOf(figure.runs, clock)
+  return { seconds: secondsOf(figure.runs, clock), peakMemoryMiB }
 }
 
-function peerSeconds({ section }: Case, python: Python, argv: readonly string[], clock: Clock): number {
-  if (section !== 'job') return secondsOf(runPeer<Timing>(python, argv), clock)
-  const { train, tune } = runPeer<Job>(python, argv)
-  return train[clock] + tune[clock]
+function peerTurn({ section }: Case, python: Python, argv: readonly string[], clock: Clock): Turn {
+  if (section !== 'job') {
+    const { peakMemoryMiB, ...timing } = runPeer<Timing & Memory>(python, argv)
+    return { seconds: secondsOf(timing, clock), peakMemoryMiB }
+  }
+  const { train, tune, peakMemoryMiB } = runPeer<Job & Memory>(python, argv)
+  return { seconds: train[clock] + tune[clock], peakMemoryMiB }
 }

@@ -11,63 +11,20 @@
  * test/gold/interop.json, to which the tests hold us where there is no Python; with --check nothing is written.
  */
 import { execFileSync, spawnSync } from 'node:child_process'
-import { existsSync } from 'node:fs'
-import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { cpus, tmpdir } from 'node:os'
-import { dirname, join, resolve } from 'node:path'
+import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import type { Case, Outcome, Workplace } from './case.ts'
 import { CASES } from './cases.ts'
+import { pinnedPython, versionsOf } from './environment.ts'
 
 const HERE = resolve('scripts/interop')
 const RESULT = 'docs/results/interop'
 const GOLD = 'test/gold/interop.json'
-const REQUIREMENTS = join(HERE, 'requirements.txt')
-/** Installed without what they ask for: pytorch-fid wants torchvision to read images, and only its arithmetic is asked. */
-const ALONE = join(HERE, 'requirements-alone.txt')
-const { INTEROP_VENV = '.cache/interop' } = process.env
-
-/** The Python of the environment, made with the pinned packages where there is none. */
-async function pythonOf(venv: string): Promise<string> {
-  const python = join(resolve(venv), 'bin', 'python')
-  if (!existsSync(python)) {
-    // Made beside and moved into place when it is whole: a half one would pass for one that exists.
-    const draft = `${resolve(venv)}.part`
-    await rm(draft, { recursive: true, force: true })
-    execFileSync('python3', ['-m', 'venv', draft], { stdio: 'inherit' })
-    const pip = [join(draft, 'bin', 'python'), '-m', 'pip', 'install', '--quiet', '--requirement', REQUIREMENTS]
-    execFileSync(pip[0], pip.slice(1), { stdio: 'inherit' })
-    const alone = [...pip.slice(1, -1), ALONE, '--no-deps']
-    execFileSync(pip[0], alone, { stdio: 'inherit' })
-    await mkdir(dirname(resolve(venv)), { recursive: true })
-    await rename(draft, resolve(venv))
-  }
-  return python
-}
-
-/** Installed versions of the pinned packages. @throws where one is another */
-async function versionsOf(python: string): Promise<Record<string, string>> {
-  const files = await Promise.all([REQUIREMENTS, ALONE].map((file) => readFile(file, 'utf8')))
-  const pins = files
-    .join('')
-    .trim()
-    .split('\n')
-    .map((line) => line.split('=='))
-  const code = 'import importlib.metadata as m, json, sys; print(json.dumps([m.version(n) for n in sys.argv[1:]]))'
-  const found = JSON.parse(
-    execFileSync(python, ['-c', code, ...pins.map(([name]) => name)], { encoding: 'utf8' }),
-  ) as string[]
-  for (const [i, [name, version]] of pins.entries()) {
-    // torch says which build it is: 2.13.0+cpu.
-    if (found[i].split('+')[0] !== version)
-      throw new Error(`${name} must be ${version}, the environment has ${found[i]}`)
-  }
-  const own = execFileSync(python, ['-c', 'import platform; print(platform.python_version())'], { encoding: 'utf8' })
-  return { node: process.version, python: own.trim(), ...Object.fromEntries(pins.map(([name], i) => [name, found[i]])) }
-}
 
 async function environment() {
-  const python = await pythonOf(INTEROP_VENV)
+  const python = await pinnedPython()
   return { python, versions: await versionsOf(python) }
 }
 
@@ -163,7 +120,7 @@ const chosen = CASES.filter(({ name, quick }) => name.includes(values.only ?? ''
 if (chosen.length === 0)
   throw new Error(`--only must be part of a case's name: ${CASES.map(({ name }) => name).join('; ')}`)
 const { python, versions } = await environment().catch((error: Error) => {
-  process.stderr.write(`interop needs python3 with the packages of ${REQUIREMENTS}: ${error.message}\n`)
+  process.stderr.write(`interop needs python3 with the packages of ${HERE}/requirements.txt: ${error.message}\n`)
   process.exit(3)
 })
 const rows: Row[] = []

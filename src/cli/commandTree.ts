@@ -1,17 +1,5 @@
 /** Commands of one word, and of two, the first of which names what they are about: `bilevel onnx check`. */
 import type { Command } from 'commander'
-import { JOB_GROUPS } from '../jobs/index.ts'
-
-/** The command of a job's name, its group made with the first that is in it. */
-export function newCommand(program: Command, name: string): Command {
-  const [first, second] = name.split(' ')
-  if (second === undefined) return program.command(first)
-  const group = program.commands.find((one) => one.name() === first) ?? newGroup(program, first)
-  return group.command(second)
-}
-
-const newGroup = (program: Command, name: string): Command =>
-  program.command(name).summary(JOB_GROUPS[name].summary).description(JOB_GROUPS[name].description)
 
 /** The program, its commands, and those in groups. */
 export const allCommands = (program: Command): Command[] => [program, ...program.commands.flatMap(allCommands)]

@@ -3,23 +3,29 @@ import type { Command } from 'commander'
 import { CommanderError } from 'commander'
 import pc from 'picocolors'
 import { BilevelError, exitCodeOf, nearestOf } from '../base/index.ts'
-import { JOBS } from '../jobs/index.ts'
 import { commandOf, nameOf } from './commandTree.ts'
-import { flagNamed } from './settingFlags.ts'
+import { flagName } from './flagName.ts'
 
 const USAGE = 2
 
-/** Says what is wrong, once. @param words what the command was called with. @returns the exit code */
-export function complain(
-  error: unknown,
-  program: Command,
-  words: readonly string[],
-  write: (text: string) => void,
-): number {
+/** By command, settings of earlier releases, each with what to use in its place. */
+export type Replaced = Readonly<Record<string, Readonly<Record<string, string>>>>
+
+export interface Complaint {
+  readonly program: Command
+  /** What the command was called with. */
+  readonly words: readonly string[]
+  readonly replaced: Replaced
+  readonly write: (text: string) => void
+}
+
+/** Says what is wrong, once. @returns the exit code */
+export function complain(error: unknown, complaint: Complaint): number {
+  const { program, write } = complaint
   const say = (message: string) => write(`${pc.red('error:')} ${message}\n`)
   if (error instanceof CommanderError) {
     if (error.exitCode === 0) return 0
-    if (error.code !== 'commander.help') say(usageText(error, program, words))
+    if (error.code !== 'commander.help') say(usageText(error, complaint))
     return USAGE
   }
   const { message, stack } = error instanceof Error ? error : new Error(String(error))
@@ -31,7 +37,7 @@ export function complain(
 }
 
 /** Commander's message, with the nearest flag or command that there is. */
-function usageText({ code, message }: CommanderError, program: Command, words: readonly string[]): string {
+function usageText({ code, message }: CommanderError, { program, words, replaced }: Complaint): string {
   const text = message.replace(/^error: /, '')
   const [, word] = /'([^']*)'/.exec(text) ?? []
   const used = commandOf(program, words)
@@ -40,7 +46,7 @@ function usageText({ code, message }: CommanderError, program: Command, words: r
     'commander.unknownOption': used.options.flatMap(({ long }) => long ?? []),
     'commander.unknownCommand': used.commands.map((candidate) => candidate.name()),
   }[code]
-  const gone = code === 'commander.unknownOption' && word !== undefined && replacedBy(word, name)
+  const gone = code === 'commander.unknownOption' && word !== undefined && replacedBy(word, replaced[name])
   if (gone) return gone
   const nearest = word === undefined ? undefined : nearestOf(word.split('=')[0], known ?? [])
   if (nearest !== undefined) return `${text}; did you mean '${nearest}'?`
@@ -48,9 +54,8 @@ function usageText({ code, message }: CommanderError, program: Command, words: r
 }
 
 /** Of a flag of earlier releases: what to use in its place; null: it is none. */
-function replacedBy(word: string, command: string): string | null {
+function replacedBy(word: string, replaced: Replaced[string] = {}): string | null {
   const [flag] = word.split('=')
-  const replaced = JOBS.find(({ name }) => name === command)?.settings.replaced ?? {}
-  const found = Object.entries(replaced).find(([key]) => flag === flagNamed([key]))
+  const found = Object.entries(replaced).find(([key]) => flag === `--${flagName([key])}`)
   return found ? `${flag} is no flag any more; ${found[1]}` : null
 }

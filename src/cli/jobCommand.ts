@@ -6,7 +6,7 @@ import type { z } from 'zod'
 import type { BilevelError } from '../base/index.ts'
 import { failure, inputError } from '../base/index.ts'
 import type { Job } from '../jobs/index.ts'
-import { argumentFromHub, JOBS, layersFromHub, requireAllowedCode } from '../jobs/index.ts'
+import { argumentFromHub, JOB_GROUPS, JOBS, layersFromHub, requireAllowedCode } from '../jobs/index.ts'
 import type { Settings, SettingsLayer } from '../runs/index.ts'
 import {
   commandLine,
@@ -18,7 +18,6 @@ import {
   readSettingsFile,
 } from '../runs/index.ts'
 import { callerOf } from './callerOf.ts'
-import { newCommand } from './commandTree.ts'
 import { addDryRun, dryRun } from './dryRun.ts'
 import { settingsFromEnvironment } from './environment.ts'
 import { pathOption } from './pathOption.ts'
@@ -68,6 +67,17 @@ export function addJobCommand(program: Command, terminal: Terminal, job: Job): v
     return execute(job, words, flags, terminal)
   })
 }
+
+/** The command of a job's name, its group made with the first that is in it. */
+function newCommand(program: Command, name: string): Command {
+  const [first, second] = name.split(' ')
+  if (second === undefined) return program.command(first)
+  const group = program.commands.find((one) => one.name() === first) ?? newGroup(program, first)
+  return group.command(second)
+}
+
+const newGroup = (program: Command, name: string): Command =>
+  program.command(name).summary(JOB_GROUPS[name].summary).description(JOB_GROUPS[name].description)
 
 /** Nothing was asked for, by flag or environment: a job of minutes is not what a look at the command should start. */
 const isBare = (schema: z.ZodObject, flags: Flags): boolean =>

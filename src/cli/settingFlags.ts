@@ -3,6 +3,7 @@ import { Option } from 'commander'
 import { z } from 'zod'
 import { inputError, MOST } from '../base/index.ts'
 import type { Settings, SettingsLayer } from '../runs/index.ts'
+import { flagName } from './flagName.ts'
 
 type Schema = z.core.$ZodType
 
@@ -35,15 +36,9 @@ function settingFlags(shape: Readonly<Record<string, Schema>>, under: readonly s
   })
 }
 
-const kebab = (name: string): string => name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
-const flagName = ({ path }: Pick<SettingFlag, 'path'>): string => path.map(kebab).join('-')
-
-/** `--sampling-steps` of [samplingSteps]. */
-export const flagNamed = (path: readonly string[]): string => `--${flagName({ path })}`
-
 /** The key under which commander keeps a flag's value. */
 const attributeOf = (flag: SettingFlag): string =>
-  flagName(flag).replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase())
+  flagName(flag.path).replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase())
 
 /** Every setting as an option, by group, with its default in brackets in the help. */
 export function settingOptions(schema: z.ZodObject, defaults: Settings, groups: readonly string[]): Option[] {
@@ -57,7 +52,7 @@ const valueAt = (settings: Settings, path: readonly string[]): unknown =>
 
 function optionsOf(flag: SettingFlag, value: unknown): Option[] {
   const { group, description, schema } = flag
-  const name = flagName(flag)
+  const name = flagName(flag.path)
   const inside = insideOf(schema)
   const heading = `${group}:`
   if (inside instanceof z.ZodBoolean) {

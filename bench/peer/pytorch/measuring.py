@@ -1,11 +1,12 @@
 """What the PyTorch programs beside this file share: timing, weights from safetensors files, one line of JSON.
 
-They exist to be raced against (`npm run bench:peer`), so they do what the library does and nothing else: eager PyTorch on the CPU,
-the fastest form that a user would write.
+They exist to be raced against (`npm run bench:peer`), so they do what the library does and nothing else, on the CPU, in each of the forms
+that a user would try: eager, channels last in memory, compiled, and both.
 """
 
 import json
 import os
+import resource
 import struct
 import time
 
@@ -38,6 +39,28 @@ def load_weights(network, tensors):
         raise SystemExit(f"weights do not fit: missing {missing}, unknown {unknown}")
 
 
+FORMS = ["eager", "channels_last", "compiled", "compiled_channels_last"]
+
+
+def formed(network, form):
+    """The network as it is called in a form; its weights are put as the form wants them."""
+    last = "channels_last" in form
+    if last:
+        network.to(memory_format=torch.channels_last)
+    call = torch.compile(network) if "compiled" in form else network
+    if not last:
+        return call
+    return lambda x, *rest: call(x.contiguous(memory_format=torch.channels_last), *rest)
+
+
+def derivative_errors(network, tensors):
+    """How far outputs and the derivative in x are from those that are stored, for the stored cotangent."""
+    x = tensors["x"].requires_grad_(True)
+    out = network(x, tensors["t"])
+    out.backward(tensors["cotangent"])
+    return {"error": largest_error(out.detach(), tensors["out"]), "gradientError": largest_error(x.grad, tensors["dx"])}
+
+
 def parameter_count(network):
     return sum(values.numel() for values in network.parameters())
 
@@ -51,6 +74,7 @@ def add_common_flags(parser):
     parser.add_argument("--runs", type=int, default=5, help="timed runs, after one that is not timed")
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--form", choices=FORMS, default="eager")
 
 
 def prepare(flags):
@@ -59,8 +83,10 @@ def prepare(flags):
 
 
 def timed(action, runs, warm_up=None):
-    """Seconds of each run, by the clock and of processor time, all threads; before them `warm_up`, by default the action itself."""
-    (warm_up or action)()
+    """Seconds of each run, by the clock and of processor time, all threads; before them `warm_up` twice (what is compiled may be compiled
+    once more at the second call), by default the action itself."""
+    for _ in range(2):
+        (warm_up or action)()
     wall, cpu = [], []
     for _ in range(runs):
         start, before = time.perf_counter(), time.process_time()
@@ -71,4 +97,6 @@ def timed(action, runs, warm_up=None):
 
 
 def say(**values):
-    print(json.dumps(dict(values, torch=torch.__version__, threads=torch.get_num_threads())), flush=True)
+    """With the most memory that was ever resident."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(json.dumps(dict(values, torch=torch.__version__, threads=torch.get_num_threads(), peakMemoryMiB=peak)), flush=True)

@@ -121,8 +121,9 @@ class PaperUNet(nn.Module):
 class Loop:
     """The published training loop: AdamW, neither clipping nor an average."""
 
-    def __init__(self, network, batch, size):
+    def __init__(self, network, batch, size, form="eager"):
         self.network, self.batch = network, batch
+        self.call = measuring.formed(network, form)
         self.images = torch.randn(1024, 1, size, size)
         self.optimizer = torch.optim.AdamW(network.parameters(), 1e-3)
         alpha_bar = sampling.cosine_alpha_bar()
@@ -134,18 +135,18 @@ class Loop:
         times = torch.randint(sampling.TIMESTEPS, (self.batch,))
         target = torch.randn_like(clean)
         signal, noise = (levels[times][:, None, None, None] for levels in (self.signal, self.noise))
-        loss = F.mse_loss(self.network(signal * clean + noise * target, times), target)
+        loss = F.mse_loss(self.call(signal * clean + noise * target, times), target)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         self.optimizer.step()
 
 
 @torch.no_grad()
-def sample(network, images, size, steps):
-    network.eval()
+def sample(loop, images, size, steps):
+    loop.network.eval()
     times = sampling.trailing_times(steps)
     log_snr = torch.logit(sampling.cosine_alpha_bar()[times])
-    predict = lambda x, time: network(x, torch.full((images,), time))
+    predict = lambda x, time: loop.call(x, torch.full((images,), time))
     return sampling.ddim(predict, torch.randn(images, 1, size, size), log_snr, times)
 
 
@@ -156,7 +157,7 @@ def published(loop, size, logging):
         loop.step()
     for shown in (1000, 100):
         for steps in ([shown] if logging else []) + [50, 50]:
-            sample(loop.network, 36, size, steps)
+            sample(loop, 36, size, steps)
         loop.step()
 
 
@@ -167,10 +168,7 @@ def check(path):
     weights = {name[len("state.") :]: values for name, values in tensors.items() if name.startswith("state.")}
     measuring.load_weights(network, weights)
     network.eval()
-    with torch.no_grad():
-        out = network(tensors["x"], tensors["t"])
-    error = measuring.largest_error(out, tensors["out"])
-    measuring.say(parameters=measuring.parameter_count(network), error=error)
+    measuring.say(parameters=measuring.parameter_count(network), **measuring.derivative_errors(network, tensors))
 
 
 def main():
@@ -189,9 +187,9 @@ def main():
         return check(flags.file)
     network = PaperUNet(flags.base)
     batch = 128 if flags.what == "published" else flags.batch
-    loop = Loop(network, batch, flags.size)
+    loop = Loop(network, batch, flags.size, flags.form)
     action = {
-        "sample": lambda: sample(network, flags.batch, flags.size, flags.steps),
+        "sample": lambda: sample(loop, flags.batch, flags.size, flags.steps),
         "train": loop.step,
         "published": lambda: published(loop, flags.size, flags.logging),
     }[flags.what]

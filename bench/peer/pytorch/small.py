@@ -123,16 +123,18 @@ class SmallUNet(nn.Module):
         return self.conv_out(F.silu(self.conv_norm_out(h)))
 
 
-def predictor(network):
-    return lambda x, time: network(x, torch.full((len(x),), float(time)))
+def predictor(network, form="eager"):
+    call = measuring.formed(network, form)
+    return lambda x, time: call(x, torch.full((len(x),), float(time)))
 
 
 class Training:
     """Denoising score matching as the job does it: AdamW, the gradient's norm clipped at 1, a moving average of the weights."""
 
-    def __init__(self, images, batch, rate, warm_up):
+    def __init__(self, images, batch, rate, warm_up, form="eager"):
         self.images, self.batch, self.rate, self.warm_up = images, batch, rate, warm_up
         self.network, self.averaged = SmallUNet(), SmallUNet()
+        self.call = measuring.formed(self.network, form)
         self.averaged.load_state_dict(self.network.state_dict())
         self.averaged.requires_grad_(False)
         self.optimizer = torch.optim.AdamW(self.network.parameters(), rate)
@@ -147,7 +149,7 @@ class Training:
         target = torch.randn_like(clean)
         signal, noise = (levels[times][:, None, None, None] for levels in (self.signal, self.noise))
         self.optimizer.param_groups[0]["lr"] = self.rate * min(1, (self.done + 1) / self.warm_up)
-        loss = F.mse_loss(self.network(signal * clean + noise * target, times.float()), target)
+        loss = F.mse_loss(self.call(signal * clean + noise * target, times.float()), target)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         nn.utils.clip_grad_norm_(self.weights, 1.0)
@@ -198,8 +200,8 @@ class FrechetDistance:
 class Tuning:
     """Free levels of DPM-Solver++, by the gradient of the Fréchet distance through the whole sampler; the network is frozen."""
 
-    def __init__(self, network, features, distance, images, steps):
-        self.predict, self.features, self.distance = predictor(network), features, distance
+    def __init__(self, network, features, distance, images, steps, form="eager"):
+        self.predict, self.features, self.distance = predictor(network, form), features, distance
         self.images, self.times = images, sampling.trailing_times(steps)
         self.start = torch.logit(sampling.cosine_alpha_bar()[self.times])
 
@@ -238,13 +240,13 @@ def open_data(path):
 
 def job(flags):
     train_images, features, distance = open_data(flags.data)
-    training = Training(train_images, flags.batch, 3e-3, 100)
+    training = Training(train_images, flags.batch, 3e-3, 100, flags.form)
     clocks = lambda: {"wall": time.perf_counter(), "cpu": time.process_time()}
     marks = [clocks()]
     for _ in range(flags.train_steps):
         training.step()
     marks.append(clocks())
-    levels = Tuning(training.averaged, features, distance, flags.images, flags.steps).run(flags.iterations)
+    levels = Tuning(training.averaged, features, distance, flags.images, flags.steps, flags.form).run(flags.iterations)
     marks.append(clocks())
     spent = [{clock: after[clock] - before[clock] for clock in after} for before, after in zip(marks, marks[1:])]
     measuring.say(train=spent[0], tune=spent[1], levels=levels.tolist())
@@ -256,10 +258,8 @@ def check(path):
     network = SmallUNet(config["block_out_channels"], config["norm_num_groups"])
     weights = {name[len("state.") :]: values for name, values in tensors.items() if name.startswith("state.")}
     measuring.load_weights(network, weights)
-    with torch.no_grad():
-        out = network(tensors["x"], tensors["t"].float())
-    error = measuring.largest_error(out, tensors["out"])
-    measuring.say(parameters=measuring.parameter_count(network), error=error)
+    tensors["t"] = tensors["t"].float()
+    measuring.say(parameters=measuring.parameter_count(network), **measuring.derivative_errors(network, tensors))
 
 
 def main():
@@ -280,19 +280,20 @@ def main():
     if flags.what == "job":
         return job(flags)
     if flags.what == "train":
-        training = Training(torch.randn(1024, 1, 16, 16), flags.batch, 3e-3, 100)
+        training = Training(torch.randn(1024, 1, 16, 16), flags.batch, 3e-3, 100, flags.form)
         network, action = training.network, training.step
     elif flags.what == "tune":
         _, features, distance = open_data(flags.data)
         network = SmallUNet().requires_grad_(False)
-        tuning = Tuning(network, features, distance, flags.images, flags.steps)
+        tuning = Tuning(network, features, distance, flags.images, flags.steps, flags.form)
         action = lambda: tuning.gradient(tuning.start)
     else:
         network = SmallUNet()
         times = sampling.trailing_times(flags.steps)
         log_snr = torch.logit(sampling.cosine_alpha_bar()[times])
         start = lambda: torch.randn(flags.batch, 1, 16, 16)
-        action = torch.no_grad()(lambda: sampling.ddim(predictor(network), start(), log_snr, times))
+        predict = predictor(network, flags.form)
+        action = torch.no_grad()(lambda: sampling.ddim(predict, start(), log_snr, times))
     measuring.say(parameters=measuring.parameter_count(network), **measuring.timed(action, flags.runs))
 
 

@@ -1,7 +1,7 @@
 /** A `.npy` file (NumPy Enhancement Proposal 1): magic, version, a Python dictionary as header, then the numbers. */
 import { inputError, sizeOf } from '../../base/index.ts'
 import type { NumberRows, NumberType } from './numberType.ts'
-import { isRead, numberType } from './numberType.ts'
+import { isRead, numberType, textType } from './numberType.ts'
 
 export interface NpyHeader {
   readonly shape: readonly number[]
@@ -21,11 +21,15 @@ export const NPY_HEAD_BYTES = 4096
 
 const KINDS = { b: 'bool', i: 'int', u: 'uint', f: 'float' } as const
 
-/** Kinds of texts: in Unicode, in bytes. */
-const TEXTS = ['U', 'S']
+/** Kinds of texts, with the bytes of a character. */
+const TEXTS: Readonly<Record<string, readonly ['unicode' | 'bytes', number]>> = { U: ['unicode', 4], S: ['bytes', 1] }
 
-/** @param head the first bytes, `NPY_HEAD_BYTES` of them if there are as many @throws `data.npy` */
-export function npyHeader(head: Uint8Array, name: string): NpyHeader {
+/**
+ * @param head the first bytes, `NPY_HEAD_BYTES` of them if there are as many
+ * @param texts whether they may be texts
+ * @throws `data.npy`
+ */
+export function npyHeader(head: Uint8Array, name: string, texts = false): NpyHeader {
   const refuse = (came: string, fix: string) => {
     const rule = 'an array must be a .npy of numbers (bool, int, uint or float)'
     return inputError('data.npy', `${rule}, but ${name} ${came}; ${fix}`)
@@ -41,15 +45,14 @@ export function npyHeader(head: Uint8Array, name: string): NpyHeader {
   if (/'descr':\s*'\|O/.test(header)) {
     throw refuse('holds Python objects, which would have to be run', 'make numbers of them: numpy.stack(list(x))')
   }
-  if (described && TEXTS.includes(described[2])) {
-    const fix = 'save classes as numbers: names, labels = numpy.unique(labels, return_inverse=True)'
-    throw refuse('holds texts', fix)
-  }
-  if (!described || !kind || !extents) {
+  const text = described && TEXTS[described[2]]
+  if (text && !texts) throw refuse('holds texts', 'only labels may be texts; save numbers')
+  if (!described || !(kind || text) || !extents) {
     throw refuse(`says ${header.trim().slice(0, 120)}`, 'save numbers, such as x.astype("uint8")')
   }
-  const type = numberType(kind, Number(described[3]), described[1] !== '>')
-  if (!isRead(type)) throw refuse(`holds ${type.name}`, 'save it as float32 or uint8')
+  const [width, little] = [Number(described[3]), described[1] !== '>']
+  const type = text ? textType(text[0], text[1] * width, little) : numberType(kind!, width, little)
+  if (!text && !isRead(type)) throw refuse(`holds ${type.name}`, 'save it as float32 or uint8')
   const shape = extents[1].split(',').flatMap((extent) => (extent.trim() ? [Number.parseInt(extent, 10)] : []))
   return { shape, type, columnMajor: /'fortran_order':\s*True/.test(header), start }
 }

@@ -8,6 +8,8 @@ export interface NumberType {
   /** Whole numbers, and not truth values. */
   readonly whole: boolean
   readonly little: boolean
+  /** Texts and no numbers: in Unicode (`<U5`), or in bytes (`|S5`), filled up with zeros. */
+  readonly text?: 'unicode' | 'bytes'
 }
 
 type Kind = 'bool' | 'int' | 'uint' | 'float'
@@ -17,6 +19,15 @@ export const numberType = (kind: Kind, bytes: number, little: boolean): NumberTy
   bytes,
   whole: kind === 'int' || kind === 'uint',
   little,
+})
+
+/** Texts of as many bytes each. */
+export const textType = (text: 'unicode' | 'bytes', bytes: number, little: boolean): NumberType => ({
+  name: `texts of ${bytes} bytes`,
+  bytes,
+  whole: false,
+  little,
+  text,
 })
 
 export const UINT8: NumberType = numberType('uint', 1, true)
@@ -87,6 +98,34 @@ export async function labelsIn(rows: NumberRows): Promise<readonly number[] | nu
     labels.push(label)
   }
   return labels
+}
+
+/** A class's name for each row, of [n] or [n, 1]. @throws `data.labels` */
+export async function namesIn({ shape, type, name, row }: NumberRows): Promise<readonly string[]> {
+  const [count, ...rest] = shape
+  if (rest.some((extent) => extent !== 1)) {
+    throw inputError('data.labels', `labels that are texts must be [n] or [n, 1], got [${shape}] in ${name}`)
+  }
+  const names: string[] = []
+  for (let i = 0; i < count; i++) {
+    const label = textIn(await row(i), type)
+    if (label === '') throw inputError('data.labels', `labels that are texts must not be empty, as row ${i} of ${name}`)
+    names.push(label)
+  }
+  return names
+}
+
+function textIn(bytes: Uint8Array, { text, little }: NumberType): string {
+  const whole =
+    text === 'bytes'
+      ? new TextDecoder().decode(bytes)
+      : Array.from({ length: bytes.length / 4 }, (_, i) => codePoint(bytes, 4 * i, little)).join('')
+  return whole.replace(/\0+$/, '')
+}
+
+const codePoint = (bytes: Uint8Array, at: number, little: boolean): string => {
+  const code = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength).getUint32(at, little)
+  return code <= 0x10ffff ? String.fromCodePoint(code) : '\ufffd'
 }
 
 function oneHot(values: readonly number[]): number | null {

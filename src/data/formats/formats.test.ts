@@ -48,6 +48,23 @@ function npyOf(
 const int64 = (values: readonly number[]): BigInt64Array => BigInt64Array.from(values, BigInt)
 
 describe('folders', () => {
+  it('names without an ending are pictures where no other are, by content', async () => {
+    const images = pngs(30)
+    const bare = Object.fromEntries(
+      images.map((body, i) => [`${i % 2 ? 'dog' : 'cat'}/${(7919 * (i + 1)).toString(16)}`, body]),
+    )
+    const data = await loadData(await folders.of('bare', bare))
+    expect([data.classes, countsOf(data).reduce((a, b) => a + b)]).toEqual([['cat', 'dog'], 30])
+    const packed = await folders.of('bareTar', { 'all.tar': Buffer.from(await tarOf(bare)) })
+    expect(countsOf(await loadData(join(packed, 'all.tar')))).toEqual(countsOf(data))
+    // Beside pictures by name they are what they were.
+    const mixed = { ...Object.fromEntries(images.map((body, i) => [`${i}.png`, body])), LICENSE: 'text' }
+    expect(countsOf(await loadData(await folders.of('mixed', mixed))).reduce((a, b) => a + b)).toBe(30)
+    await expect(loadData(await folders.of('texts', { LICENSE: 'text', README: 'text' }))).rejects.toMatchObject({
+      code: 'data.emptyFolder',
+    })
+  })
+
   it('train/ and test/ are splits, flat or with classes, and val/ is for tuning', async () => {
     const images = pngs(40)
     const flat = Object.fromEntries(images.map((body, i) => [`${i < 30 ? 'train' : 'test'}/${i}.png`, body]))
@@ -471,6 +488,48 @@ describe('arrays', () => {
     expect(splits.heldOut.images.reduce((a, b) => Math.min(a, b))).toBeCloseTo(0, 6)
   })
 
+  it('takes labels that are texts, in Unicode or bytes, of either byte order', async () => {
+    const names = ['cat', 'dog', '\u{1f98a}', 'cat']
+    const word = (name: string, little: boolean): Uint8Array => {
+      const bytes = Buffer.alloc(12)
+      for (const [i, one] of [...name].entries())
+        bytes[little ? 'writeUInt32LE' : 'writeUInt32BE'](one.codePointAt(0)!, 4 * i)
+      return bytes
+    }
+    const texts = (descr: string, count: number, of: (name: string) => Uint8Array): Uint8Array => {
+      const header = `{'descr': '${descr}', 'fortran_order': False, 'shape': (${count},), }`.padEnd(117)
+      const rows = Array.from({ length: count }, (_, i) => of(names[i % 4]))
+      return Buffer.concat([Buffer.from(`\x93NUMPY\x01\0v\0${header}\n`, 'latin1'), ...rows])
+    }
+    const images = npyOf([40, 4, 4], noise(640))
+    const test = npyOf([8, 4, 4], noise(128))
+    const numbers = npyOf([8], int64(new Array(8).fill(0)))
+    const folder = await folders.of('textLabels', {
+      'little.npz': zipSync({ 'x.npy': images, 'y.npy': texts('<U3', 40, (name) => word(name, true)) }),
+      'big.npz': zipSync({ 'x.npy': images, 'y.npy': texts('>U3', 40, (name) => word(name, false)) }),
+      'bytes.npz': zipSync({
+        'x.npy': images,
+        'y.npy': texts('|S4', 40, (name) => Buffer.from(name.padEnd(4, '\0')).subarray(0, 4)),
+      }),
+      'mixed.npz': zipSync({
+        'x_train.npy': images,
+        'y_train.npy': texts('<U3', 40, (name) => word(name, true)),
+        'x_test.npy': test,
+        'y_test.npy': numbers,
+      }),
+      'empty.npz': zipSync({ 'x.npy': images, 'y.npy': texts('<U3', 40, () => Buffer.alloc(12)) }),
+    })
+    for (const name of ['little.npz', 'big.npz', 'bytes.npz']) {
+      const { classes, splits } = await loadData(join(folder, name))
+      expect(classes).toEqual(['cat', 'dog', '\u{1f98a}'])
+      const counts = [0, 0, 0]
+      for (const { labels } of Object.values(splits)) for (const label of labels ?? []) counts[label]++
+      expect(counts).toEqual([20, 10, 10])
+    }
+    await expect(loadData(join(folder, 'mixed.npz'))).rejects.toThrow(/texts in every split or in none/)
+    await expect(loadData(join(folder, 'empty.npz'))).rejects.toThrow(/must not be empty, as row 0 of/)
+  })
+
   it('says what they are not', async () => {
     const folder = await folders.of('wrongArrays', {
       'far.npy': npyOf(
@@ -508,7 +567,7 @@ describe('arrays', () => {
       ['odd.npy', 'data.arrayShape', /\[10,5,5,2\]/],
       ['cut.npy', 'data.npy', /must have 608 bytes for uint8 of \[30,4,4\], got 300/],
       ['pickle.npy', 'data.npy', /Python objects/],
-      ['texts.npy', 'data.npy', /holds texts; save classes as numbers: .*return_inverse=True/],
+      ['texts.npy', 'data.npy', /holds texts; only labels may be texts/],
       ['unequal.npz', 'data.labelCount', /has 30, .*has 29/],
       ['unnamed.npz', 'data.arrays', /got a, b/],
     ] as const) {

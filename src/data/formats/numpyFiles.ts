@@ -6,14 +6,14 @@ import type { FileHandle } from 'node:fs/promises'
 import { open, readFile, stat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import type { Entry } from 'yauzl'
-import { inputError, sizeOf } from '../../base/index.ts'
+import { inputError, MOST, sizeOf } from '../../base/index.ts'
 import { requireArrayRoom } from '../arrays/arrayImages.ts'
 import type { ArrayPart } from '../arrays/arraySource.ts'
 import { arraySource } from '../arrays/arraySource.ts'
 import type { NpyHeader } from '../arrays/npy.ts'
 import { isNpy, NPY_HEAD_BYTES, npyHeader, npyLength, requireNpyLength, rowsInMemory } from '../arrays/npy.ts'
 import type { NumberRows } from '../arrays/numberType.ts'
-import { labelsIn } from '../arrays/numberType.ts'
+import { labelsIn, namesIn } from '../arrays/numberType.ts'
 import type { DataFormat, Found, NamedSplit } from '../format.ts'
 import { onlyFiles, SPLIT_PATTERN, splitNamed } from '../format.ts'
 import { lookAt, unreadable } from '../found.ts'
@@ -22,7 +22,8 @@ import { isZip, Zip } from '../trees/zipFile.ts'
 /** An array that is there, by its key; opened when it is needed. */
 interface NamedArray {
   readonly key: string
-  open(): Promise<NumberRows>
+  /** @param texts whether it may hold texts */
+  open(texts?: boolean): Promise<NumberRows>
 }
 
 interface Arrays {
@@ -42,7 +43,8 @@ export const numpyFiles: DataFormat = {
     const { arrays, close } = await arraysOf(found)
     try {
       const notes: string[] = []
-      const parts = await partsOf(found.path, arrays, notes)
+      const { parts, classes } = await partsOf(found.path, arrays, notes)
+      if (classes !== null) return arraySource(parts, { ...options, classes, notes, close })
       const from1 = parts.every(({ labels }) => labels?.every((label) => label >= 1))
       const highest = parts.reduce((most, { labels }) => labels?.reduce((a, b) => Math.max(a, b), most) ?? most, 0)
       if (from1) notes.push(`the labels of ${found.path} run from 1: class 0 is the label 1`)
@@ -117,9 +119,9 @@ async function oneArray(path: string, key: string): Promise<Arrays> {
   })
   const array = {
     key,
-    async open() {
+    async open(texts?: boolean) {
       const head = await bytesAt(handle, 0, NPY_HEAD_BYTES, path)
-      const header = npyHeader(head, path)
+      const header = npyHeader(head, path, texts)
       requireNpyLength(header, (await stat(path)).size, path)
       return header.columnMajor ? await wholeFile(path, header) : rowsAt(handle, 0, header, path)
     },
@@ -163,7 +165,7 @@ async function arraysInZip(path: string, keyOf: (key: string) => string): Promis
     for await (const entry of zip.entries()) {
       if (!entry.fileName.endsWith('.npy')) continue
       const key = entry.fileName.slice(0, -'.npy'.length)
-      arrays.push({ key: keyOf(key), open: () => arrayInZip(zip, handle, entry, `${path}: ${key}`) })
+      arrays.push({ key: keyOf(key), open: (texts) => arrayInZip(zip, handle, entry, `${path}: ${key}`, texts) })
     }
   } catch (error) {
     await close()
@@ -172,8 +174,14 @@ async function arraysInZip(path: string, keyOf: (key: string) => string): Promis
   return { arrays, close }
 }
 
-async function arrayInZip(zip: Zip, handle: FileHandle, entry: Entry, name: string): Promise<NumberRows> {
-  const header = npyHeader(await zip.bytesOf(entry, NPY_HEAD_BYTES), name)
+async function arrayInZip(
+  zip: Zip,
+  handle: FileHandle,
+  entry: Entry,
+  name: string,
+  texts?: boolean,
+): Promise<NumberRows> {
+  const header = npyHeader(await zip.bytesOf(entry, NPY_HEAD_BYTES), name, texts)
   requireNpyLength(header, entry.uncompressedSize, name)
   const place = await zip.placeOf(entry)
   if (place !== null && !header.columnMajor) return rowsAt(handle, place, header, name)
@@ -207,8 +215,14 @@ function roleOf(key: string): Role | null {
 
 const splitIn = (plain: string): string | undefined => plain.split('_').find((word) => splitNamed(word) !== null)
 
+interface Parts {
+  readonly parts: readonly ArrayPart[]
+  /** Names of the classes where the labels are texts, sorted; null: they are numbers, or there are none. */
+  readonly classes: readonly string[] | null
+}
+
 /** @throws `data.arrays` where no array is known to hold images */
-async function partsOf(source: string, arrays: readonly NamedArray[], notes: string[]): Promise<ArrayPart[]> {
+async function partsOf(source: string, arrays: readonly NamedArray[], notes: string[]): Promise<Parts> {
   const known = arrays.flatMap((array) => {
     const role = roleOf(array.key)
     return role ? [{ ...role, array }] : []
@@ -232,14 +246,37 @@ async function partsOf(source: string, arrays: readonly NamedArray[], notes: str
     )
   }
   const parts: ArrayPart[] = []
+  const named: (readonly string[] | null)[] = []
   for (const { split, array } of all) {
     const labels = known.find((one) => one.what === 'labels' && one.split === split)?.array
-    const rows = await labels?.open()
-    const read = rows ? await labelsIn(rows) : null
-    if (rows && read === null) {
+    const rows = await labels?.open(true)
+    const names = rows?.type.text ? await namesIn(rows) : null
+    const read = rows && names === null ? await labelsIn(rows) : null
+    if (rows && names === null && read === null) {
       notes.push(`${rows.name} is [${rows.shape}], several labels an image: the images are read without classes`)
     }
+    named.push(names)
     parts.push({ split, images: await array.open(), labels: read, labelsName: rows?.name ?? '' })
   }
-  return parts
+  return withNames(source, parts, named)
+}
+
+/** Labels that are texts become the places of their names among all, sorted. @throws `data.labels` where one split has texts and another numbers */
+function withNames(source: string, parts: readonly ArrayPart[], named: readonly (readonly string[] | null)[]): Parts {
+  if (named.every((names) => names === null)) return { parts, classes: null }
+  if (parts.some(({ labels }) => labels !== null)) {
+    throw inputError('data.labels', `${source}: labels must be texts in every split or in none; save them alike`)
+  }
+  const classes = [...new Set(named.flatMap((names) => names ?? []))].sort()
+  if (classes.length > MOST.classes) {
+    throw inputError(
+      'data.labels',
+      `${source}: labels must name at most ${MOST.classes} classes, got ${classes.length}`,
+    )
+  }
+  const place = new Map(classes.map((name, i) => [name, i]))
+  return {
+    parts: parts.map((part, i) => ({ ...part, labels: named[i]?.map((name) => place.get(name) as number) ?? null })),
+    classes,
+  }
 }

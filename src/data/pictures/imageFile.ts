@@ -53,6 +53,9 @@ export const PICTURE_NAME = /\.(png|jpe?g|webp|tiff?|bmp)$/i
 /** Names of picture files that are not. */
 export const OTHER_PICTURE_NAME = /\.(gif|avif|hei[cf]|jxl|jp2|psd|svg|exr|hdr|tga|ppm|pgm|dng|cr2|nef|arw)$/i
 
+/** Whether a file begins as those that are read do. @param bytes its first ones, or all */
+export const beginsAsPicture = (bytes: Uint8Array): boolean => PICTURE_KINDS.some(({ recognises }) => recognises(bytes))
+
 /** Decodes a picture file, told by content; `name` is what the error calls it. @throws `data.image` */
 export async function decodeImage(bytes: Uint8Array, name: string): Promise<Picture> {
   try {

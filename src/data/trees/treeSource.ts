@@ -1,7 +1,7 @@
 /** Images out of a tree of files: listed once, a random part kept where fewer are wanted, labels from folders or from files beside them. */
 import { BilevelError, inputError } from '../../base/index.ts'
 import type { ImageSource, NamedSplit, OpenOptions, SourceImage } from '../format.ts'
-import { decodeImage, OTHER_PICTURE_NAME, PICTURE_NAME, PICTURE_WORDS } from '../pictures/imageFile.ts'
+import { beginsAsPicture, decodeImage, OTHER_PICTURE_NAME, PICTURE_NAME, PICTURE_WORDS } from '../pictures/imageFile.ts'
 import { SampledNames } from '../sampled.ts'
 import type { FileTree, TreeFile } from './fileTree.ts'
 import type { Label } from './metadata.ts'
@@ -46,11 +46,13 @@ interface Listing {
   readonly unread: { readonly count: number; readonly example: string }
   /** Some other file. */
   readonly other: string | null
+  /** The first whose name has no ending: what it is, its content says. */
+  readonly bare: TreeFile | null
 }
 
 /** @throws `data.emptyFolder`, `data.layout`, `data.metadata`, `data.archive`, `data.unreadable` */
 export async function treeSource(tree: FileTree, { most }: OpenOptions): Promise<ImageSource> {
-  const listing = await list(tree, most)
+  const listing = await listOf(tree, most)
   if (listing.images === 0) throw nothingIn(tree.source, listing)
   const { labels, notes } = await labelsOf(tree, listing)
   const layout = treeLayout(tree.source, listing.folders, tree.packed, labels !== null)
@@ -97,7 +99,21 @@ const stemOf = (path: string): string => {
   return dot < 0 ? path : path.slice(0, dot)
 }
 
-async function list(tree: FileTree, most: number | null): Promise<Listing> {
+/** Names without an ending, as hashes are: of a tree that has no other pictures. */
+const BARE_NAME = /^[^.]+$/
+
+/** Where no name is a picture's, those without an ending are, if the first of them begins as one. */
+async function listOf(tree: FileTree, most: number | null): Promise<Listing> {
+  const listing = await list(tree, most, PICTURE_NAME)
+  const { images, unread, bare } = listing
+  if (images > 0 || unread.count > 0 || bare === null) return listing
+  for await (const { bytes } of tree.read(new Set([bare.id]))) {
+    if (beginsAsPicture(await bytes())) return list(tree, most, BARE_NAME)
+  }
+  return listing
+}
+
+async function list(tree: FileTree, most: number | null, pictures: RegExp): Promise<Listing> {
   const folders = new Map<string, { images: number; example: string }>()
   const sample = new SampledNames<Chosen>(most)
   const metadata: MetadataFile[] = []
@@ -105,12 +121,13 @@ async function list(tree: FileTree, most: number | null): Promise<Listing> {
   const endings = { '.cls': 0, '.json': 0 }
   let images = 0
   let other: string | null = null
+  let bare: TreeFile | null = null
   let group: Group = { stem: '', labels: {} }
   for await (const file of tree.files()) {
     const name = nameIn(file.path)
     const stem = stemOf(file.id)
     if (group.stem !== stem) group = { stem, labels: {} }
-    if (PICTURE_NAME.test(name)) {
+    if (pictures.test(name)) {
       images++
       countIn(folders, file.path, tree.source)
       sample.add(file.id, { file, group })
@@ -120,6 +137,7 @@ async function list(tree: FileTree, most: number | null): Promise<Listing> {
       unread.example ||= file.path
     } else {
       other ??= file.path
+      if (BARE_NAME.test(name)) bare ??= file
       const ending = SIDECARS.find((one) => name.endsWith(one))
       if (ending === undefined) continue
       endings[ending]++
@@ -128,7 +146,7 @@ async function list(tree: FileTree, most: number | null): Promise<Listing> {
   }
   // A few are of something else.
   const sidecar = SIDECARS.find((ending) => 2 * endings[ending] > images) ?? null
-  return { folders, images, chosen: sample.items(), metadata, sidecar, unread, other }
+  return { folders, images, chosen: sample.items(), metadata, sidecar, unread, other, bare }
 }
 
 function countIn(folders: Map<string, { images: number; example: string }>, path: string, source: string): void {

@@ -122,7 +122,10 @@ function muOf(config: FlowConfig, className: string, { mu, tokens }: ClassReques
   const { base_shift: low, max_shift: high, base_image_seq_len: few, max_image_seq_len: many } = config
   if (tokens === undefined || low === null || high === null) {
     const rule = `${className} with use_dynamic_shifting shifts by the size of the image`
-    throw inputError('scheduler.shift', `${rule}, which is not given; give mu or tokens, or write shift into the file`)
+    throw inputError(
+      'scheduler.shift',
+      `${rule}, which is not given; give tokens (--tokens 4096 of convert and show) or mu, or write shift into the file`,
+    )
   }
   return muOfTokens(tokens, { base: [few, low], max: [many, high] })
 }

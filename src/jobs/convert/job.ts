@@ -16,7 +16,7 @@ export const convertJob: Job<ConvertConfig> = {
     '  bilevel convert scheduler_config.json --steps 10 --to comfyui',
   argument: { name: '<file>', description: 'the file, or a folder of a schedule, a scheduler or a model' },
   jsonHelp: 'print the steps in all forms that they have, as one JSON object on one line',
-  settings: { schema: convertSchema, groups: ['Converting'], resolve: resolveConvertConfig },
+  settings: { schema: convertSchema, groups: ['Converting', 'Steps'], resolve: resolveConvertConfig },
   leaves: 'answer',
   async run({ config, argument }, { onNote }) {
     const read = await readGiven(argument, config)

@@ -9,18 +9,28 @@ import { defaultsOf, setting } from '../../tuners/index.ts'
 export const TARGETS = ['sigmas', 'times', 'levels', 'diffusers', 'comfyui'] as const
 export type TargetName = (typeof TARGETS)[number]
 
+/** What a scheduler's file leaves open. */
+export const stepsShape = {
+  steps: setting(z.int().min(1).max(MOST.timesteps).nullable(), {
+    group: 'Steps',
+    description:
+      "sampling steps; none: those of the file, of a scheduler 50. A list or learned schedule of another number is put to it, evenly between its steps' log sigmas",
+    default: null,
+  }),
+  tokens: setting(z.int().min(1).nullable(), {
+    group: 'Steps',
+    description:
+      'patches of 2 x 2 of an image (of its latents: 4096 at 1024 pixels), by which flows with use_dynamic_shifting shift their sigmas',
+    default: null,
+  }),
+}
+
 export const convertSchema = z.strictObject({
   to: setting(z.enum(TARGETS), {
     group: 'Converting',
     description:
       'sigmas: a JSON list for k-diffusion; comfyui: one line for its nodes; times: a JSON list for timesteps=; levels: our sampling_schedule.json; diffusers: a scheduler_config.json',
     default: 'sigmas',
-  }),
-  steps: setting(z.int().min(1).max(MOST.timesteps).nullable(), {
-    group: 'Converting',
-    description:
-      "sampling steps; none: those of the file, of a scheduler 50. A list or learned schedule of another number is put to it, evenly between its steps' log sigmas",
-    default: null,
   }),
   scheduler: setting(z.string().min(1).nullable(), {
     group: 'Converting',
@@ -39,12 +49,7 @@ export const convertSchema = z.strictObject({
       'what the network predicts, for diffusers; none: what a scheduler file says, else noise, of a flow velocity',
     default: null,
   }),
-  tokens: setting(z.int().min(1).nullable(), {
-    group: 'Converting',
-    description:
-      'patches of 2 x 2 of an image (of its latents: 4096 at 1024 pixels), by which flows with use_dynamic_shifting shift their sigmas',
-    default: null,
-  }),
+  ...stepsShape,
 })
 export type ConvertConfig = z.output<typeof convertSchema>
 

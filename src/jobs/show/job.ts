@@ -1,4 +1,5 @@
 /** `bilevel show`: what a model is, and which convention it keeps; what a schedule's file says. */
+import { inputError } from '../../base/index.ts'
 import type { Job } from '../job.ts'
 import { modelArgument } from '../opening/modelArgument.ts'
 import { show, shownText } from './run.ts'
@@ -23,6 +24,10 @@ export const showJob: Job<ShowConfig> = {
     if (await isSteps(argument)) {
       const json = await showSteps(argument, config)
       return { json, text: stepsText(json) }
+    }
+    if (config.steps !== null || config.tokens !== null) {
+      const rule = 'steps and tokens are of the file of a scheduler, a schedule or a list'
+      throw inputError('show.steps', `${rule}, and ${argument} is a model; leave them out`)
     }
     const json = await show(argument, config)
     return { json, text: shownText(json) }

@@ -68,3 +68,21 @@ test('files of steps: a list, a list of times with its schedule, a scheduler, a 
   expect(await of(learned)).toMatchObject({ what: 'a learned schedule for dpm-solver++', timesteps: 1000 })
   await expect(of(learned, { data: 'digits' })).rejects.toMatchObject({ code: 'show.data' })
 })
+
+test('a flow whose shift is of the image: by tokens, and for as many steps as are asked', async () => {
+  const file = resolve('test/found/schedulers/flowmatch-flux2.json')
+  const read = (values: Readonly<Record<string, unknown>>) =>
+    showSteps(file, resolveShowConfig([{ source: 'flags', values }]))
+  await expect(read({})).rejects.toThrow(/--tokens 4096/)
+  const [few, many] = [await read({ steps: 4, tokens: 256 }), await read({ steps: 4, tokens: 6400 })]
+  expect(many.sigmas).toHaveLength(5)
+  // The last sigma, of .001 before, e^mu / (e^mu + 1 / sigma - 1) with mu on the line through (256, .5) and (6400, 1.15).
+  const shifted = (mu: number, sigma: number) => Math.exp(mu) / (Math.exp(mu) + 1 / sigma - 1)
+  expect(many.sigmas?.[0]).toBeCloseTo(1, 6)
+  for (const [shown, mu] of [
+    [few, 0.5],
+    [many, 1.15],
+  ] as const) {
+    expect(shown.sigmas?.[3]).toBeCloseTo(shifted(mu, 0.001), 6)
+  }
+})

@@ -3,6 +3,7 @@ import { z } from 'zod'
 import type { SettingsLayer } from '../../runs/index.ts'
 import { resolveSettings } from '../../runs/index.ts'
 import { defaultsOf, setting } from '../../tuners/index.ts'
+import { stepsShape } from '../convert/settings.ts'
 import { dataShape } from '../opening/dataSettings.ts'
 import { modelShape, runningShape, samplingShape } from '../opening/settings.ts'
 
@@ -16,11 +17,12 @@ export const showSchema = z.strictObject({
   ...dataShape,
   ...modelShape,
   size: samplingShape.size,
+  ...stepsShape,
   ...runningShape,
 })
 export type ShowConfig = z.output<typeof showSchema>
 
-export const SHOW_GROUPS = ['Data and model', 'Running'] as const
+export const SHOW_GROUPS = ['Data and model', 'Steps', 'Running'] as const
 
 /** @throws `config.unknownKey`, `config.invalid` */
 export const resolveShowConfig = (layers: readonly SettingsLayer[]): ShowConfig =>

@@ -40,14 +40,18 @@ export async function isSteps(path: string): Promise<boolean> {
 }
 
 /** @throws `show.data`, and what reading it does */
-export async function showSteps(path: string, { scheduler, data }: ShowConfig): Promise<ShownSteps> {
+export async function showSteps(path: string, config: ShowConfig): Promise<ShownSteps> {
+  const { scheduler, data, steps, tokens } = config
   if (data !== null) {
     throw inputError(
       'show.data',
       `data measure a model, and ${path} is a file of steps, got data ${data}; leave it out`,
     )
   }
-  const given = await readGiven(path, resolveConvertConfig([{ source: 'the flags', values: { scheduler } }]))
+  const given = await readGiven(
+    path,
+    resolveConvertConfig([{ source: 'the flags', values: { scheduler, steps, tokens } }]),
+  )
   const { what, timesteps, path: process, settings, logSnr, times, solver, notes } = given
   return {
     steps: path,
