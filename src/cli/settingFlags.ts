@@ -71,7 +71,7 @@ function optionsOf(flag: SettingFlag, value: unknown): Option[] {
     option.argParser((word: string, before?: string) => (before ? `${before}\n${word}` : word))
   const { alias } = flag
   const other =
-    alias === undefined ? [] : [new Option(`--${kebab(alias)} <${placeholder(inside)}>`, description).hideHelp()]
+    alias === undefined ? [] : [new Option(`--${flagName([alias])} <${placeholder(inside)}>`, description).hideHelp()]
   return [option.helpGroup(heading), ...other]
 }
 
@@ -108,10 +108,10 @@ export function flagsLayer(schema: z.ZodObject, given: Readonly<Record<string, u
     const { alias } = flag
     const other = alias === undefined ? undefined : given[alias]
     const own = given[attributeOf(flag)]
-    if (own !== undefined && other !== undefined) {
+    if (alias !== undefined && own !== undefined && other !== undefined) {
       throw inputError(
         'config.alias',
-        `${flagNamed(flag.path)} and --${alias} are one setting, got both; give one of them`,
+        `--${flagName(flag.path)} and --${flagName([alias])} are one setting, got both; give one of them`,
       )
     }
     const word = own ?? other

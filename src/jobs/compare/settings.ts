@@ -4,6 +4,8 @@ import { didYouMean, inputError, MOST } from '../../base/index.ts'
 import type { SettingsLayer } from '../../runs/index.ts'
 import { budgetOf, setting } from '../../tuners/index.ts'
 
+const SEED_WORDS = 'must be a whole number from 0; seeds are named as 0-4 or 0,1,2'
+
 export const COMPARING = 'What is compared'
 
 /** @param methods in words, for the help */
@@ -21,7 +23,11 @@ export const compareShape = (methods: readonly string[]) => ({
     default: '200000',
   }),
   seeds: setting(
-    z.array(z.int().min(0)).min(1, 'must name at least one seed, as 0-4 or 0,1,2').max(MOST.seeds).readonly(),
+    z
+      .array(z.int(SEED_WORDS).min(0, SEED_WORDS))
+      .min(1, 'must name at least one seed, as 0-4 or 0,1,2')
+      .max(MOST.seeds)
+      .readonly(),
     {
       group: COMPARING,
       description: 'seeds of whole runs, as 0-4 or 0,1,2: every method is run with each of them',
