@@ -87,20 +87,20 @@ function hyperparameters({ space }: Study, trials: readonly ToldTrial[]): Hyperp
   return found
 }
 
-function processOf(study: Study): { readonly process: GaussianProcess; readonly told: readonly ToldTrial[] } | null {
+function processOf(study: Study): { readonly model: GaussianProcess; readonly told: readonly ToldTrial[] } | null {
   const told = modelled(study.trials)
   if (told.filter(({ outcome }) => Number.isFinite(outcome.value)).length < 2) return null
   const at = hyperparameters(study, told)
   const seen = observationsOf(study.space, told)
-  const process = new GaussianProcess(seen, at)
+  const model = new GaussianProcess(seen, at)
   const open = study.trials.filter(({ outcome }) => outcome === null).map(({ point }) => toUnit(study.space, point))
-  if (open.length === 0) return { process, told }
+  if (open.length === 0) return { model, told }
   const believed: Observations = {
     points: [...seen.points, ...open],
-    values: [...Array.from(seen.values), ...open.map((point) => process.predict(point).mean)],
+    values: [...Array.from(seen.values), ...open.map((point) => model.predict(point).mean)],
     noise: [...Array.from(seen.noise), ...open.map(() => 1)],
   }
-  return { process: new GaussianProcess(believed, at), told }
+  return { model: new GaussianProcess(believed, at), told }
 }
 
 const clamped = (u: readonly number[]): number[] => u.map((v) => Math.min(1, Math.max(0, v)))
@@ -117,11 +117,11 @@ export const bayesianSearch: SearchMethod = {
     if (index < FIRST * (space.length + 1)) return { point: spread(index) }
     const known = processOf(study)
     if (!known) return { point: spread(index) }
-    const { process, told } = known
-    const means = told.map(({ point }) => process.predict(toUnit(space, point)).mean)
-    const incumbent = effectiveBest(study, process, told)
-    const best = process.predict(toUnit(space, incumbent.point)).mean
-    const worth = (u: readonly number[]) => logAugmentedImprovement(process.predict(u), best, process.noise)
+    const { model, told } = known
+    const means = told.map(({ point }) => model.predict(toUnit(space, point)).mean)
+    const incumbent = effectiveBest(study, model, told)
+    const best = model.predict(toUnit(space, incumbent.point)).mean
+    const worth = (u: readonly number[]) => logAugmentedImprovement(model.predict(u), best, model.noise)
     const places = candidates(study, told, means).map((u) => ({ u, gain: worth(u) }))
     places.sort((a, b) => b.gain - a.gain)
     const refined = places.slice(0, REFINED.places).map(({ u, gain }) => {
@@ -136,16 +136,16 @@ export const bayesianSearch: SearchMethod = {
   best(study) {
     const known = processOf(study)
     if (!known) return leastOf(study.trials)
-    const { process, told } = known
-    return effectiveBest(study, process, told)
+    const { model, told } = known
+    return effectiveBest(study, model, told)
   },
 }
 
 /** Of the points that were tried the one of least mean and deviation together: what is known to be good, not what may be. */
-function effectiveBest({ space }: Study, process: GaussianProcess, told: readonly ToldTrial[]): ToldTrial {
+function effectiveBest({ space }: Study, model: GaussianProcess, told: readonly ToldTrial[]): ToldTrial {
   const finite = told.filter(({ outcome }) => Number.isFinite(outcome.value))
   const worth = finite.map(({ point }) => {
-    const { mean, deviation } = process.predict(toUnit(space, point))
+    const { mean, deviation } = model.predict(toUnit(space, point))
     return mean + deviation
   })
   return finite[worth.indexOf(Math.min(...worth))]

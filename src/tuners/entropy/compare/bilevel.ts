@@ -7,7 +7,7 @@ import { leastEvaluations } from '../cost.ts'
 import type { EntropyOptions } from '../job.ts'
 import { Draws } from '../search/draws.ts'
 import { tuneEntropyStrength } from '../tune.ts'
-import type { ComparedStrength } from './problem.ts'
+import type { ComparedStrength } from './strength.ts'
 
 /** Of the trade-off curve and the pictures, which decide nothing, as few as there can be: they are charged to nobody. */
 const FEW = { curvePaths: 8, gridImages: 1 } as const

@@ -5,8 +5,8 @@ import { budgetOf } from '../../compare/budget.ts'
 import type { CompareCheckpoint } from '../../compare/contest.ts'
 import { contest } from '../../compare/contest.ts'
 import { gaussianJob } from '../gaussianJob.fixture.ts'
-import type { ComparedStrength } from './problem.ts'
 import { openStrengthComparison } from './problem.ts'
+import type { ComparedStrength } from './strength.ts'
 
 const [a, b] = [1, 2]
 const base = gaussianJob({

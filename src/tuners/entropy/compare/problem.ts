@@ -18,12 +18,7 @@ import { openEntropy } from '../open.ts'
 import { Draws } from '../search/draws.ts'
 import { bilevelStrength } from './bilevel.ts'
 import { publishedStrength } from './published.ts'
-
-/** What methods end with: guidance by reward + weight judge at 1/lambda. Weight 0: by the reward alone. */
-export interface ComparedStrength {
-  readonly lambda: number
-  readonly weight: number
-}
+import type { ComparedStrength } from './strength.ts'
 
 export interface StrengthComparison extends ComparedProblem<ComparedStrength> {}
 

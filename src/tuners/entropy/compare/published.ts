@@ -4,7 +4,7 @@ import type { ComparedTrial, Contestant } from '../../compare/contestant.ts'
 import type { EntropyOptions } from '../job.ts'
 import { publishedLoop } from '../search/baselines.ts'
 import { Draws } from '../search/draws.ts'
-import type { ComparedStrength } from './problem.ts'
+import type { ComparedStrength } from './strength.ts'
 
 const BATCH = 256
 const GAMMA = 10
