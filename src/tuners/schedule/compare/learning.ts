@@ -26,20 +26,25 @@ import { searchedSchedules } from '../tuning.ts'
 
 type Seeded = (seed: number) => Job
 
-/** The ranking of all defaults, on its own noise, so that it is the same for every seed: made once, unless what counts is time. */
-const rankings = new WeakMap<Denoiser, Promise<DefaultCandidate[]>>()
+/** The ranking of all defaults for a method's turn. */
+export type Ranking = (turn: Turn<SamplingPlan>) => Promise<DefaultCandidate[]>
 
-function rankingOf(job: Job, denoiser: Denoiser, { budget, signal }: Turn<SamplingPlan>): Promise<DefaultCandidate[]> {
-  const ranked = () => rankDefaults({ ...job, ...(signal && { signal }) }, denoiser)
-  if (budget.kind === 'seconds') return ranked()
-  const known = rankings.get(denoiser) ?? ranked()
-  rankings.set(denoiser, known)
-  known.catch(() => rankings.delete(denoiser))
-  return known
+/** It has its own noise, so that it is the same for every seed: made once, unless what counts is time. */
+export function sharedRanking(job: Job, denoiser: Denoiser): Ranking {
+  let made: Promise<DefaultCandidate[]> | null = null
+  return ({ budget, signal }) => {
+    const ranked = () => rankDefaults({ ...job, ...(signal && { signal }) }, denoiser)
+    if (budget.kind === 'seconds') return ranked()
+    made ??= ranked()
+    made.catch(() => {
+      made = null
+    })
+    return made
+  }
 }
 
 /** Every sampler on every step list, ranked on the tuning split. */
-export function bestDefault(job: Job, denoiser: Denoiser): Contestant<SamplingPlan> {
+export function bestDefault(job: Job, ranking: Ranking): Contestant<SamplingPlan> {
   const cost = rankingCost(job)
   return {
     name: 'best-default',
@@ -47,7 +52,7 @@ export function bestDefault(job: Job, denoiser: Denoiser): Contestant<SamplingPl
     minimum: cost,
     async run(turn) {
       if (turn.at.state !== null) return
-      const [best] = await rankingOf(job, denoiser, turn)
+      const [best] = await ranking(turn)
       const { value } = best
       const trial = { parameters: {}, share: 1, value, standardError: null, evaluations: cost }
       const solution = planOf(job, best)
@@ -64,7 +69,7 @@ interface BilevelState {
 }
 
 /** What `bilevel schedule` does: ranks the defaults, tunes from the best starts by first derivatives, and decides. */
-export function bilevel(job: Job, seeded: Seeded, denoiser: Denoiser): Contestant<SamplingPlan> {
+export function bilevel(job: Job, seeded: Seeded, denoiser: Denoiser, ranked: Ranking): Contestant<SamplingPlan> {
   const size = { parameters: job.family.names.length, statistics: false }
   const ranking = rankingCost(job)
   const costOf = (iterations: number) => ranking + scheduleTuningCost({ ...job.settings, iterations }, size).total
@@ -82,7 +87,7 @@ export function bilevel(job: Job, seeded: Seeded, denoiser: Denoiser): Contestan
       const own = seeded(turn.seed)
       let state = turn.at.state as BilevelState | null
       if (!state) {
-        const defaults = await rankingOf(own, denoiser, turn)
+        const defaults = await ranked(turn)
         const [{ value }] = defaults
         state = { defaults, iterations: 0, search: SEARCH_START }
         await turn.done({ cost: ranking, state, incumbent: { solution: planOf(own, defaults[0]), value } })

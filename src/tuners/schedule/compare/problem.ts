@@ -21,7 +21,7 @@ import { measureRow } from '../rows.ts'
 import { tuningSeed } from '../search/search.ts'
 import { learnedSampler } from '../settings/index.ts'
 import { openDenoiser } from '../subject.ts'
-import { bestDefault, bilevel, published } from './learning.ts'
+import { bestDefault, bilevel, published, sharedRanking } from './learning.ts'
 import type { SearchedSpaceName } from './spaces.ts'
 import { scheduleSpace } from './spaces.ts'
 
@@ -88,12 +88,13 @@ export async function openScheduleComparison(
     return openObjective(seeded(seed), denoiser, noise)
   })
   const methods = [...SEARCH_METHODS.filter(({ name }) => name !== 'default'), ...(own ? [own] : [])]
+  const ranking = sharedRanking(job, denoiser)
   const contestants: Contestant<ComparedPlan>[] = [
     untouched(job, seeded, denoiser),
-    bestDefault(job, denoiser),
+    bestDefault(job, ranking),
     ...methods.map((method) => searching(method, WORDS[method.name] ?? 'a search of your own', searched)),
     published(job, seeded, denoiser),
-    bilevel(job, seeded, denoiser),
+    bilevel(job, seeded, denoiser, ranking),
   ]
   return {
     contestants,
