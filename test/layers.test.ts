@@ -174,13 +174,16 @@ function closureOf(file: string, next = targetsOf, known = new Set<string>()): S
   return known
 }
 
-test.each(['index.ts', 'cli/command.ts', 'jobs/thread/worker.ts'])('what draws charts is not loaded with %s', (entry) => {
-  const loaded = [...closureOf(join('src', entry), (file) => filesAmong(file, loadedAtOnce(file)))]
-  expect(loaded.length).toBeGreaterThan(100)
-  const packages = new Set(loaded.flatMap(loadedAtOnce))
-  expect([...packages]).toContain('onnxruntime-node')
-  expect(['@observablehq/plot', 'linkedom', '@resvg/resvg-js'].filter((name) => packages.has(name))).toEqual([])
-})
+test.each(['index.ts', 'cli/command.ts', 'jobs/thread/worker.ts'])(
+  'what draws charts is not loaded with %s',
+  (entry) => {
+    const loaded = [...closureOf(join('src', entry), (file) => filesAmong(file, loadedAtOnce(file)))]
+    expect(loaded.length).toBeGreaterThan(100)
+    const packages = new Set(loaded.flatMap(loadedAtOnce))
+    expect([...packages]).toContain('onnxruntime-node')
+    expect(['@observablehq/plot', 'linkedom', '@resvg/resvg-js'].filter((name) => packages.has(name))).toEqual([])
+  },
+)
 
 test('what answers in words loads none of the work', () => {
   const loaded = [...closureOf(join('src', 'cli', 'main.ts'), (file) => filesAmong(file, loadedAtOnce(file)))]

@@ -57,8 +57,7 @@ export function addJobCommand(program: Command, terminal: Terminal, job: Job): v
   if (out?.allowCode) command.option('--allow-code', out.allowCode)
   if (job.plan) addDryRun(command)
   command.option('--json', job.jsonHelp)
-  if (settings.code)
-    command.option('--allow-code', 'run the JavaScript that a --config or a resumed run names')
+  if (settings.code) command.option('--allow-code', 'run the JavaScript that a --config or a resumed run names')
   for (const option of settingOptions(settings.schema, settings.resolve([]), settings.groups)) command.addOption(option)
   command.action((...given: readonly unknown[]) => {
     const words = named.map((_, i) => (typeof given[i] === 'string' ? given[i] : ''))
