@@ -209,7 +209,7 @@ function thinned<S>(incumbents: readonly Incumbent<S>[]): readonly Incumbent<S>[
 /** One method over all seeds. */
 export interface Standings {
   readonly method: string
-  /** Over seeds; of one seed its own, with its error over images. */
+  /** Mean over seeds, with the error over seeds and that over the images, which are the same for all, together; of one seed its own. */
   readonly figures: Figures
   readonly evaluations: number
   readonly seconds: number
@@ -229,14 +229,18 @@ export function standings<S>(entries: readonly Entry<S>[]): Standings[] {
         known.length === 1
           ? known[0]
           : Object.fromEntries(
-              Object.keys(known[0] ?? {}).map((name) => [
-                name,
-                meanAndStandardError(known.map((one) => one[name].mean)),
-              ]),
+              Object.keys(known[0] ?? {}).map((name) => [name, overSeeds(known.map((one) => one[name]))]),
             ),
       evaluations: mean(({ standing }) => standing.evaluations),
       seconds: mean(({ standing }) => standing.seconds),
       seeds: own.length,
     }
   })
+}
+
+/** Seeds that end at the same point are measured on the same images, so that their spread alone would be 0. */
+function overSeeds(figures: readonly MeanAndStandardError[]): MeanAndStandardError {
+  const { mean, standardError, count } = meanAndStandardError(figures.map((figure) => figure.mean))
+  const images = figures.reduce((sum, figure) => sum + (figure.standardError ?? 0), 0) / figures.length
+  return { mean, standardError: standardError === null ? null : Math.hypot(standardError, images), count }
 }

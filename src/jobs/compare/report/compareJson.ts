@@ -33,7 +33,7 @@ export interface CompareContext {
 export interface MethodJson {
   readonly name: string
   readonly words: string
-  /** Over seeds; of one seed over its images. */
+  /** Mean over seeds, errors over seeds and images; of one seed over its images. */
   readonly figures: Figures
   /** Spent, mean over seeds. */
   readonly networkEvaluations: number

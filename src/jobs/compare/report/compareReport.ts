@@ -27,7 +27,7 @@ const figureText = ({ figures }: MethodJson, { name }: FigureWords): string =>
 
 const errorsOf = ({ seeds }: CompareJson): string =>
   seeds.length > 1
-    ? `one standard error over ${seeds.length} seeds of whole runs`
+    ? `one standard error over ${seeds.length} seeds of whole runs and over the images that all are measured on`
     : 'one standard error over the images of one run; for what a method is worth give more seeds'
 
 /** For a person at a terminal. */

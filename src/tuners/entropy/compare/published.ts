@@ -1,6 +1,7 @@
 /** The published loop in a comparison: images of the base model alone, reweighted, and the best of five step sizes in hindsight. */
 import { evaluationsBy } from '../../../diffusion/index.ts'
 import type { ComparedTrial, Contestant } from '../../compare/contestant.ts'
+import type { Searched } from '../../compare/searching.ts'
 import type { EntropyOptions } from '../job.ts'
 import { publishedLoop } from '../search/baselines.ts'
 import { Draws } from '../search/draws.ts'
@@ -23,7 +24,7 @@ export function publishedStrength(
     measured,
   }: {
     readonly start: number
-    readonly measured: (lambda: number, seed: number) => Promise<{ readonly value: number }>
+    readonly measured: (lambda: number, seed: number) => ReturnType<Searched<ComparedStrength>['measure']>
   },
 ): Contestant<ComparedStrength> {
   const each = evaluationsBy(job.denoiser, { schedule: job.schedule, settings: job.sampler })
@@ -55,23 +56,22 @@ export function publishedStrength(
         const incumbent = batches.length === 1 ? { incumbent: { solution: { lambda, weight: 0 }, value: null } } : {}
         await turn.done({ cost, state: { batches }, ...incumbent })
       }
-      const values: { readonly step: number; readonly value: number }[] = []
+      const trials: ComparedTrial[] = []
       for (const step of STEPS) {
         const { lambda } = after(step)[batches.length - 1]
-        values.push({ step, value: (await measured(lambda, turn.seed)).value })
-      }
-      const best = values.reduce((least, one) => (one.value < least.value ? one : least))
-      const trace = after(best.step)
-      const trials = trace.map(
-        ({ lambda, evaluations }): ComparedTrial => ({
-          parameters: { lambda },
+        const { value, standardError, seen } = await measured(lambda, turn.seed)
+        const { evaluations } = turn.at
+        trials.push({
+          parameters: { lambda, step },
           share: 1,
-          value: null,
-          standardError: null,
+          value,
+          standardError,
           evaluations,
-        }),
-      )
-      const { lambda } = trace[trace.length - 1]
+          ...(seen && { seen }),
+        })
+      }
+      const best = trials.reduce((least, one) => ((one.value ?? 0) < (least.value ?? 0) ? one : least))
+      const { lambda } = best.parameters
       await turn.done({
         cost: 0,
         state: { batches },
