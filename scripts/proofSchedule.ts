@@ -34,7 +34,6 @@ const TIED: Partial<LearnSettings> = {
   tuningSamples: 96,
   lowerSteps: 10,
   twinSteps: 3,
-  gamma: 1e3,
   upperRate: 0.5,
   evaluationSamples: 200,
 }

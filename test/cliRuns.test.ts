@@ -344,19 +344,7 @@ describe('damage', () => {
 })
 
 describe('both levels learned', () => {
-  const args = [
-    ...TINY,
-    '--learn',
-    'both',
-    '--gamma',
-    '50',
-    '--iterations',
-    '3',
-    '--lower-steps',
-    '1',
-    '--twin-steps',
-    '2',
-  ]
+  const args = [...TINY, '--learn', 'both', '--iterations', '3', '--lower-steps', '1', '--twin-steps', '2']
   const more = [
     '--train-steps',
     '4',

@@ -2,7 +2,7 @@
 import type { Case } from './case.ts'
 import { eventsCase } from './eventsCase.ts'
 import { fidCase } from './fidCase.ts'
-import { foreignFile, ownFile } from './foreignFiles.ts'
+import { foreignFile, onnxPrompts, ownFile } from './foreignFiles.ts'
 import { goldCase } from './goldCase.ts'
 import { printedCase } from './printedCase.ts'
 import { reportCase } from './reportCase.ts'
@@ -192,6 +192,44 @@ export const CASES: readonly Case[] = [
     prepare: async (at) => {
       at.bilevel(['schedule', '--preset', 'tiny', ...WITHOUT_HISTORY, '--sampling-steps', '3', '--out', 'run'])
     },
+  }),
+  printedCase({
+    name: 'printed, prompts',
+    about: 'captioned-digits: each part by its own class, guided DDIM; also in StableDiffusionPipeline',
+    quick: true,
+    args: ['captioned-digits', '--prompts', 'captioned-digits/prompts.txt', '--guidance-scale', '1.5', '--steps', '5'],
+    steps: 5,
+    imageShape: [3, 16, 16],
+    pipeline: { scale: 1.5 },
+  }),
+  printedCase({
+    name: 'printed, prompts, one of them',
+    about: 'the empty prompt of a folder of ONNX files alone, without guidance, by DPM-Solver++',
+    quick: true,
+    args: [
+      'model',
+      '--prompts',
+      'prompts.txt',
+      '--class',
+      'unconditional',
+      '--sampler',
+      'dpm-solver++',
+      '--steps',
+      '6',
+      '--trust-convention',
+    ],
+    steps: 6,
+    imageShape: [3, 8, 8],
+    prepare: onnxPrompts,
+  }),
+  printedCase({
+    name: 'printed, latents',
+    about: "prompts, guidance and an autoencoder's decoder, of ONNX files",
+    quick: true,
+    args: ['latents', '--prompts', 'prompts.txt', '--guidance-scale', '2.5', '--steps', '7', '--trust-convention'],
+    steps: 7,
+    imageShape: [4, 4, 4],
+    prepare: onnxPrompts,
   }),
   reportCase({
     name: 'ONNX file',

@@ -1,6 +1,6 @@
-/** Files as somebody else has them: `theirs.onnx` and its schedule `theirs.json`. */
-import { copyFile, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+/** Files as somebody else has them: `theirs.onnx` and its schedule `theirs.json`, and pipelines of ONNX files. */
+import { copyFile, cp, writeFile } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
 import { add, cos, mul, reshape, trace } from '../../src/graph/index.ts'
 import { encodeModel } from '../../src/onnx/index.ts'
 import type { Workplace } from './case.ts'
@@ -32,4 +32,16 @@ export async function foreignFile(at: Workplace): Promise<void> {
     beta_end: 0.5,
   }
   await writeFile(join(at.folder, 'theirs.json'), JSON.stringify(scheduler))
+}
+
+/** Two text-to-image pipelines with random weights, `model` of pixels and `latents`, and `prompts.txt`. */
+export async function onnxPrompts({ folder }: Workplace): Promise<void> {
+  for (const [name, source] of [
+    ['model', 'src/diffusion/files/fixtures/prompts'],
+    ['latents', 'test/found/latents'],
+  ]) {
+    await cp(resolve(source), join(folder, name), { recursive: true })
+    await cp(resolve('src/text/fixtures/tokenizer'), join(folder, name, 'tokenizer'), { recursive: true })
+  }
+  await writeFile(join(folder, 'prompts.txt'), 'a red three on blue\nthe number 7, white on black\n')
 }

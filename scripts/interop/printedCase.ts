@@ -14,15 +14,21 @@ export interface PrintedOptions {
   readonly steps: number
   readonly imageShape: readonly number[]
   readonly prepare?: (at: Workplace) => Promise<void>
+  /** Takes seconds. */
+  readonly quick?: true
+  /** Also in `StableDiffusionPipeline` on the folder that the code names, guided so much, with its scheduler. */
+  readonly pipeline?: { readonly scale: number }
 }
 
 const COUNT = 12
 
-export function printedCase({ name, about, args, steps, imageShape, prepare }: PrintedOptions): Case {
+export function printedCase(options: PrintedOptions): Case {
+  const { name, about, args, steps, imageShape, prepare, quick, pipeline } = options
   return {
     name,
     about,
     bound: 1e-3,
+    ...(quick && { quick }),
     async run(at) {
       await prepare?.(at)
       const flags = [...args, '--count', String(COUNT)]
@@ -36,7 +42,14 @@ export function printedCase({ name, about, args, steps, imageShape, prepare }: P
       const { x } = (await readSafetensors(join(at.folder, 'theirs.safetensors'))).tensors
       const apart = compared(samples.data as Float32Array, x.data as Float32Array)
       const run = ['bilevel', 'sample', ...flags, '--print', 'python'].join(' ')
-      return { ...apart, facts: { run, class: said.class, steps: said.steps, noiseDrawn: said.drawn, images: COUNT } }
+      const facts = { run, class: said.class, steps: said.steps, noiseDrawn: said.drawn, images: COUNT }
+      if (!pipeline) return { ...apart, facts }
+      const drawn = ['printed.py', 'noise.safetensors', 'pipeline.safetensors', String(pipeline.scale)]
+      const found = at.python('run_prompts.py', drawn) as { readonly class: string }
+      const own = (await readSafetensors(join(at.folder, 'pipeline.safetensors'))).tensors.x
+      const inPipeline = compared(samples.data as Float32Array, own.data as Float32Array)
+      const largest = Math.max(apart.largest, inPipeline.largest)
+      return { ...apart, largest, facts: { ...facts, pipelines: [found.class] } }
     },
   }
 }

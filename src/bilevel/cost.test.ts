@@ -63,13 +63,27 @@ async function spentIn(problem: Problem, settings: PenaltySettings, iterations: 
 
 const CASES = (['trained', 'frozen', 'solved'] as const).flatMap((kind) =>
   ESTIMATOR_NAMES.flatMap((name) =>
-    [{}, { z: false }, { upperOnlyAt: 'z' as const }, { reportOffset: false }].map((change) => ({
+    [{}, { z: false }, { pullEvery: 2 }, { upperOnlyAt: 'z' as const }, { reportOffset: false }].map((change) => ({
       kind,
       name,
       change,
     })),
   ),
 )
+
+test('measuring the first pull is in the account, and the step with which a z that keeps its momentum is probed', async () => {
+  for (const keepsMomentum of [true, false]) {
+    const base = quadraticProblem({ keepsMomentum, momentum: 0.5 })
+    const problem = { ...base, lower: { ...base.lower, cost: { ...base.lower.cost, gradientInWeights: 13 } } }
+    for (const change of [{ gamma: 'auto' }, { gamma: 1e4, refusePull: true }] as const) {
+      const settings = settingsOf(change)
+      const { spent } = await spentIn(problem, settings, 2)
+      const account = problemCost(problem)
+      expect(spent).toEqual([1, 2].map((k) => iterationCost(account, settings, k).total))
+      expect(spent[0] - spent[1]).toBe(3 * 13)
+    }
+  }
+})
 
 describe('an iteration takes what its account says', () => {
   test.each(CASES)('$kind, $name, $change', async ({ kind, name, change }) => {

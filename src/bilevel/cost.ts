@@ -8,6 +8,7 @@ import type { EstimateCost } from './estimators/estimator.ts'
 import { givesBoth, horizonAt } from './hypergradient/settings.ts'
 import type { BilevelProblem, TrainedLower, UpperCost } from './problem.ts'
 import { lowerBlocks } from './problem.ts'
+import { pullBatches } from './pull.ts'
 import type { PenaltySettings } from './settings.ts'
 import type { PenaltyState } from './state.ts'
 
@@ -22,7 +23,11 @@ export interface ProblemCost {
   readonly lower:
     | { readonly kind: 'frozen' }
     | { readonly kind: 'solved'; readonly solve: number; readonly gradientInUpper: number }
-    | ({ readonly kind: 'trained' } & TrainedLower<string, unknown, unknown>['cost'])
+    | ({
+        readonly kind: 'trained'
+        /** Whether z keeps its momentum. */
+        readonly keepsMomentum?: boolean
+      } & TrainedLower<string, unknown, unknown>['cost'])
 }
 
 /** Network evaluations, and what makes them. */
@@ -49,7 +54,8 @@ export function problemCost<B extends string, S, Batch>(problem: BilevelProblem<
 
 function costOfLower<B extends string, S, Batch>(lower: BilevelProblem<B, S, Batch>['lower']): ProblemCost['lower'] {
   if (lower.kind === 'frozen') return { kind: 'frozen' }
-  return lower.kind === 'solved' ? { kind: 'solved', ...lower.cost } : { kind: 'trained', ...lower.cost }
+  if (lower.kind === 'solved') return { kind: 'solved', ...lower.cost }
+  return { kind: 'trained', ...lower.cost, keepsMomentum: lower.runningGradient !== undefined }
 }
 
 /** One iteration, from 1: the horizon of `unrolled` may depend on it. */
@@ -71,11 +77,19 @@ export function iterationCost(problem: ProblemCost, settings: PenaltySettings, i
   // df/dtheta, which pulls z
   const pulls =
     lower.kind === 'trained' && z
-      ? Array.from({ length: twinSteps }, () => weightsEstimator.cost({ upper, parameters: 0, weights: true }))
+      ? Array.from({ length: Math.ceil(twinSteps / settings.pullEvery) }, () =>
+          weightsEstimator.cost({ upper, parameters: 0, weights: true }),
+        )
       : []
   // y and z
-  const steps = lowerSteps + twinSteps + (z ? twinSteps + (reportOffset ? 1 : 0) : 0)
+  const reported = reportOffset ? (lower.kind === 'trained' && lower.keepsMomentum ? 2 : 1) : 0
+  const steps = lowerSteps + twinSteps + (z ? twinSteps + reported : 0)
   const trained = lower.kind === 'trained' ? steps * lower.step : 0
+  // the first pull, beside the gradient of g
+  const measured =
+    lower.kind === 'trained' && z && iteration === 1
+      ? pullBatches(settings) * (lower.gradientInWeights ?? lower.step)
+      : 0
   const solved = lower.kind === 'solved' ? (z ? 2 : 1) * lower.solve : 0
   // dg/dq at y and z
   const differences = lower.kind === 'trained' ? settings.differenceBatches : 1
@@ -83,7 +97,7 @@ export function iterationCost(problem: ProblemCost, settings: PenaltySettings, i
   const keys = settings.freshSamples ? (direct.length + pulls.length) * keyCost(problem) : 0
   const estimates = keys + sum([...direct, ...pulls].map(({ total }) => total))
   return {
-    total: estimates + watched + settle + trained + solved + indirect,
+    total: estimates + watched + settle + trained + measured + solved + indirect,
     lowerSteps: trained,
     derivative: sum([...direct, ...pulls].map(({ derivative }) => derivative)),
   }

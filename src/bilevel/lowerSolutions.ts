@@ -3,8 +3,9 @@ import { internalError } from '../base/index.ts'
 import { keyCost } from './cost.ts'
 import type { OffsetReport } from './offset.ts'
 import type { BilevelProblem, TrainedLower, Vector } from './problem.ts'
+import { gammaOf, pullBatches } from './pull.ts'
 import type { PenaltySettings } from './settings.ts'
-import { gammaAt, usesTwins } from './settings.ts'
+import { knownGamma, usesTwins } from './settings.ts'
 import type { PenaltyState } from './state.ts'
 import type { Stepped, TrainedState } from './twins.ts'
 import { stepY, trainTwins } from './twins.ts'
@@ -57,7 +58,8 @@ export async function solveLower<B extends string, S, Batch>(
     return { state, y, twin: null, deployed: async () => y, gamma: null, loss: null, offset: null }
   }
   if (lower.kind === 'trained') return solveByTraining(problem, lower, settings, state)
-  const gamma = gammaAt(settings, state.iteration + 1)
+  const gamma = knownGamma(settings, state)
+  if (gamma === null) throw internalError('a solved lower problem without gamma')
   const batch = await lower.draw(state.draws)
   const y = await lower.solve(state.upper, 0, batch)
   const twin = settings.z ? { z: await lower.solve(state.upper, 1 / gamma, batch), batches: [batch] } : null
@@ -83,9 +85,10 @@ async function solveByTraining<B extends string, S, Batch>(
   const { state, loss } = await descend(problem, settings, start, steps)
   const { trained } = state
   if (trained === null) throw internalError('a trained lower problem without its state')
-  const gamma = settings.hypergradient === 'penalty' ? gammaAt(settings, start.iteration + 1) : null
-  if (!twinned || gamma === null) {
+  const known = settings.hypergradient === 'penalty' ? knownGamma(settings, start) : null
+  if (!twinned) {
     const { y } = trained
+    const gamma = known
     return {
       state: { ...state, gamma },
       y,
@@ -100,7 +103,7 @@ async function solveByTraining<B extends string, S, Batch>(
   // 2. y and z: J steps each; z alone feels grad f / gamma
   let { draws, samples, evaluations } = state
   let weightsState = state.estimators.weights
-  const pull = async (z: S): Promise<Vector | null> => {
+  const gradientAt = async (z: S): Promise<Vector | null> => {
     const estimate = await settings.weightsEstimator.estimate({
       objective: problem.objective,
       blocks: problem.blocks,
@@ -114,12 +117,27 @@ async function solveByTraining<B extends string, S, Batch>(
     })
     weightsState = estimate.state
     evaluations += estimate.evaluations + (settings.freshSamples ? keyCost({ upper: problem.objective.cost }) : 0)
-    return estimate.ready && estimate.weights ? estimate.weights.map((g) => g / gamma) : null
+    return estimate.ready ? estimate.weights : null
   }
   const batches = await Promise.all(Array.from({ length: settings.twinSteps }, () => lower.draw(draws++)))
-  const offset = state.gamma === null ? trained.offset : trained.offset.map((o) => (o * (state.gamma ?? gamma)) / gamma)
+  // in the first iteration z starts where y is: its first pull is the one that gamma is measured by
+  const measured = start.gamma === null ? batches.slice(0, pullBatches(settings)) : []
+  let first = measured.length > 0 ? await gradientAt(trained.y) : null
+  const at = { state: trained.y, upper, batches: measured }
+  const gamma = first ? await gammaOf(lower, at, first, known, settings.pullShare) : known
+  if (gamma === null) throw internalError('no gamma, and no pull to choose it by')
+  if (first) evaluations += measured.length * (lower.cost.gradientInWeights ?? lower.cost.step)
+  let shared: Vector | null = null
+  let step = 0
+  const pull = async (z: S): Promise<Vector | null> => {
+    if (step++ % settings.pullEvery > 0) return shared
+    const gradient = first ?? (await gradientAt(z))
+    first = null
+    shared = gradient?.map((g) => g / gamma) ?? null
+    return shared
+  }
   const training = { lower, upper, averageDecay: settings.averageDecay }
-  const twins = await trainTwins(training, { ...trained, offset }, batches, pull, settings.reportOffset)
+  const twins = await trainTwins(training, atGamma(trained, state.gamma, gamma), batches, pull, settings.reportOffset)
   const differenced = await Promise.all(Array.from({ length: settings.differenceBatches }, () => lower.draw(draws++)))
   evaluations += twins.steps * lower.cost.step
   const estimators = { ...state.estimators, weights: weightsState }
@@ -132,4 +150,12 @@ async function solveByTraining<B extends string, S, Batch>(
     loss: twins.loss,
     offset: twins.offset,
   }
+}
+
+/** What z keeps is proportional to 1/gamma. */
+function atGamma<S>(trained: TrainedState<S>, before: number | null, gamma: number): TrainedState<S> {
+  if (before === null || before === gamma) return trained
+  const scaled = (vector: Float64Array) => vector.map((value) => (value * before) / gamma)
+  const { offset, momentumOffset } = trained
+  return { ...trained, offset: scaled(offset), ...(momentumOffset && { momentumOffset: scaled(momentumOffset) }) }
 }

@@ -126,6 +126,41 @@ describe('z', () => {
     expect(Math.hypot(...truth)).toBeGreaterThan(0.1)
   })
 
+  test('with its momentum kept, iterations of one step each are one iteration of as many steps', async () => {
+    const apart = async (iterations: number, twinSteps: number, keepsMomentum: boolean) => {
+      const options = { newton: 0.3, momentum: 0.6, keepsMomentum, noise: 0.1 }
+      const change = { gamma: 50, adam: still, lowerSteps: 0, differenceBatches: 1, twinSteps }
+      // minibatches are drawn after the twins' own too: the same for both
+      const problem = quadraticProblem(options)
+      const { lower } = problem
+      const draws: number[] = []
+      const watched = { ...problem, lower: { ...lower, draw: (draw: number) => lower.draw(draws.push(draw) && 3) } }
+      let state = penaltyInit(watched, settingsOf(change))
+      for (let k = 0; k < iterations; k++) state = (await penaltyStep(watched, settingsOf(change), state)).state
+      return state.trained?.offset ?? new Float64Array(3)
+    }
+    const whole = await apart(1, 8, true)
+    expect(maxError(await apart(8, 1, true), whole)).toBeLessThan(1e-12)
+    expect(maxError(await apart(8, 1, false), whole)).toBeGreaterThan(1e-3)
+  })
+
+  test('steps that share a pull end where those with one each do, once z is there', async () => {
+    const gamma = 5
+    const change = { gamma, adam: still, twinSteps: 4, pullEvery: 4, lowerSteps: 0 }
+    const { state, problem, reports } = await run({ newton: 0.4 }, change, 60)
+    const upper = { a: problem.blocks.a.initial, b: problem.blocks.b.initial }
+    const [y, z] = [quadraticSolution(upper, 0), quadraticSolution(upper, 1 / gamma)]
+    expect(
+      maxError(
+        state.trained?.offset ?? [],
+        z.map((v, i) => v - y[i]),
+      ),
+    ).toBeLessThan(1e-10)
+    const each = await run({ newton: 0.4 }, { ...change, pullEvery: 1 }, 60)
+    expect(reports[0].gradient.a).not.toEqual(each.reports[0].gradient.a)
+    expect(each.reports[0].evaluations - reports[0].evaluations).toBe(3 * 40)
+  })
+
   test('a z that never moves is seen: its step ignores the pull', async () => {
     const sound = quadraticProblem()
     const { lower } = sound
@@ -183,6 +218,60 @@ describe('z', () => {
     const settings = settingsOf({ gamma: 1e4, lowerSteps: 0, twinSteps: 1, adam: still })
     const { report } = await penaltyStep(problem, settings, state)
     expect(Math.abs((report.offset?.converged ?? 0) - 1)).toBeLessThan(0.01)
+  })
+})
+
+describe('gamma by its pull', () => {
+  /** Sizes of both gradients at the start, by hand. */
+  async function sizes() {
+    const { objective, lower, blocks } = quadraticProblem()
+    const upper = { a: blocks.a.initial, b: blocks.b.initial }
+    const wanted = { blocks: [], weights: true }
+    const f = (await objective.gradient?.(upper, lower.initial, 0, wanted))?.weights ?? []
+    const g = (await lower.gradientInWeights?.(lower.initial, upper, await lower.draw(0))) ?? []
+    return [f, g].map((gradient) => Math.hypot(...gradient))
+  }
+  const at = (change: Partial<PenaltySettings>) => run({}, { lowerSteps: 0, twinSteps: 2, adam: still, ...change }, 3)
+
+  test('auto: the share of the lower gradient that is stated, kept in later iterations', async () => {
+    const [f, g] = await sizes()
+    const { reports } = await at({ gamma: 'auto', pullShare: 0.02 })
+    expect(reports[0].gamma).toBeCloseTo(f / (0.02 * g), 9)
+    expect(new Set(reports.map(({ gamma }) => gamma)).size).toBe(1)
+    const { reports: given } = await at({ gamma: reports[0].gamma ?? 0 })
+    expect(given.map(({ gradient }) => gradient)).toEqual(reports.map(({ gradient }) => gradient))
+  })
+
+  test('a gamma with a larger pull is refused with one that passes, where that is asked for', async () => {
+    const [f, g] = await sizes()
+    const error = await at({ gamma: 7, refusePull: true }).catch((reason: Error) => reason)
+    if (!(error instanceof Error)) throw new Error('it was not refused')
+    const share = `${((100 * f) / 7 / g).toPrecision(3)} %`
+    expect(error.message).toContain(
+      `must be at most 1.00 % of the gradient of the lower problem, got ${share} with gamma 7`,
+    )
+    const passing = Number(error.message.match(/give gamma (\S+) or more/)?.[1])
+    expect(passing).toBeGreaterThan(f / (0.01 * g))
+    expect(passing).toBeLessThan((1.11 * f) / (0.01 * g))
+    expect((await at({ gamma: passing, refusePull: true })).last.gamma).toBe(passing)
+    expect((await at({ gamma: 7 })).last.gamma).toBe(7)
+  })
+
+  test('auto without z has nothing to choose: the gradient is df/dq', async () => {
+    const { last, problem } = await at({ gamma: 'auto', z: false })
+    expect(last.gamma).toBe(1)
+    expect(last.gradient.a).toEqual(problem.blocks.a.initial.map((v, i) => 0.3 * (v - [0.2, -0.5][i])))
+  })
+
+  test('is refused where it cannot be chosen', async () => {
+    const problem = quadraticProblem()
+    const { gradientInWeights: _, ...lower } = problem.lower
+    const refusal = (change: Partial<PenaltySettings>, of: typeof problem = problem) =>
+      expect(() => penaltyInit(of, settingsOf({ gamma: 'auto', ...change })))
+    refusal({}, { ...problem, lower }).toThrow(/needs a trained lower problem with gradientInWeights, got one without/)
+    refusal({ weightsEstimator: onePoint() }).toThrow(/got one-point, whose first estimate only primes it/)
+    refusal({ pullShare: 1 }).toThrow(/pullShare must be above 0 and below 1, got 1/)
+    await expect(run({ pull: 0 }, { gamma: 'auto' }, 1)).rejects.toThrow(/not 0, got 0 of the upper/)
   })
 })
 

@@ -10,7 +10,7 @@
 import { throwIfInterrupted } from '../base/index.ts'
 import type { AdamState } from './adam.ts'
 import { adamStep } from './adam.ts'
-import type { HypergradientEstimate } from './hypergradient/estimate.ts'
+import type { HypergradientEstimate, SolveReport } from './hypergradient/estimate.ts'
 import { resolvedBy } from './hypergradient/estimate.ts'
 import { linearGradient } from './hypergradient/linear.ts'
 import type { LowerSolutions } from './lowerSolutions.ts'
@@ -44,6 +44,10 @@ export interface PenaltyReport<B extends string> {
   /** Its two parts: df/dq / gamma, and dg/dq(z) - dg/dq(y); of dF/dq: df/dq, and what comes through the weights. */
   readonly direct: UpperGradient<B>
   readonly indirect: UpperGradient<B>
+  /** Standard error of `indirect`; null where it is one estimate. */
+  readonly indirectError: UpperGradient<B> | null
+  /** How the linear systems of `implicit` were solved; null with the other hypergradients. */
+  readonly solve: SolveReport | null
   /** False if q did not move because an estimator was only primed. */
   readonly moved: boolean
   /** Null without z. */
@@ -108,6 +112,8 @@ export async function penaltyStep<B extends string, S, Batch>(
       resolved,
       direct: found.direct,
       indirect: found.indirect,
+      indirectError: found.indirectError,
+      solve: found.solve,
       moved: found.ready,
       offset: solved.offset,
       evaluations: next.evaluations - state.evaluations,

@@ -36,6 +36,8 @@ export async function penaltyGradient<B extends string, S, Batch>(
   return {
     ...upperPart,
     indirect: lowerPart.indirect,
+    indirectError: errors,
+    solve: null,
     gradient,
     standardError,
     state: { ...upperPart.state, evaluations },
@@ -47,7 +49,7 @@ async function directPart<B extends string, S, Batch>(
   problem: BilevelProblem<B, S, Batch>,
   settings: PenaltySettings,
   { state, y, twin, deployed, gamma }: LowerSolutions<B, S, Batch>,
-): Promise<Omit<HypergradientEstimate<B, S>, 'gradient' | 'standardError' | 'indirect'>> {
+): Promise<Omit<HypergradientEstimate<B, S>, 'gradient' | 'standardError' | 'indirect' | 'indirectError' | 'solve'>> {
   const below = lowerBlocks(problem.lower)
   const atZ = settings.upperOnlyAt === 'z' && twin ? twin.z : null
   const settle = problem.lower.kind === 'trained' && atZ === null ? (problem.lower.cost.settle ?? 0) : 0

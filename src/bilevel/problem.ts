@@ -107,8 +107,12 @@ export interface TrainedLower<B extends string, S, Batch> extends LowerObjective
   settle?(state: S, upper: Upper<B>): Promise<S>
   /** dg/dtheta at `state` on `batch`, before clipping: the hypergradients `implicit` and `unrolled` need it. Leaves `state` as it is. */
   gradientInWeights?(state: S, upper: Upper<B>, batch: Batch): Promise<Vector>
-  /** By how much each step moves each weight for a lasting unit of gradient, > 0: the learning rate over the optimizer's own scaling. Needed with `gradientInWeights`. */
+  /** By how much each step moves each weight for a lasting unit of gradient: the learning rate over the optimizer's own scaling; 0 for weights that do not move. Needed with `gradientInWeights`. */
   stepSizes?(state: S): Vector
+  /**
+   * The running mean of the gradients that the optimizer keeps, so that z keeps what the pull has put into it from one iteration to the next. Absent: z begins each with y's.
+   */
+  readonly runningGradient?: { read(state: S): Vector; replace(state: S, value: Vector): S }
   /** Share of the last step's direction that the next one keeps, in [0, 1). Default 0. */
   readonly momentum?: number
   /** Network evaluations of one `step`, of one `gradientInUpper`, of one `settle` (default 0) and of one `gradientInWeights` (default that of `step`). */

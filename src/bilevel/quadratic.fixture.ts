@@ -28,6 +28,8 @@ export interface QuadraticOptions {
   readonly rate?: number
   readonly newton?: number
   readonly momentum?: number
+  /** Whether z keeps its momentum. */
+  readonly keepsMomentum?: boolean
   /** Standard deviation of the minibatch's perturbation. */
   readonly noise?: number
   /** Standard deviation, as a share, of f's samples. */
@@ -73,6 +75,7 @@ function quadraticLower({
   rate,
   newton = 1,
   momentum = 0,
+  keepsMomentum = false,
   noise = 0,
 }: QuadraticOptions): TrainedLower<QuadraticBlock, QuadraticState, QuadraticBatch> {
   return {
@@ -98,6 +101,12 @@ function quadraticLower({
       weights.map((w, i) => hessian[i] * batch.noise[i] * w - dot(noisyRow(i, batch), a)),
     stepSizes: () => Float64Array.from(hessian, (h) => (rate ?? newton / h) / (1 - momentum)),
     momentum,
+    ...(keepsMomentum && {
+      runningGradient: {
+        read: ({ momentum: kept }: QuadraticState) => kept,
+        replace: (state: QuadraticState, value: Vector) => ({ ...state, momentum: Float64Array.from(value) }),
+      },
+    }),
     async gradientInUpper({ weights }, _, batch) {
       const a = new Float64Array(2)
       weights.forEach((w, i) => {

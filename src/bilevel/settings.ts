@@ -11,12 +11,21 @@ import type { BilevelProblem } from './problem.ts'
 import { lowerBlocks } from './problem.ts'
 
 export interface PenaltySettings {
-  /** Penalty constant, > 0, or a function of the iteration (from 1). The bias of the penalty falls as 1/gamma. */
-  readonly gamma: number | ((iteration: number) => number)
+  /**
+   * Penalty constant, > 0, a function of the iteration (from 1), or `auto`: with a trained lower problem that has `gradientInWeights`, the one with which f's pull on z is
+   * `pullShare` of the gradient of g in the first iteration, kept from there on. The bias of the penalty falls as 1/gamma.
+   */
+  readonly gamma: number | 'auto' | ((iteration: number) => number)
+  /** |grad f| / gamma over the size of grad g on a minibatch: what `auto` makes of it, in (0, 1). */
+  readonly pullShare: number
+  /** Refuse a gamma with which the pull of the first iteration is above `pullShare`. */
+  readonly refusePull: boolean
   /** K: steps of y alone before the twins start, each iteration. */
   readonly lowerSteps: number
   /** J: steps of y and z together, each iteration. */
   readonly twinSteps: number
+  /** Twin steps that share one pull of f on z: its gradient in the weights costs as much as tens of them, and hardly changes over a few. >= 1. */
+  readonly pullEvery: number
   /** False: no z; q follows df/dq at y alone (the direct gradient, for comparison). */
   readonly z: boolean
   /** Steps of y before the first step of q. */
@@ -50,8 +59,11 @@ export interface PenaltySettings {
 
 export const PENALTY_DEFAULTS: PenaltySettings = {
   gamma: 1e5,
+  pullShare: 0.01,
+  refusePull: false,
   lowerSteps: 5,
   twinSteps: 5,
+  pullEvery: 1,
   z: true,
   warmUpSteps: 0,
   averageDecay: 0.995,
@@ -74,13 +86,45 @@ export const usesTwins = ({ hypergradient, z }: Pick<PenaltySettings, 'hypergrad
   hypergradient === 'penalty' && z
 
 /** gamma of an iteration, from 1. @throws `bilevel.gamma` if it is not positive and finite */
-export function gammaAt({ gamma }: PenaltySettings, iteration: number): number {
+export function gammaAt(gamma: Exclude<PenaltySettings['gamma'], 'auto'>, iteration: number): number {
   const value = typeof gamma === 'number' ? gamma : gamma(iteration)
   if (value > 0 && Number.isFinite(value)) return value
   throw inputError('bilevel.gamma', `the penalty constant must be positive, got ${value} at iteration ${iteration}`)
 }
 
-/** Refuses settings that cannot drive this problem. @throws `bilevel.steps`, `bilevel.noDerivative`, `bilevel.needsZ`, `bilevel.weightsEstimator`, `bilevel.hypergradient` */
+/** gamma of the iteration after a state, as far as it is known before its pull is: `auto` is that of the iteration before, null before the first; without z 1. */
+export function knownGamma(
+  settings: PenaltySettings,
+  { iteration, gamma }: { readonly iteration: number; readonly gamma: number | null },
+): number | null {
+  if (settings.gamma !== 'auto') return gammaAt(settings.gamma, iteration + 1)
+  return usesTwins(settings) ? gamma : 1
+}
+
+/** `auto` and the refusal of a large pull measure gradients in the weights of both levels. @throws `bilevel.gamma` where there are none */
+function checkPull<B extends string, S, Batch>(
+  { lower }: BilevelProblem<B, S, Batch>,
+  { gamma, pullShare, refusePull, weightsEstimator }: PenaltySettings,
+): void {
+  if (!(pullShare > 0 && pullShare < 1)) {
+    throw inputError('bilevel.gamma', `pullShare must be above 0 and below 1, got ${pullShare}`)
+  }
+  if (gamma !== 'auto' && !refusePull) return
+  const [what, advice] = gamma === 'auto' ? ['gamma auto', 'give gamma a number'] : ['refusePull', 'set it to false']
+  if (lower.kind !== 'trained' || !lower.gradientInWeights) {
+    const came = lower.kind === 'trained' ? 'one without gradientInWeights' : `one of the kind '${lower.kind}'`
+    throw inputError(
+      'bilevel.gamma',
+      `${what} needs a trained lower problem with gradientInWeights, got ${came}: ${advice}`,
+    )
+  }
+  if (weightsEstimator.name === 'one-point') {
+    const why = 'whose first estimate only primes it'
+    throw inputError('bilevel.gamma', `${what} needs the pull of the first iteration, got one-point, ${why}: ${advice}`)
+  }
+}
+
+/** Refuses settings that cannot drive this problem. @throws `bilevel.steps`, `bilevel.noDerivative`, `bilevel.needsZ`, `bilevel.weightsEstimator`, `bilevel.hypergradient`, `bilevel.gamma` */
 export function checkSettings<B extends string, S, Batch>(
   problem: BilevelProblem<B, S, Batch>,
   settings: PenaltySettings,
@@ -90,9 +134,9 @@ export function checkSettings<B extends string, S, Batch>(
     if (Number.isInteger(settings[key]) && settings[key] >= 0) continue
     throw inputError('bilevel.steps', `${key} must be a whole number from 0, got ${settings[key]}`)
   }
-  if (!(Number.isInteger(settings.differenceBatches) && settings.differenceBatches >= 1)) {
-    const came = `got ${settings.differenceBatches}`
-    throw inputError('bilevel.steps', `differenceBatches must be a whole number from 1, ${came}`)
+  for (const key of ['differenceBatches', 'pullEvery'] as const) {
+    if (Number.isInteger(settings[key]) && settings[key] >= 1) continue
+    throw inputError('bilevel.steps', `${key} must be a whole number from 1, got ${settings[key]}`)
   }
   const linear = settings.hypergradient !== 'penalty' && lower.kind !== 'frozen'
   if (linear) {
@@ -105,6 +149,7 @@ export function checkSettings<B extends string, S, Batch>(
     }
   }
   const twins = lower.kind === 'trained' && usesTwins(settings)
+  if (twins || lower.kind === 'solved') checkPull(problem, settings)
   const pulls = twins || linear
   if (twins && settings.twinSteps < 1) {
     throw inputError(

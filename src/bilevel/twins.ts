@@ -1,6 +1,6 @@
 /**
  * The two lower solutions of a trained problem, steps 1 and 2 of the algorithm: y descends g; z, its twin, descends g + f/gamma beside it
- * on the same minibatches. z starts each iteration at theta_y + offset with copies of y's optimizer state and statistics, so the only
+ * on the same minibatches. z starts each iteration at theta_y + offset with copies of y's optimizer state and statistics, and what the pull has put into its momentum, so the only
  * difference between the two is the pull of f: without it theta_z = theta_y to the bit, and the penalty gradient of g is exactly 0.
  * (With steps of its own z would be better trained than y, and gamma times that difference is not a gradient of anything.)
  */
@@ -18,6 +18,8 @@ export interface TrainedState<S> {
   readonly average: Vector
   /** theta_z - theta_y. */
   readonly offset: Float64Array
+  /** The same of the optimizer's running gradient; absent before the first pull, and where the lower problem does not tell it. */
+  readonly momentumOffset?: Float64Array
   /** Steps y has made. */
   readonly steps: number
 }
@@ -73,7 +75,7 @@ export interface Twins<S> {
  * Step 2: J steps of y and of z.
  * @param batches J minibatches, each used by both
  * @param pull    grad f(theta_z) / gamma of the j-th step; null: none yet
- * @param report  measure how far the offset has converged: one more lower step
+ * @param report  measure how far the offset has converged: one more lower step, two where z keeps its momentum
  */
 export async function trainTwins<B extends string, S, Batch>(
   training: Training<B, S, Batch>,
@@ -85,7 +87,11 @@ export async function trainTwins<B extends string, S, Batch>(
   const { lower, upper } = training
   const offsetOf = (z: S, y: S) => difference(lower.weights(z), lower.weights(y))
   let state = start
+  const momentum = lower.runningGradient
   let z = lower.withWeights(start.y, displaced(lower.weights(start.y), start.offset))
+  if (momentum && start.momentumOffset) {
+    z = momentum.replace(z, displaced(momentum.read(start.y), start.momentumOffset))
+  }
   let loss = Number.NaN
   let steps = 0
   let convergence: Pick<OffsetReport, 'converged' | 'residual'> = { converged: null, residual: null }
@@ -97,8 +103,13 @@ export async function trainTwins<B extends string, S, Batch>(
     steps += 2
     if (report && j === 0 && extra) {
       const { state: pulled } = await lower.step(before.y, upper, batch, extra)
-      steps++
-      convergence = offsetConvergence(offsetOf(z, before.y), offsetOf(zNext, state.y), offsetOf(pulled, state.y))
+      // what is left of the pull is told by a step with y's own momentum
+      const probed = momentum
+        ? await lower.step(momentum.replace(z, momentum.read(before.y)), upper, batch, extra)
+        : null
+      steps += momentum ? 2 : 1
+      const next = probed?.state ?? zNext
+      convergence = offsetConvergence(offsetOf(z, before.y), offsetOf(next, state.y), offsetOf(pulled, state.y))
     }
     z = zNext
   }
@@ -106,7 +117,11 @@ export async function trainTwins<B extends string, S, Batch>(
   const size = norm(offset)
   const weights = norm(lower.weights(state.y))
   return {
-    state: { ...state, offset },
+    state: {
+      ...state,
+      offset,
+      ...(momentum && { momentumOffset: difference(momentum.read(z), momentum.read(state.y)) }),
+    },
     z,
     loss,
     steps,

@@ -14,6 +14,16 @@ import type { ForeignModel } from './foreign.ts'
  */
 export const MOST_MODEL_BYTES = 2 ** 30
 
+/** The error of a model that is too large to be read. @param bytes with those of the files beside it */
+export function tooLarge(path: string, bytes: number): Error {
+  const gib = (count: number) => `${Number((count / 2 ** 30).toPrecision(3))} GiB`
+  return inputError(
+    'onnx.open',
+    `'${path}' must have at most ${gib(MOST_MODEL_BYTES)}, with the weights beside it, to be read for its operators and its derivative, it has ${gib(bytes)}: a larger model is run as it is, ` +
+      'without a derivative; export it in float16 if that is small enough',
+  )
+}
+
 /** A decoded file. */
 export interface DecodedForeign {
   readonly inputs: readonly DeclaredValue[]

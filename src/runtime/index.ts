@@ -1,12 +1,13 @@
 /** Graphs and ONNX files as programs on a device, by an engine that is said at the edge: node/ or web/. */
 export type { BatchOptions, BatchProgram } from './batchProgram.ts'
 export { compileBatch } from './batchProgram.ts'
+export { checkpointed } from './checkpoints.ts'
 export type { CompileOptions } from './compile.ts'
 export { compile } from './compile.ts'
 export type { HeldOutputs } from './compileLanes.ts'
 export { lanesFor, mostLanes } from './compileLanes.ts'
 export type { DecodedForeign } from './decodeForeign.ts'
-export { COTANGENT, decodeFiles, decodeForeign, derivativeName, MOST_MODEL_BYTES } from './decodeForeign.ts'
+export { COTANGENT, decodeFiles, decodeForeign, derivativeName, MOST_MODEL_BYTES, tooLarge } from './decodeForeign.ts'
 export type { DeviceOptions } from './device.ts'
 export type {
   DeclaredValue as ForeignValue,

@@ -63,7 +63,7 @@ function singleResults(graph: Graph): Graph {
 }
 
 /** Tells which tensors depend on any of the given ones. */
-function dependingOn(roots: readonly SymbolicTensor[]): (value: SymbolicTensor) => boolean {
+export function dependingOn(roots: readonly SymbolicTensor[]): (value: SymbolicTensor) => boolean {
   const known = new Map<SymbolicTensor, boolean>(roots.map((root) => [root, true]))
   return (asked) => {
     const answer = known.get(asked)

@@ -17,6 +17,17 @@ export interface EmbeddedPrompts {
   readonly embeds: Tensor<'float32'>
   /** Which prompts were too long and were cut. */
   readonly cut: readonly number[]
+  readonly form: EncoderForm
+}
+
+/** How a text encoder is called. */
+export interface EncoderForm {
+  /** Element types by name. */
+  readonly inputs: Readonly<Record<string, string>>
+  /** Name of the last hidden state. */
+  readonly output: string
+  /** Tokens of a prompt, with padding. */
+  readonly length: number
 }
 
 const STATES = 'last_hidden_state'
@@ -58,7 +69,9 @@ export async function embedPrompts(
     rows.forEach(({ data }, i) => {
       embeds.data.set(data as Float32Array, i * sizeOf(shape))
     })
-    return { embeds, cut: tokenizer.encode(prompts).cut }
+    const inputs = Object.fromEntries(model.inputs.map(({ name, dtype }) => [name, dtype]))
+    const form = { inputs, output: output.name, length: tokenizer.length }
+    return { embeds, cut: tokenizer.encode(prompts).cut, form }
   } finally {
     await model.dispose()
   }

@@ -1,5 +1,5 @@
 /** Prompts: what they say as token ids, what a text encoder makes of them, and where they come from. */
-export type { EmbeddedPrompts, PromptEncoder } from './embedPrompts.ts'
+export type { EmbeddedPrompts, EncoderForm, PromptEncoder } from './embedPrompts.ts'
 export { embedPrompts } from './embedPrompts.ts'
 
 export type { TokenizerOptions } from './openTokenizer.ts'

@@ -93,7 +93,7 @@ async function meanProduct<B extends string, S, Batch>(
 }
 
 /**
- * @param steps   P, > 0
+ * @param steps   P; where it is 0 v is 0
  * @param horizon K
  * @param batches the minibatches of H, the same at every product
  */
@@ -112,7 +112,7 @@ export async function implicitAdjoint<B extends string, S, Batch>(
   const { solution, residual, definite } = await conjugateGradients({
     async apply(p) {
       const product = await meanProduct(lower, place, batches, p)
-      return product.map((value, i) => value + p[i] / (horizon * steps[i]))
+      return product.map((value, i) => (steps[i] > 0 ? value + p[i] / (horizon * steps[i]) : 0))
     },
     rightSide: b,
     inverseDiagonal: Float64Array.from(steps, (step) => horizon * step),

@@ -7,7 +7,7 @@ export interface LinearSystem {
   readonly apply: (p: Float64Array) => Promise<Vector>
   /** b. */
   readonly rightSide: Vector
-  /** Diagonal of an approximate inverse of A, > 0. */
+  /** Diagonal of an approximate inverse of A; 0 where v is held at 0. */
   readonly inverseDiagonal: Vector
   /** Products with A at most, >= 1. */
   readonly iterations: number

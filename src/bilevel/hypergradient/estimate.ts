@@ -3,6 +3,16 @@ import { failure } from '../../base/index.ts'
 import type { Upper, UpperGradient } from '../problem.ts'
 import type { PenaltyState } from '../state.ts'
 
+/** How the linear systems of `implicit` were solved. */
+export interface SolveReport {
+  /** One a replicate. */
+  readonly systems: number
+  /** How many of them were left at a direction along which the damped Hessian of their minibatches is not positive: what was found before it is taken. */
+  readonly indefinite: number
+  /** The largest |b - A v| / |b| in the norm of the preconditioner: 0 solved, 1 nothing done or as far away again; conjugate gradients pass above 1 on the way. */
+  readonly residual: number
+}
+
 export interface HypergradientEstimate<B extends string, S> {
   /** The run's state after the evaluations; q has not moved. */
   readonly state: PenaltyState<B, S>
@@ -13,6 +23,10 @@ export interface HypergradientEstimate<B extends string, S> {
   /** Its two parts: df/dq, and what comes through the lower problem. */
   readonly direct: UpperGradient<B>
   readonly indirect: UpperGradient<B>
+  /** Of `indirect`. */
+  readonly indirectError: UpperGradient<B> | null
+  /** `implicit` alone. */
+  readonly solve: SolveReport | null
   readonly value: number | null
   /** False while an estimator only primes. */
   readonly ready: boolean

@@ -96,6 +96,56 @@ describe('implicit', () => {
   })
 })
 
+describe('weights that do not move', () => {
+  test.each(['implicit', 'unrolled'] as const)('%s: f does not reach q through them', async (hypergradient) => {
+    const upper = startOf(quadraticProblem({ tied: false }))
+    const sound = quadraticProblem({ tied: false, newton: 0.25 })
+    const moves = [true, false, true]
+    const lower = {
+      ...sound.lower,
+      stepSizes: () => Float64Array.from([1, 2, 0.5], (h, i) => (moves[i] ? 0.25 / h : 0)),
+    }
+    const settings = settingsOf({ hypergradient, lowerSteps: 400, linear: { horizon: 3 } })
+    const problem = { ...sound, lower }
+    const { report } = await penaltyStep(problem, settings, penaltyInit(problem, settings))
+    // H is diagonal: 1 - (1 - P h)^K of the way, or K P h / (1 + K P h), the same in every direction
+    const share = hypergradient === 'implicit' ? 0.75 / 1.75 : 1 - 0.75 ** 3
+    const y = quadraticSolution(upper, 0)
+    const miss = upper.b[0] - 1.5 * y[0]
+    const pulls = [y[0] - 0.7 - 1.5 * miss, y[1] + 0.2, y[2] - 0.4]
+    const B = [
+      [1, -0.4],
+      [0.3, 0.8],
+      [-0.6, 0.5],
+    ]
+    for (const j of [0, 1]) {
+      const truth = pulls.reduce((sum, pull, i) => sum + (moves[i] ? (share * pull * B[i][j]) / [1, 2, 0.5][i] : 0), 0)
+      expect(report.gradient.a[j]).toBeCloseTo(truth, 8)
+    }
+  })
+})
+
+test('a system that was left early is reported, beside how far the others are', async () => {
+  const sound = quadraticProblem({ tied: false, noise: 0.1, newton: 0 })
+  const at = async (sign: number) => {
+    const lower = {
+      ...sound.lower,
+      stepSizes: () => new Float64Array(3).fill(10),
+      gradientInWeights: async (...[state, upper, batch]: Parameters<typeof sound.lower.gradientInWeights & {}>) => {
+        const gradient = await sound.lower.gradientInWeights?.(state, upper, batch)
+        return Float64Array.from(gradient ?? [], (value) => sign * value)
+      },
+    }
+    const settings = settingsOf({ hypergradient: 'implicit', linear: { replicates: 3, iterations: 1, horizon: 100 } })
+    const problem = { ...sound, lower }
+    return (await penaltyStep(problem, settings, penaltyInit(problem, settings))).report.solve
+  }
+  expect(await at(-1)).toEqual({ systems: 3, indefinite: 3, residual: 1 })
+  const solved = await at(1)
+  expect(solved).toMatchObject({ systems: 3, indefinite: 0 })
+  expect(solved?.residual).toBeGreaterThan(0.01)
+})
+
 describe('unrolled', () => {
   test.each([
     [1, 0],

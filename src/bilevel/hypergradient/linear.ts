@@ -11,7 +11,7 @@ import type { Adjoint, Place } from './adjoint.ts'
 import { implicitAdjoint, throughWeights, unrolledAdjoint } from './adjoint.ts'
 import type { DifferentiableLower } from './differentiable.ts'
 import { requireDifferentiable } from './differentiable.ts'
-import type { HypergradientEstimate } from './estimate.ts'
+import type { HypergradientEstimate, SolveReport } from './estimate.ts'
 import { meanAndError, requireFinite } from './estimate.ts'
 import { givesBoth, horizonAt } from './settings.ts'
 
@@ -20,6 +20,7 @@ interface Replicate<B extends string> {
   readonly value: number
   readonly direct: UpperGradient<B>
   readonly indirect: UpperGradient<B>
+  readonly adjoint: Adjoint
 }
 
 /** dF/dq at `solved.state.upper` and the deployed weights. @throws `bilevel.diverged` if it is not finite; `bilevel.hypergradient` */
@@ -43,7 +44,7 @@ export async function linearGradient<B extends string, S, Batch>(
       mixed.push(await throughWeights(lower, place, await lower.draw(draws++), adjoint.v))
     }
     const indirect = meanAndError(lower.blocks, mixed).mean
-    replicates.push({ value: pulled.value, direct: pulled.upper, indirect })
+    replicates.push({ value: pulled.value, direct: pulled.upper, indirect, adjoint })
   }
   evaluations += linearGradientCost(problemCost(problem), settings, solved.state.iteration + 1).total
   const names = blockNames(problem.blocks)
@@ -55,6 +56,10 @@ export async function linearGradient<B extends string, S, Batch>(
   // every block is in every estimate
   const gradient = mean as Upper<B>
   requireFinite(gradient, solved.state.iteration)
+  const through = meanAndError(
+    lower.blocks,
+    replicates.map(({ indirect }) => indirect),
+  )
   return {
     state: { ...solved.state, draws, samples, evaluations },
     gradient,
@@ -63,13 +68,20 @@ export async function linearGradient<B extends string, S, Batch>(
       problem.objective.blocks,
       replicates.map(({ direct }) => direct),
     ).mean,
-    indirect: meanAndError(
-      lower.blocks,
-      replicates.map(({ indirect }) => indirect),
-    ).mean,
+    indirect: through.mean,
+    indirectError: through.standardError,
+    solve: solveOf(replicates.map(({ adjoint }) => adjoint)),
     value: replicates.reduce((sum, { value }) => sum + value, 0) / replicates.length,
     ready: true,
   }
+}
+
+/** Null of the series, which solves no system. */
+function solveOf(adjoints: readonly Adjoint[]): SolveReport | null {
+  const residuals = adjoints.flatMap(({ residual }) => residual ?? [])
+  if (residuals.length === 0) return null
+  const indefinite = adjoints.filter(({ definite }) => !definite).length
+  return { systems: residuals.length, indefinite, residual: Math.max(...residuals) }
 }
 
 /** df/dq and df/dtheta of one sample key: at once where one estimator gives both. */

@@ -39,6 +39,21 @@ describe('a decoder', () => {
     expect((await decoder.vjp(wide, cotangent)).data).toEqual(Float64Array.from(data))
   })
 
+  test('has the same derivative where it computes activations again', async () => {
+    const lean = await openForeignDecoder({
+      ...{ model: `${FOUND}/vae_decoder/model.onnx`, latentShape, scale: { scaling: 0.7 } },
+      gradientCheckpointing: 'on',
+    })
+    const cotangent = images(vectors.cotangent, [3, 8, 8])
+    const { data } = await lean.vjp(latents, cotangent)
+    expect(relative(data, vectors.gradient)).toBeLessThan(1e-3)
+    expect(relative(data, Array.from((await decoder.vjp(latents, cotangent)).data))).toBeLessThan(1e-6)
+    const [kept, again] = [false, true].map((checkpoints) => lean.bytes(2048, checkpoints)?.derivative ?? 0)
+    expect(again).toBeLessThan(0.8 * kept)
+    expect(lean.bytes(2048)?.derivative).toBe(again)
+    await lean.dispose()
+  })
+
   test('takes any number of latents, each by itself', async () => {
     const three = tensor(
       'float32',

@@ -4,10 +4,12 @@
  */
 import type { Shape, Tensor } from '../../base/index.ts'
 import { BilevelError, inputError, sizeOf, tensor } from '../../base/index.ts'
+import type { Graph } from '../../graph/index.ts'
 import { liveBytes } from '../../graph/index.ts'
 import type { BatchProgram, DecodedForeign, DeviceOptions, ForeignModel } from '../../runtime/index.ts'
 import {
   COTANGENT,
+  checkpointed,
   compileBatch,
   decodeForeign,
   derivativeName,
@@ -17,6 +19,8 @@ import {
   splitGraph,
 } from '../../runtime/index.ts'
 import type { Images, PictureDecoder } from '../denoiser.ts'
+import type { GradientCheckpointing } from './gradientCheckpointing.ts'
+import { wantsCheckpoints } from './gradientCheckpointing.ts'
 import type { LatentScale } from './latentScale.ts'
 import { ownLatents, scaledBack } from './latentScale.ts'
 import type { ProgramBytes } from './programCost.ts'
@@ -27,6 +31,8 @@ export interface ForeignDecoderOptions extends DeviceOptions {
   /** [channels, height, width] of the latents. */
   readonly latentShape: Shape
   readonly scale: LatentScale
+  /** Whether its derivative computes activations again. Default `auto`. */
+  readonly gradientCheckpointing?: GradientCheckpointing
 }
 
 /** A `PictureDecoder` over a loaded file. */
@@ -34,7 +40,7 @@ export interface ForeignDecoder extends PictureDecoder {
   /** What keeps it from having a derivative; null: nothing does. */
   readonly missingDerivative: string | null
   /** Bytes that decoding so many latents works with; null: not known, as the network in the file could not be read. */
-  bytes(images: number): ProgramBytes | null
+  bytes(images: number, checkpoints?: boolean): ProgramBytes | null
   /** Frees the model. */
   dispose(): Promise<void>
 }
@@ -150,6 +156,8 @@ class FileDecoder implements ForeignDecoder {
   readonly missingDerivative: string | null
   readonly #parts: DecoderParts
   readonly #programs = new Map<number, Promise<KeepingPrograms>>()
+  readonly #recomputing = new Map<number, Promise<BatchProgram>>()
+  #checkpointed: boolean | undefined
 
   constructor(parts: DecoderParts) {
     this.#parts = parts
@@ -181,36 +189,57 @@ class FileDecoder implements ForeignDecoder {
     return imagesAs(latents, latentShape, scaledBack(data, latentShape, scale))
   }
 
-  bytes(images: number): ProgramBytes | null {
-    const { decoded, input, output, options, fixed } = this.#parts
+  bytes(images: number, checkpoints?: boolean): ProgramBytes | null {
+    const { decoded, fixed } = this.#parts
     if (!decoded) return null
     const count = fixed ?? Math.min(images, mostAtOnce(this.pictureShape))
-    const graph = decoded.derivativeGraph({ [input]: [count, ...options.latentShape] }, { output, wrt: [input] })
+    const graph = this.#graph(decoded, count)
     const { prediction } = graph.outputs
     const predict = liveBytes({ ...graph, outputs: { prediction } })
-    return { predict, derivative: liveBytes(recompute(graph)), kept: 0 }
+    const lean = (checkpoints ?? this.#wantsCheckpoints(decoded, count)) ? checkpointed(graph, [COTANGENT]) : graph
+    return { predict, derivative: liveBytes(recompute(lean)), kept: 0 }
+  }
+
+  #graph(decoded: DecodedForeign, count: number): Graph {
+    const { input, output, options } = this.#parts
+    return decoded.derivativeGraph({ [input]: [count, ...options.latentShape] }, { output, wrt: [input] })
+  }
+
+  /** Decided once, by the first number of latents: the most that are decoded together. */
+  #wantsCheckpoints(decoded: DecodedForeign, count: number): boolean {
+    const { gradientCheckpointing = 'auto' } = this.#parts.options
+    this.#checkpointed ??= wantsCheckpoints(gradientCheckpointing, () => this.#graph(decoded, count), 1)
+    return this.#checkpointed
   }
 
   async dispose(): Promise<void> {
     const programs = await Promise.all(this.#programs.values())
-    const all = programs.flatMap(({ forward, backward }) => [forward, backward])
+    const recomputing = await Promise.all(this.#recomputing.values())
+    const all = [...recomputing, ...programs.flatMap(({ forward, backward }) => [forward, backward])]
     await Promise.all([this.#parts.model.dispose(), ...all.map((program) => program.dispose())])
   }
 
   /** The derivative in what a run is fed; that of a pixel beyond [-1, 1] is 0. */
   async #gradientOf({ first, count, fed }: Run, cotangent: Images): Promise<Float32Array> {
-    const { input } = this.#parts
+    const { input, output, decoded, model } = this.#parts
     const size = sizeOf(this.pictureShape)
-    const { forward, backward, kept } = await this.#program(fed.shape[0])
-    const { outputs, held } = await forward.runHolding({ [input]: fed }, kept)
-    try {
-      const values = outputs.prediction.data as Float32Array
+    const inside = ({ data }: Tensor) => {
+      const values = data as Float32Array
       const given = new Float32Array(values.length)
       for (let i = 0; i < count * size; i++) {
         if (values[i] > -1 && values[i] < 1) given[i] = cotangent.data[first * size + i]
       }
-      const shape = [fed.shape[0], ...this.pictureShape]
-      const result = await backward.runFrom(held, { [input]: fed, [COTANGENT]: tensor('float32', shape, given) })
+      return { [input]: fed, [COTANGENT]: tensor('float32', [fed.shape[0], ...this.pictureShape], given) }
+    }
+    if (decoded && this.#wantsCheckpoints(decoded, fed.shape[0])) {
+      const { [output]: pictures } = await model.run({ [input]: fed }, [output])
+      const result = await (await this.#whole(decoded, fed.shape[0])).run(inside(pictures))
+      return result[derivativeName(input)].data as Float32Array
+    }
+    const { forward, backward, kept } = await this.#program(fed.shape[0])
+    const { outputs, held } = await forward.runHolding({ [input]: fed }, kept)
+    try {
+      const result = await backward.runFrom(held, inside(outputs.prediction))
       return result[derivativeName(input)].data as Float32Array
     } finally {
       held.release()
@@ -236,6 +265,18 @@ class FileDecoder implements ForeignDecoder {
   #program(count: number): Promise<KeepingPrograms> {
     const known = this.#programs.get(count) ?? this.#compile(count)
     this.#programs.set(count, known)
+    return known
+  }
+
+  /** The derivative of so many latents that computes activations again, made once. */
+  #whole(decoded: DecodedForeign, count: number): Promise<BatchProgram> {
+    const make = () => {
+      const { engine, fixed } = this.#parts
+      const lanes = fixed === undefined ? lanesFor(count, engine) : 1
+      return compileBatch(checkpointed(this.#graph(decoded, count / lanes), [COTANGENT]), { ...engine, lanes })
+    }
+    const known = this.#recomputing.get(count) ?? make()
+    this.#recomputing.set(count, known)
     return known
   }
 

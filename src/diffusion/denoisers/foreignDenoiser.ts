@@ -14,6 +14,7 @@ import type { WantedShape } from './foreignDenoiserShape.ts'
 import type { DerivativeCall, ForeignDerivative, FoundDerivative } from './foreignDerivative.ts'
 import { feedsFor, imagesFrom } from './foreignFeeds.ts'
 import type { Runs } from './foreignRuns.ts'
+import type { GradientCheckpointing } from './gradientCheckpointing.ts'
 import type { ProgramBytes } from './programCost.ts'
 
 export interface ForeignDenoiserOptions extends DeviceOptions {
@@ -45,6 +46,8 @@ export interface ForeignDenoiserOptions extends DeviceOptions {
   readonly decoder?: (latentShape: Shape) => Promise<PictureDecoder>
   /** How many classes it knows, and what stands for no class, where its file does not say so. */
   readonly classes?: StatedClasses
+  /** Whether its derivative computes activations again. Default `auto`. */
+  readonly gradientCheckpointing?: GradientCheckpointing
 }
 
 /** A `Denoiser` over a loaded file. */
@@ -72,8 +75,8 @@ export interface ForeignDenoiser extends Denoiser {
   predictTold(x: Images, told: number, condition?: Int32Array): Promise<Images>
   /** The derivative of `predictTold`, `dtime` being that in what it is told. @throws `denoiser.derivative` */
   vjpTold(x: Images, told: number, condition: Int32Array | undefined, cotangent: Images): Promise<DenoiserGradient>
-  /** Bytes that programs for calls of so many images work with; null: not known, as the network in the file could not be read. */
-  bytes(images: number): ProgramBytes | null
+  /** Bytes that programs for calls of so many images work with; null: not known, as the network in the file could not be read. @param checkpoints default as it is used */
+  bytes(images: number, checkpoints?: boolean): ProgramBytes | null
   /** Frees the model. */
   dispose(): Promise<void>
 }
@@ -150,7 +153,7 @@ export class FileDenoiser implements ForeignDenoiser {
     this.differentiable = derivative !== null
     this.timeDerivative = derivative?.inTime ?? false
     this.missingDerivative = missing
-    if (derivative) this.pullback = (...asked) => this.#pullback(derivative, ...asked)
+    if (derivative && !derivative.checkpointed) this.pullback = (...asked) => this.#pullback(derivative, ...asked)
     if (classes !== undefined) this.classes = classes
     if (nullClass !== undefined) this.nullClass = nullClass
     if (rows !== undefined) this.classRows = rows
@@ -200,10 +203,11 @@ export class FileDenoiser implements ForeignDenoiser {
     return tensor('float32', x.shape, all)
   }
 
-  bytes(images: number): ProgramBytes | null {
+  bytes(images: number, checkpoints?: boolean): ProgramBytes | null {
     const { derivative } = this.parts.derivative
     const { images: run, models } = this.runs
-    return derivative?.bytes(images, run !== undefined && run < images ? run : undefined, models.length) ?? null
+    const together = run !== undefined && run < images ? run : undefined
+    return derivative?.bytes(images, together, models.length, checkpoints) ?? null
   }
 
   /** Reads its arrays before it returns. */

@@ -104,3 +104,15 @@ test('a file that quantises while it runs has none, and says by what', async () 
   })
   await denoiser.dispose()
 })
+
+test('activations computed again give the same derivative, and none are kept from a prediction', async () => {
+  const open = (gradientCheckpointing: 'on' | 'off') =>
+    openForeignDenoiser({ model: foundDenoiser('plain.onnx'), noiseSchedule, gradientCheckpointing })
+  const [lean, plain] = [await open('on'), await open('off')]
+  expect([lean.pullback === undefined, plain.pullback === undefined]).toEqual([true, false])
+  const [again, kept] = [await lean.vjp(x, TIME, undefined, cotangent), await plain.vjp(x, TIME, undefined, cotangent)]
+  expectClose([...again.dx.data], [...kept.dx.data], 1e-6)
+  expect(lean.bytes(4096)).toMatchObject({ kept: 0, derivative: expect.any(Number) })
+  expect(lean.bytes(4096)?.derivative).toBeLessThanOrEqual(plain.bytes(4096)?.derivative ?? 0)
+  await Promise.all([lean.dispose(), plain.dispose()])
+})

@@ -9,6 +9,7 @@ import { liveBytes } from '../../graph/index.ts'
 import type { BatchProgram, DecodedForeign, DeviceOptions, ForeignModel, ModelFiles } from '../../runtime/index.ts'
 import {
   COTANGENT,
+  checkpointed,
   compileBatch,
   decodeFiles,
   decodeForeign,
@@ -24,6 +25,8 @@ import type { WantedShape } from './foreignDenoiserShape.ts'
 import { batchOf, imageShapesOf } from './foreignDenoiserShape.ts'
 import type { Asked } from './foreignFeeds.ts'
 import { feedsFor, imagesFor, imagesFrom } from './foreignFeeds.ts'
+import type { GradientCheckpointing } from './gradientCheckpointing.ts'
+import { wantsCheckpoints } from './gradientCheckpointing.ts'
 import type { ProgramBytes } from './programCost.ts'
 
 /** Of one call: what the file is asked, at what the derivative is taken. */
@@ -40,10 +43,12 @@ export interface ForeignGradient extends DenoiserGradient {
 export interface ForeignDerivative {
   /** Whether it goes on to what the file is told. */
   readonly inTime: boolean
+  /** Whether activations are computed again on the way back. */
+  readonly checkpointed: boolean
   /** dx, and dtime, the derivative in what the file is told. */
   vjp(call: DerivativeCall, cotangent: Images): Promise<ForeignGradient>
-  /** Bytes of the programs for calls of `count` images, predicted in `parallel` runs at the same time. */
-  bytes(count: number, images: number | undefined, parallel: number): ProgramBytes
+  /** Bytes of the programs for calls of `count` images, predicted in `parallel` runs at the same time. @param checkpoints default as it is used */
+  bytes(count: number, images: number | undefined, parallel: number, checkpoints?: boolean): ProgramBytes
   /** The prediction with what its derivative needs. */
   pullback(call: DerivativeCall): Promise<Pullback>
   dispose(): Promise<void>
@@ -60,6 +65,8 @@ export interface FindOptions extends DeviceOptions {
   readonly imageShape: Shape
   /** Images of the run that it is tried with. */
   readonly images: number
+  /** Default `auto`. */
+  readonly gradientCheckpointing?: GradientCheckpointing
 }
 
 /** Reads the network in a file, as far as its derivative. What cannot be is no error: the file can be run all the same. */
@@ -127,6 +134,7 @@ interface KeepingPrograms {
 
 class FileDerivative implements ForeignDerivative {
   readonly inTime: boolean
+  readonly checkpointed: boolean
   readonly #decoded: DecodedForeign
   readonly #options: FindOptions
   readonly #whole: readonly string[]
@@ -142,6 +150,9 @@ class FileDerivative implements ForeignDerivative {
     this.#whole = others.flatMap(({ name, shape }) => (typeof shape[0] === 'string' ? [] : [name]))
     this.#graph(options.images, false)
     this.inTime = time.dtype.startsWith('float') && this.#hasTimeDerivative()
+    const { images, gradientCheckpointing = 'auto' } = options
+    const { unit, lanes } = this.#divisionOf({ x: { shape: [images] }, images: undefined })
+    this.checkpointed = wantsCheckpoints(gradientCheckpointing, () => this.#graph(unit), lanes)
   }
 
   #hasTimeDerivative(): boolean {
@@ -152,6 +163,12 @@ class FileDerivative implements ForeignDerivative {
       if (error instanceof BilevelError && error.kind === 'input') return false
       throw error
     }
+  }
+
+  /** The graph of so many images as it is run. */
+  #runGraph(images: number, checkpoints = this.checkpointed): Graph {
+    const graph = this.#graph(images)
+    return checkpoints ? checkpointed(graph, [COTANGENT]) : graph
   }
 
   /** The graph of so many images. */
@@ -168,7 +185,7 @@ class FileDerivative implements ForeignDerivative {
     const division = this.#divisionOf(call)
     const parts = this.#partsOf(call, division)
     const program = await kept(this.#programs, keyOf(division), () =>
-      this.#compile(this.#graph(division.unit), division),
+      this.#compile(this.#runGraph(division.unit), division),
     )
     const results = await Promise.all(
       parts.map(({ feeds }, i) => program.run({ ...feeds, [COTANGENT]: this.#cotangent(cotangent, i, parts.length) })),
@@ -201,10 +218,15 @@ class FileDerivative implements ForeignDerivative {
     }
   }
 
-  bytes(count: number, images: number | undefined, parallel: number): ProgramBytes {
+  bytes(
+    count: number,
+    images: number | undefined,
+    parallel: number,
+    checkpoints: boolean = this.checkpointed,
+  ): ProgramBytes {
     const { unit, lanes } = this.#divisionOf({ x: { shape: [count] }, images })
-    const [run, derivative] = [this.#graph(images ?? count), this.#graph(unit)]
-    const { keptBytes } = splitGraph(derivative, [COTANGENT])
+    const [run, derivative] = [this.#graph(images ?? count), this.#runGraph(unit, checkpoints)]
+    const keptBytes = checkpoints ? 0 : splitGraph(derivative, [COTANGENT]).keptBytes
     return {
       predict: parallel * liveBytes({ ...run, outputs: { prediction: run.outputs.prediction } }),
       derivative: lanes * liveBytes(recompute(derivative)),

@@ -18,6 +18,7 @@ import type { FoundDerivative } from './foreignDerivative.ts'
 import { findDerivative } from './foreignDerivative.ts'
 import { dependenceNote, dependenceOf } from './foreignIndependence.ts'
 import { measureRuns, runSizes } from './foreignRuns.ts'
+import { checkpointNote } from './gradientCheckpointing.ts'
 
 /** Images of the trial run where the file leaves the batch open: with one alone, a batch that is no batch would go unnoticed. */
 const TRIAL_BATCH = 2
@@ -62,6 +63,7 @@ export async function openForeignDenoiser(options: ForeignDenoiserOptions): Prom
       inputs,
       imageShape,
       images: fixed ?? batch ?? TRIAL_BATCH,
+      gradientCheckpointing: options.gradientCheckpointing ?? 'auto',
     })
     const measured = { model, fixed, trial: found.trial, derivative }
     const { denoiser, trial, together } = await withWhatIsFound(found.denoiser, measured)
@@ -197,7 +199,9 @@ async function withWhatIsFound(
   const size = sizeOf(tried.imageShape)
   const atOnce = found && bakedTimeNote(file, [tried.timesteps - 1, early], [found.alone, trial.data.subarray(0, size)])
   const notes = [tried.notes, apart, baked === undefined ? null : bakedBatchNote(file, baked), atOnce].flat()
-  const told = notes.filter((note) => note !== null)
+  const { gradientCheckpointing = 'auto' } = tried.parts.options
+  const chosen = gradientCheckpointing === 'auto' && derivative.derivative?.checkpointed
+  const told = [...notes.filter((note) => note !== null), ...(chosen ? [checkpointNote(file)] : [])]
   const denoiser = tried.with(
     { classes, notes: told, derivative, together, ...(baked !== undefined && { batch: baked }) },
     { models: [model], images: together },

@@ -8,6 +8,7 @@ import { join } from 'node:path'
 import { inputError } from '../../base/index.ts'
 import { externalLocations, inputFromTable } from '../../onnx/index.ts'
 import type { DeviceOptions } from '../../runtime/index.ts'
+import type { EncoderForm } from '../../text/index.ts'
 import { embedPrompts } from '../../text/index.ts'
 
 /** Paths of the parts. */
@@ -29,6 +30,8 @@ export interface PromptPipeline {
   readonly nullClass: number
   /** What a reader must know of the prompts, a sentence each. */
   readonly notes: readonly string[]
+  /** How its text encoder is called. */
+  readonly encoder: EncoderForm
 }
 
 /** What the network takes of a prompt. */
@@ -69,7 +72,7 @@ export async function loadPromptPipeline(
       `'${unet}' must hold its weights itself, they lie in '${outside}'; export it without external data (up to 2 GiB)`,
     )
   }
-  const { embeds, cut } = await embedPrompts({ encoder, tokenizer, ...device }, [...prompts, ''])
+  const { embeds, cut, form } = await embedPrompts({ encoder, tokenizer, ...device }, [...prompts, ''])
   const cutNotes = cut.map((i) => `the prompt '${prompts[i]}' is too long for the tokenizer and was cut`)
   return {
     model: inputFromTable(bytes, { input: STATES, table: embeds, name: CLASSES }),
@@ -77,5 +80,6 @@ export async function loadPromptPipeline(
     prompts,
     nullClass: prompts.length,
     notes: cutNotes,
+    encoder: form,
   }
 }

@@ -38,7 +38,7 @@ export const ENTROPY_PRESETS = {
     estimator: 'paired-differences',
     maxEvaluations: 300_000,
     curvePaths: 300,
-    gridImages: 40,
+    gridImages: 400,
   },
   tiny: {
     reward: 'ink',

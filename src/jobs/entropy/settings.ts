@@ -29,6 +29,7 @@ import { FILE_SETTINGS } from '../opening/fileSource.ts'
 import { describingShape } from '../opening/modelSettings.ts'
 import { requireOnnxReward } from '../opening/rewardReading.ts'
 import {
+  checkpointingSetting,
   clipSetting,
   judgeReadingShape,
   measuringShape,
@@ -120,6 +121,7 @@ export const entropySchema = z.strictObject({
 
   chunk: entropyShape.chunk,
   device: runningShape.device,
+  gradientCheckpointing: checkpointingSetting,
   rewardTimeout: rewardTimeoutSetting,
   seed: seedSetting,
   checkpointSeconds: setting(z.number().min(0), {
@@ -193,6 +195,7 @@ export const REWARDS_EARLIER: Settings = {
 export const ENTROPY_EARLIER: Settings = {
   ...REWARDS_EARLIER,
   ...defaultsOf(describingShape),
+  gradientCheckpointing: 'auto',
   guidanceScale: null,
   witness: null,
 }

@@ -57,7 +57,7 @@ export async function withoutPictures(
   options: SettleOptions,
   candidates: readonly Candidate[],
 ): Promise<Omit<UsedConvention, 'evaluations'>> {
-  const { file, trust } = options
+  const { trust } = options
   const [candidate] = candidates
   const { convention, trained } = candidate
   const tried = trust ? { given: null, own: null, noDarkHalf: false } : await tryAlone(options, candidates)
@@ -70,7 +70,7 @@ export async function withoutPictures(
     alike: [],
     trusted: trust,
   }
-  return { convention, trained, record, figures: [], notes: [unchecked(file, candidate, tried, trust)] }
+  return { convention, trained, record, figures: [], notes: unchecked(options, candidate, tried) }
 }
 
 /** @throws `model.convention` */
@@ -154,21 +154,30 @@ function requireGiven(file: string, convention: DenoiserConvention, given: numbe
   throw inputError('model.convention', `${rule}, got ${given.toFixed(2)}, ${as}; ${fix}`)
 }
 
-/** What could not be checked. */
-function unchecked(file: string, candidate: Candidate, { given, own }: Tried, trust: boolean): string {
+const PIXELS = 'the range of its pixels'
+
+/** What could not be checked, in a sentence; nothing where it draws pictures by what is stated of all that it is asked of. */
+function unchecked({ file, stated, trust }: SettleOptions, candidate: Candidate, { given, own }: Tried): string[] {
   const taken = `the convention of ${file} is taken to be ${wordsOf(candidate)}`
-  if (trust) return `${taken}, unchecked`
+  if (trust) return [`${taken}, unchecked`]
+  const { prediction, pixels, time } = stated
+  if (own !== null && prediction !== undefined && pixels !== undefined && time !== undefined) return []
   const noise = given === null ? '' : `it gives back ${given.toFixed(2)} of noise alone`
   const drawn =
     own === null
       ? 'drawing pictures to check it would take too long'
       : `is off by ${own.toFixed(2)} on ${OWN_PICTURES.count} pictures that it drew itself`
-  const rest = own === null ? doubtOf(candidate.convention.prediction) : 'the range of its pixels'
-  return `${taken}: without data, ${[noise, drawn].filter((part) => part !== '').join(' and ')}; not checked: ${rest}; --data with pictures like its own checks all of it`
+  const doubts =
+    own !== null && pixels !== undefined
+      ? ''
+      : `not checked: ${own === null ? doubtOf(candidate.convention.prediction) : PIXELS}; `
+  return [
+    `${taken}: without data, ${[noise, drawn].filter((part) => part !== '').join(' and ')}; ${doubts}--data with pictures like its own checks all of it`,
+  ]
 }
 
 function doubtOf(prediction: ConventionPrediction): string {
   const others = CONVENTION_PREDICTIONS.filter((name) => name !== prediction && GIVES[name] === GIVES[prediction])
   const kind = others.length === 0 ? '' : `whether it predicts ${others.join(' or ')} instead, `
-  return `${kind}the range of its pixels, what it is told for times`
+  return `${kind}${PIXELS}, what it is told for times`
 }

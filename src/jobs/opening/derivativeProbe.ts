@@ -4,13 +4,13 @@
  */
 import { readFileSync, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { BilevelError, fileName, inputError } from '../../base/index.ts'
+import { BilevelError, fileName } from '../../base/index.ts'
 import { derivativeMissing } from '../../diffusion/index.ts'
 import { imageDerivativeMissing } from '../../metrics/files/index.ts'
 import { externalLocations, isConfined } from '../../onnx/index.ts'
 import { parseRewardSpec, rewardDerivativeMissing } from '../../rewards/index.ts'
 import type { ModelFiles } from '../../runtime/index.ts'
-import { MOST_MODEL_BYTES } from '../../runtime/index.ts'
+import { MOST_MODEL_BYTES, tooLarge } from '../../runtime/index.ts'
 import type { DescribingConfig } from './modelSettings.ts'
 import { describedAtOnce, fileFormOf } from './modelSettings.ts'
 
@@ -78,11 +78,6 @@ function standInsFor(path: string, bytes: Uint8Array): Record<string, Uint8Array
   const locations = externalLocations(bytes).filter(isConfined)
   const sizes = locations.map((location) => statSync(join(dirname(path), location)).size)
   const all = sizes.reduce((sum, size) => sum + size, bytes.length)
-  if (all > MOST_MODEL_BYTES) {
-    throw inputError(
-      'onnx.open',
-      `${path} has ${all} bytes with its weights, beyond the ${MOST_MODEL_BYTES} that are read`,
-    )
-  }
+  if (all > MOST_MODEL_BYTES) throw tooLarge(path, all)
   return Object.fromEntries(locations.map((location, i) => [location, new Uint8Array(sizes[i])]))
 }

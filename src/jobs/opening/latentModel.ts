@@ -4,6 +4,7 @@ import type {
   Candidate,
   EncodeOptions,
   ForeignDecoder,
+  GradientCheckpointing,
   MeasuringPictures,
   PictureDecoder,
   ProgramBytes,
@@ -39,22 +40,27 @@ export class OpenDecoders {
   readonly #opened: ForeignDecoder[] = []
   readonly #parts: LatentParts
   readonly #device: Device
+  readonly #checkpointing: GradientCheckpointing
 
-  constructor(parts: LatentParts, device: Device) {
+  constructor(parts: LatentParts, device: Device, checkpointing: GradientCheckpointing = 'auto') {
     this.#parts = parts
     this.#device = device
+    this.#checkpointing = checkpointing
   }
 
   async open(latentShape: readonly number[]): Promise<PictureDecoder> {
     const { decoder: model, config } = this.#parts
-    const decoder = await openForeignDecoder({ model, latentShape, scale: config.scale, device: this.#device })
+    const decoder = await openForeignDecoder({
+      ...{ model, latentShape, scale: config.scale, device: this.#device },
+      gradientCheckpointing: this.#checkpointing,
+    })
     this.#opened.push(decoder)
     return decoder
   }
 
   /** Of the last one; null: not known. */
-  bytes(images: number): ProgramBytes | null {
-    return this.#opened.at(-1)?.bytes(images) ?? null
+  bytes(images: number, checkpoints?: boolean): ProgramBytes | null {
+    return this.#opened.at(-1)?.bytes(images, checkpoints) ?? null
   }
 
   /** What keeps decoders from having a derivative; null: nothing does. */

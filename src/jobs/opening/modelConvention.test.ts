@@ -105,6 +105,14 @@ describe('without data', () => {
     return notes.join('\n')
   }
 
+  test('what is stated whole and draws pictures needs no word; pixels that are stated are not doubted', async () => {
+    const pixels = { ...scheduler('sched.json'), modelPixels: [-1, 1] }
+    const said = await sampled('eps.onnx', pixels, 'pixels')
+    expect(said).toMatch(/on 4 pictures that it drew itself; --data with pictures/)
+    const whole = { ...pixels, modelPrediction: 'noise', modelTime: 'index' }
+    expect(await sampled('eps.onnx', whole, 'whole')).not.toMatch(/convention/)
+  })
+
   test.each<[string, Record<string, unknown>, RegExp]>([
     [
       'eps.onnx',

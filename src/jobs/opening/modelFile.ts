@@ -70,7 +70,7 @@ export async function openModelFile(
   const said = await statedModel(path, described)
   const known = latents ? { ...said, stated: statedOfLatents(said.stated) } : said
   const form = fileFormOf(described)
-  const decoders = latents && new OpenDecoders(latents, device)
+  const decoders = latents && new OpenDecoders(latents, device, options.gradientCheckpointing)
   const { file, stated } = await openedFile(parts, known, options, form, decoders)
   const close = async () => {
     await file.dispose()
@@ -109,7 +109,8 @@ export async function openModelFile(
       evaluations: file.evaluations + used.evaluations,
       checking: checkingCost(network, candidatesFor(stated, known, times, latents), trustConvention),
       secondsPerEvaluation,
-      bytes: (images) => withDecoder(file.bytes(images), decoders?.bytes(images)),
+      bytes: (images, checkpoints) =>
+        withDecoder(file.bytes(images, checkpoints), decoders?.bytes(images, checkpoints)),
       // One for all: it is the loaded file, freed with the model.
       openDenoiser: async () => ({ denoiser, close: async () => undefined }),
       close,
@@ -206,7 +207,7 @@ const OTHER_TIMES = ['fraction', 'reversed-fraction'] as const
 async function openedFile(
   { model, imageShape }: FileParts,
   { stated, trained, sampling }: StatedModel,
-  { chunk, device, size }: OpenModelOptions,
+  { chunk, device, size, gradientCheckpointing = 'auto' }: OpenModelOptions,
   form: FileForm,
   decoders: OpenDecoders | null,
 ): Promise<{ readonly file: ForeignDenoiser; readonly stated: StatedConvention }> {
@@ -221,6 +222,7 @@ async function openedFile(
       timeScale: convention.timeScale,
       ...(convention.time !== 'index' && { told: (t: number) => toldAt(convention, trained, t) }),
       learnedVariance: sampling.learnedVariance,
+      gradientCheckpointing,
       ...(wanted && { imageShape: wanted }),
       ...(decoders && { decoder: (latentShape) => decoders.open(latentShape) }),
       ...form,

@@ -2,10 +2,12 @@
  * A model that exists, opened: one that comes with the project, a model folder, a run, or somebody else's ONNX file. What it can do is
  * asked of it, never guessed from where it came; `openModel.ts` makes it.
  */
-import type { NamedSchedule, OwnSampling } from '../../diffusion/files/index.ts'
+import type { NamedSchedule, OnnxPipelineFiles, OwnSampling } from '../../diffusion/files/index.ts'
 import type {
   Denoiser,
   DenoiserInputs,
+  GradientCheckpointing,
+  LatentScale,
   MeasuringPictures,
   NoiseSchedule,
   ProgramBytes,
@@ -18,6 +20,7 @@ import type { DenoisingNetwork, NetworkState } from '../../nn/index.ts'
 import type { Json } from '../../runs/index.ts'
 import { jsonHash } from '../../runs/index.ts'
 import type { Device } from '../../runtime/index.ts'
+import type { EncoderForm } from '../../text/index.ts'
 import type { CheckingCost } from './checkingCost.ts'
 import type { UsedConvention } from './conventionRecord.ts'
 import type { DescribingConfig } from './modelSettings.ts'
@@ -53,8 +56,23 @@ export interface ModelCapabilities {
   readonly saves: 'model' | 'schedules'
   /** How other programs call it, where its own file says so; null: by the format that the run folder holds. */
   readonly inputs: DenoiserInputs | null
+  /** The parts of a pipeline of ONNX files; absent: it is none. */
+  readonly pipeline?: OpenedPipeline
   /** Images per run that it was opened with and that sampling from it needs again; null: any number. */
   readonly batch: number | null
+}
+
+/** How the files of a pipeline are called, by whatever draws its images elsewhere. */
+export interface OpenedPipeline {
+  /** Its folder. */
+  readonly folder: string
+  readonly files: OnnxPipelineFiles
+  /** Its network's: classes are the rows of its prompts, where it takes any. */
+  readonly inputs: DenoiserInputs
+  /** Null: it takes no prompts. */
+  readonly encoder: EncoderForm | null
+  /** Of its latents; null: its images are the pictures. */
+  readonly scale: LatentScale | null
 }
 
 export interface TrainableNetwork {
@@ -83,8 +101,11 @@ export interface OpenedModel extends ModelCapabilities {
   readonly checking: CheckingCost
   /** Seconds that an evaluation of one image takes on this machine, measured when it was opened; null: it follows from its network. */
   readonly secondsPerEvaluation: number | null
-  /** Bytes that its programs work with for calls of so many images; null: not known. Absent: they follow from its network. */
-  bytes?(images: number): ProgramBytes | null
+  /**
+   * Bytes that its programs work with for calls of so many images; null: not known. Absent: they follow from its network.
+   * @param checkpoints whether its derivative computes activations again; default as it is used
+   */
+  bytes?(images: number, checkpoints?: boolean): ProgramBytes | null
   /** The model for sampling. To be closed before the model is. */
   openDenoiser(options: DenoiserOptions): Promise<OpenedDenoiser>
   /** Frees what opening it took. */
@@ -109,6 +130,8 @@ export interface OpenModelOptions extends DenoiserOptions, Partial<DescribingCon
   /** What stands before the names of a folder's tensors; null: nothing. */
   readonly weightsPrefix: string | null
   readonly timeScale: number | null
+  /** Of derivatives. Absent: `auto`. */
+  readonly gradientCheckpointing?: GradientCheckpointing
   /** Side of the images of an ONNX file that leaves it open. */
   readonly size: number | null
   /** Pictures that its convention is measured on, by the shape of its images; null: there are none. Absent: its convention is not checked, as by plans. */

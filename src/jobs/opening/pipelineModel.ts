@@ -3,6 +3,7 @@ import { inputError } from '../../base/index.ts'
 import { shippedPath } from '../../data/index.ts'
 import type { LatentConfig, OnnxPipelineFiles } from '../../diffusion/files/index.ts'
 import { latentConfig, loadPromptPipeline } from '../../diffusion/files/index.ts'
+import type { EncoderForm } from '../../text/index.ts'
 import { readPrompts } from '../../text/index.ts'
 import { latentPartsOf } from './latentModel.ts'
 import { openModelFile } from './modelFile.ts'
@@ -22,9 +23,14 @@ export async function openPipelineModel(
   const latents = latentPartsOf(files, config)
   const sized = config === null ? {} : { imageShape: latentSides(path, config, options.size) }
   const described = { ...options, scheduler: options.scheduler ?? files.scheduler }
+  const scale = config?.scale ?? null
+  const asPipeline = ({ inputs }: OpenedModel, encoder: EncoderForm | null) => ({
+    inputs: null,
+    ...(inputs && { pipeline: { folder: path, files, inputs, encoder, scale } }),
+  })
   if (!files.text) {
     const opened = await openModelFile(path, described, { model: unet, latents, ...sized })
-    return { ...opened, inputs: null, notes: [...(config?.notes ?? []), ...opened.notes] }
+    return { ...opened, ...asPipeline(opened, null), notes: [...(config?.notes ?? []), ...opened.notes] }
   }
   if (!options.prompts) {
     throw inputError(
@@ -33,7 +39,7 @@ export async function openPipelineModel(
     )
   }
   const { device } = options
-  const { model, prompts, nullClass, notes } = await loadPromptPipeline(
+  const { model, prompts, nullClass, notes, encoder } = await loadPromptPipeline(
     { ...files.text, unet, scheduler: files.scheduler },
     await readPrompts(shippedPath(options.prompts)),
     { device },
@@ -43,7 +49,12 @@ export async function openPipelineModel(
     { ...described, modelClasses: prompts.length, nullClass },
     { model, latents, ...sized },
   )
-  return { ...opened, inputs: null, classNames: prompts, notes: [...notes, ...(config?.notes ?? []), ...opened.notes] }
+  return {
+    ...opened,
+    ...asPipeline(opened, encoder),
+    classNames: prompts,
+    notes: [...notes, ...(config?.notes ?? []), ...opened.notes],
+  }
 }
 
 /**

@@ -3,7 +3,7 @@
 import { z } from 'zod'
 import { MOST, RESAMPLINGS } from '../../base/index.ts'
 import { OWN_SAMPLER } from '../../diffusion/files/index.ts'
-import { DEFAULT_SAMPLER, SAMPLER_NAMES, STEP_LIST_NAMES } from '../../diffusion/index.ts'
+import { DEFAULT_SAMPLER, GRADIENT_CHECKPOINTING, SAMPLER_NAMES, STEP_LIST_NAMES } from '../../diffusion/index.ts'
 import { MODULE_TIMEOUT } from '../../rewards/index.ts'
 import { drawingShape, guidanceScaleSetting, setting } from '../../tuners/index.ts'
 import { describingShape } from './modelSettings.ts'
@@ -158,6 +158,14 @@ export const rewardReadingShape = {
     default: 'stop',
   }),
 }
+
+/** Of jobs that take derivatives of a model that is a file. */
+export const checkpointingSetting = setting(z.enum(GRADIENT_CHECKPOINTING), {
+  group: 'Running',
+  description:
+    "whether the derivative of a model that is an ONNX file, and of its decoder, keeps only some activations and computes the others again, for less memory and the same numbers; auto: where all are expected not to fit into this machine's memory",
+  default: 'auto',
+})
 
 export const rewardTimeoutSetting = setting(z.number().positive().nullable(), {
   group: 'Running',

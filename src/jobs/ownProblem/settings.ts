@@ -42,11 +42,11 @@ export function problemConfig(
   settings: ProblemSettings,
   own: { readonly [key: string]: Json },
 ): ProblemConfig {
-  const { estimator, weightsEstimator, gamma: _, linear: __, adam, ...plain } = settings
+  const { estimator, weightsEstimator, gamma, linear: _, adam, ...plain } = settings
   return {
     name,
     ...plain,
-    gamma: byIteration(settings, settings.gamma, (k) => gammaAt(settings, k)),
+    gamma: gamma === 'auto' ? gamma : byIteration(settings, gamma, (k) => gammaAt(gamma, k)),
     linear: {
       ...settings.linear,
       horizon: byIteration(settings, settings.linear.horizon, (k) => horizonAt(settings.linear, k)),

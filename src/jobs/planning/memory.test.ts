@@ -25,6 +25,20 @@ test('predictions alone; with derivatives their program and what is kept, up to 
   expect(fileMemory({}, { chunk: 4, derivative: false })).toBeNull()
 })
 
+test('what cannot fit is refused, with gradient checkpointing where that fits', () => {
+  const lean = (images: number, checkpoints = false) => ({
+    ...bytes(images),
+    predict: 10 * MIB * images,
+    derivative: (checkpoints ? 20 : 200) * MIB * images,
+  })
+  const use = { chunk: 64, derivative: true }
+  const less = (memoryOfUse(lean, use) ?? 0) / MEMORY_FACTOR - 1
+  ofMemory(less)
+  expect(() => fileMemory({ bytes: lean }, use)).toThrow(/; --gradient-checkpointing on would fit/)
+  ofMemory(less / 3)
+  expect(() => fileMemory({ bytes: lean }, use)).toThrow(/; --gradient-checkpointing on --chunk 32 would fit/)
+})
+
 test('what cannot fit is refused, with the chunk that would', () => {
   const use = { chunk: 64, derivative: false }
   const needed = memoryOfUse(bytes, use) ?? 0

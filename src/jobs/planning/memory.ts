@@ -31,19 +31,25 @@ export function memoryOfUse(
 
 /**
  * Refuses what is expected to need more than all memory of this machine.
- * @param memoryOf MiB at a chunk; null: not known
- * @throws `plan.memory` naming the chunk that fits, or that none does
+ * @param memoryOf MiB at a chunk, with all activations kept or computed again; null: not known
+ * @throws `plan.memory` naming the options that fit, or that none do
  */
-export function requireMemory(chunk: number, memoryOf: (chunk: number) => number | null): number | null {
+export function requireMemory(
+  chunk: number,
+  memoryOf: (chunk: number, checkpoints?: boolean) => number | null,
+): number | null {
   const needed = memoryOf(chunk)
   const there = machine().memoryBytes() / 2 ** 20
   if (needed === null || needed <= MEMORY_FACTOR * there) return needed
+  const lean = (images: number) => memoryOf(images, true) ?? 0
+  const helps = lean(chunk) < needed
   let fitting = chunk
-  while (fitting > 1 && (memoryOf(fitting) ?? 0) > there) fitting = Math.floor(fitting / 2)
-  const fits = (memoryOf(fitting) ?? 0) <= there
-  const fix = fits
-    ? `--chunk ${fitting} would fit`
-    : "one image a run does not fit either: smaller images (--size), or guidance without the network's derivative (--target tilt), need less"
+  while (fitting > 1 && lean(fitting) > there) fitting = Math.floor(fitting / 2)
+  const options = [helps ? '--gradient-checkpointing on' : '', fitting < chunk ? `--chunk ${fitting}` : '']
+  const fix =
+    lean(fitting) <= there
+      ? `${options.filter((option) => option !== '').join(' ')} would fit`
+      : "one image a run does not fit either: smaller images (--size), or guidance without the network's derivative (--target tilt), need less"
   const words = (mib: number) => `${Math.round(mib).toLocaleString('en')} MiB`
   throw inputError(
     'plan.memory',
@@ -53,4 +59,8 @@ export function requireMemory(chunk: number, memoryOf: (chunk: number) => number
 
 /** MiB of a model that is a file, by its use; null: not known. @throws `plan.memory` where it cannot fit */
 export const fileMemory = ({ bytes }: Pick<OpenedModel, 'bytes'>, use: ProgramUse): number | null =>
-  bytes ? requireMemory(use.chunk, (chunk) => memoryOfUse(bytes, { ...use, chunk })) : null
+  bytes
+    ? requireMemory(use.chunk, (chunk, checkpoints) =>
+        memoryOfUse((images) => bytes(images, checkpoints), { ...use, chunk }),
+      )
+    : null

@@ -3,6 +3,7 @@
 import type { DenoiserInputs, Prediction } from '../../diffusion/index.ts'
 import type { MeanAndStandardError } from '../../metrics/index.ts'
 import type { Caller, Json } from '../../runs/index.ts'
+import type { PipelineParts } from './pipelineParts.ts'
 import type { StepLoss } from './stepLoss.ts'
 
 export interface ReportContext {
@@ -70,6 +71,8 @@ export type PythonNetwork = {
       /** Default 0. */
       readonly timeOffset?: number
     }
+  /** The parts of a pipeline, in a folder that the code calls `run`. */
+  | (PipelineParts & { readonly kind: 'pipeline' })
   /** A network of a convention that takes more than a few lines there: nothing is printed. */
   | { readonly kind: 'none' }
 )

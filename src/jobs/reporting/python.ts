@@ -5,6 +5,14 @@ import { OWN_CLASS, ownClassFolder, SCHEDULE_FILES } from '../../diffusion/files
 import type { DenoiserInputs } from '../../diffusion/index.ts'
 import type { PythonNetwork } from './context.ts'
 import { countOf, onnxCall } from './pythonOnnx.ts'
+import {
+  picturesOf,
+  pipelineCall,
+  pipelineClasses,
+  pipelineLines,
+  promptLines,
+  promptOfEach,
+} from './pythonPipeline.ts'
 import { list, text, within } from './pythonText.ts'
 
 export interface PythonSampling {
@@ -38,9 +46,7 @@ export function pythonCode(asked: PythonSampling): string | null {
     '',
     `run = ${text(run)}`,
     ...classLines(network, count, asked),
-    ...(network.kind === 'onnx'
-      ? onnxCall(network, count)
-      : [`unet = UNet2DModel.from_pretrained(${within(network.path ?? 'model/unet')}).eval()`]),
+    ...networkLines(network, count),
     ...loop.make,
     ...loop.set,
     `x = torch.randn(${[count, ...imageShape].join(', ')})${loop.scaled ? ' * (scheduler.sigmas[0] ** 2 + 1) ** 0.5' : ''}`,
@@ -48,8 +54,22 @@ export function pythonCode(asked: PythonSampling): string | null {
     `    ${loop.head}`,
     ...outputLines(asked, loop),
     `        x = scheduler.step(output, t, x${loop.stepArguments}).prev_sample`,
+    ...(network.kind === 'pipeline' ? picturesOf(network) : []),
   ]
   return lines.join('\n')
+}
+
+function networkLines(network: PythonNetwork, count: number): string[] {
+  switch (network.kind) {
+    case 'pipeline':
+      return pipelineLines(network, count)
+    case 'onnx':
+      return onnxCall(network, count)
+    case 'UNet2DModel':
+      return [`unet = UNet2DModel.from_pretrained(${within(network.path ?? 'model/unet')}).eval()`]
+    case 'none':
+      return []
+  }
 }
 
 interface Loop {
@@ -134,14 +154,19 @@ function literal(value: unknown): string {
   return JSON.stringify(value)
 }
 
-function importsOf({ kind }: PythonNetwork, { scheduler }: Loop): string[] {
+function importsOf(network: PythonNetwork, { scheduler }: Loop): string[] {
+  const { kind } = network
   const own = scheduler === OWN_CLASS.name
-  const ofDiffusers = [...(kind === 'onnx' ? [] : ['UNet2DModel']), ...(own ? [] : [scheduler])]
+  const parts = kind === 'pipeline' ? pipelineClasses(network) : null
+  const classes = parts?.diffusers ?? (kind === 'onnx' ? [] : ['UNet2DModel'])
+  const ofDiffusers = [...classes, ...(own ? [] : [scheduler])].toSorted()
+  const ofTransformers = parts?.transformers ?? []
   return [
     ...(own ? ['import sys', ''] : []),
-    ...(kind === 'onnx' ? ['import numpy as np', 'import onnxruntime'] : []),
+    ...((parts ? parts.onnx : kind === 'onnx') ? ['import numpy as np', 'import onnxruntime'] : []),
     'import torch',
     ...(ofDiffusers.length > 0 ? [`from diffusers import ${ofDiffusers.join(', ')}`] : []),
+    ...(ofTransformers.length > 0 ? [`from transformers import ${ofTransformers.join(', ')}`] : []),
   ]
 }
 
@@ -160,6 +185,7 @@ function outputLines({ network, imageShape, guidanceScale: scale = null }: Pytho
 
 function calledAt(network: PythonNetwork, x: string, time: string, labels: string): string {
   const { kind, classes } = network
+  if (kind === 'pipeline') return pipelineCall(network, x, time, labels)
   if (kind === 'onnx') return `unet(${x}, ${time}${labels === 'classes' ? '' : `, ${labels}`})`
   return `unet(${x}, ${time}${classes === undefined ? '' : `, class_labels=${labels}`}).sample`
 }
@@ -168,6 +194,8 @@ function calledAt(network: PythonNetwork, x: string, time: string, labels: strin
 function classLines(network: PythonNetwork, count: number, { class: wanted }: PythonSampling): string[] {
   const { classes, nullClass } = network
   if (classes === undefined) return []
+  if (network.kind === 'pipeline' && network.text)
+    return [...promptLines(network.text), promptOfEach(network, count, wanted)]
   const unknown = network.kind === 'onnx' && !network.inRun
   const one = wanted ?? (unknown ? 0 : undefined)
   const given = one === undefined ? `torch.arange(${count}) % ${classes}` : `torch.full((${count},), ${one})`

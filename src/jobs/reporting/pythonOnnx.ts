@@ -5,16 +5,24 @@ import { list, text, within } from './pythonText.ts'
 
 /** Images of a call: a file made for some number of images takes no other. */
 export function countOf(network: PythonNetwork, wanted: number): number {
-  if (network.kind !== 'onnx') return wanted
-  const { image, time, classes } = network.inputs
+  if (network.kind === 'pipeline') return network.unet.kind === 'onnx' ? fixedBy(network.unet.inputs, wanted) : wanted
+  return network.kind === 'onnx' ? fixedBy(network.inputs, wanted) : wanted
+}
+
+function fixedBy({ image, time, classes }: DenoiserInputs, wanted: number): number {
   // A time of one entry may be one time for all.
   const timeBatch = time.shape[0] === 1 ? undefined : time.shape[0]
   const fixed = [image.shape[0], timeBatch, classes?.shape[0]].find((extent) => typeof extent === 'number')
   return typeof fixed === 'number' ? fixed : wanted
 }
 
-/** The function `unet(x, time)`, with `classes` of the caller where the file takes them. */
-export function onnxCall(asked: PythonNetwork & { kind: 'onnx' }, count: number): string[] {
+type OnnxNetwork = Omit<PythonNetwork & { kind: 'onnx' }, 'kind'>
+
+/**
+ * The function `unet(x, time)`, with `classes` of the caller where the file takes them.
+ * @param labels input and value in Python that the file takes in their place
+ */
+export function onnxCall(asked: OnnxNetwork, count: number, labels?: readonly [string, string]): string[] {
   const { path, inRun, inputs, timeScale, timeOffset = 0 } = asked
   const { image, time, classes, output, layout, constants = [] } = inputs
   const full = ({ shape, dtype }: DenoiserInputs['image'], value: string) => {
@@ -28,7 +36,7 @@ export function onnxCall(asked: PythonNetwork & { kind: 'onnx' }, count: number)
   const feeds = [
     `${text(image.name)}: ${moved}${cast}`,
     `${text(time.name)}: ${full(time, toldTime)}`,
-    ...(classes ? [`${text(classes.name)}: ${labelsFor(classes)}`] : []),
+    ...(classes ? [labels ? `${text(labels[0])}: ${labels[1]}` : `${text(classes.name)}: ${labelsFor(classes)}`] : []),
     ...constants.map(({ input, value }) => `${text(input.name)}: ${full(input, String(value))}`),
   ]
   const back = `${layout === 'nhwc' ? '.transpose(0, 3, 1, 2)' : ''}${cast === '' ? '' : '.astype(np.float32)'}`

@@ -1,5 +1,5 @@
 /** What is printed fits the model and the choice; that it draws our images is for the real library to say (`npm run interop`). */
-import { mkdtemp, rm } from 'node:fs/promises'
+import { cp, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
@@ -66,6 +66,40 @@ test('of a network without a class in diffusers its ONNX file, and a refusal whe
     code: 'sample.print',
     message: expect.stringMatching(/has no MLP, .*model.onnx missing/),
   })
+})
+
+test('of a text-to-image folder each part by its class, towards each prompt from the empty one', async () => {
+  const { python } = await print('captioned-digits', {
+    ...{ prompts: 'captioned-digits/prompts.txt', trustConvention: true },
+    ...{ guidanceScale: 1.5, steps: 5, count: 12 },
+  })
+  for (const line of [
+    'from transformers import AutoTokenizer, CLIPTextModel',
+    '    "a red three on blue",',
+    'classes = torch.arange(12) % 10  # of prompts; 10 is the empty one',
+    'unet = UNet2DConditionModel.from_pretrained(f"{run}/unet").eval()',
+    '        none = unet(x, torch.tensor(time), embeds[torch.full_like(classes, 10)]).sample',
+  ])
+    expect(python).toContain(`${line}\n`)
+})
+
+test('of a folder of ONNX files alone their sessions, and the pictures of its latents', async () => {
+  const folder = join(place, 'latents')
+  await cp('test/found/latents', folder, { recursive: true })
+  await cp('src/text/fixtures/tokenizer', join(folder, 'tokenizer'), { recursive: true })
+  await writeFile(join(folder, 'prompts.txt'), 'a red three\n')
+  const { python } = await print(folder, {
+    ...{ prompts: join(folder, 'prompts.txt'), class: 'a red three', steps: 4, count: 3, trustConvention: true },
+  })
+  for (const line of [
+    'classes = torch.full((3,), 0)  # of prompts; 1 is the empty one',
+    'encoder = onnxruntime.InferenceSession(f"{run}/text_encoder/model.onnx", providers=["CPUExecutionProvider"])',
+    'def unet(x, time, classes=classes):',
+    'x = torch.randn(3, 4, 4, 4)',
+    'latents = x / 0.7',
+  ])
+    expect(python).toContain(`${line}\n`)
+  expect(python).toContain('"encoder_hidden_states": embeds[classes].numpy()')
 })
 
 test.each([

@@ -20,6 +20,7 @@ import { scheduleNumbers } from '../opening/scheduleNumbers.ts'
 import type { PythonNetwork } from '../reporting/context.ts'
 import { learnsVariance, ownInputs, pythonCode } from '../reporting/python.ts'
 import { pythonTime } from '../reporting/pythonTime.ts'
+import { pipelineNetwork } from './pipelineNetwork.ts'
 import type { SampleConfig } from './settings.ts'
 
 export interface PrintedPython {
@@ -77,9 +78,14 @@ const refused = (why: string, came: string) =>
 
 /** Where Python finds the network, and the folders that may hold its schedules. */
 async function placeOf(path: string, opened: OpenedModel, side: Side | null) {
-  const { trainable, inputs, nullClass, conditional, sampling } = opened
+  const { trainable, inputs, nullClass, conditional, sampling, pipeline } = opened
   const schedulesOfRun = join(path, 'model', 'schedules')
   if (!trainable) {
+    if (pipeline) {
+      const network = await pipelineNetwork(opened, pipeline)
+      if (!network) throw refused('its network is of another convention', conventionWords(opened.convention.convention))
+      return { network, run: pipeline.folder, folders: [schedulesOfRun] }
+    }
     if (!inputs) throw refused('nothing says how its file is called', path)
     const classes = conditional ? 1 : undefined
     const told = pythonTime(opened.convention)

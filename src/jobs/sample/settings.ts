@@ -5,7 +5,7 @@ import type { SettingsLayer } from '../../runs/index.ts'
 import { resolveSettings } from '../../runs/index.ts'
 import { defaultsOf, setting } from '../../tuners/index.ts'
 import { dataShape } from '../opening/dataSettings.ts'
-import { rewardTimeoutSetting, samplingShape } from '../opening/settings.ts'
+import { checkpointingSetting, rewardTimeoutSetting, samplingShape } from '../opening/settings.ts'
 
 export const sampleSchema = z.strictObject({
   ...samplingShape,
@@ -34,6 +34,7 @@ export const sampleSchema = z.strictObject({
       'draw nothing, and print code that samples so with diffusers: python; from start noise of its own, so the images are others',
     default: null,
   }),
+  gradientCheckpointing: checkpointingSetting,
   rewardTimeout: rewardTimeoutSetting,
 })
 export type SampleConfig = z.output<typeof sampleSchema>

@@ -15,7 +15,7 @@ import { learnsVariance, ownInputs } from '../reporting/python.ts'
 import { pythonTime } from '../reporting/pythonTime.ts'
 import { boardImages } from '../reporting/sampleGrids.ts'
 import { lossesOf } from '../reporting/stepLoss.ts'
-import { kinkNotes } from './kinkNotes.ts'
+import { gradientNotes } from './gradientNotes.ts'
 import { namedValue } from './namedValue.ts'
 import type { ScheduleInputs } from './open.ts'
 import { saveScheduleOutputs } from './outputs.ts'
@@ -65,7 +65,7 @@ export async function finish(
 ): Promise<RunReport<ScheduleJson>> {
   const { result } = learned
   const later = [
-    ...learned.steps.flatMap(({ result }) => [...kinkNotes(result.history), ...searchNotes(result, folder)]),
+    ...learned.steps.flatMap(({ result }) => [...gradientNotes(result.history), ...searchNotes(result, folder)]),
     ...(inputs.reward?.notes?.() ?? []).filter((note) => !inputs.notes.includes(note)),
   ]
   for (const note of later) onNote?.(note)

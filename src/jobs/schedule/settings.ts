@@ -39,6 +39,7 @@ import { isModelFile } from '../opening/modelFile.ts'
 import { DESCRIBING, describingShape } from '../opening/modelSettings.ts'
 import { requireOnnxReward } from '../opening/rewardReading.ts'
 import {
+  checkpointingSetting,
   classType,
   measuringShape,
   modelShape,
@@ -165,6 +166,7 @@ export const scheduleSchema = z.strictObject({
   ...rowsShape,
 
   ...runningShape,
+  gradientCheckpointing: checkpointingSetting,
   rewardTimeout: rewardTimeoutSetting,
   seed: seedSetting,
   checkpointSeconds: setting(z.number().min(0), {
@@ -184,6 +186,7 @@ export const EARLIER: Settings = {
   ...defaultsOf(objectiveShape),
   ...defaultsOf(dataShape),
   ...defaultsOf(describingShape),
+  gradientCheckpointing: 'auto',
   guidanceScale: null,
   class: null,
   judgeAccuracy: 0,

@@ -19,6 +19,7 @@ export function adam(options: AdamOptions = {}): Optimizer {
     name: 'adam',
     slots: MOMENT_SLOTS,
     momentum: moments.beta1,
+    momentumSlot: 'firstMoment',
     unitSteps: (slots, step) => unitSteps(slots, step, moments),
     update(args) {
       const { weights, gradient } = args

@@ -19,6 +19,7 @@ export function adamw(options: AdamWOptions = {}): Optimizer {
     name: 'adamw',
     slots: MOMENT_SLOTS,
     momentum: moments.beta1,
+    momentumSlot: 'firstMoment',
     unitSteps: (slots, step) => unitSteps(slots, step, moments),
     update(args) {
       const { weights, learningRate } = args

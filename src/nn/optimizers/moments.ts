@@ -49,12 +49,15 @@ export function momentStep(
   }
 }
 
-/** 1 / (sqrt(vHat) + epsilon) on the host. */
+/** 1 / (sqrt(vHat) + epsilon) on the host; 0 for weights that have seen no gradient above epsilon, which nothing moves. */
 export function unitSteps(
   { secondMoment }: Readonly<Record<string, Float32Array>>,
   step: number,
   { beta2, epsilon }: Required<MomentOptions>,
 ): Float64Array {
   const correction = 1 - beta2 ** step
-  return Float64Array.from(secondMoment, (v) => 1 / (Math.sqrt(v / correction) + epsilon))
+  return Float64Array.from(secondMoment, (v) => {
+    const root = Math.sqrt(v / correction)
+    return root > epsilon ? 1 / (root + epsilon) : 0
+  })
 }

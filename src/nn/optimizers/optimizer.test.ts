@@ -171,6 +171,13 @@ test.each([sgd({ momentum: 0.7 }), sgd(), adam({ beta1: 0.8, beta2: 0.9 }), adam
   },
 )
 
+test('a weight that has seen no gradient does not move', () => {
+  const slots = { firstMoment: new Float32Array(3), secondMoment: Float32Array.of(0, 1e-20, 1e-4) }
+  const [never, below, moves] = adam({ beta2: 0.9, epsilon: 1e-8 }).unitSteps(slots, 1000, 3)
+  expect([never, below]).toEqual([0, 0])
+  expect(moves).toBeCloseTo(100, 3)
+})
+
 test.each<[string, () => Optimizer, RegExp]>([
   ['a second beta of 1', () => adamw({ beta2: 1 }), /beta2 must be at least 0 and below 1, got 1/],
   ['a negative epsilon', () => adam({ epsilon: -1 }), /epsilon must be at least 0/],

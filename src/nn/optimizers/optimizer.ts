@@ -22,8 +22,10 @@ export interface Optimizer {
   readonly slots: readonly string[]
   /** Share of the last step's direction that the next one keeps, in [0, 1). */
   readonly momentum: number
+  /** The moment vector that is a running mean (or sum) of gradients, linear in them; null: there is none. */
+  readonly momentumSlot: string | null
   /**
-   * By how much each further step moves each weight for a lasting unit of gradient, at learning rate 1, > 0.
+   * By how much each further step moves each weight for a lasting unit of gradient, at learning rate 1; 0 for weights that do not move.
    * @param slots [n] each, after `step` >= 1 steps
    */
   unitSteps(slots: Readonly<Record<string, Float32Array>>, step: number, parameters: number): Float64Array

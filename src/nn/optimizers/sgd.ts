@@ -19,6 +19,7 @@ export function sgd({ momentum = 0, weightDecay = 0 }: SgdOptions = {}): Optimiz
     name: 'sgd',
     slots: momentum === 0 ? [] : ['momentum'],
     momentum,
+    momentumSlot: momentum === 0 ? null : 'momentum',
     unitSteps: (_, __, parameters) => new Float64Array(parameters).fill(1 / (1 - momentum)),
     update({ weights, gradient, slots, learningRate }) {
       const penalised = weightDecay === 0 ? gradient : add(gradient, mul(weights, weightDecay))

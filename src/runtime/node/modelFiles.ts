@@ -1,9 +1,9 @@
 /** The bytes of a model file, and of the files beside it that hold its weights. */
 import { readFile, realpath, stat } from 'node:fs/promises'
 import { dirname, join, sep } from 'node:path'
-import { inputError } from '../../base/index.ts'
+import { BilevelError, inputError } from '../../base/index.ts'
 import { externalLocations, isConfined } from '../../onnx/index.ts'
-import { MOST_MODEL_BYTES } from '../decodeForeign.ts'
+import { MOST_MODEL_BYTES, tooLarge } from '../decodeForeign.ts'
 import type { ModelFiles } from '../engine.ts'
 
 /**
@@ -35,10 +35,10 @@ async function readAt(path: string, room: { left: number }): Promise<Uint8Array>
   try {
     const { size } = await stat(path)
     room.left -= size
-    if (room.left < 0)
-      throw new Error(`with ${size} bytes it is beyond the ${MOST_MODEL_BYTES} that are read of a model`)
+    if (room.left < 0) throw tooLarge(path, MOST_MODEL_BYTES - room.left)
     return await readFile(path)
   } catch (cause) {
+    if (cause instanceof BilevelError) throw cause
     throw inputError('onnx.open', `'${path}' must be a file that can be read: ${(cause as Error).message}`, { cause })
   }
 }

@@ -51,6 +51,7 @@ export function scheduleProblemCost(settings: LearnSettings, { parameters, stati
             step: trainingStepCost(settings),
             gradientInUpper: lowerGradientCost(settings),
             gradientInWeights: lossGradientCost(settings),
+            keepsMomentum: true,
             ...(statistics && { settle: settlingCost(settings) }),
           },
   }

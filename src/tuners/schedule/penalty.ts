@@ -19,8 +19,11 @@ export function penaltySettings(settings: LearnSettings): PenaltySettings {
       horizon: (iteration) => Math.max(1, (iterations - iteration) * (lowerSteps + twinSteps)),
     },
     gamma,
+    // one-point only primes in the first iteration, where the pull is looked at
+    refusePull: gamma !== 'auto' && z && chosen.name !== 'one-point',
     lowerSteps,
     twinSteps,
+    pullEvery: Math.max(1, twinSteps),
     z,
     averageDecay: emaDecay,
     estimator: chosen,

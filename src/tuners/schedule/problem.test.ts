@@ -307,7 +307,8 @@ describe('the twins, through the real trainer', () => {
     })
     const { reports, state } = await iterate(parts, settings, 1)
     const samples = 12 * STEPS
-    expect(steps).toBe(2 + 2 * 3 + 1)
+    // y alone, the twins, and two steps that tell how far z is
+    expect(steps).toBe(2 + 2 * 3 + 2)
     expect(gradients).toBe(2)
     expect(reports[0].evaluations).toBe(steps * 3 * BATCH + gradients * 2 * BATCH + 3 * 4 * samples + 2 * samples)
     expect(state.evaluations).toBe(reports[0].evaluations)

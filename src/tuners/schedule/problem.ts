@@ -124,6 +124,7 @@ function lowerProblem<B extends string, K extends B>(
   { trainer, training, learningRate, initial }: TrainedProblemParts,
   name: K,
 ): TrainedLower<B, TrainingState, Minibatch> {
+  const { momentumSlot } = trainer.options.optimizer
   const settles = trainer.options.network.statistics.length > 0
   const scheduleAt = memoised((vector: Float64Array) => training.toSchedule(vector))
   return {
@@ -157,6 +158,15 @@ function lowerProblem<B extends string, K extends B>(
       return trainer.options.optimizer.unitSteps(slots, step, weights.length).map((size) => rate * size)
     },
     momentum: trainer.options.optimizer.momentum,
+    ...(momentumSlot && {
+      runningGradient: {
+        read: ({ slots }: TrainingState) => slots[momentumSlot],
+        replace: (state: TrainingState, value: Vector) => ({
+          ...state,
+          slots: { ...state.slots, [momentumSlot]: Float32Array.from(value) },
+        }),
+      },
+    }),
     ...(settles && {
       settle: (state, upper) => trainer.settle(state, scheduleAt(upper[name])),
     }),

@@ -1,4 +1,5 @@
 /** What learning a schedule gives back: every row that was compared, by what protocol, and the schedule itself. */
+import type { SolveReport } from '../../bilevel/index.ts'
 import type { SamplerName, SamplerSettings, SamplingSchedule } from '../../diffusion/index.ts'
 import type { MeanAndStandardError } from '../../metrics/index.ts'
 import type { ObjectiveName } from './objectives/names.ts'
@@ -82,6 +83,8 @@ export interface TuningRecord {
   /** Its standard errors, and the parameters that stayed because it is below two of them; absent where it is one estimate. */
   readonly gradientErrors?: Readonly<Record<string, number>>
   readonly unresolved?: readonly string[]
+  /** How the linear systems of hypergradient `implicit` were solved; absent with the others. */
+  readonly solve?: Readonly<Record<keyof SolveReport, number>>
   /**
    * Directions that the gradient leaves out: the tuning images' features vary along them and the generated ones' do not, so the distance has a
    * kink there. Absent: none.
@@ -89,6 +92,8 @@ export interface TuningRecord {
   readonly droppedDirections?: number
   /** Score-matching loss of y; null where the network is frozen. */
   readonly loss: number | null
+  /** Penalty constant; absent without z. */
+  readonly gamma?: number
   /** How far z's offset has converged, 1 being all the way; null without z. */
   readonly offsetConverged: number | null
 }

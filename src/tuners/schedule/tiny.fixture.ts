@@ -63,7 +63,6 @@ export const tinySettings: LearnSettings = {
   warmUpSteps: 2,
   iterations: 2,
   tuningSamples: 12,
-  gamma: 40,
   lowerSteps: 1,
   twinSteps: 2,
   z: true,

@@ -1,5 +1,6 @@
 /** The head of the page: what came out, and a card for each strength of guidance with its rewards and its images from the same seeds. */
 
+import { sizeOf } from '../../../base/index.ts'
 import { samplerNamed } from '../../../diffusion/index.ts'
 import type { MeanAndStandardError } from '../../../metrics/index.ts'
 import type { Html } from '../../../report/index.ts'
@@ -11,6 +12,8 @@ import { believedAt, entropyVerdict, lambdaText, ownCurve, TARGET_WORDS } from '
 /** Width to which grids are enlarged, in CSS pixels, and images across. */
 const GRID_WIDTH = 230
 const GRID_COLUMNS = 4
+/** Images of a card at most: the first ones. All are in samples/. */
+const MOST_SHOWN = 40
 
 export function entropyHeadline(result: EntropyResult, { run, preset, model, notes }: EntropyContext): Html {
   const { outcome, title, sentences } = entropyVerdict(result)
@@ -95,9 +98,11 @@ function numbersAt(result: EntropyResult, { label, lambda }: EntropyGrid): CardN
 }
 
 function picture(grid: EntropyGrid): Html {
-  const { png, width, height } = gridImage(grid, GRID_COLUMNS)
+  const count = Math.min(grid.count, MOST_SHOWN)
+  const images = grid.images.subarray(0, count * sizeOf(grid.shape))
+  const { png, width, height } = gridImage({ ...grid, count, images }, GRID_COLUMNS)
   const scale = Math.max(1, Math.floor(GRID_WIDTH / width))
   return html`<img data-grid="${grid.label}" class="${scale > 1 && 'pixels'}" width="${width * scale}" height="${height * scale}" alt="${
-    grid.count
+    count
   } samples, ${CARD_TITLES[grid.label]}" src="${dataUri(png)}">`
 }

@@ -4,7 +4,7 @@ import type { SamplingSchedule } from '../../../diffusion/index.ts'
 import type { MeanAndStandardError } from '../../../metrics/index.ts'
 import type { Html } from '../../../report/index.ts'
 import { decimalsFor, fixed, html, percent, significant, withError } from '../../../report/index.ts'
-import type { ScheduleResult, ScheduleRow } from '../../../tuners/index.ts'
+import type { ScheduleResult, ScheduleRow, TuningRecord } from '../../../tuners/index.ts'
 import { OBJECTIVE_WORDS, toldValue } from '../../../tuners/index.ts'
 import type { GuardColumn } from './guards.ts'
 import { guardsOf } from './guards.ts'
@@ -179,18 +179,27 @@ export function historyTable(result: ScheduleResult): Html | null {
   const decimals = objective === 'fid' ? decimalsFor(values) : decimalsOfSmall(values)
   const withLoss = history.some(({ loss }) => loss !== null)
   const withOffset = history.some(({ offsetConverged }) => offsetConverged !== null)
+  const withSolve = history.some(({ solve }) => solve !== undefined)
   const heading = (text: string) => html`<th scope="col" class="number">${text}</th>`
   const number = (text: string) => html`<td class="number">${text}</td>`
   return html`<details><summary>All ${history.length} iterations in numbers: ${objectiveIn(result)}, parameters before the step, gradients</summary>
 <div class="table"><table><thead><tr>${['iteration', OBJECTIVE_WORDS[objective].label, '± se', ...names, ...names.map((name) => `gradient in ${name}`)].map(heading)}${
     withLoss && heading('loss of y')
-  }${withOffset && heading('offset of z converged')}</tr></thead><tbody>
+  }${withOffset && heading('offset of z converged')}${withSolve && heading('left of the linear system')}</tr></thead><tbody>
 ${history.map(
-  ({ iteration, value, standardError, parameters, gradient, loss, offsetConverged }) =>
+  ({ iteration, value, standardError, parameters, gradient, gradientErrors, loss, offsetConverged, solve }) =>
     html`<tr><th scope="row" class="number">${iteration}</th>${number(fixed(value === null ? null : toldValue(objective, value), decimals))}${number(fixed(standardError, decimals))}${names.map(
       (name) => number(significant(parameters[name], 5)),
-    )}${names.map((name) => number(name in gradient ? significant(gradient[name], 3) : '–'))}${
+    )}${names.map((name) => number(gradientText(gradient[name], gradientErrors?.[name])))}${
       withLoss && number(loss === null ? '–' : significant(loss, 4))
-    }${withOffset && number(percent(offsetConverged))}</tr>\n`,
+    }${withOffset && number(percent(offsetConverged))}${withSolve && number(solve ? solveText(solve) : '–')}</tr>\n`,
 )}</tbody></table></div></details>`
 }
+
+const gradientText = (value: number | undefined, error: number | undefined): string =>
+  value === undefined
+    ? '–'
+    : `${significant(value, 3)}${error === undefined ? '' : `\u00a0±\u00a0${significant(error, 2)}`}`
+
+const solveText = ({ residual, indefinite, systems }: NonNullable<TuningRecord['solve']>): string =>
+  `${significant(residual, 2)}${indefinite === 0 ? '' : ` (${indefinite} of ${systems} left early)`}`

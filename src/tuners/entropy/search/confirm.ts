@@ -76,11 +76,8 @@ async function confirmedByFit(
     const count = Math.min(next.items, at.count + Math.max(0, affordable))
     if (count < method.least || count <= at.count) {
       const reachable = next.widthOf(Math.max(at.count, count))
-      const strength = outOfEvaluations(run, method, found, {
-        best: best?.strength ?? null,
-        wanted: next.items,
-        reachable,
-      })
+      const missing = (next.items - at.count) * method.cost(nodes.length) - (run.left - reserved)
+      const strength = outOfEvaluations(run, found, { best: best?.strength ?? null, missing, reachable })
       return { strength, steepness: best?.steepness ?? 0 }
     }
     const more = count - at.count
@@ -157,24 +154,20 @@ async function report(
 
 interface Outlook {
   readonly best: EntropyStrength | null
-  /** Items that another look needs. */
-  readonly wanted: number
+  /** Evaluations that a fit lacks for another look, above 0. */
+  readonly missing: number
   /** Width in log lambda that what is left comes to; null: none. */
   readonly reachable: number | null
 }
 
 /** What there is to say when `maxEvaluations` does not allow another look. */
-function outOfEvaluations(
-  run: EntropyRun,
-  method: GradientMethod,
-  found: Found,
-  { best, wanted, reachable }: Outlook,
-): EntropyStrength {
+function outOfEvaluations(run: EntropyRun, found: Found, { best, missing, reachable }: Outlook): EntropyStrength {
   const { maxEvaluations, lambdaRange } = run.job.settings
-  const needed = maxEvaluations - run.left + wanted * method.cost(found.stretch.curve.nodes.length)
   const tolerance =
     reachable === null ? 'the tolerance' : `the tolerance to ${Math.exp(1.1 * reachable).toPrecision(2)}`
-  const raise = `raise maxEvaluations from ${maxEvaluations} to about ${Math.ceil(Number(needed.toPrecision(2)))}, or ${tolerance}`
+  // Of more evaluations a fit may take its share alone.
+  const enough = roundedUp(maxEvaluations + missing / FITTED_SHARE)
+  const raise = `raise maxEvaluations from ${maxEvaluations} to about ${enough}, or ${tolerance}`
   if (best) {
     const [why] = (best.reason ?? 'the interval is open').split('; raise')
     return { ...best, reason: `${why}; another look needs more paths: ${raise}` }
@@ -183,6 +176,12 @@ function outOfEvaluations(
   const value = Math.min(Math.max(Math.exp(found.centre), low), high)
   const reason = `the search left too few evaluations to confirm what it found: ${raise}`
   return { value, low, high, resolved: false, reason, boundary: null, slope: null }
+}
+
+/** To two digits, never to less. */
+function roundedUp(count: number): number {
+  const unit = 10 ** Math.max(0, Math.floor(Math.log10(count)) - 1)
+  return Math.ceil(count / unit) * unit
 }
 
 /** Evaluations expected from here: this look, and the curve. */

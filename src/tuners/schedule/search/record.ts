@@ -20,8 +20,10 @@ export function recordOf<B extends string>(
       gradientErrors: byParameter(blocks, report.standardError),
       unresolved: unmoved(byParameter(blocks, report.resolved)),
     }),
+    ...(report.solve && { solve: report.solve }),
     ...(objective.lastDropped > 0 && { droppedDirections: objective.lastDropped }),
     loss: report.loss,
+    ...(report.offset && report.gamma !== null && { gamma: report.gamma }),
     offsetConverged: report.offset?.converged ?? null,
   }
 }

@@ -42,6 +42,7 @@ describe('settings', () => {
     ['learningRate', { learningRate: 0 }],
     ['upperRate', { upperRate: Number.NaN }],
     ['gamma', { gamma: -1 }],
+    ['gamma', { learn: 'tied', z: true, estimator: 'one-point' }],
     ['delta', { delta: Number.POSITIVE_INFINITY }],
     ['emaDecay', { emaDecay: 1 }],
     ['through', { through: 0 }],

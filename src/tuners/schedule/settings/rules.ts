@@ -39,6 +39,9 @@ export function checkLearnSettings(settings: LearnSettings): void {
   if (!penalty && settings.estimator === 'one-point') {
     refuse('estimator', `any but one-point with hypergradient ${hypergradient}: each of its estimates is alone`)
   }
+  if (learn !== 'sampling' && penalty && hasZ && settings.gamma === 'auto' && settings.estimator === 'one-point') {
+    refuse('gamma', 'a number with estimator one-point: its first estimate, by which auto would choose, only primes it')
+  }
   if (!penalty && hasZ) refuse('z', `false with hypergradient ${hypergradient}, which has no twins`)
   if (learn === 'both' && penalty && !hasZ)
     refuse('z', 'true: the training schedule of its own is learned through z alone')

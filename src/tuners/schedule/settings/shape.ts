@@ -1,7 +1,7 @@
 /** Everything that decides a schedule learning job apart from its data and networks: plain data, as config files hold it, each setting declared once. */
 import { z } from 'zod'
 import { MOST } from '../../../base/index.ts'
-import { ESTIMATOR_NAMES, HYPERGRADIENTS } from '../../../bilevel/index.ts'
+import { ESTIMATOR_NAMES, HYPERGRADIENTS, PENALTY_DEFAULTS } from '../../../bilevel/index.ts'
 import type { NoiseFamilyName } from '../../../diffusion/index.ts'
 import {
   FREE_CHOICES,
@@ -215,11 +215,16 @@ export const tuningShape = {
     description: 'new start noise at every iteration',
     default: true,
   }),
-  gamma: setting(positive(), { group: TUNING, description: 'tied, both: penalty constant', default: 1e3 }),
+  gamma: setting(z.union([positive(), z.literal('auto')]), {
+    group: TUNING,
+    description: `tied, both: penalty constant; auto: with which the pull on z is ${100 * PENALTY_DEFAULTS.pullShare} % of the loss gradient (a number with a larger pull is refused)`,
+    default: 'auto',
+    rule: "'auto' or a number above 0",
+  }),
   hypergradient: setting(z.enum(HYPERGRADIENTS), {
     group: TUNING,
     description:
-      'tied, both (experimental): how the training schedule is differentiated: penalty (y and z), implicit (a damped linear system), unrolled (the steps that remain); the last two have standard errors, and move only what they resolve',
+      'tied, both (experimental): how the training schedule is differentiated: penalty (y and z), implicit (a damped linear system), unrolled (the steps that remain); what is below two standard errors does not move',
     default: 'penalty',
   }),
   /** K and J of the penalty method; `z` false leaves out z. Experimental, so left out unless asked for; `both` needs it. */
