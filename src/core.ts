@@ -135,23 +135,57 @@ export type {
 } from './runtime/index.ts'
 export { compile, openModel, useEngine } from './runtime/index.ts'
 export { webEngine } from './runtime/web/index.ts'
+export type { Dimension, Outcome, Proposal, SearchMethod, SearchSpace, Study, Trial } from './search/index.ts'
+export {
+  bayesianSearch,
+  fixedSearch,
+  gridSearch,
+  halvingSearch,
+  randomSearch,
+  SEARCH_METHODS,
+  Search,
+  sobolPoint,
+  sobolSearch,
+} from './search/index.ts'
 export type {
+  Budget,
+  CompareCheckpoint,
+  ComparedPlan,
+  ComparedProblem,
+  ComparedStrength,
+  ComparedTrial,
+  CompareEvent,
+  CompareHooks,
+  Contestant,
   EntropyEvent,
   EntropyOptions,
   EntropyResult,
   EntropySettings,
+  Entry,
+  Figures,
   GivenSettings,
   LearnEvent,
   LearnOptions,
   LearnSettings,
+  ScheduleComparison,
   ScheduleResult,
+  Searched,
+  Standings,
+  StrengthComparison,
   Subject,
+  Turn,
 } from './tuners/index.ts'
 export {
+  budgetOf,
+  contest,
   ENTROPY_DEFAULTS,
   entropySettings,
   LEARN_DEFAULTS,
   learnSchedule,
   learnSettings,
+  openScheduleComparison,
+  openStrengthComparison,
+  searching,
+  standings,
   tuneEntropyStrength,
 } from './tuners/index.ts'

@@ -113,6 +113,9 @@ export * as graph from './graph/index.ts'
 export type { FetchOptions, HubName, HubOrigin, HubWanted } from './hub/index.ts'
 export { fetchFromHub, hubName, hubOrigin, isHubName } from './hub/index.ts'
 export type {
+  CompareEntropyConfig,
+  CompareJson,
+  CompareScheduleConfig,
   EntropyConfig,
   EntropyContext,
   EntropyJobResult,
@@ -142,10 +145,14 @@ export {
   renderEntropyReport,
   renderProblemReport,
   renderScheduleReport,
+  resolveCompareEntropy,
+  resolveCompareSchedule,
   resolveEntropyConfig,
   resolveEvaluateConfig,
   resolveSampleConfig,
   resolveScheduleConfig,
+  runCompareEntropy,
+  runCompareSchedule,
   runEntropyJob,
   runProblem,
   runScheduleJob,
@@ -233,9 +240,30 @@ export {
 export { readEvents } from './runs/index.ts'
 export type { CompileOptions, Device, Program } from './runtime/index.ts'
 export { compile } from './runtime/index.ts'
+export type { Dimension, Outcome, Proposal, SearchMethod, SearchSpace, Study, Trial } from './search/index.ts'
+export {
+  bayesianSearch,
+  fixedSearch,
+  gridSearch,
+  halvingSearch,
+  randomSearch,
+  SEARCH_METHODS,
+  Search,
+  sobolPoint,
+  sobolSearch,
+} from './search/index.ts'
 export type { EmbeddedPrompts, PromptEncoder, PromptTokens, Tokenizer, TokenizerOptions } from './text/index.ts'
 export { embedPrompts, openTokenizer, readPrompts } from './text/index.ts'
 export type {
+  Budget,
+  CompareCheckpoint,
+  ComparedPlan,
+  ComparedProblem,
+  ComparedStrength,
+  ComparedTrial,
+  CompareEvent,
+  CompareHooks,
+  Contestant,
   CurvePoint,
   EntropyCheckpoint,
   EntropyEvent,
@@ -245,6 +273,8 @@ export type {
   EntropyResult,
   EntropySettings,
   EntropyStrength,
+  Entry,
+  Figures,
   GivenSettings,
   LearnCheckpoint,
   LearnEvent,
@@ -252,16 +282,27 @@ export type {
   LearnOptions,
   LearnProgress,
   LearnSettings,
+  ScheduleComparison,
   ScheduleResult,
+  Searched,
+  Standings,
+  StrengthComparison,
   Subject,
   TrainingParameters,
+  Turn,
 } from './tuners/index.ts'
 export {
+  budgetOf,
+  contest,
   ENTROPY_DEFAULTS,
   entropySettings,
   LEARN_DEFAULTS,
   learnSchedule,
   learnSettings,
+  openScheduleComparison,
+  openStrengthComparison,
   rewardOfLatents,
+  searching,
+  standings,
   tuneEntropyStrength,
 } from './tuners/index.ts'

@@ -52,6 +52,9 @@ describe('help', () => {
     ['sample'],
     ['evaluate'],
     ['show'],
+    ['compare'],
+    ['compare', 'schedule'],
+    ['compare', 'entropy'],
     ['fid'],
     ['convert'],
     ['onnx'],
@@ -173,7 +176,7 @@ describe('--dry-run', () => {
     [
       'evaluate',
       ['--samples', '70', '--seeds', '1,2', '--steps', '2'],
-      { seeds: [1, 2], data: 'digits' },
+      { samplingSeeds: [1, 2], data: 'digits' },
       'at most 280 network evaluations',
     ],
   ])('%s: settings and cost, and nothing else happens', async (command, args, settings, cost) => {
@@ -222,6 +225,7 @@ describe('mistakes in the command', () => {
     [['onnx', 'check', 'x.onnx', '--shape', 'x'], 'shape: '],
     [['onnx', 'check', '--banana', 'x.onnx'], "unknown option '--banana'; see bilevel onnx check --help"],
     [['schedule', '--banana', '3'], "unknown option '--banana'; see bilevel schedule --help"],
+    [['compare', 'schedule', '--banana', '3'], "unknown option '--banana'; see bilevel compare schedule --help"],
     [['schedule', 'x'], 'too many arguments'],
     [['sample'], "missing required argument 'model'"],
     [['schedule', '--seed'], 'argument missing'],

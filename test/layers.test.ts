@@ -9,6 +9,7 @@ import { describe, expect, test } from 'vitest'
 const RANKS: Record<string, number> = {
   base: 0,
   graph: 1,
+  search: 1,
   onnx: 2,
   runtime: 3,
   nn: 4,
@@ -39,7 +40,7 @@ const CORE = join('src', 'core.ts')
 const FACADES = [CORE, join('src', 'index.ts')]
 
 /** Folders that run everywhere, but for their edges. */
-const PURE = ['base', 'graph', 'onnx', 'runtime', 'nn', 'diffusion', 'metrics', 'bilevel', 'tuners']
+const PURE = ['base', 'graph', 'search', 'onnx', 'runtime', 'nn', 'diffusion', 'metrics', 'bilevel', 'tuners']
 
 /** Node's own, by name. */
 const NODE_GLOBALS = /(?<![.\w'])(?:Buffer|process|setImmediate|clearImmediate|__dirname|__filename|require)\b(?!\??:)/
@@ -173,13 +174,16 @@ function closureOf(file: string, next = targetsOf, known = new Set<string>()): S
   return known
 }
 
-test.each(['index.ts', 'cli/command.ts', 'jobs/thread/worker.ts'])('what draws charts is not loaded with %s', (entry) => {
-  const loaded = [...closureOf(join('src', entry), (file) => filesAmong(file, loadedAtOnce(file)))]
-  expect(loaded.length).toBeGreaterThan(100)
-  const packages = new Set(loaded.flatMap(loadedAtOnce))
-  expect([...packages]).toContain('onnxruntime-node')
-  expect(['@observablehq/plot', 'linkedom', '@resvg/resvg-js'].filter((name) => packages.has(name))).toEqual([])
-})
+test.each(['index.ts', 'cli/command.ts', 'jobs/thread/worker.ts'])(
+  'what draws charts is not loaded with %s',
+  (entry) => {
+    const loaded = [...closureOf(join('src', entry), (file) => filesAmong(file, loadedAtOnce(file)))]
+    expect(loaded.length).toBeGreaterThan(100)
+    const packages = new Set(loaded.flatMap(loadedAtOnce))
+    expect([...packages]).toContain('onnxruntime-node')
+    expect(['@observablehq/plot', 'linkedom', '@resvg/resvg-js'].filter((name) => packages.has(name))).toEqual([])
+  },
+)
 
 test('what answers in words loads none of the work', () => {
   const loaded = [...closureOf(join('src', 'cli', 'main.ts'), (file) => filesAmong(file, loadedAtOnce(file)))]

@@ -6,7 +6,9 @@ export const allCommands = (program: Command): Command[] => [program, ...program
 
 /** The command that words ask for, or the group as far as it is known; the program itself where they ask for none. */
 export function commandOf(program: Command, words: readonly string[]): Command {
-  const used = program.commands.find((candidate) => words.includes(candidate.name()))
+  // By the first of the words that is one: `compare schedule` is no `schedule`.
+  const named = (word: string) => program.commands.find((candidate) => candidate.name() === word)
+  const used = words.map(named).find((command) => command !== undefined)
   return used ? commandOf(used, words) : program
 }
 

@@ -7,7 +7,7 @@ import type { BilevelError } from '../base/index.ts'
 import { failure, inputError } from '../base/index.ts'
 import type { Job } from '../jobs/index.ts'
 import { argumentFromHub, JOB_GROUPS, JOBS, layersFromHub, requireAllowedCode } from '../jobs/index.ts'
-import type { SettingsLayer } from '../runs/index.ts'
+import type { Settings, SettingsLayer } from '../runs/index.ts'
 import {
   commandLine,
   freshFolder,
@@ -46,7 +46,9 @@ export function addJobCommand(program: Command, terminal: Terminal, job: Job): v
   if (job.leaves === 'run') {
     command
       .addOption(pathOption('--config <file>', "YAML file of settings, named as in a run's config.yaml"))
-      .addOption(pathOption('--out <folder>', `run folder [${RUNS}/${job.name}-<preset>-<seed>]`))
+      .addOption(
+        pathOption('--out <folder>', `run folder [${RUNS}/${job.folder?.words ?? `${job.name}-<preset>-<seed>`}]`),
+      )
       .addOption(
         pathOption('--resume [folder]', 'go on with a run: the folder, else --out, else the newest unfinished one'),
       )
@@ -55,8 +57,7 @@ export function addJobCommand(program: Command, terminal: Terminal, job: Job): v
   if (out?.allowCode) command.option('--allow-code', out.allowCode)
   if (job.plan) addDryRun(command)
   command.option('--json', job.jsonHelp)
-  if (settings.code)
-    command.option('--allow-code', 'run the JavaScript that a --config or a resumed run names as its rewards')
+  if (settings.code) command.option('--allow-code', 'run the JavaScript that a --config or a resumed run names')
   for (const option of settingOptions(settings.schema, settings.resolve([]), settings.groups)) command.addOption(option)
   command.action((...given: readonly unknown[]) => {
     const words = named.map((_, i) => (typeof given[i] === 'string' ? given[i] : ''))
@@ -111,11 +112,12 @@ async function execute(
 }
 
 /** Where the results go: the resumed run, the folder that was named, or one of our own naming that is not there yet. */
-async function folderFor({ name, leaves, out }: Job, config: object, flags: Flags, resumed: string | null) {
+async function folderFor({ name, leaves, out, folder }: Job, config: object, flags: Flags, resumed: string | null) {
   const named = resumed ?? flags.out
   if (named !== undefined) return named
   if (out) return freshFolder('.', out.stem)
   if (leaves === 'answer') return ''
+  if (folder) return freshFolder(RUNS, folder.named(config as Settings))
   const { preset, seed } = config as { readonly preset?: string; readonly seed?: number }
   return freshFolder(RUNS, `${name}-${preset}-${seed}`)
 }

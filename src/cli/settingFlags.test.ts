@@ -1,5 +1,5 @@
 import { Command } from 'commander'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, test } from 'vitest'
 import { z } from 'zod'
 import { flagsLayer, settingOptions } from './settingFlags.ts'
 
@@ -35,4 +35,19 @@ describe('a range of whole numbers', () => {
     }
     expect(() => seeds('9007199254740990-9007199254740993')).toThrow(/at most 10000 whole numbers/)
   })
+})
+
+test('a setting has the flag of an earlier release beside its own, and is given once', () => {
+  const named = z.strictObject({
+    samplingSeeds: z.array(z.int()).meta({ group: 'a', description: 'b', alias: 'seeds' }),
+  })
+  expect(flagsLayer(named, { seeds: '0-2' }).values).toEqual({ samplingSeeds: '[0,1,2]' })
+  expect(flagsLayer(named, { samplingSeeds: '4' }).values).toEqual({ samplingSeeds: '[4]' })
+  expect(() => flagsLayer(named, { samplingSeeds: '4', seeds: '5' })).toThrow(
+    '--sampling-seeds and --seeds are one setting',
+  )
+  expect(settingOptions(named, { samplingSeeds: [1] }, ['a']).map(({ long, hidden }) => [long, hidden])).toEqual([
+    ['--sampling-seeds', false],
+    ['--seeds', true],
+  ])
 })

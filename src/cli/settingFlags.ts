@@ -14,6 +14,8 @@ interface SettingFlag {
   readonly schema: Schema
   readonly group: string
   readonly description: string
+  /** Another name of it, as a key. */
+  readonly alias?: string
 }
 
 /** What is inside nullable and transforming wrappers. */
@@ -29,8 +31,8 @@ function settingFlags(shape: Readonly<Record<string, Schema>>, under: readonly s
   return Object.entries(shape).flatMap(([key, schema]): SettingFlag[] => {
     const path = [...under, key]
     if (schema instanceof z.ZodObject) return settingFlags(schema.shape, path)
-    const { group, description } = z.globalRegistry.get(schema) as { group: string; description: string }
-    return [{ path, schema, group, description }]
+    const { group, description, alias } = z.globalRegistry.get(schema) as Omit<SettingFlag, 'path' | 'schema'>
+    return [{ path, schema, group, description, ...(alias !== undefined && { alias }) }]
   })
 }
 
@@ -67,7 +69,10 @@ function optionsOf(flag: SettingFlag, value: unknown): Option[] {
   if (isListOfWords(inside)) option.argParser((word: string, before?: string) => (before ? `${before},${word}` : word))
   if (inside instanceof z.ZodRecord)
     option.argParser((word: string, before?: string) => (before ? `${before}\n${word}` : word))
-  return [option.helpGroup(heading)]
+  const { alias } = flag
+  const other =
+    alias === undefined ? [] : [new Option(`--${flagName([alias])} <${placeholder(inside)}>`, description).hideHelp()]
+  return [option.helpGroup(heading), ...other]
 }
 
 const isListOfWords = (schema: Schema): boolean =>
@@ -100,7 +105,16 @@ const isEmpty = (value: unknown): boolean =>
 export function flagsLayer(schema: z.ZodObject, given: Readonly<Record<string, unknown>>): SettingsLayer {
   const values: Record<string, unknown> = {}
   for (const flag of settingFlags(schema.shape)) {
-    const word = given[attributeOf(flag)]
+    const { alias } = flag
+    const other = alias === undefined ? undefined : given[alias]
+    const own = given[attributeOf(flag)]
+    if (alias !== undefined && own !== undefined && other !== undefined) {
+      throw inputError(
+        'config.alias',
+        `--${flagName(flag.path)} and --${flagName([alias])} are one setting, got both; give one of them`,
+      )
+    }
+    const word = own ?? other
     if (word === undefined) continue
     let into = values
     for (const key of flag.path.slice(0, -1)) {

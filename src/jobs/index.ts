@@ -1,4 +1,9 @@
 /** The commands' jobs: what each takes, opens, does, costs and leaves. */
+export type { CompareEntropyConfig } from './compare/entropy.ts'
+export { compareEntropySchema, resolveCompareEntropy, runCompareEntropy } from './compare/entropy.ts'
+export type { CompareJson } from './compare/report/compareJson.ts'
+export type { CompareScheduleConfig } from './compare/schedule.ts'
+export { compareScheduleSchema, resolveCompareSchedule, runCompareSchedule } from './compare/schedule.ts'
 export type { EntropyJobResult } from './entropy/job.ts'
 export { runEntropyJob } from './entropy/job.ts'
 export { ENTROPY_PRESETS } from './entropy/presets.ts'

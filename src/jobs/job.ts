@@ -103,6 +103,8 @@ export interface Job<C extends Settings = Settings> {
   readonly jsonHelp: string
   readonly settings: JobSettings<C>
   readonly leaves: JobLeaves
+  /** Of jobs that leave runs: what a run's folder is called where nobody says, and in the help. Default: by preset and seed. */
+  readonly folder?: { readonly words: string; named(config: C): string }
   /** Of jobs that leave files: the help of `--out`, and of `--allow-code` where code may be named. */
   readonly out?: { readonly stem: string; readonly help: string; readonly allowCode?: string }
   /** Of jobs that leave runs: the best value so far, by the run's events. */
@@ -114,11 +116,7 @@ export interface Job<C extends Settings = Settings> {
 }
 
 /** A run-making job's settings, as far as all have them. */
-export type RunSettings = Settings & {
-  readonly preset: string
-  readonly seed: number
-  readonly checkpointSeconds: number
-}
+export type RunSettings = Settings & { readonly checkpointSeconds: number }
 
 /**
  * A job among others, which knows its own settings. The list of jobs holds jobs of all kinds: what one is given back (its settings, a request

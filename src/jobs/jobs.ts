@@ -1,6 +1,8 @@
 /** All jobs. The command line, the working thread and resuming are made from this list. Jobs run in Node. */
 import '../runtime/node/index.ts'
 import { internalError } from '../base/index.ts'
+import { compareEntropyJob } from './compare/entropy.ts'
+import { compareScheduleJob } from './compare/schedule.ts'
 import { convertJob } from './convert/job.ts'
 import { entropyJob } from './entropy/job.ts'
 import { evaluateJob } from './evaluate/job.ts'
@@ -16,18 +18,26 @@ import { showJob } from './show/job.ts'
 
 const WORKING = [anyJob(scheduleJob), anyJob(entropyJob), anyJob(sampleJob), anyJob(evaluateJob), anyJob(showJob)]
 
+const COMPARING = [anyJob(compareScheduleJob), anyJob(compareEntropyJob)]
+
 /** In the order of the help. */
 export const JOBS: readonly Job[] = [
   ...WORKING,
+  ...COMPARING,
   anyJob(fidJob),
   anyJob(convertJob),
   anyJob(onnxCheckJob),
-  anyJob(runsJob(WORKING)),
+  anyJob(runsJob([...WORKING, ...COMPARING])),
   anyJob(initJob),
 ]
 
 /** What commands of two words begin with. */
 export const JOB_GROUPS: Readonly<Record<string, { readonly summary: string; readonly description: string }>> = {
+  compare: {
+    summary: 'what a user would try instead, each with the same budget: schedule, entropy',
+    description:
+      'Runs other ways to choose beside that of this project: defaults, grid, random, Sobol, Bayesian search and more, on the same problem with the same budget.',
+  },
   onnx: {
     summary: 'what ONNX files are worth here: check',
     description: "Looks at other people's ONNX files. What a file holds: bilevel show FILE.onnx.",

@@ -42,7 +42,7 @@ type Events<E> = { readonly kind: string } & E
  * `line`, `record`: an event as a line for a person (null: not worth one), and as it is kept in `events.jsonl`.
  */
 export interface RunMaker<C extends RunSettings, I extends RunInputs, E, K, R, J>
-  extends Pick<Job<C>, 'name' | 'summary' | 'description' | 'example' | 'plan' | 'best'> {
+  extends Pick<Job<C>, 'name' | 'summary' | 'description' | 'example' | 'plan' | 'best' | 'folder'> {
   readonly settings: Job<C>['settings'] & {
     resolve(layers: readonly SettingsLayer[]): C
     /** Settings that do not change the result, so that a resumed run may have others. */
@@ -206,7 +206,7 @@ const unnamed = (before: Settings, config: Settings, earlier: Settings): string[
 export function runJobOf<C extends RunSettings, I extends RunInputs, E, K, R, J>(
   maker: RunMaker<C, I, E, K, R, J>,
 ): Job<C> {
-  const { name, summary, description, example, settings, plan, best } = maker
+  const { name, summary, description, example, settings, plan, best, folder } = maker
   return {
     name,
     summary,
@@ -217,6 +217,7 @@ export function runJobOf<C extends RunSettings, I extends RunInputs, E, K, R, J>
     ...(example !== undefined && { example }),
     ...(plan && { plan }),
     ...(best && { best }),
+    ...(folder && { folder }),
     async run({ config, folder, resume, caller }, telling) {
       const { signal, onLine, onNote } = telling
       const onEvent = (event: E) => {

@@ -113,7 +113,7 @@ test('plain images and their evaluation spend what is planned', async () => {
   expect((await planSample('digits-16', config, rateOf)).networkEvaluations).toBe(report.networkEvaluations)
   const [measured] = given({
     samples: 65,
-    seeds: [1, 2],
+    samplingSeeds: [1, 2],
     steps: 1,
     schedule: 'default',
     features: 'pixels',

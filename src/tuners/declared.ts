@@ -13,6 +13,8 @@ export interface SettingWords<T> {
   readonly default: T
   /** What must hold, after "must be". Default: made of the schema. */
   readonly rule?: string
+  /** Another flag of the same, by the key that it would have: one of earlier releases. */
+  readonly alias?: string
 }
 
 /** A setting: what it may be, and what is said of it. */

@@ -1,7 +1,26 @@
 export { evaluationsEach, guidanceScaleSetting, guides } from './classGuidance.ts'
+export type { Budget, Spent } from './compare/budget.ts'
+export { budgetOf, budgetText } from './compare/budget.ts'
+export type {
+  CompareCheckpoint,
+  ComparedProblem,
+  CompareEvent,
+  CompareHooks,
+  Entry,
+  Figures,
+  PathPoint,
+  Standings,
+} from './compare/contest.ts'
+export { checkBudget, contest, contestantsNamed, standings } from './compare/contest.ts'
+export type { ComparedTrial, Contestant, Turn } from './compare/contestant.ts'
+export type { Searched } from './compare/searching.ts'
+export { searching } from './compare/searching.ts'
 export { defaultsOf, setting, withDefault } from './declared.ts'
 export type { Draw, EntropyCheckpoint, EntropyPhase } from './entropy/checkpoint.ts'
 export { ENTROPY_PHASES } from './entropy/checkpoint.ts'
+export type { StrengthComparison, StrengthComparisonOptions } from './entropy/compare/problem.ts'
+export { openStrengthComparison } from './entropy/compare/problem.ts'
+export type { ComparedStrength } from './entropy/compare/strength.ts'
 export type { EntropyCost } from './entropy/cost.ts'
 export { entropyCost } from './entropy/cost.ts'
 export type { EntropyEvent, EntropyProgress } from './entropy/events.ts'
@@ -35,6 +54,10 @@ export { tuneEntropyStrength } from './entropy/tune.ts'
 export { checkSubject } from './schedule/checkJob.ts'
 export type { LearnCheckpoint, Phase, TuningState } from './schedule/checkpoint.ts'
 export { LEARN_START, PHASES } from './schedule/checkpoint.ts'
+export type { ComparedPlan, ScheduleComparison } from './schedule/compare/problem.ts'
+export { openScheduleComparison } from './schedule/compare/problem.ts'
+export type { SearchedSpaceName } from './schedule/compare/spaces.ts'
+export { SEARCHED_SPACES } from './schedule/compare/spaces.ts'
 export type { PlannedCost } from './schedule/cost.ts'
 export type { LearnEvent, LearnProgress } from './schedule/events.ts'
 export { checkLearning } from './schedule/job.ts'

@@ -3,6 +3,7 @@
  * answers questions and complaints out of it without loading anything else (`answer.ts`).
  */
 import type { Command, Option } from 'commander'
+import { nameOf } from '../commandTree.ts'
 import type { Replaced } from '../complaint.ts'
 import { isPathOption } from '../pathOption.ts'
 
@@ -50,7 +51,7 @@ function wordsOf(command: Command, bare: readonly string[]): CommandWords {
     help: helpOf(command),
     options: command.options.map(optionWords),
     args: command.registeredArguments.map((one) => (one.required ? `<${one.name()}>` : `[${one.name()}]`)),
-    ...(bare.includes(command.name()) && { bare: true as const }),
+    ...(bare.includes(nameOf(command)) && { bare: true as const }),
     commands: command.commands.map((one) => wordsOf(one, bare)),
   }
 }

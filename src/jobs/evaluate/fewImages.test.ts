@@ -26,7 +26,7 @@ async function noise(count: number): Promise<string> {
 
 const SETTINGS = {
   samples: 20,
-  seeds: [1, 2],
+  samplingSeeds: [1, 2],
   steps: 1,
   sampler: 'ddim',
   schedule: 'default',

@@ -15,7 +15,7 @@ export async function planEvaluate(
   config: EvaluateConfig,
   rateOf: RateOf = measureRate,
 ): Promise<JobPlan> {
-  const images = config.samples * config.seeds.length
+  const images = config.samples * config.samplingSeeds.length
   let imageShape: readonly number[] = []
   const choose = (opened: OpenedModel) => {
     imageShape = opened.pictureShape

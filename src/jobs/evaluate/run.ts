@@ -184,7 +184,7 @@ interface Measurement {
 
 async function measure(work: Measurement): Promise<{ evaluations: ImageEvaluation[]; networkEvaluations: number }> {
   const { classOf, denoiser, choice, networks, reference, config, hooks } = work
-  const { samples: count, seeds } = config
+  const { samples: count, samplingSeeds: seeds } = config
   const evaluations: ImageEvaluation[] = []
   let networkEvaluations = 0
   for (const seed of seeds) {
@@ -276,7 +276,7 @@ function reportOf({
       heldOutKnown: heldOut.known,
       leftOut: heldOut.leftOut,
       samplesPerSeed: config.samples,
-      samplingSeeds: config.seeds,
+      samplingSeeds: config.samplingSeeds,
       class: config.class,
       guidanceScale: config.guidanceScale,
     },

@@ -18,10 +18,11 @@ export const evaluateSchema = z.strictObject({
     description: 'images a sampling seed',
     default: 1000,
   }),
-  seeds: setting(z.array(z.int().min(0)).min(1).max(MOST.seeds), {
+  samplingSeeds: setting(z.array(z.int().min(0)).min(1).max(MOST.seeds), {
     group: 'Measuring',
-    description: 'sampling seeds',
+    description: 'sampling seeds; --seeds is the same',
     default: [11, 12, 13],
+    alias: 'seeds',
   }),
 })
 export type EvaluateConfig = z.output<typeof evaluateSchema>
@@ -40,6 +41,6 @@ export function evaluateLayerOf(run: string, { command, settings }: RunRecord): 
   // The judge of an entropy strength is a reward; the network that judges has a name of its own there.
   const own = command === 'entropy' ? { ...settings, judge: settings.judgeNetwork } : settings
   const values = Object.fromEntries(keys.map((key) => [key, own[key] ?? undefined]))
-  const { evaluationSamples: samples, samplingSeeds: seeds } = settings
-  return { source: run, values: { ...values, samples, seeds } }
+  const { evaluationSamples: samples, samplingSeeds } = settings
+  return { source: run, values: { ...values, samples, samplingSeeds } }
 }

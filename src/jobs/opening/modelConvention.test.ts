@@ -24,7 +24,7 @@ async function drawn(file: string, given: Readonly<Record<string, unknown>>) {
   const settings = {
     data: PICTURES,
     samples: 200,
-    seeds: [1],
+    samplingSeeds: [1],
     steps: 20,
     sampler: 'ddim',
     features: 'pixels',

@@ -73,7 +73,7 @@ describe('a model that comes with the project', () => {
       features: 'pixels',
       judge: 'none',
       samples: 65,
-      seeds: [1],
+      samplingSeeds: [1],
       steps: 1,
       schedule: 'default',
     }

@@ -208,7 +208,7 @@ test('sample and evaluate say it in their results and while they run', async () 
   })
   expect(sampled).toMatchObject({ notes: PNDM_NOTES, schedule: { times: [501, 1], clip: null } })
   expect(said).toEqual(PNDM_NOTES)
-  const measured = { steps: 1, samples: 100, seeds: [1], data: 'digits', judge: 'none' }
+  const measured = { steps: 1, samples: 100, samplingSeeds: [1], data: 'digits', judge: 'none' }
   const { json } = await evaluateModel(folder, flags(measured), hooks)
   expect(json).toMatchObject({ notes: [...PNDM_NOTES, UNKNOWN], schedule: { times: [1], clip: null } })
   expect(said).toEqual([...PNDM_NOTES, ...PNDM_NOTES, UNKNOWN])

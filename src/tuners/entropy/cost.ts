@@ -43,6 +43,12 @@ export function entropyCost(settings: EntropySettings, evaluations: number): Ent
   }
 }
 
+/** What the search draws whatever it may take: below so many network evaluations it has nothing to say. */
+export function leastEvaluations(settings: EntropySettings, evaluations: number): number {
+  const perPath = settings.through === 'network' ? GUIDED_STEP * evaluations : evaluations
+  return Math.max(...possibleMethods(settings).map((method) => firstLook(method, settings, evaluations, perPath)))
+}
+
 /** Those that take no derivative. */
 const UNGUIDED: readonly MethodName[] = ['importance', 'smc']
 

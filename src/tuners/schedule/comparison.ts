@@ -112,7 +112,7 @@ export const networksOf = ({ subject, settings: { learn } }: Pick<Job, 'subject'
   trainedHere(subject) === null ? 1 : learn === 'sampling' ? 2 : 3
 
 /** Steps of default DDIM, an evaluation each, at the evaluations of so many learned steps, as far as the schedule has them. */
-const defaultSteps = ({ settings, schedule }: Pick<Job, 'settings' | 'schedule'>, steps: number): number =>
+export const defaultSteps = ({ settings, schedule }: Pick<Job, 'settings' | 'schedule'>, steps: number): number =>
   Math.min(stepsWithin({ sampler: DEFAULT_SAMPLER }, networkEvaluations(settings, steps)), schedule.timesteps)
 
 /** Half and twice the learned number of steps, where the schedule has them. */
@@ -124,7 +124,7 @@ const otherSteps = ({ settings, schedule }: Pick<Job, 'settings' | 'schedule'>):
     : []
 
 /** Default DDIM on the trailing list. */
-function defaultPlan({ schedule, settings }: Job, steps: number, label: string): SamplingPlan {
+export function defaultPlan({ schedule, settings }: Job, steps: number, label: string): SamplingPlan {
   const sampling = samplingScheduleFrom(schedule, 'trailing', steps)
   return {
     label,
