@@ -315,7 +315,7 @@ test('says how to use the files, from where, and what diffusers is told', async 
   expect(won.words).toContain('Run it in the folder where the run was started, where this run is runs/quick-3')
   expect(pythonOf(won)?.split('\n')).toEqual([
     'import torch',
-    'from diffusers import UNet2DModel, DPMSolverMultistepScheduler',
+    'from diffusers import DPMSolverMultistepScheduler, UNet2DModel',
     '',
     'run = "runs/quick-3"',
     'unet = UNet2DModel.from_pretrained(f"{run}/model/unet").eval()',
