@@ -10,7 +10,7 @@ import type { LogSnrDensity } from '../schedules/logSnrDensity.ts'
 import { cutDensity } from '../schedules/logSnrDensity.ts'
 import type { LossDraw } from './forward.ts'
 import { pullBackToLogSnr } from './forward.ts'
-import type { LowerGradient } from './training.ts'
+import type { LowerGradient } from './trainer.ts'
 
 /** Densities of one name and code. */
 export interface DensityFamily extends ParameterBox {

@@ -11,7 +11,8 @@ import { flowSchedule } from '../schedules/flowSchedule.ts'
 import { noiseSchedule } from '../schedules/noiseSchedule.ts'
 import { samplingScheduleFrom } from '../schedules/samplingSchedule.ts'
 import { levelsAtTimes, pullBackToLogSnr } from './forward.ts'
-import { Trainer, train } from './training.ts'
+import { train } from './train.ts'
+import { Trainer } from './trainer.ts'
 
 const T = 100
 const scheduleOf = (target: TrainingTarget) =>

@@ -3,8 +3,10 @@ import { BilevelError, randomStream } from '../../base/index.ts'
 import type { Optimizer } from '../../nn/index.ts'
 import { adamw, emaDecay, flatSize, mlp, sgd, shuffleUnet } from '../../nn/index.ts'
 import { noiseSchedule } from '../schedules/noiseSchedule.ts'
-import type { TrainedState, TrainerOptions, TrainingImages } from './training.ts'
-import { SETTLING_BATCHES, Trainer, train } from './training.ts'
+import type { TrainedState } from './train.ts'
+import { train } from './train.ts'
+import { SETTLING_BATCHES, Trainer } from './trainer.ts'
+import type { TrainerOptions, TrainingImages } from './trainerOptions.ts'
 
 const COUNT = 24
 const PIXELS = 16

@@ -1,40 +1,24 @@
 /**
- * Training by denoising score matching: one compiled step and a host loop around it. The state is flat vectors and a step
- * number; the minibatch of step k is a pure function of (seed, k), so a resumed run repeats an uninterrupted one.
+ * Denoising score matching: one compiled step. The state is flat vectors and a step number; the minibatch of step k is a pure function of (seed, k), so
+ * a resumed run repeats an uninterrupted one.
  */
 import type { Tensor } from '../../base/index.ts'
-import {
-  failure,
-  float32,
-  inputError,
-  int64,
-  randomStream,
-  releaseMemory,
-  sizeOf,
-  throwIfInterrupted,
-} from '../../base/index.ts'
-import type { DenoisingNetwork, NetworkState, Optimizer } from '../../nn/index.ts'
-import { batches, emaDecay, flatSize, initialState, updateEma } from '../../nn/index.ts'
-import type { BatchProgram, Device, Program } from '../../runtime/index.ts'
-import { compile, compileBatch, lanesFor } from '../../runtime/index.ts'
-import type { TrainingTarget } from '../denoiser.ts'
-import type { LossForm } from '../denoisers/programs.ts'
-import {
-  gradientOfPart,
-  lossGradientGraph,
-  lowerGradientGraph,
-  nextOf,
-  statisticsGraph,
-  trainStepGraph,
-  updateGraph,
-} from '../denoisers/programs.ts'
+import { failure, float32, inputError, int64, randomStream, sizeOf } from '../../base/index.ts'
+import type { NetworkState } from '../../nn/index.ts'
+import { batches, flatSize, initialState } from '../../nn/index.ts'
+import type { BatchProgram, Program } from '../../runtime/index.ts'
+import { compile, compileBatch } from '../../runtime/index.ts'
+import { lossGradientGraph, lowerGradientGraph, nextOf, statisticsGraph } from '../denoisers/programs.ts'
 import type { LogSnrDensity } from '../schedules/logSnrDensity.ts'
 import { slopeOfTime } from '../schedules/logSnrDensity.ts'
 import type { LossDraw } from './forward.ts'
 import { drawLoss, levelsOfDraw } from './forward.ts'
+import type { StepProgram } from './stepProgram.ts'
+import { compileStep, DividedStep, only } from './stepProgram.ts'
+import type { TrainerOptions } from './trainerOptions.ts'
+import { checkOptions, dropShare, firstTime, lossForm, requireProcess } from './trainerOptions.ts'
 import type { TrainingSchedule } from './trainingSchedule.ts'
-import { checkTold, codeOf, isDensity } from './trainingSchedule.ts'
-import type { LossWeighting } from './weighting.ts'
+import { isDensity } from './trainingSchedule.ts'
 import { checkImportance, importanceRatio, isWeighted, lossWeight } from './weighting.ts'
 
 /** All that training has learned so far. */
@@ -57,33 +41,6 @@ export interface Minibatch {
   readonly condition?: Int32Array
 }
 
-/** Images to train on: row-major [n,c,h,w] in [-1, 1]. */
-export interface TrainingImages {
-  readonly images: Float32Array
-  readonly labels: Int32Array | null
-  readonly count: number
-}
-
-export interface TrainerOptions {
-  readonly network: DenoisingNetwork
-  readonly data: TrainingImages
-  /** T: training times are 0 to T - 1, of a flow 1 to T. */
-  readonly timesteps: number
-  /** What the network is trained to predict; `flow` goes with a `flowSchedule` of the same T. Default `noise`. */
-  readonly prediction?: TrainingTarget
-  /** What the loss of an image counts at its level. Default `uniform`: the network's own loss, each image once. */
-  readonly weighting?: LossWeighting
-  readonly optimizer: Optimizer
-  /** Images per step. Default 64. */
-  readonly batch?: number
-  /** Largest global norm of a gradient, or null. Default 1. */
-  readonly clip?: number | null
-  /** Share of images told the null class, in [0, 1]; networks with one only. Default 0.1 there, else 0. */
-  readonly dropCondition?: number
-  readonly seed: number
-  readonly device?: Device
-}
-
 /** Loss of a minibatch and its derivatives in the level of each image. */
 export interface LowerGradient {
   readonly loss: number
@@ -95,60 +52,6 @@ export interface LowerGradient {
 
 /** Batches after which running statistics (momentum .1) hold less than half a percent of what was before. */
 export const SETTLING_BATCHES = 50
-
-/** What runs a step: takes the state, the minibatch and the rest, gives `next.*`, `loss` and `weightSum`. */
-interface StepProgram {
-  run(inputs: Readonly<Record<string, Tensor>>): Promise<Readonly<Record<string, Tensor>>>
-  dispose(): Promise<void>
-}
-
-/** What of the inputs a program of parts takes. */
-const only = (program: BatchProgram, inputs: Readonly<Record<string, Tensor>>) =>
-  Object.fromEntries(Object.entries(inputs).filter(([name]) => program.inputs.has(name)))
-
-/** Loss and gradient in lanes, each for its part of the minibatch, then one update with their means. */
-class DividedStep implements StepProgram {
-  /** Loss and gradient, of parts of the minibatch. */
-  readonly gradient: BatchProgram
-  readonly #update: Program
-
-  constructor(gradient: BatchProgram, update: Program) {
-    this.gradient = gradient
-    this.#update = update
-  }
-
-  async run(inputs: Readonly<Record<string, Tensor>>): Promise<Readonly<Record<string, Tensor>>> {
-    const parts = await this.gradient.runEach(only(this.gradient, inputs))
-    const next = await this.#update.run({
-      ...Object.fromEntries(Object.entries(inputs).filter(([name]) => name in this.#update.inputs)),
-      ...Object.fromEntries(parts.map(({ gradient }, part) => [gradientOfPart(part), gradient])),
-    })
-    const loss = parts.reduce((sum, part) => sum + (part.loss.data as Float32Array)[0], 0)
-    releaseMemory(parts.map(({ gradient }) => gradient.data))
-    return { ...next, loss: float32([loss], []) }
-  }
-
-  async dispose(): Promise<void> {
-    await Promise.all([this.gradient.dispose(), this.#update.dispose()])
-  }
-}
-
-/** Batch norm takes its statistics over the whole minibatch, which then cannot be divided. */
-async function compileStep(given: TrainerOptions): Promise<StepProgram> {
-  const { network, optimizer, batch = 64, clip = 1, device } = given
-  const options = device ? { device } : {}
-  const lanes = network.statistics.length === 0 ? lanesFor(batch, options) : 1
-  if (lanes === 1) return compile(trainStepGraph(network, batch, optimizer, clip, lossForm(given)), options)
-  const [gradient, update] = await Promise.all([
-    compileBatch(lossGradientGraph(network, batch / lanes, lanes, lossForm(given)), {
-      ...options,
-      lanes,
-      whole: ['weights'],
-    }),
-    compile(updateGraph(network, lanes, optimizer, clip), options),
-  ])
-  return new DividedStep(gradient, update)
-}
 
 /** A compiled training step and lower gradient over one data set. Holds no state: states go in and come out. */
 export class Trainer {
@@ -386,154 +289,8 @@ export class Trainer {
 
 type LossDrawOf = Pick<LossDraw, 'times' | 'shares'>
 
-const lossForm = ({ prediction = 'noise', weighting }: TrainerOptions): LossForm => ({
-  target: prediction,
-  weighted: weighting !== undefined && isWeighted(weighting),
-})
-
 const noDensity = (): Error =>
   inputError(
     'training.importance',
     'importance sampling is of the levels of a density, got even times; give a density (trainingDensity), or leave it out',
   )
-
-/** At sigma 0 there is no noise to be seen. */
-const firstTime = ({ prediction }: Pick<TrainerOptions, 'prediction'>): number => (prediction === 'flow' ? 1 : 0)
-
-/** @throws `training.prediction` where the levels are none of what is predicted */
-function requireProcess({ prediction = 'noise', network }: TrainerOptions, schedule: TrainingSchedule): void {
-  if (isDensity(schedule)) checkTold(network)
-  const { path } = codeOf(schedule)
-  if ((prediction === 'flow') === (path === 'flow')) return
-  const came = path === 'flow' ? 'those of a flow' : 'levels with signal^2 + noise^2 = 1'
-  const wanted = prediction === 'flow' ? 'the levels of a flow, flowSchedule(T)' : 'levels with signal^2 + noise^2 = 1'
-  throw inputError('training.prediction', `to predict ${prediction} a network is trained at ${wanted}; got ${came}`)
-}
-
-const dropShare = ({ network, dropCondition }: TrainerOptions): number =>
-  dropCondition ?? (network.nullClass === undefined ? 0 : 0.1)
-
-function checkOptions(options: TrainerOptions): void {
-  const { network, data, timesteps } = options
-  const { imageShape, classes, nullClass, config } = network
-  const share = dropShare(options)
-  if (data.count < 1 || data.images.length !== data.count * sizeOf(imageShape)) {
-    const came = `${data.count} images of ${data.images.length} numbers in all`
-    throw inputError('training.images', `the network trains on images [${imageShape}], at least one; got ${came}`)
-  }
-  const told = timesteps + firstTime(options)
-  if (network.times === 'integer' && typeof config.timesteps === 'number' && config.timesteps < told) {
-    const what = told === timesteps ? `${timesteps} timesteps` : `the times 0 to ${timesteps} of a flow`
-    throw inputError(
-      'training.timesteps',
-      `the network has a learned table of ${config.timesteps} times, too few for ${what}; make it as long`,
-    )
-  }
-  if (classes === undefined) return
-  const odd = data.labels?.find((label) => !(label >= 0 && label < classes))
-  if (!data.labels || odd !== undefined) {
-    const came = data.labels ? `label ${odd}` : 'images without labels'
-    throw inputError('training.labels', `the network needs labels 0 to ${classes - 1}, got ${came}`)
-  }
-  if (!(share >= 0 && share <= 1)) {
-    throw inputError('training.labels', `the share told the null class must lie in [0, 1], got ${share}`)
-  }
-  if (share > 0 && nullClass === undefined) {
-    throw inputError(
-      'training.labels',
-      `the network has no null class to tell a share of ${share} of the images; leave dropCondition out`,
-    )
-  }
-}
-
-/** What `train` reports after each step. */
-export interface TrainingProgress {
-  readonly step: number
-  readonly loss: number
-}
-
-/** State of training and the moving average (EMA) of its weights, which is what is deployed. */
-export interface TrainedState {
-  readonly training: TrainingState
-  readonly ema: Float32Array
-}
-
-/**
- * Runs training to `steps` in all, with EMA of decay min(maxDecay, (k+1)/(k+10)).
- * @param options.from   where to go on; default a fresh start. At `steps` steps or more: returned as it is
- * @param options.rate   learning rate of a step, 0-based
- * @param options.onStep called after every step with the state to go on from; awaited
- * @param options.passing whether a state that `onStep` was given is read no more once the next call of it is over: its memory is
- *   given back then, where the collector would take a tenth of the time from the step. Default false: states stay as they are
- * @throws `training.nan`; `interrupted` through `signal`, once the step under way is finished
- */
-export async function train(
-  trainer: Trainer,
-  options: {
-    readonly steps: number
-    readonly schedule: TrainingSchedule
-    readonly rate: (step: number) => number
-    readonly from?: TrainedState
-    readonly maxDecay?: number
-    readonly onStep?: (progress: TrainingProgress, state: TrainedState) => void | Promise<void>
-    readonly passing?: boolean
-    readonly signal?: AbortSignal
-  },
-): Promise<TrainedState> {
-  const { steps, schedule, rate, from, maxDecay = 0.995, onStep, passing = false, signal } = options
-  let state: TrainingState = from?.training ?? trainer.initialState()
-  let ema = from?.ema ?? state.weights
-  let loss: number | null = null
-  /** What `onStep` was given last. */
-  let last: TrainedState | null = null
-  const finishStep = async () => {
-    if (loss === null) return
-    const progress = { step: state.step, loss }
-    loss = null
-    // A new vector every step: the states handed out are values that stay as they are.
-    ema = ema.slice()
-    updateEma(ema, state.weights, emaDecay(state.step, maxDecay))
-    const now = { training: state, ema }
-    await onStep?.(progress, now)
-    if (last && passing) releaseState(last, now)
-    last = now
-  }
-  let minibatch = state.step < steps ? trainer.draw(state.step) : null
-  while (minibatch && state.step < steps) {
-    if (signal?.aborted) await finishStep()
-    throwIfInterrupted(signal)
-    const stepping = trainer.step(state, schedule, minibatch, rate(state.step))
-    // While the lanes are at work: the rest of the step before, and what the next one needs.
-    await settled(stepping, finishStep)
-    minibatch = trainer.draw(state.step + 1)
-    const { loss: came, ...next } = await stepping
-    state = next
-    loss = came
-  }
-  await finishStep()
-  return { training: state, ema }
-}
-
-/** Frees the memory of a state, but for what the next one has of it. */
-function releaseState(state: TrainedState, next: TrainedState): void {
-  const kept = new Set(vectorsOf(next))
-  releaseMemory(vectorsOf(state).filter((vector) => !kept.has(vector)))
-}
-
-const vectorsOf = ({ training: { weights, statistics, slots }, ema }: TrainedState): Float32Array[] => [
-  weights,
-  statistics,
-  ...Object.values(slots),
-  ema,
-]
-
-/** Runs `meanwhile` to its end, whatever becomes of what is under way; where it fails itself, waits for that before it says so. */
-async function settled(underWay: Promise<unknown>, meanwhile: () => Promise<void>): Promise<void> {
-  const over = underWay.catch(() => undefined)
-  try {
-    await meanwhile()
-  } catch (error) {
-    await over
-    throw error
-  }
-}
