@@ -290,6 +290,7 @@ describe('what diffusers cannot be told', () => {
     [{}, levels([999, 500, 10]), 'export.times'],
     [{}, samplingScheduleFrom(noiseSchedule({ family: 'cosine' }), 'trailing', 3), 'export.times'],
     [{ sampler: 'dpm-solver++' }, levels([999, 500.5, 10]), 'export.times'],
+    [{ sampler: 'unipc' }, levels([999, 500, 10]), 'export.times'],
     [{}, samplingSchedule({ timesteps: 1000, logSnr: [0, 16], times: [999, 499] }), 'export.float32'],
   ])('%o', (options, from, code) => {
     const settings = samplerSettings(options as Partial<SamplerSettings>)

@@ -38,7 +38,7 @@ export const uniPC: Sampler<'unipc'> = {
   toDiffusers: {
     ...PLAIN_CALLS,
     takesGenerator: false,
-    ownTimesOnly: null,
+    ownTimesOnly: 'UniPCMultistepScheduler',
     plain: ({ settings }) => classFields(settings),
     inLoop: ({ settings }) => ({ fields: classFields(settings), stepArguments: {}, aboveZero: null }),
     ownClass: () => null,

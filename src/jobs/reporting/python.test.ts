@@ -83,7 +83,7 @@ test('what step takes is passed to it, by the class that takes it', () => {
   const recomputed = codeFor({ kind: 'UNet2DModel' }, { eta: 0.5, clippedNoise: 'recompute' })
   expect(recomputed).toContain('scheduler.step(output, t, x, eta=0.5, use_clipped_model_output=True)')
   const ddpm = codeFor({ kind: 'UNet2DModel' }, { sampler: 'ddpm', clippedNoise: 'recompute' })
-  expect(ddpm).toContain('from diffusers import UNet2DModel, DDPMScheduler')
+  expect(ddpm).toContain('from diffusers import DDPMScheduler, UNet2DModel')
   expect(ddpm).toContain('scheduler.step(output, t, x).prev_sample')
 })
 
