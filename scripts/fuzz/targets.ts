@@ -294,7 +294,7 @@ const LAYERS = [
   [
     'evaluate',
     resolveEvaluateConfig,
-    { schedule: 'default', samples: 100, seeds: [1, 2, 3], features: 'pixels', featuresRange: [0, 1] },
+    { schedule: 'default', samples: 100, samplingSeeds: [1, 2, 3], features: 'pixels', featuresRange: [0, 1] },
   ],
 ] as const
 

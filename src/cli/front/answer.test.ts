@@ -1,12 +1,18 @@
 /** What is answered out of the build's words is what the command itself says. */
 import { stripVTControlCharacters } from 'node:util'
-import { expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { commandWords, runCommand } from '../command.ts'
 import { answer } from './answer.ts'
 import type { ProgramWords } from './commandWords.ts'
 
 /** As the file has them. */
 const WORDS = JSON.parse(JSON.stringify(commandWords())) as ProgramWords
+
+// Of this process they would be settings.
+beforeAll(() => {
+  for (const name of Object.keys(process.env)) if (name.startsWith('BILEVEL_')) vi.stubEnv(name, undefined)
+})
+afterAll(() => vi.unstubAllEnvs())
 
 function listener() {
   const said = { stdout: '', stderr: '' }
