@@ -120,7 +120,7 @@ function comparisonTable({ methods }: ComparisonResult, keys: readonly string[])
   const figure = (value: Estimate | undefined) => {
     if (value === undefined) return ''
     const { mean, standardError } = value
-    const digits = Math.abs(mean) < 1000 ? 2 : 0
+    const digits = Math.abs(mean) < 1 ? 3 : Math.abs(mean) < 1000 ? 2 : 0
     return `${mean.toFixed(digits)}${standardError === null ? '' : ` ± ${standardError.toFixed(digits)}`}`
   }
   return [
