@@ -52,7 +52,12 @@ async function subject(name: Subject, runs: number): Promise<Measured> {
     case 'trainStep':
       return training(paperNetwork(PAPER), PAPER.batch, null, "the paper's UNet, base 64: training step of 64")
     case 'realTrainStep':
-      return training(realNetwork(PAPER), sizes.realBatch, null, 'the architecture of ddpm-cifar10-32: training step of 8')
+      return training(
+        realNetwork(PAPER),
+        sizes.realBatch,
+        null,
+        'the architecture of ddpm-cifar10-32: training step of 8',
+      )
     case 'tuneIteration': {
       const network = smallNetwork(PAPER)
       const options = { images: sizes.tuneImages, steps: sizes.tuneSteps, chunk: sizes.tuneChunk }
@@ -60,7 +65,8 @@ async function subject(name: Subject, runs: number): Promise<Measured> {
         what: 'UNet2DModel 16/32/64: tuning iteration, 256 images, 10 steps',
         programs: await tuningPrograms(network, options),
         whole: async () =>
-          1000 * secondsOf((await measureTuneIteration(network, { ...options, runs: Math.min(runs, 7) })).timing, 'wall'),
+          1000 *
+          secondsOf((await measureTuneIteration(network, { ...options, runs: Math.min(runs, 7) })).timing, 'wall'),
       }
     }
   }

@@ -40,9 +40,22 @@ function feedsOf(graph: Graph): Record<string, Tensor> {
     Object.entries(graph.inputs).map(([name, { dtype, shape }]) => {
       const count = sizeOf(shape)
       if (dtype === 'int64') {
-        return [name, tensor('int64', shape, BigInt64Array.from({ length: count }, () => BigInt(random.integer(1000))))]
+        return [
+          name,
+          tensor(
+            'int64',
+            shape,
+            BigInt64Array.from({ length: count }, () => BigInt(random.integer(1000))),
+          ),
+        ]
       }
-      return [name, float32(Float32Array.from({ length: count }, () => 0.01 + 0.5 * random.uniform()), shape)]
+      return [
+        name,
+        float32(
+          Float32Array.from({ length: count }, () => 0.01 + 0.5 * random.uniform()),
+          shape,
+        ),
+      ]
     }),
   )
 }
