@@ -22,7 +22,7 @@ import {
   usesOf,
 } from '../../graph/index.ts'
 import { isKept } from '../kept.ts'
-import type { Takers, Uses } from './channelwise.ts'
+import type { Surroundings } from './channelwise.ts'
 import { added, affine, fitsBlocks, multiplied, overPlanes } from './channelwise.ts'
 import { forward, inputGradient, weightGradient } from './convolution.ts'
 import { siluGradient, siluOnePass } from './elementwise.ts'
@@ -32,11 +32,11 @@ import type { BlockSize } from './operators.ts'
 import { blockedSource, fromBlocked, fusedMatMul, toBlocked } from './operators.ts'
 
 type Inputs = readonly (SymbolicTensor | null)[]
-type Lowering = (inputs: Inputs, node: Node, block: BlockSize, takers: Takers, uses: Uses) => SymbolicTensor | undefined
+type Lowering = (inputs: Inputs, node: Node, around: Surroundings) => SymbolicTensor | undefined
 
 /** By domain and name: the fast form of a call, or undefined where it has none. */
 const LOWERINGS: Readonly<Record<string, Lowering>> = {
-  ':Conv': (inputs, node, block) =>
+  ':Conv': (inputs, node, { block }) =>
     frozenForward(inputs, node.attributes as ConvAttributes, block) ??
     forward(inputs, node.attributes as ConvAttributes, block),
   ':BatchNormalization': affine,
@@ -46,12 +46,12 @@ const LOWERINGS: Readonly<Record<string, Lowering>> = {
   'com.microsoft.nchwc:ReorderInput': ([x]) => blockedSource(x),
   ':Reshape': ([x], { outputs: [y] }) => undone(x, y),
   ':MatMul': ([a, b]) => (a && b ? withoutTransposes(a, b) : undefined),
-  'composite:ConvInputGradient': (inputs, node, block) =>
+  'composite:ConvInputGradient': (inputs, node, { block }) =>
     inputGradient(inputs, node.attributes as ConvInputGradientAttributes, block),
-  'composite:ConvWeightGradient': (inputs, node, block) =>
+  'composite:ConvWeightGradient': (inputs, node, { block }) =>
     weightGradient(inputs, node.attributes as ConvWeightGradientAttributes, block),
   'composite:Silu': ([x]) => (x?.dtype === 'float32' ? elementwise(x, siluOnePass) : undefined),
-  'composite:SiluGradient': ([x, g], { inputs: [before] }, _, takers) =>
+  'composite:SiluGradient': ([x, g], { inputs: [before] }, { takers }) =>
     x && g && before && x.dtype === 'float32'
       ? siluGradient(x, g, takers.get(before)?.has('composite:Silu') ?? false)
       : undefined,
@@ -63,8 +63,8 @@ export function lowerForCpu<I extends string, O extends string>(given: Graph<I, 
   const hasForm = (operator: Operator) => keyOf(operator) in LOWERINGS || hasLayoutRule(keyOf(operator))
   const expanded = simplify(foldBatchNorm(expandComposites(absorbShuffles(foldDoubling(graph)), hasForm)))
   // What has no fast form of its own may expand into calls that have.
-  const rest = expandComposites(lowered(expanded, block))
-  return tidy(lowered(rest, block))
+  const rest = tidy(lowered(expandComposites(lowered(expanded, block)), block))
+  return tidy(lowered(rest, block, true))
 }
 
 /**
@@ -88,13 +88,17 @@ function keptBlocked<I extends string, O extends string>(graph: Graph<I, O>, blo
   return { inputs, outputs: Object.fromEntries(passed) as Record<O, SymbolicTensor> }
 }
 
-function lowered<I extends string, O extends string>(graph: Graph<I, O>, block: BlockSize): Graph<I, O> {
-  const takers = takersOf(graph)
-  const uses = usesOf(graph)
+/** @param settled whether layouts are: what is plain in the last round may be seen as blocks, which keeps it plain */
+function lowered<I extends string, O extends string>(
+  graph: Graph<I, O>,
+  block: BlockSize,
+  settled = false,
+): Graph<I, O> {
+  const around = { block, takers: takersOf(graph), uses: usesOf(graph), settled }
   return rewrite(graph, (node, inputs) => {
     const key = keyOf(node.operator)
-    const fast = LOWERINGS[key]?.(inputs, node, block, takers, uses)
-    return fast ? [fast] : inBlockedLayout(key, inputs, node, block, takers)
+    const fast = LOWERINGS[key]?.(inputs, node, around)
+    return fast ? [fast] : inBlockedLayout(key, inputs, node, block, around.takers)
   })
 }
 
