@@ -1,15 +1,12 @@
 """A run's model in diffusers' own pipelines with the learned schedule in place: run_pipeline.py RUN SCHEDULE STEPS NOISE OUT.
 
-By the class of `scheduler_config.json`, where there is one, and by `bilevel_scheduler.py`, where there is one. OUT gets images of each; prints what was made of what.
+By the class of `scheduler_config.json`, where it needs no list of times, and by `bilevel_scheduler.py`, where there is one. OUT gets images of each; prints what was made of what.
 """
 import json
 import os
 import sys
 
 import diffusers
-from diffusers.pipelines.ddim import pipeline_ddim
-from diffusers.pipelines.ddpm import pipeline_ddpm
-from diffusers.utils import torch_utils
 from safetensors.torch import load_file, save_file
 
 run, schedule, steps, noise, out = sys.argv[1:]
@@ -23,8 +20,13 @@ def next_noise(shape, **_):
     return z.clone()
 
 
-for module in (torch_utils, pipeline_ddpm, pipeline_ddim):
-    module.randn_tensor = next_noise
+def hand_noise():
+    """Each module that draws has the function under a name of its own, pipelines and schedulers alike."""
+    for module in list(sys.modules.values()):
+        if "randn_tensor" in vars(module):
+            module.randn_tensor = next_noise
+
+
 folder = f"{run}/model/schedules/{schedule}"
 made, images = [], {}
 
@@ -34,6 +36,7 @@ def draw(pipeline, scheduler):
     drawn = iter([given["start"], *given["steps"]])
     pipeline.scheduler = scheduler
     pipeline.set_progress_bar_config(disable=True)
+    hand_noise()
     name = f"{type(pipeline).__name__}, {type(scheduler).__name__}"
     images[name] = pipeline(batch_size=len(given["start"]), num_inference_steps=int(steps), output_type="pt").images.contiguous()
     made.append({"pipeline": type(pipeline).__name__, "scheduler": type(pipeline.scheduler).__name__, "steps": len(pipeline.scheduler.timesteps)})
@@ -42,8 +45,10 @@ def draw(pipeline, scheduler):
 pipeline = diffusers.DiffusionPipeline.from_pretrained(f"{run}/model")
 if os.path.exists(f"{folder}/scheduler_config.json"):
     with open(f"{folder}/scheduler_config.json") as file:
-        name = json.load(file)["_class_name"]
-    draw(pipeline, getattr(diffusers, name).from_pretrained(folder))
+        config = json.load(file)
+    # A pipeline asks for a number of steps, and takes no list of times.
+    if config.get("_timesteps") is None:
+        draw(pipeline, getattr(diffusers, config["_class_name"]).from_pretrained(folder))
 if os.path.exists(f"{folder}/bilevel"):
     sys.path.insert(0, f"{folder}/bilevel")
     from bilevel_scheduler import BilevelScheduler

@@ -5,7 +5,8 @@ import { entropySchema } from './entropy/settings.ts'
 import { evaluateSchema, resolveEvaluateConfig } from './evaluate/settings.ts'
 import { resolveSampleConfig, sampleSchema } from './sample/settings.ts'
 import { networkFor } from './schedule/open.ts'
-import { resolveScheduleConfig, scheduleSchema } from './schedule/settings.ts'
+import { scheduleSchema } from './schedule/schema.ts'
+import { resolveScheduleConfig } from './schedule/settings.ts'
 
 /** Any whole number is a seed. */
 const SEEDS = ['seed', 'seeds', 'samplingSeeds']

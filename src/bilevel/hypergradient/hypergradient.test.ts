@@ -15,6 +15,7 @@ import {
 import type { QuadraticOptions, QuadraticState } from '../quadratic.fixture.ts'
 import { quadraticProblem, quadraticSolution, quadraticTotalGradient } from '../quadratic.fixture.ts'
 import type { PenaltySettings } from '../settings.ts'
+import { reachOf } from './adjoint.ts'
 import { conjugateGradients } from './conjugateGradients.ts'
 
 const still = { ...ADAM_DEFAULTS, rate: 0 }
@@ -96,6 +97,55 @@ describe('implicit', () => {
   })
 })
 
+describe('what is deployed follows the weights', () => {
+  test.each([
+    [1, 0, 0],
+    [5, 0, 0],
+    [5, 0, 0.9],
+    [6, 0.5, 0.9],
+    [40, 0.9, 0.98],
+  ])('%d steps, momentum %d, decay %d: as far as steps of a gradient that stays', (horizon, momentum, decay) => {
+    const most = (step: (theta: number, m: number) => number) => {
+      let [theta, m, average] = [0, 0, 0]
+      for (let k = 1; k <= horizon; k++) {
+        m = momentum * m + (1 - momentum) * step(theta, m)
+        theta += m
+        average = decay * average + (1 - decay) * theta
+      }
+      return average
+    }
+    const { steps, share } = reachOf({ horizon, decayAt: () => decay }, momentum)
+    expect(steps).toBeCloseTo(
+      most(() => 1),
+      12,
+    )
+    expect(share).toBeCloseTo(1 - decay ** horizon, 12)
+  })
+
+  test('a horizon that no loop reaches the end of', () => {
+    const { steps, share } = reachOf({ horizon: 1e12, decayAt: () => 0.9 }, 0.5)
+    // The average is behind by decay / (1 - decay), momentum by its own.
+    expect([steps - 1e12, share]).toEqual([expect.closeTo(-10, 2), 1])
+  })
+
+  test('the damped system goes as far where nothing bends, and the share of the way where everything does', async () => {
+    const sound = quadraticProblem({ tied: false, newton: 0.25 })
+    /** At the minimum, of steps that go as much of the way in every direction of H = diag(1, 2, 1/2). */
+    const at = async (share: number, change: Change) => {
+      const lower = { ...sound.lower, stepSizes: () => Float64Array.from([1, 2, 0.5], (h) => share / h) }
+      const problem = { ...sound, lower }
+      const settings = settingsOf({ hypergradient: 'implicit', lowerSteps: 400, ...change })
+      const { report } = await penaltyStep(problem, settings, penaltyInit(problem, settings))
+      return report.indirect.a?.[0] ?? 0
+    }
+    const whole = await at(1, { linear: { horizon: 1e12 } })
+    const short = { averageDecay: 0.8, linear: { horizon: 4 } }
+    const { steps, share } = reachOf({ horizon: 4, decayAt: () => 0.8 })
+    expect((await at(1e-6, short)) / (1e-6 * steps * whole)).toBeCloseTo(1, 4)
+    expect((await at(1e6, short)) / whole).toBeCloseTo(share, 5)
+  })
+})
+
 describe('weights that do not move', () => {
   test.each(['implicit', 'unrolled'] as const)('%s: f does not reach q through them', async (hypergradient) => {
     const upper = startOf(quadraticProblem({ tied: false }))
@@ -148,34 +198,43 @@ test('a system that was left early is reported, beside how far the others are', 
 
 describe('unrolled', () => {
   test.each([
-    [1, 0],
-    [2, 0],
-    [7, 0],
-    [2, 0.6],
-    [9, 0.6],
-  ])('after %d steps of momentum %d it is the derivative of f at what those steps give', async (horizon, momentum) => {
-    const options = { tied: false, rate: 0.3 * (1 - momentum), momentum }
-    const { problem, report } = await gradientAt(options, {
-      hypergradient: 'unrolled',
-      lowerSteps: 400,
-      linear: { horizon },
-    })
-    const start = startOf(problem)
-    const { objective, lower } = problem
-    /** f after so many steps under a moved q, from the minimum of g at q. */
-    const after = async (upper: Upper<'a' | 'b'>) => {
-      let state: QuadraticState = { weights: quadraticSolution(start, 0), momentum: new Float64Array(3) }
-      for (let k = 0; k < horizon; k++) {
-        state = (await lower.step(state, upper, await lower.draw(0), null)).state
+    [1, 0, 0],
+    [2, 0, 0],
+    [7, 0, 0],
+    [2, 0.6, 0],
+    [9, 0.6, 0],
+    [1, 0, 0.8],
+    [2, 0, 0.8],
+    [9, 0.6, 0.8],
+  ])(
+    'after %d steps of momentum %d it is the derivative of f at what those steps give, averaged with decay %d',
+    async (horizon, momentum, decay) => {
+      const options = { tied: false, rate: 0.3 * (1 - momentum), momentum }
+      const { problem, report } = await gradientAt(options, {
+        hypergradient: 'unrolled',
+        averageDecay: decay,
+        lowerSteps: 400,
+        linear: { horizon },
+      })
+      const start = startOf(problem)
+      const { objective, lower } = problem
+      /** f after so many steps under a moved q, from the minimum of g at q. */
+      const after = async (upper: Upper<'a' | 'b'>) => {
+        let state: QuadraticState = { weights: quadraticSolution(start, 0), momentum: new Float64Array(3) }
+        let average = state.weights
+        for (let k = 0; k < horizon; k++) {
+          state = (await lower.step(state, upper, await lower.draw(0), null)).state
+          average = average.map((v, i) => decay * v + (1 - decay) * state.weights[i])
+        }
+        return objective.value({ ...upper, a: start.a }, { ...state, weights: average }, 0)
       }
-      return objective.value({ ...upper, a: start.a }, state, 0)
-    }
-    for (const i of [0, 1]) {
-      const moved = (h: number) => after({ ...start, a: start.a.map((v, j) => v + (i === j ? h : 0)) })
-      const slope = ((await moved(1e-4)) - (await moved(-1e-4))) / 2e-4
-      expect(report.gradient.a[i]).toBeCloseTo(slope, 6)
-    }
-  })
+      for (const i of [0, 1]) {
+        const moved = (h: number) => after({ ...start, a: start.a.map((v, j) => v + (i === j ? h : 0)) })
+        const slope = ((await moved(1e-4)) - (await moved(-1e-4))) / 2e-4
+        expect(report.gradient.a[i]).toBeCloseTo(slope, 6)
+      }
+    },
+  )
 
   test('and the implicit one of a long horizon agree at the minimum', async () => {
     const unrolled = await gradientAt(

@@ -1,5 +1,6 @@
 /** The hypergradients `implicit` and `unrolled`: dF/dq = df/dq - d_q (grad_theta g . v) at what is deployed, with its standard error. */
 import { internalError } from '../../base/index.ts'
+import { emaDecay } from '../../nn/index.ts'
 import { linearGradientCost, problemCost } from '../cost.ts'
 import type { EstimatorCall } from '../estimators/estimator.ts'
 import type { LowerSolutions } from '../lowerSolutions.ts'
@@ -7,7 +8,7 @@ import type { BilevelProblem, Upper, UpperGradient, Vector } from '../problem.ts
 import { blockNames } from '../problem.ts'
 import type { PenaltySettings } from '../settings.ts'
 import { record } from '../state.ts'
-import type { Adjoint, Place } from './adjoint.ts'
+import type { Adjoint, Following, Place } from './adjoint.ts'
 import { implicitAdjoint, throughWeights, unrolledAdjoint } from './adjoint.ts'
 import type { DifferentiableLower } from './differentiable.ts'
 import { requireDifferentiable } from './differentiable.ts'
@@ -37,6 +38,7 @@ export async function linearGradient<B extends string, S, Batch>(
     const pulled = await pullAt(problem, settings, place, settings.freshSamples ? samples++ : r)
     const adjoint = await adjointOf(lower, settings, place, pulled.weights, {
       iteration: solved.state.iteration + 1,
+      lowerSteps: solved.state.trained?.steps ?? 0,
       draw: () => lower.draw(draws++),
     })
     const mixed: UpperGradient<B>[] = []
@@ -115,15 +117,22 @@ async function pullAt<B extends string, S, Batch>(
 
 async function adjointOf<B extends string, S, Batch>(
   lower: DifferentiableLower<B, S, Batch>,
-  { hypergradient, linear }: PenaltySettings,
+  { hypergradient, linear, averageDecay }: PenaltySettings,
   place: Place<B, S>,
   pull: Vector,
-  { iteration, draw }: { readonly iteration: number; readonly draw: () => Batch | Promise<Batch> },
+  {
+    iteration,
+    lowerSteps,
+    draw,
+  }: { readonly iteration: number; readonly lowerSteps: number; readonly draw: () => Batch | Promise<Batch> },
 ): Promise<Adjoint> {
   const steps = lower.stepSizes(place.state)
-  const horizon = horizonAt(linear, iteration)
-  if (hypergradient === 'unrolled') return unrolledAdjoint(lower, place, pull, { steps, horizon, draw })
+  const following: Following = {
+    horizon: horizonAt(linear, iteration),
+    decayAt: (k) => emaDecay(lowerSteps + k, averageDecay),
+  }
+  if (hypergradient === 'unrolled') return unrolledAdjoint(lower, place, pull, { steps, following, draw })
   const batches: Batch[] = []
   for (let k = 0; k < linear.hessianBatches; k++) batches.push(await draw())
-  return implicitAdjoint(lower, place, pull, { steps, horizon, iterations: linear.iterations, batches })
+  return implicitAdjoint(lower, place, pull, { steps, following, iterations: linear.iterations, batches })
 }

@@ -6,7 +6,7 @@ import { afterAll, describe, expect, test } from 'vitest'
 import '../../runtime/node/index.ts'
 import { resolveCompareEntropy, runCompareEntropy } from './entropy.ts'
 import { openOwnSearch } from './ownSearch.ts'
-import { meanPath, styleOf } from './report/compareCharts.ts'
+import { meanPath, shownWithin, styleOf } from './report/compareCharts.ts'
 import type { CompareJson } from './report/compareJson.ts'
 import { frontOf } from './report/compareJson.ts'
 import { resolveCompareSchedule, runCompareSchedule } from './schedule.ts'
@@ -151,4 +151,14 @@ describe('the report', () => {
     const styles = Array.from({ length: 11 }, (_, place) => styleOf(place === 10 ? 'bilevel' : `m${place}`, place))
     expect(new Set(styles.map((style) => JSON.stringify(style))).size).toBe(11)
   })
+})
+
+test('what is far behind every end is drawn at the edge', () => {
+  const [below, above] = [
+    [-30, -8, -6, -4, -7],
+    [-7, -4],
+  ] as const
+  expect(below.map(shownWithin(below, above, 'higher'))).toEqual([-8.5, -8, -6, -4, -7])
+  const distances = [60, 20, 12, 4] as const
+  expect(distances.map(shownWithin(distances, [12, 4], 'lower'))).toEqual([16, 16, 12, 4])
 })

@@ -25,29 +25,11 @@ import type { RunMaker, RunReport } from '../makesRun.ts'
 import { makeRun, runJobOf } from '../makesRun.ts'
 import type { JobPlan, RateOf } from '../planning/forecast.ts'
 import type { CompareInputs } from './maker.ts'
-import {
-  bestCompared,
-  chosenOf,
-  compareAll,
-  comparedLine,
-  finishCompared,
-  isDueCompared,
-  recordCompared,
-  stepOfCompared,
-} from './maker.ts'
-import { OWN_SEARCH, openOwnSearch, requireSameSearch } from './ownSearch.ts'
+import { chosenOf, comparedParts } from './maker.ts'
+import { openOwnSearch, requireSameSearch } from './ownSearch.ts'
 import { planOfComparison } from './plan.ts'
 import type { CompareJson } from './report/compareJson.ts'
-import {
-  COMPARE_KEYS,
-  COMPARING,
-  checkCompare,
-  compareShape,
-  folderOf,
-  keysOf,
-  layersWithout,
-  pick,
-} from './settings.ts'
+import { COMPARE_KEYS, COMPARING, checkCompare, compareShape, keysOf, layersWithout, pick } from './settings.ts'
 
 const METHODS = [
   ...[
@@ -212,14 +194,13 @@ const maker: RunMaker<
   readonly Entry<ComparedStrength>[],
   CompareJson
 > = {
-  name: 'compare entropy',
+  ...comparedParts('compare entropy'),
   summary: 'grid, random, Bayesian search, a weighted sum and others against tuning an entropy strength',
   description:
     'Runs what could be tried instead of bilevel entropy on one pretrained model and two rewards, each method with the same budget: default, the best power of ten, grid, ' +
     "random, Sobol' points, Bayesian search, successive halving, a weighted sum of the rewards, the published loop, and bilevel itself. What each ends with is measured on " +
     'images of other noise. Leaves a run folder with report.html (the Pareto front of r1 against r2 among its charts), result.json and optuna-journal.log.\n\n' +
     'Settings come from the preset, then --config, then the environment, then flags. In brackets: the value in preset quick.',
-  example: OWN_SEARCH,
   settings: {
     schema: compareEntropySchema,
     groups: [COMPARING, 'What is tuned', 'Sampling', 'Data and model', 'Estimating', 'Running'],
@@ -229,21 +210,12 @@ const maker: RunMaker<
     earlier: Object.fromEntries(Object.entries(ENTROPY_EARLIER).filter(([key]) => key in compareEntropySchema.shape)),
     code: ['reward', 'judge', 'search'],
   },
-  folder: { words: 'compare-entropy-<seeds>', named: (config) => folderOf('compare entropy', config) },
   requireSame: async (folder, config) => {
     await requireSameSearch(folder, config.search)
     await requireSameCode(folder, entropyConfigOf([{ source: 'the settings', values: config }]))
   },
   plan: (config) => planCompareEntropy(config),
   open,
-  work: (at, inputs, config, hooks) => compareAll(at, inputs, config, hooks),
-  record: recordCompared,
-  line: comparedLine,
-  best: bestCompared,
-  report: (at, entries, inputs, config, { folder }) =>
-    finishCompared(at, entries, inputs, { command: 'compare entropy', config, folder }),
-  stepOf: stepOfCompared,
-  isDue: isDueCompared,
 }
 
 export const compareEntropyJob = runJobOf(maker)

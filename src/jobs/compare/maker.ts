@@ -3,14 +3,15 @@ import type { JobRun, Json, Run, TimedEvent } from '../../runs/index.ts'
 import { optunaJournal, versions } from '../../runs/index.ts'
 import type { CompareCheckpoint, ComparedProblem, CompareEvent, Entry } from '../../tuners/index.ts'
 import { budgetOf, contest, contestantsNamed } from '../../tuners/index.ts'
-import type { Best } from '../job.ts'
-import type { RunInputs, RunReport, WorkHooks } from '../makesRun.ts'
+import type { Best, RunSettings } from '../job.ts'
+import type { RunInputs, RunMaker, RunReport, WorkHooks } from '../makesRun.ts'
 import { saveReport } from '../reporting/reportOutputs.ts'
+import { OWN_SEARCH } from './ownSearch.ts'
 import type { CompareContext, CompareJson, FigureWords } from './report/compareJson.ts'
 import { compareJson } from './report/compareJson.ts'
 import { compareText, renderCompareReport } from './report/compareReport.ts'
 import type { CompareConfig } from './settings.ts'
-import { methodsOf } from './settings.ts'
+import { folderOf, methodsOf } from './settings.ts'
 
 /** What is open of a comparison. */
 export interface CompareInputs<S> extends RunInputs {
@@ -33,7 +34,7 @@ export const chosenOf = <S>({ problem }: CompareInputs<S>, config: CompareConfig
   )
 
 /** Runs it. */
-export function compareAll<S>(
+function compareAll<S>(
   at: CompareRun<S>,
   inputs: CompareInputs<S>,
   config: CompareConfig,
@@ -58,7 +59,7 @@ export function compareAll<S>(
   )
 }
 
-export function recordCompared<S>(at: CompareRun<S>, event: CompareEvent): void {
+function recordCompared<S>(at: CompareRun<S>, event: CompareEvent): void {
   const { method, seed } = event
   if (event.kind === 'trial') {
     const { parameters, share, value, standardError, evaluations, seen } = event.trial
@@ -69,7 +70,7 @@ export function recordCompared<S>(at: CompareRun<S>, event: CompareEvent): void 
   }
 }
 
-export function comparedLine(event: CompareEvent): string | null {
+function comparedLine(event: CompareEvent): string | null {
   if (event.kind === 'trial') return null
   const { method, seed, spent, figures } = event
   const told = Object.entries(figures).map(([name, { mean }]) => `${name} ${mean.toPrecision(4)}`)
@@ -77,13 +78,13 @@ export function comparedLine(event: CompareEvent): string | null {
 }
 
 /** How many methods are through. */
-export function bestCompared(events: readonly TimedEvent[]): Best | null {
+function bestCompared(events: readonly TimedEvent[]): Best | null {
   const done = events.findLast(({ type }) => type === 'done')
   return typeof done?.value === 'number' ? { what: String(done.best), value: done.value } : null
 }
 
 /** Grows with every trial, and with what is measured of a method that is through. */
-export const stepOfCompared = ({ entries }: CompareCheckpoint<unknown>): number =>
+const stepOfCompared = ({ entries }: CompareCheckpoint<unknown>): number =>
   entries.reduce(
     (sum, { standing, isOver, figures }) =>
       sum + standing.trials.length + standing.incumbents.length + Number(isOver) + Number(figures !== null),
@@ -91,16 +92,33 @@ export const stepOfCompared = ({ entries }: CompareCheckpoint<unknown>): number 
   )
 
 /** A method that is through, or measured, is saved at once. */
-export const isDueCompared = (
-  before: CompareCheckpoint<unknown> | undefined,
-  now: CompareCheckpoint<unknown>,
-): boolean => milestones(before) !== milestones(now)
+const isDueCompared = (before: CompareCheckpoint<unknown> | undefined, now: CompareCheckpoint<unknown>): boolean =>
+  milestones(before) !== milestones(now)
 
 const milestones = (at: CompareCheckpoint<unknown> | undefined): number =>
   (at?.entries ?? []).reduce((sum, { isOver, figures }) => sum + Number(isOver) + Number(figures !== null), 0)
 
+/** What every comparison does alike as a run. */
+export const comparedParts = <S, C extends CompareConfig & RunSettings, I extends CompareInputs<S>>(
+  command: string,
+): Pick<
+  RunMaker<C, I, CompareEvent, CompareCheckpoint<S>, readonly Entry<S>[], CompareJson>,
+  'name' | 'example' | 'folder' | 'work' | 'record' | 'line' | 'best' | 'report' | 'stepOf' | 'isDue'
+> => ({
+  name: command,
+  example: OWN_SEARCH,
+  folder: { words: `${command.replaceAll(' ', '-')}-<seeds>`, named: (config) => folderOf(command, config) },
+  work: compareAll,
+  record: recordCompared,
+  line: comparedLine,
+  best: bestCompared,
+  report: (at, entries, inputs, config, { folder }) => finishCompared(at, entries, inputs, { command, config, folder }),
+  stepOf: stepOfCompared,
+  isDue: isDueCompared,
+})
+
 /** Leaves report, result and journal. */
-export async function finishCompared<S>(
+async function finishCompared<S>(
   at: CompareRun<S>,
   entries: readonly Entry<S>[],
   inputs: CompareInputs<S>,

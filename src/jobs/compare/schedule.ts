@@ -23,32 +23,15 @@ import { measuringShape, modelShape, runningShape } from '../opening/settings.ts
 import type { JobPlan, RateOf } from '../planning/forecast.ts'
 import type { ScheduleInputs } from '../schedule/open.ts'
 import { openScheduleInputs } from '../schedule/open.ts'
-import type { ScheduleConfig } from '../schedule/settings.ts'
-import { EARLIER, PLACES, resolveScheduleConfig, scheduleSchema } from '../schedule/settings.ts'
+import type { ScheduleConfig } from '../schedule/schema.ts'
+import { EARLIER, PLACES, scheduleSchema } from '../schedule/schema.ts'
+import { resolveScheduleConfig } from '../schedule/settings.ts'
 import type { CompareInputs } from './maker.ts'
-import {
-  bestCompared,
-  chosenOf,
-  compareAll,
-  comparedLine,
-  finishCompared,
-  isDueCompared,
-  recordCompared,
-  stepOfCompared,
-} from './maker.ts'
-import { OWN_SEARCH, openOwnSearch, requireSameSearch } from './ownSearch.ts'
+import { chosenOf, comparedParts } from './maker.ts'
+import { openOwnSearch, requireSameSearch } from './ownSearch.ts'
 import { planOfComparison } from './plan.ts'
 import type { CompareJson } from './report/compareJson.ts'
-import {
-  COMPARE_KEYS,
-  COMPARING,
-  checkCompare,
-  compareShape,
-  folderOf,
-  keysOf,
-  layersWithout,
-  pick,
-} from './settings.ts'
+import { COMPARE_KEYS, COMPARING, checkCompare, compareShape, keysOf, layersWithout, pick } from './settings.ts'
 
 const METHODS = [
   'default',
@@ -224,14 +207,13 @@ const maker: RunMaker<
   readonly Entry<ComparedPlan>[],
   CompareJson
 > = {
-  name: 'compare schedule',
+  ...comparedParts('compare schedule'),
   summary: 'grid, random, Sobol, Bayesian search and others against learning a sampling schedule',
   description:
     'Runs what could be tried instead of bilevel schedule on one trained model, each method with the same budget: default, the best of all defaults, grid, random, ' +
     "Sobol' points, Bayesian search, successive halving, the published loop, and bilevel itself. What each ends with is measured on held-out images. Leaves a run folder " +
     'with report.html, result.json and optuna-journal.log.\n\n' +
     'Settings come from --config, then the environment (BILEVEL_SAMPLING_STEPS=10), then flags. In brackets: the defaults.',
-  example: OWN_SEARCH,
   settings: {
     schema: compareScheduleSchema,
     groups: [COMPARING, 'What is learned', 'Data and model', 'Tuning', 'Measuring', 'Running'],
@@ -241,18 +223,9 @@ const maker: RunMaker<
     earlier: Object.fromEntries(Object.entries(EARLIER).filter(([key]) => key in compareScheduleSchema.shape)),
     code: ['search'],
   },
-  folder: { words: 'compare-schedule-<seeds>', named: (config) => folderOf('compare schedule', config) },
   requireSame: (folder, config) => requireSameSearch(folder, config.search),
   plan: (config) => planCompareSchedule(config),
   open,
-  work: (at, inputs, config, hooks) => compareAll(at, inputs, config, hooks),
-  record: recordCompared,
-  line: comparedLine,
-  best: bestCompared,
-  report: (at, entries, inputs, config, { folder }) =>
-    finishCompared(at, entries, inputs, { command: 'compare schedule', config, folder }),
-  stepOf: stepOfCompared,
-  isDue: isDueCompared,
 }
 
 export const compareScheduleJob = runJobOf(maker)

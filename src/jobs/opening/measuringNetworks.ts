@@ -11,7 +11,7 @@ import { DIGIT_CLASSIFIER_SIZES, digitFeatures, digitJudge, pixelsText } from '.
 import type { ClassifierKnowledge, FeatureNetwork, LabelledImages } from '../../metrics/index.ts'
 import { guesses, KNOWS_ABOVE, knowledgeOf, knowledgeText } from '../../metrics/index.ts'
 import type { Device } from '../../runtime/index.ts'
-import type { ScheduleConfig } from '../schedule/settings.ts'
+import type { ScheduleConfig } from '../schedule/schema.ts'
 import type { BroughtNetwork } from './broughtNetwork.ts'
 import { bestFor, broughtAs, openBrought, openStated, remedyOf } from './broughtNetwork.ts'
 import { isPixels, pixelFeaturesNamed } from './pixelNames.ts'

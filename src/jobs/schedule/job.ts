@@ -12,16 +12,9 @@ import { openScheduleInputs } from './open.ts'
 import { planOf, planSchedule } from './plan.ts'
 import type { ScheduleJson } from './report/scheduleJson.ts'
 import { finish, isDue, learn, record, requireSameRun, stepOf } from './run.ts'
-import type { ScheduleConfig } from './settings.ts'
-import {
-  EARLIER,
-  MAY_CHANGE,
-  PLACES,
-  REPLACED,
-  resolveScheduleConfig,
-  SETTING_GROUPS,
-  scheduleSchema,
-} from './settings.ts'
+import type { ScheduleConfig } from './schema.ts'
+import { EARLIER, MAY_CHANGE, PLACES, REPLACED, SETTING_GROUPS, scheduleSchema } from './schema.ts'
+import { resolveScheduleConfig } from './settings.ts'
 
 const maker: RunMaker<ScheduleConfig, ScheduleInputs, LearnEvent, LearnCheckpoint, LearnedModel, ScheduleJson> = {
   name: 'schedule',

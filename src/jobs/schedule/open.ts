@@ -37,8 +37,9 @@ import type { HeldOutKnowledge, KnownImages } from '../opening/seenImages.ts'
 import { heldOutNotes, leftOutText, NOTHING_SEEN, seenBy, unseen } from '../opening/seenImages.ts'
 import type { SharedData } from '../opening/sharedData.ts'
 import { sharedData } from '../opening/sharedData.ts'
-import type { ScheduleConfig } from './settings.ts'
-import { forLatents, forTimes, learnSettingsOf } from './settings.ts'
+import { forLatents, forTimes } from './consequences.ts'
+import type { ScheduleConfig } from './schema.ts'
+import { learnSettingsOf } from './settings.ts'
 
 export interface ScheduleInputs extends Omit<MeasuringNetworks, 'features'> {
   /** Null: none. */

@@ -16,7 +16,7 @@ import { forecast, measuredPlan, PER_IMAGE } from '../planning/forecast.ts'
 import { fileMemory } from '../planning/memory.ts'
 import type { ScheduleInputs } from './open.ts'
 import { openParts, tooFewImages } from './open.ts'
-import type { ScheduleConfig } from './settings.ts'
+import type { ScheduleConfig } from './schema.ts'
 
 /** @throws what a run throws before it trains or tunes; too few images are in the plan */
 export async function planSchedule(config: ScheduleConfig, rateOf: RateOf = measureRate): Promise<JobPlan> {

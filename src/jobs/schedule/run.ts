@@ -23,7 +23,7 @@ import { saveScheduleOutputs } from './outputs.ts'
 import type { ScheduleJson } from './report/scheduleJson.ts'
 import { scheduleJson } from './report/scheduleJson.ts'
 import { terminalSummary } from './report/terminal.ts'
-import type { ScheduleConfig } from './settings.ts'
+import type { ScheduleConfig } from './schema.ts'
 
 /**
  * A run goes on with, before any of it is loaded, the code it began with, and with no fewer iterations than it has made.

@@ -6,7 +6,8 @@ import { LEARN_DEFAULTS } from '../../tuners/index.ts'
 import { resolveEvaluateConfig } from '../evaluate/settings.ts'
 import { resolveSampleConfig } from '../sample/settings.ts'
 import { PRESETS } from './presets.ts'
-import { learnSettingsOf, resolveScheduleConfig, SETTING_GROUPS, scheduleSchema } from './settings.ts'
+import { SETTING_GROUPS, scheduleSchema } from './schema.ts'
+import { learnSettingsOf, resolveScheduleConfig } from './settings.ts'
 
 const flags = (values: Readonly<Record<string, unknown>>) => resolveScheduleConfig([{ source: 'the flags', values }])
 

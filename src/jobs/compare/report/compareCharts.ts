@@ -42,8 +42,31 @@ export function meanPath({ runs }: CompareJson['methods'][number]): Step[] {
   })
 }
 
-export function drawPaths(json: CompareJson, { label }: FigureWords, styles: ReadonlyMap<string, SeriesStyle>): string {
-  const lines = json.methods.map((method) => ({ style: styles.get(method.name)!, points: meanPath(method) }))
+/** Further behind the worst end than this share of what lies between the ends is drawn at the edge, so that the ends are told apart. */
+const BEHIND = 0.5
+
+/** Values no worse than what is shown: from the best to a little behind the worst end. */
+export function shownWithin(
+  values: readonly number[],
+  ends: readonly number[],
+  better: FigureWords['better'],
+): (value: number) => number {
+  const sign = better === 'higher' ? 1 : -1
+  const [best, worst] = [Math.max(...values.map((value) => sign * value)), Math.min(...ends.map((end) => sign * end))]
+  const edge = sign * (worst - BEHIND * (best - worst))
+  return better === 'higher' ? (value) => Math.max(value, edge) : (value) => Math.min(value, edge)
+}
+
+export function drawPaths(
+  json: CompareJson,
+  { label, better }: FigureWords,
+  styles: ReadonlyMap<string, SeriesStyle>,
+): string {
+  const paths = json.methods.map((method) => ({ style: styles.get(method.name)!, points: meanPath(method) }))
+  const ends = paths.flatMap(({ points }) => points.slice(-1).map(({ y }) => y))
+  const all = paths.flatMap(({ points }) => points.map(({ y }) => y))
+  const shown = shownWithin(all, ends, better)
+  const lines = paths.map(({ style, points }) => ({ style, points: points.map(({ x, y }) => ({ x, y: shown(y) })) }))
   const values = lines.flatMap(({ points }) => points.map(({ y }) => y))
   const [low, high] = [Math.min(...values), Math.max(...values)]
   const logarithmic = low > 0 && high / low > LOGARITHMIC_FROM

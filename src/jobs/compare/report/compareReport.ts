@@ -70,7 +70,7 @@ export async function renderCompareReport(
           charts.drawPaths(json, first, styles),
           'Best so far against network evaluations',
           html`${first.label} on held-out images of what each method would have ended with by then, from fewer images than the table; the mean over
-seeds. What it takes to measure this is charged to none.`,
+seeds. What is far behind all ends stands at the edge. What it takes to measure this is charged to none.`,
           legend,
         ),
       ),
@@ -79,8 +79,8 @@ seeds. What it takes to measure this is charged to none.`,
           'What is traded off',
           figure(
             charts.drawTradeOff(tradedOff(entries, tradeOff), json, [across, up], styles),
-            `${up.label} against ${across.label}`,
-            html`Small: every whole trial, as the method saw it; large: what each method ended with, on held-out images. The line is the Pareto front of the
+            `Trade-off of ${up.name} against ${across.name}`,
+            html`${up.name} is ${up.label}, ${across.name} ${across.label}. Small: every whole trial, as the method saw it; large: what each method ended with, on held-out images. The line is the Pareto front of the
 trials: no other is better in both.`,
             legend,
           ),
