@@ -20,10 +20,10 @@ interface Part {
 
 /** Consecutive images, in whole batches of the network; one part where it takes any number of images, or all at once. */
 export function partsOf(count: number, batch: number | undefined): readonly Part[] {
-  const batches = batch === undefined ? 1 : Math.ceil(count / batch)
-  const parts = Math.max(1, Math.min(PARTS, batches))
+  const batches = batch === undefined ? 1 : Math.max(1, Math.ceil(count / batch))
+  const parts = Math.min(PARTS, batches)
   const each = Math.ceil(batches / parts) * (batch ?? count)
-  return Array.from({ length: Math.max(1, Math.ceil(count / each)) }, (_, i) => ({
+  return Array.from({ length: count === 0 ? 1 : Math.ceil(count / each) }, (_, i) => ({
     begin: i * each,
     end: Math.min(count, (i + 1) * each),
   }))
