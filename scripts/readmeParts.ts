@@ -95,6 +95,45 @@ function standings(who: string, gains: readonly (readonly [string, Estimate])[])
   return `${who} is ${parts.join(', ')}.`
 }
 
+/** What a table of `bilevel compare` needs of its `result.json`. */
+export interface ComparisonResult {
+  readonly budget: { readonly kind: string; readonly most: number }
+  readonly seeds: readonly number[]
+  readonly methods: readonly {
+    readonly name: string
+    readonly figures: Readonly<Record<string, Estimate>>
+    readonly networkEvaluations: number
+    readonly trials: number
+  }[]
+}
+
+/** The guide's tables of comparisons between their marks, `<!-- compare:NAME KEY,KEY -->`: by the first figure, best first, as `result.json` has them. */
+export function withComparisons(page: string, resultOf: (name: string) => ComparisonResult): string {
+  return page.replace(
+    /(<!-- compare:(\S+) (\S+) -->\n)[\s\S]*?(<!-- compare:end -->)/g,
+    (_, begin: string, name: string, keys: string, end: string) =>
+      `${begin}${comparisonTable(resultOf(name), keys.split(','))}\n${end}`,
+  )
+}
+
+function comparisonTable({ methods }: ComparisonResult, keys: readonly string[]): string {
+  const figure = (value: Estimate | undefined) => {
+    if (value === undefined) return ''
+    const { mean, standardError } = value
+    const digits = Math.abs(mean) < 1000 ? 2 : 0
+    return `${mean.toFixed(digits)}${standardError === null ? '' : ` ± ${standardError.toFixed(digits)}`}`
+  }
+  return [
+    `| method | ${keys.join(' | ')} | network evaluations | trials |`,
+    `| --- |${' --- |'.repeat(keys.length + 2)}`,
+    ...methods.map(({ name, figures, networkEvaluations, trials }) => {
+      const label = name === 'bilevel' ? '**bilevel**' : name
+      const told = keys.map((key) => figure(figures[key])).join(' | ')
+      return `| ${label} | ${told} | ${networkEvaluations.toLocaleString('en')} | ${trials} |`
+    }),
+  ].join('\n')
+}
+
 /** The tables of assets/models/README.md between their marks, from each model's record. */
 export function withModelTables(readme: string, recordOf: (name: string) => ShippedRecord): string {
   return readme.replace(

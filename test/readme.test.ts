@@ -2,8 +2,8 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { expect, test } from 'vitest'
-import type { QuickResult, ShippedRecord } from '../scripts/readmeParts.ts'
-import { GUIDE_PAGES, withExamples, withModelTables, withTable } from '../scripts/readmeParts.ts'
+import type { ComparisonResult, QuickResult, ShippedRecord } from '../scripts/readmeParts.ts'
+import { GUIDE_PAGES, withComparisons, withExamples, withModelTables, withTable } from '../scripts/readmeParts.ts'
 import { REWARD_MODULE } from '../src/jobs/init/rewardModule.ts'
 
 const readme = readFileSync('README.md', 'utf8')
@@ -35,6 +35,18 @@ test('the tables of the models that come along are those of their records, with 
   for (const name of ['digits-16', 'digits-28']) expect(models).toContain(`<!-- ${name}:begin -->`)
   expect(withModelTables(models, recordOf)).toBe(models)
   for (const steps of [3, 5, 10]) expect(models).toContain(`| best default, ${steps} steps: `)
+})
+
+test('the tables of comparisons are those of the committed runs, the best first', () => {
+  const page = readFileSync('docs/guide/compare.md', 'utf8')
+  const resultOf = (name: string) =>
+    JSON.parse(readFileSync(`docs/results/compare/${name}.json`, 'utf8')) as ComparisonResult
+  expect(withComparisons(page, resultOf)).toBe(page)
+  for (const [, name] of page.matchAll(/<!-- compare:(\S+) \S+ -->/g)) {
+    const key = name.startsWith('schedule') ? 'fid' : 'r1'
+    const values = resultOf(name).methods.map(({ figures }) => figures[key].mean * (key === 'fid' ? 1 : -1))
+    expect(values).toEqual(values.toSorted((a, b) => a - b))
+  }
 })
 
 test('a table says in words what its numbers say, also where learning did not win', () => {

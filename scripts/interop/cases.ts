@@ -1,4 +1,6 @@
 /** The cases of `npm run interop`, one line each; more are added here. */
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import type { Case } from './case.ts'
 import { eventsCase } from './eventsCase.ts'
 import { fidCase } from './fidCase.ts'
@@ -11,7 +13,6 @@ import { toldTimesCase } from './toldTimesCase.ts'
 import { vectorsCase } from './vectorsCase.ts'
 
 const CLASSES = ['--class-conditional']
-const LEVELS_AND_TIMES = ['--sampling-family', 'levels+times']
 const FREE = 'levels,times,tau,weights,scale,output,clip'
 const WITHOUT_HISTORY = ['--sampler', 'exponential', '--free', FREE]
 const EVERYTHING = ['--sampler', 'exponential', '--free', `${FREE},history`]
@@ -37,8 +38,51 @@ const THEIRS = [
 ]
 const DIGITS = ['--model', 'digits-16', '--timesteps', '1000', '--iterations', '1', '--tuning-samples', '80']
 
-/** Many steps take long only where much is measured. */
-const QUICKLY = ['--iterations', '1', '--sampling-seeds', '11', '--estimator', 'one-point']
+/** What `bilevel sample digits-16` prints for a sampler of N steps, which the named class must run. */
+function bySampler(
+  scheduler: string,
+  about: string,
+  [sampler, steps, ...flags]: readonly [string, number, ...string[]],
+): Case {
+  const told = flags.map((flag) => flag.replace('--', '')).join(' ')
+  return printedCase({
+    name: `${sampler} of ${steps}${told && `, ${told}`}`,
+    about,
+    // The first level has an alphaBar of 2e-9: a rounding of the network is 2e4 of them in x0, until it is clipped.
+    bound: told.includes('eta') ? 3e-3 : 1e-3,
+    scheduler,
+    args: ['digits-16', '--schedule', 'default', '--sampler', sampler, '--steps', String(steps), ...flags],
+    steps,
+    imageShape: [1, 16, 16],
+  })
+}
+
+/** The same for levels with real-valued times, from a file. */
+function byTimes(scheduler: string, sampler: string, settings: Readonly<Record<string, unknown>>): Case {
+  const schedule = {
+    ...{ T: 1000, sampler, levels: [-7.1, -3.2, -1.4, 0.3, 2.6], times: [921.3, 742.8, 577.25, 400.5, 201.125] },
+    ...{
+      clip: [-1, 1],
+      clippedNoise: 'keep',
+      eta: 0,
+      variance: 'small',
+      noisyLastStep: false,
+      learnedFor: null,
+      ...settings,
+    },
+  }
+  return printedCase({
+    name: `${sampler}, real-valued times${Object.keys(settings)
+      .map((key) => `, ${key}`)
+      .join('')}`,
+    about: 'levels and told times from a file',
+    scheduler,
+    args: ['digits-16', '--schedule', 'times.json'],
+    steps: schedule.levels.length,
+    imageShape: [1, 16, 16],
+    prepare: ({ folder }) => writeFile(join(folder, 'times.json'), JSON.stringify(schedule)),
+  })
+}
 
 export const CASES: readonly Case[] = [
   toldTimesCase(),
@@ -47,102 +91,36 @@ export const CASES: readonly Case[] = [
   goldCase(),
   fidCase(),
   eventsCase(),
-  reportCase({ name: 'ddim', about: 'plain DDIM; also in a pipeline', flags: [], pipeline: true }),
-  reportCase({ name: 'ddim, classes', about: 'the network takes class labels', flags: CLASSES }),
   reportCase({
-    name: 'ddim, 7 of 20 steps',
-    about: 'N does not divide T',
+    name: 'a report',
+    about: 'the best default of a run, whatever it is; also in a pipeline',
+    flags: [],
+    pipeline: true,
+  }),
+  reportCase({
+    name: 'a report, classes',
+    about: 'the network takes class labels, N does not divide T',
     flags: ['--sampling-steps', '7', ...CLASSES],
   }),
   reportCase({
-    name: 'ddim, eta .5',
-    about: 'noise at each step, an argument of step',
-    flags: ['--eta', '.5', '--sampling-steps', '5'],
-  }),
-  reportCase({
-    name: 'ddim, eta 1',
-    about: 'eta 1 with the predicted noise kept',
-    flags: ['--eta', '1', '--sampling-steps', '5'],
-  }),
-  reportCase({
-    name: 'ddim, eta .3, recompute',
-    about: 'the noise of the clipped image',
-    flags: ['--eta', '.3', '--clipped-noise', 'recompute', '--sampling-steps', '4'],
-  }),
-  reportCase({
-    name: 'ddim, unclipped',
-    about: 'no clipping',
+    name: 'a report, unclipped',
+    about: 'no clipping; also in a pipeline',
     flags: ['--clip', 'none', '--sampling-steps', '4'],
     pipeline: true,
-  }),
-  reportCase({
-    name: 'ddim, free times',
-    about: 'real-valued told times',
-    flags: [...LEVELS_AND_TIMES, '--sampling-steps', '6'],
-  }),
-  reportCase({
-    name: 'ddpm, keep',
-    about: 'the posterior with the predicted noise kept: DDIM of eta 1',
-    flags: ['--sampler', 'ddpm', '--clipped-noise', 'keep', '--sampling-steps', '5'],
-  }),
-  reportCase({
-    name: 'ddpm, recompute',
-    about: 'the posterior of the clipped image, T divisible by N',
-    flags: ['--sampler', 'ddpm', '--clipped-noise', 'recompute', '--sampling-steps', '5'],
-  }),
-  reportCase({
-    name: 'ddpm, recompute, 7 steps',
-    about: 'the same with explicit timesteps',
-    flags: ['--sampler', 'ddpm', '--clipped-noise', 'recompute', '--sampling-steps', '7'],
-  }),
-  reportCase({
-    name: 'dpm-solver++',
-    about: 'trailing times; also in a pipeline',
-    flags: ['--sampler', 'dpm-solver++', '--sampling-steps', '5'],
-    pipeline: true,
-  }),
-  reportCase({
-    name: 'dpm-solver++, 7 steps',
-    about: 'explicit timesteps',
-    flags: ['--sampler', 'dpm-solver++', '--sampling-steps', '7'],
-  }),
-  reportCase({
-    name: 'dpm-solver++, free times',
-    about: 'real-valued told times, classes',
-    flags: ['--sampler', 'dpm-solver++', ...LEVELS_AND_TIMES, '--sampling-steps', '6', ...CLASSES],
-  }),
-  reportCase({
-    name: 'unipc',
-    about: 'order 2, bh2; DDPMPipeline passes its step a generator, which it does not take',
-    flags: ['--sampler', 'unipc', '--sampling-steps', '5'],
-  }),
-  reportCase({
-    name: 'unipc, free times',
-    about: 'real-valued told times, a number of steps that does not divide T',
-    flags: ['--sampler', 'unipc', ...LEVELS_AND_TIMES, '--sampling-steps', '7'],
-  }),
-  reportCase({
-    name: 'sde-dpm-solver++',
-    about: 'noise at each step',
-    flags: ['--sampler', 'sde-dpm-solver++', '--sampling-steps', '5'],
   }),
   reportCase({
     name: 'bilevel_scheduler.py, everything free',
     about:
       'told times, tau, weights, scale, output rule, clip bounds and history; also in DDPMPipeline and DDIMPipeline, and saved',
     flags: [...EVERYTHING, '--sampling-steps', '4'],
+    scheduler: 'BilevelScheduler',
     pipeline: true,
   }),
   reportCase({
     name: 'bilevel_scheduler.py, classes',
     about: 'the same with class labels, without history',
     flags: [...WITHOUT_HISTORY, '--sampling-steps', '3', ...CLASSES],
-  }),
-  reportCase({
-    name: 'bilevel_scheduler.py, ddim',
-    about: 'clipped noise recomputed, real-valued times and eta: no plain form; the loop, and a pipeline',
-    flags: [...LEVELS_AND_TIMES, '--eta', '.5', '--clipped-noise', 'recompute', '--sampling-steps', '5'],
-    pipeline: true,
+    scheduler: 'BilevelScheduler',
   }),
   reportCase({
     name: "the paper's network",
@@ -150,25 +128,37 @@ export const CASES: readonly Case[] = [
     flags: SHUFFLE,
   }),
   reportCase({
-    name: "the paper's network, dpm-solver++",
-    about: 'the same by another sampler',
-    flags: [...SHUFFLE, '--sampler', 'dpm-solver++', '--sampling-steps', '7'],
-  }),
-  reportCase({
     name: 'shipped model',
     about: 'digits-16 with its classes, T = 1000, 10 steps',
     flags: [...DIGITS, '--sampler', 'dpm-solver++', '--sampling-family', 'levels', '--sampling-steps', '10'],
   }),
-  reportCase({
-    name: 'dpm-solver++, 61 of 1000',
-    about: 'the count that numpy makes 62 of',
-    flags: ['--timesteps', '1000', '--sampler', 'dpm-solver++', '--sampling-steps', '61', ...QUICKLY],
-  }),
-  reportCase({
-    name: 'shipped model, ddim of 7',
-    about: 'N does not divide T = 1000',
-    flags: [...DIGITS, '--sampling-steps', '7'],
-  }),
+  ...[
+    bySampler('DDIMScheduler', 'plain DDIM', ['ddim', 5]),
+    bySampler('DDIMScheduler', 'N does not divide T', ['ddim', 7]),
+    bySampler('DDIMScheduler', 'noise at each step, an argument of step', ['ddim', 5, '--eta', '.5']),
+    bySampler('DDIMScheduler', 'eta 1 from next to no signal, where a root of what is below 0 is near', [
+      'ddim',
+      5,
+      '--eta',
+      '1',
+    ]),
+    bySampler('DDPMScheduler', 'the posterior of the clipped image, T divisible by N', ['ddpm', 5]),
+    bySampler('DDPMScheduler', 'the same with explicit timesteps', ['ddpm', 7]),
+    bySampler('DPMSolverMultistepScheduler', 'trailing times', ['dpm-solver++', 5]),
+    bySampler('DPMSolverMultistepScheduler', 'explicit timesteps', ['dpm-solver++', 7]),
+    bySampler('DPMSolverMultistepScheduler', 'the count that numpy makes 62 of', ['dpm-solver++', 61]),
+    bySampler('DPMSolverMultistepScheduler', 'noise at each step', ['sde-dpm-solver++', 5]),
+    bySampler('UniPCMultistepScheduler', 'order 2, bh2', ['unipc', 5]),
+  ],
+  ...[
+    byTimes('DDIMScheduler', 'ddim', {}),
+    byTimes('DDIMScheduler', 'ddim', { clip: null }),
+    byTimes('DDIMScheduler', 'ddim', { eta: 0.5, clippedNoise: 'recompute' }),
+    byTimes('DDIMScheduler', 'ddpm', { clippedNoise: 'keep' }),
+    byTimes('DDPMScheduler', 'ddpm', { clippedNoise: 'recompute' }),
+    byTimes('DPMSolverMultistepScheduler', 'dpm-solver++', {}),
+    byTimes('UniPCMultistepScheduler', 'unipc', {}),
+  ],
   printedCase({
     name: 'printed, shipped model',
     about: 'bilevel sample digits-16 --print python: a learned schedule from its folder, classes in turn',

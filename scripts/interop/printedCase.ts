@@ -12,6 +12,10 @@ export interface PrintedOptions {
   /** The model and flags of `bilevel sample`. */
   readonly args: readonly string[]
   readonly steps: number
+  /** Largest difference that passes. Default 1e-3. */
+  readonly bound?: number
+  /** The class that must run it; absent: whatever is printed. */
+  readonly scheduler?: string
   readonly imageShape: readonly number[]
   readonly prepare?: (at: Workplace) => Promise<void>
   /** Takes seconds. */
@@ -23,11 +27,11 @@ export interface PrintedOptions {
 const COUNT = 12
 
 export function printedCase(options: PrintedOptions): Case {
-  const { name, about, args, steps, imageShape, prepare, quick, pipeline } = options
+  const { name, about, args, steps, bound = 1e-3, scheduler, imageShape, prepare, quick, pipeline } = options
   return {
     name,
     about,
-    bound: 1e-3,
+    bound,
     ...(quick && { quick }),
     async run(at) {
       await prepare?.(at)
@@ -37,7 +41,7 @@ export function printedCase(options: PrintedOptions): Case {
       await writeNoiseOf(at, { count: COUNT, imageShape, steps })
       await writeFile(join(at.folder, 'printed.py'), python)
       const said = at.python('run_printed.py', ['printed.py', 'noise.safetensors', 'theirs.safetensors']) as Said
-      requireClean(said)
+      requireClean(said, scheduler)
       const { samples } = (await readSafetensors(join(at.folder, 'ours', 'samples.safetensors'))).tensors
       const { x } = (await readSafetensors(join(at.folder, 'theirs.safetensors'))).tensors
       const apart = compared(samples.data as Float32Array, x.data as Float32Array)

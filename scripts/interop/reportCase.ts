@@ -29,6 +29,8 @@ export interface ReportOptions {
   readonly prepare?: (at: Workplace) => Promise<void>
   /** Largest difference that passes. Default 1e-3. */
   readonly bound?: number
+  /** The class that must run it; absent: whatever is kept. */
+  readonly scheduler?: string
   /** Also in diffusers' own pipeline. */
   readonly pipeline?: boolean
 }
@@ -36,7 +38,8 @@ export interface ReportOptions {
 /** The run folder's name needs quotes in a shell and in Python. */
 const RUN = `it's a "run"`
 
-export function reportCase({ name, about, flags, prepare, bound = 1e-3, pipeline = false }: ReportOptions): Case {
+export function reportCase(options: ReportOptions): Case {
+  const { name, about, flags, prepare, bound = 1e-3, scheduler, pipeline = false } = options
   return {
     name,
     about,
@@ -51,7 +54,7 @@ export function reportCase({ name, about, flags, prepare, bound = 1e-3, pipeline
       const { samples } = (await readSafetensors(join(at.folder, 'ours', 'samples.safetensors'))).tensors
       await writeFile(join(at.folder, 'printed.py'), python)
       const said = at.python('run_printed.py', ['printed.py', 'noise.safetensors', 'theirs.safetensors']) as Said
-      requireClean(said)
+      requireClean(said, scheduler)
       const { x } = (await readSafetensors(join(at.folder, 'theirs.safetensors'))).tensors
       const apart = compared(samples.data as Float32Array, x.data as Float32Array)
       const facts = {
@@ -109,8 +112,9 @@ export async function writeNoiseOf(
   await writeFile(join(folder, 'noise.safetensors'), encodeSafetensors(tensors))
 }
 
-/** @throws where the real classes filled in a field or warned */
-export function requireClean({ defaulted, said }: Said): void {
+/** @throws where another class ran, or the real classes filled in a field or warned */
+export function requireClean({ class: ran, defaulted, said }: Said, scheduler?: string): void {
+  if (scheduler !== undefined && ran !== scheduler) throw new Error(`${scheduler} must run it, ${ran} did`)
   if (defaulted.length > 0) throw new Error(`the config leaves fields to their defaults: ${defaulted.join(', ')}`)
   if (said.length > 0) throw new Error(`diffusers warned: ${said.join(' | ')}`)
 }

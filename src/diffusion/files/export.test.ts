@@ -247,8 +247,10 @@ describe('the levels alone, in a loop', () => {
       .reverse()
     const { fround, sqrt } = Math
     const variance = fround(fround(fround(1 - w) / fround(1 - v)) * fround(1 - fround(v / w)))
-    const sigma = fround(fround(Number(stepArguments.eta)) * fround(sqrt(variance)))
-    expect(fround(fround(1 - w) - fround(sigma * sigma))).toBeGreaterThanOrEqual(0)
+    // PyTorch's power of one half and its square may each come out a rounding above.
+    const above = (value: number) => fround(value * (1 + 2 ** -23))
+    const sigma = fround(fround(Number(stepArguments.eta)) * above(sqrt(variance)))
+    expect(fround(1 - w) - above(sigma ** 2)).toBeGreaterThanOrEqual(0)
   })
 
   test('DPM-Solver++: our images within 1e-4', async () => {

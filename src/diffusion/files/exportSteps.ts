@@ -96,7 +96,10 @@ function etaWithRoots(betas: readonly number[], grain: number, eta: number): num
   return safe
 }
 
-/** In the arithmetic of the real class. @param alphaBar of the levels, least noise first */
+/** What roots and squares in float32 may come out higher than rounded: PyTorch's power of one half is not its root. */
+const ROUNDED_UP = 1 + 2 * FLOAT32_STEP
+
+/** In the arithmetic of the real class, at its worst. @param alphaBar of the levels, least noise first */
 function hasRoots(alphaBar: Float64Array, eta: number): boolean {
   const { fround, sqrt } = Math
   return alphaBar.every((value, t) => {
@@ -104,8 +107,8 @@ function hasRoots(alphaBar: Float64Array, eta: number): boolean {
     const [here, next] = [fround(value), fround(alphaBar[t - 1])]
     const share = fround(fround(1 - next) / fround(1 - here))
     const variance = fround(share * fround(1 - fround(here / next)))
-    const sigma = fround(fround(eta) * fround(sqrt(variance)))
-    return fround(fround(1 - next) - fround(sigma * sigma)) >= 0
+    const sigma = fround(fround(eta) * fround(sqrt(variance) * ROUNDED_UP))
+    return fround(1 - next) - fround(sigma * sigma * ROUNDED_UP) >= 0
   })
 }
 

@@ -48,6 +48,17 @@ export const recordJson = (record: ConventionRecord): Readonly<Record<string, Js
   }
 }
 
+/** What was measured of a model's convention on pictures, when a run used it. */
+export interface MeasuredBefore {
+  readonly run: string
+  /** Of the model. */
+  readonly sha256: string
+  readonly record: ConventionRecord
+}
+
+export const ofSameModel = (before: MeasuredBefore | null | undefined, sha256: string): MeasuredBefore | null =>
+  before?.sha256 === sha256 ? before : null
+
 /** The convention that a network is used by, with the levels it was trained on. */
 export interface UsedConvention extends Pick<Candidate, 'convention' | 'trained'> {
   /** How it was found; null: as stated, not checked, as of models of this project. */
@@ -71,6 +82,8 @@ export interface SettleOptions {
   readonly pictures: MeasuringPictures | null
   /** What all images are asked to be of, where pictures have no class. Default: no class, or the first. */
   readonly class?: number | string | null
+  /** What holds where there are no data. */
+  readonly before?: Pick<MeasuredBefore, 'run' | 'record'> | null
   /** The steps that it is sampled at by itself. */
   readonly list: StepListName
   /** Take what is stated, whatever is measured. */

@@ -4,6 +4,7 @@
  */
 import { inputError } from '../../base/index.ts'
 import type {
+  Candidate,
   ConventionVerdict,
   DenoiserConvention,
   Figure,
@@ -11,7 +12,14 @@ import type {
   StatedConvention,
   ToldNetwork,
 } from '../../diffusion/index.ts'
-import { ACCEPTED, candidatesOf, conventionVerdict, measureConventions, runsThroughout } from '../../diffusion/index.ts'
+import {
+  ACCEPTED,
+  candidatesOf,
+  conventionVerdict,
+  conventionWords,
+  measureConventions,
+  runsThroughout,
+} from '../../diffusion/index.ts'
 import { withoutPictures } from './conventionAlone.ts'
 import type { SettleOptions, UsedConvention } from './conventionRecord.ts'
 import { flagsFor, shown, wordsOf } from './conventionRecord.ts'
@@ -38,7 +46,7 @@ async function settled(options: SettleOptions): Promise<Settled> {
   const { network, stated, trained, pictures, class: wanted, trust, all, latent } = options
   const every = candidatesOf(stated, trained, network.times)
   const candidates = latent ? latentCandidates(every) : every
-  if (!pictures) return withoutPictures(options, candidates)
+  if (!pictures) return measuredBefore(options, candidates) ?? withoutPictures(options, candidates)
   const measured = await measureConventions(network, candidates, forNetwork(pictures, network, wanted), {
     ...(all && { all }),
   })
@@ -63,6 +71,17 @@ async function settled(options: SettleOptions): Promise<Settled> {
     trusted: trust,
   }
   return { convention, trained: taken.trained, record, figures, notes: notesOf(options, verdict, taken) }
+}
+
+/** What a run measured on pictures, where that is what is stated now. */
+function measuredBefore({ file, before, trust }: SettleOptions, [stated]: readonly Candidate[]): Settled | null {
+  if (!before || trust || before.record.figure === null) return null
+  const { run, record } = before
+  const { convention, trained } = stated
+  if (conventionWords(record) !== conventionWords(convention) || record.sigmaData !== convention.sigmaData) return null
+  const measured = `off by ${record.figure?.toFixed(2)} on ${record.pictures} pictures when ${run} was made`
+  const note = `the convention of ${file}: ${wordsOf(stated)}; ${measured}`
+  return { convention, trained, record, figures: [], notes: [note] }
 }
 
 /** The verdict among those that the network runs with at every time. */

@@ -26,6 +26,7 @@ import { modelFileHash } from '../../files/index.ts'
 import { jsonHash } from '../../runs/index.ts'
 import { checkingCost } from './checkingCost.ts'
 import type { UsedConvention } from './conventionRecord.ts'
+import { ofSameModel } from './conventionRecord.ts'
 import { samplingFor } from './conventionSampling.ts'
 import type { LatentParts } from './latentModel.ts'
 import { decoderHash, latentCandidates, measuringLatents, OpenDecoders, statedOfLatents } from './latentModel.ts'
@@ -78,7 +79,8 @@ export async function openModelFile(
   }
   try {
     const network = toldFile(file)
-    const used = await usedConvention(path, { ...known, stated }, file, options, latents)
+    const hash = await hashOf(functionHash(await hashOfModel(model), file.inputs), latents)
+    const used = await usedConvention(path, { ...known, stated }, file, { ...options, hash }, latents)
     const { convention, trained } = used
     const denoiser = isOwn(convention) ? file : conventionDenoiser(network, convention, trained)
     const { imageShape, times, conditional, inputs, batch = chunk } = file
@@ -103,7 +105,7 @@ export async function openModelFile(
       schedule: scheduleFor(convention, trained),
       sampling: samplingFor(convention, known.sampling, times),
       schedules: [],
-      hash: await hashOf(functionHash(await hashOfModel(model), inputs), latents),
+      hash,
       used: jsonHash([convention, form]),
       notes: [...file.notes, ...known.sampling.notes, ...used.notes],
       evaluations: file.evaluations + used.evaluations,
@@ -169,9 +171,10 @@ async function usedConvention(
   path: string,
   { stated, trained, sampling }: StatedModel,
   file: ForeignDenoiser,
-  { pictures, class: wanted = null, trustConvention = false, allFigures = false, device }: OpenModelOptions,
+  options: OpenModelOptions & { readonly hash: string },
   latents: LatentParts | null,
 ): Promise<UsedConvention> {
+  const { pictures, class: wanted = null, trustConvention = false, allFigures = false, device } = options
   if (!pictures) {
     return { convention: byDefault(stated, trained), trained, record: null, figures: [], evaluations: 0, notes: [] }
   }
@@ -186,6 +189,7 @@ async function usedConvention(
     trained,
     pictures: measuring.latents,
     class: wanted,
+    before: ofSameModel(options.measuredBefore, options.hash),
     list: sampling.stepList,
     trust: trustConvention,
     all: allFigures,

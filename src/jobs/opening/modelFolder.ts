@@ -21,6 +21,7 @@ import { changeNotes, isRun, jsonHash, requireIntactModel } from '../../runs/ind
 import type { CheckingCost } from './checkingCost.ts'
 import { checkingCost, NO_CHECKING } from './checkingCost.ts'
 import type { UsedConvention } from './conventionRecord.ts'
+import { ofSameModel } from './conventionRecord.ts'
 import { samplingFor } from './conventionSampling.ts'
 import { settleConvention } from './modelConvention.ts'
 import { describedModel } from './modelSettings.ts'
@@ -64,7 +65,8 @@ export async function openModelFolder(
   const described = await describedModel(folder, options)
   const model = await loadModel(folder, { scheduler: described.scheduler ?? null, weightsPrefix })
   const { network, state } = model
-  const used = await usedConvention(path, model, described, options)
+  const hash = hashOf(state)
+  const used = await usedConvention(path, model, described, { ...options, hash })
   const { convention, trained, sampling, checking } = used
   const own = isOwn(convention)
   const { imageShape, times, classes, nullClass } = network
@@ -86,7 +88,7 @@ export async function openModelFolder(
     schedule: scheduleFor(convention, trained),
     sampling: samplingFor(convention, sampling, times),
     schedules: model.samplingSchedules,
-    hash: hashOf(state),
+    hash,
     used: jsonHash([convention]),
     notes: [...model.notes, ...sampling.notes, ...used.notes, ...(ofRun ? [] : await changeNotes(folder))],
     evaluations: used.evaluations,
@@ -112,8 +114,9 @@ async function usedConvention(
   path: string,
   model: LoadedModel,
   described: ModelDescription,
-  { pictures, class: wanted = null, trustConvention = false, allFigures = false, device }: Partial<OpenModelOptions>,
+  options: Partial<OpenModelOptions> & { readonly hash: string },
 ): Promise<UsedConvention & Pick<StatedModel, 'sampling'> & { readonly checking: CheckingCost }> {
+  const { pictures, class: wanted = null, trustConvention = false, allFigures = false, device } = options
   const { network, state, noiseSchedule: schedule, prediction, sampler } = model
   const { stated, trained, sampling } = statedBeside({ schedule, prediction, ...sampler }, path, described)
   const convention = completed(stated)
@@ -137,6 +140,7 @@ async function usedConvention(
       trained,
       pictures: images,
       class: wanted,
+      before: ofSameModel(options.measuredBefore, options.hash),
       list: sampling.stepList,
       trust: trustConvention,
       all: allFigures,

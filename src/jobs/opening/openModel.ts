@@ -8,7 +8,7 @@ import { findOnnxPipeline, readSamplingSchedule } from '../../diffusion/files/in
 import type { Settings } from '../../runs/index.ts'
 import { isRecord, readManifest, requireIntactModel } from '../../runs/index.ts'
 import { withClassNames } from './classChoice.ts'
-import type { ConventionRecord } from './conventionRecord.ts'
+import type { ConventionRecord, MeasuredBefore } from './conventionRecord.ts'
 import { isModelFile, openModelFile } from './modelFile.ts'
 import { openModelFolder } from './modelFolder.ts'
 import type { DescribingConfig } from './modelSettings.ts'
@@ -50,7 +50,11 @@ async function openAt(path: string, options: OpenModelOptions): Promise<OpenedMo
 export async function openModelAt(path: string, options: OpenModelOptions): Promise<OpenedModel> {
   const run = await runRecordOf(path)
   if (run?.command === 'entropy' && typeof run.settings.model === 'string') {
-    return openModelAt(run.settings.model, underRun({ ...run.settings, ...(await foundBy(path)) }, options))
+    const { settings, measuredBefore } = await foundBy(path)
+    return openModelAt(run.settings.model, {
+      ...underRun({ ...run.settings, ...settings }, options),
+      ...(options.scheduler === null && { measuredBefore }),
+    })
   }
   if (run && (await isForeign(run.settings.model))) {
     return openLearnedFor(path, String(run.settings.model), run.settings, options)
@@ -96,19 +100,39 @@ async function openLearnedFor(
 ): Promise<OpenedModel> {
   await requireIntactModel(run)
   const { weightsPrefix } = options
-  const found = { ...settings, ...(await foundBy(run)) }
-  const opened = await openGivenModel(file, { ...underRun(found, options), weightsPrefix })
+  const { settings: found, measuredBefore } = await foundBy(run)
+  const under = underRun({ ...settings, ...found }, options)
+  const opened = await openGivenModel(file, {
+    ...under,
+    weightsPrefix,
+    // Of its own levels.
+    ...(options.scheduler === null && { measuredBefore }),
+  })
   const notes = [...opened.notes, ...(await otherModelNotes(run, file, opened.hash))]
   const schedules = await schedulesIn(join(run, 'model', 'schedules'))
   return { ...withClassNames(opened, await classNamesOf(run)), notes, schedules }
 }
 
-/** The convention that a run's model was used by, as settings. */
-async function foundBy(run: string): Promise<Partial<DescribingConfig>> {
-  const { convention } = await readManifest(run)
-  if (!isRecord(convention)) return {}
-  const { prediction, pixels, time, timeScale, sigmaData } = convention as unknown as ConventionRecord
-  return { modelPrediction: prediction, modelPixels: pixels, modelTime: time, timeScale, sigmaData }
+/** The convention that a run's model was used by, as settings, and what was measured of it. */
+async function foundBy(run: string): Promise<{
+  readonly settings: Partial<DescribingConfig>
+  readonly measuredBefore: MeasuredBefore | null
+}> {
+  const { convention, sources } = await readManifest(run)
+  if (!isRecord(convention)) return { settings: {}, measuredBefore: null }
+  const record = convention as unknown as ConventionRecord
+  const { prediction, pixels, time, timeScale, sigmaData } = record
+  const sha256 = hashIn(sources)
+  return {
+    settings: { modelPrediction: prediction, modelPixels: pixels, modelTime: time, timeScale, sigmaData },
+    measuredBefore: sha256 === null ? null : { run, sha256, record },
+  }
+}
+
+/** Of the model, among a manifest's sources. */
+function hashIn(sources: unknown): string | null {
+  const sha256 = (sources as { readonly model?: { readonly sha256?: unknown } | null } | undefined)?.model?.sha256
+  return typeof sha256 === 'string' ? sha256 : null
 }
 
 /** Names that the data of a run gave the classes of its model. */
@@ -120,8 +144,8 @@ async function classNamesOf(run: string): Promise<readonly string[] | undefined>
 /** Said where the file that a run learned for is another one by now. */
 async function otherModelNotes(run: string, model: string, hash: string): Promise<string[]> {
   const { sources } = await readManifest(run)
-  const before = (sources as { readonly model?: { readonly sha256?: unknown } | null } | undefined)?.model?.sha256
-  return before === undefined || before === hash ? [] : [`${model} is not the file that ${run} was learned for`]
+  const before = hashIn(sources)
+  return before === null || before === hash ? [] : [`${model} is not the file that ${run} was learned for`]
 }
 
 async function schedulesIn(folder: string): Promise<NamedSchedule[]> {

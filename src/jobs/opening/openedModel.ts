@@ -22,7 +22,7 @@ import { jsonHash } from '../../runs/index.ts'
 import type { Device } from '../../runtime/index.ts'
 import type { EncoderForm } from '../../text/index.ts'
 import type { CheckingCost } from './checkingCost.ts'
-import type { UsedConvention } from './conventionRecord.ts'
+import type { MeasuredBefore, UsedConvention } from './conventionRecord.ts'
 import type { DescribingConfig } from './modelSettings.ts'
 
 /** What it makes, and what it can be asked for. */
@@ -136,6 +136,8 @@ export interface OpenModelOptions extends DenoiserOptions, Partial<DescribingCon
   readonly size: number | null
   /** Pictures that its convention is measured on, by the shape of its images; null: there are none. Absent: its convention is not checked, as by plans. */
   readonly pictures?: (imageShape: readonly number[]) => Promise<MeasuringPictures | null>
+  /** What a run measured of its convention; it holds where there are no pictures now and the model is the same. */
+  readonly measuredBefore?: MeasuredBefore | null
   /** What all images are asked to be of; absent or null: the classes in turn. */
   readonly class?: number | string | null
   /** Whether every convention is measured to the end. */
