@@ -120,6 +120,7 @@ export type {
   EntropyContext,
   EntropyJobResult,
   EntropyJson,
+  EntropySetsJson,
   EvaluateConfig,
   EvaluationReport,
   ProblemEvent,
@@ -154,6 +155,7 @@ export {
   runCompareEntropy,
   runCompareSchedule,
   runEntropyJob,
+  runEntropySets,
   runProblem,
   runScheduleJob,
   sampleModel,
@@ -253,7 +255,7 @@ export {
   sobolSearch,
 } from './search/index.ts'
 export type { EmbeddedPrompts, PromptEncoder, PromptTokens, Tokenizer, TokenizerOptions } from './text/index.ts'
-export { embedPrompts, openTokenizer, readPrompts } from './text/index.ts'
+export { embedPrompts, openTokenizer, readPromptSets, readPrompts } from './text/index.ts'
 export type {
   Budget,
   CompareCheckpoint,

@@ -8,6 +8,7 @@ import { compareCases } from './ops/compare.cases.ts'
 import { convCases } from './ops/conv.cases.ts'
 import { elementwiseCases } from './ops/elementwise.cases.ts'
 import { gatherCases } from './ops/gather.cases.ts'
+import { gridSampleCases } from './ops/gridSample.cases.ts'
 import { matmulCases } from './ops/matmul.cases.ts'
 import { modCases } from './ops/mod.cases.ts'
 import { normCases } from './ops/norm.cases.ts'
@@ -26,6 +27,7 @@ export const operatorCases: readonly OperatorCase[] = [
   ...gatherCases,
   ...matmulCases,
   ...resizeCases,
+  ...gridSampleCases,
   ...poolCases,
   ...normCases,
   ...convCases,

@@ -4,6 +4,7 @@ export { embedPrompts } from './embedPrompts.ts'
 
 export type { TokenizerOptions } from './openTokenizer.ts'
 export { openTokenizer } from './openTokenizer.ts'
-export { promptsOf, readPrompts } from './prompts.ts'
+export type { PromptSet } from './prompts.ts'
+export { promptSetsOf, readPromptSets, readPrompts } from './prompts.ts'
 export type { PromptTokens, Tokenizer } from './tokenizer.ts'
 export { makeTokenizer } from './tokenizer.ts'

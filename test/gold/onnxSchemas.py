@@ -12,7 +12,7 @@ import onnx
 from onnx import defs, helper
 
 NAMES = """Abs Acos Acosh Add And ArgMax Asin Asinh Atan Atanh AveragePool BatchNormalization Cast Ceil Clip Concat Conv ConvTranspose Cos Cosh
-CumSum Div Elu Equal Erf Exp Expand Floor Gather GatherElements GatherND Gemm GlobalAveragePool Greater GreaterOrEqual Identity InstanceNormalization LayerNormalization LeakyRelu
+CumSum Div Elu Equal Erf Exp Expand Floor Gather GatherElements GatherND Gemm GlobalAveragePool Greater GreaterOrEqual GridSample Identity InstanceNormalization LayerNormalization LeakyRelu
 Less LessOrEqual Log LogSoftmax MatMul Max MaxPool Min Mod Mul Neg Not OneHot Or Pad Pow Reciprocal ReduceMax ReduceMean ReduceMin ReduceSum Relu
 Reshape Resize Round ScatterElements ScatterND Sigmoid Sign Sin Sinh Slice Softmax Softplus Split Sqrt Sub Tan Tanh TopK Transpose Where""".split()
 NEWEST = 22

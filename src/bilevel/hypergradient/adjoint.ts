@@ -157,6 +157,7 @@ export async function implicitAdjoint<B extends string, S, Batch>(
     },
     rightSide: b,
     inverseDiagonal: Float64Array.from(steps, (step) => horizon * step),
+    damping: Float64Array.from(steps, (step) => (step > 0 ? 1 / (horizon * step) : 0)),
     iterations,
   })
   return { v: scaled(solution, reach.share), residual, definite }

@@ -66,6 +66,23 @@ describe('conjugate gradients', () => {
     })
     expect(found).toMatchObject({ definite: false, solution: Float64Array.of(1, 1) })
   })
+
+  test('are left where all curvature is that of the damping, before a step that would be all of the solution', async () => {
+    // A = diag(-.99, 4) + I: the first eigenvalue, .01, is positive alone by the damping.
+    const system = {
+      apply: async (p: Float64Array) => Float64Array.of(0.01 * p[0], 5 * p[1]),
+      rightSide: Float64Array.of(0.1, 1),
+      inverseDiagonal: Float64Array.of(1, 1),
+      iterations: 5,
+    }
+    const free = await conjugateGradients(system)
+    expect(free.solution[0]).toBeCloseTo(10, 8)
+    const damped = await conjugateGradients({ ...system, damping: Float64Array.of(1, 1) })
+    expect(damped.definite).toBe(false)
+    expect(Math.abs(damped.solution[0])).toBeLessThan(0.2)
+    const positive = { ...system, apply: async (p: Float64Array) => Float64Array.of(1.5 * p[0], 5 * p[1]) }
+    expect(await conjugateGradients({ ...positive, damping: Float64Array.of(1, 1) })).toMatchObject({ definite: true })
+  })
 })
 
 describe('implicit', () => {

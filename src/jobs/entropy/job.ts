@@ -1,9 +1,10 @@
 /** `bilevel entropy`: how strongly a guided model should hold on to the pretrained one. */
 
+import { inputError } from '../../base/index.ts'
 import type { JobHooks } from '../../runs/index.ts'
 import type { EntropyCheckpoint, EntropyEvent, EntropyResult } from '../../tuners/index.ts'
 import { REWARD_MODULE } from '../init/rewardModule.ts'
-import type { JobProgress } from '../job.ts'
+import type { Job, JobProgress } from '../job.ts'
 import type { RunMaker } from '../makesRun.ts'
 import { makeRun, runJobOf } from '../makesRun.ts'
 import { NO_RATE } from '../planning/forecast.ts'
@@ -13,6 +14,10 @@ import { openEntropyInputs } from './open.ts'
 import { planEntropy, planOpened } from './plan.ts'
 import type { EntropyJson } from './report/entropyJson.ts'
 import { finish, record, requireSameCode, stepOf, tune } from './run.ts'
+import type { SetsJobResult } from './sets/job.ts'
+import { runSets, setsMaker } from './sets/job.ts'
+import { planSets, severalSets } from './sets/open.ts'
+import type { SetEvent } from './sets/run.ts'
 import type { EntropyConfig } from './settings.ts'
 import {
   ENTROPY_EARLIER,
@@ -54,7 +59,16 @@ const maker: RunMaker<EntropyConfig, EntropyInputs, EntropyEvent, EntropyCheckpo
   stepOf,
 }
 
-export const entropyJob = runJobOf(maker)
+const oneSet = runJobOf(maker)
+const sets = setsMaker(maker)
+const eachSet = runJobOf(sets)
+
+/** Of a file with several named sets of prompts, each is tuned; of all else, there is one strength. */
+export const entropyJob: Job<EntropyConfig> = {
+  ...oneSet,
+  plan: async (config) => ((await severalSets(config)) ? planSets(config) : planEntropy(config)),
+  run: async (request, telling) => ((await severalSets(request.config)) ? eachSet : oneSet).run(request, telling),
+}
 
 export interface EntropyJobResult {
   readonly result: EntropyResult
@@ -64,10 +78,27 @@ export interface EntropyJobResult {
 }
 
 /**
- * Tunes an entropy strength as a run, to its end, and saves everything.
+ * Tunes an entropy strength as a run, to its end, and saves everything. Named sets of prompts are taken together; `runEntropySets` tunes each.
  * @throws what opening and tuning throw; `runs.*`; `interrupted` (kind `interrupted`) after a checkpoint when `signal` aborts
  */
 export const runEntropyJob = (
   config: EntropyConfig,
   hooks: JobHooks<EntropyEvent, JobProgress>,
 ): Promise<EntropyJobResult> => makeRun(maker, config, hooks)
+
+/**
+ * Tunes an entropy strength for each named set of the file of prompts, in one run; results are in the file's order.
+ * @throws `config.entropy` unless there are two sets or more; as `runEntropyJob`
+ */
+export async function runEntropySets(
+  config: EntropyConfig,
+  hooks: JobHooks<SetEvent, JobProgress>,
+): Promise<SetsJobResult> {
+  if (!(await severalSets(config))) {
+    throw inputError(
+      'config.entropy',
+      `several strengths need a file of prompts with two named sets or more, and no set that is named; got prompts ${config.prompts ?? 'none'}, promptSet ${config.promptSet ?? 'none'}; use runEntropyJob`,
+    )
+  }
+  return runSets(sets, config, hooks)
+}

@@ -2,7 +2,7 @@
 
 import { join } from 'node:path'
 import { writeGuidance } from '../../diffusion/files/index.ts'
-import type { JobHooks, JobRun } from '../../runs/index.ts'
+import type { JobHooks, JobRun, Run } from '../../runs/index.ts'
 import { peakMemoryMiB, readManifest, versions } from '../../runs/index.ts'
 import type { EntropyCheckpoint, EntropyEvent, EntropyResult } from '../../tuners/index.ts'
 import { tuneEntropyStrength } from '../../tuners/index.ts'
@@ -45,14 +45,20 @@ export function tune(
   return tuneEntropyStrength({ ...subject, ...hooks })
 }
 
-/** An event as it is kept. */
-export function record(at: EntropyRun, event: EntropyEvent): void {
+type Log = Pick<EntropyRun, 'emit'> & { readonly run: Pick<Run, 'emit'> }
+
+/**
+ * An event as it is kept.
+ * @param before what its type begins with
+ */
+export function record(at: Log, event: EntropyEvent, before = ''): void {
+  const type = `${before}${event.kind}`
   if (event.kind === 'iteration') {
-    const { kind, iteration, gradient, ...rest } = event
-    at.run.emit({ type: kind, step: iteration, gradient: { ...gradient }, ...rest })
+    const { kind: _, iteration, gradient, ...rest } = event
+    at.run.emit({ type, step: iteration, gradient: { ...gradient }, ...rest })
   } else if (event.kind === 'point') {
-    const { kind, upper, lower, kl, diversity, ...rest } = event
-    at.emit(kind, {
+    const { kind: _, upper, lower, kl, diversity, ...rest } = event
+    at.emit(type, {
       upper: { ...upper },
       lower: { ...lower },
       kl: { ...kl },
@@ -60,10 +66,12 @@ export function record(at: EntropyRun, event: EntropyEvent): void {
       ...rest,
     })
   } else {
-    const { kind, ...values } = event
-    at.emit(kind, values)
+    const { kind: _, ...values } = event
+    at.emit(type, values)
   }
 }
+
+type Hooks = JobHooks<EntropyEvent, JobProgress>
 
 /** Leaves guidance, samples and report. */
 export async function finish(
@@ -71,8 +79,37 @@ export async function finish(
   result: EntropyResult,
   inputs: EntropyInputs,
   config: EntropyConfig,
-  { folder, caller, onNote }: JobHooks<EntropyEvent, JobProgress>,
+  hooks: Hooks,
 ): Promise<RunReport<EntropyJson>> {
+  const { json, context } = await leave(at.run, result, inputs, config, hooks)
+  at.run.summarise({ images: boardImages(result.grids), settings: context.config, metrics: METRICS })
+  emitDone(at, 'done', result)
+  return { json, summary: entropySummary(result, context) }
+}
+
+export function emitDone(at: Pick<EntropyRun, 'emit'>, type: string, { entropyStrength }: EntropyResult): void {
+  const { value, low, high, resolved } = entropyStrength
+  at.emit(type, { value, low, high, resolved })
+}
+
+/** What is known of a result once its files are there. */
+export interface LeftResult {
+  readonly json: EntropyJson
+  readonly context: EntropyContext
+}
+
+/**
+ * Writes the files of one strength.
+ * @param guidance path of its guidance file, where it is not the run's own
+ */
+export async function leave(
+  files: Pick<Run, 'write'>,
+  result: EntropyResult,
+  inputs: EntropyInputs,
+  config: EntropyConfig,
+  { folder, caller, onNote }: Hooks,
+  guidance?: string,
+): Promise<LeftResult> {
   const { reward, judge } = inputs.subject
   const shown = await shownImages(result, inputs)
   const after = [...rewardNotes([reward, judge, ...(inputs.witness ? [inputs.witness] : [])]), ...unratedNotes(result)]
@@ -90,18 +127,16 @@ export async function finish(
     checking: inputs.checking,
     model: config.model,
     shown,
+    ...(guidance !== undefined && { guidance }),
     sources: inputs.sources,
     notes: [...inputs.notes, ...later],
   }
   const json = entropyJson(result, context)
-  await saveSampleGrids(at.run, result.grids)
-  await at.run.write('guidance.json', guidanceText(result, inputs, config))
-  await saveReport(at.run, await renderEntropyReport(result, context, json))
-  await at.run.write('result.json', `${JSON.stringify(json, null, 2)}\n`)
-  at.run.summarise({ images: boardImages(result.grids), settings: context.config, metrics: METRICS })
-  const { value, low, high, resolved } = result.entropyStrength
-  at.emit('done', { value, low, high, resolved })
-  return { json, summary: entropySummary(result, context) }
+  await saveSampleGrids(files, result.grids)
+  await files.write('guidance.json', guidanceText(result, inputs, config))
+  await saveReport(files, await renderEntropyReport(result, context, json))
+  await files.write('result.json', `${JSON.stringify(json, null, 2)}\n`)
+  return { json, context }
 }
 
 /** Said of images that were left out. */
@@ -134,7 +169,12 @@ function guidanceText(result: EntropyResult, inputs: EntropyInputs, config: Entr
     learnedFor: model.hash,
     class: classNumber(model, config.class),
     ...(config.guidanceScale !== null && { guidanceScale: config.guidanceScale }),
-    rewardSettings: Object.fromEntries(REWARD_SETTINGS.map((name) => [name, config[name]])),
+    rewardSettings: Object.fromEntries(
+      REWARD_SETTINGS.filter((name) => name !== 'promptSet' || config[name] !== null).map((name) => [
+        name,
+        config[name],
+      ]),
+    ),
     code: Object.fromEntries(modulesIn([config.reward]).map((path) => [path, code[path]])),
   })
 }

@@ -187,7 +187,7 @@ export const REWARDS_EARLIER: Settings = {
   ...defaultsOf(dataShape),
   ...defaultsOf(judgeReadingShape),
   ...defaultsOf(rewardReadingShape),
-  ...defaultsOf({ clip: clipSetting, prompts: describingShape.prompts }),
+  ...defaultsOf({ clip: clipSetting, prompts: describingShape.prompts, promptSet: describingShape.promptSet }),
   ...defaultsOf({ featuresMeanStd: measuringShape.featuresMeanStd, featuresResize: measuringShape.featuresResize }),
 }
 

@@ -89,7 +89,12 @@ export const describingShape = {
   prompts: setting(z.string().min(1).nullable(), {
     group,
     description:
-      'text file with a prompt a line: the classes of a text-to-image folder (unet/model.onnx, text_encoder/model.onnx, tokenizer/), and what clip-score rates by',
+      'text file with a prompt a line: the classes of a text-to-image folder (unet/model.onnx, text_encoder/model.onnx, tokenizer/), and what clip-score rates by; lines [NAME], or a JSON object of lists, make sets of them',
+    default: null,
+  }),
+  promptSet: setting(z.string().min(1).nullable(), {
+    group,
+    description: 'which of the named sets of the file of prompts; none: all (entropy: a lambda for each)',
     default: null,
   }),
   trustConvention: setting(z.boolean(), {
@@ -118,6 +123,8 @@ export interface DescribingConfig {
   readonly modelClasses: number | null
   readonly nullClass: number | null
   readonly prompts: string | null
+  /** Of its named sets; null: all. */
+  readonly promptSet: string | null
   readonly trustConvention: boolean
   readonly timeScale: number | null
   readonly scheduler: string | null

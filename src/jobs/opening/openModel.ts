@@ -36,6 +36,12 @@ export async function openGivenModel(path: string, options: OpenModelOptions): P
 
 /** A file, a folder of a pipeline's ONNX files, or a folder with a network of our own kinds. */
 async function openAt(path: string, options: OpenModelOptions): Promise<OpenedModel> {
+  if (options.promptSet && !options.prompts) {
+    throw inputError(
+      'model.prompts',
+      `a set of prompts is one of a file's (--prompts FILE), got '${options.promptSet}' without a file; give it, or leave the set out`,
+    )
+  }
   if (isModelFile(path)) return openModelFile(path, options)
   const folder = shippedPath(path)
   const pipeline = await findOnnxPipeline(folder)
@@ -64,7 +70,7 @@ export async function openModelAt(path: string, options: OpenModelOptions): Prom
 
 /** Whether a run of a model holds only what it learned for it: the model is an ONNX file, or a pipeline of them. */
 const isForeign = async (model: unknown): Promise<boolean> =>
-  isModelFile(model) || (typeof model === 'string' && (await findOnnxPipeline(model)) !== null)
+  isModelFile(model) || (typeof model === 'string' && (await findOnnxPipeline(shippedPath(model))) !== null)
 
 /** What is asked for, over what a run opened its model with. */
 function underRun(run: Settings, options: OpenModelOptions): OpenModelOptions {

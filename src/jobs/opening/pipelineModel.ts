@@ -41,7 +41,7 @@ export async function openPipelineModel(
   const { device } = options
   const { model, prompts, nullClass, notes, encoder } = await loadPromptPipeline(
     { ...files.text, unet, scheduler: files.scheduler },
-    await readPrompts(shippedPath(options.prompts)),
+    await readPrompts(shippedPath(options.prompts), options.promptSet),
     { device },
   )
   const opened = await openModelFile(

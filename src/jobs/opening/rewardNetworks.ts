@@ -32,6 +32,7 @@ export const REWARD_SETTINGS = [
   ...(Object.keys(rewardReadingShape) as (keyof typeof rewardReadingShape)[]),
   'clip',
   'prompts',
+  'promptSet',
 ] as const
 export type RewardSettings = Pick<EntropyConfig, (typeof REWARD_SETTINGS)[number]>
 
@@ -78,7 +79,7 @@ export async function openRewardNetworks(
     labels: data && labelsOf(data),
     imageShape: model.imageShape,
     clip: settings.clip,
-    prompts: settings.prompts === null ? null : await readPrompts(shippedPath(settings.prompts)),
+    prompts: settings.prompts === null ? null : await readPrompts(shippedPath(settings.prompts), settings.promptSet),
     ...(await readingOf(settings)),
     batch: model.batch,
     device: model.device,

@@ -75,8 +75,8 @@ export type PythonNetwork = {
     }
   /** The parts of a pipeline, in a folder that the code calls `run`. */
   | (PipelineParts & { readonly kind: 'pipeline' })
-  /** A network of a convention that takes more than a few lines there: nothing is printed. */
-  | { readonly kind: 'none' }
+  /** Nothing is printed, and why. */
+  | { readonly kind: 'none'; readonly why: string }
 )
 
 /** What is told of the images that are shown at each strength of guidance. */
@@ -98,6 +98,8 @@ export interface EntropyContext extends ReportContext {
   readonly model: string
   /** What is told of the images that are shown. Absent: nothing. */
   readonly shown?: ShownImages
+  /** Path of its guidance file. Absent: the run's own. */
+  readonly guidance?: string
   /** Names and hashes of all that was read. */
   readonly sources: { readonly [name: string]: Json }
   /** What a reader must know, a sentence each. */

@@ -16,6 +16,8 @@ export interface FilePart {
 }
 
 export interface PipelineParts {
+  /** Folder of the parts, where the code calls it `model`; absent: they lie in the folder that it calls `run`. */
+  readonly folder?: string
   readonly unet:
     | ClassPart
     | (FilePart & { readonly inputs: DenoiserInputs; readonly timeScale: number; readonly timeOffset?: number })

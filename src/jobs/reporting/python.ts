@@ -45,6 +45,7 @@ export function pythonCode(asked: PythonSampling): string | null {
     ...importsOf(network, loop),
     '',
     `run = ${text(run)}`,
+    ...(network.kind === 'pipeline' && network.folder !== undefined ? [`model = ${text(network.folder)}`] : []),
     ...classLines(network, count, asked),
     ...networkLines(network, count),
     ...loop.make,

@@ -16,14 +16,14 @@ function fixedBy({ image, time, classes }: DenoiserInputs, wanted: number): numb
   return typeof fixed === 'number' ? fixed : wanted
 }
 
-type OnnxNetwork = Omit<PythonNetwork & { kind: 'onnx' }, 'kind'>
+type OnnxNetwork = Omit<PythonNetwork & { kind: 'onnx' }, 'kind'> & { readonly place?: 'run' | 'model' }
 
 /**
  * The function `unet(x, time)`, with `classes` of the caller where the file takes them.
  * @param labels input and value in Python that the file takes in their place
  */
 export function onnxCall(asked: OnnxNetwork, count: number, labels?: readonly [string, string]): string[] {
-  const { path, inRun, inputs, timeScale, timeOffset = 0 } = asked
+  const { path, inRun, inputs, timeScale, timeOffset = 0, place } = asked
   const { image, time, classes, output, layout, constants = [] } = inputs
   const full = ({ shape, dtype }: DenoiserInputs['image'], value: string) => {
     const extents = shape.map((extent, axis) => (typeof extent === 'number' ? extent : axis === 0 ? count : 1))
@@ -40,7 +40,7 @@ export function onnxCall(asked: OnnxNetwork, count: number, labels?: readonly [s
     ...constants.map(({ input, value }) => `${text(input.name)}: ${full(input, String(value))}`),
   ]
   const back = `${layout === 'nhwc' ? '.transpose(0, 3, 1, 2)' : ''}${cast === '' ? '' : '.astype(np.float32)'}`
-  const file = inRun ? within(path) : text(path)
+  const file = inRun ? within(path, place) : text(path)
   return [
     `network = onnxruntime.InferenceSession(${file}, providers=["CPUExecutionProvider"])`,
     '',

@@ -7,6 +7,11 @@ import { list, text, within } from './pythonText.ts'
 
 type Pipeline = PythonNetwork & { kind: 'pipeline' }
 
+type Place = 'run' | 'model'
+
+/** What the code calls the folder of the parts. */
+const placeOf = ({ folder }: Pick<PipelineParts, 'folder'>): Place => (folder === undefined ? 'run' : 'model')
+
 /** What must be imported. */
 export function pipelineClasses({ unet, text: told, decoder }: PipelineParts) {
   const named = (part: ClassPart | FilePart | undefined) => (part?.kind === 'class' ? [part.name] : [])
@@ -31,27 +36,31 @@ export function promptOfEach({ classes, nullClass }: Pipeline, count: number, wa
 }
 
 /** Lines that make `unet` and, where there are prompts, `embeds`, a row a prompt. */
-export function pipelineLines({ unet, text: told }: Pipeline, count: number): string[] {
+export function pipelineLines({ unet, text: told, ...pipeline }: Pipeline, count: number): string[] {
+  const place = placeOf(pipeline)
   const states = told && (['encoder_hidden_states', 'embeds[classes].numpy()'] as const)
   return [
-    ...(told ? encoderLines(told) : []),
+    ...(told ? encoderLines(told, place) : []),
     ...(unet.kind === 'class'
-      ? [`unet = ${unet.name}.from_pretrained(${within(unet.path)}).eval()`]
-      : onnxCall({ ...unet, inRun: true }, count, states ?? undefined)),
+      ? [`unet = ${unet.name}.from_pretrained(${within(unet.path, place)}).eval()`]
+      : onnxCall({ ...unet, inRun: true, place }, count, states ?? undefined)),
   ]
 }
 
-function encoderLines({ encoder, form: { inputs, output, length } }: NonNullable<PipelineParts['text']>): string[] {
+function encoderLines(
+  { encoder, form: { inputs, output, length } }: NonNullable<PipelineParts['text']>,
+  place: Place,
+): string[] {
   const masked = 'attention_mask' in inputs
   const tokens = [
-    `tokenizer = AutoTokenizer.from_pretrained(${within('tokenizer')})`,
+    `tokenizer = AutoTokenizer.from_pretrained(${within('tokenizer', place)})`,
     `tokens = tokenizer(prompts + [""], padding="max_length", max_length=${length}, truncation=True, return_tensors="pt")`,
   ]
   if (encoder.kind === 'class') {
     const mask = masked ? ', attention_mask=tokens.attention_mask' : ''
     return [
       ...tokens,
-      `encoder = ${encoder.name}.from_pretrained(${within(encoder.path)}).eval()`,
+      `encoder = ${encoder.name}.from_pretrained(${within(encoder.path, place)}).eval()`,
       'with torch.no_grad():',
       `    embeds = encoder(tokens.input_ids${mask}).last_hidden_state`,
     ]
@@ -59,14 +68,14 @@ function encoderLines({ encoder, form: { inputs, output, length } }: NonNullable
   const feed = (name: string) => `${text(name)}: tokens.${name}[i : i + 1].numpy().astype(np.${inputs[name]})`
   return [
     ...tokens,
-    `encoder = ${session(encoder)}`,
+    `encoder = ${session(encoder, place)}`,
     `rows = [encoder.run([${text(output)}], {${Object.keys(inputs).map(feed).join(', ')}})[0] for i in range(len(prompts) + 1)]`,
     'embeds = torch.from_numpy(np.concatenate(rows))',
   ]
 }
 
-const session = ({ path }: FilePart): string =>
-  `onnxruntime.InferenceSession(${within(path)}, providers=["CPUExecutionProvider"])`
+const session = ({ path }: FilePart, place: Place): string =>
+  `onnxruntime.InferenceSession(${within(path, place)}, providers=["CPUExecutionProvider"])`
 
 /** A call of the network. @param labels the prompt of each image in Python */
 export function pipelineCall({ unet, text: told, classes }: Pipeline, x: string, time: string, labels: string): string {
@@ -76,21 +85,22 @@ export function pipelineCall({ unet, text: told, classes }: Pipeline, x: string,
 }
 
 /** Lines that make pictures of latents. */
-export function picturesOf({ decoder }: PipelineParts): string[] {
+export function picturesOf({ decoder, ...pipeline }: PipelineParts): string[] {
   if (!decoder) return []
+  const place = placeOf(pipeline)
   const { part, scale } = decoder
   const latents = `latents = ${ownLatents(scale)}`
   if (part.kind === 'class') {
     return [
       latents,
-      `vae = ${part.name}.from_pretrained(${within(part.path)}).eval()`,
+      `vae = ${part.name}.from_pretrained(${within(part.path, place)}).eval()`,
       'with torch.no_grad():',
       '    x = vae.decode(latents).sample.clamp(-1, 1)',
     ]
   }
   return [
     latents,
-    `vae = ${session(part)}`,
+    `vae = ${session(part, place)}`,
     'names = [output.name for output in vae.get_outputs()]',
     'output = "sample" if "sample" in names else names[0]',
     'rows = [vae.run([output], {vae.get_inputs()[0].name: latents[i : i + 1].numpy()})[0] for i in range(len(latents))]',

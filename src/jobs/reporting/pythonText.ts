@@ -1,7 +1,8 @@
 /** Values as Python writes them. */
 
-/** A path within the run. */
-export const within = (path: string): string => (path === '' ? 'run' : `f"{run}/${path}"`)
+/** A path within the run, or within another folder that the code has a name for. */
+export const within = (path: string, folder: 'run' | 'model' = 'run'): string =>
+  path === '' ? folder : `f"{${folder}}/${path}"`
 
 export const list = (numbers: readonly number[]): string => `[${numbers.join(', ')}]`
 

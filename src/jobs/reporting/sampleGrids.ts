@@ -11,7 +11,7 @@ import type { SampleGrid } from '../../tuners/index.ts'
 const COLUMNS = 10
 
 /** Writes `samples/<label>.png` and `samples/samples.safetensors`, which names each grid by its label. */
-export async function saveSampleGrids(run: Run, grids: readonly SampleGrid[]): Promise<void> {
+export async function saveSampleGrids(run: Pick<Run, 'write'>, grids: readonly SampleGrid[]): Promise<void> {
   for (const grid of grids)
     await run.write(join('samples', `${fileName(grid.label)}.png`), gridImage(grid, COLUMNS).png)
   const tensors = grids.map(({ label, count, shape, images }) => [

@@ -1,6 +1,6 @@
 /** Images with the guidance that a file holds: the guided chain it was tuned for, or the tilted distribution itself, by weighted particles. */
 
-import { readFile } from 'node:fs/promises'
+import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { inputError, randomStream } from '../../base/index.ts'
 import type { SavedGuidance } from '../../diffusion/files/index.ts'
@@ -16,8 +16,9 @@ import {
 } from '../../diffusion/index.ts'
 import type { Reward } from '../../rewards/index.ts'
 import type { SettingsLayer } from '../../runs/index.ts'
-import { requireIntact, resolveSettings } from '../../runs/index.ts'
+import { pathArgument, requireIntact, resolveSettings } from '../../runs/index.ts'
 import { rewardOfLatents } from '../../tuners/index.ts'
+import { SETS } from '../entropy/sets/folder.ts'
 import { entropySchema, REWARDS_EARLIER } from '../entropy/settings.ts'
 import { classChoice, classNumber, classOfImage } from '../opening/classChoice.ts'
 import { requireAllowedCode, requireRecordedCode } from '../opening/namedCode.ts'
@@ -39,8 +40,10 @@ export async function sampleLayers(model: string, given: readonly SettingsLayer[
   const asked = given.findLast(({ values }) => values.guidance !== undefined)?.values.guidance
   const path = asked === undefined ? await ownGuidance(model) : asked
   if (typeof path !== 'string' || path === NONE) return scheduleLayers(model)
-  const { class: wanted, guidanceScale = null } = await guidanceAt(path)
-  return [{ source: path, values: { guidance: path, class: wanted, guidanceScale } }]
+  const { class: wanted, guidanceScale = null, rewardSettings } = await guidanceAt(path)
+  const { promptSet } = rewardSettings
+  const values = { guidance: path, class: wanted, guidanceScale, ...(promptSet != null && { promptSet }) }
+  return [{ source: path, values }]
 }
 
 /** Of a run of `bilevel schedule`: what class its images were of, and how they were guided to it. */
@@ -56,9 +59,19 @@ async function scheduleLayers(model: string): Promise<readonly SettingsLayer[]> 
 const NONE = 'none'
 const GUIDANCE = 'guidance.json'
 
-/** The guidance of a run of `bilevel entropy`; undefined for other models. @throws `runs.damaged` if it is not what the run wrote */
+/**
+ * The guidance of a run of `bilevel entropy`; undefined for other models.
+ * @throws `runs.damaged` if it is not what the run wrote; `sample.guidance` where it tuned one for each of several sets of prompts
+ */
 async function ownGuidance(model: string): Promise<string | undefined> {
   if ((await runRecordOf(model))?.command !== 'entropy') return undefined
+  const sets = (await readdir(join(model, SETS)).catch(() => [])).toSorted()
+  if (sets.length > 0) {
+    throw inputError(
+      'sample.guidance',
+      `the run ${model} tuned lambda for each of its sets of prompts (${sets.join(', ')}): say which, --guidance ${pathArgument(join(model, SETS, sets[0], GUIDANCE))}, or --guidance none`,
+    )
+  }
   await requireIntact(model, (path) => path === GUIDANCE)
   return join(model, GUIDANCE)
 }

@@ -2,6 +2,7 @@
 
 import { inputError, internalError, requireRoom, sizeOf } from '../../base/index.ts'
 import type { Dataset } from '../../data/index.ts'
+import { shippedPath } from '../../data/index.ts'
 import { readStart } from '../../diffusion/files/index.ts'
 import type { FeatureNetwork } from '../../metrics/index.ts'
 import type { DenoisingNetwork } from '../../nn/index.ts'
@@ -10,6 +11,7 @@ import type { Reward } from '../../rewards/index.ts'
 import { openReward } from '../../rewards/index.ts'
 import type { Json } from '../../runs/index.ts'
 import { jsonHash } from '../../runs/index.ts'
+import { readPrompts } from '../../text/index.ts'
 import type { LearnSettings, StartPoint, Subject } from '../../tuners/index.ts'
 import {
   checkLearnSettings,
@@ -220,6 +222,7 @@ async function openRewardOf(
     tuning: data && tuningOf(data),
     labels: data && labelsOf(data),
     imageShape,
+    prompts: config.prompts === null ? null : await readPrompts(shippedPath(config.prompts), config.promptSet),
     ...(await readingOf(config)),
     batch: chunk,
     device,

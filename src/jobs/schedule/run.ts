@@ -11,6 +11,7 @@ import type { JobProgress } from '../job.ts'
 import type { RunReport, WorkHooks } from '../makesRun.ts'
 import type { CodeHashes } from '../opening/namedCode.ts'
 import { requireRecordedCode } from '../opening/namedCode.ts'
+import { pipelineNetwork } from '../opening/pipelineNetwork.ts'
 import type { PythonNetwork, ReportContext } from '../reporting/context.ts'
 import { learnsVariance, ownInputs } from '../reporting/python.ts'
 import { pythonTime } from '../reporting/pythonTime.ts'
@@ -88,7 +89,7 @@ export async function finish(
     ...(learned.trainedOn && { trainedOn: trainingWords(learned.trainedOn) }),
     versions: await versions(),
     ...(caller && { caller }),
-    network: pythonNetwork(learned, inputs, config),
+    network: await pythonNetwork(learned, inputs, config),
   }
   const all = learned.steps.map((one) => one.result)
   const json = scheduleJson(result, context, all)
@@ -132,12 +133,17 @@ function searchNotes(
   ]
 }
 
+const OTHER_CONVENTION = {
+  kind: 'none',
+  why: 'the network is of a convention that takes more than a few lines there',
+} as const
+
 /** How Python calls the network that the schedule is for. */
-function pythonNetwork(
+async function pythonNetwork(
   { model }: LearnedModel,
   { model: given, data }: ScheduleInputs,
   { model: file }: ScheduleConfig,
-): PythonNetwork {
+): Promise<PythonNetwork> {
   if (model) {
     const { kind, classes, nullClass, times, config } = model.network
     if (kind === 'UNet2DModel') return { kind, classes, nullClass, learnsVariance: learnsVariance(config) }
@@ -145,10 +151,14 @@ function pythonNetwork(
     return { kind: 'onnx', path: 'model/unet/model.onnx', inRun: true, inputs, timeScale: 1, classes, nullClass }
   }
   if (!given) throw internalError('a run without a model must be for one that was given')
-  if (!given.inputs) return { kind: 'none' }
+  if (given.pipeline) {
+    const network = await pipelineNetwork(given, given.pipeline)
+    return network?.kind === 'pipeline' ? { ...network, folder: given.pipeline.folder } : OTHER_CONVENTION
+  }
+  if (!given.inputs) return { kind: 'none', why: 'nothing says how its file is called' }
   const { inputs, sampling } = given
   const told = pythonTime(given.convention)
-  if (!told) return { kind: 'none' }
+  if (!told) return OTHER_CONVENTION
   // Of unlabelled data all images are of one class.
   const classes = inputs.classes ? given.classes || data?.classes.length || 1 : undefined
   return {

@@ -5,6 +5,7 @@ import { arithmeticCases } from './operators/arithmetic.cases.ts'
 import { attentionCases } from './operators/attention.cases.ts'
 import { choiceCases } from './operators/choice.cases.ts'
 import { convolutionCases } from './operators/convolution.cases.ts'
+import { gridSamplingCases } from './operators/gridSampling.cases.ts'
 import { indexingCases } from './operators/indexing.cases.ts'
 import { placingCases } from './operators/placing.cases.ts'
 import { productCases } from './operators/product.cases.ts'
@@ -18,6 +19,7 @@ export const nodeCases: readonly NodeCase[] = [
   ...attentionCases,
   ...choiceCases,
   ...convolutionCases,
+  ...gridSamplingCases,
   ...indexingCases,
   ...placingCases,
   ...productCases,

@@ -3,7 +3,7 @@
 import { samplerNamed } from '../../../diffusion/index.ts'
 import type { Html } from '../../../report/index.ts'
 import { count, html, significant } from '../../../report/index.ts'
-import { durationText, isRecord } from '../../../runs/index.ts'
+import { durationText, isRecord, pathArgument } from '../../../runs/index.ts'
 import type { EntropyEstimator, EntropyResult } from '../../../tuners/index.ts'
 import { modulesIn } from '../../opening/namedCode.ts'
 import { checkingText } from '../../reporting/checkingText.ts'
@@ -77,12 +77,13 @@ function samplerText({ sampler: settings, samplingSteps }: EntropyResult): strin
 /** How to draw with what was found. */
 export function entropyUsage({ target }: EntropyResult, context: EntropyContext): Html {
   const code = modulesIn([String(context.config.reward)]).length > 0 ? ['--allow-code'] : []
+  const guidance = context.guidance === undefined ? [] : ['--guidance', pathArgument(context.guidance)]
   const words =
     target === 'guided'
       ? 'Images guided at the chosen λ, with the same sampler; image i of a seed is the same in any number of them:'
       : 'Images of the tilted distribution at the chosen λ, drawn by weighted particles; an image depends on how many are drawn:'
   return html`<p>${words}</p>
-${commands(context, [sampleCommand(context, ['--count', '100', ...code])])}
+${commands(context, [sampleCommand(context, [...guidance, '--count', '100', ...code])])}
 <dl class="files">
 <dt><code>guidance.json</code></dt><dd>λ with its interval, reward, sampler and schedule, for <code>bilevel sample --guidance</code></dd>
 <dt><code>samples/</code></dt><dd>the grids of this page, and their exact values as safetensors</dd>

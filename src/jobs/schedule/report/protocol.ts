@@ -171,17 +171,21 @@ const MODEL_PARTS = html`<dt><code>model/scheduler/scheduler_config.json</code><
 function python(result: ScheduleResult, context: ReportContext, forms: ExportedForms, folder: string): Html | null {
   const { run, network = { kind: 'UNet2DModel' } } = context
   const [{ shape: imageShape }] = result.grids
-  const { guidanceScale } = context.config
+  const { guidanceScale, class: asked } = context.config
+  const wanted = context.class ?? (asked === 'unconditional' ? network.nullClass : undefined)
   const code = pythonCode({
     forms,
     network,
     imageShape,
     run,
     folder,
-    ...(context.class !== undefined && { class: context.class }),
+    ...(wanted !== undefined && { class: wanted }),
     ...(typeof guidanceScale === 'number' && { guidanceScale }),
   })
-  if (code === null) return null
+  if (code === null) {
+    const why = network.kind === 'none' ? network.why : forms.reason
+    return why === undefined || why === null ? null : html`<p class="soft">No Python is printed: ${why}.</p>`
+  }
   const why =
     network.kind === 'onnx' && network.inRun
       ? 'In Python, from the same folder; diffusers has no class for this network and would build another one from its config, so its ONNX file is run:'

@@ -7,6 +7,7 @@ import { attentionFamily } from './attention.ts'
 import { choice } from './choice.ts'
 import { constants } from './constants.ts'
 import { convolution } from './convolution.ts'
+import { gridSampling } from './gridSampling.ts'
 import { indexing } from './indexing.ts'
 import { matrix } from './matrix.ts'
 import { normalization } from './normalization.ts'
@@ -26,6 +27,7 @@ const FAMILIES: readonly ImporterTable[] = [
   choice,
   constants,
   convolution,
+  gridSampling,
   indexing,
   matrix,
   normalization,

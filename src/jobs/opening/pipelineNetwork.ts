@@ -2,10 +2,10 @@
 import { stat } from 'node:fs/promises'
 import { join, relative } from 'node:path'
 import { readJson } from '../../diffusion/files/index.ts'
-import type { OpenedModel, OpenedPipeline } from '../opening/openedModel.ts'
 import type { PythonNetwork } from '../reporting/context.ts'
 import type { ClassPart } from '../reporting/pipelineParts.ts'
 import { pythonTime } from '../reporting/pythonTime.ts'
+import type { OpenedModel, OpenedPipeline } from './openedModel.ts'
 
 /** Files that a class of diffusers or transformers takes its weights from. */
 const WEIGHTS = ['diffusion_pytorch_model', 'model'].flatMap((name) => [

@@ -1,0 +1,113 @@
+/** Sets of prompts tuned one after the other, each as if it were alone, and left in folders of the one run. */
+import { join } from 'node:path'
+import type { JobHooks, JobRun } from '../../../runs/index.ts'
+import type { EntropyCheckpoint, EntropyEvent, EntropyResult } from '../../../tuners/index.ts'
+import { tuneEntropyStrength } from '../../../tuners/index.ts'
+import type { JobProgress } from '../../job.ts'
+import type { RunReport, WorkHooks } from '../../makesRun.ts'
+import { boardImages } from '../../reporting/sampleGrids.ts'
+import { entropyLine } from '../lines.ts'
+import { emitDone, leave, record, stepOf } from '../run.ts'
+import type { EntropyConfig } from '../settings.ts'
+import { SETS } from './folder.ts'
+import type { SetsInputs } from './open.ts'
+import type { SetResult, SetsJson } from './report.ts'
+import { renderSetsReport, setsJson, setsSummary } from './report.ts'
+
+/** An event of a set. */
+export type SetEvent = EntropyEvent & { readonly set: string }
+
+/** Where each set stands that was begun, in order: the last alone may go on. */
+export interface SetsCheckpoint {
+  readonly sets: readonly EntropyCheckpoint[]
+}
+
+/** Every checkpoint holds one draw more. */
+export const stepOfSets = ({ sets }: SetsCheckpoint): number => sets.reduce((sum, set) => sum + stepOf(set), 0)
+
+/** Results in the order of the sets. */
+export async function tuneSets(
+  at: JobRun<SetsCheckpoint>,
+  { sets }: SetsInputs,
+  { preset, seed }: EntropyConfig,
+  hooks: WorkHooks<SetEvent, SetsCheckpoint>,
+): Promise<readonly EntropyResult[]> {
+  if (!at.has('start')) at.emit('start', { preset, seed, sets: sets.map(({ name }) => name) })
+  const { from, signal, onProgress, onEvent, onCheckpoint } = hooks
+  const reached: EntropyCheckpoint[] = [...(from?.sets ?? [])]
+  const results: EntropyResult[] = []
+  let done = 0
+  for (const [i, { name, inputs }] of sets.entries()) {
+    // The log has a finished set's events already, also those that came after its last draw.
+    let isTold = i < reached.length - 1
+    const result = await tuneEntropyStrength({
+      ...inputs.subject,
+      ...(reached[i] && { from: reached[i] }),
+      ...(signal && { signal }),
+      // What later sets take is not known; that of this one is the best guess.
+      onProgress: ({ detail, ...own }) =>
+        onProgress?.({
+          ...own,
+          done: done + own.done,
+          total: done + own.total * (sets.length - i),
+          detail: `set ${name}${detail === '' ? '' : `, ${detail}`}`,
+        }),
+      onEvent: (event) => {
+        if (!isTold) onEvent({ ...event, set: name })
+      },
+      onCheckpoint: (checkpoint) => {
+        isTold = false
+        reached[i] = checkpoint
+        return onCheckpoint({ sets: [...reached] })
+      },
+    })
+    done += result.networkEvaluations.total
+    results.push(result)
+  }
+  return results
+}
+
+/** Types of a set's events begin with its name: iterations are counted anew in each. */
+export function recordSet(at: JobRun<SetsCheckpoint>, { set, ...event }: SetEvent): void {
+  record(at, event as EntropyEvent, `${set}/`)
+}
+
+export function setLine({ set, ...event }: SetEvent): string | null {
+  const line = entropyLine(event as EntropyEvent)
+  return line === null ? null : `${set}: ${line}`
+}
+
+/** Leaves guidance, samples and report of each set in `sets/NAME/`, and the report of all. */
+export async function finishSets(
+  at: JobRun<SetsCheckpoint>,
+  results: readonly EntropyResult[],
+  { sets, notes }: SetsInputs,
+  config: EntropyConfig,
+  hooks: JobHooks<SetEvent, JobProgress>,
+): Promise<RunReport<SetsJson>> {
+  const { folder, caller, onNote } = hooks
+  const found: SetResult[] = []
+  for (const [i, { name, prompts, config: own, inputs }] of sets.entries()) {
+    const place = join(SETS, name)
+    const files = { write: (path: string, data: string | Uint8Array) => at.run.write(join(place, path), data) }
+    const told = {
+      folder,
+      ...(caller && { caller }),
+      ...(onNote && { onNote: (note: string) => onNote(`${name}: ${note}`) }),
+    }
+    const left = await leave(files, results[i], inputs, own, told, join(folder, place, 'guidance.json'))
+    found.push({ name, prompts, place, result: results[i], ...left })
+  }
+  const [{ context: shared }] = found
+  const context = { ...shared, config: config as unknown as typeof shared.config, notes }
+  const json = setsJson(found, context)
+  await at.run.write('report.html', renderSetsReport(found, context, json))
+  await at.run.write('result.json', `${JSON.stringify(json, null, 2)}\n`)
+  const images = found.flatMap(({ name, result }) =>
+    boardImages(result.grids).map((image) => ({ ...image, tag: `${name}/${image.tag}` })),
+  )
+  const metrics = found.map(({ name }) => `${name}/done/value`)
+  at.run.summarise({ images, settings: context.config, metrics })
+  for (const { name, result } of found) emitDone(at, `${name}/done`, result)
+  return { json, summary: setsSummary(found, context) }
+}

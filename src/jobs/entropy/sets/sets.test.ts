@@ -1,0 +1,156 @@
+/** Several sets of prompts in one run, on small exports of diffusers and transformers: each as a run of it alone, resumed to the same numbers, sampled by name. */
+import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { readEvents } from '../../../runs/events.ts'
+import { openModelAt } from '../../opening/openModel.ts'
+import { sampleLayers } from '../../sample/guidedSampling.ts'
+import { sampleModel } from '../../sample/run.ts'
+import { resolveSampleConfig } from '../../sample/settings.ts'
+import { entropyJob, runEntropyJob, runEntropySets } from '../job.ts'
+import type { EntropyJson } from '../report/entropyJson.ts'
+import { resolveEntropyConfig } from '../settings.ts'
+import { joinedNotes } from './open.ts'
+import type { SetsJson } from './report.ts'
+
+const FEW = {
+  ...{ lambdaRange: [0.3, 3], tolerance: 3, maxEvaluations: 300 },
+  ...{ steps: 3, explorePaths: 8, curvePoints: 5, curvePaths: 8, gridImages: 4, chunk: 20, checkpointSeconds: 0 },
+}
+const WARM = ['a red three on blue', 'a yellow nine on blue', 'a red one on black']
+const COLD = ['the number 7, white on black']
+
+let folder: string
+let prompts: string
+let json: SetsJson
+const configOf = (values: Record<string, unknown> = {}) =>
+  resolveEntropyConfig([
+    {
+      source: 'the test',
+      values: {
+        ...{ model: join(folder, 'model'), clip: join(folder, 'clip'), prompts, data: null, trustConvention: true },
+        ...{ reward: 'clip-score', judge: 'ink', witness: 'symmetry', class: null, guidanceScale: 1.5 },
+        ...FEW,
+        ...values,
+      },
+    },
+  ])
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'sets-'))
+  await cp('src/diffusion/files/fixtures/prompts', join(folder, 'model'), { recursive: true })
+  await cp('src/rewards/clip/fixtures', join(folder, 'clip'), { recursive: true })
+  for (const part of ['model', 'clip'])
+    await cp('src/text/fixtures/tokenizer', join(folder, part, 'tokenizer'), { recursive: true })
+  prompts = join(folder, 'prompts.json')
+  await writeFile(prompts, JSON.stringify({ warm: WARM, 'cold one': COLD }))
+  json = (await runEntropySets(configOf(), { folder: join(folder, 'run') })).json
+}, 120_000)
+afterAll(() => rm(folder, { recursive: true }))
+
+/** What does not depend on where and when. */
+const numbersOf = ({ entropyStrength, curve, iterations, upper, lower, witness, imageStatistics }: EntropyJson) => ({
+  ...{ entropyStrength, curve, iterations, upper, lower, witness, imageStatistics },
+})
+
+test('each set gets the numbers of a run of it alone', async () => {
+  expect(json.sets.map(({ set, prompts: own }) => [set, own])).toEqual([
+    ['warm', WARM],
+    ['cold one', COLD],
+  ])
+  const lines = join(folder, 'lines.txt')
+  await writeFile(lines, `${COLD.join('\n')}\n`)
+  const alone = await runEntropyJob(configOf({ prompts: lines }), { folder: join(folder, 'alone') })
+  expect(numbersOf(json.sets[1])).toEqual(numbersOf(alone.json))
+  expect(json.sets[0].upper.base).not.toEqual(json.sets[1].upper.base)
+  expect(json.networkEvaluations).toBe(json.sets[0].networkEvaluations + json.sets[1].networkEvaluations)
+  const guidance = async (path: string) => JSON.parse(await readFile(join(folder, path, 'guidance.json'), 'utf8'))
+  const [own, plain] = [await guidance('run/sets/cold one'), await guidance('alone')]
+  expect(own.rewardSettings).toEqual({ ...plain.rewardSettings, prompts, promptSet: 'cold one' })
+  expect({ ...own, rewardSettings: null }).toEqual({ ...plain, rewardSettings: null })
+})
+
+test('the page has a row and a section for each set, the log its events by name', async () => {
+  const page = await readFile(join(folder, 'run', 'report.html'), 'utf8')
+  for (const text of ['2 sets of prompts', 'Set warm', 'Set cold one', 'href="sets/cold%20one/report.html"', WARM[2]])
+    expect(page).toContain(text)
+  const own = await readFile(join(folder, 'run', 'sets', 'warm', 'report.html'), 'utf8')
+  expect(own).toContain('--guidance')
+  const events = await readEvents(join(folder, 'run', 'events.jsonl'))
+  const types = new Set(events.map(({ type }) => type))
+  for (const type of ['start', 'warm/iteration', 'warm/point', 'cold one/iteration', 'cold one/done'])
+    expect(types).toContain(type)
+})
+
+test('a run that was stopped in its second set goes on to the same numbers', async () => {
+  const stopped = join(folder, 'stopped')
+  const stop = new AbortController()
+  let seen = 0
+  const first = runEntropySets(configOf(), {
+    folder: stopped,
+    signal: stop.signal,
+    onEvent: ({ set }) => {
+      if (set === 'cold one' && ++seen === 1) stop.abort()
+    },
+  })
+  await expect(first).rejects.toMatchObject({ code: 'interrupted' })
+  let again = 0
+  const { json: resumed } = await runEntropySets(configOf(), {
+    folder: stopped,
+    resume: true,
+    onEvent: ({ set }) => {
+      if (set === 'warm') again++
+    },
+  })
+  expect(again).toBe(0)
+  expect(resumed.sets.map(numbersOf)).toEqual(json.sets.map(numbersOf))
+})
+
+test('the plan counts all sets', async () => {
+  const plan = async (values = {}) => entropyJob.plan!(configOf(values), '')
+  const all = await plan()
+  const each = [await plan({ promptSet: 'warm' }), await plan({ promptSet: 'cold one' })]
+  for (const key of ['networkEvaluations', 'checking', 'memoryMiB'] as const)
+    expect(all[key]).toBeCloseTo(each[0][key]! + each[1][key]!, 6)
+  expect(all.lines).toEqual(['sets of prompts, each with a lambda of its own: warm (3), cold one (1)'])
+})
+
+test('a set is sampled by its guidance, with its prompts', async () => {
+  const run = join(folder, 'run')
+  await expect(sampleLayers(run, [])).rejects.toThrow(/tuned lambda for each of its sets of prompts \(cold one, warm\)/)
+  const guidance = join(run, 'sets', 'warm', 'guidance.json')
+  const given = { source: 'the test', values: { guidance, count: 3 } }
+  const layers = await sampleLayers(run, [given])
+  const config = resolveSampleConfig([...layers, given])
+  expect(config.promptSet).toBe('warm')
+  const opened = await openModelAt(run, config)
+  expect(opened.classNames).toEqual(WARM)
+  await opened.close()
+  const made = await sampleModel(run, config, { folder: join(folder, 'images') })
+  expect(made.notes.filter((note) => note.includes('tuned for'))).toEqual([])
+})
+
+test('sets that are not there, or nothing to choose from, are refused', async () => {
+  await expect(entropyJob.plan!(configOf({ promptSet: 'hot' }), '')).rejects.toThrow(
+    /the set of .* must be one of warm, cold one; got 'hot'/,
+  )
+  const lines = join(folder, 'two.txt')
+  await writeFile(lines, 'a red three on blue\n')
+  await expect(entropyJob.plan!(configOf({ prompts: lines, promptSet: 'hot' }), '')).rejects.toThrow(
+    /must be left out, as the file names none; got 'hot'/,
+  )
+  await expect(runEntropySets(configOf({ promptSet: 'warm' }), { folder: join(folder, 'x') })).rejects.toThrow(
+    /two named sets or more/,
+  )
+  const digits = resolveEntropyConfig([{ source: 'the test', values: { preset: 'tiny', promptSet: 'warm' } }])
+  await expect(entropyJob.plan!(digits, '')).rejects.toThrow(/a set of prompts is one of a file's \(--prompts FILE\)/)
+})
+
+test('notes of all sets are said once, others with their names', () => {
+  const sets = [
+    { name: 'a', notes: ['one', 'two'] },
+    { name: 'b', notes: ['one'] },
+  ]
+  expect(joinedNotes(sets)).toEqual(['one', 'a: two'])
+})
