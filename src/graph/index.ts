@@ -118,6 +118,7 @@ export { foldConstants } from './passes/foldConstants.ts'
 export { doubledSource, foldDoubling } from './passes/foldDoubling.ts'
 export { recognize, recognized } from './passes/recognize.ts'
 export { simplify, tidy } from './passes/simplify.ts'
+export { usesOf } from './passes/uses.ts'
 export type {
   Attribute,
   AttributeContract,

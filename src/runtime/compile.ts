@@ -114,7 +114,7 @@ interface Form {
 }
 
 /** Bytes alive at once from which a graph has to spare memory. */
-const LARGE = 2 ** 29
+export const LARGE = 2 ** 29
 
 /** The graph as a model for a device. Lowering simplifies by itself; frozen weights have to be constants of their own before. */
 function makeModel(graph: Graph, { lowered, block, frozen }: Form): Uint8Array {

@@ -118,7 +118,12 @@ function leastToKeep(
   return new Set(minimumCut({ costs: values.map(bytesOf), edges, sources, sinks }).map((number) => values[number]))
 }
 
-export const isCheap = ({ operator: { name } }: Node): boolean => CHEAP.has(name) || VIEWS.has(name)
+export const isCheap = (node: Node): boolean =>
+  CHEAP.has(node.operator.name) || VIEWS.has(node.operator.name) || isAffine(node)
+
+/** A depthwise convolution of one tap: a slope and an offset per channel. */
+const isAffine = ({ operator: { name }, attributes: { group, kernel_shape }, inputs: [, weight] }: Node): boolean =>
+  name === 'Conv' && String(kernel_shape) === '1,1' && weight?.shape[1] === 1 && group === weight.shape[0]
 
 function numbersOf(values: readonly (SymbolicTensor | null)[], numbers: ReadonlyMap<SymbolicTensor, number>): number[] {
   return values.flatMap((value) => (value && numbers.get(value)) ?? [])

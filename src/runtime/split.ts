@@ -5,6 +5,7 @@
  */
 import type { Graph, Named, Node, Operator, SymbolicTensor } from '../graph/index.ts'
 import { absorbShuffles, apply, expandComposites, input, nodesOf, rewrite, simplify } from '../graph/index.ts'
+import { keptName } from './kept.ts'
 import { minimumCut } from './minimumCut.ts'
 import { bytesOf, isCheap } from './recompute.ts'
 
@@ -39,7 +40,7 @@ export function splitGraph(graph: Graph, later: readonly string[]): SplitGraph {
   const passed = leastCut(crossing, isLate)
   const names = new Map<SymbolicTensor, string>()
   for (const value of passed) {
-    names.set(value, value.source.kind === 'input' ? value.source.name : `kept.${names.size}`)
+    names.set(value, value.source.kind === 'input' ? value.source.name : keptName(names.size))
   }
   const made = [...names].filter(([{ source }]) => source.kind === 'node')
   const first: Graph = {

@@ -158,7 +158,8 @@ const trainingOperator = defineOperator<{ readonly epsilon: number }>({
     const mean = meanOverChannels(x!)
     const centred = sub(x!, perChannel(mean, x!.rank))
     const variance = meanOverChannels(mul(centred, centred))
-    return [batchNorm(x!, { scale: scale!, bias: bias!, mean, variance, epsilon }), mean, variance]
+    // Of x - mean, which the derivative starts from too: it is then kept in place of x, and made once.
+    return [channelAffine(centred, mul(scale!, inverseRoot(variance, epsilon)), bias!), mean, variance]
   },
 })
 

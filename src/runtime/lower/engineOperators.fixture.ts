@@ -5,6 +5,7 @@
 import { internalError, sizeOf } from '../../base/index.ts'
 import type { Graph, Node, SymbolicTensor } from '../../graph/index.ts'
 import {
+  add,
   conv,
   matmul,
   mul,
@@ -22,7 +23,7 @@ import type { BlockedConvAttributes } from './operators.ts'
 /** The graph without operators of the engine. */
 export function inStandardOperators(graph: Graph, block: number | undefined): Graph {
   return rewrite(graph, (node, inputs) => {
-    const [x, second, third] = inputs as readonly SymbolicTensor[]
+    const [x, second, third, fourth] = inputs as readonly SymbolicTensor[]
     const { domain, name } = node.operator
     // The engine's pad has no third input and may crop.
     if (domain === '' && name === 'Pad' && inputs.length === 2) return [paddedOrCropped(x, second)]
@@ -39,7 +40,8 @@ export function inStandardOperators(graph: Graph, block: number | undefined): Gr
       const enlarge = mode === 'linear' ? upsampleBilinear : upsampleNearest
       return [blocked(enlarge(unblocked(x, block), (scales as readonly number[]).slice(2)), block)]
     }
-    return [blockedConv(x, second, third, node.attributes as BlockedConvAttributes, block)]
+    const convolved = blockedConv(x, second, third, node.attributes as BlockedConvAttributes, block)
+    return [fourth ? add(convolved, fourth) : convolved]
   })
 }
 
@@ -76,7 +78,7 @@ function unblockedWeight(w: SymbolicTensor, depthwise: boolean, block: number): 
 function blockedConv(
   x: SymbolicTensor,
   w: SymbolicTensor,
-  bias: SymbolicTensor | undefined,
+  bias: SymbolicTensor | null | undefined,
   { strides, pads, dilations, group }: BlockedConvAttributes,
   block: number,
 ): SymbolicTensor {

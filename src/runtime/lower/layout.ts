@@ -9,12 +9,12 @@
 import { sameShape } from '../../base/index.ts'
 import type { Graph, Node, Operator, SymbolicTensor } from '../../graph/index.ts'
 import { apply, concat, nodesOf, reshape, split } from '../../graph/index.ts'
+import type { Takers } from './channelwise.ts'
+import { blockable } from './channelwise.ts'
 import type { BlockSize } from './operators.ts'
 import { blockedSource, blockedUpsample, fromBlocked, toBlocked } from './operators.ts'
 
 type Inputs = readonly (SymbolicTensor | null)[]
-/** By tensor: the operators that take it, by domain and name. */
-export type Takers = ReadonlyMap<SymbolicTensor, ReadonlySet<string>>
 type LayoutRule = (inputs: Inputs, node: Node, block: number, takers: Takers) => readonly SymbolicTensor[] | undefined
 
 export const keyOf = ({ domain, name }: Operator): string => `${domain}:${name}`
@@ -49,7 +49,8 @@ const PLAIN = new Set([':Reshape', ':Transpose', ':ReduceSum', ':ReduceMean', ':
 const binary: LayoutRule = ([a, b], { operator, attributes, outputs: [y] }, block, takers) => {
   if (!a || !b) return undefined
   const call = (x: SymbolicTensor, y: SymbolicTensor) => apply(operator, [x, y], attributes)[0]
-  const [left, right] = [blockedSource(a), blockedSource(b)]
+  let [left, right] = [blockedSource(a), blockedSource(b)]
+  if (sameShape(a.shape, b.shape) && (left || right)) [left, right] = [blockable(a, block), blockable(b, block)]
   if (left && right && sameShape(a.shape, b.shape)) return [fromBlocked(call(left, right))]
   if (left && b.size === 1 && b.rank <= 4) return [fromBlocked(call(left, b))]
   if (right && a.size === 1 && a.rank <= 4) return [fromBlocked(call(a, right))]
@@ -114,6 +115,7 @@ const enlarged =
 
 const RULES: Readonly<Record<string, LayoutRule>> = {
   ...Object.fromEntries(['Sigmoid', 'Tanh', 'Relu', 'Neg', 'Exp', 'Sqrt'].map((name) => [`:${name}`, unary])),
+  'com.microsoft:QuickGelu': unary,
   ...Object.fromEntries(['Add', 'Sub', 'Mul', 'Div'].map((name) => [`:${name}`, binary])),
   ':Concat': joined,
   ':Split': cut,

@@ -7,7 +7,7 @@
 import type { Shape } from '../../base/index.ts'
 import { int64, internalError } from '../../base/index.ts'
 import type { Attributes, Operator, OperatorDefinition, SymbolicTensor } from '../../graph/index.ts'
-import { apply, constant, operatorOf } from '../../graph/index.ts'
+import { apply, constant, operatorOf, reshape } from '../../graph/index.ts'
 
 function engineOperator<A extends Attributes>(
   definition: Pick<OperatorDefinition<A>, 'name' | 'domain' | 'attributes' | 'infer'>,
@@ -127,6 +127,22 @@ export function blockedConv(
   attributes: BlockedConvAttributes,
 ): SymbolicTensor {
   return apply(blockedConvOperator, bias ? [x, w, bias] : [x, w], attributes)[0]
+}
+
+/**
+ * What a blocked convolution gives (seen through reshapes), added to a blocked tensor of its shape: the engine adds in place where that is not needed
+ * any more. Undefined where x comes from something else, or was added already.
+ */
+export function addedConv(x: SymbolicTensor, onto: SymbolicTensor): SymbolicTensor | undefined {
+  if (x.source.kind !== 'node') return undefined
+  const { operator, inputs, attributes } = x.source.node
+  if (operator.name === 'Reshape' && operator.domain === '' && inputs[0]) {
+    const sum = addedConv(inputs[0], reshape(onto, inputs[0].shape))
+    return sum && reshape(sum, x.shape)
+  }
+  if (operator !== blockedConvOperator || inputs.length > 3) return undefined
+  const [image, weight, bias = null] = inputs
+  return apply(operator, [image, weight, bias, onto], attributes)[0]
 }
 
 /** What `fromBlocked` made x of, if it did and dropped no channels. */
