@@ -1,11 +1,10 @@
 /** What is to be said of a run whose gradients had to leave something out, or were not what they are meant to be. */
-import type { TuningRecord } from '../../tuners/index.ts'
+import type { LearnSettings, TuningRecord } from '../../tuners/index.ts'
 
-export const gradientNotes = (history: readonly TuningRecord[]): string[] => [
-  ...kinkNotes(history),
-  ...solveNotes(history),
-  ...unresolvedNotes(history),
-]
+export const gradientNotes = (
+  history: readonly TuningRecord[],
+  settings: Pick<LearnSettings, 'learn' | 'z' | 'hypergradient'>,
+): string[] => [...directNotes(settings), ...kinkNotes(history), ...solveNotes(history), ...unresolvedNotes(history)]
 
 /** Where the distance had kinks in tuning: see `droppedDirections`. */
 function kinkNotes(history: readonly TuningRecord[]): string[] {
@@ -49,5 +48,14 @@ function unresolvedNotes(history: readonly TuningRecord[]): string[] {
   if (still.length === 0) return []
   return [
     `${still.join(', ')} stayed as at the start: in none of ${known.length} iterations was the gradient above two of its standard errors; more images (--tuning-samples) resolve more`,
+  ]
+}
+
+/** One schedule for both by the direct part alone. Measured: docs/results/hypergradient. */
+function directNotes({ learn, z, hypergradient }: Pick<LearnSettings, 'learn' | 'z' | 'hypergradient'>): string[] {
+  if (learn !== 'tied' || z || hypergradient !== 'penalty') return []
+  return [
+    'the gradient is that of the sampling alone, without what comes through training: held against retraining of the 16x16 network it had the wrong sign in tau for three ' +
+      'seeds of three; --hypergradient implicit has both parts, and moves only what it resolves',
   ]
 }

@@ -67,7 +67,10 @@ export async function finish(
 ): Promise<RunReport<ScheduleJson>> {
   const { result } = learned
   const later = [
-    ...learned.steps.flatMap(({ result }) => [...gradientNotes(result.history), ...searchNotes(result, folder)]),
+    ...learned.steps.flatMap(({ result }) => [
+      ...gradientNotes(result.history, config),
+      ...searchNotes(result, folder),
+    ]),
     ...(inputs.reward?.notes?.() ?? []).filter((note) => !inputs.notes.includes(note)),
   ]
   for (const note of later) onNote?.(note)
