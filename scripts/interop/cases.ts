@@ -48,8 +48,6 @@ function bySampler(
   return printedCase({
     name: `${sampler} of ${steps}${told && `, ${told}`}`,
     about,
-    // The first level has an alphaBar of 2e-9: a rounding of the network is 2e4 of them in x0, until it is clipped.
-    bound: told.includes('eta') ? 3e-3 : 1e-3,
     scheduler,
     args: ['digits-16', '--schedule', 'default', '--sampler', sampler, '--steps', String(steps), ...flags],
     steps,

@@ -12,8 +12,6 @@ export interface PrintedOptions {
   /** The model and flags of `bilevel sample`. */
   readonly args: readonly string[]
   readonly steps: number
-  /** Largest difference that passes. Default 1e-3. */
-  readonly bound?: number
   /** The class that must run it; absent: whatever is printed. */
   readonly scheduler?: string
   readonly imageShape: readonly number[]
@@ -27,11 +25,11 @@ export interface PrintedOptions {
 const COUNT = 12
 
 export function printedCase(options: PrintedOptions): Case {
-  const { name, about, args, steps, bound = 1e-3, scheduler, imageShape, prepare, quick, pipeline } = options
+  const { name, about, args, steps, scheduler, imageShape, prepare, quick, pipeline } = options
   return {
     name,
     about,
-    bound,
+    bound: 1e-3,
     ...(quick && { quick }),
     async run(at) {
       await prepare?.(at)

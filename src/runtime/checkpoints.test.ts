@@ -101,8 +101,8 @@ test.each(['unet2d-attention.dynamo-23.onnx', 'unet2d-condition.script-17.onnx']
       const largest = Math.max(...values.map(Math.abs))
       expect(largest).toBeGreaterThan(0)
       const off = Math.max(...values.map((value, i) => Math.abs(value - Number(is[name].data[i]))))
-      // Float32: sums are taken in another order where another layout is at hand.
-      expect(off / largest).toBeLessThan(4e-6)
+      // Float32: 1.02e-6 at most, as sums are taken in another order where another layout is at hand.
+      expect(off / largest).toBeLessThan(1.5e-6)
     }
   },
 )

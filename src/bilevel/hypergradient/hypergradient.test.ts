@@ -194,10 +194,10 @@ describe('weights that do not move', () => {
 
 test('a system that was left early is reported, beside how far the others are', async () => {
   const sound = quadraticProblem({ tied: false, noise: 0.1, newton: 0 })
-  const at = async (sign: number) => {
+  const at = async (sign: number, step = 10) => {
     const lower = {
       ...sound.lower,
-      stepSizes: () => new Float64Array(3).fill(10),
+      stepSizes: () => new Float64Array(3).fill(step),
       gradientInWeights: async (...[state, upper, batch]: Parameters<typeof sound.lower.gradientInWeights & {}>) => {
         const gradient = await sound.lower.gradientInWeights?.(state, upper, batch)
         return Float64Array.from(gradient ?? [], (value) => sign * value)
@@ -208,6 +208,9 @@ test('a system that was left early is reported, beside how far the others are', 
     return (await penaltyStep(problem, settings, penaltyInit(problem, settings))).report.solve
   }
   expect(await at(-1)).toEqual({ systems: 3, indefinite: 3, residual: 1 })
+  // H = -diag(1, 2, 1/2) beside a damping of 1/(100 * .004) = 2.5: the whole is positive, H is not.
+  expect(await at(-1, 0.004)).toMatchObject({ systems: 3, indefinite: 3 })
+  expect(await at(1, 0.004)).toMatchObject({ systems: 3, indefinite: 0 })
   const solved = await at(1)
   expect(solved).toMatchObject({ systems: 3, indefinite: 0 })
   expect(solved?.residual).toBeGreaterThan(0.01)
