@@ -9,6 +9,7 @@ import { recordJson, wordsOf } from '../opening/conventionRecord.ts'
 import { isModelFile } from '../opening/modelFile.ts'
 import type { OpenedModel } from '../opening/openedModel.ts'
 import { openModelAt } from '../opening/openModel.ts'
+import { requirePromptsTaken } from '../opening/promptsUsed.ts'
 import { sharedData } from '../opening/sharedData.ts'
 import type { ShownOnnx } from './onnxFile.ts'
 import { describedFile, shownOnnx } from './onnxFile.ts'
@@ -71,6 +72,7 @@ export async function show(path: string, config: ShowConfig): Promise<ShownModel
 
 /** @throws what `openModelAt` throws, but for a convention that does not fit, which is told */
 export async function showModel(path: string, config: ShowConfig): Promise<ShownModel> {
+  await requirePromptsTaken(path, config)
   const { pictures } = sharedData(config)
   const options = { ...config, pictures, allFigures: config.data !== null }
   let refused: string | null = null

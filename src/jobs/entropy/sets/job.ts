@@ -8,7 +8,7 @@ import { NO_RATE } from '../../planning/forecast.ts'
 import { requireSameCode } from '../run.ts'
 import type { EntropyConfig } from '../settings.ts'
 import type { SetsInputs } from './open.ts'
-import { openSets, planOpenedSets, planSets } from './open.ts'
+import { openSets, planOpenedSets } from './open.ts'
 import type { SetsJson } from './report.ts'
 import type { SetEvent, SetsCheckpoint } from './run.ts'
 import { finishSets, recordSet, setLine, stepOfSets, tuneSets } from './run.ts'
@@ -23,9 +23,10 @@ export type SetsMaker = RunMaker<
 >
 
 /** @param words what is said of the command, and its settings: those of a job of one set */
-export const setsMaker = (words: Pick<SetsMaker, 'name' | 'summary' | 'description' | 'settings'>): SetsMaker => ({
+export const setsMaker = (
+  words: Pick<SetsMaker, 'name' | 'summary' | 'description' | 'settings' | 'requireUsed' | 'plan'>,
+): SetsMaker => ({
   ...words,
-  plan: (config) => planSets(config),
   requireSame: requireSameCode,
   open: openSets,
   expected: (inputs) => planOpenedSets(inputs, NO_RATE),
