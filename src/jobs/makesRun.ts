@@ -72,7 +72,7 @@ export interface RunMaker<C extends RunSettings, I extends RunInputs, E, K, R, J
 }
 
 /** Where the work begins, and what it tells. */
-export interface WorkHooks<E, K> {
+export interface WorkHooks<E, K> extends Pick<JobHooks<E, JobProgress>, 'folder' | 'caller' | 'onNote'> {
   readonly from?: K
   readonly signal?: AbortSignal
   readonly onProgress?: (progress: JobProgress) => void
@@ -141,8 +141,11 @@ export async function makeRun<C extends RunSettings, I extends RunInputs, E, K, 
       const shown = new ProgressFile(at.run.folder)
       try {
         const result = await maker.work(at, inputs, config, {
+          folder,
           ...(at.from !== undefined && { from: at.from }),
           ...(signal && { signal }),
+          ...(caller && { caller }),
+          ...(onNote && { onNote }),
           onProgress: (reached) => {
             const progress = secondsPerEvaluation ? { ...reached, forecastRate: 1 / secondsPerEvaluation } : reached
             shown.show(progress)
