@@ -1,9 +1,11 @@
 /** Whether prompts that are given are of any use: to a model that makes images of them, or to a reward that rates images by them. */
 import { stat } from 'node:fs/promises'
+import { join } from 'node:path'
 import { inputError } from '../../base/index.ts'
 import { shippedPath } from '../../data/index.ts'
 import { findOnnxPipeline, SHIPPED_MODELS } from '../../diffusion/files/index.ts'
 import { parseRewardSpec } from '../../rewards/index.ts'
+import { SETS } from '../entropy/sets/folder.ts'
 import { runRecordOf } from './runRecord.ts'
 
 /** The settings. */
@@ -37,11 +39,21 @@ export async function requirePromptsUsed(
  * @throws `config.prompts`
  */
 export async function requirePromptsTaken(path: string, given: GivenPrompts): Promise<void> {
-  if (given.prompts === null || (await takesPrompts(path))) return
-  // A run's own are those of its reward.
-  if ((await runRecordOf(path))?.settings.prompts === given.prompts) return
-  throw unused(given, `the model ${path}, which takes none`, 'name such a model')
+  const { prompts, promptSet } = given
+  if ((prompts === null && promptSet === null) || (await takesPrompts(path))) return
+  const own = (await runRecordOf(path))?.settings
+  // Those of a run that are of no use to its model are its reward's.
+  const isOwn = prompts === null || own?.prompts === prompts
+  if (isOwn && (promptSet === null || own?.promptSet === promptSet || (await isSetOf(path, promptSet)))) return
+  throw unused(
+    { ...given, prompts: prompts ?? String(own?.prompts ?? null) },
+    `the model ${path}, which takes none`,
+    'name such a model',
+  )
 }
+
+const isSetOf = async (run: string, set: string): Promise<boolean> =>
+  (await stat(join(run, SETS, set)).catch(() => null)) !== null
 
 /** Whether a model makes images of prompts, by its files alone. Of what is no model it is left to be refused as that. */
 export async function takesPrompts(path: string): Promise<boolean> {

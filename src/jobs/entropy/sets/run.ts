@@ -7,6 +7,7 @@ import type { RunReport, WorkHooks } from '../../makesRun.ts'
 import { boardImages } from '../../reporting/sampleGrids.ts'
 import { entropyLine } from '../lines.ts'
 import type { EntropyInputs } from '../open.ts'
+import { lambdaText } from '../report/entropyVerdict.ts'
 import { emitDone, leave, record, stepOf } from '../run.ts'
 import type { EntropyConfig } from '../settings.ts'
 import { SETS } from './folder.ts'
@@ -14,8 +15,11 @@ import type { OneSet, SetsInputs } from './open.ts'
 import type { SetResult, SetsJson } from './report.ts'
 import { renderSetsReport, setsJson, setsSummary } from './report.ts'
 
+/** What came out for a set, when its files are there. */
+type SetDone = { readonly kind: 'done' } & Pick<EntropyResult['entropyStrength'], 'value' | 'low' | 'high' | 'resolved'>
+
 /** An event of a set. */
-export type SetEvent = EntropyEvent & { readonly set: string }
+export type SetEvent = (EntropyEvent | SetDone) & { readonly set: string }
 
 /** Where each set stands that was begun, in order: the last alone may go on. */
 export interface SetsCheckpoint {
@@ -39,8 +43,9 @@ export async function tuneSets(
     const done = results.reduce((sum, { result }) => sum + result.networkEvaluations.total, 0)
     const inputs = await set.open()
     try {
-      const result = await tuneSet(set, inputs, reached, { i, done, left: sets.length - i }, hooks)
+      const { result, isTold } = await tuneSet(set, inputs, reached, { i, done, left: sets.length - i }, hooks)
       results.push(await leaveSet(at, set, inputs, result, hooks))
+      if (!isTold || !at.has(`${set.name}/done`)) hooks.onEvent(doneEvent(set, result))
     } finally {
       await inputs.close()
     }
@@ -50,17 +55,25 @@ export async function tuneSets(
 
 type SetHooks = WorkHooks<SetEvent, SetsCheckpoint>
 
-/** @param at number of the set, evaluations that those before took, and how many sets there still are with it */
-function tuneSet(
+const doneEvent = ({ name }: OneSet, { entropyStrength }: EntropyResult): SetEvent & SetDone => {
+  const { value, low, high, resolved } = entropyStrength
+  return { kind: 'done', set: name, value, low, high, resolved }
+}
+
+/**
+ * @param at number of the set, evaluations that those before took, and how many sets there still are with it
+ * @returns also whether nothing was new of it, so that the log has all its events
+ */
+async function tuneSet(
   { name }: OneSet,
   { subject }: EntropyInputs,
   reached: EntropyCheckpoint[],
   { i, done, left }: { readonly i: number; readonly done: number; readonly left: number },
   { signal, onProgress, onEvent, onCheckpoint }: SetHooks,
-): Promise<EntropyResult> {
+): Promise<{ readonly result: EntropyResult; readonly isTold: boolean }> {
   // The log has a finished set's events already, also those that came after its last draw.
   let isTold = i < reached.length - 1
-  return tuneEntropyStrength({
+  const result = await tuneEntropyStrength({
     ...subject,
     ...(reached[i] && { from: reached[i] }),
     ...(signal && { signal }),
@@ -81,6 +94,7 @@ function tuneSet(
       return onCheckpoint({ sets: [...reached] })
     },
   })
+  return { result, isTold }
 }
 
 async function leaveSet(
@@ -102,11 +116,18 @@ async function leaveSet(
 }
 
 /** Types of a set's events begin with its name: iterations are counted anew in each. */
-export function recordSet(at: JobRun<SetsCheckpoint>, { set, ...event }: SetEvent): void {
-  record(at, event as EntropyEvent, `${set}/`)
+export function recordSet(at: JobRun<SetsCheckpoint>, event: SetEvent): void {
+  const { set, ...own } = event
+  if (event.kind === 'done') emitDone(at, `${set}/done`, { entropyStrength: event })
+  else record(at, own as EntropyEvent, `${set}/`)
 }
 
-export function setLine({ set, ...event }: SetEvent): string | null {
+export function setLine(told: SetEvent): string | null {
+  const { set, ...event } = told
+  if (told.kind === 'done') {
+    const { value, low, high, resolved } = told
+    return `${set} is done: lambda ${lambdaText(value)}, ${lambdaText(low)} to ${lambdaText(high)}${resolved ? '' : ' (not resolved)'}; ${SETS}/${set}/report.html`
+  }
   const line = entropyLine(event as EntropyEvent)
   return line === null ? null : `${set}: ${line}`
 }
@@ -128,6 +149,5 @@ export async function finishSets(
   )
   const metrics = found.map(({ name }) => `${name}/done/value`)
   at.run.summarise({ images, settings: context.config, metrics })
-  for (const { name, result } of found) emitDone(at, `${name}/done`, result)
   return { json, summary: setsSummary(found, context) }
 }

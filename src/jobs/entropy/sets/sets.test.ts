@@ -3,11 +3,15 @@ import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { readEvents } from '../../../runs/events.ts'
+import { readEvents, withoutTimes } from '../../../runs/events.ts'
+import { bestText } from '../../bestText.ts'
 import { openModelAt } from '../../opening/openModel.ts'
+import { listRuns } from '../../runs/list.ts'
 import { sampleLayers } from '../../sample/guidedSampling.ts'
 import { sampleModel } from '../../sample/run.ts'
 import { resolveSampleConfig } from '../../sample/settings.ts'
+import { showModel, shownText } from '../../show/run.ts'
+import { resolveShowConfig } from '../../show/settings.ts'
 import { entropyJob, runEntropyJob, runEntropySets } from '../job.ts'
 import type { EntropyJson } from '../report/entropyJson.ts'
 import { resolveEntropyConfig } from '../settings.ts'
@@ -95,6 +99,15 @@ test('a run that was stopped in its second set goes on to the same numbers', asy
     },
   })
   await expect(first).rejects.toMatchObject({ code: 'interrupted' })
+  expect(bestText((await listRuns(stopped, [entropyJob]))[0].best)).toMatch(
+    /^lambda: warm [\d.]+( \(not resolved\))?, cold one not yet$/,
+  )
+  const of = (promptSet: string) => sampleLayers(stopped, [{ source: 'flags', values: { promptSet } }])
+  expect((await of('warm'))[0].values).toMatchObject({ promptSet: 'warm' })
+  await expect(of('cold one')).rejects.toThrow(
+    /'cold one' is not done; go on with the run \(bilevel entropy --resume .*\), or sample one that is done: warm/,
+  )
+  await expect(sampleLayers(stopped, [])).rejects.toThrow(/\(warm; not yet: cold one\): say which, --prompt-set warm/)
   let again = 0
   const { json: resumed } = await runEntropySets(configOf(), {
     folder: stopped,
@@ -105,6 +118,16 @@ test('a run that was stopped in its second set goes on to the same numbers', asy
   })
   expect(again).toBe(0)
   expect(resumed.sets.map(numbersOf)).toEqual(json.sets.map(numbersOf))
+  const told = async (run: string) => withoutTimes(await readEvents(join(run, 'events.jsonl')))
+  expect(await told(stopped)).toEqual(await told(join(folder, 'run')))
+  const [{ best }] = await listRuns(stopped, [entropyJob])
+  expect(best).toEqual({
+    what: 'lambda',
+    sets: json.sets.map(({ set, entropyStrength: { value, resolved } }) => ({ set, value, resolved })),
+  })
+  const shown = await showModel(stopped, resolveShowConfig([]))
+  expect(shown.tuned).toEqual(best)
+  expect(shownText(shown)).toContain(`tuned      ${bestText(best)}`)
 })
 
 test('the plan counts all sets', async () => {
@@ -120,17 +143,31 @@ test('the plan counts all sets', async () => {
 
 test('a set is sampled by its guidance, with its prompts', async () => {
   const run = join(folder, 'run')
-  await expect(sampleLayers(run, [])).rejects.toThrow(/tuned lambda for each of its sets of prompts \(cold one, warm\)/)
+  await expect(sampleLayers(run, [])).rejects.toThrow(
+    /lambda for each of its sets of prompts \(warm, cold one\): say which, --prompt-set warm, or --guidance none/,
+  )
+  await expect(sampleLayers(run, [{ source: 'flags', values: { promptSet: 'hot' } }])).rejects.toThrow(
+    /which are warm, cold one; got 'hot'/,
+  )
   const guidance = join(run, 'sets', 'warm', 'guidance.json')
-  const given = { source: 'the test', values: { guidance, count: 3 } }
+  const given = { source: 'the test', values: { promptSet: 'warm', count: 3 } }
   const layers = await sampleLayers(run, [given])
+  const byFile = { source: 'the test', values: { guidance, count: 3 } }
+  expect(await sampleLayers(run, [byFile])).toEqual(layers)
   const config = resolveSampleConfig([...layers, given])
-  expect(config.promptSet).toBe('warm')
+  expect(config).toMatchObject({ promptSet: 'warm', guidance })
   const opened = await openModelAt(run, config)
   expect(opened.classNames).toEqual(WARM)
   await opened.close()
   const made = await sampleModel(run, config, { folder: join(folder, 'images') })
   expect(made.notes.filter((note) => note.includes('tuned for'))).toEqual([])
+  const other = { ...config, guidance: join(run, 'sets', 'cold one', 'guidance.json') }
+  const mixed = await sampleModel(run, other, { folder: join(folder, 'mixed') })
+  expect(mixed.notes.join()).toMatch(/tuned for the prompts of set cold one and .* for the prompts of set warm/)
+  await writeFile(join(run, 'sets', 'cold one', 'guidance.json'), await readFile(guidance))
+  await expect(sampleLayers(run, [{ source: 'flags', values: { promptSet: 'cold one' } }])).rejects.toMatchObject({
+    code: 'runs.damaged',
+  })
 })
 
 test('sets that are not there, or nothing to choose from, are refused', async () => {
