@@ -77,6 +77,19 @@ test('it is said who would take them, and how they are left out', async () => {
   await requirePromptsUsed({ prompts: null, promptSet: null }, 'digits-16', ['ink'])
 })
 
+test.each([
+  ['digits-16', null],
+  ['captioned-digits', 'model.prompts'],
+])('a set without a file, of %s', async (model, code) => {
+  const { plan, settings } = jobNamed('sample')
+  const config = settings.resolve([{ source: 'the flags', values: { promptSet: 'warm' } }])
+  const why =
+    code === null
+      ? { code: 'config.prompts', message: expect.stringMatching(/got set 'warm' .*; leave it out, or/) }
+      : { code }
+  await expect(plan!(config, model)).rejects.toMatchObject(why)
+})
+
 test('a model is asked by its files; what is no model is refused as that', async () => {
   expect(await takesPrompts('captioned-digits')).toBe(true)
   expect(await takesPrompts('digits-16')).toBe(false)
@@ -123,6 +136,8 @@ describe('a run whose reward alone took them', () => {
   test('other prompts are refused there', async () => {
     const other = join(folder, 'other.txt')
     await writeFile(other, await readFile(prompts))
+    const set = resolveSampleConfig([{ source: 'the flags', values: { guidance: null, promptSet: 'warm' } }])
+    await expect(sampleModel(run, set, { folder: join(folder, 'x') })).rejects.toThrow(/got set 'warm' with the model/)
     const config = resolveSampleConfig([{ source: 'the flags', values: { guidance: null, prompts: other } }])
     await expect(sampleModel(run, config, { folder: join(folder, 'x') })).rejects.toMatchObject({
       code: 'config.prompts',

@@ -46,7 +46,7 @@ export async function requirePromptsTaken(path: string, given: GivenPrompts): Pr
   const isOwn = prompts === null || own?.prompts === prompts
   if (isOwn && (promptSet === null || own?.promptSet === promptSet || (await isSetOf(path, promptSet)))) return
   throw unused(
-    { ...given, prompts: prompts ?? String(own?.prompts ?? null) },
+    { prompts: isOwn ? null : prompts, promptSet },
     `the model ${path}, which takes none`,
     'name such a model',
   )
@@ -65,10 +65,14 @@ export async function takesPrompts(path: string): Promise<boolean> {
 }
 
 function unused({ prompts, promptSet }: GivenPrompts, by: string, other: string): Error {
-  const set = promptSet === null ? '' : ` (set '${promptSet}')`
+  const set = promptSet === null ? '' : `set '${promptSet}'`
+  const [came, leave] =
+    prompts === null
+      ? [set, 'leave it out']
+      : [`prompts ${prompts}${set && ` (${set})`}`, 'leave them out (--prompts none)']
   return inputError(
     'config.prompts',
     'prompts are for a text-to-image model (a folder with unet/model.onnx, text_encoder/model.onnx, tokenizer/) and for the reward clip-score; ' +
-      `got prompts ${prompts}${set} with ${by}; leave them out (--prompts none), or ${other}`,
+      `got ${came} with ${by}; ${leave}, or ${other}`,
   )
 }

@@ -136,6 +136,11 @@ describe('a run of several sets of prompts', () => {
     const sets = ['a', 'b', 'c', 'd', 'e', 'f'].map((set) => ({ set, value: 1, resolved: true }))
     expect(bestText({ what: 'lambda', sets })).toBe('lambda: a 1, b 1, c 1, d 1, 2 more')
     expect(bestText({ what: 'lambda', value: 3, resolved: false })).toBe('lambda 3 (not resolved)')
+    expect(bestText({ what: 'lambda', sets: sets.map((set) => ({ ...set, resolved: false })) })).toBe(
+      'lambda: a 1, b 1, c 1, d 1, 2 more (none resolved)',
+    )
+    const nothing = sets.map((set) => ({ ...set, value: null, resolved: null }))
+    expect(bestText({ what: 'lambda', sets: nothing })).toBe('lambda of 6 sets: not yet')
     expect(bestText(null)).toBe('–')
   })
 })

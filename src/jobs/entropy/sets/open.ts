@@ -157,11 +157,15 @@ async function openAgain(
 }
 
 /** What is wrong with the first is wrong with the job; what only a later one has is said of that. */
-async function ofSet<T>(i: number, { name }: NamedSet, work: () => Promise<T>): Promise<T> {
+const ofSet = <T>(i: number, set: NamedSet, work: () => Promise<T>): Promise<T> =>
+  i === 0 ? work() : saidOf(set, work)
+
+/** An error of the work is said of the set. */
+export async function saidOf<T>({ name }: Pick<NamedSet, 'name'>, work: () => Promise<T>): Promise<T> {
   try {
     return await work()
   } catch (error) {
-    if (i === 0 || !(error instanceof BilevelError)) throw error
+    if (!(error instanceof BilevelError) || error.kind === 'interrupted') throw error
     const { kind, code, message } = error
     throw new BilevelError(kind, code, `set '${name}': ${message}`, { cause: error })
   }

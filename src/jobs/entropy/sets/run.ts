@@ -12,6 +12,7 @@ import { emitDone, leave, record, stepOf } from '../run.ts'
 import type { EntropyConfig } from '../settings.ts'
 import { SETS } from './folder.ts'
 import type { OneSet, SetsInputs } from './open.ts'
+import { saidOf } from './open.ts'
 import type { SetResult, SetsJson } from './report.ts'
 import { renderSetsReport, setsJson, setsSummary } from './report.ts'
 
@@ -41,9 +42,10 @@ export async function tuneSets(
   const results: SetResult[] = []
   for (const [i, set] of sets.entries()) {
     const done = results.reduce((sum, { result }) => sum + result.networkEvaluations.total, 0)
-    const inputs = await set.open()
+    const inputs = await saidOf(set, () => set.open())
     try {
-      const { result, isTold } = await tuneSet(set, inputs, reached, { i, done, left: sets.length - i }, hooks)
+      const standing = { i, done, left: sets.length - i }
+      const { result, isTold } = await saidOf(set, () => tuneSet(set, inputs, reached, standing, hooks))
       results.push(await leaveSet(at, set, inputs, result, hooks))
       if (!isTold || !at.has(`${set.name}/done`)) hooks.onEvent(doneEvent(set, result))
     } finally {

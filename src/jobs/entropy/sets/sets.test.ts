@@ -1,5 +1,5 @@
 /** Several sets of prompts in one run, on small exports of diffusers and transformers: each as a run of it alone, resumed to the same numbers, sampled by name. */
-import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { cp, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
@@ -184,6 +184,33 @@ test('sets that are not there, or nothing to choose from, are refused', async ()
   )
   const digits = resolveEntropyConfig([{ source: 'the test', values: { preset: 'tiny', promptSet: 'warm' } }])
   await expect(entropyJob.plan!(digits, '')).rejects.toThrow(/a set of prompts is one of a file's \(--prompts FILE\)/)
+})
+
+test('what is wrong with a later set is found before the first begins, and said of it', async () => {
+  const named = configOf({ class: WARM[0] })
+  const out = join(folder, 'named')
+  for (const begin of [() => entropyJob.plan!(named, ''), () => runEntropySets(named, { folder: out })]) {
+    await expect(begin()).rejects.toMatchObject({
+      code: 'sample.class',
+      message: expect.stringMatching(/^set 'cold one': a class is one of its names/),
+    })
+  }
+  await expect(stat(out)).rejects.toThrow('ENOENT')
+})
+
+test('what goes wrong while a set is tuned is said of it; those before it are there', async () => {
+  // All images of the second set's only prompt are rated alike.
+  await writeFile(
+    join(folder, 'alike.mjs'),
+    `export default { needsClasses: true, range: [-1, 1], values: ({ data, shape: [n] }, classes) =>
+      Array.from(classes, (_, i) => (classes.every((label) => label === 0) ? 1 : data[(i * data.length) / n])) }`,
+  )
+  const out = join(folder, 'alike')
+  const run = runEntropySets(configOf({ judge: join(folder, 'alike.mjs'), witness: null }), { folder: out })
+  await expect(run).rejects.toThrow(/^set 'cold one': .*gave all of \d+ images the value 1/)
+  expect(
+    JSON.parse(await readFile(join(out, 'sets', 'warm', 'result.json'), 'utf8')).entropyStrength.value,
+  ).toBeGreaterThan(0)
 })
 
 test('notes of all sets are said once, others with their names', () => {
