@@ -71,6 +71,9 @@ test('it is said who would take them, and how they are left out', async () => {
     /got prompts .* \(set 'warm'\) with the model digits-16 and 'ink' and 'symmetry', none of which takes any; leave them out \(--prompts none\)/,
   )
   await expect(requirePromptsUsed(given, null, [])).rejects.toThrow(/with the model that is trained here and no reward/)
+  await expect(requirePromptsUsed({ prompts: null, promptSet: 'warm' }, null, [])).rejects.toThrow(
+    /got set 'warm' with the model that is trained here and no reward, none of which takes any; leave it out/,
+  )
   for (const rewards of [['clip-score'], ['ink', '5*ink + 2*clip-score:folder']])
     await requirePromptsUsed(given, 'digits-16', rewards)
   await requirePromptsUsed(given, 'captioned-digits', ['ink'])

@@ -25,7 +25,7 @@ export async function requirePromptsUsed(
   model: string | null,
   rewards: readonly string[],
 ): Promise<void> {
-  if (given.prompts === null) return
+  if (given.prompts === null && given.promptSet === null) return
   if (rewards.flatMap((spec) => parseRewardSpec(spec)).some(({ kind }) => kind === 'clip-score')) return
   if (model !== null && (await takesPrompts(model))) return
   const rated = rewards.length === 0 ? 'no reward' : rewards.map((spec) => `'${spec}'`).join(' and ')

@@ -77,7 +77,14 @@ test('each set gets the numbers of a run of it alone', async () => {
 
 test('the page has a row and a section for each set, the log its events by name', async () => {
   const page = await readFile(join(folder, 'run', 'report.html'), 'utf8')
-  for (const text of ['2 sets of prompts', 'Set warm', 'Set cold one', 'href="sets/cold%20one/report.html"', WARM[2]])
+  for (const text of [
+    '2 sets of prompts',
+    'Set warm',
+    'Set cold one',
+    'href="sets/cold%20one/report.html"',
+    'sets/warm/samples/',
+    WARM[2],
+  ])
     expect(page).toContain(text)
   const own = await readFile(join(folder, 'run', 'sets', 'warm', 'report.html'), 'utf8')
   expect(own).toContain('--guidance')
@@ -183,7 +190,10 @@ test('sets that are not there, or nothing to choose from, are refused', async ()
     /two named sets or more/,
   )
   const digits = resolveEntropyConfig([{ source: 'the test', values: { preset: 'tiny', promptSet: 'warm' } }])
-  await expect(entropyJob.plan!(digits, '')).rejects.toThrow(/a set of prompts is one of a file's \(--prompts FILE\)/)
+  await expect(entropyJob.plan!(digits, '')).rejects.toThrow(/got set 'warm' with the model digits-16/)
+  await expect(entropyJob.plan!(configOf({ prompts: null, promptSet: 'warm' }), '')).rejects.toThrow(
+    /a set of prompts is one of a file's \(--prompts FILE\)/,
+  )
 })
 
 test('what is wrong with a later set is found before the first begins, and said of it', async () => {
