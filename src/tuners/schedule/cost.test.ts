@@ -89,10 +89,21 @@ test.each(['implicit', 'unrolled'] as const)(
     const { history, networkEvaluations } = learned.result
     const { batch, trainSteps, iterations } = settings
     const { tuningSamples: samples, samplingSteps: steps, lowerSteps, twinSteps } = settings
-    // y, and four estimates: FID's gradient, products with the Hessian of two gradients each, and the mixed derivative's 24
-    const products = hypergradient === 'implicit' ? [14, 14] : [lowerSteps + twinSteps - 1, 0]
-    const estimate = (count: number) => 4 * samples * steps + 2 * count * 3 * batch + 24 * 2 * batch
-    const tuned = products.map((count) => (lowerSteps + twinSteps) * 3 * batch + 4 * estimate(count))
+    // y, and four estimates: FID's gradient, products of two gradients each, the mixed derivative's 24, and a forward pass for each minibatch that has its own targets
+    const series = lowerSteps + twinSteps - 1
+    const [products, own] =
+      hypergradient === 'implicit'
+        ? [
+            [14, 14],
+            [2, 2],
+          ]
+        : [
+            [series, 0],
+            [series, 0],
+          ]
+    const estimate = (count: number, forward: number) =>
+      4 * samples * steps + 2 * count * 3 * batch + 24 * 2 * batch + forward * batch
+    const tuned = products.map((count, i) => (lowerSteps + twinSteps) * 3 * batch + 4 * estimate(count, own[i]))
     expect(history.length).toBe(iterations)
     expect(networkEvaluations.learned).toBe(3 * batch * trainSteps + tuned[0] + tuned[1])
     for (const [i, { gradient, gradientErrors = {}, unresolved = [], parameters }] of history.entries()) {
