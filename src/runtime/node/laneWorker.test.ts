@@ -36,7 +36,7 @@ const hold = (held: number, value: number) =>
 /** The first numbers of what was held: x, y, z of the run. */
 const read = async (from: number) => {
   const { outputs } = await ask({ kind: 'run', session: 2, feeds: {}, from })
-  return Array.from((outputs?.sum.data as Float32Array).subarray(0, 2))
+  return Array.from(outputs?.sum.data as Float32Array).slice(0, 2)
 }
 const memory = () => process.memoryUsage().arrayBuffers / 2 ** 20
 
