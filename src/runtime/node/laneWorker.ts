@@ -89,15 +89,41 @@ export function serveLane(port: MessagePort, engine: Engine): void {
     else free(Object.values(kept))
   }
 
-  /** Runs into memory that is spare, if there is any. The engine writes there, and gives copies of it that nobody needs. */
+  const ARRAYS = {
+    float32: Float32Array,
+    float64: Float64Array,
+    int32: Int32Array,
+    int64: BigInt64Array,
+    bool: Uint8Array,
+  } as const
+  /** Memory for outputs of a session, of those that are named or of the others. */
+  const placeFor = ({ outputMetadata }: InferenceSession, ofNames: (name: string) => boolean): Kept => {
+    const place: Record<string, EngineTensor> = {}
+    for (const output of outputMetadata) {
+      if (!output.isTensor || !ofNames(output.name)) continue
+      const { name, type, shape } = output as { name: string; type: keyof typeof ARRAYS; shape: readonly number[] }
+      const data = new ARRAYS[type](shape.reduce((size, extent) => size * extent, 1))
+      place[name] = new engine.Tensor(type, data as Float32Array, shape)
+    }
+    return place
+  }
+
+  /**
+   * Runs, and leaves in memory of its own what is named: that of an earlier run, if there is any to spare. The engine writes there, and would give
+   * copies of it; `NOT_HANDED_OVER` of `kept.ts` is an output that it gives no copy of, with an error, and of none of the others then.
+   */
   const runInto = async (session: number, inputs: Kept, names: readonly string[]): Promise<Kept> => {
-    const loaded = sessions.get(session)
-    const place = spare.get(session)?.pop()
-    if (!loaded || !place) return (await loaded?.run(inputs)) ?? {}
-    const others = loaded.outputNames.filter((name) => !names.includes(name)).map((name) => [name, null])
-    const results = await loaded.run(inputs, { ...Object.fromEntries(others), ...place })
-    free(names.map((name) => results[name]).filter((copy, i) => copy.data !== place[names[i]].data))
-    return { ...results, ...place }
+    const loaded = sessions.get(session) as InferenceSession
+    const place = spare.get(session)?.pop() ?? placeFor(loaded, (name) => names.includes(name))
+    const all = { ...placeFor(loaded, (name) => !names.includes(name)), ...place }
+    const nothing = loaded.outputMetadata.filter(({ isTensor }) => !isTensor).map(({ name }) => [name, null])
+    try {
+      const copies: Kept = await loaded.run(inputs, { ...Object.fromEntries(nothing), ...all })
+      free(Object.keys(all).flatMap((name) => (copies[name].data === all[name].data ? [] : copies[name])))
+    } catch (error) {
+      if (nothing.length === 0 || !/^non tensor type/i.test((error as Error).message)) throw error
+    }
+    return all
   }
 
   const run = async (request: Extract<LaneRequest, { kind: 'run' }>) => {
@@ -109,7 +135,10 @@ export function serveLane(port: MessagePort, engine: Engine): void {
     const loaded = sessions.get(session)
     const results: Kept = hold
       ? await runInto(session, inputs, hold.names)
-      : ((await (wanted ? loaded?.run(inputs, wanted) : loaded?.run(inputs))) ?? {})
+      : ((await loaded?.run(
+          inputs,
+          wanted ?? loaded.outputMetadata.flatMap((output) => (output.isTensor ? output.name : [])),
+        )) ?? {})
     const outputs: Record<string, SentTensor> = {}
     const kept: Record<string, EngineTensor> = {}
     for (const [name, result] of Object.entries(results)) {
