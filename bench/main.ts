@@ -8,7 +8,7 @@
  */
 import '../src/runtime/node/index.ts'
 import { BilevelError, exitCodeOf } from '../src/base/index.ts'
-import { measureCall } from './diffusion/call.ts'
+import { measureCall, measureFile } from './diffusion/call.ts'
 import { measureGuided } from './diffusion/guided.ts'
 import { measureSample } from './diffusion/sample.ts'
 import { measureTrainStep } from './diffusion/trainStep.ts'
@@ -36,6 +36,8 @@ function parts(settings: BenchSettings, script: string): Readonly<Record<Section
   const few = Math.min(runs, MOST_FRECHET_RUNS)
   const real = () => realNetwork(settings)
   const { realBatch } = fixed
+  const ofFile = (derivative: boolean) =>
+    measureFile(settings.file as string, { batch: fixed.exportBatch, runs, derivative })
   return {
     sample: async () => ({ sample: await measureSample(paper, { images: batch, steps, runs }) }),
     trainStep: async () => ({
@@ -79,6 +81,8 @@ function parts(settings: BenchSettings, script: string): Readonly<Record<Section
     realTrainStep: async () => ({
       realTrainStep: await measureTrainStep(real(), { batch: realBatch, clip: null, average: false, runs }),
     }),
+    exportForward: async () => ({ exportForward: await ofFile(false) }),
+    exportDerivative: async () => ({ exportDerivative: await ofFile(true) }),
     job: async () => ({ job: await measureJob(settings) }),
   }
 }

@@ -27,6 +27,8 @@ export interface Measured {
   readonly realForward?: Figure
   readonly realDerivative?: Figure
   readonly realTrainStep?: Figure
+  readonly exportForward?: Figure
+  readonly exportDerivative?: Figure
   readonly job?: JobFigures
 }
 
@@ -90,6 +92,8 @@ export function benchJson(settings: BenchSettings, measured: Measured) {
     realForward: json(measured.realForward),
     realDerivative: json(measured.realDerivative),
     realTrainStep: json(measured.realTrainStep),
+    exportForward: json(measured.exportForward),
+    exportDerivative: json(measured.exportDerivative),
     /** Of this process, all that it measured together. */
     residentMiB: Math.round(process.resourceUsage().maxRSS / 1024),
     ...(job && { job: { trainSeconds: rounded(job.train[clock]), tuneSeconds: rounded(job.tune[clock]) } }),

@@ -5,7 +5,7 @@ import { benchSettings, SECTIONS } from './settings.ts'
 test('flags over defaults', () => {
   const settings = benchSettings(['--base', '32', '--only', 'frechet,sample', '--clock=cpu', '--sampling-steps', '7'])
   expect(settings).toMatchObject({ base: 32, only: ['frechet', 'sample'], clock: 'cpu', samplingSteps: 7, batch: 64 })
-  expect(benchSettings([])).toMatchObject({ only: SECTIONS.slice(0, -5), json: false, tiny: false })
+  expect(benchSettings([])).toMatchObject({ only: SECTIONS.slice(0, -7), json: false, tiny: false })
   expect(benchSettings(['--tiny', '--base', '10'])).toMatchObject({ base: 10, size: 8 })
   expect(benchSettings(['--help'])).toBeNull()
 })
@@ -19,6 +19,7 @@ describe('refused, in words', () => {
     [['--sampling-steps', '1001'], 'at most the 1000 timesteps, got 1001'],
     [['--clock', 'sun'], '--clock must be wall or cpu, got sun'],
     [['--only', 'sampel'], 'did you mean sample?'],
+    [['--only', 'exportForward'], '--file must be an ONNX file, which exportForward measures, got none'],
     [['--bas', '3'], 'flags are --only, --base'],
     [['sample'], 'flags are --only'],
   ])('%j', (argv, words) => {

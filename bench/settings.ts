@@ -2,7 +2,7 @@
 import { parseArgs } from 'node:util'
 import { inputError, nearestOf } from '../src/base/index.ts'
 
-/** The parts of the benchmark. The last five take long and run only where they are asked for. */
+/** The parts of the benchmark. The last seven take long, or need a file, and run only where they are asked for. */
 export const SECTIONS = [
   'sample',
   'trainStep',
@@ -17,6 +17,8 @@ export const SECTIONS = [
   'realForward',
   'realDerivative',
   'realTrainStep',
+  'exportForward',
+  'exportDerivative',
   'job',
 ] as const
 export type Section = (typeof SECTIONS)[number]
@@ -35,6 +37,8 @@ export interface BenchSettings {
   /** DDIM steps of `sample` and `smallSample`, and of nothing else. */
   readonly samplingSteps: number
   readonly runs: number
+  /** The ONNX file of the parts that measure one. */
+  readonly file: string | null
   readonly clock: Clock
   readonly json: boolean
   /** Sizes at which everything runs in seconds and no number means anything. */
@@ -60,6 +64,8 @@ export interface FixedSizes {
   readonly realChannels: readonly number[]
   readonly realSize: number
   readonly realBatch: number
+  /** Images of a call of the ONNX file. */
+  readonly exportBatch: number
   readonly jobTrainSteps: number
   readonly jobIterations: number
   readonly jobImages: number
@@ -84,6 +90,7 @@ export const FIXED_SIZES: FixedSizes = {
   realChannels: [128, 256, 256, 256],
   realSize: 32,
   realBatch: 8,
+  exportBatch: 64,
   jobTrainSteps: 1000,
   jobIterations: 10,
   jobImages: 192,
@@ -107,6 +114,7 @@ export const TINY_SIZES: FixedSizes = {
   realChannels: [32, 32, 32, 32],
   realSize: 8,
   realBatch: 2,
+  exportBatch: 4,
   jobTrainSteps: 3,
   jobIterations: 2,
   jobImages: 66,
@@ -118,7 +126,11 @@ export const TINY_SIZES: FixedSizes = {
 /** Sizes that go with the settings. */
 export const fixedSizes = ({ tiny }: Pick<BenchSettings, 'tiny'>): FixedSizes => (tiny ? TINY_SIZES : FIXED_SIZES)
 
-const ON_DEMAND: readonly Section[] = ['upperIteration', 'realForward', 'realDerivative', 'realTrainStep', 'job']
+const OF_A_FILE: readonly Section[] = ['exportForward', 'exportDerivative']
+const ON_DEMAND: readonly Section[] = [
+  ...(['upperIteration', 'realForward', 'realDerivative', 'realTrainStep', 'job'] as const),
+  ...OF_A_FILE,
+]
 const USUAL = SECTIONS.filter((section) => !ON_DEMAND.includes(section))
 
 const DEFAULTS: BenchSettings = {
@@ -128,6 +140,7 @@ const DEFAULTS: BenchSettings = {
   batch: 64,
   samplingSteps: 20,
   runs: 5,
+  file: null,
   clock: 'wall',
   json: false,
   tiny: false,
@@ -142,6 +155,7 @@ const FLAGS = {
   batch: { type: 'string' },
   'sampling-steps': { type: 'string' },
   runs: { type: 'string' },
+  file: { type: 'string' },
   clock: { type: 'string' },
   json: { type: 'boolean' },
   tiny: { type: 'boolean' },
@@ -150,12 +164,13 @@ const FLAGS = {
 
 export const USAGE = `npm run bench -- [flags]
 
-  --only LIST           parts to measure: ${SECTIONS.join(',')} [all but the last five]
+  --only LIST           parts to measure: ${SECTIONS.join(',')} [all but the last seven]
   --base N              channels of the first level of the paper's UNet [64]
   --size N              height and width of its images [28]
   --batch N             its images per training step and per call while sampling [64]
   --sampling-steps N    DDIM steps of the sampling parts, of no other [20]
   --runs N              timed runs of each part, after one that is not timed [5]
+  --file FILE.onnx      a denoiser: images and a time in, for exportForward and exportDerivative, which need it
   --clock wall|cpu      seconds by the clock (median), or of processor time (minimum) on a machine that is shared [wall]
   --tiny                smallest sizes, for a smoke test: the numbers mean nothing
   --json                one JSON object on one line on stdout (npm run --silent bench -- --json)
@@ -176,6 +191,7 @@ export function benchSettings(argv: readonly string[]): BenchSettings | null {
     batch: whole('batch', values.batch, defaults.batch),
     samplingSteps: whole('sampling-steps', values['sampling-steps'], defaults.samplingSteps),
     runs: whole('runs', values.runs, defaults.runs),
+    file: values.file ?? null,
     clock: clock(values.clock),
     json: values.json ?? false,
     tiny: values.tiny ?? false,
@@ -185,6 +201,9 @@ export function benchSettings(argv: readonly string[]): BenchSettings | null {
     throw refused('size', 'a multiple of 4: the network halves its images twice', settings.size)
   if (settings.samplingSteps > 1000)
     throw refused('sampling-steps', 'at most the 1000 timesteps', settings.samplingSteps)
+  const asked = settings.only.find((section) => OF_A_FILE.includes(section))
+  if (asked !== undefined && settings.file === null)
+    throw refused('file', `an ONNX file, which ${asked} measures`, 'none')
   return settings
 }
 

@@ -24,7 +24,8 @@ import { hypergradientPage } from './hypergradient/page.ts'
 import type { Beginning, Place, PointName } from './hypergradient/place.ts'
 import { BEGINNINGS, openPlace, POINTS, SHIFTS } from './hypergradient/place.ts'
 
-const HYPERGRADIENTS = ['implicit', 'unrolled', 'penalty'] as const
+/** `-hessian`: of the Hessian itself, in the place of the Gauss-Newton matrix. */
+const HYPERGRADIENTS = ['implicit', 'implicit-hessian', 'unrolled', 'unrolled-hessian', 'penalty'] as const
 export type Name = (typeof HYPERGRADIENTS)[number]
 
 /** Where a row belongs, and the command that made it: an index of `commands`. */
@@ -64,7 +65,7 @@ const { values } = parseArgs({
     parameters: { type: 'string' },
     draws: { type: 'string', default: '0-3' },
     horizons: { type: 'string', default: '75,150,600' },
-    hypergradients: { type: 'string', default: HYPERGRADIENTS.join() },
+    hypergradients: { type: 'string', default: 'implicit,unrolled,penalty' },
     from: { type: 'string', default: 'shipped' },
     steps: { type: 'string', default: '200' },
     images: { type: 'string', default: '960' },
@@ -152,7 +153,7 @@ async function estimates(place: Place, point: string, seed: number): Promise<voi
   }
 }
 
-async function* linear(place: Place, name: 'implicit' | 'unrolled', left: readonly number[]) {
+async function* linear(place: Place, name: Exclude<Name, 'penalty'>, left: readonly number[]) {
   for (const horizon of left) yield await linearEstimate(place, name, horizon)
 }
 

@@ -226,6 +226,7 @@ function untied(options: GaussianOptions): BilevelProblem<'training' | 'sampling
     lower: {
       ...lower,
       settle: undefined,
+      ownTargets: undefined,
       gradientInWeights: (state, { training }, batch) => lower.gradientInWeights(state, { schedule: training }, batch),
       blocks: ['training'],
       step: (state, { training }, batch, extra) => lower.step(state, { schedule: training }, batch, extra),

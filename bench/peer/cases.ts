@@ -12,6 +12,8 @@ export type CaseName =
   | 'realForward'
   | 'realDerivative'
   | 'realTrainStep'
+  | 'exportForward'
+  | 'exportDerivative'
   | 'job'
 
 /** How PyTorch is called: eager, channels last in memory, through torch.compile, and both. */
@@ -27,6 +29,8 @@ export interface Case {
   readonly peer: readonly string[]
   /** Whether their program reads the job's data. */
   readonly data?: boolean
+  /** Whether ours is given the file that torch's exporter made. */
+  readonly exported?: boolean
   /** Forms of theirs that are raced; default all. */
   readonly forms?: readonly Form[]
   /** What must hold of the median of ratios to the best of their forms: peer's seconds over ours. */
@@ -39,6 +43,11 @@ export interface Case {
 const PAPER = 'bench/peer/pytorch/paper.py'
 const SMALL = 'bench/peer/pytorch/small.py'
 const REAL = 'bench/peer/pytorch/real.py'
+const EXPORTED = 'bench/peer/pytorch/exported.py'
+const EXPORT_CASES = [
+  ['exportForward', 'forward', 'forward', 1.2, 1.5],
+  ['exportDerivative', 'derivative', 'derivative in x', 1, 1.2],
+] as const
 const REAL_CASES = [
   ['realForward', 'forward', 'forward'],
   ['realDerivative', 'derivative', 'derivative in x'],
@@ -124,6 +133,18 @@ export const CASES: readonly Case[] = [
       peer: [REAL, what, '--runs', '3'],
       required: 1.2,
       aim: 1.5,
+    }),
+  ),
+  ...EXPORT_CASES.map(
+    ([name, what, words, required, aim]): Case => ({
+      name,
+      what: `an export of UNet2DModel 16/32/64, 64 images 16x16: ${words}`,
+      section: name,
+      ours: ['--runs', '15'],
+      peer: [EXPORTED, what, '--runs', '15'],
+      exported: true,
+      required,
+      aim,
     }),
   ),
   {

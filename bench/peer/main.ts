@@ -23,6 +23,8 @@ import type { Clock } from '../settings.ts'
 import { paperNetwork, realNetwork, smallNetwork } from '../subjects.ts'
 import type { Case, Form } from './cases.ts'
 import { CASES, FORMS, TINY_CASES } from './cases.ts'
+import type { Check } from './exported.ts'
+import { exportedFile, GRADIENT_TOLERANCE, TOLERANCE } from './exported.ts'
 import { writeCheck, writeJobData } from './files.ts'
 import type { Python } from './python.ts'
 import { plainEnvironment, pythonAmong, runPeer } from './python.ts'
@@ -30,9 +32,6 @@ import type { Raced } from './race.ts'
 import { race } from './race.ts'
 
 const RESULT = 'docs/results/bench-peer.json'
-/** Largest difference, relative to the largest output, that rounding explains. */
-const TOLERANCE = 1e-4
-const GRADIENT_TOLERANCE = 1e-3
 
 interface Options {
   readonly cases: readonly Case[]
@@ -83,16 +82,10 @@ function optionsOf(args: readonly string[]): Options {
   }
 }
 
-interface Compared {
-  readonly parameters: number
-  readonly error: number
-  readonly gradientError: number
-}
-
 /** The networks on the same weights: as many parameters, the same outputs and derivatives. @throws `bench.peer` */
-async function checkNetworks(python: Python, folder: string, cases: readonly Case[]) {
+async function checkNetworks(python: Python, folder: string, cases: readonly Case[]): Promise<Check[]> {
   const sizes = { base: 16, size: 28, tiny: false }
-  const checks: (Compared & { readonly network: string })[] = []
+  const checks: Check[] = []
   const programs = [
     ['paper', paperNetwork(sizes)],
     ['small', smallNetwork(sizes)],
@@ -101,7 +94,7 @@ async function checkNetworks(python: Python, folder: string, cases: readonly Cas
   for (const [program, network] of programs) {
     const path = `bench/peer/pytorch/${program}.py`
     if (!cases.some(({ peer }) => peer[0] === path)) continue
-    const compared = runPeer<Compared>(python, [path, 'check', await writeCheck(network, folder)])
+    const compared = runPeer<Omit<Check, 'network'>>(python, [path, 'check', await writeCheck(network, folder)])
     const { parameters, error, gradientError } = compared
     const fits = error <= TOLERANCE && gradientError <= GRADIENT_TOLERANCE
     if (parameters !== flatSize(network.parameters) || !fits) {
@@ -129,11 +122,17 @@ async function main([script, ...args]: readonly string[]): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'bilevel-peer-'))
   try {
     const checks = await checkNetworks(python, folder, cases)
+    const exports = cases.some(({ exported }) => exported)
+    const exported = exports ? await exportedFile(python, folder) : null
+    if (exported) checks.push(exported.compared)
     const data = await writeJobData(folder)
     const { torch, build } = python
     const about = { command: 'npm run bench:peer', machine: { ...machine(), torch, build }, checks }
     for (const one of cases) {
-      const result = race(one, { python, script: join(dirname(script), 'bench.mjs'), data, rounds, clock, forms })
+      const result = race(one, {
+        ...{ python, script: join(dirname(script), 'bench.mjs'), data, rounds, clock, forms },
+        ...(exported && { exported: exported.path }),
+      })
       process.stderr.write(`${line(result)}\n`)
       // At once: the next case may take long and be given up.
       writeFileSync(out, `${JSON.stringify({ ...about, cases: merged(out, result) }, null, 1)}\n`)

@@ -39,6 +39,10 @@ export function pythonAmong(candidates: readonly string[]): Python {
   )
 }
 
+/** Whether it has all of these modules. */
+export const has = ({ command }: Python, modules: readonly string[]): boolean =>
+  spawnSync(command, ['-c', `import ${modules.join(', ')}`], { env: plainEnvironment() }).status === 0
+
 /** What one of our PyTorch programs says. @throws `bench.peer` with its own words if it fails */
 export function runPeer<Said>({ command }: Python, argv: readonly string[]): Said {
   const { status, stdout, stderr } = spawnSync(command, argv, { encoding: 'utf8', env: plainEnvironment() })

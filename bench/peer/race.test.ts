@@ -15,7 +15,8 @@ const FIGURE = { runs: { wall: [3, 1, 2], cpu: [5, 4, 6] } }
 writeFileSync(
   script,
   `const figure = ${JSON.stringify(FIGURE)}
-console.log(JSON.stringify({ residentMiB: 100, sample: figure, small: { trainStep: figure }, job: { trainSeconds: 7, tuneSeconds: 3 } }))`,
+const exportForward = process.argv.at(-1).endsWith('unet.onnx') ? { runs: { wall: [1], cpu: [1] } } : undefined
+console.log(JSON.stringify({ residentMiB: 100, sample: figure, exportForward, small: { trainStep: figure }, job: { trainSeconds: 7, tuneSeconds: 3 } }))`,
 )
 
 /** In the place of a PyTorch program: seconds by form. */
@@ -67,4 +68,17 @@ test('the job: training and tuning together, in as many rounds as it may have, t
   ])
   expect(raced.ratio).toBe(1.5)
   expect(raced.commands.peer).toMatch(/--data DATA --form eager$/)
+})
+
+test('a case about the exported file: ours is given it, and the command that is kept names no folder', () => {
+  const eager = says({ eager: { wall: [4], cpu: [1] } })
+  const about: Case = { ...one, section: 'exportForward', peer: eager, exported: true, forms: ['eager'] }
+  const { rounds, commands } = race(about, {
+    ...options,
+    rounds: 1,
+    clock: 'wall',
+    exported: join(folder, 'unet.onnx'),
+  })
+  expect(rounds[0].ours.seconds).toBe(1)
+  expect(commands.ours).toMatch(/--clock wall --file FILE\.onnx$/)
 })

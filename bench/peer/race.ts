@@ -49,6 +49,8 @@ export interface RaceOptions {
   /** Our benchmark, bundled. */
   readonly script: string
   readonly data: string
+  /** The file that torch's exporter made; needed where a case is about it. */
+  readonly exported?: string
   readonly rounds: number
   readonly clock: Clock
   /** Forms that are raced, where a case does not say. Default all. */
@@ -61,8 +63,10 @@ type Job = Readonly<Record<'train' | 'tune', Readonly<Record<Clock, number>>>>
 type Memory = { readonly peakMemoryMiB: number }
 
 export function race(one: Case, options: RaceOptions): Raced {
-  const { script, data, clock } = options
-  const ours = [script, '--json', '--only', one.section, ...one.ours, '--clock', clock]
+  const { script, data, exported, clock } = options
+  const file = one.exported && exported ? ['--file', exported] : []
+  const command = [script, '--json', '--only', one.section, ...one.ours, '--clock', clock]
+  const ours = [...command, ...file]
   const peer = [...one.peer, ...(one.data ? ['--data', data] : [])]
   const { name, what, required, aim } = one
   const rounds = roundsOf(one, ours, peer, options)
@@ -89,7 +93,7 @@ export function race(one: Case, options: RaceOptions): Raced {
     commit: machine().commit,
     rounds,
     commands: {
-      ours: `npm run bench -- ${ours.slice(1).join(' ')}`,
+      ours: `npm run bench -- ${[...command.slice(1), ...(file.length > 0 ? ['--file', 'FILE.onnx'] : [])].join(' ')}`,
       peer: `python3 ${peer.join(' ')} --form ${best}`.replace(data, 'DATA'),
     },
   }

@@ -44,15 +44,15 @@ const named = (
 
 export async function linearEstimate(
   place: Place,
-  hypergradient: 'implicit' | 'unrolled',
+  name: 'implicit' | 'unrolled' | 'implicit-hessian' | 'unrolled-hessian',
   horizon: number,
 ): Promise<EstimateOf> {
   const began = Date.now()
   const { estimates: problem, stepCost } = place
   const settings: PenaltySettings = {
     ...place.settings,
-    hypergradient,
-    linear: { ...LINEAR_DEFAULTS, horizon },
+    hypergradient: name.startsWith('implicit') ? 'implicit' : 'unrolled',
+    linear: { ...LINEAR_DEFAULTS, horizon, curvature: name.endsWith('-hessian') ? 'hessian' : 'gauss-newton' },
     adam: { ...place.settings.adam, rate: 0 },
     lowerSteps: 0,
     twinSteps: 0,

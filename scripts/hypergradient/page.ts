@@ -3,7 +3,7 @@ import type { EstimateRow, HypergradientRecord, Name } from '../proofHypergradie
 import type { Column, Comparison, Part, Told } from './compare.ts'
 import { comparisonsOf, isTold, median, signsOf } from './compare.ts'
 
-const NAMES: readonly Name[] = ['implicit', 'unrolled', 'penalty']
+const NAMES: readonly Name[] = ['implicit', 'implicit-hessian', 'unrolled', 'unrolled-hessian', 'penalty']
 const COLUMNS: readonly Column[] = [...NAMES, 'direct']
 const PARTS: readonly Part[] = ['indirect', 'total']
 const BEGAN: Readonly<Record<string, string>> = {
@@ -29,7 +29,8 @@ What \`penalty\`, \`implicit\` and \`unrolled\` say of a training schedule, agai
 ${steps.toLocaleString('en')} steps of a run, two branches go on for K steps on the same minibatches, times and noise, one with a parameter of the schedule moved up, one with it moved down
 (${moved.join(', ')}). The difference of their FID (moving average, DPM-Solver++, ten steps, ${branchImages} images of the same start noise) is the truth: *indirect* with the sampling schedule
 where it was, *total* with it moved along (\`--learn tied\`). Each draw of minibatches and noise gives one pair; ± is one standard error, over draws. The hypergradients know nothing of the branches: other minibatches, other
-start noise, ${estimateImages} images an evaluation (the default). A number in brackets is within two of its standard errors of 0. Point \`default\` is the default schedule, \`inner\`
+start noise, ${estimateImages} images an evaluation (the default). \`implicit\` and \`unrolled\` are of
+the Gauss-Newton matrix, \`-hessian\` of the Hessian itself (\`curvature\` of \`LinearSettings\`). A number in brackets is within two of its standard errors of 0. Point \`default\` is the default schedule, \`inner\`
 one clear of all bounds (start .03, end .97, tau 1, epsilon .02).
 
 ## Signs

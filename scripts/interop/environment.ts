@@ -8,6 +8,8 @@ const HERE = resolve('scripts/interop')
 const REQUIREMENTS = join(HERE, 'requirements.txt')
 /** Installed without what they ask for: pytorch-fid wants torchvision to read images, and only its arithmetic is asked. */
 const ALONE = join(HERE, 'requirements-alone.txt')
+/** What torch's exporter to ONNX needs: for `npm run bench:peer` alone. */
+const EXPORTER = join(HERE, 'requirements-exporter.txt')
 
 /** INTEROP_VENV: an environment that exists. */
 export async function pinnedPython(venv = process.env.INTEROP_VENV ?? '.cache/interop'): Promise<string> {
@@ -18,7 +20,7 @@ export async function pinnedPython(venv = process.env.INTEROP_VENV ?? '.cache/in
     await rm(draft, { recursive: true, force: true })
     execFileSync('python3', ['-m', 'venv', draft], { stdio: 'inherit' })
     const pip = [join(draft, 'bin', 'python'), '-m', 'pip', 'install', '--quiet', '--requirement', REQUIREMENTS]
-    execFileSync(pip[0], pip.slice(1), { stdio: 'inherit' })
+    execFileSync(pip[0], [...pip.slice(1), '--requirement', EXPORTER], { stdio: 'inherit' })
     const alone = [...pip.slice(1, -1), ALONE, '--no-deps']
     execFileSync(pip[0], alone, { stdio: 'inherit' })
     await mkdir(dirname(resolve(venv)), { recursive: true })

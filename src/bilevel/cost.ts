@@ -125,7 +125,7 @@ export function linearGradientCost(
 ): EstimateCost {
   if (lower.kind !== 'trained') return { total: 0, derivative: 0 }
   const { estimator, weightsEstimator, linear, hypergradient, freshSamples } = settings
-  const { replicates, iterations, hessianBatches, mixedBatches } = linear
+  const { replicates, iterations, hessianBatches, mixedBatches, curvature } = linear
   const parameters = shared + upperOnly
   const both = givesBoth(settings)
   const pulls = [
@@ -134,8 +134,10 @@ export function linearGradientCost(
   ]
   const horizon = horizonAt(linear, iteration)
   const products = hypergradient === 'unrolled' ? horizon - 1 : iterations * hessianBatches
-  const { gradientInWeights = lower.step, gradientInUpper, settle = 0 } = lower
-  const adjoint = 2 * (products * gradientInWeights + mixedBatches * gradientInUpper)
+  const { gradientInWeights = lower.step, gradientInUpper, settle = 0, ownTargets = 0 } = lower
+  const curved = hypergradient === 'unrolled' ? products : hessianBatches
+  const targets = curvature === 'hessian' ? 0 : curved * ownTargets
+  const adjoint = targets + 2 * (products * gradientInWeights + mixedBatches * gradientInUpper)
   const keys = freshSamples || iteration === 1 ? keyCost({ upper }) : 0
   const derivative = sum(pulls.map((pull) => pull.derivative)) + adjoint
   return {

@@ -107,6 +107,11 @@ export interface TrainedLower<B extends string, S, Batch> extends LowerObjective
   settle?(state: S, upper: Upper<B>): Promise<S>
   /** dg/dtheta at `state` on `batch`, before clipping: the hypergradients `implicit` and `unrolled` need it. Leaves `state` as it is. */
   gradientInWeights?(state: S, upper: Upper<B>, batch: Batch): Promise<Vector>
+  /**
+   * The minibatch at the same inputs with what the model itself says for its targets, so that g's gradient at `state` is 0 and its Hessian the Gauss-Newton matrix. Absent:
+   * g has no targets.
+   */
+  ownTargets?(state: S, upper: Upper<B>, batch: Batch): Promise<Batch>
   /** By how much each step moves each weight for a lasting unit of gradient: the learning rate over the optimizer's own scaling; 0 for weights that do not move. Needed with `gradientInWeights`. */
   stepSizes?(state: S): Vector
   /**
@@ -115,12 +120,13 @@ export interface TrainedLower<B extends string, S, Batch> extends LowerObjective
   readonly runningGradient?: { read(state: S): Vector; replace(state: S, value: Vector): S }
   /** Share of the last step's direction that the next one keeps, in [0, 1). Default 0. */
   readonly momentum?: number
-  /** Network evaluations of one `step`, of one `gradientInUpper`, of one `settle` (default 0) and of one `gradientInWeights` (default that of `step`). */
+  /** Network evaluations of one `step`, of one `gradientInUpper`, of one `settle` (default 0), of one `gradientInWeights` (default that of `step`) and of one `ownTargets` (default 0). */
   readonly cost: {
     readonly step: number
     readonly gradientInUpper: number
     readonly settle?: number
     readonly gradientInWeights?: number
+    readonly ownTargets?: number
   }
 }
 

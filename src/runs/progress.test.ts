@@ -29,6 +29,16 @@ describe('progress', () => {
     expect(Math.abs(rateOf(progress)! - 1)).toBeLessThan(0.1)
   })
 
+  it('keeps its pace while nothing is done, and counts the time when something is', () => {
+    let progress = startProgress(1000, 0)
+    for (let t = 1; t <= 50; t++) progress = advanceProgress(progress, 10 * t, t)
+    const asleep = advanceProgress(progress, 500, 4000)
+    expect([rateOf(asleep), secondsLeft(asleep)]).toEqual([rateOf(progress), secondsLeft(progress)])
+    expect(rateOf(advanceProgress(asleep, 520, 4010))!).toBeCloseTo(20 / 3960, 3)
+    const late = advanceProgress(advanceProgress(progress, 500, 51), 520, 52)
+    expect(rateOf(late)!).toBeCloseTo(10, 8)
+  })
+
   it('says nothing before it knows, and 0 at the end', () => {
     const start = startProgress(10, 5)
     expect([rateOf(start), secondsLeft(start)]).toEqual([null, null])

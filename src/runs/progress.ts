@@ -24,8 +24,12 @@ export function startProgress(total: number, now: number, done = 0, forecast?: n
   return { total, done, now, started: now, items: 0, seconds: 0, ...(forecast !== undefined && { forecast }) }
 }
 
-/** The progress when `done` items are there at time `now` (seconds). A clock that goes back counts as standing still. */
+/**
+ * The progress when `done` items are there at time `now` (seconds). A clock that goes back counts as standing still. Time in which nothing was done counts when something is: a machine
+ * that sleeps says nothing of the pace before it wakes.
+ */
 export function advanceProgress(progress: Progress, done: number, now: number): Progress {
+  if (done === progress.done) return progress
   const passed = Math.max(0, now - progress.now)
   const kept = Math.exp(-passed / MEMORY_SECONDS)
   return {

@@ -1,7 +1,7 @@
 /** `implicit` and `unrolled` against the closed form of a quadratic, against steps as they are made, and what they say of themselves. */
 import { describe, expect, test } from 'vitest'
 import { problemCost } from '../cost.ts'
-import type { Upper } from '../index.ts'
+import type { BilevelProblem, Upper } from '../index.ts'
 import {
   ADAM_DEFAULTS,
   coordinate,
@@ -312,6 +312,69 @@ describe('standard errors', () => {
     const open = await gradientAt({ ...noisy, noise: 3, sampleNoise: 6 }, { ...change, resolvedAbove: 0 })
     expect(open.report.resolved.a).toEqual([true, true])
     expect(open.state.upper.a).not.toEqual(open.problem.blocks.a.initial)
+  })
+})
+
+describe('a lower problem with targets: g = 1/2 (theta^2 - a)^2', () => {
+  const [theta, a, pull] = [1.5, 1, 0.7]
+  interface Target {
+    readonly y: number | null
+  }
+  /** A minibatch's target is a, or what the model says itself. */
+  const squareProblem = (own: boolean): BilevelProblem<'a', { readonly weights: Float64Array }, Target> => ({
+    blocks: {
+      a: {
+        ...{ names: ['a'], initial: Float64Array.of(a), scale: Float64Array.of(1) },
+        ...{ low: Float64Array.of(-9), high: Float64Array.of(9) },
+      },
+    },
+    objective: {
+      blocks: [],
+      cost: { value: 1, gradient: 1, weightsGradient: 2 },
+      value: async (_, { weights }) => pull * weights[0],
+      gradient: async (_, { weights }) => ({ value: pull * weights[0], upper: {}, weights: Float64Array.of(pull) }),
+    },
+    lower: {
+      kind: 'trained',
+      blocks: ['a'],
+      initial: { weights: Float64Array.of(theta) },
+      cost: { step: 3, gradientInUpper: 2, gradientInWeights: 3, ...(own && { ownTargets: 1 }) },
+      draw: () => ({ y: null }),
+      weights: ({ weights }) => weights,
+      withWeights: (_, weights) => ({ weights: Float64Array.from(weights) }),
+      step: async (state) => ({ state, loss: 0 }),
+      stepSizes: () => Float64Array.of(1),
+      gradientInWeights: async ({ weights: [w] }, upper, { y }) => Float64Array.of(2 * w * (w * w - (y ?? upper.a[0]))),
+      gradientInUpper: async ({ weights: [w] }, upper) => ({ a: Float64Array.of(upper.a[0] - w * w) }),
+      ...(own && { ownTargets: async ({ weights: [w] }) => ({ y: w * w }) }),
+    },
+  })
+  /** -d_a (grad_theta g . v), v = pull / curvature. */
+  const through = (curvature: number) => (2 * theta * pull) / curvature
+  const newton = 4 * theta * theta
+  const hessian = 6 * theta * theta - 2 * a
+
+  test.each([
+    ['gauss-newton', true, newton],
+    ['hessian', true, hessian],
+    ['gauss-newton', false, hessian],
+  ] as const)('%s, own targets %s', async (curvature, own, wanted) => {
+    const problem = squareProblem(own)
+    const settings = settingsOf({ hypergradient: 'implicit', linear: { horizon: 1e12, replicates: 2, curvature } })
+    const { report } = await penaltyStep(problem, settings, penaltyInit(problem, settings))
+    expect(report.indirect.a?.[0]).toBeCloseTo(through(wanted), 4)
+    expect(report.evaluations).toBe(iterationCost(problemCost(problem), settings, 1).total)
+  })
+
+  test('the series of the Gauss-Newton matrix', async () => {
+    const rate = 0.02
+    const { lower, ...rest } = squareProblem(true)
+    if (lower.kind !== 'trained') throw new Error('a trained problem')
+    const problem = { ...rest, lower: { ...lower, stepSizes: () => Float64Array.of(rate) } }
+    const settings = settingsOf({ hypergradient: 'unrolled', linear: { horizon: 7, replicates: 2 } })
+    const { report } = await penaltyStep(problem, settings, penaltyInit(problem, settings))
+    expect(report.indirect.a?.[0]).toBeCloseTo(through(newton) * (1 - (1 - rate * newton) ** 7), 4)
+    expect(report.evaluations).toBe(iterationCost(problemCost(problem), settings, 1).total)
   })
 })
 

@@ -127,12 +127,17 @@ async function adjointOf<B extends string, S, Batch>(
   }: { readonly iteration: number; readonly lowerSteps: number; readonly draw: () => Batch | Promise<Batch> },
 ): Promise<Adjoint> {
   const steps = lower.stepSizes(place.state)
+  const curved = async () => {
+    const batch = await draw()
+    const { ownTargets } = lower
+    return linear.curvature === 'hessian' || !ownTargets ? batch : ownTargets(place.state, place.upper, batch)
+  }
   const following: Following = {
     horizon: horizonAt(linear, iteration),
     decayAt: (k) => emaDecay(lowerSteps + k, averageDecay),
   }
-  if (hypergradient === 'unrolled') return unrolledAdjoint(lower, place, pull, { steps, following, draw })
+  if (hypergradient === 'unrolled') return unrolledAdjoint(lower, place, pull, { steps, following, draw: curved })
   const batches: Batch[] = []
-  for (let k = 0; k < linear.hessianBatches; k++) batches.push(await draw())
+  for (let k = 0; k < linear.hessianBatches; k++) batches.push(await curved())
   return implicitAdjoint(lower, place, pull, { steps, following, iterations: linear.iterations, batches })
 }

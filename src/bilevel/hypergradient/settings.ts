@@ -6,6 +6,13 @@ import type { GradientEstimator } from '../estimators/estimator.ts'
 export const HYPERGRADIENTS = ['penalty', 'implicit', 'unrolled'] as const
 export type HypergradientName = (typeof HYPERGRADIENTS)[number]
 
+/**
+ * What stands for the Hessian of g: `hessian`, or where the lower problem gives its own targets (`ownTargets`) the Gauss-Newton matrix, without the part that the
+ * residuals put in: it has no negative curvature, which at weights in training the Hessian has.
+ */
+export const CURVATURES = ['gauss-newton', 'hessian'] as const
+export type Curvature = (typeof CURVATURES)[number]
+
 /** How much goes into one `implicit` or `unrolled` hypergradient. */
 export interface LinearSettings {
   /** Independent estimates, each with samples and minibatches of its own; their spread is the standard error. >= 2. */
@@ -15,6 +22,8 @@ export interface LinearSettings {
   /** `implicit`: products of conjugate gradients, >= 1, and minibatches of the Hessian, >= 1, in each replicate. */
   readonly iterations: number
   readonly hessianBatches: number
+  /** Default `gauss-newton`; `hessian` where the lower problem has no own targets. */
+  readonly curvature: Curvature
   /** Minibatches of the mixed derivative in each replicate, >= 1. */
   readonly mixedBatches: number
 }
@@ -25,6 +34,7 @@ export const LINEAR_DEFAULTS: LinearSettings = {
   horizon: 100,
   iterations: 7,
   hessianBatches: 2,
+  curvature: 'gauss-newton',
   mixedBatches: 12,
 }
 

@@ -65,7 +65,7 @@ function scoreMatching(
   network: DenoisingNetwork,
   inputs: Named,
   { target = 'noise' }: LossForm,
-): { loss: SymbolicTensor; statistics: Named } {
+): { loss: SymbolicTensor; statistics: Named; prediction: SymbolicTensor } {
   const perImage = (values: SymbolicTensor) => reshape(values, [values.shape[0], ...network.imageShape.map(() => 1)])
   const sample = add(mul(perImage(inputs.signal), inputs.images), mul(perImage(inputs.noiseLevel), inputs.noise))
   const { prediction, statistics } = network.apply(
@@ -82,7 +82,8 @@ function scoreMatching(
     flow: () => sub(noise, images),
   }
   const errors = square(sub(prediction, targets[target]()))
-  return { loss: reduceMean(inputs.lossWeight ? mul(perImage(inputs.lossWeight), errors) : errors), statistics }
+  const loss = reduceMean(inputs.lossWeight ? mul(perImage(inputs.lossWeight), errors) : errors)
+  return { loss, statistics, prediction }
 }
 
 /** What an optimizer step takes and gives besides the loss's gradient. */
@@ -205,6 +206,14 @@ export function lowerGradientGraph(
     }
     const gradients = gradient(loss, Object.values(variables))
     return { loss, ...Object.fromEntries(Object.keys(variables).map((name, i) => [name, gradients[i]])) }
+  })
+}
+
+/** What the network predicts of a minibatch as the loss sees it (batch statistics): `prediction`, of the form's target. */
+export function lossPredictionGraph(network: DenoisingNetwork, batch: number, form: LossForm = {}): Graph {
+  return trace(lossTypes(network, batch, form), (inputs: Named) => {
+    const { prediction } = scoreMatching(network, inputs, form)
+    return { prediction }
   })
 }
 

@@ -8,11 +8,18 @@ import type { NetworkState } from '../../nn/index.ts'
 import { batches, flatSize, initialState } from '../../nn/index.ts'
 import type { BatchProgram, Program } from '../../runtime/index.ts'
 import { compile, compileBatch } from '../../runtime/index.ts'
-import { lossGradientGraph, lowerGradientGraph, nextOf, statisticsGraph } from '../denoisers/programs.ts'
+import {
+  lossGradientGraph,
+  lossPredictionGraph,
+  lowerGradientGraph,
+  nextOf,
+  statisticsGraph,
+} from '../denoisers/programs.ts'
 import type { LogSnrDensity } from '../schedules/logSnrDensity.ts'
 import { slopeOfTime } from '../schedules/logSnrDensity.ts'
 import type { LossDraw } from './forward.ts'
 import { drawLoss, levelsOfDraw } from './forward.ts'
+import { targetsOfPrediction } from './ownTargets.ts'
 import type { StepProgram } from './stepProgram.ts'
 import { compileStep, DividedStep, only } from './stepProgram.ts'
 import type { TrainerOptions } from './trainerOptions.ts'
@@ -63,6 +70,7 @@ export class Trainer {
   readonly #lower = new Map<boolean, Promise<Program>>()
   #statistics: Promise<Program> | undefined
   #gradient: Promise<BatchProgram> | undefined
+  #prediction: Promise<Program> | undefined
   /** The density that importance sampling was checked for. */
   #checked: TrainingSchedule | undefined
 
@@ -210,6 +218,23 @@ export class Trainer {
     return first
   }
 
+  /**
+   * The minibatch with images and noise that give the same inputs of the network and have what it predicts for its target: there the loss is 0 and its Hessian
+   * the Gauss-Newton matrix of the minibatch.
+   */
+  async ownTargets(state: NetworkState, schedule: TrainingSchedule, minibatch: Minibatch): Promise<Minibatch> {
+    const { network, device, prediction = 'noise' } = this.options
+    this.#prediction ??= compile(
+      lossPredictionGraph(network, this.batch, { target: prediction }),
+      device ? { device } : {},
+    )
+    const program = await this.#prediction
+    const inputs = Object.entries(this.#inputs(state, schedule, minibatch)).filter(([name]) => name in program.inputs)
+    const out = await program.run(Object.fromEntries(inputs))
+    const levels = levelsOfDraw(schedule, minibatch)
+    return { ...minibatch, ...targetsOfPrediction(prediction, out.prediction.data as Float32Array, minibatch, levels) }
+  }
+
   /** That of the step where it is divided. */
   #gradientProgram(): Promise<BatchProgram> {
     const step = this.#step
@@ -246,6 +271,7 @@ export class Trainer {
     await (await this.#statistics)?.dispose()
     for (const program of this.#lower.values()) await (await program).dispose()
     await (await this.#gradient)?.dispose()
+    await (await this.#prediction)?.dispose()
   }
 
   #inputs(state: NetworkState, schedule: TrainingSchedule, minibatch: Minibatch): Record<string, Tensor> {

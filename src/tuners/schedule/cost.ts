@@ -24,6 +24,9 @@ export const lowerGradientCost = ({ batch }: Pick<LearnSettings, 'batch'>): numb
 /** The lower loss's gradient in the weights: as a step, forward and both derivatives. */
 export const lossGradientCost = trainingStepCost
 
+/** What the network predicts of a minibatch: forward. */
+export const lossPredictionCost = ({ batch }: Pick<LearnSettings, 'batch'>): number => batch
+
 /** Running statistics made again for averaged weights: forward passes. */
 export const settlingCost = ({ batch }: Pick<LearnSettings, 'batch'>): number => SETTLING_BATCHES * batch
 
@@ -51,6 +54,7 @@ export function scheduleProblemCost(settings: LearnSettings, { parameters, stati
             step: trainingStepCost(settings),
             gradientInUpper: lowerGradientCost(settings),
             gradientInWeights: lossGradientCost(settings),
+            ownTargets: lossPredictionCost(settings),
             keepsMomentum: true,
             ...(statistics && { settle: settlingCost(settings) }),
           },

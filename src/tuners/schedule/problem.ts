@@ -19,7 +19,7 @@ import type {
   TrainingState,
 } from '../../diffusion/index.ts'
 import { pullBackDraw } from '../../diffusion/index.ts'
-import { lossGradientCost, lowerGradientCost, settlingCost, trainingStepCost } from './cost.ts'
+import { lossGradientCost, lossPredictionCost, lowerGradientCost, settlingCost, trainingStepCost } from './cost.ts'
 import type { Objective } from './objectives/objective.ts'
 
 /** Upper variables: one schedule for both levels, or one for each. */
@@ -135,6 +135,7 @@ function lowerProblem<B extends string, K extends B>(
       step: trainingStepCost(trainer),
       gradientInUpper: lowerGradientCost(trainer),
       gradientInWeights: lossGradientCost(trainer),
+      ownTargets: lossPredictionCost(trainer),
       ...(settles && { settle: settlingCost(trainer) }),
     },
     draw: (draw) => trainer.draw(draw),
@@ -152,6 +153,7 @@ function lowerProblem<B extends string, K extends B>(
       return { [name]: pullBackDraw(training, upper[name], batch, found) } as Record<B, Float64Array>
     },
     gradientInWeights: (state, upper, batch) => trainer.lossGradient(state, scheduleAt(upper[name]), batch),
+    ownTargets: (state, upper, batch) => trainer.ownTargets(state, scheduleAt(upper[name]), batch),
     stepSizes({ slots, step, weights }) {
       const rate = learningRate(step)
       return trainer.options.optimizer.unitSteps(slots, step, weights.length).map((size) => rate * size)
