@@ -80,6 +80,14 @@ export type JobLeaves = 'run' | 'files' | 'answer'
 export interface Best {
   readonly what: string
   readonly value: number
+  /** Whether it is as certain as was asked for; null: not known yet. Absent: nobody asks. */
+  readonly resolved?: boolean | null
+}
+
+/** The same of a run that has one for each of several sets. */
+export interface BestOfSets extends Pick<Best, 'what'> {
+  /** In the run's order. Value null: it was not begun, or there is nothing yet. */
+  readonly sets: readonly (Required<Pick<Best, 'resolved'>> & { readonly set: string; readonly value: number | null })[]
 }
 
 /** A job with settings C. */
@@ -108,7 +116,7 @@ export interface Job<C extends Settings = Settings> {
   /** Of jobs that leave files: the help of `--out`, and of `--allow-code` where code may be named. */
   readonly out?: { readonly stem: string; readonly help: string; readonly allowCode?: string }
   /** Of jobs that leave runs: the best value so far, by the run's events. */
-  best?(events: readonly TimedEvent[]): Best | null
+  best?(events: readonly TimedEvent[]): Best | BestOfSets | null
   /** What it will cost at most. Absent: no network is evaluated, there is nothing to plan, and no thread is needed. */
   plan?(config: C, argument: string, other?: string): Promise<JobPlan>
   /** Does it, from beginning to end. */

@@ -52,6 +52,8 @@ export interface RunMaker<C extends RunSettings, I extends RunInputs, E, K, R, J
     /** What settings that runs of earlier versions do not name were then. Default: null. */
     readonly earlier?: Settings
   }
+  /** What is asked of settings before anything is opened, of a run that begins and of its plan: one that goes on may have begun before it was asked. */
+  requireUsed?(config: C): Promise<void>
   /** What else a resumed run must find as it was, before anything of it is loaded. */
   requireSame?(folder: string, config: C): Promise<void>
   open(config: C): Promise<I>
@@ -70,7 +72,7 @@ export interface RunMaker<C extends RunSettings, I extends RunInputs, E, K, R, J
 }
 
 /** Where the work begins, and what it tells. */
-export interface WorkHooks<E, K> {
+export interface WorkHooks<E, K> extends Pick<JobHooks<E, JobProgress>, 'folder' | 'caller' | 'onNote'> {
   readonly from?: K
   readonly signal?: AbortSignal
   readonly onProgress?: (progress: JobProgress) => void
@@ -109,6 +111,8 @@ export async function makeRun<C extends RunSettings, I extends RunInputs, E, K, 
     mayChange.push(...moved)
     requireSameSettings(before, config, mayChange)
     await finding(maker.requireSame?.(folder, config) ?? Promise.resolve())
+  } else {
+    await maker.requireUsed?.(config)
   }
   const inputs = await finding(maker.open(config))
   try {
@@ -137,8 +141,11 @@ export async function makeRun<C extends RunSettings, I extends RunInputs, E, K, 
       const shown = new ProgressFile(at.run.folder)
       try {
         const result = await maker.work(at, inputs, config, {
+          folder,
           ...(at.from !== undefined && { from: at.from }),
           ...(signal && { signal }),
+          ...(caller && { caller }),
+          ...(onNote && { onNote }),
           onProgress: (reached) => {
             const progress = secondsPerEvaluation ? { ...reached, forecastRate: 1 / secondsPerEvaluation } : reached
             shown.show(progress)
@@ -215,7 +222,12 @@ export function runJobOf<C extends RunSettings, I extends RunInputs, E, K, R, J>
     settings,
     leaves: 'run',
     ...(example !== undefined && { example }),
-    ...(plan && { plan }),
+    ...(plan && {
+      async plan(config: C, argument: string) {
+        await maker.requireUsed?.(config)
+        return plan(config, argument)
+      },
+    }),
     ...(best && { best }),
     ...(folder && { folder }),
     async run({ config, folder, resume, caller }, telling) {

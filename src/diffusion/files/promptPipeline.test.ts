@@ -7,7 +7,7 @@ import { tensor } from '../../base/index.ts'
 import type { ForeignDenoiser } from '../index.ts'
 import { classifierFree, openForeignDenoiser, sample, samplerSettings, samplingScheduleAt } from '../index.ts'
 import vectors from './fixtures/prompts/vectors.json' with { type: 'json' }
-import { findPromptPipeline, loadPromptPipeline, loadScheduler } from './index.ts'
+import { findPromptPipeline, loadPromptPipeline, loadScheduler, promptPipelineOf, readPromptPipeline } from './index.ts'
 
 const FIXTURE = 'src/diffusion/files/fixtures/prompts'
 const noise = tensor('float32', vectors.shape, Float32Array.from(vectors.noise))
@@ -93,4 +93,14 @@ test('a prompt that is cut is said', async () => {
   const files = await findPromptPipeline(folder)
   const { notes } = await loadPromptPipeline(files!, ['three '.repeat(20)])
   expect(notes).toEqual([expect.stringMatching(/too long for the tokenizer and was cut/)])
+})
+
+test('prompts among others make the file that they make alone, to the byte', async () => {
+  const files = await findPromptPipeline(folder)
+  const [first, second] = vectors.prompts
+  const long = 'three '.repeat(20).trim()
+  const read = await readPromptPipeline(files!, [long, second, first, second])
+  expect(promptPipelineOf(read, 1, 2)).toEqual(await loadPromptPipeline(files!, [second, first]))
+  expect(promptPipelineOf(read, 0, 1).notes).toEqual([expect.stringContaining('too long')])
+  expect(promptPipelineOf(read)).toEqual(await loadPromptPipeline(files!, [long, second, first, second]))
 })

@@ -5,7 +5,8 @@
  */
 import { readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { inputError } from '../../base/index.ts'
+import type { Tensor } from '../../base/index.ts'
+import { inputError, sizeOf, tensor } from '../../base/index.ts'
 import { externalLocations, inputFromTable } from '../../onnx/index.ts'
 import type { DeviceOptions } from '../../runtime/index.ts'
 import type { EncoderForm } from '../../text/index.ts'
@@ -51,18 +52,28 @@ export async function findPromptPipeline(folder: string): Promise<PromptPipeline
   return there.every(Boolean) ? files : null
 }
 
+/** A pipeline's network, and what it is told of each of some prompts. */
+export interface ReadPipeline {
+  /** The network as it lies there. */
+  readonly unet: Uint8Array
+  readonly scheduler: string
+  readonly prompts: readonly string[]
+  /** float32 [prompts + 1, tokens, width]: the last is of the empty prompt. */
+  readonly embeds: Tensor<'float32'>
+  /** Which prompts were too long and were cut. */
+  readonly cut: readonly number[]
+  readonly encoder: EncoderForm
+}
+
 /**
- * Reads the network with what it is told of each prompt.
- * @throws `model.prompts` where the network's weights lie in files of their own; `onnx.inputs` where it takes no prompt; `text.*`, `onnx.open`
- * @example
- * const { model, nullClass, prompts } = await loadPromptPipeline(files, ['a red three on blue'])
- * const denoiser = await openForeignDenoiser({ model, noiseSchedule, classes: { classes: prompts.length, nullClass } })
+ * Reads the network, and runs the text encoder for each prompt.
+ * @throws as `loadPromptPipeline`
  */
-export async function loadPromptPipeline(
+export async function readPromptPipeline(
   { unet, encoder, tokenizer, scheduler }: PromptPipelineFiles,
   prompts: readonly string[],
   device: DeviceOptions = {},
-): Promise<PromptPipeline> {
+): Promise<ReadPipeline> {
   if (prompts.length === 0) throw inputError('model.prompts', 'a text-to-image pipeline needs a prompt, got none')
   const bytes = await readFile(unet)
   const [outside] = externalLocations(bytes)
@@ -73,13 +84,45 @@ export async function loadPromptPipeline(
     )
   }
   const { embeds, cut, form } = await embedPrompts({ encoder, tokenizer, ...device }, [...prompts, ''])
-  const cutNotes = cut.map((i) => `the prompt '${prompts[i]}' is too long for the tokenizer and was cut`)
+  return { unet: bytes, scheduler, prompts, embeds, cut, encoder: form }
+}
+
+/**
+ * The pipeline of neighbouring prompts among those that were read, as if it had been read for them alone.
+ * @throws `onnx.inputs` where the network takes no prompt
+ */
+export function promptPipelineOf(
+  { unet, scheduler, prompts: all, embeds, cut, encoder }: ReadPipeline,
+  first = 0,
+  count = all.length - first,
+): PromptPipeline {
+  const prompts = all.slice(first, first + count)
+  const table = rowsOf(embeds, [...Array.from(prompts, (_, i) => first + i), all.length])
   return {
-    model: inputFromTable(bytes, { input: STATES, table: embeds, name: CLASSES }),
+    model: inputFromTable(unet, { input: STATES, table, name: CLASSES }),
     scheduler,
     prompts,
-    nullClass: prompts.length,
-    notes: cutNotes,
-    encoder: form,
+    nullClass: count,
+    notes: cut
+      .filter((i) => i >= first && i < first + count)
+      .map((i) => `the prompt '${all[i]}' is too long for the tokenizer and was cut`),
+    encoder,
   }
 }
+
+function rowsOf({ shape: [, ...row], data }: Tensor<'float32'>, rows: readonly number[]): Tensor<'float32'> {
+  const size = sizeOf(row)
+  const taken = tensor('float32', [rows.length, ...row], new Float32Array(rows.length * size))
+  for (const [i, at] of rows.entries()) taken.data.set(data.subarray(at * size, (at + 1) * size), i * size)
+  return taken
+}
+
+/**
+ * Reads the network with what it is told of each prompt.
+ * @throws `model.prompts` where the network's weights lie in files of their own; `onnx.inputs` where it takes no prompt; `text.*`, `onnx.open`
+ * @example
+ * const { model, nullClass, prompts } = await loadPromptPipeline(files, ['a red three on blue'])
+ * const denoiser = await openForeignDenoiser({ model, noiseSchedule, classes: { classes: prompts.length, nullClass } })
+ */
+export const loadPromptPipeline = async (...asked: Parameters<typeof readPromptPipeline>): Promise<PromptPipeline> =>
+  promptPipelineOf(await readPromptPipeline(...asked))

@@ -1,6 +1,11 @@
 /** Images and noise that a network's prediction is right about, at the inputs that it was given. */
 import type { TrainingTarget } from '../denoiser.ts'
-import type { Minibatch } from './trainer.ts'
+
+/** Clean images and noise [b,c,h,w], flat. */
+interface Drawn {
+  readonly images: Float32Array
+  readonly noise: Float32Array
+}
 
 /** By image. */
 interface Levels {
@@ -15,9 +20,9 @@ interface Levels {
 export function targetsOfPrediction(
   target: TrainingTarget,
   prediction: Float32Array,
-  { images, noise }: Pick<Minibatch, 'images' | 'noise'>,
+  { images, noise }: Drawn,
   levels: Levels,
-): Pick<Minibatch, 'images' | 'noise'> {
+): Drawn {
   const size = images.length / levels.signal.length
   const own = { images: new Float32Array(images.length), noise: new Float32Array(images.length) }
   for (let i = 0; i < images.length; i++) {

@@ -23,6 +23,7 @@ import { ENTROPY_EARLIER, ENTROPY_PLACES, entropySchema, resolveEntropyConfig } 
 import type { JobProgress } from '../job.ts'
 import type { RunMaker, RunReport } from '../makesRun.ts'
 import { makeRun, runJobOf } from '../makesRun.ts'
+import { requirePromptsUsed } from '../opening/promptsUsed.ts'
 import type { JobPlan, RateOf } from '../planning/forecast.ts'
 import type { CompareInputs } from './maker.ts'
 import { chosenOf, comparedParts } from './maker.ts'
@@ -214,6 +215,7 @@ const maker: RunMaker<
     await requireSameSearch(folder, config.search)
     await requireSameCode(folder, entropyConfigOf([{ source: 'the settings', values: config }]))
   },
+  requireUsed: (config) => requirePromptsUsed(config, config.model, [config.reward, config.judge]),
   plan: (config) => planCompareEntropy(config),
   open,
 }

@@ -19,6 +19,7 @@ import type { JobProgress } from '../job.ts'
 import type { RunMaker, RunReport } from '../makesRun.ts'
 import { makeRun, runJobOf } from '../makesRun.ts'
 import { dataShape } from '../opening/dataSettings.ts'
+import { requirePromptsUsed } from '../opening/promptsUsed.ts'
 import { measuringShape, modelShape, runningShape } from '../opening/settings.ts'
 import type { JobPlan, RateOf } from '../planning/forecast.ts'
 import type { ScheduleInputs } from '../schedule/open.ts'
@@ -224,6 +225,7 @@ const maker: RunMaker<
     code: ['search'],
   },
   requireSame: (folder, config) => requireSameSearch(folder, config.search),
+  requireUsed: (config) => requirePromptsUsed(config, config.model, []),
   plan: (config) => planCompareSchedule(config),
   open,
 }

@@ -7,6 +7,7 @@ import { REWARD_MODULE } from '../init/rewardModule.ts'
 import type { Job, JobProgress } from '../job.ts'
 import type { RunMaker } from '../makesRun.ts'
 import { makeRun, runJobOf } from '../makesRun.ts'
+import { requirePromptsUsed } from '../opening/promptsUsed.ts'
 import { NO_RATE } from '../planning/forecast.ts'
 import { bestLambda, entropyLine } from './lines.ts'
 import type { EntropyInputs } from './open.ts'
@@ -26,6 +27,7 @@ import {
   ENTROPY_PLACES,
   entropySchema,
   resolveEntropyConfig,
+  rewardWords,
 } from './settings.ts'
 
 const maker: RunMaker<EntropyConfig, EntropyInputs, EntropyEvent, EntropyCheckpoint, EntropyResult, EntropyJson> = {
@@ -47,7 +49,8 @@ const maker: RunMaker<EntropyConfig, EntropyInputs, EntropyEvent, EntropyCheckpo
     earlier: ENTROPY_EARLIER,
     code: ['reward', 'judge', 'witness'],
   },
-  plan: (config) => planEntropy(config),
+  requireUsed: (config) => requirePromptsUsed(config, config.model, rewardWords(config)),
+  plan: async (config) => ((await severalSets(config)) ? planSets(config) : planEntropy(config)),
   requireSame: requireSameCode,
   open: openEntropyInputs,
   expected: (inputs, config) => planOpened(inputs, config, NO_RATE),
@@ -66,7 +69,6 @@ const eachSet = runJobOf(sets)
 /** Of a file with several named sets of prompts, each is tuned; of all else, there is one strength. */
 export const entropyJob: Job<EntropyConfig> = {
   ...oneSet,
-  plan: async (config) => ((await severalSets(config)) ? planSets(config) : planEntropy(config)),
   run: async (request, telling) => ((await severalSets(request.config)) ? eachSet : oneSet).run(request, telling),
 }
 

@@ -19,7 +19,9 @@ import type { RewardNetworks } from '../opening/rewardNetworks.ts'
 import { openRewardNetworks } from '../opening/rewardNetworks.ts'
 import type { SamplingChoice } from '../opening/samplingChoice.ts'
 import { chooseSampling } from '../opening/samplingChoice.ts'
+import type { SharedData } from '../opening/sharedData.ts'
 import { sharedData } from '../opening/sharedData.ts'
+import type { SharedPrompts } from '../opening/sharedPrompts.ts'
 import type { EntropyConfig } from './settings.ts'
 import { entropySettingsOf, rewardWords } from './settings.ts'
 import { triedEvaluations, tryRewards } from './triedRewards.ts'
@@ -56,7 +58,33 @@ export interface EntropyInputs {
  */
 export async function openEntropyInputs(config: EntropyConfig): Promise<EntropyInputs> {
   const shared = sharedData({ ...config, size: null })
-  const plain = await openModelAt(config.model, { ...config, pictures: shared.pictures })
+  const model = await openEntropyModel(config, shared)
+  const closers = [model.close]
+  try {
+    const networks = await openEntropyNetworks(config, model, shared)
+    closers.unshift(networks.close)
+    return { ...(await openRewards(config, model, networks)), close: () => closeAll(closers) }
+  } catch (error) {
+    await closeAll(closers)
+    throw error
+  }
+}
+
+/** The model as it is sampled from. */
+export interface EntropyModel extends Pick<Subject, 'denoiser' | 'sampler' | 'condition'> {
+  readonly opened: OpenedModel
+  readonly choice: SamplingChoice
+  close(): Promise<void>
+}
+
+/** @throws as `openEntropyInputs` on the model and how it is sampled */
+export async function openEntropyModel(
+  config: EntropyConfig,
+  shared: SharedData,
+  sharedPrompts?: SharedPrompts,
+): Promise<EntropyModel> {
+  const options = { ...config, pictures: shared.pictures, ...(sharedPrompts && { sharedPrompts }) }
+  const plain = await openModelAt(config.model, options)
   const closers = [plain.close]
   try {
     const opened = config.data === null ? plain : withClassNames(plain, (await shared.open(plain.pictureShape)).classes)
@@ -65,60 +93,85 @@ export async function openEntropyInputs(config: EntropyConfig): Promise<EntropyI
     const choice = await chooseSampling(opened, config)
     const sampler = samplerSettings({ ...choice.settings, variance: config.variance })
     const condition = classOfImage(opened, config.class)
-    const { pictureShape: imageShape } = opened
     checkThrough(config.through, denoiser)
-    const { chunk: batch, device, rewardTimeout: timeout } = config
-    const networks = await openRewardNetworks(config, { imageShape, batch, device, timeout }, shared)
-    closers.unshift(networks.close)
-    const code = await codeHashes(rewardWords(config))
-    const { reward, judge, witness } = await openAll(networks, config)
-    const derivatives = missingDerivatives(opened, reward)
-    const target = targetOf(config, derivatives.length === 0)
-    const subject = { denoiser, schedule: choice.schedule, sampler, reward, judge }
-    const tried = await tryRewards(config, {
-      ...subject,
-      ...(condition && { condition }),
-      guided: target === 'guided' && reward.differentiable,
-    })
-    return {
-      subject: {
-        ...subject,
-        features: networks.features,
-        settings: entropySettingsOf(config, target),
-        ...(condition && { condition }),
-      },
-      model: opened,
-      witness,
-      code,
-      notes: [
-        ...opened.notes,
-        ...choice.notes,
-        ...varianceNotes(choice, config),
-        ...networks.notes,
-        ...targetNotes(config, target, derivatives),
-        ...sharedNotes(networks, config),
-        ...tried,
-        ...rewardNotes(witness ? [reward, judge, witness] : [reward, judge]),
-      ],
-      ...(opened.convention.record && { found: { convention: recordJson(opened.convention.record) } }),
-      secondsPerEvaluation: opened.secondsPerEvaluation,
-      checking: opened.evaluations + triedEvaluations(config, evaluationsEach(config) * evaluationsOf(choice)),
-      sources: {
-        model: modelSource(config.model, opened),
-        ...(config.scheduler !== null && { scheduler: await fileSource(config.scheduler) }),
-        ...(await fileSources(config)),
-        schedule: { path: config.schedule, sha256: jsonHash([choice.schedule, choice.settings]) },
-        ...networks.sources,
-        reward: { name: reward.name, sha256: reward.hash },
-        judge: { name: judge.name, sha256: judge.hash },
-        ...(witness && { witness: { name: witness.name, sha256: witness.hash } }),
-        ...(Object.keys(code).length > 0 && { code }),
-      },
-      close: () => closeAll(closers),
-    }
+    return { opened, denoiser, choice, sampler, ...(condition && { condition }), close: () => closeAll(closers) }
   } catch (error) {
     await closeAll(closers)
     throw error
+  }
+}
+
+/** What the rewards look through. @throws as `openRewardNetworks` */
+export const openEntropyNetworks = (
+  config: EntropyConfig,
+  { opened: { pictureShape: imageShape } }: EntropyModel,
+  shared: SharedData,
+): Promise<RewardNetworks> => {
+  const { chunk: batch, device, rewardTimeout: timeout } = config
+  return openRewardNetworks(config, { imageShape, batch, device, timeout }, shared)
+}
+
+/**
+ * Opens the rewards, on what is open, and tries them.
+ * @param networks that the rewards are theirs, freed with them, by whoever opened these
+ * @param triedBefore notes of a trial that was made before; absent: they are tried
+ * @returns inputs whose `close` is that of the networks
+ * @throws as `openEntropyInputs` on rewards
+ */
+export async function openRewards(
+  config: EntropyConfig,
+  { opened, denoiser, choice, sampler, condition }: EntropyModel,
+  networks: RewardNetworks,
+  triedBefore?: readonly string[],
+): Promise<EntropyInputs & { readonly tried: readonly string[] }> {
+  const code = await codeHashes(rewardWords(config))
+  const { reward, judge, witness } = await openAll(networks, config)
+  const derivatives = missingDerivatives(opened, reward)
+  const target = targetOf(config, derivatives.length === 0)
+  const subject = { denoiser, schedule: choice.schedule, sampler, reward, judge }
+  const tried =
+    triedBefore ??
+    (await tryRewards(config, {
+      ...subject,
+      ...(condition && { condition }),
+      guided: target === 'guided' && reward.differentiable,
+    }))
+  return {
+    tried,
+    subject: {
+      ...subject,
+      features: networks.features,
+      settings: entropySettingsOf(config, target),
+      ...(condition && { condition }),
+    },
+    model: opened,
+    witness,
+    code,
+    notes: [
+      ...opened.notes,
+      ...choice.notes,
+      ...varianceNotes(choice, config),
+      ...networks.notes,
+      ...targetNotes(config, target, derivatives),
+      ...sharedNotes(networks, config),
+      ...tried,
+      ...rewardNotes(witness ? [reward, judge, witness] : [reward, judge]),
+    ],
+    ...(opened.convention.record && { found: { convention: recordJson(opened.convention.record) } }),
+    secondsPerEvaluation: opened.secondsPerEvaluation,
+    checking: opened.evaluations + triedEvaluations(config, evaluationsEach(config) * evaluationsOf(choice)),
+    sources: {
+      model: modelSource(config.model, opened),
+      ...(config.scheduler !== null && { scheduler: await fileSource(config.scheduler) }),
+      ...(await fileSources(config)),
+      schedule: { path: config.schedule, sha256: jsonHash([choice.schedule, choice.settings]) },
+      ...networks.sources,
+      reward: { name: reward.name, sha256: reward.hash },
+      judge: { name: judge.name, sha256: judge.hash },
+      ...(witness && { witness: { name: witness.name, sha256: witness.hash } }),
+      ...(Object.keys(code).length > 0 && { code }),
+    },
+    close: networks.close,
   }
 }
 

@@ -21,9 +21,14 @@ export async function planEntropy(config: EntropyConfig, rateOf: RateOf = measur
   }
 }
 
+/** What of that is opened a plan is made of. */
+export interface PlannedInputs extends Pick<EntropyInputs, 'model' | 'checking' | 'secondsPerEvaluation'> {
+  readonly subject: Pick<EntropyInputs['subject'], 'schedule' | 'sampler' | 'settings'>
+}
+
 /** The plan of what is open. @throws `plan.memory` */
 export async function planOpened(
-  { subject, model, checking, secondsPerEvaluation }: EntropyInputs,
+  { subject, model, checking, secondsPerEvaluation }: PlannedInputs,
   config: EntropyConfig,
   rateOf: RateOf,
 ): Promise<JobPlan> {

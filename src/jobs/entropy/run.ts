@@ -87,7 +87,13 @@ export async function finish(
   return { json, summary: entropySummary(result, context) }
 }
 
-export function emitDone(at: Pick<EntropyRun, 'emit'>, type: string, { entropyStrength }: EntropyResult): void {
+type Strength = Pick<EntropyResult['entropyStrength'], 'value' | 'low' | 'high' | 'resolved'>
+
+export function emitDone(
+  at: Pick<EntropyRun, 'emit'>,
+  type: string,
+  { entropyStrength }: { readonly entropyStrength: Strength },
+): void {
   const { value, low, high, resolved } = entropyStrength
   at.emit(type, { value, low, high, resolved })
 }

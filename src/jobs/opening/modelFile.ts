@@ -11,6 +11,7 @@ import type {
 } from '../../diffusion/index.ts'
 import {
   candidatesOf,
+  classesAmong,
   completed,
   conventionDenoiser,
   isOwn,
@@ -34,6 +35,7 @@ import { settleConvention } from './modelConvention.ts'
 import type { FileForm } from './modelSettings.ts'
 import { describedModel, fileFormOf } from './modelSettings.ts'
 import type { OpenedModel, OpenModelOptions } from './openedModel.ts'
+import type { ClassesWithin } from './sharedPrompts.ts'
 import type { StatedModel } from './statedModel.ts'
 import { statedModel } from './statedModel.ts'
 
@@ -48,6 +50,8 @@ export interface FileParts {
   readonly latents: LatentParts | null
   /** [channels, height, width] of its images, null where it has them itself. Default: by the size that is asked for. */
   readonly imageShape?: readonly (number | null)[] | null
+  /** That it is run as a part of a file which is opened for others too. Absent: it is opened itself. */
+  readonly within?: ClassesWithin
 }
 
 /**
@@ -59,8 +63,8 @@ export async function openModelFile(
   options: OpenModelOptions,
   parts: FileParts = { model: path, latents: null },
 ): Promise<OpenedModel> {
-  const { weightsPrefix, chunk, device, trustConvention = false } = options
-  const { model, latents } = parts
+  const { weightsPrefix, chunk, trustConvention = false } = options
+  const { model, latents, within } = parts
   if (weightsPrefix !== null) {
     throw inputError(
       'schedule.model',
@@ -71,12 +75,9 @@ export async function openModelFile(
   const said = await statedModel(path, described)
   const known = latents ? { ...said, stated: statedOfLatents(said.stated) } : said
   const form = fileFormOf(described)
-  const decoders = latents && new OpenDecoders(latents, device, options.gradientCheckpointing)
-  const { file, stated } = await openedFile(parts, known, options, form, decoders)
-  const close = async () => {
-    await file.dispose()
-    await decoders?.close()
-  }
+  const { file, stated, decoders, close } = within
+    ? await openedWithin(within, parts, known, options, form)
+    : await openedWhole(parts, known, options, form)
   try {
     const network = toldFile(file)
     const hash = await hashOf(functionHash(await hashOfModel(model), file.inputs), latents)
@@ -200,6 +201,43 @@ async function usedConvention(
 
 const byDefault = (stated: StatedConvention, { path }: NoiseSchedule): DenoiserConvention =>
   completed(stated, path === 'flow' ? 'flow' : 'noise')
+
+interface OpenedFile {
+  readonly file: ForeignDenoiser
+  readonly stated: StatedConvention
+  readonly decoders: OpenDecoders | null
+  close(): Promise<void>
+}
+
+/** The file with its decoder. @throws as `openedFile` */
+async function openedWhole(
+  parts: FileParts,
+  known: StatedModel,
+  options: OpenModelOptions,
+  form: FileForm,
+): Promise<OpenedFile> {
+  const { latents } = parts
+  const decoders = latents && new OpenDecoders(latents, options.device, options.gradientCheckpointing)
+  const { file, stated } = await openedFile(parts, known, options, form, decoders)
+  const close = async () => {
+    await file.dispose()
+    await decoders?.close()
+  }
+  return { file, stated, decoders, close }
+}
+
+/** Its classes among those of the whole file, which is opened once for all and freed by whoever shares it. */
+async function openedWithin(
+  { model, classes, first, count, once }: ClassesWithin,
+  parts: FileParts,
+  known: StatedModel,
+  options: OpenModelOptions,
+  form: FileForm,
+): Promise<OpenedFile> {
+  const all = { ...form, classes: { classes, nullClass: classes } }
+  const whole = await once(() => openedWhole({ ...parts, model: model() }, known, options, all))
+  return { ...whole, file: classesAmong(whole.file, first, count), close: async () => undefined }
+}
 
 /** Times that a file is opened with where it does not run with the usual ones and none are stated. */
 const OTHER_TIMES = ['fraction', 'reversed-fraction'] as const

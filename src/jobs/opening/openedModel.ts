@@ -24,6 +24,7 @@ import type { EncoderForm } from '../../text/index.ts'
 import type { CheckingCost } from './checkingCost.ts'
 import type { MeasuredBefore, UsedConvention } from './conventionRecord.ts'
 import type { DescribingConfig } from './modelSettings.ts'
+import type { SharedPrompts } from './sharedPrompts.ts'
 
 /** What it makes, and what it can be asked for. */
 export interface ModelCapabilities {
@@ -140,6 +141,8 @@ export interface OpenModelOptions extends DenoiserOptions, Partial<DescribingCon
   readonly measuredBefore?: MeasuredBefore | null
   /** What all images are asked to be of; absent or null: the classes in turn. */
   readonly class?: number | string | null
+  /** Several sets of prompts that a model is opened once for, `promptSet` being one of them. Absent: it is opened for its own prompts. */
+  readonly sharedPrompts?: SharedPrompts
   /** Whether every convention is measured to the end. */
   readonly allFigures?: boolean
 }

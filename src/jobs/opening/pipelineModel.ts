@@ -39,15 +39,15 @@ export async function openPipelineModel(
     )
   }
   const { device } = options
-  const { model, prompts, nullClass, notes, encoder } = await loadPromptPipeline(
-    { ...files.text, unet, scheduler: files.scheduler },
-    await readPrompts(shippedPath(options.prompts), options.promptSet),
-    { device },
-  )
+  const parts = { ...files.text, unet, scheduler: files.scheduler }
+  const shared = await options.sharedPrompts?.pipelineOf(options.promptSet ?? null, parts, device)
+  const { model, prompts, nullClass, notes, encoder } =
+    shared ??
+    (await loadPromptPipeline(parts, await readPrompts(shippedPath(options.prompts), options.promptSet), { device }))
   const opened = await openModelFile(
     path,
     { ...described, modelClasses: prompts.length, nullClass },
-    { model, latents, ...sized },
+    { model, latents, ...sized, ...(shared && { within: shared.within }) },
   )
   return {
     ...opened,

@@ -47,6 +47,8 @@ export interface RewardNetworks {
   readonly sources: Readonly<Record<string, Json>>
   /** A reward by its words, to be disposed of by `close`. */
   open(spec: string): Promise<Reward>
+  /** The same networks for rewards of other prompts; its `close` disposes of these alone. */
+  withPrompts(prompts: readonly string[]): RewardNetworks
   close(): Promise<void>
 }
 
@@ -70,7 +72,6 @@ export async function openRewardNetworks(
   const { features, judge, guessingFeatures, notes, close } = data
     ? await openNetworks(settings, data, model.device)
     : withoutData(settings)
-  const rewards: Reward[] = []
   const context: RewardContext = {
     features,
     judge,
@@ -85,20 +86,29 @@ export async function openRewardNetworks(
     device: model.device,
     timeout: model.timeout,
   }
+  const sources = {
+    data: data && { name: data.name, source: data.provenance.source, sha256: data.provenance.sha256 },
+    features: features && { name: features.name, sha256: features.hash },
+    judgeNetwork: judge && { name: judge.name, sha256: judge.hash },
+  }
+  return rewardNetworks({ features, notes, sources }, context, close)
+}
+
+function rewardNetworks(
+  shared: Pick<RewardNetworks, 'features' | 'notes' | 'sources'>,
+  context: RewardContext,
+  close: () => Promise<void>,
+): RewardNetworks {
+  const rewards: Reward[] = []
   return {
-    features,
+    ...shared,
     lookedThrough: (spec) => networksOf(spec, context),
-    notes,
-    sources: {
-      data: data && { name: data.name, source: data.provenance.source, sha256: data.provenance.sha256 },
-      features: features && { name: features.name, sha256: features.hash },
-      judgeNetwork: judge && { name: judge.name, sha256: judge.hash },
-    },
     async open(spec) {
       const reward = await openReward(spec, context)
       rewards.push(reward)
       return reward
     },
+    withPrompts: (prompts) => rewardNetworks(shared, { ...context, prompts }, async () => undefined),
     async close() {
       for (const reward of rewards) await reward.dispose()
       await close()

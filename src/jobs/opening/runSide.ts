@@ -9,6 +9,7 @@ import { inputError } from '../../base/index.ts'
 import { SAMPLERS } from '../../diffusion/index.ts'
 import type { OpenedModel, OpenModelOptions } from './openedModel.ts'
 import { openModelAt } from './openModel.ts'
+import { requirePromptsTaken } from './promptsUsed.ts'
 import type { RunRecord } from './runRecord.ts'
 import { runRecordOf } from './runRecord.ts'
 import { chooseSampling } from './samplingChoice.ts'
@@ -33,13 +34,14 @@ export interface OpenedSide {
  * learned side's.
  * @param path   a run, a model folder, or an ONNX file
  * @param guided a guidance decides the schedule
- * @throws `sample.side` on the default side of what has none; what `openModelAt` and `chooseSampling` throw
+ * @throws `config.prompts` on prompts that the model takes none of; `sample.side` on the default side of what has none; what `openModelAt` and `chooseSampling` throw
  */
 export async function openSide(
   path: string,
   config: SamplingConfig & Pick<OpenModelOptions, 'pictures'> & { readonly side: Side | null },
   guided = false,
 ): Promise<OpenedSide> {
+  await requirePromptsTaken(path, config)
   const folder = join(path, DEFAULT_SIDE)
   const has = await stat(folder).then(
     (found) => found.isDirectory(),

@@ -3,6 +3,7 @@ import { evaluationsOf, measureRate } from '../../diffusion/index.ts'
 import { scaleOf } from '../opening/classGuidance.ts'
 import type { OpenedModel } from '../opening/openedModel.ts'
 import { openModelAt } from '../opening/openModel.ts'
+import { requirePromptsTaken } from '../opening/promptsUsed.ts'
 import type { SamplingChoice } from '../opening/samplingChoice.ts'
 import type { SamplingConfig } from '../opening/settings.ts'
 import type { SharedData } from '../opening/sharedData.ts'
@@ -28,6 +29,7 @@ export async function planOfSampling(
   { images, choose, pictures, derivative = false }: SamplingWork,
   rateOf: RateOf = measureRate,
 ): Promise<JobPlan> {
+  await requirePromptsTaken(model, config)
   const opened = await openModelAt(model, { ...config, pictures })
   try {
     const { chunk } = config

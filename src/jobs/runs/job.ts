@@ -1,10 +1,11 @@
 /** `bilevel runs`: what runs there are. */
 import { stat } from 'node:fs/promises'
 import { z } from 'zod'
-import { significant, textTable } from '../../report/index.ts'
+import { textTable } from '../../report/index.ts'
 import type { SettingsLayer } from '../../runs/index.ts'
 import { durationText, resolveSettings } from '../../runs/index.ts'
 import { defaultsOf, setting } from '../../tuners/index.ts'
+import { bestText } from '../bestText.ts'
 import type { Job } from '../job.ts'
 import type { ListedRun } from './list.ts'
 import { listRuns, RUN_STATES } from './list.ts'
@@ -29,7 +30,7 @@ export const runsJob = (jobs: readonly Pick<Job, 'name' | 'best'>[]): Job<RunsCo
   summary: 'list runs: what kind, how far, how good',
   description:
     'Lists the run folders in a folder, newest first: the command that made each, its state, the value that runs of its kind are compared by ' +
-    '(the FID of a schedule, the lambda of an entropy strength), and the time that it took, or has left.\n\n' +
+    '(the FID of a schedule, the lambda of an entropy strength, or of each set of prompts), and the time that it took, or has left.\n\n' +
     'States: running; stopped (its process was killed) and interrupted (Ctrl-C), which --resume goes on with; failed; done; damaged.',
   argument: { name: '[folder]', description: `folder that holds run folders, or one of them [${FOLDER}]` },
   jsonHelp: 'print the runs as one JSON object on one line',
@@ -51,7 +52,7 @@ function tableOf(folder: string, runs: readonly ListedRun[], state: RunsConfig['
     run,
     kind ?? '–',
     now,
-    best ? `${best.what} ${significant(best.value)}` : '–',
+    bestText(best),
     timeText(rest),
   ])
   return textTable([['run', 'kind', 'state', 'best', 'time'], ...lines], 4)

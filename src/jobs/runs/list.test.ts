@@ -4,6 +4,7 @@ import { hostname, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { openRun } from '../../runs/runFolder.ts'
+import { bestText } from '../bestText.ts'
 import { jobNamed } from '../jobs.ts'
 import { runsJob } from './job.ts'
 import { listRuns } from './list.ts'
@@ -103,6 +104,44 @@ describe('a run', () => {
       { kind: 'mine', best: null, state: 'done' },
       { kind: null, state: 'damaged', secondsTaken: null },
     ])
+  })
+})
+
+describe('a run of several sets of prompts', () => {
+  test('has the lambda of each, as far as it is known', async () => {
+    const run = await begin('a', 'entropy')
+    run.emit({ type: 'start', step: 0, sets: ['warm', 'cold one', 'odd'] })
+    run.emit({ type: 'warm/interval', step: 0, value: 0.5 })
+    run.emit({ type: 'warm/interval', step: 1, value: 0.375 })
+    run.emit({ type: 'cold one/iteration', step: 1, lambda: 3 })
+    const of = (set: string, value: number | null, resolved: boolean | null = null) => ({ set, value, resolved })
+    const sets = [of('warm', 0.375), of('cold one', null), of('odd', null)]
+    expect((await list())[0].best).toEqual({ what: 'lambda', sets })
+    expect(bestText((await list())[0].best)).toBe('lambda: warm 0.375, cold one not yet, odd not yet')
+    for (const [set, value, resolved] of [
+      ['warm', 0.25, true],
+      ['cold one', 2, false],
+      ['odd', 5, true],
+    ] as const)
+      run.emit({ type: `${set}/done`, step: 0, value, resolved })
+    await run.close('done')
+    expect((await list())[0].best).toEqual({
+      what: 'lambda',
+      sets: [of('warm', 0.25, true), of('cold one', 2, false), of('odd', 5, true)],
+    })
+    expect(bestText((await list())[0].best)).toBe('lambda: warm 0.25, cold one 2 (not resolved), odd 5')
+  })
+
+  test('many of them are counted, not told; what is certain of one is said of one', () => {
+    const sets = ['a', 'b', 'c', 'd', 'e', 'f'].map((set) => ({ set, value: 1, resolved: true }))
+    expect(bestText({ what: 'lambda', sets })).toBe('lambda: a 1, b 1, c 1, d 1, 2 more')
+    expect(bestText({ what: 'lambda', value: 3, resolved: false })).toBe('lambda 3 (not resolved)')
+    expect(bestText({ what: 'lambda', sets: sets.map((set) => ({ ...set, resolved: false })) })).toBe(
+      'lambda: a 1, b 1, c 1, d 1, 2 more (none resolved)',
+    )
+    const nothing = sets.map((set) => ({ ...set, value: null, resolved: null }))
+    expect(bestText({ what: 'lambda', sets: nothing })).toBe('lambda of 6 sets: not yet')
+    expect(bestText(null)).toBe('–')
   })
 })
 

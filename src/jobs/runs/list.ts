@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { inputError } from '../../base/index.ts'
 import type { Manifest, TimedEvent } from '../../runs/index.ts'
 import { isInUse, isRun, readEvents, readManifest, readProgress } from '../../runs/index.ts'
-import type { Best, Job } from '../job.ts'
+import type { Best, BestOfSets, Job } from '../job.ts'
 
 /** `stopped`: its process was killed; `damaged`: its manifest is not the one that it wrote. The others as the run says itself. */
 export const RUN_STATES = ['running', 'stopped', 'interrupted', 'failed', 'done', 'damaged'] as const
@@ -16,7 +16,7 @@ export interface ListedRun {
   readonly kind: string | null
   readonly state: RunState
   /** What its kind is compared by, so far; null where there is nothing yet. */
-  readonly best: Best | null
+  readonly best: Best | BestOfSets | null
   /** Share of the network evaluations that is done, of a run that goes on or was killed; null where it is not known. */
   readonly done: number | null
   /** Of a running one, at its present pace; null while there is none. */

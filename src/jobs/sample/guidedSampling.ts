@@ -1,7 +1,6 @@
 /** Images with the guidance that a file holds: the guided chain it was tuned for, or the tilted distribution itself, by weighted particles. */
 
-import { readdir, readFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { readFile } from 'node:fs/promises'
 import { inputError, randomStream } from '../../base/index.ts'
 import type { SavedGuidance } from '../../diffusion/files/index.ts'
 import { readGuidance } from '../../diffusion/files/index.ts'
@@ -16,16 +15,17 @@ import {
 } from '../../diffusion/index.ts'
 import type { Reward } from '../../rewards/index.ts'
 import type { SettingsLayer } from '../../runs/index.ts'
-import { pathArgument, requireIntact, resolveSettings } from '../../runs/index.ts'
+import { resolveSettings } from '../../runs/index.ts'
 import { rewardOfLatents } from '../../tuners/index.ts'
-import { SETS } from '../entropy/sets/folder.ts'
 import { entropySchema, REWARDS_EARLIER } from '../entropy/settings.ts'
 import { classChoice, classNumber, classOfImage } from '../opening/classChoice.ts'
 import { requireAllowedCode, requireRecordedCode } from '../opening/namedCode.ts'
 import type { OpenedModel } from '../opening/openedModel.ts'
+import { takesPrompts } from '../opening/promptsUsed.ts'
 import { openRewardNetworks, REWARD_SETTINGS } from '../opening/rewardNetworks.ts'
 import { runRecordOf } from '../opening/runRecord.ts'
 import type { SamplingChoice } from '../opening/samplingChoice.ts'
+import { ownGuidance } from './ownGuidance.ts'
 import type { SampleConfig } from './settings.ts'
 
 /** Particles drawn for each image of a tilted distribution, so that few images repeat. */
@@ -33,17 +33,20 @@ export const PARTICLES_PER_IMAGE = 8
 
 /**
  * What lies below the given layers of `bilevel sample`: what a guidance file says of its images. A run of `bilevel entropy` brings its own
- * guidance; `guidance: null` turns that off.
+ * guidance, of several sets of prompts that of `promptSet`; `guidance: null` turns that off.
  * @throws `sample.guidance`, `guidanceFile.*`
  */
 export async function sampleLayers(model: string, given: readonly SettingsLayer[]): Promise<readonly SettingsLayer[]> {
-  const asked = given.findLast(({ values }) => values.guidance !== undefined)?.values.guidance
-  const path = asked === undefined ? await ownGuidance(model) : asked
+  const last = (name: string) => given.findLast(({ values }) => values[name] !== undefined)?.values[name]
+  const [asked, set] = [last('guidance'), last('promptSet')]
+  const named = typeof set === 'string' && set !== NONE ? set : null
+  const path = asked === undefined ? await ownGuidance(model, named) : asked
   if (typeof path !== 'string' || path === NONE) return scheduleLayers(model)
   const { class: wanted, guidanceScale = null, rewardSettings } = await guidanceAt(path)
   const { promptSet } = rewardSettings
-  const values = { guidance: path, class: wanted, guidanceScale, ...(promptSet != null && { promptSet }) }
-  return [{ source: path, values }]
+  // The prompts of a reward alone are none of the model's.
+  const isOfModel = promptSet != null && (await takesPrompts(model))
+  return [{ source: path, values: { guidance: path, class: wanted, guidanceScale, ...(isOfModel && { promptSet }) } }]
 }
 
 /** Of a run of `bilevel schedule`: what class its images were of, and how they were guided to it. */
@@ -57,24 +60,6 @@ async function scheduleLayers(model: string): Promise<readonly SettingsLayer[]> 
 
 /** Nothing, as a word of the environment. */
 const NONE = 'none'
-const GUIDANCE = 'guidance.json'
-
-/**
- * The guidance of a run of `bilevel entropy`; undefined for other models.
- * @throws `runs.damaged` if it is not what the run wrote; `sample.guidance` where it tuned one for each of several sets of prompts
- */
-async function ownGuidance(model: string): Promise<string | undefined> {
-  if ((await runRecordOf(model))?.command !== 'entropy') return undefined
-  const sets = (await readdir(join(model, SETS)).catch(() => [])).toSorted()
-  if (sets.length > 0) {
-    throw inputError(
-      'sample.guidance',
-      `the run ${model} tuned lambda for each of its sets of prompts (${sets.join(', ')}): say which, --guidance ${pathArgument(join(model, SETS, sets[0], GUIDANCE))}, or --guidance none`,
-    )
-  }
-  await requireIntact(model, (path) => path === GUIDANCE)
-  return join(model, GUIDANCE)
-}
 
 /** @throws `sample.guidance` if it cannot be read; `guidanceFile.*` */
 export async function guidanceAt(path: string): Promise<SavedGuidance> {
@@ -182,16 +167,20 @@ function classOfGuided(path: string, saved: SavedGuidance, opened: OpenedModel, 
   )
 }
 
+const setWords = (set: unknown): string => (set === null ? 'the prompts of all sets' : `the prompts of set ${set}`)
+
 function classNotes(
   path: string,
   saved: SavedGuidance,
   opened: OpenedModel,
-  { class: asked, guidanceScale }: SampleConfig,
+  { class: asked, guidanceScale, promptSet }: SampleConfig,
 ): string[] {
+  const tunedSet = saved.rewardSettings.promptSet ?? null
   const scaleWords = (scale: number | null | undefined) => (scale === null || scale === undefined ? 'none' : `${scale}`)
   const pairs = [
     [saved.class, classNumber(opened, asked)].map(classWords),
     [saved.guidanceScale, guidanceScale].map((scale) => `guidance scale ${scaleWords(scale)}`),
+    ...(opened.pipeline?.encoder ? [[tunedSet, promptSet].map(setWords)] : []),
   ]
   return pairs
     .filter(([tuned, wanted]) => tuned !== wanted)

@@ -5,6 +5,7 @@ import type { LearnCheckpoint, LearnEvent, LearnedModel } from '../../tuners/ind
 import type { JobProgress } from '../job.ts'
 import type { RunMaker } from '../makesRun.ts'
 import { makeRun, runJobOf } from '../makesRun.ts'
+import { requirePromptsUsed } from '../opening/promptsUsed.ts'
 import { NO_RATE } from '../planning/forecast.ts'
 import { bestFid, learnLine } from './lines.ts'
 import type { ScheduleInputs } from './open.ts'
@@ -35,6 +36,7 @@ const maker: RunMaker<ScheduleConfig, ScheduleInputs, LearnEvent, LearnCheckpoin
     code: ['reward'],
   },
   requireSame: requireSameRun,
+  requireUsed: (config) => requirePromptsUsed(config, config.model, config.reward === null ? [] : [config.reward]),
   plan: (config) => planSchedule(config),
   open: openScheduleInputs,
   expected: (inputs, config) => planOf(config, inputs, NO_RATE),

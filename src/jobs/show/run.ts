@@ -1,14 +1,21 @@
 /** What a model is: its images, its levels, how its file is called, and the convention it keeps, with the figures of every one that was tried. */
+import { join } from 'node:path'
 import { BilevelError } from '../../base/index.ts'
 import type { DenoiserConvention } from '../../diffusion/index.ts'
 import { conventionWords } from '../../diffusion/index.ts'
 import { modelFileHash, readOnnxModel } from '../../files/index.ts'
 import { textTable } from '../../report/index.ts'
 import type { Json } from '../../runs/index.ts'
+import { readEvents } from '../../runs/index.ts'
+import { bestText } from '../bestText.ts'
+import { bestLambda } from '../entropy/lines.ts'
+import type { Best, BestOfSets } from '../job.ts'
 import { recordJson, wordsOf } from '../opening/conventionRecord.ts'
 import { isModelFile } from '../opening/modelFile.ts'
 import type { OpenedModel } from '../opening/openedModel.ts'
 import { openModelAt } from '../opening/openModel.ts'
+import { requirePromptsTaken } from '../opening/promptsUsed.ts'
+import { runRecordOf } from '../opening/runRecord.ts'
 import { sharedData } from '../opening/sharedData.ts'
 import type { ShownOnnx } from './onnxFile.ts'
 import { describedFile, shownOnnx } from './onnxFile.ts'
@@ -40,6 +47,8 @@ export interface ShownModel {
   readonly refused: string | null
   /** Every convention that was measured, and by which what comes out has anything to do with what went in, best first. */
   readonly figures: readonly { readonly convention: string; readonly figure: number | null }[]
+  /** Of a run of `bilevel entropy`: its lambda, as `bilevel runs` has it; null while there is none. Absent of all else. */
+  readonly tuned?: Best | BestOfSets | null
   readonly notes: readonly string[]
 }
 
@@ -71,6 +80,7 @@ export async function show(path: string, config: ShowConfig): Promise<ShownModel
 
 /** @throws what `openModelAt` throws, but for a convention that does not fit, which is told */
 export async function showModel(path: string, config: ShowConfig): Promise<ShownModel> {
+  await requirePromptsTaken(path, config)
   const { pictures } = sharedData(config)
   const options = { ...config, pictures, allFigures: config.data !== null }
   let refused: string | null = null
@@ -80,7 +90,10 @@ export async function showModel(path: string, config: ShowConfig): Promise<Shown
     return openModelAt(path, { ...options, trustConvention: true })
   })
   try {
-    return shownModel(path, opened, refused)
+    const run = await runRecordOf(path)
+    const tuned =
+      run?.command === 'entropy' ? bestLambda(await readEvents(join(path, EVENTS)).catch(() => [])) : undefined
+    return { ...shownModel(path, opened, refused), ...(tuned !== undefined && { tuned }) }
   } finally {
     await opened.close()
   }
@@ -128,12 +141,14 @@ export function shownText(shown: ShownModel | ShownFile): string {
   return [shown.model, ...file, ...lines, ...shown.notes.map((note) => `note: ${note}`)].join('\n')
 }
 
+const EVENTS = 'events.jsonl'
+
 const rowLines = (rows: readonly (readonly [name: string, value: string])[]): string[] =>
   rows.map(([name, value]) => `  ${name.padEnd(11)}${value}`)
 
 function modelLines(shownModel: ShownModel): string[] {
   const { imageShape, pictureShape, timesteps, logSnr, flow, scheduler, classes, conditional, schedules } = shownModel
-  const { convention, refused, figures, sha256 } = shownModel
+  const { convention, refused, figures, sha256, tuned } = shownModel
   const [first, last] = logSnr.map((value) => value.toFixed(1))
   const taken =
     typeof convention === 'string' ? `${convention} (this project's own, or as stated)` : recordText(convention)
@@ -142,6 +157,7 @@ function modelLines(shownModel: ShownModel): string[] {
     ['times', `${timesteps}, log(signal²/noise²) ${first} to ${last}${flow ? ', a flow' : ''}`],
     ['scheduler', scheduler ?? 'levels alone'],
     ['classes', conditional ? String(classes ?? 'not known') : 'none'],
+    ...(tuned === undefined ? [] : ([['tuned', bestText(tuned)]] as [string, string][])),
     ...(schedules.length > 0 ? ([['schedules', schedules.join(', ')]] as [string, string][]) : []),
     ['convention', taken],
     ...(refused === null ? [] : ([['refused', refused]] as [string, string][])),

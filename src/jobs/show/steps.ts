@@ -41,11 +41,12 @@ export async function isSteps(path: string): Promise<boolean> {
 
 /** @throws `show.data`, and what reading it does */
 export async function showSteps(path: string, config: ShowConfig): Promise<ShownSteps> {
-  const { scheduler, data, steps, tokens } = config
-  if (data !== null) {
+  const { scheduler, data, prompts, steps, tokens } = config
+  const ofModel = Object.entries({ data, prompts }).find(([, value]) => value !== null)
+  if (ofModel) {
     throw inputError(
       'show.data',
-      `data measure a model, and ${path} is a file of steps, got data ${data}; leave it out`,
+      `data and prompts are for a model, and ${path} is a file of steps, got ${ofModel.join(' ')}; leave it out`,
     )
   }
   const given = await readGiven(

@@ -74,8 +74,8 @@ function samplerText({ sampler: settings, samplingSteps }: EntropyResult): strin
   return `${words}, ${samplingSteps} steps, ${clipping}${noisyLastStep ? ', last step with noise' : ''}`
 }
 
-/** How to draw with what was found. */
-export function entropyUsage({ target }: EntropyResult, context: EntropyContext): Html {
+/** How to draw with what was found. @param place of its files, as the page names them */
+export function entropyUsage({ target }: EntropyResult, context: EntropyContext, place = ''): Html {
   const code = modulesIn([String(context.config.reward)]).length > 0 ? ['--allow-code'] : []
   const guidance = context.guidance === undefined ? [] : ['--guidance', pathArgument(context.guidance)]
   const words =
@@ -85,7 +85,7 @@ export function entropyUsage({ target }: EntropyResult, context: EntropyContext)
   return html`<p>${words}</p>
 ${commands(context, [sampleCommand(context, [...guidance, '--count', '100', ...code])])}
 <dl class="files">
-<dt><code>guidance.json</code></dt><dd>λ with its interval, reward, sampler and schedule, for <code>bilevel sample --guidance</code></dd>
-<dt><code>samples/</code></dt><dd>the grids of this page, and their exact values as safetensors</dd>
-<dt><code>result.json</code></dt><dd>the numbers of this page</dd></dl>`
+<dt><code>${place}guidance.json</code></dt><dd>λ with its interval, reward, sampler and schedule, for <code>bilevel sample --guidance</code></dd>
+<dt><code>${place}samples/</code></dt><dd>the grids of this page, and their exact values as safetensors</dd>
+<dt><code>${place}result.json</code></dt><dd>the numbers of this page</dd></dl>`
 }

@@ -8,24 +8,18 @@ import { NO_RATE } from '../../planning/forecast.ts'
 import { requireSameCode } from '../run.ts'
 import type { EntropyConfig } from '../settings.ts'
 import type { SetsInputs } from './open.ts'
-import { openSets, planOpenedSets, planSets } from './open.ts'
-import type { SetsJson } from './report.ts'
+import { openSets, planOpenedSets } from './open.ts'
+import type { SetResult, SetsJson } from './report.ts'
 import type { SetEvent, SetsCheckpoint } from './run.ts'
 import { finishSets, recordSet, setLine, stepOfSets, tuneSets } from './run.ts'
 
-export type SetsMaker = RunMaker<
-  EntropyConfig,
-  SetsInputs,
-  SetEvent,
-  SetsCheckpoint,
-  readonly EntropyResult[],
-  SetsJson
->
+export type SetsMaker = RunMaker<EntropyConfig, SetsInputs, SetEvent, SetsCheckpoint, readonly SetResult[], SetsJson>
 
 /** @param words what is said of the command, and its settings: those of a job of one set */
-export const setsMaker = (words: Pick<SetsMaker, 'name' | 'summary' | 'description' | 'settings'>): SetsMaker => ({
+export const setsMaker = (
+  words: Pick<SetsMaker, 'name' | 'summary' | 'description' | 'settings' | 'requireUsed' | 'plan'>,
+): SetsMaker => ({
   ...words,
-  plan: (config) => planSets(config),
   requireSame: requireSameCode,
   open: openSets,
   expected: (inputs) => planOpenedSets(inputs, NO_RATE),
@@ -44,8 +38,11 @@ export interface SetsJobResult {
   readonly summary: string
 }
 
-export const runSets = (
+export async function runSets(
   maker: SetsMaker,
   config: EntropyConfig,
   hooks: JobHooks<SetEvent, JobProgress>,
-): Promise<SetsJobResult> => makeRun(maker, config, hooks)
+): Promise<SetsJobResult> {
+  const { result, ...made } = await makeRun(maker, config, hooks)
+  return { ...made, result: result.map((set) => set.result) }
+}

@@ -1,15 +1,20 @@
 /** What a job of several sets of prompts works on: of each set, what a job of that set alone would. */
-import { inputError, machine } from '../../../base/index.ts'
+import { BilevelError } from '../../../base/index.ts'
 import { shippedPath } from '../../../data/index.ts'
 import { measureRate } from '../../../diffusion/index.ts'
+import type { Json } from '../../../runs/index.ts'
 import type { PromptSet } from '../../../text/index.ts'
 import { readPromptSets } from '../../../text/index.ts'
 import { inLatents, openEntropy } from '../../../tuners/index.ts'
 import type { RunInputs } from '../../makesRun.ts'
+import type { RewardNetworks } from '../../opening/rewardNetworks.ts'
+import type { SharedData } from '../../opening/sharedData.ts'
+import { sharedData } from '../../opening/sharedData.ts'
+import { SharedPrompts } from '../../opening/sharedPrompts.ts'
 import type { JobPlan, RateOf } from '../../planning/forecast.ts'
-import { MEMORY_FACTOR } from '../../planning/memory.ts'
-import type { EntropyInputs } from '../open.ts'
-import { openEntropyInputs } from '../open.ts'
+import type { EntropyInputs, EntropyModel } from '../open.ts'
+import { openEntropyModel, openEntropyNetworks, openRewards } from '../open.ts'
+import type { PlannedInputs } from '../plan.ts'
 import { planOpened } from '../plan.ts'
 import type { EntropyConfig } from '../settings.ts'
 
@@ -19,7 +24,13 @@ export interface OneSet {
   readonly prompts: readonly string[]
   /** The job's settings with this set's name. */
   readonly config: EntropyConfig
-  readonly inputs: EntropyInputs
+  /** What its plan is made of. */
+  readonly planned: PlannedInputs
+  /** Hashes of what depends on the prompts. */
+  readonly hashes: Readonly<Record<string, Json>>
+  readonly notes: readonly string[]
+  /** Opens its rewards, which were tried before; its `close` frees them alone. */
+  open(): Promise<EntropyInputs>
 }
 
 export interface SetsInputs extends RunInputs {
@@ -41,31 +52,122 @@ export async function severalSets({
 }
 
 /**
- * Opens every set, so that what is wrong with one is found before any is tuned.
- * @throws what `openEntropyInputs` throws
+ * Opens the model with the prompts of all sets, and the rewards of each set in turn: what is wrong with one is found before any is tuned, and no two sets
+ * hold memory at once.
+ * @throws what `openEntropyInputs` and the tuning throw
  */
 export async function openSets(config: EntropyConfig): Promise<SetsInputs> {
-  const sets: OneSet[] = []
+  const named = (await severalSets(config)) ?? []
+  const shared = sharedData({ ...config, size: null })
+  const prompts = new SharedPrompts(named)
+  const closers = [() => prompts.close()]
   const close = async () => {
-    for (const { inputs } of sets) await inputs.close()
+    for (const closeOne of closers) await closeOne()
   }
   try {
-    for (const { name, prompts } of (await severalSets(config)) ?? []) {
-      const own = { ...config, promptSet: name }
-      sets.push({ name, prompts, config: own, inputs: await openEntropyInputs(own) })
+    const models = await openModels(config, named, { shared, prompts, closers })
+    prompts.forget()
+    const networks = await openEntropyNetworks({ ...config, promptSet: named[0].name }, models[0], shared)
+    closers.unshift(networks.close)
+    const checked: CheckedSet[] = []
+    for (const [i, set] of named.entries()) {
+      checked.push(await ofSet(i, set, () => checkedSet({ ...config, promptSet: set.name }, set, models[i], networks)))
+    }
+    const [{ sources, found, planned }] = checked
+    return {
+      sets: checked,
+      sources: { ...sources, sets: Object.fromEntries(checked.map(({ name, hashes }) => [name, hashes])) },
+      ...(found && { found }),
+      notes: joinedNotes(checked),
+      secondsPerEvaluation: planned.secondsPerEvaluation,
+      close,
     }
   } catch (error) {
     await close()
     throw error
   }
-  const [{ inputs: first }] = sets
-  return {
-    sets,
-    sources: { ...first.sources, sets: Object.fromEntries(sets.map(({ name, inputs }) => [name, hashesOf(inputs)])) },
-    ...(first.found && { found: first.found }),
-    notes: joinedNotes(sets.map(({ name, inputs }) => ({ name, notes: inputs.notes }))),
-    secondsPerEvaluation: first.secondsPerEvaluation,
-    close,
+}
+
+interface Shared {
+  readonly shared: SharedData
+  readonly prompts: SharedPrompts
+  readonly closers: (() => Promise<void>)[]
+}
+
+/** The model of each set; one for all where it takes no prompts. */
+async function openModels(
+  config: EntropyConfig,
+  sets: readonly NamedSet[],
+  { shared, prompts, closers }: Shared,
+): Promise<EntropyModel[]> {
+  const models: EntropyModel[] = []
+  for (const [i, set] of sets.entries()) {
+    const [first] = models
+    if (first && !first.opened.pipeline?.encoder) {
+      models.push(first)
+      continue
+    }
+    const own = { ...config, promptSet: set.name }
+    const model = await ofSet(i, set, () => openEntropyModel(own, shared, prompts))
+    closers.unshift(model.close)
+    models.push(model)
+  }
+  return models
+}
+
+interface CheckedSet extends OneSet, Pick<EntropyInputs, 'sources' | 'found'> {}
+
+/** Opens its rewards, tries them, and frees them again. */
+async function checkedSet(
+  config: EntropyConfig,
+  { name, prompts }: NamedSet,
+  model: EntropyModel,
+  networks: RewardNetworks,
+): Promise<CheckedSet> {
+  const own = networks.withPrompts(prompts)
+  try {
+    const inputs = await openRewards(config, model, own)
+    openEntropy(inLatents({ ...inputs.subject }))
+    const { tried, notes, sources, found, checking, secondsPerEvaluation } = inputs
+    const { schedule, sampler, settings } = inputs.subject
+    return {
+      ...{ name, prompts, config, notes, sources },
+      ...(found && { found }),
+      planned: { model: model.opened, subject: { schedule, sampler, settings }, checking, secondsPerEvaluation },
+      hashes: hashesOf(inputs),
+      open: () => openAgain(config, model, networks.withPrompts(prompts), { tried, notes }),
+    }
+  } finally {
+    await own.close()
+  }
+}
+
+async function openAgain(
+  config: EntropyConfig,
+  model: EntropyModel,
+  networks: RewardNetworks,
+  { tried, notes }: { readonly tried: readonly string[]; readonly notes: readonly string[] },
+): Promise<EntropyInputs> {
+  try {
+    return { ...(await openRewards(config, model, networks, tried)), notes }
+  } catch (error) {
+    await networks.close()
+    throw error
+  }
+}
+
+/** What is wrong with the first is wrong with the job; what only a later one has is said of that. */
+const ofSet = <T>(i: number, set: NamedSet, work: () => Promise<T>): Promise<T> =>
+  i === 0 ? work() : saidOf(set, work)
+
+/** An error of the work is said of the set. */
+export async function saidOf<T>({ name }: Pick<NamedSet, 'name'>, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (error) {
+    if (!(error instanceof BilevelError) || error.kind === 'interrupted') throw error
+    const { kind, code, message } = error
+    throw new BilevelError(kind, code, `set '${name}': ${message}`, { cause: error })
   }
 }
 
@@ -86,42 +188,30 @@ export function joinedNotes(sets: readonly { readonly name: string; readonly not
   })
 }
 
-/** What all sets together will cost at most. @throws as `planOpenedSets`, `openSets` and the tuning */
+/** What all sets together will cost at most. @throws as `planOpenedSets` and `openSets` */
 export async function planSets(config: EntropyConfig, rateOf: RateOf = measureRate): Promise<JobPlan> {
   const inputs = await openSets(config)
   try {
-    for (const set of inputs.sets) openEntropy(inLatents({ ...set.inputs.subject }))
     return await planOpenedSets(inputs, rateOf)
   } finally {
     await inputs.close()
   }
 }
 
-/** The plan of what is open: sets are tuned one after the other, and all are open at once. @throws `plan.memory` */
+/** The plan of what was opened: sets are tuned one after the other, so the one that needs most says what memory is needed. @throws `plan.memory` */
 export async function planOpenedSets({ sets }: Pick<SetsInputs, 'sets'>, rateOf: RateOf): Promise<JobPlan> {
   const plans: JobPlan[] = []
-  for (const { inputs, config } of sets) plans.push(await planOpened(inputs, config, rateOf))
+  for (const { planned, config } of sets) plans.push(await planOpened(planned, config, rateOf))
   const sum = (of: (plan: JobPlan) => number) => plans.reduce((total, plan) => total + of(plan), 0)
-  const memoryMiB = plans.some((plan) => plan.memoryMiB === null) ? null : sum((plan) => plan.memoryMiB ?? 0)
-  requireRoom(memoryMiB, sets)
+  const memory = plans.map(({ memoryMiB }) => memoryMiB)
   return {
     networkEvaluations: sum((plan) => plan.networkEvaluations),
     checking: sum((plan) => plan.checking ?? 0),
     seconds: sum((plan) => plan.seconds),
-    memoryMiB,
+    memoryMiB: memory.includes(null) ? null : Math.max(...memory.map((mib) => mib ?? 0)),
     ...(plans.some(({ measured }) => measured) && { measured: true }),
     lines: [`sets of prompts, each with a lambda of its own: ${sets.map(setWords).join(', ')}`],
   }
 }
 
 const setWords = ({ name, prompts }: OneSet): string => `${name} (${prompts.length})`
-
-function requireRoom(memoryMiB: number | null, sets: readonly OneSet[]): void {
-  const there = machine().memoryBytes() / 2 ** 20
-  if (memoryMiB === null || memoryMiB <= MEMORY_FACTOR * there) return
-  const words = (mib: number) => `${Math.round(mib).toLocaleString('en')} MiB`
-  throw inputError(
-    'plan.memory',
-    `the models of all ${sets.length} sets of prompts must fit into memory: about ${words(memoryMiB)} are needed, this machine has ${words(there)}; tune one set a run, --prompt-set '${sets[0].name}'`,
-  )
-}

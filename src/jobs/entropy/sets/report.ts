@@ -152,7 +152,7 @@ ${sentences.map((sentence) => html`<p>${sentence}</p>\n`)}
     entropyCards(result),
     pictures,
     placesTable(result),
-    entropyUsage(result, context),
+    entropyUsage(result, context, `${place.replaceAll('\\', '/')}/`),
   )
 }
 

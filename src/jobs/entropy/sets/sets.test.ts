@@ -1,13 +1,17 @@
 /** Several sets of prompts in one run, on small exports of diffusers and transformers: each as a run of it alone, resumed to the same numbers, sampled by name. */
-import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { cp, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { readEvents } from '../../../runs/events.ts'
+import { readEvents, withoutTimes } from '../../../runs/events.ts'
+import { bestText } from '../../bestText.ts'
 import { openModelAt } from '../../opening/openModel.ts'
+import { listRuns } from '../../runs/list.ts'
 import { sampleLayers } from '../../sample/guidedSampling.ts'
 import { sampleModel } from '../../sample/run.ts'
 import { resolveSampleConfig } from '../../sample/settings.ts'
+import { showModel, shownText } from '../../show/run.ts'
+import { resolveShowConfig } from '../../show/settings.ts'
 import { entropyJob, runEntropyJob, runEntropySets } from '../job.ts'
 import type { EntropyJson } from '../report/entropyJson.ts'
 import { resolveEntropyConfig } from '../settings.ts'
@@ -73,7 +77,14 @@ test('each set gets the numbers of a run of it alone', async () => {
 
 test('the page has a row and a section for each set, the log its events by name', async () => {
   const page = await readFile(join(folder, 'run', 'report.html'), 'utf8')
-  for (const text of ['2 sets of prompts', 'Set warm', 'Set cold one', 'href="sets/cold%20one/report.html"', WARM[2]])
+  for (const text of [
+    '2 sets of prompts',
+    'Set warm',
+    'Set cold one',
+    'href="sets/cold%20one/report.html"',
+    'sets/warm/samples/',
+    WARM[2],
+  ])
     expect(page).toContain(text)
   const own = await readFile(join(folder, 'run', 'sets', 'warm', 'report.html'), 'utf8')
   expect(own).toContain('--guidance')
@@ -95,6 +106,15 @@ test('a run that was stopped in its second set goes on to the same numbers', asy
     },
   })
   await expect(first).rejects.toMatchObject({ code: 'interrupted' })
+  expect(bestText((await listRuns(stopped, [entropyJob]))[0].best)).toMatch(
+    /^lambda: warm [\d.]+( \(not resolved\))?, cold one not yet$/,
+  )
+  const of = (promptSet: string) => sampleLayers(stopped, [{ source: 'flags', values: { promptSet } }])
+  expect((await of('warm'))[0].values).toMatchObject({ promptSet: 'warm' })
+  await expect(of('cold one')).rejects.toThrow(
+    /'cold one' is not done; go on with the run \(bilevel entropy --resume .*\), or sample one that is done: warm/,
+  )
+  await expect(sampleLayers(stopped, [])).rejects.toThrow(/\(warm; not yet: cold one\): say which, --prompt-set warm/)
   let again = 0
   const { json: resumed } = await runEntropySets(configOf(), {
     folder: stopped,
@@ -105,30 +125,56 @@ test('a run that was stopped in its second set goes on to the same numbers', asy
   })
   expect(again).toBe(0)
   expect(resumed.sets.map(numbersOf)).toEqual(json.sets.map(numbersOf))
+  const told = async (run: string) => withoutTimes(await readEvents(join(run, 'events.jsonl')))
+  expect(await told(stopped)).toEqual(await told(join(folder, 'run')))
+  const [{ best }] = await listRuns(stopped, [entropyJob])
+  expect(best).toEqual({
+    what: 'lambda',
+    sets: json.sets.map(({ set, entropyStrength: { value, resolved } }) => ({ set, value, resolved })),
+  })
+  const shown = await showModel(stopped, resolveShowConfig([]))
+  expect(shown.tuned).toEqual(best)
+  expect(shownText(shown)).toContain(`tuned      ${bestText(best)}`)
 })
 
 test('the plan counts all sets', async () => {
   const plan = async (values = {}) => entropyJob.plan!(configOf(values), '')
   const all = await plan()
   const each = [await plan({ promptSet: 'warm' }), await plan({ promptSet: 'cold one' })]
-  for (const key of ['networkEvaluations', 'checking', 'memoryMiB'] as const)
-    expect(all[key]).toBeCloseTo(each[0][key]! + each[1][key]!, 6)
+  for (const key of ['networkEvaluations', 'checking'] as const) expect(all[key]).toBe(each[0][key]! + each[1][key]!)
+  // The model with all prompts, the rewards of one set.
+  const most = Math.max(...each.map(({ memoryMiB }) => memoryMiB!))
+  expect(Math.abs(all.memoryMiB! / most - 1)).toBeLessThan(0.01)
   expect(all.lines).toEqual(['sets of prompts, each with a lambda of its own: warm (3), cold one (1)'])
 })
 
 test('a set is sampled by its guidance, with its prompts', async () => {
   const run = join(folder, 'run')
-  await expect(sampleLayers(run, [])).rejects.toThrow(/tuned lambda for each of its sets of prompts \(cold one, warm\)/)
+  await expect(sampleLayers(run, [])).rejects.toThrow(
+    /lambda for each of its sets of prompts \(warm, cold one\): say which, --prompt-set warm, or --guidance none/,
+  )
+  await expect(sampleLayers(run, [{ source: 'flags', values: { promptSet: 'hot' } }])).rejects.toThrow(
+    /which are warm, cold one; got 'hot'/,
+  )
   const guidance = join(run, 'sets', 'warm', 'guidance.json')
-  const given = { source: 'the test', values: { guidance, count: 3 } }
+  const given = { source: 'the test', values: { promptSet: 'warm', count: 3 } }
   const layers = await sampleLayers(run, [given])
+  const byFile = { source: 'the test', values: { guidance, count: 3 } }
+  expect(await sampleLayers(run, [byFile])).toEqual(layers)
   const config = resolveSampleConfig([...layers, given])
-  expect(config.promptSet).toBe('warm')
+  expect(config).toMatchObject({ promptSet: 'warm', guidance })
   const opened = await openModelAt(run, config)
   expect(opened.classNames).toEqual(WARM)
   await opened.close()
   const made = await sampleModel(run, config, { folder: join(folder, 'images') })
   expect(made.notes.filter((note) => note.includes('tuned for'))).toEqual([])
+  const other = { ...config, guidance: join(run, 'sets', 'cold one', 'guidance.json') }
+  const mixed = await sampleModel(run, other, { folder: join(folder, 'mixed') })
+  expect(mixed.notes.join()).toMatch(/tuned for the prompts of set cold one and .* for the prompts of set warm/)
+  await writeFile(join(run, 'sets', 'cold one', 'guidance.json'), await readFile(guidance))
+  await expect(sampleLayers(run, [{ source: 'flags', values: { promptSet: 'cold one' } }])).rejects.toMatchObject({
+    code: 'runs.damaged',
+  })
 })
 
 test('sets that are not there, or nothing to choose from, are refused', async () => {
@@ -144,7 +190,37 @@ test('sets that are not there, or nothing to choose from, are refused', async ()
     /two named sets or more/,
   )
   const digits = resolveEntropyConfig([{ source: 'the test', values: { preset: 'tiny', promptSet: 'warm' } }])
-  await expect(entropyJob.plan!(digits, '')).rejects.toThrow(/a set of prompts is one of a file's \(--prompts FILE\)/)
+  await expect(entropyJob.plan!(digits, '')).rejects.toThrow(/got set 'warm' with the model digits-16/)
+  await expect(entropyJob.plan!(configOf({ prompts: null, promptSet: 'warm' }), '')).rejects.toThrow(
+    /a set of prompts is one of a file's \(--prompts FILE\)/,
+  )
+})
+
+test('what is wrong with a later set is found before the first begins, and said of it', async () => {
+  const named = configOf({ class: WARM[0] })
+  const out = join(folder, 'named')
+  for (const begin of [() => entropyJob.plan!(named, ''), () => runEntropySets(named, { folder: out })]) {
+    await expect(begin()).rejects.toMatchObject({
+      code: 'sample.class',
+      message: expect.stringMatching(/^set 'cold one': a class is one of its names/),
+    })
+  }
+  await expect(stat(out)).rejects.toThrow('ENOENT')
+})
+
+test('what goes wrong while a set is tuned is said of it; those before it are there', async () => {
+  // All images of the second set's only prompt are rated alike.
+  await writeFile(
+    join(folder, 'alike.mjs'),
+    `export default { needsClasses: true, range: [-1, 1], values: ({ data, shape: [n] }, classes) =>
+      Array.from(classes, (_, i) => (classes.every((label) => label === 0) ? 1 : data[(i * data.length) / n])) }`,
+  )
+  const out = join(folder, 'alike')
+  const run = runEntropySets(configOf({ judge: join(folder, 'alike.mjs'), witness: null }), { folder: out })
+  await expect(run).rejects.toThrow(/^set 'cold one': .*gave all of \d+ images the value 1/)
+  expect(
+    JSON.parse(await readFile(join(out, 'sets', 'warm', 'result.json'), 'utf8')).entropyStrength.value,
+  ).toBeGreaterThan(0)
 })
 
 test('notes of all sets are said once, others with their names', () => {
