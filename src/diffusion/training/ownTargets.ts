@@ -35,7 +35,7 @@ export function targetsOfPrediction(
   return own
 }
 
-/** The two from x and the prediction; where the level divides by 0 the other of the two has no part in x, and what it was in the loss is left. */
+/** x0 and eps from x and the prediction. What is divided by is never 0: a schedule that ends without signal trains no noise prediction. */
 function solved(target: TrainingTarget, x: number, p: number, s: number, n: number): readonly [number, number] {
   switch (target) {
     case 'noise':

@@ -9,6 +9,7 @@ import type { RunMaker } from '../makesRun.ts'
 import { makeRun, runJobOf } from '../makesRun.ts'
 import { requirePromptsUsed } from '../opening/promptsUsed.ts'
 import { NO_RATE } from '../planning/forecast.ts'
+import { requireClipUsed } from './clipUsed.ts'
 import { bestLambda, entropyLine } from './lines.ts'
 import type { EntropyInputs } from './open.ts'
 import { openEntropyInputs } from './open.ts'
@@ -49,7 +50,10 @@ const maker: RunMaker<EntropyConfig, EntropyInputs, EntropyEvent, EntropyCheckpo
     earlier: ENTROPY_EARLIER,
     code: ['reward', 'judge', 'witness'],
   },
-  requireUsed: (config) => requirePromptsUsed(config, config.model, rewardWords(config)),
+  async requireUsed(config) {
+    requireClipUsed(config)
+    await requirePromptsUsed(config, config.model, rewardWords(config))
+  },
   plan: async (config) => ((await severalSets(config)) ? planSets(config) : planEntropy(config)),
   requireSame: requireSameCode,
   open: openEntropyInputs,
