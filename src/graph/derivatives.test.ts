@@ -23,6 +23,7 @@ const WITHOUT_DERIVATIVE = new Set([
   ]
     .concat(['ConvInput', 'ConvWeight'])
     .map((name) => `composite:${name}Gradient`),
+  'composite:InverseDeviation',
   ...['Sign', 'Floor', 'Ceil', 'Round', 'ArgMax', 'OneHot'],
   ...['Less', 'LessOrEqual', 'Greater', 'GreaterOrEqual', 'Equal', 'And', 'Or', 'Not'],
 ])

@@ -33,6 +33,8 @@ export interface EncodeOptions {
   readonly axisNames?: Readonly<Record<string, readonly (string | undefined)[]>>
   /** The order in which calls are listed, each after all it needs. Default: as they are reached from the outputs. */
   readonly order?: (nodes: readonly Node[]) => readonly Node[]
+  /** Name of a further output, before all others: an empty sequence of float32 tensors. Default: none. */
+  readonly emptySequence?: string
 }
 
 /** Constants up to this many elements are written once however often they are made. */
@@ -55,6 +57,10 @@ export function encode(graph: Graph, options: EncodeOptions = {}): Uint8Array {
   const nodes = options.order?.(reached) ?? reached
   const names = new Names(graph, outputs)
   const body = new ProtoWriter()
+  const { emptySequence } = options
+  if (emptySequence !== undefined) {
+    body.message(GRAPH.node, (writer) => writer.string(NODE.output, emptySequence).string(NODE.opType, 'SequenceEmpty'))
+  }
   for (const node of nodes) body.message(GRAPH.node, (writer) => writeNode(writer, node, names))
   body.string(GRAPH.name, options.name ?? 'graph')
   for (const value of outputs.values()) names.of(value)
@@ -63,6 +69,7 @@ export function encode(graph: Graph, options: EncodeOptions = {}): Uint8Array {
   for (const [name, value] of Object.entries(graph.inputs)) {
     body.message(GRAPH.input, (writer) => writeValueInfo(writer, name, value, options.axisNames?.[name]))
   }
+  if (emptySequence !== undefined) body.message(GRAPH.output, (writer) => writeSequenceInfo(writer, emptySequence))
   for (const [name, value] of outputs) {
     body.message(GRAPH.output, (writer) => writeValueInfo(writer, name, value, options.axisNames?.[name]))
   }
@@ -177,6 +184,16 @@ function writeValueInfo(
     nested.message(TYPE.tensorType, (tensor) => {
       tensor.int(TYPE.elemType, DATA_TYPES[type.dtype])
       tensor.message(TYPE.shape, (shape) => writeAxes(shape, type.shape, axisNames))
+    })
+  })
+}
+
+function writeSequenceInfo(writer: ProtoWriter, name: string): void {
+  writer.string(VALUE_INFO.name, name).message(VALUE_INFO.type, (nested) => {
+    nested.message(TYPE.sequenceType, (sequence) => {
+      sequence.message(TYPE.elemType, (element) => {
+        element.message(TYPE.tensorType, (tensor) => tensor.int(TYPE.elemType, DATA_TYPES.float32))
+      })
     })
   })
 }

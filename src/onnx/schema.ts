@@ -55,7 +55,7 @@ export const FUNCTION = {
   overload: 13,
 } as const
 export const VALUE_INFO = { name: 1, type: 2 } as const
-export const TYPE = { tensorType: 1, elemType: 1, shape: 2, dim: 1, dimValue: 1, dimParam: 2 } as const
+export const TYPE = { tensorType: 1, sequenceType: 4, elemType: 1, shape: 2, dim: 1, dimValue: 1, dimParam: 2 } as const
 
 /** AttributeProto.AttributeType */
 export const ATTRIBUTE_TYPES: Readonly<Record<AttributeKind, number>> = {

@@ -11,6 +11,7 @@ import type { Load, Session, SessionSettings } from './engine.ts'
 import { unavailable } from './engine.ts'
 import { engineOrder } from './engineOrder.ts'
 import { graphKey } from './graphKey.ts'
+import { isKept, NOT_HANDED_OVER } from './kept.ts'
 import type { BlockSize } from './lower/index.ts'
 import { lowerForCpu } from './lower/index.ts'
 import type { Program } from './program.ts'
@@ -68,6 +69,8 @@ export async function compile<I extends string, O extends string, B extends I = 
 export interface Loading<S> {
   /** Whether the engine's own operators may be used. */
   readonly lowering: boolean
+  /** Whether outputs that are kept stay where they are written. Default false: they are handed over as others are. */
+  readonly holding?: boolean
   readonly open: (model: Uint8Array, settings: SessionSettings) => Promise<S>
   /** What to call sessions of a graph that may be shared. */
   readonly share: (key: string, load: () => Promise<S>) => Promise<S>
@@ -80,8 +83,9 @@ export async function load<S>(graph: Graph, options: ResolvedDeviceOptions, load
   const block = lowered ? await findBlockSize(engine) : undefined
   const frozen = holdsWeights(graph)
   const key = graphKey(graph)
-  const how = `${settings.device} ${lowered ? `lowered ${block}` : 'plain'}`
-  const make = () => makeModel(graph, { lowered, block, frozen })
+  const holding = loading.holding === true && Object.keys(graph.outputs).some(isKept)
+  const how = `${settings.device} ${lowered ? `lowered ${block}` : 'plain'}${holding ? ' holding' : ''}`
+  const make = () => makeModel(graph, { lowered, block, frozen, holding })
   const memoryPattern = liveBytes(graph) < LARGE
   const opened: Load<S> = (model, savePath) =>
     loading.open(model, { ...settings, optimize: !lowered || frozen, memoryPattern, ...(savePath && { savePath }) })
@@ -111,15 +115,17 @@ interface Form {
   readonly block: BlockSize
   /** Bound to weights. */
   readonly frozen: boolean
+  readonly holding: boolean
 }
 
 /** Bytes alive at once from which a graph has to spare memory. */
 export const LARGE = 2 ** 29
 
 /** The graph as a model for a device. Lowering simplifies by itself; frozen weights have to be constants of their own before. */
-function makeModel(graph: Graph, { lowered, block, frozen }: Form): Uint8Array {
-  if (!lowered) return encode(simplify(expandComposites(simplify(graph))))
-  return encode(recompute(lowerForCpu(frozen ? simplify(graph) : graph, block)), { order: engineOrder })
+function makeModel(graph: Graph, { lowered, block, frozen, holding }: Form): Uint8Array {
+  const form = holding ? { emptySequence: NOT_HANDED_OVER } : {}
+  if (!lowered) return encode(simplify(expandComposites(simplify(graph))), form)
+  return encode(recompute(lowerForCpu(frozen ? simplify(graph) : graph, block)), { ...form, order: engineOrder })
 }
 
 /** Whether a graph was bound to weights. */

@@ -61,6 +61,7 @@ export async function compileLanes<I extends string, O extends string>(
   const settings = { device, threads: Math.max(1, Math.floor(threads / lanes)), engine }
   const sessions = await load<LaneSession[]>(graph, settings, {
     lowering: true,
+    holding: engine.endsAtSequence === true,
     open: (model, how) => loadInLanes(loadInLane, lanes, model, how),
     share: (_, loadAll) => loadAll(),
   })

@@ -76,6 +76,8 @@ export interface Engine {
   readonly remedies: Readonly<Record<Device, string>>
   /** Whether its CPU device has the operators that lowering puts in, ONNX Runtime's own; else graphs stay in standard operators. */
   readonly ownOperators: boolean
+  /** Whether it ends a run at an output that is no tensor, when all have been written (`NOT_HANDED_OVER`). Default false: what is kept in lanes is handed over as a copy, too. */
+  readonly endsAtSequence?: boolean
   /** Loads a model from bytes, or from a path or address. The engine's own error if it does not accept the model; `runtime.device`. */
   load(model: Uint8Array | string, settings: SessionSettings): Promise<Session>
   /** @throws what is wrong with the file of a model that is given by its path */

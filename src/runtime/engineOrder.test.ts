@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { Node, SymbolicTensor } from '../graph/index.ts'
-import { concat, gradient, matmul, nodesOf, reduceSum, reshape, silu, trace } from '../graph/index.ts'
+import { concat, gradient, matmul, mul, nodesOf, reduceSum, reshape, sigmoid, silu, trace } from '../graph/index.ts'
 import { makersOf, peakOf, runBy } from './engineOrder.fixture.ts'
 import { engineOrder } from './engineOrder.ts'
 
@@ -47,5 +47,22 @@ describe('engineOrder', () => {
     const names = (list: readonly Node[]) =>
       list.map(({ operator, outputs: [{ shape }] }) => `${operator.name}${shape}`)
     expect(names(engineOrder(nodesOf(outputsOf(20, 50))))).toEqual(names(order))
+  })
+
+  it('makes the engine take what is at hand when its cotangent is there', () => {
+    const types = Object.fromEntries(
+      ['g', ...Array.from({ length: 20 }, (_, k) => `x${k}`)].map((name) => [
+        name,
+        { dtype: 'float32', shape: [50, 8] } as const,
+      ]),
+    )
+    const { outputs } = trace<string, string>(types, ({ g, ...kept }) => ({
+      dx: Object.values(kept).reduce((cotangent, x) => silu(mul(cotangent, sigmoid(x))), g),
+    }))
+    const dx = Object.values(outputs)
+    const calls = nodesOf(dx)
+    // One cotangent, what it is multiplied by, and their product.
+    expect(peakOf(runBy(engineOrder(calls)), dx)).toBe(3 * 50 * 8)
+    expect(peakOf(runBy(calls), dx)).toBeGreaterThan(20 * 50 * 8)
   })
 })

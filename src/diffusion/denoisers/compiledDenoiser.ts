@@ -214,4 +214,4 @@ function gradientOf({ dx, dtime }: Readonly<Record<string, Tensor>>): DenoiserGr
 }
 
 /** Images in float32, the element type of compiled programs. A copy: programs read them later, and the caller may fill them anew at once. */
-const copyOf = ({ shape, data }: Images): Tensor<'float32'> => tensor('float32', shape, Float32Array.from(data))
+const copyOf = ({ shape, data }: Images): Tensor<'float32'> => tensor('float32', shape, new Float32Array(data))

@@ -104,6 +104,18 @@ export function like(x: ImageData): ImageData {
   return x instanceof Float32Array ? new Float32Array(x.length) : new Float64Array(x.length)
 }
 
+/** x0Hat at x with prediction p, where nothing takes epsHat'. */
+export function cleanOf(rule: DenoisingRule, x: ImageData, p: ImageData): ImageData {
+  const { A, B, low, high } = ruleScalars(rule)
+  const [ofX, ofP] = [A.value, B.value]
+  const x0Hat = like(x)
+  for (let i = 0; i < x.length; i++) {
+    const raw = ofX * x[i] + ofP * p[i]
+    x0Hat[i] = raw < low ? low : raw > high ? high : raw
+  }
+  return x0Hat
+}
+
 /** x0Hat and epsHat' at x with prediction p. */
 export function denoised(rule: DenoisingRule, x: ImageData, p: ImageData): Denoised {
   const { A, B, C, D, overNoise, signalRatio, low, high, keep } = ruleScalars(rule)
@@ -136,6 +148,7 @@ export function denoisedVjp(
   dX0Hat: ImageData,
   dEpsHat: ImageData | null,
 ): DenoisedGradient {
+  if (!dEpsHat) return cleanVjp(rule, x, p, dX0Hat)
   const { A, B, C, D, own, scaling, noiseRatio, overNoise, signalRatio, low, high, keep } = ruleScalars(rule)
   const dx = like(x)
   const dp = like(x)
@@ -144,7 +157,7 @@ export function denoisedVjp(
   let dBound = 0
   for (let i = 0; i < x.length; i++) {
     const raw = A.value * x[i] + B.value * p[i]
-    const dEps = dEpsHat ? dEpsHat[i] : 0
+    const dEps = dEpsHat[i]
     let dClean = dX0Hat[i]
     if (!keep) {
       // epsHat' = x/n - (s/n) x0Hat
@@ -166,4 +179,31 @@ export function denoisedVjp(
     } else dBound += raw >= high ? dClean : -dClean
   }
   return { dx, dp, dLogSnr, dScale: scaling ? dScale : 0, dBound }
+}
+
+/** The same of x0Hat alone: most samplers, at every step. */
+function cleanVjp(rule: DenoisingRule, x: ImageData, p: ImageData, dX0Hat: ImageData): DenoisedGradient {
+  const { A, B, own, scaling, noiseRatio, low, high } = ruleScalars(rule)
+  const [ofX, ofP] = [A.value, B.value]
+  const dx = like(x)
+  const dp = like(x)
+  // Sums <dClean, x> and <dClean, p> over what is not clipped: all derivatives in scalars are made of them.
+  let [alongX, alongP, dBound] = [0, 0, 0]
+  for (let i = 0; i < x.length; i++) {
+    const raw = ofX * x[i] + ofP * p[i]
+    const dClean = dX0Hat[i]
+    if (raw > low && raw < high) {
+      dx[i] = ofX * dClean
+      dp[i] = ofP * dClean
+      alongX += dClean * x[i]
+      alongP += dClean * p[i]
+    } else dBound += raw >= high ? dClean : -dClean
+  }
+  return {
+    dx,
+    dp,
+    dLogSnr: A.slope * alongX + B.slope * alongP,
+    dScale: scaling ? -noiseRatio.value * (own.C.value * alongX + own.D.value * alongP) : 0,
+    dBound,
+  }
 }

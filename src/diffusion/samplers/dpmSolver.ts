@@ -11,7 +11,7 @@ import type { Level } from '../schedules/level.ts'
 import { dNoiseDLogSnr, dSignalDLogSnr } from '../schedules/level.ts'
 import type { Chain, ReverseChain } from './chain.ts'
 import { dot, ruleAt } from './chain.ts'
-import { denoised, denoisedVjp, like } from './denoised.ts'
+import { cleanOf, denoisedVjp, like } from './denoised.ts'
 import { PLAIN_CALLS } from './diffusersFields.ts'
 import type { Sampler } from './sampler.ts'
 import type { StepSettings } from './stepSettings.ts'
@@ -82,13 +82,14 @@ async function solve(chain: Chain): Promise<ImageData> {
   for (let i = 0; i < levels.length; i++) {
     const { carry, gain, slope } = solverScalars(levels[i - 1], levels[i], levels[i + 1])
     const prediction = await chain.predict(i, x)
-    const { x0Hat } = denoised(ruleAt(chain, i), x, prediction)
+    const x0Hat = cleanOf(ruleAt(chain, i), x, prediction)
     chain.remember(i, new Map(before && [[i - 1, before]]))
     const earlier: ImageData = before ?? x0Hat
+    const [ofX, ofD, r] = [carry.value, gain.value, slope.value]
     const next = like(x)
     for (let j = 0; j < next.length; j++) {
-      const D = x0Hat[j] + slope.value * (x0Hat[j] - earlier[j])
-      next[j] = carry.value * x[j] + gain.value * D
+      const D = x0Hat[j] + r * (x0Hat[j] - earlier[j])
+      next[j] = ofX * x[j] + ofD * D
     }
     x = next
     before = x0Hat
@@ -101,7 +102,7 @@ async function solveVjp(chain: ReverseChain, dImages: ImageData): Promise<ImageD
   const { levels } = chain.schedule
   const cleanAt = (i: number) => {
     const [{ x, prediction }] = chain.step(i)
-    return denoised(ruleAt(chain, i), x, prediction).x0Hat
+    return cleanOf(ruleAt(chain, i), x, prediction)
   }
   let g = dImages
   let fromLater: ImageData = like(g)
@@ -112,19 +113,27 @@ async function solveVjp(chain: ReverseChain, dImages: ImageData): Promise<ImageD
     const { x, prediction } = evaluation
     const earlier: ImageData = i > chain.first ? cleanAt(i - 1) : (chain.before.get(i - 1) ?? x0Hat)
     const inCarry = dot(g, x)
-    const change = x0Hat.map((v, j) => v - earlier[j])
-    const inSlope = gain.value * dot(g, change)
-    const inGain = dot(g, x0Hat) + slope.value * dot(g, change)
+    const alongClean = dot(g, x0Hat)
+    const alongChange = alongClean - dot(g, earlier)
+    const inSlope = gain.value * alongChange
+    const inGain = alongClean + slope.value * alongChange
     const toClean = gain.value * (1 + slope.value)
-    const dX0Hat = fromLater.map((v, j) => v + toClean * g[j])
-    fromLater = g.map((v) => -gain.value * slope.value * v)
+    const toEarlier = -gain.value * slope.value
+    const dX0Hat = fromLater
+    const forEarlier = like(g)
+    for (let j = 0; j < g.length; j++) {
+      dX0Hat[j] += toClean * g[j]
+      forEarlier[j] = toEarlier * g[j]
+    }
+    fromLater = forEarlier
     const { dx, dp, dLogSnr } = denoisedVjp(ruleAt(chain, i), x, prediction, dX0Hat, null)
     const along = (key: 'before' | 'here' | 'next') => inCarry * carry[key] + inGain * gain[key] + inSlope * slope[key]
     chain.dLogSnr[i] += dLogSnr + along('here')
     if (i > 0) chain.dLogSnr[i - 1] += along('before')
     if (i + 1 < levels.length) chain.dLogSnr[i + 1] += along('next')
     const throughNetwork = await chain.vjp(evaluation, dp)
-    for (let j = 0; j < dx.length; j++) dx[j] += carry.value * g[j] + throughNetwork[j]
+    const carried = carry.value
+    for (let j = 0; j < dx.length; j++) dx[j] += carried * g[j] + throughNetwork[j]
     g = dx
     x0Hat = earlier
   }

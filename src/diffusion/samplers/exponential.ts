@@ -20,7 +20,7 @@ import { namesOfSolver } from '../schedules/solverNumbers.ts'
 import type { Chain, ReverseChain } from './chain.ts'
 import { dot } from './chain.ts'
 import type { DenoisingRule } from './denoised.ts'
-import { denoised, denoisedVjp, like } from './denoised.ts'
+import { cleanOf, denoisedVjp, like } from './denoised.ts'
 import { PLAIN_CALLS } from './diffusersFields.ts'
 import { solverFields } from './dpmSolver.ts'
 import type { OwnClassFields, Sampler, SchedulerFields, ToldSampler } from './sampler.ts'
@@ -173,7 +173,7 @@ async function solve(chain: Chain): Promise<ImageData> {
   let x = chain.start
   for (let i = 0; i < levels.length; i++) {
     const rule = ruleAt(chain, i)
-    const { x0Hat } = denoised(rule, x, await chain.predict(i, x))
+    const x0Hat = cleanOf(rule, x, await chain.predict(i, x))
     chain.remember(i, clean)
     clean.set(i, x0Hat)
     if (i === levels.length - 1) return lastImage(rule, x0Hat, clean.get(i - 1), solver?.output)
@@ -213,7 +213,7 @@ async function solveVjp(chain: ReverseChain, dImages: ImageData): Promise<ImageD
   const clean = new Map(chain.before)
   for (let i = first; i < levels.length; i++) {
     const [{ x, prediction }] = chain.step(i)
-    clean.set(i, denoised(ruleAt(chain, i), x, prediction).x0Hat)
+    clean.set(i, cleanOf(ruleAt(chain, i), x, prediction))
   }
   const cleanAt: CleanAt = (step) => clean.get(step) as ImageData
   const dClean = new Map<number, Float64Array>()

@@ -10,8 +10,10 @@ import type { SamplingSchedule } from '../schedules/samplingSchedule.ts'
  * @throws `sampler.finite` naming the first image that is not finite
  */
 export function requireFiniteImages(data: ImageData, count: number, item: number, where: string): void {
-  const at = (data as Float64Array).findIndex((pixel) => !Number.isFinite(pixel))
-  if (at < 0) return
+  // A loop: every step of a sampler asks.
+  let at = 0
+  while (at < data.length && Number.isFinite(data[at])) at++
+  if (at === data.length) return
   const image = item + Math.floor((at * count) / data.length)
   throw failure(
     'sampler.finite',

@@ -16,7 +16,7 @@ import type { ImageData } from '../denoiser.ts'
 import type { Level } from '../schedules/level.ts'
 import type { Chain, ReverseChain } from './chain.ts'
 import { dot, ruleAt } from './chain.ts'
-import { denoised, denoisedVjp, like } from './denoised.ts'
+import { cleanOf, denoisedVjp, like } from './denoised.ts'
 import { PLAIN_CALLS } from './diffusersFields.ts'
 import type { SolverScalar, SolverScalars } from './dpmSolver.ts'
 import { constantScalar, solverFields, solverScalars } from './dpmSolver.ts'
@@ -109,7 +109,7 @@ async function solve(chain: Chain): Promise<ImageData> {
   let x = chain.start
   let corrected = x
   for (let i = 0; i < levels.length; i++) {
-    const { x0Hat } = denoised(ruleAt(chain, i), x, await chain.predict(i, x))
+    const x0Hat = cleanOf(ruleAt(chain, i), x, await chain.predict(i, x))
     chain.remember(i, clean, corrected)
     if (i === levels.length - 1) return x0Hat
     const [D, earlier] = [clean.get(i - 1), clean.get(i - 2)]
@@ -132,7 +132,7 @@ async function solveVjp(chain: ReverseChain, dImages: ImageData): Promise<ImageD
   const clean = new Map(chain.before)
   for (let i = first; i <= last; i++) {
     const [{ x, prediction }] = chain.step(i)
-    clean.set(i, denoised(ruleAt(chain, i), x, prediction).x0Hat)
+    clean.set(i, cleanOf(ruleAt(chain, i), x, prediction))
   }
   const at = (step: number) => clean.get(step) as ImageData
   /** What steps start from, by step: of the first, what it is given. */

@@ -7,7 +7,7 @@ import { vjp } from '../gradient.ts'
 import { apply } from '../operator.ts'
 import { constant } from '../symbolic.ts'
 import { batchNorm, batchNormTraining } from './normBatch.ts'
-import { groupNorm, instanceNorm, instanceNormalization } from './normGroup.ts'
+import { groupNorm, instanceNorm, instanceNormalization, inverseDeviation } from './normGroup.ts'
 import { layerNorm } from './normLayer.ts'
 
 /** Numbers with mean 3 and deviation 2: neither is what normalisation makes of them. */
@@ -118,6 +118,18 @@ export const normCases: readonly OperatorCase[] = [
     title: 'instance normalisation without parameters',
     inputs: { x: shifted([2, 2, 3, 3]) },
     call: ({ x }) => [instanceNorm(x)],
+  },
+  {
+    operator: 'composite:InverseDeviation',
+    title: 'of what is standardised with the same epsilon',
+    inputs: { x: shifted([2, 3, 7]) },
+    call: ({ x }) => {
+      const xHat = apply(instanceNormalization, [x, constant(filled([3], 1)), constant(filled([3]))], {
+        epsilon: 0.3,
+      })[0]
+      return [apply(inverseDeviation, [x, xHat], { epsilon: 0.3 })[0]]
+    },
+    differentiable: [],
   },
   ...instanceCases,
   ...batchCases,

@@ -74,7 +74,8 @@ const groupNormOperator: Operator<GroupNormAttributes> = defineOperator<GroupNor
     const ones = constant(filled([groups], 1))
     const xHat = apply(instanceNormalization, [grouped, ones, constant(filled([groups]))], { epsilon })[0]
     const normalized = reshape(xHat, x!.shape)
-    return [channelAffine(normalized, scale!, bias!), normalized, inverseDeviation(grouped, xHat, epsilon)]
+    const inverse = apply(inverseDeviation, [grouped, xHat], { epsilon })[0]
+    return [channelAffine(normalized, scale!, bias!), normalized, inverse]
   },
 })
 
@@ -82,13 +83,36 @@ const groupNormOperator: Operator<GroupNormAttributes> = defineOperator<GroupNor
 const TINY = 1e-30
 
 /**
- * 1 / sqrt(variance + epsilon) as the slope of xHat in x, by the largest and least of both: four readings and nothing written, where a
- * variance would write x - mean once more. Where a group is constant the slope is that of the definition, 1 / sqrt(epsilon).
+ * 1 / sqrt(variance + epsilon) [b, groups] of x [b, groups, n], with xHat at hand: as the slope of xHat in x, by the largest and least of both, four
+ * readings and nothing written, where a variance would write x - mean once more. Where a group is constant the slope is that of the definition,
+ * 1 / sqrt(epsilon).
  */
-function inverseDeviation(grouped: SymbolicTensor, xHat: SymbolicTensor, epsilon: number): SymbolicTensor {
-  const range = (values: SymbolicTensor) => sub(reduceMax(values, [2]), reduceMin(values, [2]))
-  return div(add(range(xHat), TINY / Math.sqrt(epsilon)), add(range(grouped), TINY))
-}
+export const inverseDeviation: Operator<{ readonly epsilon: number }> = defineOperator<{ readonly epsilon: number }>({
+  name: 'InverseDeviation',
+  domain: 'composite',
+  attributes: { epsilon: 'float' },
+  infer([x, xHat]) {
+    if (!isFloat(x!)) throw new Error('the input must be float; use cast')
+    if (x!.shape.length !== 3) throw new Error(`the input must be [batch, groups, n], got [${x!.shape}]`)
+    if (!sameShape(x!.shape, xHat!.shape)) throw new Error(`needs xHat [${x!.shape}], got [${xHat!.shape}]`)
+    return [{ dtype: x!.dtype, shape: x!.shape.slice(0, 2) }]
+  },
+  evaluate([x], { epsilon }) {
+    const [batch, groups, size] = x!.shape
+    const inverses = new Float64Array(batch * groups)
+    for (let group = 0; group < inverses.length; group++) {
+      const values = x!.data.subarray(group * size, (group + 1) * size)
+      const mean = values.reduce((sum, value) => sum + value, 0) / size
+      const variance = values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / size
+      inverses[group] = 1 / Math.sqrt(variance + epsilon)
+    }
+    return [inverses]
+  },
+  expand([x, xHat], { epsilon }) {
+    const range = (values: SymbolicTensor) => sub(reduceMax(values, [2]), reduceMin(values, [2]))
+    return [div(add(range(xHat!), TINY / Math.sqrt(epsilon)), add(range(x!), TINY))]
+  },
+})
 
 /** A matrix of truths: small where a float one would be taken for weights. */
 function trueWhere(rows: number, columns: number, holds: (row: number, column: number) => boolean): SymbolicTensor {

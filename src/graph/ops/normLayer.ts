@@ -93,6 +93,13 @@ export interface LayerNormOptions {
   readonly epsilon?: number
 }
 
+/** x over its last axis with mean 0 and variance 1, and the statistics [..., 1] that make it so. @throws `graph.shape` */
+export function standardized(x: SymbolicTensor, epsilon: number) {
+  const ones = constant(filled(x.shape.slice(-1), 1))
+  const [xHat, mean, inverseDeviation] = apply(layerNormOperator, [x, ones], { axis: -1, epsilon, stash_type: 1 })
+  return { xHat, mean, inverseDeviation }
+}
+
 /** Layer normalisation of x over its last axes. @throws `graph.shape` */
 export function layerNorm(x: SymbolicTensor, options: LayerNormOptions = {}): SymbolicTensor {
   const { axis = -1, scale, bias, epsilon = 1e-5 } = options

@@ -33,7 +33,9 @@ const isA = (node: Node | undefined, name: string, domain = ''): node is Node =>
 function isPlainSource(x: SymbolicTensor): boolean {
   if (x.source.kind === 'input') return true
   const maker = makerOf(x)
-  return isA(maker, 'Reshape') && isA(makerOf(maker.inputs[0]), 'InstanceNormalization')
+  if (!isA(maker, 'Reshape')) return false
+  const before = makerOf(maker.inputs[0])
+  return isA(before, 'InstanceNormalization') || isA(before, 'LayerNormalization')
 }
 
 /** x [b,c,h,w] in the blocked layout, where it came from it or bringing it there is no more than another would have to. */
@@ -86,7 +88,8 @@ function affineOf(
   return reshape(y, x.shape)
 }
 
-const isAll = (value: SymbolicTensor | null, wanted: number): boolean =>
+/** Whether a tensor is known to be one number throughout. */
+export const isAll = (value: SymbolicTensor | null, wanted: number): boolean =>
   value?.constant !== undefined && (value.constant.data as Float32Array).every((one) => one === wanted)
 
 /** slope x + offset, as the graph writes it: BatchNormalization with mean 0 and variance 1, of [b,c,h,w] or of its planes [1, b c, h w]. */

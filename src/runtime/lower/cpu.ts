@@ -25,6 +25,7 @@ import { isKept } from '../kept.ts'
 import type { Surroundings } from './channelwise.ts'
 import { added, affine, fitsBlocks, multiplied, overPlanes } from './channelwise.ts'
 import { forward, inputGradient, weightGradient } from './convolution.ts'
+import { deviationWith, withDeviation } from './deviations.ts'
 import { siluGradient, siluOnePass } from './elementwise.ts'
 import { frozenForward } from './frozen.ts'
 import { elementwise, hasLayoutRule, inBlockedLayout, keyOf, takersOf } from './layout.ts'
@@ -43,6 +44,8 @@ const LOWERINGS: Readonly<Record<string, Lowering>> = {
   ':Mul': multiplied,
   ':Add': added,
   ':ReduceSum': overPlanes,
+  ':InstanceNormalization': withDeviation,
+  'composite:InverseDeviation': deviationWith,
   'com.microsoft.nchwc:ReorderInput': ([x]) => blockedSource(x),
   ':Reshape': ([x], { outputs: [y] }) => undone(x, y),
   ':MatMul': ([a, b]) => (a && b ? withoutTransposes(a, b) : undefined),

@@ -44,7 +44,14 @@ const unary: LayoutRule = ([x], { operator, attributes }) => {
 }
 
 /** Operators for which the plain layout must be there in any case. */
-const PLAIN = new Set([':Reshape', ':Transpose', ':ReduceSum', ':ReduceMean', ':InstanceNormalization'])
+const PLAIN = new Set([
+  ':Reshape',
+  ':Transpose',
+  ':ReduceSum',
+  ':ReduceMean',
+  ':InstanceNormalization',
+  ':LayerNormalization',
+])
 
 const binary: LayoutRule = ([a, b], { operator, attributes, outputs: [y] }, block, takers) => {
   if (!a || !b) return undefined

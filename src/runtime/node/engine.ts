@@ -32,6 +32,8 @@ export const nodeEngine: Engine = {
       '--onnxruntime-node-install=cuda12) and the NVIDIA driver, or use --device cpu or webgpu',
   },
   ownOperators: true,
+  // No promise of the engine's: of the version that it was found in alone.
+  endsAtSequence: version === '1.30.0',
   async load(model, settings) {
     const backends = ort.listSupportedBackends?.() ?? []
     if (!backends.some(({ name }) => name === settings.device))

@@ -47,10 +47,15 @@ export interface LaneReply {
   readonly error?: string
 }
 
+/** What a run leaves in its lane, by name. */
+type Kept = Readonly<Record<string, EngineTensor>>
+
 /** Serves requests on a port, one after the other. */
 export function serveLane(port: MessagePort, engine: Engine): void {
   const sessions = new Map<number, InferenceSession>()
-  const held = new Map<number, Record<string, EngineTensor>>()
+  const held = new Map<number, { readonly session: number; readonly kept: Kept }>()
+  // What was dropped, by the session that made it: the next run that holds writes there. New memory at every run is pages for the system to clear.
+  const spare = new Map<number, Kept[]>()
   // The engine repeats on stderr what its exceptions say.
   engine.env.logLevel = 'fatal'
 
@@ -67,32 +72,80 @@ export function serveLane(port: MessagePort, engine: Engine): void {
     return copy
   }
 
-  // As `releaseMemory` of src/base: what is dropped is not left to the collector.
+  // As `releaseMemory` of src/base: what nobody reads again is not left to the collector.
   const nowhere = new MessageChannel().port1
   nowhere.close()
-  const drop = (name: number) => {
-    const tensors = Object.values(held.get(name) ?? {})
-    held.delete(name)
+  const free = (tensors: readonly EngineTensor[]) => {
     const buffers = new Set(tensors.map(({ data }) => (data as Float32Array).buffer as ArrayBuffer))
     nowhere.postMessage(null, [...buffers])
   }
 
+  const drop = (name: number) => {
+    const dropped = held.get(name)
+    if (!dropped) return
+    held.delete(name)
+    const { session, kept } = dropped
+    if (sessions.has(session)) spare.set(session, [...(spare.get(session) ?? []), kept])
+    else free(Object.values(kept))
+  }
+
+  const ARRAYS = {
+    float32: Float32Array,
+    float64: Float64Array,
+    int32: Int32Array,
+    int64: BigInt64Array,
+    bool: Uint8Array,
+  } as const
+  /** Memory for outputs of a session, of those that are named or of the others. */
+  const placeFor = ({ outputMetadata }: InferenceSession, ofNames: (name: string) => boolean): Kept => {
+    const place: Record<string, EngineTensor> = {}
+    for (const output of outputMetadata) {
+      if (!output.isTensor || !ofNames(output.name)) continue
+      const { name, type, shape } = output as { name: string; type: keyof typeof ARRAYS; shape: readonly number[] }
+      const data = new ARRAYS[type](shape.reduce((size, extent) => size * extent, 1))
+      place[name] = new engine.Tensor(type, data as Float32Array, shape)
+    }
+    return place
+  }
+
+  /**
+   * Runs, and leaves in memory of its own what is named: that of an earlier run, if there is any to spare. The engine writes there, and would give
+   * copies of it; `NOT_HANDED_OVER` of `kept.ts` is an output that it gives no copy of, with an error, and of none of the others then.
+   */
+  const runInto = async (session: number, inputs: Kept, names: readonly string[]): Promise<Kept> => {
+    const loaded = sessions.get(session) as InferenceSession
+    const place = spare.get(session)?.pop() ?? placeFor(loaded, (name) => names.includes(name))
+    const all = { ...placeFor(loaded, (name) => !names.includes(name)), ...place }
+    const nothing = loaded.outputMetadata.filter(({ isTensor }) => !isTensor).map(({ name }) => [name, null])
+    try {
+      const copies: Kept = await loaded.run(inputs, { ...Object.fromEntries(nothing), ...all })
+      free(Object.keys(all).flatMap((name) => (copies[name].data === all[name].data ? [] : copies[name])))
+    } catch (error) {
+      if (nothing.length === 0 || !/^non tensor type/i.test((error as Error).message)) throw error
+    }
+    return all
+  }
+
   const run = async (request: Extract<LaneRequest, { kind: 'run' }>) => {
     const { session, feeds, from, hold, outputs: wanted } = request
-    const inputs: Record<string, EngineTensor> = from === undefined ? {} : { ...held.get(from) }
+    const inputs: Record<string, EngineTensor> = from === undefined ? {} : { ...held.get(from)?.kept }
     for (const [name, { dtype, data, shape }] of Object.entries(feeds)) {
       inputs[name] = new engine.Tensor(dtype, own(`${session} ${name}`, data as Float32Array), shape)
     }
     const loaded = sessions.get(session)
-    const results = (await (wanted ? loaded?.run(inputs, wanted) : loaded?.run(inputs))) ?? {}
+    const results: Kept = hold
+      ? await runInto(session, inputs, hold.names)
+      : ((await loaded?.run(
+          inputs,
+          wanted ?? loaded.outputMetadata.flatMap((output) => (output.isTensor ? output.name : [])),
+        )) ?? {})
     const outputs: Record<string, SentTensor> = {}
     const kept: Record<string, EngineTensor> = {}
-    for (const [name, value] of Object.entries(results)) {
-      const result = value as EngineTensor
+    for (const [name, result] of Object.entries(results)) {
       if (hold?.names.includes(name)) kept[name] = result
       else outputs[name] = { dtype: result.type, shape: result.dims, data: result.data }
     }
-    if (hold) held.set(hold.held, kept)
+    if (hold) held.set(hold.held, { session, kept })
     return outputs
   }
 
@@ -104,6 +157,8 @@ export function serveLane(port: MessagePort, engine: Engine): void {
     else {
       await sessions.get(request.session)?.release()
       sessions.delete(request.session)
+      free((spare.get(request.session) ?? []).flatMap((kept) => Object.values(kept)))
+      spare.delete(request.session)
     }
     return {}
   }
