@@ -32,7 +32,7 @@ const { values } = parseArgs({
     variants: { type: 'string' },
     seeds: { type: 'string', default: '0,1,2' },
     steps: { type: 'string', default: '5' },
-    budget: { type: 'string', default: '60000' },
+    budget: { type: 'string', default: '100000' },
     images: { type: 'string', default: '1000' },
     out: { type: 'string', default: 'docs/results/ablations' },
   },

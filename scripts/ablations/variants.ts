@@ -33,7 +33,7 @@ export const VARIANTS: readonly Variant[] = [
   ...(['level-power', 'cosine', 'sigmoid'] as const).map((samplingFamily) => ({
     name: `${samplingFamily} of DPM-Solver++`,
     about: 'family',
-    settings: { samplingFamily, sampler: 'dpm-solver++' as const },
+    settings: { samplingFamily, free: null, sampler: 'dpm-solver++' as const },
   })),
   { name: 'levels and told times', about: 'family', settings: { free: ['levels', 'times'] } },
   ...[2, 4].map((starts) => ({ name: `${starts} starts`, about: 'starts', settings: { starts } })),
