@@ -82,6 +82,7 @@ export function consequences(preset: Settings, given: (key: string) => unknown):
   // Not yet checked: what is no mode or family at all is refused with the rest.
   const learn = (given('learn') ?? DEFAULTS.learn) as LearnSettings['learn']
   const trainingFamily = (given('trainingFamily') ?? DEFAULTS.trainingFamily) as LearnSettings['trainingFamily']
+  const hypergradient = (given('hypergradient') ?? DEFAULTS.hypergradient) as LearnSettings['hypergradient']
   const free = namesAmong(given('free')) ?? freeByDefault(preset, given)
   const prediction = given('prediction') === 'flow' ? 'flow' : null
   const asked = given('sampler') ?? samplerFor(free) ?? preset.sampler
@@ -94,7 +95,7 @@ export function consequences(preset: Settings, given: (key: string) => unknown):
     }),
     ...(isModelFile(model) && FOREIGN_DEFAULTS),
     ...(isUnderivedFile(given) && WITHOUT_DERIVATIVE),
-    ...followingSettings({ learn, trainingFamily, sampler, free, prediction }),
+    ...followingSettings({ learn, trainingFamily, sampler, free, prediction, hypergradient }),
     ...(isBare(given) && BARE_DEFAULTS),
     ...(samplerFor(free) && { sampler }),
     ...(free && { free: [...free] }),

@@ -77,6 +77,14 @@ describe('schedule settings', () => {
     expect(flags(values).samplingFamily).toBe(samplingFamily)
   })
 
+  it.each([
+    [{ learn: 'both' }, true],
+    [{ learn: 'both', hypergradient: 'implicit' }, false],
+    [{ learn: 'tied', hypergradient: 'unrolled' }, false],
+  ])('let z follow from the hypergradient: %j', (values, z) => {
+    expect(flags(values).z).toBe(z)
+  })
+
   it('let the estimator follow from whether the network in a file has a derivative', () => {
     const [smooth, quantised] = ['plain.onnx', 'int8.onnx'].map(foundDenoiser)
     const without = { estimator: 'coordinate', samplingFamily: 'level-power', freshSamples: false, starts: 1 }

@@ -23,7 +23,7 @@ import type { LearnSettings } from './shape.ts'
 /**
  * Defaults that follow from other settings: the noise of a clipped image is what the sampler makes of it, DDPM's and a flow's that of the clipped image; a schedule learned for both levels is of one
  * family, and without z, with which it got worse in three of five seeds (docs/results/schedule-digits16); a training schedule of its
- * own is learned through z alone.
+ * own is learned through z where hypergradients are the penalty's.
  */
 export function followingSettings({
   learn,
@@ -31,13 +31,14 @@ export function followingSettings({
   sampler,
   free = null,
   prediction = null,
-}: Pick<LearnSettings, 'learn' | 'trainingFamily' | 'sampler'> &
+  hypergradient,
+}: Pick<LearnSettings, 'learn' | 'trainingFamily' | 'sampler' | 'hypergradient'> &
   Partial<Pick<LearnSettings, 'free' | 'prediction'>>): Partial<LearnSettings> {
   return {
     clippedNoise: prediction === 'flow' ? 'recompute' : usualClippedNoise(sampler),
     ...(learn === 'tied' && { samplingFamily: trainingFamily }),
     ...(free && { samplingFamily: 'free' as const }),
-    ...(learn === 'both' && { z: true }),
+    ...(learn === 'both' && hypergradient === 'penalty' && { z: true }),
   }
 }
 

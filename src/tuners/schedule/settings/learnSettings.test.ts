@@ -118,6 +118,7 @@ describe('settings', () => {
       z: false,
     })
     expect([learnSettings({ learn: 'tied', z: true }).z, learnSettings({ learn: 'both' }).z]).toEqual([true, true])
+    expect(learnSettings({ learn: 'both', hypergradient: 'implicit' }).z).toBe(false)
     expect([learnSettings({ sampler: 'ddpm' }).clippedNoise, learnSettings({ sampler: 'ddim' }).clippedNoise]).toEqual([
       'recompute',
       'keep',

@@ -11,12 +11,12 @@ import { LEARN_DEFAULTS } from './shape.ts'
  */
 export function learnSettings(given: GivenSettings = {}): LearnSettings {
   const { learn = LEARN_DEFAULTS.learn, trainingFamily = LEARN_DEFAULTS.trainingFamily } = given
-  const { free = null, prediction = null } = given
+  const { free = null, prediction = null, hypergradient = LEARN_DEFAULTS.hypergradient } = given
   const { sampler = samplerFor(free) ?? LEARN_DEFAULTS.sampler } = given
   const settings: LearnSettings = {
     ...LEARN_DEFAULTS,
     sampler,
-    ...followingSettings({ learn, trainingFamily, sampler, free, prediction }),
+    ...followingSettings({ learn, trainingFamily, sampler, free, prediction, hypergradient }),
     ...given,
     training: { ...LEARN_DEFAULTS.training, ...given.training },
   }
