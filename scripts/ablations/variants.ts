@@ -25,7 +25,7 @@ export const VARIANTS: readonly Variant[] = [
     settings: { ...LEVELS, estimator },
   })),
   { name: 'the same noise at every iteration', about: 'common random numbers', settings: { freshSamples: false } },
-  ...[66, 96, 384, 768].map((tuningSamples) => ({
+  ...[66, 96, 384].map((tuningSamples) => ({
     name: `${tuningSamples} images`,
     about: 'images of a distance',
     settings: { tuningSamples },
