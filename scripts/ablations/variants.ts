@@ -30,7 +30,7 @@ export const VARIANTS: readonly Variant[] = [
     about: 'images of a distance',
     settings: { tuningSamples },
   })),
-  ...(['level-power', 'cosine', 'sigmoid'] as const).map((samplingFamily) => ({
+  ...(['level-power', 'cosine', 'levels'] as const).map((samplingFamily) => ({
     name: `${samplingFamily} of DPM-Solver++`,
     about: 'family',
     settings: { samplingFamily, free: null, sampler: 'dpm-solver++' as const },
