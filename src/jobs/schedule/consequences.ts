@@ -16,6 +16,18 @@ import { DESCRIBING } from '../opening/modelSettings.ts'
 import type { ScheduleConfig } from './schema.ts'
 import { DEFAULTS } from './schema.ts'
 
+/**
+ * A network that is there: no other side is trained on by what the search costs, and at equal cost two starts, screened, come to a better schedule than the best default's own.
+ * Measured: docs/results/ablations.
+ */
+const FROZEN_DEFAULTS = { starts: 2 } as const
+
+/** Whether it would have one start of a preset that trains, without being short of time: a file's derivative is dear, and a teacher samples each image in many steps. */
+function startsOnce(preset: Settings, given: (key: string) => unknown): boolean {
+  const model = given('model')
+  return preset.starts === 1 && typeof model === 'string' && !isModelFile(model) && given('objective') !== 'teacher'
+}
+
 /** An ONNX file: half of the images where nothing is learned by them, without rows of many steps, which take longer than all the rest. */
 const FOREIGN_DEFAULTS = {
   candidateSamples: 128,
@@ -93,6 +105,7 @@ export function consequences(preset: Settings, given: (key: string) => unknown):
     ...(preset.samplingFamily === undefined && {
       samplingFamily: prediction === 'flow' || isModelFile(model) ? 'levels' : trainingFamily,
     }),
+    ...(startsOnce(preset, given) && FROZEN_DEFAULTS),
     ...(isModelFile(model) && FOREIGN_DEFAULTS),
     ...(isUnderivedFile(given) && WITHOUT_DERIVATIVE),
     ...followingSettings({ learn, trainingFamily, sampler, free, prediction, hypergradient }),

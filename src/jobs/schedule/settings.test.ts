@@ -78,6 +78,17 @@ describe('schedule settings', () => {
   })
 
   it.each([
+    [{}, 1],
+    [{ model: 'digits-16' }, 2],
+    [{ model: 'digits-16', starts: 1 }, 1],
+    [{ model: 'digits-16', objective: 'teacher' }, 1],
+    [{ model: 'a.onnx' }, 1],
+    [{ preset: 'tiny', model: 'digits-16' }, 4],
+  ])('let the starts follow from whether a network is trained: %j', (values, starts) => {
+    expect(flags(values).starts).toBe(starts)
+  })
+
+  it.each([
     [{ learn: 'both' }, true],
     [{ learn: 'both', hypergradient: 'implicit' }, false],
     [{ learn: 'tied', hypergradient: 'unrolled' }, false],
