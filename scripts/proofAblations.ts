@@ -3,7 +3,7 @@
  * network evaluations:
  *
  *     npm run proof:ablations                                     all variants, seeds 0 to 2: about half a minute each on two idle cores
- *     npm run proof:ablations -- --variants 'as it comes;coordinate' --seeds 0
+ *     npm run proof:ablations -- --variants 'coordinate;2 starts' --seeds 0
  *
  * Goes on where it was cut off. Writes docs/results/ablations: ablations.json and README.md.
  */
@@ -64,16 +64,21 @@ const record: AblationRecord = existsSync(path)
 if (JSON.stringify(record.effort) !== JSON.stringify(effort)) {
   throw new Error(`${path} was made with other settings (${JSON.stringify(record.effort)}): give another --out`)
 }
+function save(): void {
+  writeFileSync(path, `${JSON.stringify(record, null, 1)}\n`)
+  writeFileSync(join(values.out, 'README.md'), ablationPage(record))
+}
+
 for (const seed of values.seeds.split(',').map(Number)) {
   for (const variant of VARIANTS.filter(({ name }) => wanted.includes(name))) {
     if (record.cells.some((cell) => cell.variant === variant.name && cell.seed === seed)) continue
     const cell = await opened.measured(variant, seed)
     record.cells.push(cell)
-    writeFileSync(path, `${JSON.stringify(record, null, 1)}\n`)
-    writeFileSync(join(values.out, 'README.md'), ablationPage(record))
+    save()
     console.error(
       `seed ${seed}, ${variant.name}: FID ${cell.fid.toFixed(2)} after ${cell.iterations} iterations, ${cell.seconds} s`,
     )
   }
 }
+save()
 process.exit(0)

@@ -44,8 +44,8 @@ export interface StartRow {
   readonly judgeFid: number
 }
 
-/** What `bilevel schedule` frees by default. */
-const AS_IT_COMES: Variant['settings'] = {
+/** What `bilevel schedule` frees by default, from one start. */
+const FIRST: Variant['settings'] = {
   sampler: 'exponential',
   free: ['levels', 'times', 'tau', 'weights', 'scale', 'output', 'clip'],
   starts: 1,
@@ -70,7 +70,7 @@ export async function openAblations({ steps, budget, images: samplesPerSeed, sam
     openJob({
       subject: { kind: 'pretrained', network, state, schedule },
       ...{ data, features, judge },
-      settings: learnSettings({ ...AS_IT_COMES, samplingSteps: steps, ...settings, seed, iterations }),
+      settings: learnSettings({ ...FIRST, samplingSteps: steps, ...settings, seed, iterations }),
     })
   const [best] = await rankDefaults(await jobOf({}, 0), denoiser)
   const rowOf = async (plan: Parameters<typeof measureRow>[1]): Promise<StartRow> => {

@@ -12,7 +12,7 @@ const LEVELS: Partial<LearnSettings> = { free: ['levels'] }
 
 /** The first is what the others are compared with. */
 export const VARIANTS: readonly Variant[] = [
-  { name: 'as it comes', about: '–', settings: {} },
+  { name: 'one start: the best default', about: '–', settings: {} },
   ...(['coordinate', 'two-point', 'one-point'] as const).map((estimator) => ({
     name: estimator,
     about: 'estimator',
