@@ -7,6 +7,7 @@ import { digitFeatures, digitJudge } from '../../src/metrics/files/index.ts'
 import { evaluationReference } from '../../src/metrics/index.ts'
 import { learnSettings } from '../../src/tuners/index.ts'
 import { planOf, rankDefaults } from '../../src/tuners/schedule/candidates.ts'
+import { largestThat, unscreened } from '../../src/tuners/schedule/compare/learning.ts'
 import { scheduleTuningCost } from '../../src/tuners/schedule/cost.ts'
 import { openJob } from '../../src/tuners/schedule/job.ts'
 import { measureRow } from '../../src/tuners/schedule/rows.ts'
@@ -50,7 +51,6 @@ const FIRST: Variant['settings'] = {
   free: ['levels', 'times', 'tau', 'weights', 'scale', 'output', 'clip'],
   starts: 1,
 }
-const MOST_ITERATIONS = 2000
 
 export async function openAblations({ steps, budget, images: samplesPerSeed, samplingSeeds }: Effort) {
   const [data, features, judge] = await Promise.all([
@@ -89,9 +89,10 @@ export async function openAblations({ steps, budget, images: samplesPerSeed, sam
       const parameters = trial.family.names.length
       const costOf = (iterations: number) =>
         scheduleTuningCost({ ...trial.settings, iterations }, { parameters, statistics: false }).total
-      const fitting = 1 + Math.floor((budget - costOf(1)) / (costOf(2) - costOf(1)))
-      const iterations = Math.min(MOST_ITERATIONS, fitting)
-      if (iterations < 1) throw new Error(`${name} needs ${costOf(1)} evaluations for one iteration, of ${budget}`)
+      const saved = unscreened(trial.settings, planOf(trial, best))
+      const iterations = largestThat((count) => costOf(count) - saved <= budget)
+      if (costOf(1) - saved > budget)
+        throw new Error(`${name} needs ${costOf(1)} evaluations for one iteration, of ${budget}`)
       const job = await jobOf(settings, seed, iterations)
       const incumbent = planOf(job, best)
       const search = new Search(job, denoiser, incumbent)

@@ -73,12 +73,6 @@ export function bilevel(job: Job, seeded: Seeded, denoiser: Denoiser, ranked: Ra
   const size = { parameters: job.family.names.length, statistics: false }
   const ranking = rankingCost(job)
   const costOf = (iterations: number) => ranking + scheduleTuningCost({ ...job.settings, iterations }, size).total
-  // Where the best default itself is the one start, nothing is screened.
-  const unscreened = (incumbent: SamplingPlan) => {
-    const { starts, sampler } = job.settings
-    const isOne = starts === 1 && samplerNamed(sampler).solverNumbers === true && startOf(incumbent) !== null
-    return isOne && choosesStart(job.settings) ? screeningCost(job.settings, MOST_STARTS) : 0
-  }
   return {
     name: 'bilevel',
     words: 'first derivatives through the sampler, from the best default',
@@ -93,7 +87,7 @@ export function bilevel(job: Job, seeded: Seeded, denoiser: Denoiser, ranked: Ra
         await turn.done({ cost: ranking, state, incumbent: { solution: planOf(own, defaults[0]), value } })
       }
       if (state.iterations === 0) {
-        const saved = unscreened(planOf(own, state.defaults[0]))
+        const saved = unscreened(job.settings, planOf(own, state.defaults[0]))
         const iterations = await iterationsWithin(turn, own, denoiser, (count) => costOf(count) - saved)
         state = { ...state, iterations }
       }
@@ -147,6 +141,25 @@ const trialOf = ({ parameters, value, standardError }: TuningRecord, evaluations
   evaluations,
 })
 
+/** What is planned for screening and not spent: where the best default itself is the one start. */
+export function unscreened(settings: LearnSettings, incumbent: SamplingPlan): number {
+  const { starts, sampler } = settings
+  const isOne = starts === 1 && samplerNamed(sampler).solverNumbers === true && startOf(incumbent) !== null
+  return isOne && choosesStart(settings) ? screeningCost(settings, MOST_STARTS) : 0
+}
+
+/** The largest whole number from 1 that fits, where those below it do; 1 where none does. */
+export function largestThat(fits: (count: number) => boolean): number {
+  let [low, high] = [1, 2]
+  while (fits(high)) [low, high] = [high, 2 * high]
+  while (high - low > 1) {
+    const middle = Math.floor((low + high) / 2)
+    if (fits(middle)) low = middle
+    else high = middle
+  }
+  return low
+}
+
 /** As many iterations as fit: by their cost, or by the time that one gradient takes here. */
 async function iterationsWithin(
   turn: Turn<SamplingPlan>,
@@ -155,8 +168,7 @@ async function iterationsWithin(
   costOf: (iterations: number) => number,
 ): Promise<number> {
   const { budget, at } = turn
-  const each = costOf(2) - costOf(1)
-  if (budget.kind === 'evaluations') return Math.max(1, 1 + Math.floor((budget.most - costOf(1)) / each))
+  if (budget.kind === 'evaluations') return largestThat((count) => costOf(count) <= budget.most)
   const { tuningSamples: samples, seed } = job.settings
   const objective = openObjective(job, denoiser, { samples, seed: tuningSeed(seed) })
   const began = performance.now()
@@ -169,8 +181,8 @@ async function iterationsWithin(
     (objective.differentiable
       ? objective.cost(schedule.levels.length).gradient
       : objective.cost(schedule.levels.length).value)
-  const rest = (costOf(1) - each - at.evaluations) * pace
-  return Math.max(1, Math.floor((budget.most - at.seconds - seconds - Math.max(0, rest)) / (each * pace)))
+  const left = budget.most - at.seconds - seconds
+  return largestThat((count) => Math.max(0, costOf(count) - at.evaluations) * pace <= left)
 }
 
 interface PublishedState {
