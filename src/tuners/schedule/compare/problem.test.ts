@@ -25,13 +25,13 @@ const settings: LearnSettings = {
   tuningSamples: 150,
 }
 
-async function opened() {
+async function opened(change: Partial<LearnSettings> = {}) {
   return openScheduleComparison({
     subject: { kind: 'pretrained', network: tinyNetwork, state: tinyState(), schedule, prediction: 'noise' },
     data: tinyData,
     features: await tinyFeatures(),
     judge: await tinyFeatures(4),
-    settings,
+    settings: { ...settings, ...change },
   })
 }
 
@@ -69,6 +69,24 @@ test('every method spends what it may and no more, and goes on to the same numbe
     const again = await contest(comparison, few, plan, { clock: () => 0, ...(middle && { from: middle }) })
     expect(middle).toBeDefined()
     expect(again).toEqual(whole)
+  } finally {
+    await comparison.close()
+  }
+}, 60_000)
+
+test('several screened starts: as many iterations as fit, no more', async () => {
+  const comparison = await opened({ start: 'auto', starts: 3, sampler: 'exponential' })
+  try {
+    const [bilevel] = comparison.contestants.filter(({ name }) => name === 'bilevel')
+    const most = bilevel.minimum + 40_000
+    const [{ standing }] = await contest(
+      comparison,
+      [bilevel],
+      { budget: budgetOf(most), seeds: [1] },
+      { clock: () => 0 },
+    )
+    expect(standing.evaluations).toBeLessThanOrEqual(most)
+    expect(standing.evaluations).toBeGreaterThan(most - 8000)
   } finally {
     await comparison.close()
   }
