@@ -23,7 +23,7 @@ stands in [hypergradients](../hypergradient/README.md).
 ${[line(head), line(head.map(() => '---')), ...rows].join('\n')}
 
 - A derivative is worth more the more numbers there are: with all 28 free the estimators without one do not leave their start at this budget; with five, coordinate differences come near it.
-- Where a search starts is worth more than what is free: screened starts gain more than told times, noise, weights and the rest together, and one exponent of a well-chosen list is as good as everything from the best default. Hence two starts are the default where a network is there.
+- Where a search starts is worth more than what is free: screened starts gain more than told times, noise, weights and the rest together, and one exponent of a well-chosen list is ahead of everything from the best default. Hence two starts are the default where a network is there.
 - Rows of one or two seeds tell little beyond what is plain; no more were run.
 
 Commit ${commit}, ${machine}. \`${command}\`
