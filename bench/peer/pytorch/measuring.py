@@ -96,6 +96,17 @@ def timed(action, runs, warm_up=None):
     return {"wall": wall, "cpu": cpu}
 
 
+def call_action(what, call, x, time):
+    """What is timed of a frozen network: `forward`, or `derivative`, forward and back to x."""
+    cotangent = torch.randn_like(x)
+
+    def derivative():
+        at = x.detach().requires_grad_(True)
+        return torch.autograd.grad(call(at, time), at, cotangent)[0]
+
+    return derivative if what == "derivative" else torch.no_grad()(lambda: call(x, time))
+
+
 def say(**values):
     """With the most memory that was ever resident."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

@@ -87,13 +87,7 @@ def main():
         action = training_step(network.train(), call, flags.batch)
     else:
         network.eval().requires_grad_(False)
-        cotangent = torch.randn_like(x)
-
-        def derivative():
-            at = x.detach().requires_grad_(True)
-            return torch.autograd.grad(call(at, time), at, cotangent)[0]
-
-        action = derivative if flags.what == "derivative" else torch.no_grad()(lambda: call(x, time))
+        action = measuring.call_action(flags.what, call, x, time)
     measuring.say(parameters=measuring.parameter_count(network), **measuring.timed(action, flags.runs))
 
 
