@@ -426,6 +426,9 @@ describe('refuses', () => {
     expect(refusal(quadraticProblem(), { ...implicit, linear: { horizon: 0 } })).toThrow(
       /horizon must be a whole number of steps from 1, got 0/,
     )
+    expect(refusal(quadraticProblem(), { ...implicit, linear: { curvature: 'fisher' as 'hessian' } })).toThrow(
+      /curvature must be gauss-newton or hessian, got fisher/,
+    )
   })
 })
 

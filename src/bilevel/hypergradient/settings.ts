@@ -38,12 +38,15 @@ export const LINEAR_DEFAULTS: LinearSettings = {
   mixedBatches: 12,
 }
 
-/** @throws `bilevel.hypergradient` on a number that is not whole or too small */
+/** @throws `bilevel.hypergradient` on a number that is not whole or too small, or another curvature */
 export function checkLinear(linear: LinearSettings): void {
   const least = { replicates: 2, iterations: 1, hessianBatches: 1, mixedBatches: 1 } as const
   for (const key of Object.keys(least) as (keyof typeof least)[]) {
     if (Number.isInteger(linear[key]) && linear[key] >= least[key]) continue
     throw inputError('bilevel.hypergradient', `${key} must be a whole number from ${least[key]}, got ${linear[key]}`)
+  }
+  if (!CURVATURES.includes(linear.curvature)) {
+    throw inputError('bilevel.hypergradient', `curvature must be ${CURVATURES.join(' or ')}, got ${linear.curvature}`)
   }
   horizonAt(linear, 1)
 }
