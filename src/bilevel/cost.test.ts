@@ -135,3 +135,12 @@ test('which of it are lower steps and derivatives, by hand; and what a start tha
   expect(cost.derivative).toBe(5 * (2 * (30 - 10) + 3 * (40 - 10)))
   expect(cost.total).toBe(6 * 10 + 4 * 3 + 5 * (steps + 2 * 30 + 3 * 40 + 7 + 2 * 2))
 })
+
+test('more iterations than could be listed: what one costs, so many times', () => {
+  const cost = problemCost(problemOf('frozen'))
+  const settings = settingsOf({})
+  const one = tuningCost(cost, settings, 1)
+  const many = tuningCost(cost, settings, 1e10)
+  expect(many).toEqual({ total: 1e10 * one.total, lowerSteps: 0, derivative: 1e10 * one.derivative })
+  expect(tuningCost(cost, settings, 0).total).toBe(0)
+})

@@ -160,13 +160,18 @@ export const isNewKey = (
  * @param tried values of the upper objective with which the start was chosen
  */
 export function tuningCost(problem: ProblemCost, settings: PenaltySettings, iterations: number, tried = 0): TuningCost {
-  const each = Array.from({ length: iterations }, (_, i) => iterationCost(problem, settings, i + 1))
+  // Where nothing is trained all iterations cost the same, and a budget may hold more of them than can be listed.
+  const isTrained = problem.lower.kind === 'trained'
+  const each = Array.from({ length: isTrained ? iterations : Math.min(1, iterations) }, (_, i) =>
+    iterationCost(problem, settings, i + 1),
+  )
+  const times = isTrained ? 1 : iterations
   const warmUp = problem.lower.kind === 'trained' ? settings.warmUpSteps * problem.lower.step : 0
   const shared = !settings.freshSamples && tried === 0 && iterations > 0 ? keyCost(problem) : 0
   return {
-    total: triedCost(problem, tried) + warmUp + shared + sum(each.map(({ total }) => total)),
-    lowerSteps: warmUp + sum(each.map(({ lowerSteps }) => lowerSteps)),
-    derivative: sum(each.map(({ derivative }) => derivative)),
+    total: triedCost(problem, tried) + warmUp + shared + times * sum(each.map(({ total }) => total)),
+    lowerSteps: warmUp + times * sum(each.map(({ lowerSteps }) => lowerSteps)),
+    derivative: times * sum(each.map(({ derivative }) => derivative)),
   }
 }
 

@@ -55,7 +55,7 @@ function unresolvedNotes(history: readonly TuningRecord[]): string[] {
 function directNotes({ learn, z, hypergradient }: Pick<LearnSettings, 'learn' | 'z' | 'hypergradient'>): string[] {
   if (learn !== 'tied' || z || hypergradient !== 'penalty') return []
   return [
-    'the gradient is that of the sampling alone, without what comes through training: held against retraining of the 16x16 network it had the wrong sign in tau for three ' +
-      'seeds of three; --hypergradient implicit has both parts, and moves only what it resolves',
+    'the gradient is that of the sampling alone, without what comes through training: held against retraining of the 16x16 network it had the wrong sign in tau at the default ' +
+      'schedule, for three seeds of three, and was several times too large elsewhere; --hypergradient implicit has both parts, and moves only what it resolves',
   ]
 }
